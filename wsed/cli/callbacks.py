@@ -1,0 +1,40 @@
+"""What `wsed fit` adds to Lightning's trainer."""
+
+import time
+from pathlib import Path
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+
+class BestAndLast(ModelCheckpoint):
+    """Keeps `best.ckpt` (highest `monitor`; the last where it is None) and `last.ckpt`, written at each epoch's end."""
+
+    def __init__(self, folder: Path, monitor: str | None) -> None:
+        super().__init__(
+            dirpath=folder,
+            filename="best",
+            monitor=monitor,
+            mode="max",
+            save_last=True,
+            save_top_k=1,
+            enable_version_counter=False,
+        )
+
+
+class EpochLine(pl.Callback):
+    """One line an epoch where there is no progress bar: losses, scores, seconds."""
+
+    def __init__(self) -> None:
+        self._start = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._start = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero or trainer.progress_bar_callback is not None:
+            return
+        shown = {k: float(v) for k, v in trainer.callback_metrics.items() if not k.endswith("_micro")}
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in sorted(shown.items()))
+        seconds = time.monotonic() - self._start
+        print(f"epoch {trainer.current_epoch}  step {trainer.global_step}  {figures}  {seconds:.1f} s", flush=True)

@@ -1,0 +1,111 @@
+"""The command `wsed`. Training verbs are LightningCLI, the others plain functions; --help imports nothing heavy."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from wsed.errors import WsedError
+from wsed.registry import near
+
+HELP = """usage: wsed VERB ...
+
+Weakly supervised sound event detection: from clips with tags to events with onset and offset.
+
+Train and evaluate (every setting by --config FILE.yaml, and any of it on the command line):
+  fit        train, then test the best checkpoint       wsed fit --config exp.yaml [--data.root DIR] [--ckpt_path last]
+  validate   score a checkpoint on the validation clips wsed validate --config runs/exp/config.yaml --ckpt_path best
+  test       score a checkpoint on the test clips       wsed test --config runs/exp/config.yaml --ckpt_path best
+  predict    write the detected events of clips         wsed predict --config runs/exp/config.yaml --ckpt_path best
+
+Data:
+  data synth make a corpus of soundscapes from recordings of single sounds
+  data check examine a corpus before training on it
+
+Look around:
+  list KIND  names to use in YAML: loss, frontend, encoder, head, network, data
+
+`wsed VERB --help` tells more. `wsed --version` prints the version.
+"""
+
+DATA_HELP = """usage: wsed data {synth,check} ...
+
+  synth      make a corpus of soundscapes from recordings of single sounds
+  check      examine a corpus before training on it
+
+`wsed data VERB --help` tells more.
+"""
+
+TRAINING = ("fit", "validate", "test", "predict")
+VERBS = (*TRAINING, "data", "list")
+DATA_VERBS = {"synth": "wsed.cli.synth", "check": "wsed.cli.check"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit status. Mistakes of the user are one message and status 2."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(args)
+    except WsedError as error:
+        print(f"wsed: error: {_last_message(str(error))}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("wsed: stopped; what was written stays (resume a training with --ckpt_path last)", file=sys.stderr)
+        return 130
+
+
+def _dispatch(args: list[str]) -> int:
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    verb, rest = args[0], args[1:]
+    if verb == "--version":
+        from wsed import __version__
+
+        print(f"wsed {__version__}")
+        return 0
+    if verb not in VERBS:
+        raise WsedError(f"unknown verb {verb!r}{near(verb, VERBS)}; known: {', '.join(VERBS)}")
+    if verb == "list":
+        return _list(rest)
+    if verb == "data":
+        return _data(rest)
+    run = import_module("wsed.cli.training").run
+    return int(run(args))
+
+
+def _list(args: list[str]) -> int:
+    from wsed.registry import HOMES, list_names
+
+    if len(args) != 1 or args[0] in ("-h", "--help"):
+        print(f"usage: wsed list KIND\n\nNames registered for a kind: {', '.join(HOMES)}.")
+        return 0 if args[:1] in (["-h"], ["--help"]) else 2
+    print("\n".join(list_names(args[0])))
+    return 0
+
+
+def _data(args: list[str]) -> int:
+    import argparse
+
+    if not args or args[0] in ("-h", "--help"):
+        print(DATA_HELP, end="")
+        return 0
+    verb = args[0]
+    if verb not in DATA_VERBS:
+        raise WsedError(f"unknown verb 'data {verb}'{near(verb, DATA_VERBS)}; known: {', '.join(DATA_VERBS)}")
+    module = import_module(DATA_VERBS[verb])
+    parser = argparse.ArgumentParser(
+        prog=f"wsed data {verb}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(args[1:])))
+
+
+def _last_message(text: str) -> str:
+    """Without the traceback that torch puts into errors of data loading processes."""
+    if "Original Traceback" not in text:
+        return text
+    return text.strip().rsplit("WsedError: ", 1)[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

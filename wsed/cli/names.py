@@ -1,0 +1,91 @@
+"""Registry names in YAML and on the command line: `encoder: crnn` for `encoder: {class_path: wsed...CRNN}`.
+
+The value under a key that is a kind (`loss`, `encoder`, `head`, ...) may be a registered name, alone or as
+`class_path`; import paths are left as they are. `network` may leave the class out: it is the composed one.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from wsed.errors import WsedError
+from wsed.registry import HOMES, registry
+
+DEFAULTS = {"network": "composed"}
+"""Kinds whose class may be left out."""
+
+
+def load_yaml(text: str) -> Any:
+    """YAML with the names resolved; given to jsonargparse as the loader of its configurations."""
+    return resolve(yaml.load(text, Loader=_Loader))
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads `1e-3` as a number, as YAML 1.2 does."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    __import__("re").compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
+    list("-+0123456789"),
+)
+
+
+def resolve(config: Any) -> Any:
+    """Replace names by import paths throughout a configuration."""
+    if isinstance(config, list):
+        return [resolve(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    return {key: _component(key, value) if key in HOMES else resolve(value) for key, value in config.items()}
+
+
+def resolve_arguments(args: Sequence[str]) -> list[str]:
+    """The same for `--model.network.encoder crnn`, `--data desed` and `--data=desed`."""
+    result: list[str] = []
+    kind = None
+    for arg in args:
+        if kind is not None and not arg.startswith("--"):
+            result.append(_path(kind, arg))
+            kind = None
+            continue
+        flag, equals, value = arg.partition("=")
+        kind = _kind(flag) if flag.startswith("--") else None
+        if kind is not None and equals:
+            result.append(f"{flag}={_path(kind, value)}")
+            kind = None
+        else:
+            result.append(arg)
+    return result
+
+
+def _kind(flag: str) -> str | None:
+    parts = flag.lstrip("-").removesuffix(".class_path").rsplit(".", 1)
+    return parts[-1] if parts[-1] in HOMES else None
+
+
+def _component(kind: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return {"class_path": _path(kind, value)}
+    if isinstance(value, list):  # several heads
+        return [_component(kind, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "class_path" not in value and "init_args" not in value and kind in DEFAULTS:
+        value = {"class_path": DEFAULTS[kind], "init_args": value}
+    if isinstance(value.get("class_path"), str):
+        value = {**value, "class_path": _path(kind, value["class_path"])}
+    return resolve(value)
+
+
+def _path(kind: str, name: str) -> str:
+    if "." in name or not name or name[0] in "{[" or name == "null":
+        return name
+    names = registry(kind)
+    if name not in names and any(cls.__name__ == name for cls in (names[n] for n in names.names())):
+        return name  # a class name, which jsonargparse knows
+    cls = names[name]
+    if not isinstance(cls, type):
+        raise WsedError(f"{kind} {name!r} is not a class")
+    return f"{cls.__module__}.{cls.__qualname__}"

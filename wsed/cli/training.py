@@ -1,0 +1,174 @@
+"""`wsed fit | validate | test | predict`: LightningCLI with registry names and a run folder that keeps everything."""
+
+import os
+import platform
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import set_loader
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+import wsed
+from wsed.cli.callbacks import BestAndLast, EpochLine
+from wsed.cli.names import load_yaml, resolve_arguments
+from wsed.data.module import SEDDataModule
+from wsed.errors import WsedError
+from wsed.report.scores import write_json
+from wsed.task import SEDTask
+
+QUIET = (
+    ".*does not have many workers.*",
+    ".*number of training batches.*logging interval.*",
+    ".*isinstance.treespec.*",
+    ".*exists and is not empty.*",
+    ".*No CUDA runtime.*",
+    ".*lightning-hq.*",
+    ".*args parameter is intended to run from within Python.*",
+)
+"""Warnings of Lightning that do not concern a user of wsed."""
+
+
+class KeepConfig(SaveConfigCallback):
+    """Writes the full configuration and the versions to the run's folder before the first step."""
+
+    def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
+        if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        folder = Path(trainer.default_root_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        text = self.parser.dump(self.config, skip_none=False)
+        if stage == "fit":
+            (folder / "config.yaml").write_text(text)
+        write_json(folder / f"versions_{stage}.json", versions(self.config.get("seed_everything")))
+
+
+class WsedCLI(LightningCLI):
+    """LightningCLI whose runs live in one folder: `trainer.default_root_dir`."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
+        parser.add_argument("--test_after_fit", type=bool, default=True, help="score the best checkpoint after fit")
+        parser.add_argument("--overwrite", action="store_true", help="let a new training replace a run in its folder")
+
+    def before_instantiate_classes(self) -> None:
+        """Settle the run's folder and where the checkpoint is, and refuse to overwrite a run."""
+        config = self.config[self.subcommand]
+        folder = Path(config.trainer.default_root_dir or _default_folder(config))
+        config.trainer.default_root_dir = str(folder)
+        checkpoints = folder / "checkpoints"
+        if config.ckpt_path in ("best", "last"):
+            path = checkpoints / f"{config.ckpt_path}.ckpt"
+            if not path.is_file():
+                raise WsedError(f"no checkpoint {path}: give --trainer.default_root_dir, or start without --ckpt_path")
+            config.ckpt_path = str(path)
+        if config.ckpt_path and not Path(config.ckpt_path).is_file():
+            raise WsedError(f"no such checkpoint: {config.ckpt_path}")
+        if (
+            self.subcommand == "fit"
+            and not config.ckpt_path
+            and not config.overwrite
+            and any(checkpoints.glob("*.ckpt"))
+        ):
+            raise WsedError(
+                f"{folder} holds a run already: continue it with --ckpt_path last, choose another folder with "
+                "--trainer.default_root_dir, or pass --overwrite"
+            )
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        config = self._get(self.config_init, "trainer", default={})
+        folder = Path(config["default_root_dir"])
+        if config.get("logger") is None:
+            kwargs["logger"] = [CSVLogger(folder, name="csv"), TensorBoardLogger(folder, name="tensorboard")]
+        own = list(config.get("callbacks") or [])
+        if self.subcommand == "fit":
+            own.append(BestAndLast(folder / "checkpoints", monitor=self._monitor()))
+        if config.get("enable_progress_bar") is None and not sys.stderr.isatty():
+            kwargs["enable_progress_bar"] = False
+        return super().instantiate_trainer(callbacks=[*own, EpochLine()], **kwargs)
+
+    def after_instantiate_classes(self) -> None:
+        """The checkpoint carries the part of the configuration that builds the network."""
+        config = self._get(self.config, "model")
+        self.model.config = self._model_yaml(config)
+
+    def after_fit(self) -> None:
+        """Score the best checkpoint on the test clips."""
+        trainer = self.trainer
+        if not self._get(self.config, "test_after_fit") or trainer.fast_dev_run or trainer.interrupted:  # type: ignore[attr-defined]
+            return
+        best = Path(trainer.default_root_dir) / "checkpoints" / "best.ckpt"
+        last = best.with_name("last.ckpt")
+        trainer.test(
+            self.model,
+            datamodule=self.datamodule,
+            ckpt_path=str(best if best.is_file() else last),
+            weights_only=True,
+            verbose=False,
+        )
+
+    def after_test(self) -> None:
+        self._say("test")
+
+    def _say(self, stage: str) -> None:
+        print(f"{stage}: {Path(self.trainer.default_root_dir) / stage}")
+
+    def _monitor(self) -> str | None:
+        stages = getattr(self.datamodule, "stages", {})
+        return "val/score" if stages.get("validation", "any") else None
+
+    def _model_yaml(self, config: Any) -> str:
+        import yaml
+
+        return yaml.safe_dump(config.network.as_dict() if hasattr(config.network, "as_dict") else config.network)
+
+
+def run(args: Sequence[str]) -> int:
+    """Run a training verb; returns the exit status."""
+    for message in QUIET:
+        warnings.filterwarnings("ignore", message)
+    set_loader("wsed", load_yaml, exceptions=_yaml_errors())
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    WsedCLI(
+        SEDTask,
+        SEDDataModule,
+        subclass_mode_data=True,
+        save_config_callback=KeepConfig,
+        save_config_kwargs={"overwrite": True},
+        trainer_defaults={"use_distributed_sampler": False, "num_sanity_val_steps": 0},
+        seed_everything_default=0,
+        parser_kwargs={"parser_mode": "wsed"},
+        auto_configure_optimizers=False,
+        load_from_checkpoint_support=False,
+        args=resolve_arguments(args),
+    )
+    return 0
+
+
+def versions(seed: Any) -> dict[str, Any]:
+    """What a run depended on: packages, machine, seed, command."""
+    packages = ("torch", "torchaudio", "lightning", "jsonargparse", "numpy", "soundfile", "soxr")
+    return {
+        "wsed": wsed.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        **{name: version(name) for name in packages},
+        "seed": seed,
+        "command": ["wsed", *sys.argv[1:]],
+    }
+
+
+def _default_folder(config: Any) -> Path:
+    files = [str(f) for f in config.get("config") or []]
+    return Path("runs") / (Path(files[0]).stem if files else "unnamed") / f"seed_{config.seed_everything}"
+
+
+def _yaml_errors() -> tuple[type[Exception], ...]:
+    import yaml
+
+    return (yaml.YAMLError,)

@@ -1,0 +1,103 @@
+"""Reading and writing sound files: the only module that touches libsndfile and the resampler."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from wsed.errors import WsedError
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header says."""
+
+    n_samples: int
+    sample_rate: int
+    n_channels: int
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.n_samples / self.sample_rate
+
+
+def info(path: str | Path) -> AudioInfo:
+    """The header of a sound file.
+
+    Raises:
+        WsedError: the file is missing, empty or no sound file.
+    """
+    try:
+        header = soundfile.info(str(path))
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise WsedError(_complaint(path, error)) from None
+    return AudioInfo(header.frames, header.samplerate, header.channels)
+
+
+def read(path: str | Path, sample_rate: int, start: float = 0.0, duration: float | None = None) -> NDArray[np.float32]:
+    """A mono sound at `sample_rate`, float32 `[sample]`; channels are averaged, other rates resampled (soxr HQ).
+
+    Args:
+        path: WAV, FLAC, OGG or MP3.
+        sample_rate: of the result, Hz.
+        start: where to begin, seconds. Only the part asked for is read from the disk.
+        duration: how much, seconds; all that is left if None. Less comes back where the file ends earlier.
+
+    Raises:
+        WsedError: the file is missing, unreadable, holds no samples or holds NaN or infinite samples.
+    """
+    audio, rate = decode(path, start, duration)
+    mono: NDArray[np.float32] = audio[:, 0] if audio.shape[1] == 1 else audio.mean(axis=1, dtype=np.float32)
+    if not np.isfinite(mono).all():
+        raise WsedError(f"{path} holds NaN or infinite samples; export it again")
+    if rate != sample_rate and mono.size:
+        mono = soxr.resample(mono, rate, sample_rate, quality="HQ").astype(np.float32, copy=False)
+    if not mono.size:
+        raise WsedError(f"{path} holds no samples{f' after {start:g} s' if start else ''}")
+    return np.ascontiguousarray(mono)
+
+
+def decode(path: str | Path, start: float = 0.0, duration: float | None = None) -> tuple[NDArray[np.float32], int]:
+    """The samples as they are in the file, float32 `[sample channel]`, and their rate, Hz; arguments as in `read`.
+
+    Raises:
+        WsedError: the file is missing or unreadable.
+    """
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            rate = file.samplerate
+            file.seek(min(round(start * rate), file.frames))
+            frames = -1 if duration is None else round(duration * rate)
+            return file.read(frames, dtype="float32", always_2d=True), rate
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise WsedError(_complaint(path, error)) from None
+
+
+def write(path: str | Path, audio: NDArray[np.floating], sample_rate: int) -> None:
+    """Write `[sample]` as 16 bit audio, the format by the file's suffix; the file appears whole or not at all.
+
+    Raises:
+        WsedError: the suffix is none of `SUFFIXES`.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise WsedError(f"cannot write {path}: expected a suffix of {', '.join(SUFFIXES)}")
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    subtype = "PCM_16" if path.suffix.lower() in (".wav", ".flac") else None
+    soundfile.write(str(part), audio, sample_rate, subtype=subtype)
+    part.replace(path)
+
+
+def _complaint(path: str | Path, error: Exception) -> str:
+    path = Path(path)
+    if not path.exists():
+        return f"no such file: {path}"
+    if path.stat().st_size == 0:
+        return f"{path} is an empty file"
+    return f"cannot read {path} as sound ({error}); expected one of {', '.join(SUFFIXES)}"

@@ -1,0 +1,206 @@
+"""The data doctor: everything in a DESED folder that would stop or spoil a training, found before it starts."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from wsed.data import desed_layout as layout
+from wsed.data.findings import SEVERITIES, Finding, Report, Severity
+from wsed.data.listing import (
+    TOLERANCE,
+    Listing,
+    event_findings,
+    label_findings,
+    missing,
+    repeated_rows,
+    read_listing,
+    table_stats,
+)
+from wsed.data.probe import CLIPPED_SHARE, SILENT_PEAK, Probe, probe
+from wsed.data.table import nearest
+from wsed.errors import WsedError
+
+_VIDEO = re.compile(r"Y?[\w-]{11}_\d+\.\d+_\d+\.\d+")
+"""Clip names that say which stretch of which video a clip is: equal names are equal sounds."""
+
+
+def check(
+    root: str | Path,
+    *,
+    labels: Sequence[str] | None = None,
+    sample_rate: int | None = None,
+    duration: float = 10.0,
+    workers: int | None = None,
+    quick: bool = False,
+    tables: Sequence[str] | None = None,
+    max_missing: float = 0.05,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Look at every clip and every row of a DESED folder.
+
+    Args:
+        root: the corpus, see `wsed.data.desed_layout`.
+        labels: the classes; None reads `metadata/labels.txt`, or takes the ten of DESED where there is none.
+        sample_rate: rate the clips should have, Hz; None takes the most common one.
+        duration: length the clips should have, seconds.
+        workers: threads; None takes as many as there are cores, at most 8.
+        quick: read headers only; silent, clipped, NaN and duplicate clips are then not found.
+        tables: the tables to look at (`train/weak`, ...); None takes all.
+        max_missing: share of a table's clips, 0 to 1, that may be missing before it is an error, as in training.
+        progress: called with the files done and the files in all.
+
+    Raises:
+        WsedError: there is no such folder or table, or no table at all.
+    """
+    folder = layout.base(root)
+    names = _tables(folder, tables)
+    known = tuple(labels) if labels is not None else _labels(folder)
+    listings, findings = [], []
+    for name in names:
+        listing, found = read_listing(folder, name)
+        listings.append(listing)
+        findings += found
+    listed = {path for listing in listings for path in listing.files.values()}
+    probes = _probe_all(sorted(path for path in listed if path.is_file()), workers, quick, progress)
+    rates = Counter(p.sample_rate for p in probes.values() if not p.error)
+    rate = sample_rate or (rates.most_common(1)[0][0] if rates else None)
+    for listing in listings:
+        findings += missing(listing, probes, max_missing)
+        findings += label_findings(listing, known)
+        findings += repeated_rows(listing)
+        findings += event_findings(listing, probes)
+    findings += _file_findings(listings, probes, rate, duration)
+    findings += _repeated_sounds(listings, probes)
+    if tables is None:
+        findings += _unlisted(folder, listed)
+    stats = tuple(table_stats(listing, probes, known) for listing in listings)
+    findings = sorted((_relative(f, folder) for f in findings), key=_order)
+    return Report(str(root), rate, duration, quick, known, tuple(findings), stats)
+
+
+def _tables(folder: Path, tables: Sequence[str] | None) -> list[str]:
+    known = layout.tables(folder)
+    if not known:
+        raise WsedError(f"no table in {folder / 'metadata'}; expected for example metadata/train/weak.tsv")
+    names = known if tables is None else [name.removesuffix(".tsv") for name in tables]
+    for name in names:
+        if name not in known:
+            raise WsedError(f"no table {name!r} in {folder / 'metadata'}{nearest(name, known)}: {', '.join(known)}")
+    return names
+
+
+def _labels(folder: Path) -> tuple[str, ...]:
+    listed = folder / "metadata" / "labels.txt"
+    return tuple(listed.read_text(encoding="utf-8").split()) if listed.is_file() else layout.DESED_LABELS
+
+
+def _order(finding: Finding) -> tuple[int, str, str, int, str]:
+    return SEVERITIES.index(finding.severity), finding.check, finding.table, finding.row or 0, finding.file
+
+
+def _relative(finding: Finding, folder: Path) -> Finding:
+    path = Path(finding.file)
+    inside = finding.file and path.is_relative_to(folder)
+    return replace(finding, file=path.relative_to(folder).as_posix()) if inside else finding
+
+
+def _probe_all(
+    files: Sequence[Path], workers: int | None, quick: bool, progress: Callable[[int, int], None] | None
+) -> dict[Path, Probe]:
+    # Threads are enough: decoding, numpy and hashing all run without the interpreter's lock.
+    probes = {}
+    with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
+        for path, found in zip(files, pool.map(lambda path: probe(path, quick), files), strict=True):
+            probes[path] = found
+            if progress is not None:
+                progress(len(probes), len(files))
+    return probes
+
+
+def _file_findings(
+    listings: Sequence[Listing], probes: Mapping[Path, Probe], rate: int | None, duration: float
+) -> Iterator[Finding]:
+    """What is wrong with single files, each named with the first row that lists it."""
+    done = set()
+    for listing in listings:
+        first = listing.first_rows
+        for clip, path in listing.files.items():
+            if path in probes and path not in done:
+                done.add(path)
+                for severity, name, text in file_defects(probes[path], rate, duration):
+                    yield Finding(severity, name, text, listing.table, first[clip].line, clip, str(path))
+
+
+def file_defects(found: Probe, rate: int | None, duration: float) -> Iterator[tuple[Severity, str, str]]:
+    """Severity, check and message of everything wrong with one file; of a broken one only that it is."""
+    if found.error:
+        yield "error", "unreadable", f"{found.error}; download it again, or delete it to leave the clip out"
+        return
+    if found.truncated:
+        text = f"truncated: its header says {found.declared} samples, only {found.decoded} can be decoded"
+        yield "error", "truncated", f"{text}; download it again, or delete it to leave the clip out"
+        return
+    if found.not_finite:
+        text = f"{found.not_finite} samples are NaN or infinite; export it again, or delete it to leave the clip out"
+        yield "error", "nan", text
+    elif found.peak is not None and found.peak < SILENT_PEAK:
+        level = "it holds only zeros" if found.peak == 0 else "its peak is below -60 dBFS"
+        yield "warning", "silent", f"silent: {level}; delete it to leave the clip out"
+    if found.clipped > CLIPPED_SHARE:
+        yield "warning", "clipped", f"{found.clipped:.1%} of its samples are cut off at full scale; record it quieter"
+    if rate is not None and found.sample_rate != rate:
+        text = f"{found.sample_rate} Hz where {rate} Hz is expected; it is resampled at every reading: convert it once"
+        yield "warning", "wrong_rate", text
+    if found.duration < duration - TOLERANCE:
+        text = (
+            f"lasts {found.duration:.2f} s of {duration:g} s; the rest is padding (set the duration if clips are short)"
+        )
+        yield "warning", "short", text
+
+
+def _repeated_sounds(listings: Sequence[Listing], probes: Mapping[Path, Probe]) -> Iterator[Finding]:
+    """Equal sounds: a warning in one split, an error between train and the others."""
+    groups: dict[tuple[int, str], list[tuple[Listing, str, Path]]] = {}
+    for listing in listings:
+        for clip, path in listing.files.items():
+            for key in _identities(clip, path, probes.get(path)):
+                groups.setdefault(key, []).append((listing, clip, path))
+    told: set[Path] = set()
+    for (kind, _), group in sorted(groups.items(), key=lambda item: item[0][0]):
+        paths = list(dict.fromkeys(path for _, _, path in group))
+        splits = sorted({listing.split for listing, _, _ in group})
+        leak = "train" in splits and len(splits) > 1
+        if (leak and not told.issuperset(paths)) or (kind == 0 and len(paths) > 1):
+            told.update(paths)
+            listing, clip, path = group[0]
+            at = (listing.table, listing.first_rows[clip].line, clip, str(path))
+            name = "leak" if leak else "duplicate"
+            yield Finding("error" if leak else "warning", name, _repeated(paths, splits, leak), *at)
+
+
+def _identities(clip: str, path: Path, found: Probe | None) -> Iterator[tuple[int, str]]:
+    """What makes a clip the same as another, the surest first: its sound, its file, the stretch of video it is."""
+    # A file that is broken or silent has its own finding; that it equals others of its kind is no news.
+    if found and found.digest and not found.not_finite and not found.truncated and (found.peak or 0.0) >= SILENT_PEAK:
+        yield 0, found.digest
+    if found:
+        yield 1, str(path)
+    if _VIDEO.fullmatch(layout.stem(clip)):
+        yield 2, layout.stem(clip)
+
+
+def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
+    others = ", ".join(f"{p.parent.name}/{p.name}" for p in paths[1:4]) + (", ..." if len(paths) > 4 else "")
+    same = f"the same sound as {others}" if others else "one file"
+    if leak:
+        return f"{same}, listed in {' and '.join(splits)}: scores would be too good; delete it from the train tables"
+    return f"{same}; delete one unless it is meant"
+
+
+def _unlisted(folder: Path, listed: Iterable[Path]) -> Iterator[Finding]:
+    for path in sorted(set(layout.sound_files(folder / "audio")).difference(listed)):
+        yield Finding("note", "unlisted", "no table lists this file; it is not used", file=str(path))

@@ -1,0 +1,92 @@
+"""Clips with their labels as prepared arrays, and the audio read when asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from wsed.data import audio
+from wsed.data.table import Clip
+from wsed.errors import WsedError
+from wsed.types import Labels
+
+Item = tuple[int, NDArray[np.float32]]
+"""Index of the clip and its audio `[sample]`."""
+
+
+@dataclass(frozen=True)
+class ClipTable:
+    """What is known of all clips, as arrays: labels are looked up once, not for every item of every epoch.
+
+    Attributes:
+        clips: the clips.
+        tags: `[clip label]` float32.
+        tagged: `[clip]`, whose tags are known.
+        timed: `[clip]`, whose events are known.
+        events: `[event 3]` float64 of all clips in order: label, onset, offset. One tensor, since a worker process
+            gets each tensor by a file descriptor of its own.
+        first_event: `[clip + 1]`; the events of clip `i` are rows `first_event[i]` to `first_event[i + 1]`.
+        source: `[clip]`, index into `sources`.
+        sources: names.
+    """
+
+    clips: tuple[Clip, ...]
+    tags: Tensor
+    tagged: Tensor
+    timed: Tensor
+    events: Tensor
+    first_event: Tensor
+    source: Tensor
+    sources: tuple[str, ...]
+
+    @staticmethod
+    def of(clips: Sequence[Clip], labels: Labels, sources: Sequence[str] | None = None) -> "ClipTable":
+        """The arrays of `clips`; a `WsedError` names a clip whose label is not in `labels`."""
+        names = tuple(dict.fromkeys(c.source for c in clips)) if sources is None else tuple(sources)
+        index = {name: i for i, name in enumerate(labels)}
+        tags = torch.zeros(len(clips), len(labels))
+        events: list[tuple[int, float, float]] = []
+        first_event = [0]
+        for row, clip in enumerate(clips):
+            unknown = (clip.tags or frozenset()) - index.keys()
+            if unknown:
+                raise WsedError(
+                    f"clip {clip.id} ({clip.source}) has the label {sorted(unknown)[0]!r}, "
+                    f"which is not one of data.labels: {', '.join(labels)}"
+                )
+            tags[row, [index[t] for t in clip.tags or ()]] = 1.0
+            events += [(index[label], onset, offset) for label, onset, offset in clip.events or ()]
+            first_event.append(len(events))
+        return ClipTable(
+            tuple(clips),
+            tags,
+            torch.tensor([c.tags is not None for c in clips], dtype=torch.bool),
+            torch.tensor([c.events is not None for c in clips], dtype=torch.bool),
+            torch.tensor(events, dtype=torch.float64).reshape(-1, 3),
+            torch.tensor(first_event),
+            torch.tensor([names.index(c.source) for c in clips], dtype=torch.long),
+            names,
+        )
+
+
+class ClipDataset(Dataset[Item]):
+    """The audio of a table's clips.
+
+    Args:
+        table: the clips.
+        sample_rate: of the audio given, Hz.
+        duration: seconds read from the start of each clip; all if None.
+    """
+
+    def __init__(self, table: ClipTable, sample_rate: int, duration: float | None = None) -> None:
+        self.table, self.sample_rate, self.duration = table, sample_rate, duration
+
+    def __len__(self) -> int:
+        return len(self.table.clips)
+
+    def __getitem__(self, index: int) -> Item:
+        return index, audio.read(self.table.clips[index].path, self.sample_rate, duration=self.duration)

@@ -1,0 +1,160 @@
+"""The base of all corpora: a LightningDataModule that serves what the task's losses need."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from torch.utils.data import DataLoader
+
+from wsed.data.clips import ClipDataset, ClipTable, Item
+from wsed.data.collate import Collate
+from wsed.data.desed_layout import split_present
+from wsed.data.sampler import QuotaSampler, ShardSampler
+from wsed.data.table import Clip
+from wsed.errors import WsedError
+from wsed.registry import Registry
+from wsed.types import Labels, Needs
+
+DATA: "Registry[type[SEDDataModule]]" = Registry("data", "wsed.data")
+
+
+class SEDDataModule(pl.LightningDataModule):
+    """Serves batches by quota for training, and every clip once for validation, test and prediction.
+
+    A corpus gives `labels` and overrides `read(stage)`, which lists the clips of `train`, `validation`, `test` or
+    `predict` without reading audio. Clips without a readable sound file are left out and named in
+    `missing_<stage>.tsv` in the run's folder.
+
+    Args:
+        labels: the classes.
+        batch: clips of each source in a training batch, per process: `{weak: 32}`.
+        eval_batch: clips in a batch of validation, test and prediction.
+        duration: seconds read of each clip; None for all of it (then clips of one batch should be of similar length).
+        max_missing: greatest share of clips that may be missing or unreadable.
+        workers: processes that read audio; 0 reads in the main process.
+        seed: of the order of the training clips.
+        sample_rate: Hz; None takes the network's.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        batch: Mapping[str, int],
+        eval_batch: int = 32,
+        duration: float | None = 10.0,
+        max_missing: float = 0.05,
+        workers: int = 1,
+        seed: int = 0,
+        sample_rate: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.labels = Labels(labels)
+        self.batch, self.eval_batch, self.duration = dict(batch), eval_batch, duration
+        self.max_missing, self.workers, self.seed = max_missing, workers, seed
+        self.sample_rate = sample_rate
+        self._tables: dict[str, ClipTable] = {}
+
+    def read(self, stage: str) -> list[Clip]:
+        """The clips of a stage and what is known of them."""
+        raise NotImplementedError
+
+    def setup(self, stage: str | None = None) -> None:
+        """List the clips of what is about to run, and refuse what the losses cannot be served with."""
+        stages = {"fit": ["train", "validation"], "validate": ["validation"], "test": ["test"], "predict": ["predict"]}
+        for name in stages.get(stage or "", list({s: None for v in stages.values() for s in v})):
+            if name in self._tables:
+                continue
+            report = self._folder() / f"missing_{name}.tsv" if self.trainer is not None else None
+            present, missing = split_present(self.read(name), self.max_missing, report)
+            if missing:
+                where = f", listed in {report}" if report else ""
+                print(f"{name}: {len(missing)} of {len(missing) + len(present)} clips left out{where}")
+            self._tables[name] = ClipTable.of(present, self.labels)
+            if name == "train":
+                self._check_needs(self._tables[name])
+        self._check_task()
+
+    def table(self, stage: str) -> ClipTable:
+        """The clips of a stage, after `setup`."""
+        return self._tables[stage]
+
+    def train_dataloader(self) -> DataLoader[Item]:
+        table = self.table("train")
+        rank, ranks = self._rank()
+        sampler = QuotaSampler(table.source, table.sources, self.batch, self.seed, rank, ranks)
+        return self._loader(table, batch_sampler=sampler)
+
+    def val_dataloader(self) -> "DataLoader[Item] | list[DataLoader[Item]]":
+        return self._in_order("validation")
+
+    def test_dataloader(self) -> "DataLoader[Item] | list[DataLoader[Item]]":
+        return self._in_order("test")
+
+    def predict_dataloader(self) -> "DataLoader[Item] | list[DataLoader[Item]]":
+        return self._in_order("predict")
+
+    def _in_order(self, stage: str) -> "DataLoader[Item] | list[DataLoader[Item]]":
+        table = self.table(stage)
+        if not table.clips:
+            return []
+        return self._loader(table, batch_size=self.eval_batch, sampler=ShardSampler(len(table.clips), *self._rank()))
+
+    def _loader(self, table: ClipTable, **how: object) -> DataLoader[Item]:
+        network = self._network()
+        rate = self.sample_rate or (network.sample_rate if network is not None else None)
+        if rate is None:
+            raise WsedError("data.sample_rate is not set, and there is no network to take it from")
+        return DataLoader(
+            ClipDataset(table, rate, self.duration),
+            collate_fn=Collate(table),
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            prefetch_factor=4 if self.workers else None,
+            multiprocessing_context="forkserver" if self.workers else None,
+            **how,  # type: ignore[arg-type]
+        )
+
+    def _network(self) -> Any:
+        """The network of the task that is run, or None (`wsed.data` does not know `wsed.models`)."""
+        return getattr(self.trainer.lightning_module, "network", None) if self.trainer is not None else None
+
+    def _rank(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _folder(self) -> Path:
+        assert self.trainer is not None
+        folder = Path(self.trainer.default_root_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _check_task(self) -> None:
+        network = self._network()
+        if network is not None and network.labels != self.labels:
+            raise WsedError(
+                f"the network knows {list(network.labels)}, the data {list(self.labels)}: "
+                "set data.labels to the network's classes, in its order"
+            )
+
+    def _check_needs(self, table: ClipTable) -> None:
+        needs: Mapping[str, Needs] = getattr(self.trainer.lightning_module, "needs", {}) if self.trainer else {}
+        used = [table.sources.index(name) for name in self.batch if name in table.sources and self.batch[name]]
+        in_use = sum((table.source == i for i in used), table.source < 0)
+        for loss, need in needs.items():
+            for fact in sorted(need.known):
+                if not bool((getattr(table, fact) & in_use).any()):
+                    what = "clip tags" if fact == "tagged" else "events with onset and offset"
+                    raise WsedError(
+                        f"loss {loss!r} needs clips with {what}, and none of the sources of "
+                        f"data.batch {self.batch} has them; add such a source to data.batch, or drop the loss"
+                    )
+            for source, least in need.sources.items():
+                if self.batch.get(source, 0) < least:
+                    raise WsedError(
+                        f"loss {loss!r} needs at least {least} clips of source {source!r} in a batch; "
+                        f"data.batch is {self.batch}: set data.batch.{source} to {least} or more"
+                    )
+            if need.classes or need.per_class:
+                raise WsedError(
+                    f"loss {loss!r} needs batches balanced by class, which {type(self).__name__} cannot give"
+                )

@@ -1,0 +1,214 @@
+"""Label tables: tab-separated files of clips, tags and events, read with the row at fault named."""
+
+import csv
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsed.errors import WsedError
+
+Timed = tuple[str, float, float]
+"""One event: label, onset, offset (seconds)."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip and what is known of it.
+
+    Attributes:
+        id: its name in the label tables.
+        path: its sound file.
+        source: which part of the corpus it belongs to (`weak`, `synthetic`, ...).
+        tags: the classes it holds; None where that is not known.
+        events: its events; None where they are not known, empty where it is known to hold none.
+    """
+
+    id: str
+    path: Path
+    source: str
+    tags: frozenset[str] | None = None
+    events: tuple[Timed, ...] | None = None
+
+
+class RowError(WsedError):
+    """A row of a table that cannot be understood.
+
+    Attributes:
+        path: the table.
+        line: the row's line number, the header being line 1.
+        text: what is wrong with it.
+    """
+
+    def __init__(self, path: str | Path, line: int, text: str) -> None:
+        super().__init__(f"{path}:{line}: {text}")
+        self.path, self.line, self.text = Path(path), line, text
+
+
+Problems = list[RowError] | None
+"""Where malformed rows are put while the others are read; None raises the first of them."""
+
+
+def read_columns(path: str | Path) -> list[str]:
+    """The column names of a table: the cells of its first line.
+
+    Raises:
+        WsedError: the file is missing or no UTF-8 text.
+    """
+    return [cell.strip() for cell in _cells(path)[0][1]]
+
+
+def read_rows(path: str | Path, columns: Sequence[str], problems: Problems = None) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a tab- or comma-separated table with a header, each with its line number.
+
+    Cells are stripped; cells missing at the end of a row are empty.
+
+    Raises:
+        WsedError: the file is missing or no UTF-8 text, or lacks one of `columns`, or a row has no file name
+            or more cells than the header.
+    """
+    (_, header), *lines = _cells(path)
+    names = [name.strip() for name in header]
+    absent = [c for c in columns if c not in names]
+    if absent:
+        raise WsedError(f"{path}: no column {', '.join(absent)}; its header is {names}, expected {list(columns)}")
+    rows: list[tuple[int, dict[str, str]]] = []
+    for line, cells in lines:
+        row = dict.fromkeys(names, "") | {n: cell.strip() for n, cell in zip(names, cells, strict=False)}
+        if any(cell.strip() for cell in cells[len(names) :]):
+            _report(RowError(path, line, f"{len(cells)} cells where the header has {len(names)}"), problems)
+        elif "filename" in columns and not row["filename"]:
+            _report(RowError(path, line, "no filename"), problems)
+        else:
+            rows.append((line, row))
+    return rows
+
+
+def _cells(path: str | Path) -> list[tuple[int, list[str]]]:
+    """All lines that are not blank, with their numbers; the first is the header, even if blank."""
+    path = Path(path)
+    if not path.is_file():
+        raise WsedError(f"no such table: {path}")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise WsedError(f"{path} is no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    # In a tab-separated table a quote is a character like any other: read as a delimiter it would swallow rows.
+    comma = "," in lines[0] and "\t" not in lines[0]
+    reader = csv.reader(lines, delimiter=",") if comma else csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    return [(reader.line_num, cells) for cells in reader if cells or reader.line_num == 1]
+
+
+def weak_rows(path: str | Path, problems: Problems = None) -> list[tuple[int, str, frozenset[str]]]:
+    """`filename, event_labels` (comma-separated classes): line number, clip id and tags of each row."""
+    rows = read_rows(path, ("filename", "event_labels"), problems)
+    return [(line, row["filename"], _tags(row)) for line, row in rows]
+
+
+def strong_rows(path: str | Path, problems: Problems = None) -> list[tuple[int, str, Timed | None]]:
+    """`filename, onset, offset, event_label`: line number, clip id and event of each row.
+
+    A row with a filename only lists a clip without events: its event is None.
+
+    Raises:
+        WsedError: a label or a time is missing, a time is not a number or negative, or an offset not after its onset.
+    """
+    found: list[tuple[int, str, Timed | None]] = []
+    for line, row in read_rows(path, ("filename", "onset", "offset", "event_label"), problems):
+        try:
+            found.append((line, row["filename"], _event(row)))
+        except WsedError as error:
+            _report(RowError(path, line, f"{error} ({row['filename']})"), problems)
+    return found
+
+
+def read_weak(path: str | Path) -> dict[str, frozenset[str]]:
+    """`filename, event_labels` (comma-separated classes): clip id -> tags. Rows of one clip are joined."""
+    tags: dict[str, frozenset[str]] = {}
+    for _, name, names in weak_rows(path):
+        tags[name] = tags.get(name, frozenset()) | names
+    return tags
+
+
+def read_strong(path: str | Path) -> dict[str, tuple[Timed, ...]]:
+    """`filename, onset, offset, event_label`: clip id -> events; errors as in `strong_rows`."""
+    events: dict[str, list[Timed]] = {}
+    for _, name, event in strong_rows(path):
+        events.setdefault(name, []).extend([event] if event else [])
+    return {name: tuple(rows) for name, rows in events.items()}
+
+
+def read_durations(path: str | Path) -> dict[str, float]:
+    """`filename, duration` (seconds): clip id -> duration.
+
+    Raises:
+        WsedError: a duration is not a number or negative.
+    """
+    durations = {}
+    for line, row in read_rows(path, ("filename", "duration")):
+        try:
+            durations[row["filename"]] = _seconds(row, "duration")
+        except WsedError as error:
+            raise RowError(path, line, f"{error} ({row['filename']})") from None
+    return durations
+
+
+def read_names(path: str | Path) -> list[str]:
+    """`filename`: clip ids in file order, each once."""
+    return list(dict.fromkeys(row["filename"] for _, row in read_rows(path, ("filename",))))
+
+
+def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A tab-separated table with a header; floats keep milliseconds. It appears whole or not at all.
+
+    Raises:
+        WsedError: a cell holds a tab or a line break.
+    """
+    path = Path(path)
+    lines = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in rows]
+    for cell in (cell for line in lines for cell in line):
+        if "\t" in cell or "\n" in cell:
+            raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
+    part = path.with_name(f".{path.name}.part")
+    part.write_text("".join("\t".join(line) + "\n" for line in [list(columns), *lines]), encoding="utf-8", newline="\n")
+    part.replace(path)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """' (did you mean ...?)' for a wrong name, or nothing where no known name is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
+def _report(error: RowError, problems: Problems) -> None:
+    if problems is None:
+        raise error
+    problems.append(error)
+
+
+def _tags(row: dict[str, str]) -> frozenset[str]:
+    return frozenset(n.strip() for n in row["event_labels"].split(",") if n.strip())
+
+
+def _event(row: dict[str, str]) -> Timed | None:
+    label = row["event_label"]
+    if not (label or row["onset"] or row["offset"]):
+        return None
+    if not label:
+        raise WsedError("no event_label for this onset and offset")
+    onset, offset = _seconds(row, "onset"), _seconds(row, "offset")
+    if offset <= onset:
+        raise WsedError(f"offset {offset:g} is not after onset {onset:g}")
+    return label, onset, offset
+
+
+def _seconds(row: dict[str, str], column: str) -> float:
+    try:
+        value = float(row[column])
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < 0:
+        raise WsedError(f"{column} is {row[column]!r}, expected seconds (a number, 0 or more)")
+    return value

@@ -1,0 +1,215 @@
+"""Frame scores to events, step by step; every step is a function of tensors and none loops over frames.
+
+`valid [clip frame]`, where a step takes it, marks the frames that hold signal: the first ones of each clip, padding
+after them. With it a clip's result does not depend on how far it was padded.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from wsed.errors import WsedError
+from wsed.types import Events
+
+Scores = Float[Tensor, "clip frame label"]
+Active = Bool[Tensor, "clip frame label"]
+Valid = Bool[Tensor, "clip frame"]
+PerLabel = float | Sequence[float] | Float[Tensor, " label"]
+
+ROUNDING = 1e-9
+"""Seconds by which sums and differences of times may be off; far below a sample."""
+
+
+def rescale(scores: Scores, edge: int = 3, valid: Valid | None = None) -> Scores:
+    """Each curve stretched to [0, 1] by its own extremes: `(p - m) / (M - m)`.
+
+    m and M are taken over the frames that are `edge` or more from either end (all frames, if the clip is too short for
+    that), so the first and last values may leave [0, 1]. A constant curve becomes 0, and so does padding.
+
+    Source: Pellegrini, Cances, IJCNN 2019 (the paper names the rescaling, its code ignores 3 frames at either edge).
+    """
+    scores = _exact(scores)
+    known = _all_valid(scores) if valid is None else valid
+    frame, n = _frames(scores), known.sum(1, keepdim=True)
+    core = known & (frame >= edge) & (frame < n - edge)
+    core = torch.where(core.any(1, keepdim=True), core, known)[..., None]
+    low = scores.masked_fill(~core, torch.inf).amin(1, keepdim=True)
+    high = scores.masked_fill(~core, -torch.inf).amax(1, keepdim=True)
+    varies = (high > low) & known[..., None]
+    return torch.where(varies, (scores - low) / torch.where(high > low, high - low, 1.0), 0.0)
+
+
+def moving_average(scores: Scores, window: int, valid: Valid | None = None) -> Scores:
+    """Centred mean over `window` frames (odd).
+
+    Beyond its ends a curve goes on as its point reflection, the edge value repeated (`2 x[0] - x[k]`, k = 0, 1, ...): a
+    slope continues instead of bending, and values near the ends may leave [0, 1].
+
+    Source: Pellegrini, Cances, IJCNN 2019, published code.
+    """
+    half = _half(window)
+    scores = _exact(scores)
+    longer = _extend(scores, half, valid, point=True)
+    return torch.nn.functional.avg_pool1d(longer.transpose(1, 2), window, stride=1).transpose(1, 2)
+
+
+def median_filter(scores: Scores, window: int | Sequence[int], valid: Valid | None = None) -> Scores:
+    """Running median over `window` frames (odd), one for all labels or one per label.
+
+    Beyond its ends a curve is mirrored with the edge value repeated (`c b a | a b c | c b a`): mode "reflect" of
+    `scipy.ndimage.median_filter`, its default and that of the DESED baselines.
+    """
+    scores = _exact(scores)
+    n_labels = scores.shape[2]
+    windows = [window] * n_labels if isinstance(window, int) else list(window)
+    if len(windows) != n_labels:
+        raise WsedError(f"{len(windows)} median windows for {n_labels} labels")
+    result = torch.empty_like(scores)
+    for size in set(windows):
+        labels = torch.tensor([i for i, w in enumerate(windows) if w == size], device=scores.device)
+        longer = _extend(scores[..., labels], _half(size), valid, point=False)
+        result[..., labels] = longer.unfold(1, size, 1).median(-1).values
+    return result
+
+
+def threshold(scores: Scores, value: PerLabel) -> Active:
+    """Active where the score is above `value` (strictly), one for all labels or one per label."""
+    scores = _exact(scores)
+    return scores > _per_label(value, scores)
+
+
+def hysteresis(scores: Scores, low: PerLabel, high: PerLabel) -> Active:
+    """On when the score rises above `high`, off when it falls to `low` or below, as before in between; off at first."""
+    scores = _exact(scores)
+    below, above = _per_label(low, scores), _per_label(high, scores)
+    if bool((below > above).any()):
+        raise WsedError(f"hysteresis needs low <= high, got low {low} and high {high}")
+    on = scores > above
+    # The state is set by the last frame that decided it: carry its index forward.
+    frame = torch.arange(scores.shape[1], device=scores.device)[None, :, None]
+    decided = torch.where(on | (scores <= below), frame, -1)
+    last = decided.cummax(1).values if scores.shape[1] else decided
+    return on.gather(1, last.clamp(min=0)) & (last >= 0)
+
+
+def tag_filter(scores: Scores | Active, tags: Bool[Tensor, "clip label"]) -> Scores | Active:
+    """Scores (or activity) of the classes a clip is tagged with; 0 (or False) elsewhere."""
+    return torch.where(tags[:, None, :], scores, torch.zeros_like(scores))
+
+
+def to_events(active: Active, frame_rate: float, durations: Float[Tensor, " clip"] | None = None) -> Events:
+    """Runs of active frames as events in seconds, sorted by clip, label, onset; on the CPU.
+
+    Args:
+        active: frame i covers `[i, i + 1) / frame_rate` seconds.
+        frame_rate: frames per second.
+        durations: seconds of each clip. Offsets are cut there, and events that start at or after it are dropped.
+
+    Raises:
+        WsedError: `frame_rate` is not positive.
+    """
+    if not frame_rate > 0:
+        raise WsedError(f"frame_rate must be positive, not {frame_rate}")
+    curve = torch.nn.functional.pad(active.transpose(1, 2), (1, 1)).to(torch.int8)
+    step = curve.diff(dim=2)
+    # Both lists come in the order of clip, label, frame: the i-th rise belongs with the i-th fall.
+    clip, label, first = (step > 0).nonzero(as_tuple=True)
+    stop = (step < 0).nonzero(as_tuple=True)[2]
+    onset, offset = (frames.cpu().double() / frame_rate for frames in (first, stop))
+    events = Events(clip.cpu(), label.cpu(), onset, offset, torch.ones_like(onset))
+    if durations is None:
+        return events
+    end = durations.detach().cpu().double()[events.clip]
+    cut = Events(events.clip, events.label, onset, torch.minimum(offset, end), events.gain)
+    return cut[onset < end]
+
+
+def merge_gaps(events: Events, gap: float) -> Events:
+    """Events of one clip and label that are less than `gap` seconds apart, joined into one; sorted.
+
+    A gap that equals `gap` but for rounding (1 ns) is kept. Overlapping events are always joined. The joined event has
+    the gain of its first.
+    """
+    if not len(events):
+        return events
+    group = _groups(events)
+    events = events[_sort(events.onset, group)]
+    group = _groups(events)
+    reach = _latest_so_far(events.offset, group)
+    apart = events.onset[1:] - reach[:-1] >= max(gap - ROUNDING, 0.0)
+    edge = torch.ones(1, dtype=torch.bool, device=group.device)
+    first = torch.cat([edge, apart | (group[1:] != group[:-1])])
+    last = torch.cat([first[1:], edge])
+    return Events(events.clip[first], events.label[first], events.onset[first], reach[last], events.gain[first])
+
+
+def min_duration(events: Events, seconds: float) -> Events:
+    """The events that last `seconds` or longer (give or take 1 ns of rounding)."""
+    return events[events.offset - events.onset >= seconds - ROUNDING]
+
+
+def _exact(scores: Tensor) -> Tensor:
+    """Detached, and float32 where it was shorter: bfloat16 has too few digits to compare with a threshold."""
+    scores = scores.detach()
+    return scores if scores.dtype == torch.float64 else scores.float()
+
+
+def _all_valid(scores: Scores) -> Valid:
+    return torch.ones(scores.shape[:2], dtype=torch.bool, device=scores.device)
+
+
+def _frames(scores: Scores) -> Int[Tensor, "one frame"]:
+    return torch.arange(scores.shape[1], device=scores.device)[None]
+
+
+def _half(window: int) -> int:
+    if window < 1 or window % 2 == 0:
+        raise WsedError(f"a window must hold an odd number of frames, not {window}")
+    return window // 2
+
+
+def _extend(scores: Scores, half: int, valid: Valid | None, *, point: bool) -> Float[Tensor, "clip longer label"]:
+    """`half` frames more at either end of each clip: mirrored in time and, with `point`, about the edge value too."""
+    n = (_all_valid(scores) if valid is None else valid).sum(1).clamp(min=1)[:, None]
+    position = torch.arange(-half, scores.shape[1] + half, device=scores.device)[None]
+    # The mirror images repeat with period 2n, also where a clip is shorter than half a window.
+    phase = position % (2 * n)
+    source = torch.where(phase < n, phase, 2 * n - 1 - phase)
+    longer = _take(scores, source)
+    if not point:
+        return longer
+    left, right = scores[:, :1], _take(scores, n - 1)
+    before, after = (position < 0)[..., None], (position >= n)[..., None]
+    return torch.where(before, 2 * left - longer, torch.where(after, 2 * right - longer, longer))
+
+
+def _take(scores: Scores, frame: Int[Tensor, "clip taken"]) -> Float[Tensor, "clip taken label"]:
+    return scores.gather(1, frame[..., None].expand(-1, -1, scores.shape[2]))
+
+
+def _per_label(value: PerLabel, scores: Scores) -> Tensor:
+    tensor = torch.as_tensor(value, dtype=scores.dtype, device=scores.device)
+    if tensor.ndim and tensor.shape != scores.shape[2:]:
+        raise WsedError(f"{tuple(tensor.shape)} thresholds for {scores.shape[2]} labels")
+    return tensor
+
+
+def _groups(events: Events) -> Int[Tensor, " event"]:
+    """One number per (clip, label), in that order."""
+    return events.clip * (int(events.label.max()) + 1) + events.label
+
+
+def _sort(value: Float[Tensor, " event"], group: Int[Tensor, " event"]) -> Int[Tensor, " event"]:
+    """Indices that sort by group, then value."""
+    by_value = value.argsort(stable=True)
+    return by_value[group[by_value].argsort(stable=True)]
+
+
+def _latest_so_far(offset: Float[Tensor, " event"], group: Int[Tensor, " event"]) -> Float[Tensor, " event"]:
+    """Greatest offset up to each event inside its (sorted) group: a running maximum of ranks, which is exact."""
+    order = _sort(offset, group)
+    rank = torch.empty_like(order)
+    rank[order] = torch.arange(len(order), device=order.device)
+    return offset[order[rank.cummax(0).values]]

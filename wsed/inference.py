@@ -1,0 +1,131 @@
+"""A trained network from its checkpoint, ready to detect events."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+
+from wsed.data import audio as sound
+from wsed.decoding import Decoder
+from wsed.errors import WsedError
+from wsed.models.base import Network
+from wsed.registry import HOMES, registry
+from wsed.types import Batch, Events, Labels
+
+
+class Detector:
+    """A network with its decoder: from a sound to a list of events.
+
+    Args:
+        network: in eval mode from here on.
+        decoder: from frame scores to events.
+    """
+
+    def __init__(self, network: Network, decoder: Decoder) -> None:
+        self.network, self.decoder = network.eval(), decoder
+
+    @property
+    def labels(self) -> Labels:
+        """The classes it knows."""
+        return self.network.labels
+
+    @torch.no_grad()
+    def detect(self, audio: str | Path | NDArray[np.float32]) -> list[tuple[str, float, float]]:
+        """The events of one clip as `(label, onset, offset)` in seconds, by onset.
+
+        Args:
+            audio: a sound file, or float32 samples `[sample]` at the network's sample rate.
+        """
+        rate = self.network.sample_rate
+        samples = sound.read(audio, rate) if isinstance(audio, str | Path) else np.asarray(audio, np.float32)
+        output = self.network(one_clip(torch.from_numpy(samples), len(self.labels)))
+        clip_scores = None if output.clip_logits is None else output.clip_scores
+        seconds = torch.tensor([len(samples) / rate], dtype=torch.float64)
+        events = self.decoder(
+            output.frame_scores, self.network.frame_rate, valid=output.valid, clip_scores=clip_scores, durations=seconds
+        )
+        rows = zip(events.label.tolist(), events.onset.tolist(), events.offset.tolist(), strict=True)
+        return sorted(((self.labels.names[i], on, off) for i, on, off in rows), key=lambda e: (e[1], e[0]))
+
+
+def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
+    """The detector of a checkpoint of `wsed fit`; public as `wsed.load`.
+
+    The file is read with `weights_only=True`, and only components registered with wsed are built from it: a file
+    that a stranger sent executes nothing.
+
+    Args:
+        checkpoint: `runs/.../checkpoints/best.ckpt`.
+        network: where the checkpoint was not made by `wsed fit`: the network to put its weights into.
+
+    Raises:
+        WsedError: no such file, not a checkpoint of wsed, or one that names an unregistered component.
+    """
+    path = Path(checkpoint)
+    if not path.is_file():
+        raise WsedError(f"no such checkpoint: {path}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise WsedError(f"{path} is no checkpoint that can be read safely: {str(error).splitlines()[0]}") from None
+    facts = content.get("wsed") if isinstance(content, dict) else None
+    if facts is None:
+        raise WsedError(f"{path} was not written by wsed: it says nothing of labels and sample rate")
+    labels = Labels(facts["labels"])
+    if network is None:
+        if not facts["model"]:
+            raise WsedError(f"{path} was not made by `wsed fit` and does not tell its network; pass network=...")
+        network = build(yaml.safe_load(facts["model"]), labels)
+    if network.labels != labels:
+        raise WsedError(f"{path} knows the classes {list(labels)}, the network {list(network.labels)}")
+    weights = {k.removeprefix("network."): v for k, v in content["state_dict"].items() if k.startswith("network.")}
+    network.load_state_dict(weights)
+    return Detector(network, Decoder(**facts["decoder"]))
+
+
+def build(config: Mapping[str, Any], labels: Labels) -> Network:
+    """A network from its configuration `{class_path, init_args}`, made of registered components only."""
+    network: Network = _component("network", config)(labels)
+    return network
+
+
+def one_clip(samples: torch.Tensor, n_labels: int) -> Batch:
+    """A batch of one clip of which nothing is known."""
+    no = torch.zeros(1, dtype=torch.bool)
+    return Batch(
+        audio=samples[None],
+        n_samples=torch.tensor([samples.numel()]),
+        clip_labels=torch.zeros(1, n_labels),
+        tagged=no,
+        events=Events.of([]),
+        timed=no,
+        source=torch.zeros(1, dtype=torch.long),
+        sources=("",),
+        clip_ids=("",),
+    )
+
+
+def _component(kind: str, config: Mapping[str, Any]) -> Any:
+    """What builds the component: positional arguments come at the call, the configured ones are bound here."""
+    classes = {f"{c.__module__}.{c.__qualname__}": c for c in map(registry(kind).__getitem__, registry(kind).names())}
+    classes |= {f"wsed.{c.__qualname__}": c for c in list(classes.values()) if c.__module__.startswith("wsed.")}
+    cls = classes.get(config["class_path"])
+    if cls is None:
+        raise WsedError(
+            f"the checkpoint names the {kind} {config['class_path']!r}, which is not registered; install its plugin"
+        )
+    bound = {key: _value(key, value) for key, value in (config.get("init_args") or {}).items()}
+    return lambda *given: cls(*given, **bound)
+
+
+def _value(key: str, value: Any) -> Any:
+    if isinstance(value, Mapping) and "class_path" in value and key in HOMES:
+        part = _component(key, value)
+        return part() if key == "frontend" else part  # the others are built later, with their sizes
+    if isinstance(value, list):
+        return [_value(key, item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""Losses by registry name; the pure functions are in `wsed.losses.functional`."""

@@ -1,0 +1,41 @@
+"""What a loss is, and its registry."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from wsed.registry import Registry
+from wsed.types import Batch, Needs, Output
+
+
+class Loss(nn.Module):
+    """A loss of an `Output` and a `Batch`.
+
+    `needs` says which fields of the output it reads and what it asks of a batch, so that a mismatch is found
+    before any audio is read. `forward` returns a 0-d tensor, a mean over the elements it applies to by
+    `wsed.ops.reduce.masked_mean`: a zero attached to the graph where there are none. It never logs and never
+    changes its inputs. The formula stands beside it as a pure function of tensors, re-exported by
+    `wsed.losses.functional`.
+    """
+
+    needs: Needs = Needs()
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        """The loss, 0-d."""
+        raise NotImplementedError
+
+
+@dataclass
+class Weighted:
+    """A term of the objective.
+
+    Args:
+        loss: the loss, by registry name or import path in YAML.
+        weight: its factor in the sum.
+    """
+
+    loss: Loss
+    weight: float = 1.0
+
+
+LOSSES: Registry[type[Loss]] = Registry("loss", "wsed.losses")

@@ -1,0 +1,92 @@
+"""Binary cross-entropy on clips and on frames, and false strong labels."""
+
+from torch import Tensor
+
+from wsed.losses.base import LOSSES, Loss
+from wsed.ops.pooling import EPS
+from wsed.ops.reduce import masked_mean
+from wsed.types import Batch, Needs, Output
+
+
+def bce(targets: Tensor, scores: Tensor) -> Tensor:
+    """`-y ln p - (1 - y) ln(1 - p)`, elementwise, with `p` clipped to `[1e-7, 1 - 1e-7]`; broadcasts."""
+    scores = scores.clamp(EPS, 1 - EPS)
+    return -(targets * scores.log() + (1 - targets) * (-scores).log1p())
+
+
+def clip_bce(clip_scores: Tensor, tags: Tensor, tagged: Tensor | None = None) -> Tensor:
+    """Mean cross-entropy of clip scores `[clip label]` and tags `[clip label]`, over the `tagged [clip]` clips."""
+    return masked_mean(bce(tags, clip_scores), None if tagged is None else tagged[:, None])
+
+
+def frame_bce(
+    frame_scores: Tensor, frame_labels: Tensor, valid: Tensor | None = None, timed: Tensor | None = None
+) -> Tensor:
+    """Mean cross-entropy of frame scores and frame labels, both `[clip frame label]`: strong supervision.
+
+    Args:
+        frame_scores: probabilities.
+        frame_labels: in [0, 1].
+        valid: `[clip frame]`, frames that hold signal.
+        timed: `[clip]`, clips whose events are known.
+    """
+    return masked_mean(bce(frame_labels, frame_scores), frame_mask(valid, timed))
+
+
+def false_strong(
+    frame_scores: Tensor, tags: Tensor, valid: Tensor | None = None, tagged: Tensor | None = None
+) -> Tensor:
+    """False strong labels (FSL): every frame gets the tags of its clip (Pellegrini & Cances 2019, section V).
+
+    Args:
+        frame_scores: `[clip frame label]`.
+        tags: `[clip label]`.
+        valid: `[clip frame]`.
+        tagged: `[clip]`.
+    """
+    return masked_mean(bce(tags[:, None], frame_scores), frame_mask(valid, tagged))
+
+
+def frame_mask(valid: Tensor | None, known: Tensor | None) -> Tensor | None:
+    """`[clip frame 1]`: frames that hold signal, of clips of which something is known; None where all do."""
+    parts = [
+        m
+        for m in (None if valid is None else valid[..., None], None if known is None else known[:, None, None])
+        if m is not None
+    ]
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else parts[0] & parts[1]
+
+
+@LOSSES.register("clip_bce")
+class ClipBCE(Loss):
+    """Cross-entropy of the clip scores and the tags."""
+
+    needs = Needs(output=frozenset({"clip_logits"}), known=frozenset({"tagged"}))
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        return clip_bce(output.clip_scores, batch.clip_labels, batch.tagged)
+
+
+@LOSSES.register("frame_bce")
+class FrameBCE(Loss):
+    """Cross-entropy of the frame scores and the events, put on the output's grid."""
+
+    needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"timed"}))
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        scores = output.frame_scores
+        assert output.frame_rate is not None, "a network states its frame rate"
+        labels = batch.frame_labels(scores.shape[1], output.frame_rate)
+        return frame_bce(scores, labels, output.valid, batch.timed)
+
+
+@LOSSES.register("false_strong")
+class FalseStrong(Loss):
+    """False strong labels: the tags of a clip on each of its frames."""
+
+    needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"tagged"}))
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        return false_strong(output.frame_scores, batch.clip_labels, output.valid, batch.tagged)

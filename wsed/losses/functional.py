@@ -1,0 +1,11 @@
+"""The losses as pure functions of tensors, for any training loop.
+
+Frame scores are `[clip frame label]` probabilities, tags `[clip label]`; `valid [clip frame]` and `tagged [clip]`
+say what counts. Each returns a 0-d mean that is exact over ranks.
+"""
+
+from wsed.losses.bce import clip_bce, false_strong, frame_bce
+from wsed.losses.cosine_penalty import cosine_penalty
+from wsed.losses.mil import mil, mmm
+
+__all__ = ["clip_bce", "cosine_penalty", "false_strong", "frame_bce", "mil", "mmm"]

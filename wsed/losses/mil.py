@@ -1,0 +1,89 @@
+"""Multiple instance learning: a clip is a bag of frames, and only the bag is labelled."""
+
+import torch
+from torch import Tensor, nn
+
+from wsed.losses.base import LOSSES, Loss
+from wsed.losses.bce import bce
+from wsed.ops.pooling import max_pool, mean_pool, min_pool, pooling
+from wsed.ops.reduce import masked_mean
+from wsed.types import Batch, Needs, Output
+
+
+def mil(
+    frame_scores: Tensor,
+    tags: Tensor,
+    valid: Tensor | None = None,
+    tagged: Tensor | None = None,
+    *,
+    pooling: str = "max",
+    **arguments: Tensor | float,
+) -> Tensor:
+    """Cross-entropy of the pooled frame scores and the tags (Pellegrini & Cances 2019, Eq. 1 with `max`).
+
+    Args:
+        frame_scores: `[clip frame label]` probabilities.
+        tags: `[clip label]` in [0, 1].
+        valid: `[clip frame]`, frames that hold signal.
+        tagged: `[clip]`, clips whose tags are known.
+        pooling: a name of `wsed.ops.pooling.POOLINGS`.
+        arguments: what the pooling asks for (`attention [clip frame label]`, `alpha`).
+    """
+    clip_scores = _pooling(pooling)(frame_scores, valid, **arguments)
+    return masked_mean(bce(tags, clip_scores), None if tagged is None else tagged[:, None])
+
+
+def mmm(frame_scores: Tensor, tags: Tensor, valid: Tensor | None = None, tagged: Tensor | None = None) -> Tensor:
+    """Max, mean and min of a curve should be `y`, `y / 2` and 0 (Morfi & Stowell 2018): the sum of three entropies.
+
+    Shapes as for `mil`.
+    """
+    per_label = (
+        bce(tags, max_pool(frame_scores, valid))
+        + bce(tags / 2, mean_pool(frame_scores, valid))
+        + bce(torch.zeros_like(tags), min_pool(frame_scores, valid))
+    )
+    return masked_mean(per_label, None if tagged is None else tagged[:, None])
+
+
+_pooling = pooling  # `mil` takes a pooling's name under the same word
+
+
+@LOSSES.register("mil")
+class MIL(Loss):
+    """Multiple instance learning with any pooling.
+
+    Args:
+        pooling: how frame scores become clip scores: max, mean, linear_softmax, exp_softmax, attention, auto or
+            noisy_or.
+        alpha: start value of the sharpness of `auto`, which is learned.
+    """
+
+    def __init__(self, pooling: str = "max", alpha: float = 1.0) -> None:
+        super().__init__()
+        _pooling(pooling)
+        self.pooling = pooling
+        self.alpha = nn.Parameter(torch.tensor(alpha)) if pooling == "auto" else None
+        fields = {"frame_logits", "attention"} if pooling == "attention" else {"frame_logits"}
+        self.needs = Needs(output=frozenset(fields), known=frozenset({"tagged"}))
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        arguments: dict[str, Tensor] = {}
+        if self.alpha is not None:
+            arguments["alpha"] = self.alpha
+        if self.pooling == "attention":
+            assert output.attention is not None, "checked by SEDTask"
+            arguments["attention"] = output.attention
+        return mil(
+            output.frame_scores, batch.clip_labels, output.valid, batch.tagged, pooling=self.pooling, **arguments
+        )
+
+
+@LOSSES.register("mmm")
+class MMM(Loss):
+    """Max-mean-min: as MIL with max, and the mean near half, the minimum near zero."""
+
+    needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"tagged"}))
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        return mmm(output.frame_scores, batch.clip_labels, output.valid, batch.tagged)

@@ -1,0 +1,1 @@
+"""Frontends, encoders, heads and networks, by registry name."""

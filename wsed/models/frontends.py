@@ -1,0 +1,64 @@
+"""Log-mel features on the device: the only module that uses torchaudio's transforms."""
+
+import torch
+import torchaudio
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from wsed.errors import WsedError
+from wsed.models.base import FRONTENDS, Frontend
+from wsed.ops.grid import valid_frames
+
+
+@FRONTENDS.register("logmel")
+class LogMel(Frontend):
+    """Power mel spectrogram in decibels: `10 log10(max(mel, 1e-10))`, Slaney mel bands, centred frames.
+
+    The defaults are those of Pellegrini & Cances 2019: 64 bands from 20 Hz to 11,025 Hz, 431 frames for 10 s.
+
+    Args:
+        sample_rate: of the audio, Hz; the data module resamples to it.
+        n_fft: samples of a Fourier transform.
+        hop_length: samples from frame to frame.
+        n_bands: mel bands.
+        f_min: lower edge, Hz.
+        f_max: upper edge, Hz; half the sample rate if None.
+        win_length: samples of the Hann window; `n_fft` if None.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int = 22050,
+        n_fft: int = 2048,
+        hop_length: int = 512,
+        n_bands: int = 64,
+        f_min: float = 20.0,
+        f_max: float | None = None,
+        win_length: int | None = None,
+    ) -> None:
+        super().__init__()
+        if f_max is not None and not f_min < f_max <= sample_rate / 2:
+            raise WsedError(f"frontend: f_max {f_max:g} must lie between f_min {f_min:g} and {sample_rate / 2:g} Hz")
+        self.sample_rate, self.n_bands, self.hop_length = sample_rate, n_bands, hop_length
+        self.frame_rate = sample_rate / hop_length
+        self.mel = torchaudio.transforms.MelSpectrogram(
+            sample_rate,
+            n_fft=n_fft,
+            win_length=win_length,
+            hop_length=hop_length,
+            f_min=f_min,
+            f_max=f_max,
+            n_mels=n_bands,
+            power=2.0,
+            norm="slaney",
+            mel_scale="slaney",
+            center=True,
+            pad_mode="constant",  # a padded clip then looks as it does alone
+        )
+
+    def forward(
+        self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
+    ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
+        with torch.autocast(audio.device.type, enabled=False):  # powers span 100 dB: bfloat16 would lose them
+            features = 10 * self.mel(audio.float()).clamp(min=1e-10).log10()
+        return features, valid_frames(n_samples, self.hop_length, features.shape[2])

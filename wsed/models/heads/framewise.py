@@ -1,0 +1,40 @@
+"""One score per frame and label, pooled to one per clip."""
+
+from torch import nn
+
+from wsed.models.base import HEADS, Head
+from wsed.models.init import keras_init
+from wsed.ops.pooling import pool, pooling
+from wsed.types import Encoded, Output
+
+
+@HEADS.register("framewise")
+class Framewise(Head):
+    """A linear layer per frame; clip logits by pooling over time.
+
+    Args:
+        dim: of the embeddings.
+        n_labels: classes.
+        pooling: how frames become clips: max, mean, linear_softmax, exp_softmax or noisy_or.
+        dropout: on the embeddings.
+    """
+
+    provides = frozenset({"frame_logits", "clip_logits", "embeddings", "valid"})
+
+    def __init__(self, dim: int, n_labels: int, pooling: str = "max", dropout: float = 0.0) -> None:
+        super().__init__()
+        _pooling(pooling)
+        self.pooling = pooling
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(dim, n_labels)
+        keras_init(self)
+
+    def forward(self, encoded: Encoded) -> Output:
+        frame_logits = self.linear(self.dropout(encoded.frames))
+        clip_logits = pool(frame_logits, self.pooling, encoded.valid)
+        return Output(
+            frame_logits=frame_logits, clip_logits=clip_logits, embeddings=encoded.frames, valid=encoded.valid
+        )
+
+
+_pooling = pooling  # the head takes a pooling's name under the same word

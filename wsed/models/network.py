@@ -1,0 +1,49 @@
+"""The composed network: a frontend, an encoder and heads."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import nn
+
+from wsed.models.base import NETWORKS, EncoderFactory, Frontend, HeadFactory, Network
+from wsed.models.frontends import LogMel
+from wsed.models.heads.framewise import Framewise
+from wsed.types import Batch, Labels, Output
+
+
+@NETWORKS.register("composed")
+class Composed(Network):
+    """Frontend, encoder, then one head or several, joined into one output.
+
+    Args:
+        labels: the classes.
+        encoder: built as `encoder(n_bands)`.
+        head: built as `head(dim, n_labels)`; of several, a later one wins where two fill the same field.
+        frontend: the paper's log-mel if None.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        encoder: EncoderFactory,
+        head: HeadFactory | Sequence[HeadFactory] = Framewise,
+        frontend: Frontend | None = None,
+    ) -> None:
+        super().__init__()
+        self.labels = labels
+        self.frontend = frontend if frontend is not None else LogMel()
+        self.encoder = encoder(self.frontend.n_bands)
+        factories = head if isinstance(head, Sequence) else [head]
+        heads = [factory(self.encoder.dim, len(labels)) for factory in factories]
+        self.heads = nn.ModuleList(heads)
+        self.provides = frozenset().union(*(h.provides for h in heads))
+        self.sample_rate = self.frontend.sample_rate
+        self.frame_rate = self.frontend.frame_rate / self.encoder.stride
+
+    def forward(self, batch: Batch) -> Output:
+        features, valid = self.frontend(batch.audio, batch.n_samples)
+        encoded = self.encoder(features, valid)
+        output = Output(valid=encoded.valid, frame_rate=self.frame_rate)
+        for head in self.heads:
+            output = output.merge(head(encoded))
+        return replace(output, valid=encoded.valid)

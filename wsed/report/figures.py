@@ -1,0 +1,92 @@
+"""The two pictures a person wants of a run: score curves over the spectrogram, and F1 of each class."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from wsed.metrics.store import Row
+from wsed.types import Labels
+
+
+def curves(
+    path: str | Path,
+    features: Float[Tensor, "band frame"],
+    row: Row,
+    smoothed: Float[Tensor, "frame label"],
+    detected: Sequence[tuple[int, float, float]],
+    labels: Labels,
+    frame_rate: float,
+    title: str,
+    threshold: float,
+) -> None:
+    """Log-mel picture, and below it, for each class in the clip or detected, its curve over the true events.
+
+    As figure 3 of Pellegrini & Cances 2019: true events are shaded, detected ones are bars at the foot; the thin
+    line is the score as the network gives it, the thick one the curve that the threshold (dotted) cuts.
+    """
+    assert row.frame_scores is not None
+    shown = sorted({int(label) for label, _, _ in row.events.tolist()} | {label for label, _, _ in detected})
+    shown = shown or [int(row.frame_scores.mean(0).argmax())]
+    figure = Figure(figsize=(9, 2.4 + 1.1 * len(shown)), layout="constrained")
+    axes = figure.subplots(1 + len(shown), 1, sharex=True, height_ratios=[2, *([1] * len(shown))])
+    extent = (0.0, row.duration, 0.0, float(features.shape[0]))
+    axes[0].imshow(features.numpy(), origin="lower", aspect="auto", extent=extent, cmap="magma")
+    axes[0].set(title=title, ylabel="mel band")
+    times = (np.arange(len(row.frame_scores)) + 0.5) / frame_rate
+    for axis, label in zip(axes[1:], shown, strict=True):
+        for true, onset, offset in row.events.tolist():
+            if int(true) == label:
+                axis.axvspan(onset, offset, color="tab:green", alpha=0.25, lw=0)
+        for found, onset, offset in detected:
+            if found == label:
+                axis.plot([onset, offset], [-0.08, -0.08], color="tab:red", lw=4, solid_capstyle="butt")
+        axis.plot(times, row.frame_scores[:, label], color="tab:blue", lw=0.7, alpha=0.7)
+        axis.plot(times, smoothed[:, label], color="tab:blue", lw=1.6)
+        axis.axhline(threshold, color="0.4", lw=0.7, ls=":")
+        axis.set(ylim=(-0.15, 1.1), yticks=[0, 1])
+        axis.set_ylabel(labels.names[label].replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
+    axes[-1].set(
+        xlabel="time (s): green = true events, red = detected, thick line = curve after decoding steps",
+        xlim=(0, row.duration),
+    )
+    figure.savefig(path, dpi=110)
+
+
+def class_f1(path: str | Path, scores: Mapping[str, Any]) -> None:
+    """Bars of event-based, segment-based and tagging F1 of each class, with the macro means in the legend."""
+    kinds = [
+        (k, name)
+        for k, name in (("event_f1", "event"), ("segment_f1", "segment"), ("tagging_f1", "tagging"))
+        if k in scores
+    ]
+    if not kinds:
+        return
+    classes = list(scores[kinds[0][0]]["per_class"])
+    figure = Figure(figsize=(9, 0.5 * len(classes) + 1.2), layout="constrained")
+    axis = figure.subplots()
+    height = 0.8 / len(kinds)
+    for i, (key, name) in enumerate(kinds):
+        values = [scores[key]["per_class"].get(c, {}).get("f1", 0.0) for c in classes]
+        places = np.arange(len(classes)) + (i - (len(kinds) - 1) / 2) * height
+        axis.barh(places, np.nan_to_num(values), height, label=f"{name}, macro {scores[key]['macro']:.1%}")
+    axis.set(yticks=np.arange(len(classes)), yticklabels=classes, xlim=(0, 1), xlabel="F1")
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    axis.legend()
+    figure.savefig(path, dpi=110)
+
+
+def richest(events_of: Mapping[str, Row]) -> str:
+    """The clip with the most classes, then the most events: the one that shows most (first of equals)."""
+
+    def wealth(name: str) -> tuple[int, int]:
+        events = events_of[name].events
+        return len(torch.unique(events[:, 0])), len(events)
+
+    return max(events_of, key=wealth)

@@ -1,0 +1,86 @@
+"""What an evaluation leaves in the run's folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from wsed.data import audio, table
+from wsed.decoding import Decoder
+from wsed.metrics.store import ScoreStore
+from wsed.models.base import Network
+from wsed.report import figures
+from wsed.report.scores import write_json
+from wsed.types import Events, Labels
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of one set of clips and the events detected in them."""
+
+    store: ScoreStore
+    detected: Events
+    scores: dict[str, Any]
+    labels: Labels
+    decoder: Decoder
+
+    def write(self, folder: Path, paths: Mapping[str, Path], network: Network) -> None:
+        """`predictions.tsv`, `frame_scores.npz`, `scores.json`, `class_f1.png` and `curves.png`.
+
+        Args:
+            folder: made where it is missing.
+            paths: sound file of each clip id, for the spectrogram.
+            network: its frontend draws the spectrogram.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.write_predictions(folder / "predictions.tsv")
+        frames, valid = self.store.frame_scores()
+        np.savez_compressed(
+            folder / "frame_scores.npz",
+            clip_ids=np.array(self.store.clip_ids),
+            labels=np.array(self.labels.names),
+            frame_scores=frames.numpy().astype(np.float32),
+            valid=valid.numpy(),
+            frame_rate=self.store.frame_rate,
+        )
+        if self.scores:
+            write_json(folder / "scores.json", self.scores)
+            figures.class_f1(folder / "class_f1.png", self.scores)
+        name = figures.richest(self.store.rows)
+        if name in paths and hasattr(network, "frontend"):
+            self.draw_curves(folder / "curves.png", name, paths[name], network)
+
+    def write_predictions(self, path: Path) -> None:
+        """The detected events in DESED's columns; a clip without events has a row with its name only."""
+        rows: list[tuple[object, ...]] = []
+        events = self.detected
+        names, labels = self.store.clip_ids, self.labels.names
+        for clip, label, onset, offset in zip(
+            events.clip.tolist(), events.label.tolist(), events.onset.tolist(), events.offset.tolist(), strict=True
+        ):
+            rows.append((names[clip], onset, offset, labels[label]))
+        silent = set(range(len(names))) - set(events.clip.tolist())
+        rows += [(names[clip], "", "", "") for clip in sorted(silent)]
+        table.write_rows(path, ("filename", "onset", "offset", "event_label"), rows)
+
+    def draw_curves(self, path: Path, name: str, sound: Path, network: Network) -> None:
+        """The curves of one clip over its spectrogram."""
+        row = self.store.rows[name]
+        assert row.frame_scores is not None
+        samples = torch.from_numpy(audio.read(sound, network.sample_rate, duration=row.duration))[None]
+        device = next(network.parameters()).device
+        frontend: Any = network.frontend
+        with torch.no_grad():
+            features, _ = frontend(samples.to(device), torch.tensor([samples.shape[1]], device=device))
+        smoothed = self.decoder.curves(row.frame_scores[None], self.store.frame_rate)[0]
+        clip = self.store.clip_ids.index(name)
+        mine = self.detected[self.detected.clip == clip]
+        detected = list(zip(mine.label.tolist(), mine.onset.tolist(), mine.offset.tolist(), strict=True))
+        threshold = self.decoder.threshold
+        level = threshold if isinstance(threshold, float) else float(np.mean(threshold))
+        figures.curves(
+            path, features[0].cpu(), row, smoothed, detected, self.labels, self.store.frame_rate, name, level
+        )

@@ -1,0 +1,180 @@
+"""SEDTask: trains any network with any weighted sum of losses, and scores it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+import wsed
+from wsed.decoding import Decoder
+from wsed.errors import WsedError
+from wsed.losses.base import Weighted
+from wsed.metrics.store import ScoreStore
+from wsed.models.base import Network, NetworkFactory
+from wsed.report.run import Evaluation
+from wsed.report.scores import decode, score
+from wsed.types import Batch, Labels, Needs, Output
+
+
+def adam(parameters: Any) -> torch.optim.Optimizer:
+    """Adam with its usual learning rate of 1e-3, the default optimiser."""
+    return torch.optim.Adam(parameters, lr=1e-3)
+
+
+class SEDTask(pl.LightningModule):
+    """Trains and scores; knows no loss, network or corpus by name.
+
+    Args:
+        network: a network, or what builds one from the labels (as YAML does).
+        losses: the terms of the objective by a name of your own; their weighted sum is minimised.
+        labels: the classes; needed where `network` is still to be built.
+        optimizer: built from the parameters; Adam 1e-3 by default.
+        lr_scheduler: built from the optimiser, stepped each epoch; none by default.
+        decoder: from frame scores to events, in validation, test and prediction.
+
+    Raises:
+        WsedError: a loss reads a field of the output that the network does not provide.
+    """
+
+    def __init__(
+        self,
+        network: Network | NetworkFactory,
+        losses: Mapping[str, Weighted],
+        labels: Labels | None = None,
+        optimizer: OptimizerCallable = adam,
+        lr_scheduler: LRSchedulerCallable | None = None,
+        decoder: Decoder | None = None,
+    ) -> None:
+        super().__init__()
+        if not isinstance(network, Network):
+            if labels is None:
+                raise WsedError("SEDTask needs labels to build the network; pass labels, or a network")
+            network = network(labels)
+        self.network: Network = network
+        self.weights = {name: term.weight for name, term in losses.items()}
+        self.losses = nn.ModuleDict({name: term.loss for name, term in losses.items()})
+        self.needs: dict[str, Needs] = {name: term.loss.needs for name, term in losses.items()}
+        self.decoder = decoder if decoder is not None else Decoder()
+        self._optimizer, self._lr_scheduler = optimizer, lr_scheduler
+        self.config = ""
+        self._store = ScoreStore()
+        self._check_provides()
+
+    def forward(self, batch: Batch) -> Output:
+        """What the network says of a batch."""
+        output: Output = self.network(batch)
+        return output
+
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
+        """The weighted sum of the losses; each is logged under its name."""
+        total = self._objective(self(batch), batch, "train")
+        if not math.isfinite(float(total.detach())):
+            raise WsedError(
+                f"the training loss is {float(total.detach())} at step {self.global_step}; lower the learning rate, "
+                "or use trainer.precision 32-true; the last checkpoint is untouched"
+            )
+        return total
+
+    def validation_step(self, batch: Batch, _index: int) -> None:
+        self._evaluate(batch, "val")
+
+    def test_step(self, batch: Batch, _index: int) -> None:
+        self._evaluate(batch, "test")
+
+    def predict_step(self, batch: Batch, _index: int) -> None:
+        self._store.update(self(batch), batch, self.network.sample_rate)
+
+    def on_validation_epoch_end(self) -> None:
+        self._report("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._report("test")
+
+    def on_predict_epoch_end(self) -> None:
+        self._report("predict")
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        optimizer = self._optimizer(self.parameters())
+        if self._lr_scheduler is None:
+            return optimizer
+        return [optimizer], [self._lr_scheduler(optimizer)]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What a stranger needs to use the network, in plain values: no pickled object."""
+        checkpoint["wsed"] = {
+            "version": wsed.__version__,
+            "labels": list(self.network.labels),
+            "sample_rate": self.network.sample_rate,
+            "frame_rate": self.network.frame_rate,
+            "decoder": asdict(self.decoder),
+            "model": self.config,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of other classes before its weights are misread."""
+        known = checkpoint.get("wsed", {}).get("labels")
+        if known is not None and list(known) != list(self.network.labels):
+            raise WsedError(
+                f"the checkpoint knows the classes {known}, the data has {list(self.network.labels)}: "
+                "set data.labels to the checkpoint's, in its order, or train anew"
+            )
+
+    def _objective(self, output: Output, batch: Batch, stage: str) -> Tensor:
+        terms = {name: loss(output, batch) for name, loss in self.losses.items()}
+        total = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
+        several = {f"{stage}/loss_{name}": term for name, term in terms.items()} if len(terms) > 1 else {}
+        self.log_dict(
+            {f"{stage}/loss": total, **several},
+            batch_size=len(batch),
+            on_step=False,
+            on_epoch=True,
+            sync_dist=True,
+            prog_bar=False,
+        )
+        return total
+
+    def _evaluate(self, batch: Batch, stage: str) -> None:
+        output = self(batch)
+        self._objective(output, batch, stage)
+        self._store.update(output, batch, self.network.sample_rate)
+
+    def _report(self, stage: str) -> None:
+        """Gather over ranks, decode, score, log; outside the sanity check, leave everything in the run's folder."""
+        store, self._store = self._store.gather(), ScoreStore()
+        if not len(store):
+            return
+        labels = self.network.labels
+        detected = decode(store, self.decoder)
+        scores = score(store, detected, labels, self.decoder) if stage != "predict" else {}
+        for key in ("event_f1", "segment_f1", "tagging_f1"):
+            if key in scores:
+                self.log(f"{stage}/{key}", _number(scores[key]["macro"]), prog_bar=stage == "val", rank_zero_only=True)
+                self.log(f"{stage}/{key}_micro", _number(scores[key]["micro"]), rank_zero_only=True)
+        if stage == "val":
+            best = scores.get("event_f1") or scores.get("tagging_f1") or {"macro": 0.0}
+            self.log("val/score", _number(best["macro"]), rank_zero_only=True)
+        if self.trainer.is_global_zero and not self.trainer.sanity_checking and stage != "val":
+            table = self.trainer.datamodule.table(stage) if self.trainer.datamodule is not None else None  # type: ignore[attr-defined]
+            paths = {} if table is None else {clip.id: clip.path for clip in table.clips}
+            folder = Path(self.trainer.default_root_dir) / stage
+            Evaluation(store, detected, scores, labels, self.decoder).write(folder, paths, self.network)
+
+    def _check_provides(self) -> None:
+        for name, need in self.needs.items():
+            missing = need.output - self.network.provides
+            if missing:
+                raise WsedError(
+                    f"loss {name!r} reads {', '.join(sorted(missing))}, which the network does not provide "
+                    f"(it provides {', '.join(sorted(self.network.provides))}); use a head that does, or drop the loss"
+                )
+
+
+def _number(value: float) -> float:
+    return 0.0 if math.isnan(value) else value

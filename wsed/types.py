@@ -1,0 +1,220 @@
+"""The values that flow: `Batch` in, `Output` out; and what they are made of.
+
+Axis names: `clip`, `sample`, `band`, `frame`, `label`, `dim`, `event`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from wsed.errors import WsedError
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Ordered class names, shared by network, data and checkpoint.
+
+    Args:
+        names: the classes; index `i` of any `label` axis is `names[i]`.
+
+    Raises:
+        WsedError: a name is empty or listed twice.
+    """
+
+    names: tuple[str, ...]
+
+    def __init__(self, names: Iterable[str]) -> None:
+        object.__setattr__(self, "names", tuple(names))
+        if "" in self.names or len(set(self.names)) != len(self.names):
+            raise WsedError(f"class names must be unique and not empty: {list(self.names)}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def index(self, name: str) -> int:
+        """Index of `name` on the label axis; a `WsedError` that lists the known names if it is not there."""
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise WsedError(f"unknown label {name!r}; known labels: {', '.join(self.names)}") from None
+
+
+@dataclass(frozen=True)
+class Events:
+    """Sound events in long form: one entry per event, times in seconds from the start of its clip.
+
+    `clip` indexes the clips of the batch (or of a list of clip ids), `label` indexes `Labels`. Times are
+    float64: scoring compares them with collars of 0.2 s and must not depend on rounding. `gain` in [0, 1] is
+    the share of the event in the mix (1 unless clips were mixed up).
+    """
+
+    clip: Int[Tensor, " event"]
+    label: Int[Tensor, " event"]
+    onset: Float[Tensor, " event"]
+    offset: Float[Tensor, " event"]
+    gain: Float[Tensor, " event"]
+
+    @staticmethod
+    def of(rows: Iterable[tuple[int, int, float, float]]) -> "Events":
+        """Events from `(clip, label, onset, offset)` rows; `Events.of([])` holds none."""
+        table = torch.tensor(list(rows), dtype=torch.float64).reshape(-1, 4)
+        clip, label, onset, offset = table.unbind(1)
+        return Events(clip.long(), label.long(), onset, offset, torch.ones_like(onset))
+
+    @staticmethod
+    def cat(parts: "Iterable[Events]") -> "Events":
+        """One after the other; clip indices are taken as they are."""
+        parts = list(parts) or [Events.of([])]
+        return Events(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Events)))
+
+    def __len__(self) -> int:
+        return self.clip.numel()
+
+    def __getitem__(self, keep: Tensor) -> "Events":
+        """The events selected by a mask or an index tensor."""
+        return Events(*(getattr(self, f.name)[keep] for f in fields(self)))
+
+    def to(self, device: Any, non_blocking: bool = False) -> "Events":
+        return Events(*(getattr(self, f.name).to(device, non_blocking=non_blocking) for f in fields(self)))
+
+    def pin_memory(self) -> "Events":
+        return Events(*(getattr(self, f.name).pin_memory() for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of clips and everything that is known of them.
+
+    What is known is said by booleans: `tagged[i]` means row `i` of `clip_labels` is known, `timed[i]` means
+    the events of clip `i` are known (even if there are none). `source[i]` indexes `sources`.
+    """
+
+    audio: Float[Tensor, "clip sample"]
+    n_samples: Int[Tensor, " clip"]
+    clip_labels: Float[Tensor, "clip label"]
+    tagged: Bool[Tensor, " clip"]
+    events: Events
+    timed: Bool[Tensor, " clip"]
+    source: Int[Tensor, " clip"]
+    sources: tuple[str, ...]
+    clip_ids: tuple[str, ...]
+    features: Float[Tensor, "clip band frame"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    def _map(self, function: Any) -> "Batch":
+        changed = {
+            f.name: function(value) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor | Events)
+        }
+        return replace(self, **changed)
+
+    def to(self, device: Any, non_blocking: bool = False) -> "Batch":
+        """The batch on another device (Lightning calls this)."""
+        return self._map(lambda value: value.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "Batch":
+        return self._map(lambda value: value.pin_memory())
+
+    def frame_labels(self, n_frames: int, frame_rate: float) -> Float[Tensor, "clip frame label"]:
+        """The events on a grid of `n_frames` frames at `frame_rate` frames a second, on the batch's device.
+
+        Rows of clips that are not `timed` are zero: mask them. See `wsed.ops.grid.rasterise`.
+        """
+        from wsed.ops.grid import rasterise
+
+        return rasterise(self.events, len(self), self.clip_labels.shape[1], n_frames, frame_rate)
+
+    def of(self, source: str) -> Bool[Tensor, " clip"]:
+        """Which clips come from `source`; none if the batch has no such source."""
+        if source not in self.sources:
+            return torch.zeros_like(self.tagged)
+        return self.source == self.sources.index(source)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder gives: `frames`, which of them hold signal (`valid`), and feature maps at other rates."""
+
+    frames: Float[Tensor, "clip frame dim"]
+    valid: Bool[Tensor, "clip frame"]
+    levels: tuple[Float[Tensor, "clip level_frame level_dim"], ...] = ()
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a network says of a batch. Every field is optional; heads fill the ones they declare.
+
+    Logits are the one representation of scores; `frame_scores` and `clip_scores` are float32 sigmoids of them.
+    `frame_rate` is that of the frames, per second: labels in seconds are put on a grid at this rate.
+    """
+
+    frame_logits: Float[Tensor, "clip frame label"] | None = None
+    clip_logits: Float[Tensor, "clip label"] | None = None
+    embeddings: Float[Tensor, "clip frame dim"] | None = None
+    clip_embedding: Float[Tensor, "clip clip_dim"] | None = None
+    attention: Float[Tensor, "clip frame label"] | None = None
+    valid: Bool[Tensor, "clip frame"] | None = None
+    frame_rate: float | None = None
+    levels: "tuple[Output, ...]" = ()
+    teacher: "Output | None" = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def frame_scores(self) -> Float[Tensor, "clip frame label"]:
+        """Probabilities per frame, float32."""
+        return torch.sigmoid(self._need("frame_logits").float())
+
+    @property
+    def clip_scores(self) -> Float[Tensor, "clip label"]:
+        """Probabilities per clip, float32."""
+        return torch.sigmoid(self._need("clip_logits").float())
+
+    def _need(self, name: str) -> Tensor:
+        value = getattr(self, name)
+        if value is None:
+            raise WsedError(f"this output has no {name}; use a head that provides it")
+        return value  # type: ignore[no-any-return]
+
+    def merge(self, other: "Output") -> "Output":
+        """The fields of both; `other` wins where both have one. Heads on one encoder join this way."""
+        given = {f.name: v for f in fields(other) if (v := getattr(other, f.name)) is not None and v != ()}
+        given["extra"] = {**self.extra, **other.extra}
+        return replace(self, **given)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a loss reads and asks for.
+
+    Args:
+        output: fields of `Output` it reads.
+        known: what it must know of clips: any of `"tagged"`, `"timed"`; a corpus where no clip is so is refused.
+        sources: least number of clips of each source in a batch.
+        classes: least number of classes in a batch (0: no demand).
+        per_class: least number of clips of each of them.
+    """
+
+    output: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+    sources: Mapping[str, int] = field(default_factory=dict)
+    classes: int = 0
+    per_class: int = 0
+
+    def __or__(self, other: "Needs") -> "Needs":
+        """The least that serves both."""
+        names = {*self.sources, *other.sources}
+        return Needs(
+            self.output | other.output,
+            self.known | other.known,
+            {n: max(self.sources.get(n, 0), other.sources.get(n, 0)) for n in sorted(names)},
+            max(self.classes, other.classes),
+            max(self.per_class, other.per_class),
+        )
