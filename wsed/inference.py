@@ -109,8 +109,9 @@ def one_clip(samples: torch.Tensor, n_labels: int) -> Batch:
     )
 
 
-def _component(kind: str, config: Mapping[str, Any]) -> Any:
+def _component(kind: str, config: Mapping[str, Any] | str) -> Any:
     """What builds the component: positional arguments come at the call, the configured ones are bound here."""
+    config = {"class_path": config} if isinstance(config, str) else config
     classes = {f"{c.__module__}.{c.__qualname__}": c for c in map(registry(kind).__getitem__, registry(kind).names())}
     classes |= {f"wsed.{c.__qualname__}": c for c in list(classes.values()) if c.__module__.startswith("wsed.")}
     cls = classes.get(config["class_path"])
@@ -123,7 +124,7 @@ def _component(kind: str, config: Mapping[str, Any]) -> Any:
 
 
 def _value(key: str, value: Any) -> Any:
-    if isinstance(value, Mapping) and "class_path" in value and key in HOMES:
+    if key in HOMES and (isinstance(value, str) or (isinstance(value, Mapping) and "class_path" in value)):
         part = _component(key, value)
         return part() if key == "frontend" else part  # the others are built later, with their sizes
     if isinstance(value, list):

@@ -1,16 +1,17 @@
 """SEDTask: trains any network with any weighted sum of losses, and scores it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 import wsed
 from wsed.decoding import Decoder
@@ -22,8 +23,11 @@ from wsed.report.run import Evaluation
 from wsed.report.scores import decode, score
 from wsed.types import Batch, Labels, Needs, Output
 
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
-def adam(parameters: Any) -> torch.optim.Optimizer:
+
+def adam(parameters: Iterable[nn.Parameter]) -> Optimizer:
     """Adam with its usual learning rate of 1e-3, the default optimiser."""
     return torch.optim.Adam(parameters, lr=1e-3)
 
@@ -48,8 +52,8 @@ class SEDTask(pl.LightningModule):
         network: Network | NetworkFactory,
         losses: Mapping[str, Weighted],
         labels: Labels | None = None,
-        optimizer: OptimizerCallable = adam,
-        lr_scheduler: LRSchedulerCallable | None = None,
+        optimizer: OptimizerFactory = adam,
+        lr_scheduler: SchedulerFactory | None = None,
         decoder: Decoder | None = None,
     ) -> None:
         super().__init__()

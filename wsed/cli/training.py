@@ -4,11 +4,13 @@ import os
 import platform
 import sys
 import warnings
+from argparse import ArgumentError
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import set_loader
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -28,10 +30,15 @@ QUIET = (
     ".*isinstance.treespec.*",
     ".*exists and is not empty.*",
     ".*No CUDA runtime.*",
+    ".*Be aware that when using `ckpt_path`.*",
+    ".*not supported by the model summary.*",
+    "predict returned None.*",
     ".*lightning-hq.*",
     ".*args parameter is intended to run from within Python.*",
 )
 """Warnings of Lightning that do not concern a user of wsed."""
+
+set_loader("wsed", load_yaml, exceptions=(yaml.YAMLError,))  # here, so that processes started by ddp_spawn have it
 
 
 class KeepConfig(SaveConfigCallback):
@@ -45,7 +52,9 @@ class KeepConfig(SaveConfigCallback):
         text = self.parser.dump(self.config, skip_none=False)
         if stage == "fit":
             (folder / "config.yaml").write_text(text)
-        write_json(folder / f"versions_{stage}.json", versions(self.config.get("seed_everything")))
+        write_json(
+            folder / f"versions_{getattr(stage, 'value', stage)}.json", versions(self.config.get("seed_everything"))
+        )
 
 
 class WsedCLI(LightningCLI):
@@ -94,8 +103,8 @@ class WsedCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """The checkpoint carries the part of the configuration that builds the network."""
-        config = self._get(self.config, "model")
-        self.model.config = self._model_yaml(config)
+        text = self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False)
+        self.model.config = yaml.safe_dump(yaml.safe_load(text)["model"]["network"])
 
     def after_fit(self) -> None:
         """Score the best checkpoint on the test clips."""
@@ -122,32 +131,44 @@ class WsedCLI(LightningCLI):
         stages = getattr(self.datamodule, "stages", {})
         return "val/score" if stages.get("validation", "any") else None
 
-    def _model_yaml(self, config: Any) -> str:
-        import yaml
-
-        return yaml.safe_dump(config.network.as_dict() if hasattr(config.network, "as_dict") else config.network)
-
 
 def run(args: Sequence[str]) -> int:
     """Run a training verb; returns the exit status."""
     for message in QUIET:
         warnings.filterwarnings("ignore", message)
-    set_loader("wsed", load_yaml, exceptions=_yaml_errors())
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    WsedCLI(
-        SEDTask,
-        SEDDataModule,
-        subclass_mode_data=True,
-        save_config_callback=KeepConfig,
-        save_config_kwargs={"overwrite": True},
-        trainer_defaults={"use_distributed_sampler": False, "num_sanity_val_steps": 0},
-        seed_everything_default=0,
-        parser_kwargs={"parser_mode": "wsed"},
-        auto_configure_optimizers=False,
-        load_from_checkpoint_support=False,
-        args=resolve_arguments(args),
-    )
+    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's affair, not the user's
+    try:
+        WsedCLI(
+            SEDTask,
+            SEDDataModule,
+            subclass_mode_data=True,
+            save_config_callback=KeepConfig,
+            save_config_kwargs={"overwrite": True},
+            trainer_defaults={"use_distributed_sampler": False, "num_sanity_val_steps": 0},
+            seed_everything_default=0,
+            parser_kwargs={"parser_mode": "wsed", "exit_on_error": False},
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            args=resolve_arguments(args),
+        )
+    except Exception as error:
+        raise user_error(error) from error
     return 0
+
+
+def user_error(error: Exception) -> Exception:
+    """What the user is told: our own message if one started the chain, else what the parser says, without its dumps."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, WsedError):
+            return link
+        link = link.__cause__ or link.__context__
+    if not isinstance(error, ArgumentError):
+        return error
+    lines = [line.split(" Got value:")[0].split(" Given value")[0].rstrip() for line in str(error).splitlines()]
+    kept = list(dict.fromkeys(line for line in lines if line.strip() and not line.strip().startswith("Given value")))
+    return WsedError("\n".join([*kept, "`wsed VERB --help` lists the settings"]))
 
 
 def versions(seed: Any) -> dict[str, Any]:
@@ -166,9 +187,3 @@ def versions(seed: Any) -> dict[str, Any]:
 def _default_folder(config: Any) -> Path:
     files = [str(f) for f in config.get("config") or []]
     return Path("runs") / (Path(files[0]).stem if files else "unnamed") / f"seed_{config.seed_everything}"
-
-
-def _yaml_errors() -> tuple[type[Exception], ...]:
-    import yaml
-
-    return (yaml.YAMLError,)

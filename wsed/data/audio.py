@@ -12,6 +12,9 @@ from wsed.errors import WsedError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
+_UNKNOWN = 2**40
+"""libsndfile gives a FLAC of unknown length 2**63 - 1 samples."""
+
 
 @dataclass(frozen=True)
 class AudioInfo:
@@ -31,13 +34,10 @@ def info(path: str | Path) -> AudioInfo:
     """The header of a sound file.
 
     Raises:
-        WsedError: the file is missing, empty or no sound file.
+        WsedError: the file is missing, empty or no sound file, or does not say how long it is.
     """
-    try:
-        header = soundfile.info(str(path))
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise WsedError(_complaint(path, error)) from None
-    return AudioInfo(header.frames, header.samplerate, header.channels)
+    with _open(path) as file:
+        return AudioInfo(file.frames, file.samplerate, file.channels)
 
 
 def read(path: str | Path, sample_rate: int, start: float = 0.0, duration: float | None = None) -> NDArray[np.float32]:
@@ -67,16 +67,28 @@ def decode(path: str | Path, start: float = 0.0, duration: float | None = None) 
     """The samples as they are in the file, float32 `[sample channel]`, and their rate, Hz; arguments as in `read`.
 
     Raises:
-        WsedError: the file is missing or unreadable.
+        WsedError: the file is missing or unreadable, or some of the samples asked for cannot be decoded.
     """
-    try:
-        with soundfile.SoundFile(str(path)) as file:
-            rate = file.samplerate
+    with _open(path) as file:
+        rate = file.samplerate
+        frames = -1 if duration is None else round(duration * rate)
+        try:
             file.seek(min(round(start * rate), file.frames))
-            frames = -1 if duration is None else round(duration * rate)
             return file.read(frames, dtype="float32", always_2d=True), rate
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise WsedError(_complaint(path, error)) from None
+        except (soundfile.LibsndfileError, RuntimeError):
+            raise WsedError(f"{path} is damaged: its samples cannot all be decoded; download it again") from None
+
+
+def decodable(path: str | Path) -> int:
+    """How many samples can be decoded before the file ends or is damaged; errors as in `info`."""
+    count = 0
+    with _open(path) as file:
+        try:
+            while block := len(file.read(4096, dtype="float32", always_2d=True)):
+                count += block
+        except (soundfile.LibsndfileError, RuntimeError):
+            pass
+    return count
 
 
 def write(path: str | Path, audio: NDArray[np.floating], sample_rate: int) -> None:
@@ -94,10 +106,22 @@ def write(path: str | Path, audio: NDArray[np.floating], sample_rate: int) -> No
     part.replace(path)
 
 
+def _open(path: str | Path) -> soundfile.SoundFile:
+    try:
+        file = soundfile.SoundFile(str(path))
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise WsedError(_complaint(path, error)) from None
+    if file.frames > _UNKNOWN:
+        file.close()
+        raise WsedError(f"{path} does not say how long it is (written to a pipe?); convert it once more, to a file")
+    return file
+
+
 def _complaint(path: str | Path, error: Exception) -> str:
     path = Path(path)
     if not path.exists():
         return f"no such file: {path}"
     if path.stat().st_size == 0:
         return f"{path} is an empty file"
-    return f"cannot read {path} as sound ({error}); expected one of {', '.join(SUFFIXES)}"
+    reason = getattr(error, "error_string", error)  # without the path, which is in the message already
+    return f"cannot read {path} as sound ({reason}); expected one of {', '.join(SUFFIXES)}"

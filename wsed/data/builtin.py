@@ -82,7 +82,8 @@ def alarm(rng: Rng) -> Signal:
     pitches, beep = rng.uniform(1500, 3500) * np.array([1.0, rng.choice([1.0, 0.8])]), rng.uniform(0.08, 0.2)
     n_beep = int(beep * RATE)
     beeps = [
-        _tone(np.full(n_beep, pitches[i % 2]), [1, 0, 0.4]) * _bump(n_beep, 0.05) for i in range(rng.integers(4, 11))
+        _tone(np.full(n_beep, pitches[i % 2]), [1.0, 0.0, 0.4]) * _bump(n_beep, 0.05)
+        for i in range(rng.integers(4, 11))
     ]
     pause = np.zeros(int(rng.uniform(0.02, 0.12) * RATE))
     return np.concatenate([piece for b in beeps for piece in (b, pause)])
@@ -90,9 +91,9 @@ def alarm(rng: Rng) -> Signal:
 
 def blender(rng: Rng) -> Signal:
     """A fast motor: strong harmonics that rise at the start, and noise of the blades."""
-    n = _length(rng, 3, 7)
+    n = _length(rng, 3.0, 7.0)
     pitch = rng.uniform(200, 330) * (1 - 0.4 * np.exp(-np.arange(n) / (0.3 * RATE))) * _swell(rng, n, 0.04)
-    return _tone(pitch, 1 / np.arange(1, 16)) + rng.uniform(0.3, 0.6) * _noise(rng, n, _band(1500, 5000))
+    return _tone(pitch, 1 / np.arange(1, 16)) + rng.uniform(0.3, 0.6) * _noise(rng, n, _band(1500.0, 5000.0))
 
 
 def cat(rng: Rng) -> Signal:
@@ -101,7 +102,7 @@ def cat(rng: Rng) -> Signal:
     time = np.linspace(0, 1, n)
     pitch = rng.uniform(450, 700) * (1 + rng.uniform(0.3, 0.8) * np.sin(np.pi * time ** rng.uniform(0.6, 1.4)))
     vibrato = 1 + 0.02 * np.sin(2 * np.pi * rng.uniform(5, 8) * time)
-    return _tone(pitch * vibrato, [0.6, 1, 0.8, 0.4, 0.2, 0.1]) * _bump(n, 0.3)
+    return _tone(pitch * vibrato, [0.6, 1.0, 0.8, 0.4, 0.2, 0.1]) * _bump(n, 0.3)
 
 
 def dishes(rng: Rng) -> Signal:
@@ -121,30 +122,32 @@ def dog(rng: Rng) -> Signal:
     for _ in range(rng.integers(1, 5)):
         n = _length(rng, 0.1, 0.2)
         fall = pitch * (1.3 - 0.6 * np.linspace(0, 1, n))
-        voice = _tone(fall, [0.5, 1, 1, 0.6, 0.3, 0.2]) + 0.8 * _noise(rng, n, _band(500, 2000))
+        voice = _tone(fall, [0.5, 1.0, 1.0, 0.6, 0.3, 0.2]) + 0.8 * _noise(rng, n, _band(500.0, 2000.0))
         barks += [voice * _bump(n, 0.15), np.zeros(_length(rng, 0.1, 0.5))]
     return np.concatenate(barks)
 
 
 def shaver(rng: Rng) -> Signal:
     """A low buzz with odd harmonics and a thin high band."""
-    n = _length(rng, 3, 8)
-    buzz = _tone(rng.uniform(85, 140) * _swell(rng, n, 0.01), [1, 0, 0.9, 0, 0.8, 0, 0.7, 0, 0.6, 0, 0.5, 0, 0.4])
-    return buzz + 0.4 * _noise(rng, n, _band(5500, 6500))
+    n = _length(rng, 3.0, 8.0)
+    buzz = _tone(
+        rng.uniform(85, 140) * _swell(rng, n, 0.01), [1.0, 0.0, 0.9, 0.0, 0.8, 0.0, 0.7, 0.0, 0.6, 0.0, 0.5, 0.0, 0.4]
+    )
+    return buzz + 0.4 * _noise(rng, n, _band(5500.0, 6500.0))
 
 
 def frying(rng: Rng) -> Signal:
     """Crackle: hundreds of clicks a second, over a high hiss."""
-    n = _length(rng, 4, 8)
+    n = _length(rng, 4.0, 8.0)
     clicks = (rng.random(n) < rng.uniform(100, 400) / RATE) * rng.exponential(1.0, n)
-    return _filtered(clicks, _band(2500, 8000)) + rng.uniform(0.02, 0.06) * _noise(rng, n, _band(3000, 8000))
+    return _filtered(clicks, _band(2500.0, 8000.0)) + rng.uniform(0.02, 0.06) * _noise(rng, n, _band(3000.0, 8000.0))
 
 
 def running_water(rng: Rng) -> Signal:
     """Noise of the middle bands whose bands swell apart from one another, as bubbles make it."""
-    n = _length(rng, 3, 8)
-    low = _noise(rng, n, _band(rng.uniform(300, 500), 1200)) * _swell(rng, n, 0.6, 12)
-    return low + 0.8 * _noise(rng, n, _band(1200, rng.uniform(2200, 3200))) * _swell(rng, n, 0.6, 12)
+    n = _length(rng, 3.0, 8.0)
+    low = _noise(rng, n, _band(rng.uniform(300, 500), 1200.0)) * _swell(rng, n, 0.6, 12.0)
+    return low + 0.8 * _noise(rng, n, _band(1200.0, rng.uniform(2200, 3200))) * _swell(rng, n, 0.6, 12.0)
 
 
 def speech(rng: Rng) -> Signal:
@@ -160,8 +163,8 @@ def speech(rng: Rng) -> Signal:
 
 def vacuum_cleaner(rng: Rng) -> Signal:
     """Broad low noise with the whine of a turbine."""
-    n = _length(rng, 4, 8)
-    whine = _tone(rng.uniform(600, 1100) * _swell(rng, n, 0.01), [1, 0.3, 0.1])
+    n = _length(rng, 4.0, 8.0)
+    whine = _tone(rng.uniform(600, 1100) * _swell(rng, n, 0.01), [1.0, 0.3, 0.1])
     return _noise(rng, n, lambda f: 1 / (1 + (f / 700) ** 2)) + rng.uniform(0.15, 0.4) * whine
 
 

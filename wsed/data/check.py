@@ -16,8 +16,8 @@ from wsed.data.listing import (
     event_findings,
     label_findings,
     missing,
-    repeated_rows,
     read_listing,
+    repeated_rows,
     table_stats,
 )
 from wsed.data.probe import CLIPPED_SHARE, SILENT_PEAK, Probe, probe
@@ -156,10 +156,7 @@ def file_defects(found: Probe, rate: int | None, duration: float) -> Iterator[tu
         text = f"{found.sample_rate} Hz where {rate} Hz is expected; it is resampled at every reading: convert it once"
         yield "warning", "wrong_rate", text
     if found.duration < duration - TOLERANCE:
-        text = (
-            f"lasts {found.duration:.2f} s of {duration:g} s; the rest is padding (set the duration if clips are short)"
-        )
-        yield "warning", "short", text
+        yield "warning", "short", f"lasts {found.duration:.2f} s, less than {duration:g} s; the rest will be padding"
 
 
 def _repeated_sounds(listings: Sequence[Listing], probes: Mapping[Path, Probe]) -> Iterator[Finding]:

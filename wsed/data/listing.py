@@ -63,7 +63,7 @@ def read_listing(folder: Path, name: str) -> tuple[Listing, list[Finding]]:
         _, audio = layout.find(folder, name)
         files = layout.locate(audio, dict.fromkeys(row.clip for row in rows))
     except WsedError as error:
-        findings.append(Finding("error", "folder", str(error), name))
+        findings.append(Finding("error", "folder", f"{error}; move the table away if you do not need it", name))
     return Listing(name, kind, tuple(rows), files), findings
 
 
@@ -92,10 +92,8 @@ def missing(listing: Listing, probes: Mapping[Path, Probe], max_missing: float) 
     severity: Severity = "error" if share > max_missing else "warning"
     count = f"{len(absent)} of the {len(listing.files)} clips of this table are missing"
     if share == 1:
-        folder = listing.files[absent[0]].parent
-        yield Finding(
-            severity, "missing", f"all {len(absent)} clips are missing; download them", listing.table, file=str(folder)
-        )
+        text = f"all {len(absent)} clips are missing; download them, or move the table away if you do not need it"
+        yield Finding(severity, "missing", text, listing.table, file=str(listing.files[absent[0]].parent))
         return
     limit = "more than" if severity == "error" else "not more than"
     first = listing.first_rows
@@ -109,7 +107,7 @@ def label_findings(listing: Listing, labels: Sequence[str]) -> Iterator[Finding]
     counts = Counter(label for row in listing.rows for label in row.labels if label not in labels)
     for label, count in counts.items():
         row = next(r for r in listing.rows if label in r.labels)
-        text = f"unknown label {label!r} in {count} row{'s'[: count > 1]}{tsv.nearest(label, labels)}"
+        text = f"unknown label {label!r} in {count} row{'s' if count > 1 else ''}{tsv.nearest(label, labels)}"
         fix = f"; rename it, or add it to the classes (metadata/labels.txt, or labels); known: {', '.join(labels)}"
         yield Finding("error", "unknown_label", text + fix, listing.table, row.line, row.clip)
 
@@ -144,6 +142,7 @@ def event_findings(listing: Listing, probes: Mapping[Path, Probe]) -> Iterator[F
 
 
 def table_stats(listing: Listing, probes: Mapping[Path, Probe], labels: Sequence[str]) -> TableStats:
+    """What the table holds of each class, and how much of its audio is there."""
     read = [probes[path] for path in listing.files.values() if path in probes and not probes[path].error]
     clips: dict[str, set[str]] = {}
     lengths: dict[str, list[float]] = {}

@@ -1,5 +1,6 @@
 """The base of all corpora: a LightningDataModule that serves what the task's losses need."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ class SEDDataModule(pl.LightningDataModule):
         duration: seconds read of each clip; None for all of it (then clips of one batch should be of similar length).
         max_missing: greatest share of clips that may be missing or unreadable.
         workers: processes that read audio; 0 reads in the main process.
-        seed: of the order of the training clips.
+        seed: of the order of the training clips; None takes that of `seed_everything`.
         sample_rate: Hz; None takes the network's.
     """
 
@@ -45,13 +46,14 @@ class SEDDataModule(pl.LightningDataModule):
         duration: float | None = 10.0,
         max_missing: float = 0.05,
         workers: int = 1,
-        seed: int = 0,
+        seed: int | None = None,
         sample_rate: int | None = None,
     ) -> None:
         super().__init__()
         self.labels = Labels(labels)
         self.batch, self.eval_batch, self.duration = dict(batch), eval_batch, duration
-        self.max_missing, self.workers, self.seed = max_missing, workers, seed
+        self.max_missing, self.workers = max_missing, workers
+        self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) if seed is None else seed
         self.sample_rate = sample_rate
         self._tables: dict[str, ClipTable] = {}
 

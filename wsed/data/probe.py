@@ -78,8 +78,11 @@ def probe(path: str | Path, quick: bool = False) -> Probe:
         if quick:
             # libsndfile cuts the sample count of a truncated WAV to what is there: known without decoding.
             return Probe("", declared, header.sample_rate, present if present < declared else None)
-        samples, rate = sound.decode(path)
-    except WsedError as error:
+        try:
+            samples, rate = sound.decode(path)
+        except WsedError:
+            return Probe("", declared, header.sample_rate, sound.decodable(path))
+    except (WsedError, OSError) as error:
         return Probe(str(error))
     return measure(samples, rate, declared)
 

@@ -70,8 +70,8 @@ class Recipe:
     splits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, check in _CHECKS.items():
-            object.__setattr__(self, name, check(getattr(self, name), name))
+        for name, value in _checked({f.name: getattr(self, f.name) for f in fields(self)}).items():
+            object.__setattr__(self, name, value)
         for split, settings in self.splits.items():
             _named(split, SPLITS, "splits", "split")
             _named_all(settings, [f.name for f in fields(self) if f.name not in _GLOBAL], f"splits.{split}")
@@ -79,7 +79,7 @@ class Recipe:
 
     def of(self, split: str) -> "Recipe":
         """The recipe as it holds for one split."""
-        return replace(self, splits={}, **self.splits.get(split, {}))
+        return replace(self, splits={}, **_checked(self.splits.get(split, {})))
 
     def resolve(self, labels: Iterable[str]) -> "Recipe":
         """The recipe with every class pattern replaced by the classes it matches.
@@ -133,9 +133,14 @@ def load_recipe(name: str) -> Recipe:
         _named_all(values, [f.name for f in fields(Recipe)], "")
         if "clips" not in values:
             raise WsedError("no setting 'clips'; say how many clips to make: 'clips: {train: 1500, validation: 300}'")
-        return Recipe(**values)
+        return Recipe(**_checked(values))
     except WsedError as error:
         raise WsedError(f"{where}: {error}") from None
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as the recipe holds them (numbers as floats, ranges as tuples), each held to its range."""
+    return {name: _CHECKS[name](value, name) for name, value in values.items()}
 
 
 def _named(name: object, known: Iterable[str], where: str, kind: str) -> None:
@@ -178,7 +183,7 @@ def _range(value: object, name: str, low: float = float("-inf")) -> tuple[float,
 
 
 def _weights(value: object, name: str, high: float = float("inf")) -> dict[str, float]:
-    return {str(k): _number(v, f"{name}.{k}", 0, high) for k, v in _mapping(value, name).items()}
+    return {str(k): _number(v, f"{name}.{k}", 0.0, high) for k, v in _mapping(value, name).items()}
 
 
 def _counts(value: object, name: str) -> dict[str, int]:
@@ -189,7 +194,7 @@ def _counts(value: object, name: str) -> dict[str, int]:
 
 
 def _events(value: object, name: str) -> dict[int, float]:
-    weights = {_whole(k, f"a key of {name}"): _number(v, f"{name}.{k}", 0) for k, v in _mapping(value, name).items()}
+    weights = {_whole(k, f"a key of {name}"): _number(v, f"{name}.{k}", 0.0) for k, v in _mapping(value, name).items()}
     if not sum(weights.values()):
         raise WsedError(f"{name} has no number of events with a weight above 0; write for example {{1: 0.5, 2: 0.5}}")
     return {n: weight for n, weight in weights.items() if weight}

@@ -43,12 +43,12 @@ def linear_softmax(scores: Frames, valid: Valid | None = None) -> Clips:
 
 def exp_softmax(scores: Frames, valid: Valid | None = None) -> Clips:
     """Weights `exp(score)`."""
-    return _weighted(scores, scores.exp(), valid)
+    return auto_pool(scores, valid, 1.0)
 
 
 def auto_pool(scores: Frames, valid: Valid | None = None, alpha: Tensor | float = 1.0) -> Clips:
     """Weights `exp(alpha * score)`: 0 is the mean, large is the max; `alpha` is a number or `[label]`."""
-    return _weighted(scores, (alpha * (scores - 1)).exp(), valid)  # minus alpha: same weights, no overflow
+    return (scores * _fill(alpha * scores, valid, -torch.inf).softmax(dim=1)).sum(1)
 
 
 def attention_pool(scores: Frames, valid: Valid | None = None, *, attention: Frames) -> Clips:

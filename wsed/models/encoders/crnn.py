@@ -64,7 +64,7 @@ class CRNN(Encoder):
         n_bands: int,
         activation: Literal["relu", "glu"] = "relu",
         channels: int = 64,
-        pools: Sequence[tuple[int, int]] = ((1, 4), (1, 4), (1, 4)),
+        pools: Sequence[Sequence[int]] = ((1, 4), (1, 4), (1, 4)),
         gru: int = 64,
         dense: int = 64,
         conv_dropout: float = 0.0,

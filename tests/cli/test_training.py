@@ -1,0 +1,246 @@
+"""The training verbs through the real command line, on a tiny corpus."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+import yaml
+
+import wsed
+from wsed.cli.main import main
+from wsed.data.table import read_strong
+
+SMALL = {
+    "model": {
+        "network": {
+            "encoder": {"class_path": "crnn", "init_args": {"channels": 4, "gru": 4, "dense": 8}},
+            "frontend": {
+                "class_path": "logmel",
+                "init_args": {"sample_rate": 8000, "n_fft": 256, "hop_length": 160, "f_max": 4000.0},
+            },
+        },
+        "losses": {"tags": {"loss": "mil"}, "apart": {"loss": "cosine_penalty", "weight": 0.1}},
+        "decoder": {"smooth": 0.1, "tags": "clip"},
+    },
+    "data": {"class_path": "desed", "init_args": {"batch": {"weak": 4}, "workers": 0}},
+    "trainer": {"max_epochs": 2, "accelerator": "cpu"},
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def exp(tmp_path_factory, corpus):
+    SMALL["data"]["init_args"]["root"] = str(corpus)
+    path = tmp_path_factory.mktemp("exp") / "exp.yaml"
+    path.write_text(yaml.safe_dump(SMALL))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, exp):
+    folder = tmp_path_factory.mktemp("run")
+    assert main(["fit", "--config", exp, "--trainer.default_root_dir", str(folder), "--seed_everything", "3"]) == 0
+    return folder
+
+
+def test_a_run_leaves_everything(run):
+    left = {p.relative_to(run).as_posix() for p in run.rglob("*") if p.is_file()}
+    wanted = {"config.yaml", "versions_fit.json", "checkpoints/best.ckpt", "checkpoints/last.ckpt"}
+    wanted |= {
+        f"test/{f}" for f in ("predictions.tsv", "scores.json", "frame_scores.npz", "curves.png", "class_f1.png")
+    }
+    assert wanted <= left
+    assert "csv/version_0/metrics.csv" in left
+    assert any("tensorboard" in name for name in left)
+    versions = json.loads((run / "versions_fit.json").read_text())
+    assert versions["seed"] == 3
+    assert versions["torch"] == torch.__version__.split("+")[0]
+
+
+def test_scores_and_predictions_have_their_fixed_form(run, corpus):
+    scores = json.loads((run / "test" / "scores.json").read_text())
+    for kind in ("event_f1", "segment_f1", "tagging_f1"):
+        assert {"macro", "micro", "per_class"} == set(scores[kind])
+        assert set(scores[kind]["per_class"]) == {"high", "low"}
+    predictions = read_strong(run / "test" / "predictions.tsv")
+    assert set(predictions) == set(read_strong(corpus / "metadata" / "eval" / "public.tsv"))
+
+
+def test_the_checkpoint_executes_nothing_and_carries_what_inference_needs(run, corpus):
+    content = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    assert content["wsed"]["labels"] == ["high", "low"]
+    assert content["wsed"]["sample_rate"] == 8000
+    assert content["wsed"]["decoder"]["smooth"] == 0.1
+    detector = wsed.load(run / "checkpoints" / "best.ckpt")
+    assert list(detector.labels) == ["high", "low"]
+    assert detector.network.frame_rate == 50.0
+    events = detector.detect(corpus / "audio" / "eval" / "public" / "eval_0.wav")
+    assert all(label in ("high", "low") and 0 <= on < off <= 1.0 for label, on, off in events)
+    predictions = read_strong(run / "test" / "predictions.tsv")["eval_0.wav"]
+    assert [e[0] for e in events] == [e[0] for e in sorted(predictions, key=lambda e: (e[1], e[0]))]
+
+
+def test_the_saved_configuration_scores_the_checkpoint_again(run, tmp_path):
+    before = json.loads((run / "test" / "scores.json").read_text())
+    assert main(["test", "--config", str(run / "config.yaml"), "--ckpt_path", "best"]) == 0
+    assert json.loads((run / "test" / "scores.json").read_text()) == before
+    assert main(["predict", "--config", str(run / "config.yaml"), "--ckpt_path", "best"]) == 0
+    assert (run / "predict" / "predictions.tsv").read_text() == (run / "test" / "predictions.tsv").read_text()
+    assert main(["validate", "--config", str(run / "config.yaml"), "--ckpt_path", "last"]) == 0
+
+
+def test_the_same_seed_gives_the_same_run(run, exp, tmp_path):
+    again = ["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path), "--seed_everything", "3"]
+    assert main(again) == 0
+    first, second = (torch.load(f / "checkpoints" / "last.ckpt")["state_dict"] for f in (run, tmp_path))
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+def fails(capsys, *args):
+    assert main(list(args)) == 2
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    return message
+
+
+def test_a_run_is_not_overwritten_silently(run, exp, capsys):
+    message = fails(capsys, "fit", "--config", exp, "--trainer.default_root_dir", str(run))
+    assert "holds a run already: continue it with --ckpt_path last" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (["--model.network.encoder", "crn"], "unknown encoder 'crn' (did you mean 'crnn'?)"),
+        (["--data", "dased"], "unknown data 'dased' (did you mean 'desed'?)"),
+        (["--data.root", "/nowhere"], "no such folder: /nowhere"),
+        (["--data.labels", "[high]"], "has the label 'low', which is not one of data.labels: high"),
+        (["--data.batch", "{weakly: 4}"], "data.batch names the source 'weakly'; data.train has weak"),
+        (["--data.batch", "{unlabelled: 4}"], "no such table"),
+        (["--ckpt_path", "last"], "no checkpoint"),
+        (["--ckpt_path", "gone.ckpt"], "no such checkpoint: gone.ckpt"),
+        (["--model.decoder.smooth", "-1"], "decoder.smooth must be more than 0"),
+    ],
+)
+def test_mistakes_get_a_message(exp, tmp_path, capsys, change, expected):
+    message = fails(capsys, "fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path), *change)
+    assert expected in message
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ({"tags": {"loss": "mill"}}, "unknown loss 'mill' (did you mean 'mil'?)"),
+        ({"frames": {"loss": "frame_bce"}}, "loss 'frames' needs clips with events with onset and offset"),
+        (
+            {"tags": {"loss": {"class_path": "mil", "init_args": {"pooling": "attention"}}}},
+            "loss 'tags' reads attention, which the network does not provide",
+        ),
+    ],
+)
+def test_losses_that_cannot_be_served_are_refused(exp, tmp_path, capsys, losses, expected):
+    config = yaml.safe_load(Path(exp).read_text())
+    config["model"]["losses"] = losses
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(config))
+    assert expected in fails(capsys, "fit", "--config", str(path), "--trainer.default_root_dir", str(tmp_path / "run"))
+
+
+def test_a_wrong_argument_name_in_yaml_is_named(exp, tmp_path, capsys):
+    config = yaml.safe_load(Path(exp).read_text())
+    config["model"]["network"]["encoder"]["init_args"]["chanels"] = 4
+    path = tmp_path / "bad.yaml"
+    path.write_text(yaml.safe_dump(config))
+    message = fails(capsys, "fit", "--config", str(path))
+    assert "chanels" in message
+
+
+def test_a_checkpoint_of_other_classes_is_refused(run, tmp_path, capsys, corpus):
+    config = str(run / "config.yaml")
+    message = fails(capsys, "test", "--config", config, "--ckpt_path", "best", "--data.labels", "[low, high]")
+    assert "the checkpoint knows the classes ['high', 'low'], the data has ['low', 'high']" in message
+
+
+def test_missing_clips_are_reported_and_too_many_are_an_error(exp, tmp_path, corpus, capsys):
+    import shutil
+
+    holed = tmp_path / "holed"
+    shutil.copytree(corpus, holed)
+    (holed / "audio" / "train" / "weak" / "train_3.wav").unlink()
+    run = tmp_path / "run"
+    common = ["fit", "--config", exp, "--data.root", str(holed), "--trainer.default_root_dir", str(run)]
+    assert "1 of 8 clips" in fails(capsys, *common)
+    assert main([*common, "--data.max_missing", "0.2", "--trainer.max_epochs", "1"]) == 0
+    assert "train_3.wav" in (run / "missing_train.tsv").read_text()
+
+
+def test_a_clip_full_of_nan_is_named(exp, tmp_path, corpus, capsys):
+    import shutil
+
+    import numpy as np
+
+    bad = tmp_path / "bad"
+    shutil.copytree(corpus, bad)
+    file = bad / "audio" / "train" / "weak" / "train_3.wav"
+    soundfile.write(file, np.full(8000, np.nan, np.float32), 8000, subtype="FLOAT")
+    for workers in ("0", "1"):
+        args = ["fit", "--config", exp, "--data.root", str(bad), "--data.workers", workers]
+        message = fails(capsys, *args, "--trainer.default_root_dir", str(tmp_path / workers))
+        assert "train_3.wav holds NaN or infinite samples" in message
+        assert message.count("\n") == 1
+
+
+def test_a_killed_run_resumes_from_its_last_checkpoint(exp, tmp_path):
+    args = [sys.executable, "-m", "wsed.cli.main", "fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]
+    args += ["--trainer.max_epochs", "500"]
+    process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 2 "):
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    done = last["global_step"] // 2  # 8 clips, 4 a batch
+    assert done >= 2
+    resume = ["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path), "--ckpt_path", "last"]
+    assert main([*resume, "--trainer.max_epochs", str(done + 1)]) == 0
+    after = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert after["global_step"] == 2 * (done + 1)
+    assert (tmp_path / "csv" / "version_0" / "metrics.csv").exists()
+    assert (tmp_path / "csv" / "version_1" / "metrics.csv").exists()
+
+
+def test_two_processes_score_like_one(run, tmp_path):
+    one = json.loads((run / "test" / "scores.json").read_text())
+    args = [sys.executable, "-m", "wsed.cli.main", "test", "--config", str(run / "config.yaml")]
+    args += ["--ckpt_path", str(run / "checkpoints" / "best.ckpt"), "--trainer.default_root_dir", str(tmp_path)]
+    args += ["--trainer.devices", "2", "--trainer.strategy", "ddp_spawn", "--data.eval_batch", "3"]
+    done = subprocess.run(args, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    two = json.loads((tmp_path / "test" / "scores.json").read_text())
+    for kind in ("event_f1", "segment_f1", "tagging_f1"):
+        assert two[kind] == one[kind]
+    assert two["correlation"]["mean_positive"] == pytest.approx(one["correlation"]["mean_positive"], abs=1e-6)
+
+
+def test_help_and_lists(capsys):
+    assert main(["--help"]) == 0
+    assert main(["list", "loss"]) == 0
+    assert "cosine_penalty" in capsys.readouterr().out
+    assert main(["--version"]) == 0
+    assert main(["data"]) == 0
+    assert "did you mean 'fit'" in fails(capsys, "fitt")
+    assert "unknown kind" in fails(capsys, "list", "losses")
+    assert "did you mean 'synth'" in fails(capsys, "data", "synht")

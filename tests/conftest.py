@@ -1,0 +1,56 @@
+"""Shapes in annotations are checked while the tests run; `shared` is the material that lies beside the checkout."""
+
+from jaxtyping import install_import_hook
+
+hook = install_import_hook("wsed", "beartype.beartype")
+hook.__enter__()
+
+import json  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import soundfile  # noqa: E402
+
+SHARED = Path(__file__).parents[1].parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("../shared is not there: real recordings and label files lie beside the checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def golden() -> Callable[[str], Any]:
+    return lambda name: json.loads((Path(__file__).parent / "golden" / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny corpus in DESED's layout, 8 kHz, 1 s clips: `low` is a 300 Hz tone, `high` 2 kHz, over faint noise."""
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def make_corpus(root: Path, clips: int = 8, rate: int = 8000) -> Path:
+    rng = np.random.default_rng(0)
+    for table, part in (("train/weak", "train"), ("validation/validation", "validation"), ("eval/public", "eval")):
+        (root / "audio" / table).mkdir(parents=True)
+        (root / "metadata" / table).parent.mkdir(parents=True, exist_ok=True)
+        weak, strong = ["filename\tevent_labels"], ["filename\tonset\toffset\tevent_label"]
+        for i in range(clips):
+            name, label = f"{part}_{i}.wav", ("low", "high")[i % 2]
+            onset, offset = 0.2 + 0.05 * (i % 4), 0.6 + 0.05 * (i % 4)
+            time = np.arange(rate) / rate
+            tone = 0.5 * np.sin(2 * np.pi * (300 if label == "low" else 2000) * time)
+            audio = 0.01 * rng.standard_normal(rate) + tone * ((time >= onset) & (time < offset))
+            soundfile.write(root / "audio" / table / name, audio, rate, subtype="PCM_16")
+            weak.append(f"{name}\t{label}")
+            strong.append(f"{name}\t{onset:.3f}\t{offset:.3f}\t{label}")
+        lines = {"weak": weak, "strong": strong} if part == "train" else {Path(table).name: strong}
+        for file, rows in lines.items():
+            (root / "metadata" / Path(table).parent / f"{file}.tsv").write_text("\n".join(rows) + "\n")
+    return root

@@ -1,0 +1,61 @@
+"""Imports point one way: types <- ops <- {losses, models, data, decoding, metrics} <- {task, ...} <- cli."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2] / "wsed"
+FLOORS = {"errors": 0, "types": 1, "registry": 1, "ops": 2}
+FLOORS |= dict.fromkeys(("losses", "models", "data", "decoding", "metrics"), 3)
+FLOORS |= dict.fromkeys(("task", "inference", "report", "testing"), 4) | {"cli": 5}
+LIGHTNING = ("task.py", "cli/", "data/module.py")
+FILES = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*.py") if p.name != "__init__.py")
+
+
+def imported(file):
+    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, node
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names)
+
+
+def part(path):
+    return path.split("/")[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_arrows_point_down(file):
+    mine = part(file)
+    for module, _ in imported(file):
+        if not module.startswith("wsed."):
+            continue
+        other = module.split(".")[1]
+        lazy = mine == "types" and other == "ops"  # Batch.frame_labels imports its function when called
+        assert other == mine or lazy or FLOORS[other] < FLOORS[mine] or FLOORS[mine] >= 4, f"{file} imports {module}"
+        assert FLOORS[other] <= FLOORS[mine] or lazy
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_lightning_is_imported_in_few_places(file):
+    if not file.startswith(LIGHTNING):
+        assert not [m for m, _ in imported(file) if m.split(".")[0] in ("lightning", "pytorch_lightning")]
+
+
+def output(code):
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return run.stdout.splitlines()[-1]
+
+
+def test_metrics_and_decoding_need_numpy_and_torch_only():
+    heavy = "{'lightning', 'pandas', 'scipy', 'torchaudio'}"
+    assert output(f"import sys, wsed.metrics, wsed.decoding; print({heavy} & set(sys.modules))") == "set()"
+
+
+def test_help_imports_nothing_heavy():
+    assert (
+        output("import sys; from wsed.cli.main import main; main(['--help']); print('torch' in sys.modules)") == "False"
+    )

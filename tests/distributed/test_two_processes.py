@@ -1,0 +1,90 @@
+"""Two gloo processes give the losses, gradients and scores of one."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+
+import wsed
+from tests.distributed.ranks import run
+from wsed import testing
+from wsed.decoding import Decoder
+from wsed.metrics.store import ScoreStore
+from wsed.registry import registry
+from wsed.report.scores import decode, score
+from wsed.types import Output
+
+N_CLIPS, N_LABELS, N_FRAMES = 7, 3, 12
+
+
+def whole():
+    batch = testing.batch(N_CLIPS, N_LABELS)
+    return batch, testing.output(batch, N_FRAMES, seed=5)
+
+
+def shard(rank, ranks):
+    """Unequal parts: 4 and 3 clips."""
+    return torch.arange(N_CLIPS)[rank::ranks]
+
+
+def loss_and_gradient(name, rank, ranks):
+    batch, output = whole()
+    index = shard(rank, ranks)
+    part = testing.take_output(output, index)
+    leaves = {f: getattr(part, f).detach().requires_grad_() for f in ("frame_logits", "clip_logits", "attention")}
+    loss = registry("loss")[name]()(replace(part, **leaves), testing.take(batch, index))
+    loss.backward()
+    gradients = {f: leaf.grad.tolist() for f, leaf in leaves.items() if leaf.grad is not None}
+    return loss.item(), index.tolist(), gradients
+
+
+@pytest.mark.parametrize("name", wsed.list("loss"))
+def test_losses_and_gradients_are_those_of_one_process(name):
+    value, _, gradients = loss_and_gradient(name, 0, 1)
+    parts = run(partial(loss_and_gradient, name))
+    assert sum(p[0] for p in parts) / 2 == pytest.approx(value, abs=1e-6)
+    for field, expected in gradients.items():
+        joined = torch.zeros_like(torch.tensor(expected))
+        for _, index, grads in parts:
+            joined[index] = torch.tensor(grads[field]) / 2  # DDP averages over ranks
+        torch.testing.assert_close(joined, torch.tensor(expected), atol=1e-6, rtol=1e-5)
+
+
+def scores_of(rank, ranks):
+    batch, output = whole()
+    batch = replace(batch, timed=torch.ones(N_CLIPS, dtype=torch.bool))
+    store = ScoreStore()
+    padded = torch.cat([shard(rank, ranks), torch.arange(rank)])  # the sampler repeats the first clips
+    for index in padded.split(2):
+        store.update(testing.take_output(output, index), testing.take(batch, index), 8000)
+    store = store.gather()
+    decoder = Decoder(smooth=0.2)
+    return score(store, decode(store, decoder), wsed.Labels("abc"), decoder)
+
+
+def flat(value):
+    if isinstance(value, dict):
+        return [x for v in value.values() for x in flat(v)]
+    return [x for v in value for x in flat(v)] if isinstance(value, list) else [value]
+
+
+def test_scores_are_those_of_one_process():
+    one = flat(scores_of(0, 1))
+    assert len(one) > 30
+    for other in map(flat, run(scores_of)):
+        assert other == pytest.approx(one, abs=1e-6, nan_ok=True)
+
+
+def test_the_store_counts_a_clip_once_and_leaves_padding_out():
+    batch, output = whole()
+    store = ScoreStore()
+    store.update(output, batch, 8000)
+    store.update(output, batch, 8000)
+    assert len(store) == N_CLIPS
+    frames, valid = store.frame_scores()
+    assert frames.shape == (N_CLIPS, N_FRAMES, N_LABELS)
+    assert valid.sum(1).tolist() == [N_FRAMES] * (N_CLIPS - 1) + [N_FRAMES * 2 // 3]
+    empty = ScoreStore()
+    empty.update(Output(clip_logits=output.clip_logits), batch, 8000)
+    assert empty.clip_scores() is not None

@@ -1,0 +1,103 @@
+import pickle
+
+import pytest
+import torch
+
+import wsed
+from wsed import testing
+from wsed.errors import WsedError
+from wsed.registry import Registry, near
+from wsed.types import Events, Needs, Output
+
+
+def test_labels_know_their_order():
+    labels = wsed.Labels(["b", "a"])
+    assert (len(labels), labels.index("a"), list(labels)) == (2, 1, ["b", "a"])
+    assert labels != wsed.Labels(["a", "b"])
+    with pytest.raises(WsedError, match="known labels: b, a"):
+        labels.index("c")
+    with pytest.raises(WsedError, match="unique"):
+        wsed.Labels(["a", "a"])
+
+
+def test_events_select_and_join():
+    events = Events.of([(0, 1, 0.5, 1.0), (1, 0, 0.0, 2.0)])
+    assert len(events[events.clip == 1]) == 1
+    assert len(Events.cat([events, events])) == 4
+    assert len(Events.cat([])) == len(Events.of([])) == 0
+    assert events.onset.dtype == torch.float64
+
+
+def test_batch_moves_and_answers():
+    batch = testing.batch(4, 3)
+    moved = batch.to("cpu")
+    assert torch.equal(moved.audio, batch.audio)
+    assert len(batch) == 4
+    assert batch.of("weak").tolist() == [True, False, True, False]
+    assert not batch.of("nowhere").any()
+    grid = batch.frame_labels(10, 10.0)
+    assert grid.shape == (4, 10, 3)
+    assert grid[1, 1:5, 1].all()
+    assert grid[0].sum() == 0
+    assert pickle.loads(pickle.dumps(batch)).clip_ids == batch.clip_ids
+
+
+def test_output_merges_and_names_what_is_missing():
+    one = Output(frame_logits=torch.zeros(1, 2, 3), frame_rate=5.0)
+    two = one.merge(Output(clip_logits=torch.ones(1, 3)))
+    assert two.frame_logits is one.frame_logits
+    assert two.frame_rate == 5.0
+    assert two.clip_scores.dtype == torch.float32
+    with pytest.raises(WsedError, match="no clip_logits"):
+        _ = one.clip_scores
+
+
+def test_needs_join_to_the_least_that_serves_both():
+    joined = Needs(frozenset({"frame_logits"}), sources={"weak": 1}) | Needs(
+        sources={"weak": 2, "synthetic": 1}, classes=4
+    )
+    assert joined.sources == {"synthetic": 1, "weak": 2}
+    assert joined.classes == 4
+    assert joined.output == {"frame_logits"}
+
+
+def test_names_in_the_registry():
+    assert {"mil", "cosine_penalty", "clip_bce", "frame_bce", "false_strong", "mmm"} <= set(wsed.list("loss"))
+    with pytest.raises(WsedError, match="did you mean 'cosine_penalty'"):
+        wsed.LOSSES["cosine_penalti"]
+    with pytest.raises(WsedError, match="unknown kind 'losses'"):
+        wsed.list("losses")
+    assert near("xyz", ["abc"]) == ""
+
+
+def test_a_name_belongs_to_one_class():
+    registry = Registry("loss", "wsed.losses")
+    registry.register("mine")(dict)
+    with pytest.raises(WsedError, match="already"):
+        registry.register("mine")(list)
+
+
+def test_plugins_come_by_entry_point(monkeypatch):
+    class Point:
+        def __init__(self, name, target):
+            self.name, self.value, self.target = name, "pkg:Class", target
+
+        def load(self):
+            if self.target is None:
+                raise ImportError("no module named pkg")
+            return self.target
+
+    monkeypatch.setattr(
+        "wsed.registry.entry_points", lambda group: [Point("theirs", dict)] if group == "wsed.loss" else []
+    )
+    assert Registry("loss", "wsed.losses")["theirs"] is dict
+    monkeypatch.setattr("wsed.registry.entry_points", lambda group: [Point("broken", None)])
+    with pytest.raises(WsedError, match=r"'broken' \(pkg:Class\) cannot be loaded: no module named pkg"):
+        Registry("loss", "wsed.losses").names()
+
+
+def test_public_names_are_all_there():
+    for name in wsed.__all__:
+        assert getattr(wsed, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = wsed.nothing
