@@ -57,7 +57,7 @@ def test_labels(tmp_path: Path) -> None:
     assert run(root, "--duration", 1, "--labels", "Dog,Cat,Speech") == 0
     (tmp_path / "classes.txt").write_text("Dog\nCat\n\nSpeech of people\n")
     assert read_labels(str(tmp_path / "classes.txt")) == ["Dog", "Cat", "Speech of people"]
-    with pytest.raises(WsedError, match="no such file: gone.txt"):
+    with pytest.raises(WsedError, match=r"no such file: gone\.txt"):
         read_labels("gone.txt")
     with pytest.raises(WsedError, match="names no class"):
         read_labels(" , ")

@@ -38,7 +38,8 @@ def clean(root: Path) -> Path:
     tables = {
         "train/weak": "filename\tevent_labels\n" + "".join(f"{i}.wav\tDog,Speech\n" for i in range(3)) + "3.wav\t\n",
         "train/unlabel_in_domain": "filename\nu0.wav\nu1.wav\n",
-        "validation/validation": f"{STRONG}0.wav\t0.1\t0.4\tDog\n0.wav\t0.1\t0.9\tSpeech\n1.wav\t0\t1\tDog\n2.wav\n3.wav\n",
+        "validation/validation": f"{STRONG}0.wav\t0.1\t0.4\tDog\n0.wav\t0.1\t0.9\tSpeech\n"
+        "1.wav\t0\t1\tDog\n2.wav\n3.wav\n",
         "eval/public": STRONG + "".join(f"{i}.wav\t0.25\t0.75\tCat\n" for i in range(4)),
     }
     for name, text in tables.items():

@@ -52,7 +52,7 @@ def test_tables_and_their_folders(tmp_path: Path, above: str) -> None:
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WsedError, match="no such folder: .*nowhere"):
+    with pytest.raises(WsedError, match=r"no such folder: .*nowhere"):
         layout.base(tmp_path / "nowhere")
     with pytest.raises(WsedError, match="neither metadata/ nor dataset/metadata/"):
         layout.base(tmp_path)

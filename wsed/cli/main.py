@@ -22,6 +22,7 @@ Data:
   data check examine a corpus before training on it
 
 Look around:
+  show RUN   the scores of a run, and where its pictures are
   list KIND  names to use in YAML: loss, frontend, encoder, head, network, data
 
 `wsed VERB --help` tells more. `wsed --version` prints the version.
@@ -36,7 +37,7 @@ DATA_HELP = """usage: wsed data {synth,check} ...
 """
 
 TRAINING = ("fit", "validate", "test", "predict")
-VERBS = (*TRAINING, "data", "list")
+VERBS = (*TRAINING, "data", "show", "list")
 DATA_VERBS = {"synth": "wsed.cli.synth", "check": "wsed.cli.check"}
 
 
@@ -69,6 +70,8 @@ def _dispatch(args: list[str]) -> int:
         return _list(rest)
     if verb == "data":
         return _data(rest)
+    if verb == "show":
+        return _plain("wsed.cli.show", "wsed show", rest)
     run = import_module("wsed.cli.training").run
     return int(run(args))
 
@@ -84,20 +87,23 @@ def _list(args: list[str]) -> int:
 
 
 def _data(args: list[str]) -> int:
-    import argparse
-
     if not args or args[0] in ("-h", "--help"):
         print(DATA_HELP, end="")
         return 0
     verb = args[0]
     if verb not in DATA_VERBS:
         raise WsedError(f"unknown verb 'data {verb}'{near(verb, DATA_VERBS)}; known: {', '.join(DATA_VERBS)}")
-    module = import_module(DATA_VERBS[verb])
-    parser = argparse.ArgumentParser(
-        prog=f"wsed data {verb}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    return _plain(DATA_VERBS[verb], f"wsed data {verb}", args[1:])
+
+
+def _plain(home: str, name: str, args: list[str]) -> int:
+    """Run a verb whose module has `add_arguments(parser)` and `run(namespace)`."""
+    import argparse
+
+    module = import_module(home)
+    parser = argparse.ArgumentParser(prog=name, description=module.__doc__)
     module.add_arguments(parser)
-    return int(module.run(parser.parse_args(args[1:])))
+    return int(module.run(parser.parse_args(args)))
 
 
 def _last_message(text: str) -> str:

@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 import wsed
 from wsed.cli.callbacks import BestAndLast, EpochLine
 from wsed.cli.names import load_yaml, resolve_arguments
+from wsed.cli.show import show
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
 from wsed.report.scores import write_json
@@ -121,11 +122,17 @@ class WsedCLI(LightningCLI):
             verbose=False,
         )
 
-    def after_test(self) -> None:
-        self._say("test")
+        self.after_test()
 
-    def _say(self, stage: str) -> None:
-        print(f"{stage}: {Path(self.trainer.default_root_dir) / stage}")
+    def after_test(self) -> None:
+        """Print the scores and where the pictures are."""
+        if self.trainer.is_global_zero:
+            show(Path(self.trainer.default_root_dir), "test")
+
+    def after_predict(self) -> None:
+        """Say where the detected events are."""
+        if self.trainer.is_global_zero:
+            print(f"detected events: {Path(self.trainer.default_root_dir) / 'predict' / 'predictions.tsv'}")
 
     def _monitor(self) -> str | None:
         stages = getattr(self.datamodule, "stages", {})

@@ -57,13 +57,10 @@ def check(
         WsedError: there is no such folder or table, or no table at all.
     """
     folder = layout.base(root)
-    names = _tables(folder, tables)
     known = tuple(labels) if labels is not None else _labels(folder)
-    listings, findings = [], []
-    for name in names:
-        listing, found = read_listing(folder, name)
-        listings.append(listing)
-        findings += found
+    read = [read_listing(folder, name) for name in _tables(folder, tables)]
+    listings = [listing for listing, _ in read]
+    findings = [finding for _, found in read for finding in found]
     listed = {path for listing in listings for path in listing.files.values()}
     probes = _probe_all(sorted(path for path in listed if path.is_file()), workers, quick, progress)
     rates = Counter(p.sample_rate for p in probes.values() if not p.error)
@@ -195,7 +192,7 @@ def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
     same = f"the same sound as {others}" if others else "one file"
     if leak:
         return f"{same}, listed in {' and '.join(splits)}: scores would be too good; delete it from the train tables"
-    return f"{same}; delete one unless it is meant"
+    return f"{same}; keep one of them, unless they are meant"
 
 
 def _unlisted(folder: Path, listed: Iterable[Path]) -> Iterator[Finding]:

@@ -154,7 +154,8 @@ def table_stats(listing: Listing, probes: Mapping[Path, Probe], labels: Sequence
     classes = {}
     for label in [*(name for name in labels if name in clips), *sorted(clips.keys() - set(labels))]:
         times = lengths.get(label, [])
-        total, middle = round(sum(times), 3), round(median(times), 3) if times else 0.0
+        total, middle = round(sum(times, 0.0), 3), round(median(times), 3) if times else 0.0
         classes[label] = ClassStats(len(clips[label]), len(times), total, middle)
     n_clips = len(listing.first_rows)
-    return TableStats(listing.table, listing.kind, n_clips, len(read), round(sum(p.duration for p in read), 3), classes)
+    seconds = round(sum((p.duration for p in read), 0.0), 3)
+    return TableStats(listing.table, listing.kind, n_clips, len(read), seconds, classes)

@@ -1,0 +1,100 @@
+"""Is reading and collating ever the bottleneck of `wsed fit`? The share of a training step spent waiting for data.
+
+    .venv/bin/python experiments/benchmarks/loading.py --root data/domestic
+
+Trains the GLU-CRNN of experiments/cosine_penalty (with its 2-core settings) for 40 steps and times, in the same run,
+the wait for each batch and the step itself; the first five steps (start of the reading process) are left out. Beside
+it, what reading and collating a batch costs the process that does it.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+
+from wsed.data.clips import ClipDataset, ClipTable
+from wsed.data.collate import Collate
+from wsed.data.desed import DESED
+from wsed.losses.base import Weighted
+from wsed.losses.cosine_penalty import CosinePenalty
+from wsed.losses.mil import MIL
+from wsed.models.encoders.crnn import CRNN
+from wsed.models.frontends import LogMel
+from wsed.models.network import Composed
+from wsed.task import SEDTask
+
+STEPS, WARM = 40, 5
+
+
+class Clock(pl.Callback):
+    """Seconds waited for each batch, and seconds spent on it."""
+
+    def __init__(self) -> None:
+        self.wait: list[float] = []
+        self.step: list[float] = []
+        self._mark = 0.0
+
+    def on_train_epoch_start(self, *_: Any) -> None:
+        self._mark = time.perf_counter()
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        now = time.perf_counter()
+        self.wait.append(now - self._mark)
+        self._mark = now
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        now = time.perf_counter()
+        self.step.append(now - self._mark)
+        self._mark = now
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", required=True, type=Path, help="a corpus of `wsed data synth`")
+    root = parser.parse_args().root
+    data = DESED(root=root, batch={"weak": 32}, validation=None, workers=1)
+    frontend = LogMel(16000, 1024, 640, f_max=8000.0)
+    network = Composed(data.labels, lambda n: CRNN(n, "glu", channels=32), frontend=frontend)
+    task = SEDTask(network, {"tags": Weighted(MIL()), "apart": Weighted(CosinePenalty(), 0.1)})
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        pl.Trainer(
+            max_epochs=1,
+            limit_train_batches=STEPS,
+            precision="bf16-mixed",
+            accelerator="cpu",
+            callbacks=[clock],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            default_root_dir=folder,
+        ).fit(task, datamodule=data)
+    wait, step = statistics.median(clock.wait[WARM:]), statistics.median(clock.step[WARM:])
+    share = sum(clock.wait[WARM:]) / (sum(clock.wait[WARM:]) + sum(clock.step[WARM:]))
+    print(f"step {step:.3f} s, wait for its batch {wait * 1e3:.1f} ms (medians of {STEPS - WARM})")
+    print(f"share of the time spent waiting for data: {share:.1%}")
+    print(
+        f"reading and collating a batch of 32 x 10 s: {batch_seconds(data.table('train')) * 1e3:.0f} ms of one process"
+    )
+
+
+def batch_seconds(table: ClipTable) -> float:
+    """Seconds to read and collate one batch, one thread."""
+    torch.set_num_threads(1)
+    dataset, collate, seconds = ClipDataset(table, 16000, 10.0), Collate(table), []
+    for first in range(0, 160, 32):
+        start = time.perf_counter()
+        collate([dataset[i] for i in range(first, first + 32)])
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+if __name__ == "__main__":
+    main()
