@@ -63,10 +63,11 @@ def test_needs_join_to_the_least_that_serves_both():
 
 def test_names_in_the_registry():
     assert {"mil", "cosine_penalty", "clip_bce", "frame_bce", "false_strong", "mmm"} <= set(wsed.list("loss"))
-    with pytest.raises(WsedError, match="did you mean 'cosine_penalty'"):
+    with pytest.raises(WsedError, match="did you mean cosine_penalty"):
         wsed.LOSSES["cosine_penalti"]
     with pytest.raises(WsedError, match="unknown kind 'losses'"):
         wsed.list("losses")
+    assert near("Dogs", ["Dog", "Cat"]) == " (did you mean Dog?)"
     assert near("xyz", ["abc"]) == ""
 
 

@@ -77,11 +77,11 @@ class Registry(Generic[T]):
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """` (did you mean 'mil'?)` where a known name resembles `name`, else nothing."""
+    """` (did you mean mil?)` where a known name resembles `name`, else nothing."""
     from difflib import get_close_matches
 
     found = get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f" (did you mean {' or '.join(map(repr, found))}?)" if found else ""
+    return f" (did you mean {' or '.join(found)}?)" if found else ""
 
 
 def registry(kind: str) -> Registry[Any]:

@@ -81,6 +81,25 @@ class Events:
         """The events selected by a mask or an index tensor."""
         return Events(*(getattr(self, f.name)[keep] for f in fields(self)))
 
+    def rasterise(
+        self, n_clips: int, n_labels: int, n_frames: int, frame_rate: float
+    ) -> Float[Tensor, "clip frame label"]:
+        """The events as frame labels, on their device: float32 in [0, 1], 1 where an event of gain 1 is active.
+
+        Frame `i` covers the seconds `[i, i + 1) / frame_rate`; its label is the gain of the loudest event whose rounded
+        borders hold it. Borders are rounded to the nearest frame border, and an event is never shorter than one
+        frame, so that short events survive slow grids. Parts outside the grid are cut.
+        """
+        first = (self.onset * frame_rate).round()
+        last = torch.maximum((self.offset * frame_rate).round(), first + 1)
+        frames = torch.arange(n_frames, device=self.onset.device)
+        active = (frames >= first[:, None]) & (frames < last[:, None])
+        values = active.float() * self.gain[:, None].float()
+        grid = values.new_zeros(n_clips * n_labels, n_frames)
+        rows = (self.clip * n_labels + self.label)[:, None].expand(-1, n_frames)
+        grid.scatter_reduce_(0, rows, values, "amax")
+        return grid.view(n_clips, n_labels, n_frames).transpose(1, 2)
+
     def to(self, device: Any, non_blocking: bool = False) -> "Events":
         return Events(*(getattr(self, f.name).to(device, non_blocking=non_blocking) for f in fields(self)))
 
@@ -126,11 +145,9 @@ class Batch:
     def frame_labels(self, n_frames: int, frame_rate: float) -> Float[Tensor, "clip frame label"]:
         """The events on a grid of `n_frames` frames at `frame_rate` frames a second, on the batch's device.
 
-        Rows of clips that are not `timed` are zero: mask them. See `wsed.ops.grid.rasterise`.
+        Rows of clips that are not `timed` are zero: mask them. See `Events.rasterise`.
         """
-        from wsed.ops.grid import rasterise
-
-        return rasterise(self.events, len(self), self.clip_labels.shape[1], n_frames, frame_rate)
+        return self.events.rasterise(len(self), self.clip_labels.shape[1], n_frames, frame_rate)
 
     def of(self, source: str) -> Bool[Tensor, " clip"]:
         """Which clips come from `source`; none if the batch has no such source."""

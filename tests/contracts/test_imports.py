@@ -34,9 +34,8 @@ def test_arrows_point_down(file):
         if not module.startswith("wsed."):
             continue
         other = module.split(".")[1]
-        lazy = mine == "types" and other == "ops"  # Batch.frame_labels imports its function when called
-        assert other == mine or lazy or FLOORS[other] < FLOORS[mine] or FLOORS[mine] >= 4, f"{file} imports {module}"
-        assert FLOORS[other] <= FLOORS[mine] or lazy
+        assert other == mine or FLOORS[other] < FLOORS[mine] or FLOORS[mine] >= 4, f"{file} imports {module}"
+        assert FLOORS[other] <= FLOORS[mine]
 
 
 @pytest.mark.parametrize("file", FILES)

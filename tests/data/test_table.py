@@ -153,8 +153,3 @@ def test_cells_that_would_break_the_table_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WsedError, match=r"table\.tsv: .*tab or a line break"):
         table.write_rows(tmp_path / "table.tsv", ("filename",), [("a\tb.wav",)])
     assert list(tmp_path.iterdir()) == []
-
-
-def test_near_names() -> None:
-    assert table.nearest("Dogs", ["Dog", "Cat"]) == " (did you mean Dog?)"
-    assert table.nearest("xyz", ["Dog", "Cat"]) == ""

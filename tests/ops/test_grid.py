@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsed.ops.grid import rasterise, valid_frames
+from wsed.ops.grid import valid_frames
 from wsed.types import Events
 
 ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.floats(0, 3), st.floats(0.01, 2)), max_size=6)
@@ -12,7 +12,7 @@ ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.floats(0, 3),
 @given(ROWS, st.sampled_from([5.0, 12.5, 43.066]))
 def test_rasterise_equals_a_loop(rows, rate):
     events = Events.of([(clip, label, onset, onset + length) for clip, label, onset, length in rows])
-    grid = rasterise(events, 3, 2, 20, rate)
+    grid = events.rasterise(3, 2, 20, rate)
     expected = torch.zeros(3, 20, 2)
     for clip, label, onset, length in rows:
         first, last = round(onset * rate), round((onset + length) * rate)
@@ -23,7 +23,7 @@ def test_rasterise_equals_a_loop(rows, rate):
 def test_gain_is_kept_and_the_loudest_wins():
     one = Events.of([(0, 0, 0.0, 1.0), (0, 0, 0.5, 2.0)])
     soft = Events(one.clip, one.label, one.onset, one.offset, torch.tensor([0.3, 0.7], dtype=torch.float64))
-    grid = rasterise(soft, 1, 1, 4, 2.0)[0, :, 0]
+    grid = soft.rasterise(1, 1, 4, 2.0)[0, :, 0]
     torch.testing.assert_close(grid, torch.tensor([0.3, 0.7, 0.7, 0.7]))
 
 

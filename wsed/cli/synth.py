@@ -9,7 +9,7 @@ from rich.table import Table
 
 from wsed.data.recipe import SPLITS, packaged
 from wsed.data.soundscape import Summary, synthesise
-from wsed.data.table import nearest
+from wsed.registry import near
 
 DESCRIPTION = """\
 Mix isolated sounds over backgrounds into clips with known events, laid out as DESED.
@@ -105,7 +105,7 @@ def show(summary: Summary, console: Console) -> None:
 def _split_count(text: str) -> tuple[str, int]:
     split, _, count = text.partition("=")
     if split not in SPLITS:
-        raise argparse.ArgumentTypeError(f"no split {split!r}{nearest(split, SPLITS)}; write for example train=100")
+        raise argparse.ArgumentTypeError(f"no split {split!r}{near(split, SPLITS)}; write for example train=100")
     if not count.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} lacks a number of clips; write for example {split}=100")
     return split, int(count)

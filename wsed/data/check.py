@@ -21,8 +21,8 @@ from wsed.data.listing import (
     table_stats,
 )
 from wsed.data.probe import CLIPPED_SHARE, SILENT_PEAK, Probe, probe
-from wsed.data.table import nearest
 from wsed.errors import WsedError
+from wsed.registry import near
 
 _VIDEO = re.compile(r"Y?[\w-]{11}_\d+\.\d+_\d+\.\d+")
 """Clip names that say which stretch of which video a clip is: equal names are equal sounds."""
@@ -86,7 +86,7 @@ def _tables(folder: Path, tables: Sequence[str] | None) -> list[str]:
     names = known if tables is None else [name.removesuffix(".tsv") for name in tables]
     for name in names:
         if name not in known:
-            raise WsedError(f"no table {name!r} in {folder / 'metadata'}{nearest(name, known)}: {', '.join(known)}")
+            raise WsedError(f"no table {name!r} in {folder / 'metadata'}{near(name, known)}: {', '.join(known)}")
     return names
 
 

@@ -16,6 +16,7 @@ from wsed.data import audio as sound
 from wsed.data import table as tsv
 from wsed.data.table import Clip, Timed
 from wsed.errors import WsedError
+from wsed.registry import near
 
 DESED_LABELS = (
     "Alarm_bell_ringing",
@@ -74,7 +75,7 @@ def find(root: str | Path, table: str, audio: str | None = None) -> tuple[Path, 
     path = folder / "metadata" / f"{name}.tsv"
     if not path.is_file():
         known = tables(root)
-        raise WsedError(f"no such table: {path}{tsv.nearest(name, known)}; tables there: {', '.join(known) or 'none'}")
+        raise WsedError(f"no such table: {path}{near(name, known)}; tables there: {', '.join(known) or 'none'}")
     parent = name.rpartition("/")[0]
     tried = [audio] if audio is not None else [name, parent] if parent else [name]
     for choice in tried:

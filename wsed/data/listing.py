@@ -13,6 +13,7 @@ from wsed.data.findings import ClassStats, Finding, Severity, TableStats
 from wsed.data.probe import Probe
 from wsed.data.table import RowError, Timed
 from wsed.errors import WsedError
+from wsed.registry import near
 
 TOLERANCE = 0.1
 """Seconds by which a clip may be shorter than asked, and an event longer than its clip: cut videos are so."""
@@ -107,7 +108,7 @@ def label_findings(listing: Listing, labels: Sequence[str]) -> Iterator[Finding]
     counts = Counter(label for row in listing.rows for label in row.labels if label not in labels)
     for label, count in counts.items():
         row = next(r for r in listing.rows if label in r.labels)
-        text = f"unknown label {label!r} in {count} row{'s' if count > 1 else ''}{tsv.nearest(label, labels)}"
+        text = f"unknown label {label!r} in {count} row{'s' if count > 1 else ''}{near(label, labels)}"
         fix = f"; rename it, or add it to the classes (metadata/labels.txt, or labels); known: {', '.join(labels)}"
         yield Finding("error", "unknown_label", text + fix, listing.table, row.line, row.clip)
 

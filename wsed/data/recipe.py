@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from wsed.data.table import nearest
 from wsed.errors import WsedError
+from wsed.registry import near
 
 SPLITS = ("train", "validation", "eval")
 """The splits of a soundbank and of a corpus; sounds never cross from one to another."""
@@ -122,7 +122,7 @@ def load_recipe(name: str) -> Recipe:
         text, where = Path(name).read_text("utf-8"), name
     else:
         known = packaged()
-        raise WsedError(f"no recipe {name!r}{nearest(name, known)}: neither a YAML file nor one of {', '.join(known)}")
+        raise WsedError(f"no recipe {name!r}{near(name, known)}: neither a YAML file nor one of {', '.join(known)}")
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -147,7 +147,7 @@ def _named(name: object, known: Iterable[str], where: str, kind: str) -> None:
     known = list(known)
     if name not in known:
         place = f"{where}: " if where else ""
-        raise WsedError(f"{place}unknown {kind} {name!r}{nearest(str(name), known)}; known: {', '.join(known)}")
+        raise WsedError(f"{place}unknown {kind} {name!r}{near(str(name), known)}; known: {', '.join(known)}")
 
 
 def _named_all(settings: object, known: list[str], where: str) -> None:
@@ -223,7 +223,7 @@ def _expand(settings: Mapping[str, Any], labels: list[str], where: str) -> dict[
         matches = [k for k in labels if fnmatchcase(k.lower(), pattern.lower())]
         if not matches:
             raise WsedError(
-                f"{where}: the soundbank has no class {pattern!r}{nearest(pattern, labels)}, only {', '.join(labels)}; "
+                f"{where}: the soundbank has no class {pattern!r}{near(pattern, labels)}, only {', '.join(labels)}; "
                 "take the name out, or use the recipe 'plain', which names no class"
             )
         found |= dict.fromkeys(matches, settings[pattern])

@@ -174,14 +174,6 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence
     part.replace(path)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """' (did you mean ...?)' for a wrong name, or nothing where no known name is near."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f" (did you mean {' or '.join(near)}?)" if near else ""
-
-
 def _report(error: RowError, problems: Problems) -> None:
     if problems is None:
         raise error
