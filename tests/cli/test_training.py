@@ -171,6 +171,22 @@ def test_a_checkpoint_of_other_classes_is_refused(run, tmp_path, capsys, corpus)
     assert "the checkpoint knows the classes ['high', 'low'], the data has ['low', 'high']" in message
 
 
+class Bomb:
+    def __reduce__(self):
+        return (os.system, ("touch executed",))
+
+
+def test_a_checkpoint_that_would_execute_code_is_refused(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": {}, "bomb": Bomb()}, "evil.ckpt")
+    for verb in ("test", "fit"):
+        common = [verb, "--config", str(run / "config.yaml"), "--trainer.default_root_dir", str(tmp_path / verb)]
+        assert "no checkpoint that can be read safely" in fails(capsys, *common, "--ckpt_path", "evil.ckpt")
+    with pytest.raises(wsed.WsedError, match="no checkpoint that can be read safely"):
+        wsed.load("evil.ckpt")
+    assert not (tmp_path / "executed").exists()
+
+
 def test_missing_clips_are_reported_and_too_many_are_an_error(exp, tmp_path, corpus, capsys):
     import shutil
 

@@ -8,6 +8,7 @@ from argparse import ArgumentError
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import yaml
@@ -71,6 +72,8 @@ class WsedCLI(LightningCLI):
         config = self.config[self.subcommand]
         folder = Path(config.trainer.default_root_dir or _default_folder(config))
         config.trainer.default_root_dir = str(folder)
+        if config.weights_only is None:
+            config.weights_only = True  # a checkpoint of a stranger executes nothing
         checkpoints = folder / "checkpoints"
         if config.ckpt_path in ("best", "last"):
             path = checkpoints / f"{config.ckpt_path}.ckpt"
@@ -170,6 +173,11 @@ def user_error(error: Exception) -> Exception:
     while link is not None:
         if isinstance(link, WsedError):
             return link
+        if isinstance(link, UnpicklingError):
+            return WsedError(
+                "the file given as --ckpt_path is no checkpoint that can be read safely: it holds more than weights "
+                "and plain values, or is damaged"
+            )
         link = link.__cause__ or link.__context__
     if not isinstance(error, ArgumentError):
         return error
