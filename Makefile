@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 SEED ?= 0
+QUICK := runs/quickstart/seed_$(SEED)
 
 .PHONY: help quickstart test lint types suite slow docs clean
 
@@ -26,10 +27,13 @@ $(BIN)/python:
 	touch $@ .venv/base.stamp
 
 quickstart: .venv/base.stamp
-	$(BIN)/wsed data synth --soundbank builtin --recipe domestic --out data/quickstart \
-		--seed 0 --clips train=600 validation=100 eval=100
-	$(BIN)/wsed fit --config experiments/quickstart.yaml --seed_everything $(SEED) \
-		--trainer.default_root_dir runs/quickstart/seed_$(SEED) --overwrite
+	@if [ -f $(QUICK)/test/scores.json ]; then \
+		echo "$(QUICK) is trained already; remove the folder to train anew"; $(BIN)/wsed show $(QUICK); \
+	else \
+		$(BIN)/wsed data synth --soundbank builtin --out data/quickstart --clips train=600 validation=100 eval=100 && \
+		$(BIN)/wsed fit --config experiments/quickstart.yaml --seed_everything $(SEED) \
+			--trainer.default_root_dir $(QUICK) --overwrite; \
+	fi
 
 test: lint types suite
 

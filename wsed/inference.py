@@ -1,5 +1,6 @@
 """A trained network from its checkpoint, ready to detect events."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ from wsed.errors import WsedError
 from wsed.models.base import Network
 from wsed.registry import HOMES, registry
 from wsed.types import Batch, Events, Labels
+
+UNSAFE = (
+    "no checkpoint that can be read safely: it is damaged, or holds more than weights and plain values, "
+    "and reading that could execute code"
+)
 
 
 class Detector:
@@ -42,6 +48,8 @@ class Detector:
         """
         rate = self.network.sample_rate
         samples = sound.read(audio, rate) if isinstance(audio, str | Path) else np.asarray(audio, np.float32)
+        if samples.ndim != 1 or len(samples) < rate / self.network.frame_rate:
+            raise WsedError(f"detect needs mono samples [sample] of at least one frame, not shape {samples.shape}")
         output = self.network(one_clip(torch.from_numpy(samples), len(self.labels)))
         clip_scores = None if output.clip_logits is None else output.clip_scores
         seconds = torch.tensor([len(samples) / rate], dtype=torch.float64)
@@ -66,13 +74,8 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
         WsedError: no such file, not a checkpoint of wsed, or one that names an unregistered component.
     """
     path = Path(checkpoint)
-    if not path.is_file():
-        raise WsedError(f"no such checkpoint: {path}")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WsedError(f"{path} is no checkpoint that can be read safely: {str(error).splitlines()[0]}") from None
-    facts = content.get("wsed") if isinstance(content, dict) else None
+    content = read_checkpoint(path)
+    facts = content.get("wsed")
     if facts is None:
         raise WsedError(f"{path} was not written by wsed: it says nothing of labels and sample rate")
     labels = Labels(facts["labels"])
@@ -83,8 +86,28 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
     if network.labels != labels:
         raise WsedError(f"{path} knows the classes {list(labels)}, the network {list(network.labels)}")
     weights = {k.removeprefix("network."): v for k, v in content["state_dict"].items() if k.startswith("network.")}
-    network.load_state_dict(weights)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise WsedError(f"{path} is of another network than the one given: {str(error)[:600]}") from None
     return Detector(network, Decoder(**facts["decoder"]))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint; nothing in the file is executed.
+
+    Raises:
+        WsedError: no such file, or not a checkpoint, or one that holds more than weights and plain values.
+    """
+    if not path.is_file():
+        raise WsedError(f"no such checkpoint: {path}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:
+        raise WsedError(f"{path} is {UNSAFE}") from None
+    if not isinstance(content, dict) or "state_dict" not in content:
+        raise WsedError(f"{path} is no checkpoint: it holds no state_dict")
+    return content
 
 
 def build(config: Mapping[str, Any], labels: Labels) -> Network:
@@ -112,12 +135,13 @@ def one_clip(samples: torch.Tensor, n_labels: int) -> Batch:
 def _component(kind: str, config: Mapping[str, Any] | str) -> Any:
     """What builds the component: positional arguments come at the call, the configured ones are bound here."""
     config = {"class_path": config} if isinstance(config, str) else config
-    classes = {f"{c.__module__}.{c.__qualname__}": c for c in map(registry(kind).__getitem__, registry(kind).names())}
-    classes |= {f"wsed.{c.__qualname__}": c for c in list(classes.values()) if c.__module__.startswith("wsed.")}
-    cls = classes.get(config["class_path"])
-    if cls is None:
+    module, _, name = config["class_path"].rpartition(".")
+    names = registry(kind).names()
+    cls = getattr(sys.modules.get(module), name, None)  # not imported: a stranger's file chooses no module to run
+    if cls not in [registry(kind)[n] for n in names]:
         raise WsedError(
-            f"the checkpoint names the {kind} {config['class_path']!r}, which is not registered; install its plugin"
+            f"the checkpoint names the {kind} {config['class_path']!r}, which is not registered with wsed: "
+            "install its plugin, or pass network=... to wsed.load"
         )
     bound = {key: _value(key, value) for key, value in (config.get("init_args") or {}).items()}
     return lambda *given: cls(*given, **bound)

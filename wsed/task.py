@@ -69,7 +69,7 @@ class SEDTask(pl.LightningModule):
         self._optimizer, self._lr_scheduler = optimizer, lr_scheduler
         self.config = ""
         self._store = ScoreStore()
-        self._check_provides()
+        self._check()
 
     def forward(self, batch: Batch) -> Output:
         """What the network says of a batch."""
@@ -79,9 +79,10 @@ class SEDTask(pl.LightningModule):
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """The weighted sum of the losses; each is logged under its name."""
         total = self._objective(self(batch), batch, "train")
-        if not math.isfinite(float(total.detach())):
+        value = float(total.detach())
+        if not math.isfinite(value):
             raise WsedError(
-                f"the training loss is {float(total.detach())} at step {self.global_step}; lower the learning rate, "
+                f"the training loss is {value} at step {self.global_step}; lower the learning rate, "
                 "or use trainer.precision 32-true; the last checkpoint is untouched"
             )
         return total
@@ -159,18 +160,26 @@ class SEDTask(pl.LightningModule):
         scores = score(store, detected, labels, self.decoder) if stage != "predict" else {}
         for key in ("event_f1", "segment_f1", "tagging_f1"):
             if key in scores:
-                self.log(f"{stage}/{key}", _number(scores[key]["macro"]), prog_bar=stage == "val", rank_zero_only=True)
-                self.log(f"{stage}/{key}_micro", _number(scores[key]["micro"]), rank_zero_only=True)
+                self.log(f"{stage}/{key}", _number(scores[key]["macro"]), prog_bar=stage == "val")
+                self.log(f"{stage}/{key}_micro", _number(scores[key]["micro"]))
         if stage == "val":
             best = scores.get("event_f1") or scores.get("tagging_f1") or {"macro": 0.0}
-            self.log("val/score", _number(best["macro"]), rank_zero_only=True)
-        if self.trainer.is_global_zero and not self.trainer.sanity_checking and stage != "val":
-            table = self.trainer.datamodule.table(stage) if self.trainer.datamodule is not None else None  # type: ignore[attr-defined]
+            self.log("val/score", _number(best["macro"]))
+        validating = stage == "val" and self.trainer.state.fn != "validate"  # during fit: scores only
+        if self.trainer.is_global_zero and not validating:
+            data_stage = "validation" if stage == "val" else stage
+            table = self.trainer.datamodule.table(data_stage) if self.trainer.datamodule is not None else None  # type: ignore[attr-defined]
             paths = {} if table is None else {clip.id: clip.path for clip in table.clips}
-            folder = Path(self.trainer.default_root_dir) / stage
+            folder = Path(self.trainer.default_root_dir) / ("validate" if stage == "val" else stage)
             Evaluation(store, detected, scores, labels, self.decoder).write(folder, paths, self.network)
 
-    def _check_provides(self) -> None:
+    def _check(self) -> None:
+        if not self.losses:
+            raise WsedError("model.losses is empty: give at least one, e.g. losses: {tags: {loss: mil}}")
+        for name in ("threshold", "median", "tag_threshold"):
+            value = getattr(self.decoder, name)
+            if isinstance(value, list) and len(value) != len(self.network.labels):
+                raise WsedError(f"decoder.{name} has {len(value)} values for {len(self.network.labels)} labels")
         for name, need in self.needs.items():
             missing = need.output - self.network.provides
             if missing:

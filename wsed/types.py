@@ -202,9 +202,13 @@ class Output:
 
     def merge(self, other: "Output") -> "Output":
         """The fields of both; `other` wins where both have one. Heads on one encoder join this way."""
-        given = {f.name: v for f in fields(other) if (v := getattr(other, f.name)) is not None and v != ()}
+        given = {f.name: v for f in fields(other) if not _empty(v := getattr(other, f.name))}
         given["extra"] = {**self.extra, **other.extra}
         return replace(self, **given)
+
+
+def _empty(value: object) -> bool:
+    return value is None or (isinstance(value, tuple) and not value)
 
 
 @dataclass(frozen=True)

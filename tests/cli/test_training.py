@@ -67,6 +67,14 @@ def test_a_run_leaves_everything(run):
     assert versions["torch"] == torch.__version__.split("+")[0]
 
 
+def test_last_is_the_last_epoch_and_the_configuration_starts_nothing_anew(run):
+    last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 4  # 2 epochs of 2 steps, whichever was best
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["overwrite"] is False
+    assert config["ckpt_path"] is None
+
+
 def test_scores_and_predictions_have_their_fixed_form(run, corpus):
     scores = json.loads((run / "test" / "scores.json").read_text())
     for kind in ("event_f1", "segment_f1", "tagging_f1"):
@@ -97,6 +105,8 @@ def test_the_saved_configuration_scores_the_checkpoint_again(run, tmp_path):
     assert main(["predict", "--config", str(run / "config.yaml"), "--ckpt_path", "best"]) == 0
     assert (run / "predict" / "predictions.tsv").read_text() == (run / "test" / "predictions.tsv").read_text()
     assert main(["validate", "--config", str(run / "config.yaml"), "--ckpt_path", "last"]) == 0
+    assert json.loads((run / "validate" / "scores.json").read_text())["clips"] == 8
+    assert main(["show", str(run), "--stage", "validate"]) == 0
 
 
 def test_the_same_seed_gives_the_same_run(run, exp, tmp_path):
@@ -111,6 +121,95 @@ def fails(capsys, *args):
     message = capsys.readouterr().err
     assert "Traceback" not in message
     return message
+
+
+def test_scoring_needs_a_checkpoint(run, capsys):
+    for verb in ("test", "validate", "predict"):
+        assert f"wsed {verb} needs a checkpoint" in fails(capsys, verb, "--config", str(run / "config.yaml"))
+    assert "no " in fails(capsys, "show", str(run), "--stage", "predict")
+
+
+def changed(exp, tmp_path, **change):
+    """The small experiment with parts of `model` replaced, as a file."""
+    config = yaml.safe_load(Path(exp).read_text())
+    for path, value in change.items():
+        *parents, key = path.split("__")
+        part = config["model"]
+        for parent in parents:
+            part = part[parent]
+        part[key] = value
+    file = tmp_path / "changed.yaml"
+    file.write_text(yaml.safe_dump(config))
+    return str(file)
+
+
+def test_several_heads_travel_in_the_checkpoint(exp, tmp_path):
+    heads = ["framewise", {"class_path": "framewise", "init_args": {"pooling": "mean"}}]
+    config = changed(exp, tmp_path, network__head=heads)
+    args = ["--trainer.default_root_dir", str(tmp_path), "--trainer.max_epochs", "1", "--test_after_fit", "false"]
+    assert main(["fit", "--config", config, *args]) == 0
+    detector = wsed.load(tmp_path / "checkpoints" / "last.ckpt")
+    assert [head.pooling for head in detector.network.heads] == ["max", "mean"]
+    for wrong in (torch.zeros(2, 8000).numpy(), torch.zeros(0).numpy()):
+        with pytest.raises(wsed.WsedError, match="mono samples"):
+            detector.detect(wrong)
+
+
+def test_no_test_clips_is_no_mistake(exp, tmp_path):
+    args = ["fit", "--config", exp, "--data.test", "null", "--trainer.max_epochs", "1"]
+    assert main([*args, "--trainer.default_root_dir", str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("eval_0.wav\t50\t60\tlow", "eval_0.wav (test): its low begins at 50 s, and"),
+        ("eval_0.wav\tsoon\t0.5\tlow", "public.tsv:10: onset is 'soon', expected seconds"),
+        ("eval_0.wav\t0.5\t0.4\tlow", "public.tsv:10: offset 0.4 is not after onset 0.5"),
+        ("eval_0.wav\t0.1\t0.4\tbeep", "has the label 'beep'"),
+    ],
+)
+def test_mistakes_in_the_test_labels_are_found_before_training(exp, tmp_path, corpus, capsys, row, expected):
+    import shutil
+
+    bad = tmp_path / "bad"
+    shutil.copytree(corpus, bad)
+    with (bad / "metadata" / "eval" / "public.tsv").open("a") as table:
+        table.write(row + "\n")
+    run = tmp_path / "run"
+    args = ["fit", "--config", exp, "--data.root", str(bad), "--trainer.default_root_dir", str(run)]
+    assert expected in fails(capsys, *args)
+    assert not (run / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"losses": {}}, "model.losses is empty"),
+        ({"decoder": {"tag_threshold": [0.1, 0.2, 0.3]}}, "decoder.tag_threshold has 3 values for 2 labels"),
+        ({"network__head": {"class_path": "framewise", "init_args": {"pooling": "auto"}}}, "unknown pooling 'auto'"),
+        ({"network__encoder__init_args": {"pools": [[1, 4, 2]]}}, "pools are [time, band] pairs"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(exp, tmp_path, capsys, change, expected):
+    config = changed(exp, tmp_path, **change)
+    assert expected in fails(capsys, "fit", "--config", config, "--trainer.default_root_dir", str(tmp_path))
+
+
+def test_a_checkpoint_of_another_network_is_refused(run, tmp_path, capsys):
+    args = [
+        "test",
+        "--config",
+        str(run / "config.yaml"),
+        "--ckpt_path",
+        "best",
+        "--model.network.encoder.channels",
+        "6",
+    ]
+    assert "checkpoint is of another network" in fails(capsys, *args)
+    (tmp_path / "cut.ckpt").write_bytes((run / "checkpoints" / "best.ckpt").read_bytes()[:2000])
+    args = ["test", "--config", str(run / "config.yaml"), "--ckpt_path", str(tmp_path / "cut.ckpt")]
+    assert "no checkpoint that can be read safely" in fails(capsys, *args)
 
 
 def test_a_run_is_not_overwritten_silently(run, exp, capsys):
@@ -130,6 +229,10 @@ def test_a_run_is_not_overwritten_silently(run, exp, capsys):
         (["--ckpt_path", "last"], "no checkpoint"),
         (["--ckpt_path", "gone.ckpt"], "no such checkpoint: gone.ckpt"),
         (["--model.decoder.smooth", "-1"], "decoder.smooth must be more than 0"),
+        (["--data.eval_batch", "0"], "data.eval_batch must be 1 or more"),
+        (["--data.sample_rate", "16000"], "data.sample_rate is 16000, the network's 8000"),
+        (["--trainer.precision", "bf16-true"], "use bf16-mixed"),
+        (["--trainer.accelerator", "gpu"], "gpu"),
     ],
 )
 def test_mistakes_get_a_message(exp, tmp_path, capsys, change, expected):
@@ -149,20 +252,13 @@ def test_mistakes_get_a_message(exp, tmp_path, capsys, change, expected):
     ],
 )
 def test_losses_that_cannot_be_served_are_refused(exp, tmp_path, capsys, losses, expected):
-    config = yaml.safe_load(Path(exp).read_text())
-    config["model"]["losses"] = losses
-    path = tmp_path / "bad.yaml"
-    path.write_text(yaml.safe_dump(config))
-    assert expected in fails(capsys, "fit", "--config", str(path), "--trainer.default_root_dir", str(tmp_path / "run"))
+    config = changed(exp, tmp_path, losses=losses)
+    assert expected in fails(capsys, "fit", "--config", config, "--trainer.default_root_dir", str(tmp_path / "run"))
 
 
 def test_a_wrong_argument_name_in_yaml_is_named(exp, tmp_path, capsys):
-    config = yaml.safe_load(Path(exp).read_text())
-    config["model"]["network"]["encoder"]["init_args"]["chanels"] = 4
-    path = tmp_path / "bad.yaml"
-    path.write_text(yaml.safe_dump(config))
-    message = fails(capsys, "fit", "--config", str(path))
-    assert "chanels" in message
+    config = changed(exp, tmp_path, network__encoder__init_args__chanels=4)
+    assert "chanels" in fails(capsys, "fit", "--config", config)
 
 
 def test_a_checkpoint_of_other_classes_is_refused(run, tmp_path, capsys, corpus):
@@ -249,6 +345,16 @@ def test_two_processes_score_like_one(run, tmp_path):
     for kind in ("event_f1", "segment_f1", "tagging_f1"):
         assert two[kind] == one[kind]
     assert two["correlation"]["mean_positive"] == pytest.approx(one["correlation"]["mean_positive"], abs=1e-6)
+
+
+def test_two_processes_train(exp, tmp_path):
+    args = [sys.executable, "-m", "wsed.cli.main", "fit", "--config", exp, "--trainer.max_epochs", "1"]
+    args += ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.default_root_dir", str(tmp_path)]
+    args += ["--data.batch", "{weak: 2}"]
+    done = subprocess.run(args, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
+    assert json.loads((tmp_path / "test" / "scores.json").read_text())["clips"] == 8
 
 
 def test_help_and_lists(capsys):

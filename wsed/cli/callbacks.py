@@ -7,19 +7,17 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 
-class BestAndLast(ModelCheckpoint):
-    """Keeps `best.ckpt` (highest `monitor`; the last where it is None) and `last.ckpt`, written at each epoch's end."""
+def keep_best(folder: Path, monitor: str | None) -> ModelCheckpoint:
+    """`best.ckpt`: the epoch with the highest `monitor`; where it is None there is nothing to choose by: the last."""
+    return ModelCheckpoint(folder, "best", monitor=monitor, mode="max", save_top_k=1, enable_version_counter=False)
 
-    def __init__(self, folder: Path, monitor: str | None) -> None:
-        super().__init__(
-            dirpath=folder,
-            filename="best",
-            monitor=monitor,
-            mode="max",
-            save_last=True,
-            save_top_k=1,
-            enable_version_counter=False,
-        )
+
+def keep_last(folder: Path) -> ModelCheckpoint:
+    """`last.ckpt`, at the end of every epoch: what a killed run goes on from.
+
+    A callback of its own, since `save_last` of the one above writes only when the best changes.
+    """
+    return ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
 
 
 class EpochLine(pl.Callback):

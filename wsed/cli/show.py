@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wsed.errors import WsedError
-
-FIGURES = (("event_f1", "event F1"), ("segment_f1", "segment F1"), ("tagging_f1", "tagging F1"))
+from wsed.report.scores import FIGURES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

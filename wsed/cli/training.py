@@ -8,21 +8,22 @@ from argparse import ArgumentError
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import yaml
 from jsonargparse import set_loader
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 import wsed
-from wsed.cli.callbacks import BestAndLast, EpochLine
+from wsed.cli.callbacks import EpochLine, keep_best, keep_last
 from wsed.cli.names import load_yaml, resolve_arguments
 from wsed.cli.show import show
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
+from wsed.inference import read_checkpoint
 from wsed.report.scores import write_json
 from wsed.task import SEDTask
 
@@ -35,6 +36,7 @@ QUIET = (
     ".*Be aware that when using `ckpt_path`.*",
     ".*not supported by the model summary.*",
     "predict returned None.*",
+    ".*recommended to use .*sync_dist=True.*",  # scores are computed from all ranks' clips on each rank
     ".*lightning-hq.*",
     ".*args parameter is intended to run from within Python.*",
 )
@@ -51,9 +53,10 @@ class KeepConfig(SaveConfigCallback):
             return
         folder = Path(trainer.default_root_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        text = self.parser.dump(self.config, skip_none=False)
         if stage == "fit":
-            (folder / "config.yaml").write_text(text)
+            once = {"overwrite": False, "ckpt_path": None}  # of this start, not of the run
+            config = yaml.safe_load(self.parser.dump(self.config, skip_none=False)) | once
+            (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         write_json(
             folder / f"versions_{getattr(stage, 'value', stage)}.json", versions(self.config.get("seed_everything"))
         )
@@ -66,6 +69,9 @@ class WsedCLI(LightningCLI):
         parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
         parser.add_argument("--test_after_fit", type=bool, default=True, help="score the best checkpoint after fit")
         parser.add_argument("--overwrite", action="store_true", help="let a new training replace a run in its folder")
+
+    def _parse_ckpt_path(self) -> None:
+        """Lightning would look for hyperparameters in the checkpoint, before we can say what is wrong with the file."""
 
     def before_instantiate_classes(self) -> None:
         """Settle the run's folder and where the checkpoint is, and refuse to overwrite a run."""
@@ -80,8 +86,10 @@ class WsedCLI(LightningCLI):
             if not path.is_file():
                 raise WsedError(f"no checkpoint {path}: give --trainer.default_root_dir, or start without --ckpt_path")
             config.ckpt_path = str(path)
-        if config.ckpt_path and not Path(config.ckpt_path).is_file():
-            raise WsedError(f"no such checkpoint: {config.ckpt_path}")
+        if self.subcommand != "fit" and not config.ckpt_path:
+            raise WsedError(f"wsed {self.subcommand} needs a checkpoint: add --ckpt_path best, last or a file")
+        if config.ckpt_path:
+            _check_readable(Path(config.ckpt_path))
         if (
             self.subcommand == "fit"
             and not config.ckpt_path
@@ -92,28 +100,45 @@ class WsedCLI(LightningCLI):
                 f"{folder} holds a run already: continue it with --ckpt_path last, choose another folder with "
                 "--trainer.default_root_dir, or pass --overwrite"
             )
+        if str(config.trainer.precision) in ("bf16-true", "16-true"):
+            raise WsedError(
+                f"trainer.precision {config.trainer.precision} is not supported; use bf16-mixed or 16-mixed"
+            )
+        self._overwrite = bool(config.get("overwrite")) and not config.ckpt_path
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer", default={})
         folder = Path(config["default_root_dir"])
         if config.get("logger") is None:
             kwargs["logger"] = [CSVLogger(folder, name="csv"), TensorBoardLogger(folder, name="tensorboard")]
-        own = list(config.get("callbacks") or [])
+        own = config.get("callbacks") or []
+        own = list(own) if isinstance(own, Sequence) else [own]
         if self.subcommand == "fit":
-            own.append(BestAndLast(folder / "checkpoints", monitor=self._monitor()))
+            own += [keep_best(folder / "checkpoints", self._monitor()), keep_last(folder / "checkpoints")]
+        elif config.get("enable_checkpointing") is None:
+            kwargs["enable_checkpointing"] = False
         if config.get("enable_progress_bar") is None and not sys.stderr.isatty():
             kwargs["enable_progress_bar"] = False
         return super().instantiate_trainer(callbacks=[*own, EpochLine()], **kwargs)
 
     def after_instantiate_classes(self) -> None:
         """The checkpoint carries the part of the configuration that builds the network."""
+        if self._overwrite and self.trainer.is_global_zero:
+            for old in (Path(self.trainer.default_root_dir) / "checkpoints").glob("*.ckpt"):
+                old.unlink()
         text = self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False)
         self.model.config = yaml.safe_dump(yaml.safe_load(text)["model"]["network"])
+
+    def before_fit(self) -> None:
+        """Find mistakes in the test labels now, not after hours of training."""
+        if self._get(self.config, "test_after_fit") and self._has("test"):
+            self.datamodule.check_labels("test")
 
     def after_fit(self) -> None:
         """Score the best checkpoint on the test clips."""
         trainer = self.trainer
-        if not self._get(self.config, "test_after_fit") or trainer.fast_dev_run or trainer.interrupted:  # type: ignore[attr-defined]
+        wanted = self._get(self.config, "test_after_fit") and self._has("test")
+        if not wanted or trainer.fast_dev_run or trainer.interrupted:  # type: ignore[attr-defined]
             return
         best = Path(trainer.default_root_dir) / "checkpoints" / "best.ckpt"
         last = best.with_name("last.ckpt")
@@ -127,6 +152,11 @@ class WsedCLI(LightningCLI):
 
         self.after_test()
 
+    def after_validate(self) -> None:
+        """Print the scores and where the pictures are."""
+        if self.trainer.is_global_zero:
+            show(Path(self.trainer.default_root_dir), "validate")
+
     def after_test(self) -> None:
         """Print the scores and where the pictures are."""
         if self.trainer.is_global_zero:
@@ -138,8 +168,11 @@ class WsedCLI(LightningCLI):
             print(f"detected events: {Path(self.trainer.default_root_dir) / 'predict' / 'predictions.tsv'}")
 
     def _monitor(self) -> str | None:
-        stages = getattr(self.datamodule, "stages", {})
-        return "val/score" if stages.get("validation", "any") else None
+        return "val/score" if self._has("validation") else None
+
+    def _has(self, stage: str) -> bool:
+        """Whether the corpus has clips for a stage; one that does not say is taken to have."""
+        return bool(getattr(self.datamodule, "stages", {}).get(stage, True))
 
 
 def run(args: Sequence[str]) -> int:
@@ -173,17 +206,22 @@ def user_error(error: Exception) -> Exception:
     while link is not None:
         if isinstance(link, WsedError):
             return link
-        if isinstance(link, UnpicklingError):
-            return WsedError(
-                "the file given as --ckpt_path is no checkpoint that can be read safely: it holds more than weights "
-                "and plain values, or is damaged"
-            )
         link = link.__cause__ or link.__context__
+    if isinstance(error, MisconfigurationException | OSError):
+        return WsedError(str(error))
+    if isinstance(error, RuntimeError) and "loading state_dict" in str(error):
+        return WsedError(f"the checkpoint is of another network than the configuration builds: {str(error)[:600]}")
     if not isinstance(error, ArgumentError):
         return error
     lines = [line.split(" Got value:")[0].split(" Given value")[0].rstrip() for line in str(error).splitlines()]
     kept = list(dict.fromkeys(line for line in lines if line.strip() and not line.strip().startswith("Given value")))
     return WsedError("\n".join([*kept, "`wsed VERB --help` lists the settings"]))
+
+
+def _check_readable(path: Path) -> None:
+    if not path.is_file():
+        raise WsedError(f"no such checkpoint: {path}")
+    read_checkpoint(path)
 
 
 def versions(seed: Any) -> dict[str, Any]:

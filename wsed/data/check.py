@@ -44,7 +44,8 @@ def check(
 
     Args:
         root: the corpus, see `wsed.data.desed_layout`.
-        labels: the classes; None reads `metadata/labels.txt`, or takes the ten of DESED where there is none.
+        labels: the classes; None reads `metadata/labels.txt`. Where there is none: the ten of DESED if the training
+            tables use any of them, else those the training tables name.
         sample_rate: rate the clips should have, Hz; None takes the most common one.
         duration: length the clips should have, seconds.
         workers: threads; None takes as many as there are cores, at most 8.
@@ -57,9 +58,9 @@ def check(
         WsedError: there is no such folder or table, or no table at all.
     """
     folder = layout.base(root)
-    known = tuple(labels) if labels is not None else _labels(folder)
     read = [read_listing(folder, name) for name in _tables(folder, tables)]
     listings = [listing for listing, _ in read]
+    known = tuple(labels) if labels is not None else layout.labels(folder) or _usual_labels(listings)
     findings = [finding for _, found in read for finding in found]
     listed = {path for listing in listings for path in listing.files.values()}
     probes = _probe_all(sorted(path for path in listed if path.is_file()), workers, quick, progress)
@@ -90,9 +91,13 @@ def _tables(folder: Path, tables: Sequence[str] | None) -> list[str]:
     return names
 
 
-def _labels(folder: Path) -> tuple[str, ...]:
-    listed = folder / "metadata" / "labels.txt"
-    return tuple(listed.read_text(encoding="utf-8").split()) if listed.is_file() else layout.DESED_LABELS
+def _usual_labels(listings: Sequence[Listing]) -> tuple[str, ...]:
+    """The ten classes of DESED where the training tables use any of them, else those the training tables name."""
+    trained = {
+        label for listing in listings if listing.split == "train" for row in listing.rows for label in row.labels
+    }
+    desed = not trained or bool(trained & set(layout.DESED_LABELS))
+    return layout.DESED_LABELS if desed else tuple(sorted(trained))
 
 
 def _order(finding: Finding) -> tuple[int, str, str, int, str]:

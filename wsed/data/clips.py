@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import torch
@@ -44,9 +45,18 @@ class ClipTable:
     sources: tuple[str, ...]
 
     @staticmethod
-    def of(clips: Sequence[Clip], labels: Labels, sources: Sequence[str] | None = None) -> "ClipTable":
-        """The arrays of `clips`; a `WsedError` names a clip whose label is not in `labels`."""
-        names = tuple(dict.fromkeys(c.source for c in clips)) if sources is None else tuple(sources)
+    def of(clips: Sequence[Clip], labels: Labels, end: float = inf) -> "ClipTable":
+        """The arrays of `clips`.
+
+        Args:
+            clips: of any sources.
+            labels: the classes.
+            end: seconds that are read of each clip; events are cut there and at the end of the file.
+
+        Raises:
+            WsedError: a label is not in `labels`, or an event begins after the end of its file.
+        """
+        names = tuple(dict.fromkeys(c.source for c in clips))
         index = {name: i for i, name in enumerate(labels)}
         tags = torch.zeros(len(clips), len(labels))
         events: list[tuple[int, float, float]] = []
@@ -59,7 +69,8 @@ class ClipTable:
                     f"which is not one of data.labels: {', '.join(labels)}"
                 )
             tags[row, [index[t] for t in clip.tags or ()]] = 1.0
-            events += [(index[label], onset, offset) for label, onset, offset in clip.events or ()]
+            stop = min(end, _seconds(clip))
+            events += [(index[label], on, min(off, stop)) for label, on, off in clip.events or () if on < stop]
             first_event.append(len(events))
         return ClipTable(
             tuple(clips),
@@ -71,6 +82,18 @@ class ClipTable:
             torch.tensor([names.index(c.source) for c in clips], dtype=torch.long),
             names,
         )
+
+
+def _seconds(clip: Clip) -> float:
+    """Where the clip's file ends; a `WsedError` if an event begins later."""
+    seconds = inf if clip.duration is None else clip.duration
+    for label, onset, _ in clip.events or ():
+        if onset >= seconds:
+            raise WsedError(
+                f"clip {clip.id} ({clip.source}): its {label} begins at {onset:g} s, and {clip.path} ends at "
+                f"{seconds:g} s; correct the table (`wsed data check` finds all such events)"
+            )
+    return seconds
 
 
 class ClipDataset(Dataset[Item]):
@@ -89,4 +112,7 @@ class ClipDataset(Dataset[Item]):
         return len(self.table.clips)
 
     def __getitem__(self, index: int) -> Item:
-        return index, audio.read(self.table.clips[index].path, self.sample_rate, duration=self.duration)
+        try:
+            return index, audio.read(self.table.clips[index].path, self.sample_rate, duration=self.duration)
+        except WsedError as error:
+            raise WsedError(f"{error} (`wsed data check` finds all such clips)") from None

@@ -49,6 +49,8 @@ class DESED(SEDDataModule):
         unknown = [name for name in batch if name not in self.train]
         if unknown:
             raise WsedError(f"data.batch names the source {unknown[0]!r}; data.train has {', '.join(self.train)}")
+        if not any(clips > 0 for clips in batch.values()):
+            raise WsedError(f"data.batch asks for no clips at all: {dict(batch)}")
         self._training: list[Clip] | None = None
         super().__init__(labels or self._find_labels(batch), batch, **loading)
 
@@ -65,9 +67,8 @@ class DESED(SEDDataModule):
         return self._training
 
     def _find_labels(self, batch: Mapping[str, int]) -> list[str]:
-        listed = layout.base(self.root) / "metadata" / "labels.txt"
-        if listed.is_file():
-            return listed.read_text().split()
+        if listed := layout.labels(self.root):
+            return list(listed)
         found = sorted({tag for clip in self._read_train(batch) for tag in clip.tags or ()})
         if not found:
             raise WsedError(f"no class names in the training tables of {self.root}; set data.labels")

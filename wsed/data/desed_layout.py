@@ -10,6 +10,7 @@ ROOT may also be the folder above (`ROOT/dataset/metadata`, as in DCASE 2018 and
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from wsed.data import audio as sound
@@ -161,10 +162,17 @@ def _choose(folder: Path, name: str, candidates: Sequence[Path]) -> Path:
     return min(nearest, key=lambda c: (c.name != last, sound.SUFFIXES.index(c.suffix.lower())))
 
 
+def labels(root: str | Path) -> tuple[str, ...]:
+    """The classes of `metadata/labels.txt`, one a line; empty where there is no such file."""
+    listed = base(root) / "metadata" / "labels.txt"
+    lines = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+    return tuple(line.strip() for line in lines if line.strip())
+
+
 def split_present(
     clips: Sequence[Clip], max_missing: float = 0.05, report: str | Path | None = None, workers: int = 8
 ) -> tuple[list[Clip], list[tuple[Clip, str]]]:
-    """Clips whose sound file has a readable header, and the others with the reason.
+    """Clips whose sound file has a readable header, now with their `duration`, and the others with the reason.
 
     Args:
         clips: any clips; headers are read by several threads (15,000 in seconds), nothing is decoded.
@@ -176,9 +184,9 @@ def split_present(
         WsedError: more than `max_missing` of the clips cannot be read.
     """
     with ThreadPoolExecutor(workers) as pool:
-        reasons = list(pool.map(_reason, (clip.path for clip in clips)))
-    present = [clip for clip, reason in zip(clips, reasons, strict=True) if not reason]
-    missing = [(clip, reason) for clip, reason in zip(clips, reasons, strict=True) if reason]
+        found = list(pool.map(_header, (clip.path for clip in clips)))
+    present = [replace(clip, duration=d) for clip, d in zip(clips, found, strict=True) if isinstance(d, float)]
+    missing = [(clip, reason) for clip, reason in zip(clips, found, strict=True) if isinstance(reason, str)]
     if missing and report is not None:
         rows = [(clip.id, clip.source, clip.path, reason) for clip, reason in missing]
         tsv.write_rows(report, ("filename", "source", "path", "reason"), rows)
@@ -187,9 +195,10 @@ def split_present(
     return present, missing
 
 
-def _reason(path: Path) -> str:
+def _header(path: Path) -> float | str:
+    """Seconds of a sound file, or why it cannot be read."""
     try:
-        return "" if sound.info(path).n_samples else f"{path} holds no samples"
+        return sound.info(path).duration or f"{path} holds no samples"
     except WsedError as error:
         return str(error)
 

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from torch.utils.data import DataLoader
 
 from wsed.data.clips import ClipDataset, ClipTable, Item
@@ -50,6 +52,11 @@ class SEDDataModule(pl.LightningDataModule):
         sample_rate: int | None = None,
     ) -> None:
         super().__init__()
+        for name, value, least in (("eval_batch", eval_batch, 1), ("workers", workers, 0)):
+            if value < least:
+                raise WsedError(f"data.{name} must be {least} or more, not {value}")
+        if not 0 <= max_missing <= 1 or (duration is not None and duration <= 0):
+            raise WsedError(f"data.max_missing must lie in [0, 1] ({max_missing}), data.duration above 0 ({duration})")
         self.labels = Labels(labels)
         self.batch, self.eval_batch, self.duration = dict(batch), eval_batch, duration
         self.max_missing, self.workers = max_missing, workers
@@ -67,15 +74,20 @@ class SEDDataModule(pl.LightningDataModule):
         for name in stages.get(stage or "", list({s: None for v in stages.values() for s in v})):
             if name in self._tables:
                 continue
-            report = self._folder() / f"missing_{name}.tsv" if self.trainer is not None else None
+            first = self.trainer is not None and self.trainer.is_global_zero
+            report = self._folder() / f"missing_{name}.tsv" if first else None
             present, missing = split_present(self.read(name), self.max_missing, report)
-            if missing:
+            if missing and (first or self.trainer is None):
                 where = f", listed in {report}" if report else ""
                 print(f"{name}: {len(missing)} of {len(missing) + len(present)} clips left out{where}")
-            self._tables[name] = ClipTable.of(present, self.labels)
+            self._tables[name] = self._arrays(present)
             if name == "train":
                 self._check_needs(self._tables[name])
         self._check_task()
+
+    def check_labels(self, stage: str) -> None:
+        """Read the tables and headers of a stage, so that mistakes in them are found before a long training."""
+        self._arrays(split_present(self.read(stage), self.max_missing)[0])
 
     def table(self, stage: str) -> ClipTable:
         """The clips of a stage, after `setup`."""
@@ -95,6 +107,9 @@ class SEDDataModule(pl.LightningDataModule):
 
     def predict_dataloader(self) -> "DataLoader[Item] | list[DataLoader[Item]]":
         return self._in_order("predict")
+
+    def _arrays(self, clips: Sequence[Clip]) -> ClipTable:
+        return ClipTable.of(clips, self.labels, end=inf if self.duration is None else self.duration)
 
     def _in_order(self, stage: str) -> "DataLoader[Item] | list[DataLoader[Item]]":
         table = self.table(stage)
@@ -132,16 +147,22 @@ class SEDDataModule(pl.LightningDataModule):
 
     def _check_task(self) -> None:
         network = self._network()
-        if network is not None and network.labels != self.labels:
+        if network is None:
+            return
+        if network.labels != self.labels:
             raise WsedError(
                 f"the network knows {list(network.labels)}, the data {list(self.labels)}: "
                 "set data.labels to the network's classes, in its order"
+            )
+        if self.sample_rate not in (None, network.sample_rate):
+            raise WsedError(
+                f"data.sample_rate is {self.sample_rate}, the network's {network.sample_rate}: leave it out"
             )
 
     def _check_needs(self, table: ClipTable) -> None:
         needs: Mapping[str, Needs] = getattr(self.trainer.lightning_module, "needs", {}) if self.trainer else {}
         used = [table.sources.index(name) for name in self.batch if name in table.sources and self.batch[name]]
-        in_use = sum((table.source == i for i in used), table.source < 0)
+        in_use = torch.isin(table.source, torch.tensor(used))
         for loss, need in needs.items():
             for fact in sorted(need.known):
                 if not bool((getattr(table, fact) & in_use).any()):

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import zlib
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -143,6 +144,15 @@ def _begin_worker(work: _Work) -> None:
     global _work
     _work = work
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller stops the workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A caller killed with SIGKILL cannot stop its workers: they go when it is gone."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _make(job: _Job) -> dict[str, Any]:

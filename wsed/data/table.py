@@ -22,6 +22,7 @@ class Clip:
         source: which part of the corpus it belongs to (`weak`, `synthetic`, ...).
         tags: the classes it holds; None where that is not known.
         events: its events; None where they are not known, empty where it is known to hold none.
+        duration: seconds of its sound file; None until its header is read.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Clip:
     source: str
     tags: frozenset[str] | None = None
     events: tuple[Timed, ...] | None = None
+    duration: float | None = None
 
 
 class RowError(WsedError):

@@ -5,7 +5,8 @@ from torch import Tensor, nn
 
 from wsed.losses.base import LOSSES, Loss
 from wsed.losses.bce import bce
-from wsed.ops.pooling import max_pool, mean_pool, min_pool, pooling
+from wsed.ops.pooling import max_pool, mean_pool, min_pool
+from wsed.ops.pooling import pooling as find_pooling
 from wsed.ops.reduce import masked_mean
 from wsed.types import Batch, Needs, Output
 
@@ -29,7 +30,7 @@ def mil(
         pooling: a name of `wsed.ops.pooling.POOLINGS`.
         arguments: what the pooling asks for (`attention [clip frame label]`, `alpha`).
     """
-    clip_scores = _pooling(pooling)(frame_scores, valid, **arguments)
+    clip_scores = find_pooling(pooling)(frame_scores, valid, **arguments)
     return masked_mean(bce(tags, clip_scores), None if tagged is None else tagged[:, None])
 
 
@@ -46,9 +47,6 @@ def mmm(frame_scores: Tensor, tags: Tensor, valid: Tensor | None = None, tagged:
     return masked_mean(per_label, None if tagged is None else tagged[:, None])
 
 
-_pooling = pooling  # `mil` takes a pooling's name under the same word
-
-
 @LOSSES.register("mil")
 class MIL(Loss):
     """Multiple instance learning with any pooling.
@@ -61,7 +59,7 @@ class MIL(Loss):
 
     def __init__(self, pooling: str = "max", alpha: float = 1.0) -> None:
         super().__init__()
-        _pooling(pooling)
+        find_pooling(pooling)
         self.pooling = pooling
         self.alpha = nn.Parameter(torch.tensor(alpha)) if pooling == "auto" else None
         fields = {"frame_logits", "attention"} if pooling == "attention" else {"frame_logits"}

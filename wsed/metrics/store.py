@@ -69,9 +69,11 @@ class ScoreStore:
         """Names of the clips, in the order of every other view."""
         return tuple(self.rows)
 
-    def frame_scores(self) -> tuple[Tensor, Tensor]:
-        """`[clip frame label]` scores, padded with zeros, and `[clip frame]` which frames are real."""
+    def frame_scores(self) -> tuple[Tensor, Tensor] | None:
+        """`[clip frame label]` scores, padded with zeros, and `[clip frame]` which frames are real; None if none."""
         scores = [row.frame_scores for row in self.rows.values() if row.frame_scores is not None]
+        if not scores:
+            return None
         padded = torch.nn.utils.rnn.pad_sequence(scores, batch_first=True)
         lengths = torch.tensor([len(s) for s in scores])
         return padded, torch.arange(padded.shape[1]) < lengths[:, None]

@@ -39,6 +39,8 @@ class LogMel(Frontend):
         super().__init__()
         if f_max is not None and not f_min < f_max <= sample_rate / 2:
             raise WsedError(f"frontend: f_max {f_max:g} must lie between f_min {f_min:g} and {sample_rate / 2:g} Hz")
+        if min(sample_rate, n_fft, hop_length, n_bands) < 1:
+            raise WsedError("frontend: sample_rate, n_fft, hop_length and n_bands must be 1 or more")
         self.sample_rate, self.n_bands, self.hop_length = sample_rate, n_bands, hop_length
         self.frame_rate = sample_rate / hop_length
         self.mel = torchaudio.transforms.MelSpectrogram(

@@ -26,7 +26,7 @@ class Composed(Network):
         self,
         labels: Labels,
         encoder: EncoderFactory,
-        head: HeadFactory | Sequence[HeadFactory] = Framewise,
+        head: Sequence[HeadFactory] | HeadFactory = Framewise,
         frontend: Frontend | None = None,
     ) -> None:
         super().__init__()

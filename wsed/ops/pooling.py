@@ -48,7 +48,7 @@ def exp_softmax(scores: Frames, valid: Valid | None = None) -> Clips:
 
 def auto_pool(scores: Frames, valid: Valid | None = None, alpha: Tensor | float = 1.0) -> Clips:
     """Weights `exp(alpha * score)`: 0 is the mean, large is the max; `alpha` is a number or `[label]`."""
-    return (scores * _fill(alpha * scores, valid, -torch.inf).softmax(dim=1)).sum(1)
+    return (scores * _fill(alpha * scores, valid, torch.finfo(scores.dtype).min).softmax(dim=1)).sum(1)
 
 
 def attention_pool(scores: Frames, valid: Valid | None = None, *, attention: Frames) -> Clips:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from wsed.metrics.store import Row
+from wsed.report.scores import FIGURES
 from wsed.types import Labels
 
 
@@ -60,11 +61,7 @@ def curves(
 
 def class_f1(path: str | Path, scores: Mapping[str, Any]) -> None:
     """Bars of event-based, segment-based and tagging F1 of each class, with the macro means in the legend."""
-    kinds = [
-        (k, name)
-        for k, name in (("event_f1", "event"), ("segment_f1", "segment"), ("tagging_f1", "tagging"))
-        if k in scores
-    ]
+    kinds = [(key, name) for key, name in FIGURES if key in scores]
     if not kinds:
         return
     classes = list(scores[kinds[0][0]]["per_class"])

@@ -36,19 +36,21 @@ class Evaluation:
             network: its frontend draws the spectrogram.
         """
         folder.mkdir(parents=True, exist_ok=True)
+        if self.scores:
+            write_json(folder / "scores.json", self.scores)
+            figures.class_f1(folder / "class_f1.png", self.scores)
+        frame_scores = self.store.frame_scores()
+        if frame_scores is None:
+            return
         self.write_predictions(folder / "predictions.tsv")
-        frames, valid = self.store.frame_scores()
         np.savez_compressed(
             folder / "frame_scores.npz",
             clip_ids=np.array(self.store.clip_ids),
             labels=np.array(self.labels.names),
-            frame_scores=frames.numpy().astype(np.float32),
-            valid=valid.numpy(),
+            frame_scores=frame_scores[0].numpy().astype(np.float32),
+            valid=frame_scores[1].numpy(),
             frame_rate=self.store.frame_rate,
         )
-        if self.scores:
-            write_json(folder / "scores.json", self.scores)
-            figures.class_f1(folder / "class_f1.png", self.scores)
         name = figures.richest(self.store.rows)
         if name in paths and hasattr(network, "frontend"):
             self.draw_curves(folder / "curves.png", name, paths[name], network)

@@ -10,17 +10,26 @@ from wsed.metrics import Counts, class_correlation, event_counts, mean_positive_
 from wsed.metrics.store import ScoreStore
 from wsed.types import Events, Labels
 
+FIGURES = (("event_f1", "event F1"), ("segment_f1", "segment F1"), ("tagging_f1", "tagging F1"))
+"""Keys of the F1 figures, and what they are called."""
+
 
 def decode(store: ScoreStore, decoder: Decoder) -> Events:
-    """The events a system detects in the clips of a store; clip indices are those of `store.clip_ids`."""
-    frames, valid = store.frame_scores()
-    tags, _ = store.tags()
+    """The events a system detects in the clips of a store; clip indices are those of `store.clip_ids`.
+
+    A system without frame scores (a tagger) detects none.
+    """
+    scores = store.frame_scores()
+    if scores is None:
+        return Events.of([])
+    frames, valid = scores
+    tags, tagged = store.tags()
     return decoder(
         frames,
         store.frame_rate,
         valid=valid,
         clip_scores=store.clip_scores(),
-        true_tags=tags > 0.5,
+        true_tags=tags > 0.5 if bool(tagged.all()) else None,
         durations=store.durations(),
     )
 
@@ -34,7 +43,8 @@ def score(store: ScoreStore, detected: Events, labels: Labels, decoder: Decoder)
     """
     scores: dict[str, Any] = {"clips": len(store)}
     truth, timed = store.events()
-    if bool(timed.any()):
+    frame_scores = store.frame_scores()
+    if bool(timed.any()) and frame_scores is not None:
         detected, truth = detected[timed[detected.clip]], truth[timed[truth.clip]]
         scores["event_f1"] = _table(event_counts(truth, detected, len(labels)), labels)
         scores["segment_f1"] = _table(segment_counts(truth, detected, len(labels), durations=store.durations()), labels)
@@ -43,7 +53,9 @@ def score(store: ScoreStore, detected: Events, labels: Labels, decoder: Decoder)
     if clip_scores is not None and bool(tagged.any()):
         said = clip_scores > clip_scores.new_tensor(decoder.tag_threshold)
         scores["tagging_f1"] = _table(tag_counts((tags > 0.5)[tagged], said[tagged]), labels)
-    frames, valid = store.frame_scores()
+    if frame_scores is None:
+        return scores
+    frames, valid = frame_scores
     means = (frames * valid[..., None]).sum(1) / valid.sum(1, keepdim=True).clamp(min=1)
     correlation = class_correlation(means)
     scores["correlation"] = {

@@ -71,6 +71,8 @@ class CRNN(Encoder):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        if any(len(pool) != 2 or min(pool) < 1 for pool in pools):
+            raise WsedError(f"encoder: pools are [time, band] pairs of 1 or more, not {list(pools)}")
         self.dim, self.stride, bands = dense, 1, n_bands
         blocks: list[nn.Module] = []
         for time, band in pools:

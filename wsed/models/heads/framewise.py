@@ -2,10 +2,15 @@
 
 from torch import nn
 
+from wsed.errors import WsedError
 from wsed.models.base import HEADS, Head
 from wsed.models.init import keras_init
-from wsed.ops.pooling import pool, pooling
+from wsed.ops.pooling import pool
+from wsed.registry import near
 from wsed.types import Encoded, Output
+
+PLAIN = ("max", "mean", "linear_softmax", "exp_softmax", "noisy_or")
+"""Poolings that need nothing but the scores."""
 
 
 @HEADS.register("framewise")
@@ -23,7 +28,8 @@ class Framewise(Head):
 
     def __init__(self, dim: int, n_labels: int, pooling: str = "max", dropout: float = 0.0) -> None:
         super().__init__()
-        _pooling(pooling)
+        if pooling not in PLAIN:
+            raise WsedError(f"head: unknown pooling {pooling!r}{near(pooling, PLAIN)}; known: {', '.join(PLAIN)}")
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(dim, n_labels)
@@ -35,6 +41,3 @@ class Framewise(Head):
         return Output(
             frame_logits=frame_logits, clip_logits=clip_logits, embeddings=encoded.frames, valid=encoded.valid
         )
-
-
-_pooling = pooling  # the head takes a pooling's name under the same word

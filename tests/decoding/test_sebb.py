@@ -1,0 +1,169 @@
+"""Bounding boxes against loops written from the paper's words, and what must hold of any of them."""
+
+import dataclasses
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wsed.decoding import threshold, to_events
+from wsed.decoding.sebb import BoxDecoder, Boxes
+from wsed.errors import WsedError
+
+sizes = st.tuples(st.integers(1, 3), st.integers(1, 24), st.integers(1, 3), st.integers(0, 10**6))
+merging = st.sampled_from([(0.0, 0.0), (0.25, 0.0), (0.0, 2.0), (0.1, 1.5), (9.0, 0.0)])
+
+
+def grid_scores(size) -> torch.Tensor:
+    """Eighths: their sums are exact, so that ties are ties."""
+    clips, frames, labels, seed = size
+    whole = torch.randint(0, 9, (clips, frames, labels), generator=torch.Generator().manual_seed(seed))
+    return whole.double() / 8
+
+
+def rows(boxes: Boxes) -> list[tuple]:
+    parts = [getattr(boxes.events, k) for k in ("clip", "label", "onset", "offset")] + [boxes.confidence]
+    return list(zip(*(part.tolist() for part in parts), strict=True))
+
+
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def changes(curve: list[float], half: int) -> list[float]:
+    longer = [0.0] * half + curve + [0.0] * half
+    return [(sum(longer[t + half : t + 2 * half]) - sum(longer[t : t + half])) / half for t in range(len(curve) + 1)]
+
+
+def slow_boxes(curve: list[float], half: int, merge_abs: float, merge_rel: float) -> list[tuple[int, int]]:
+    boxes, onset, offset = [], None, None
+    change = changes(curve, half)
+    for t, value in enumerate([*change, 1.0]):  # a last rise closes the last box
+        if value > 0:
+            if offset is not None and onset is not None:
+                boxes.append((onset, offset))
+                onset, offset = None, None
+            if t < len(change) and (onset is None or value > change[onset]):
+                onset = t
+        elif value < 0 and (offset is None or value <= change[offset]):
+            offset = t
+    while True:
+        dips = []
+        for i, ((a, b), (c, d)) in enumerate(pairwise(boxes)):
+            top, gap = max(mean(curve[a:b]), mean(curve[c:d])), mean(curve[b:c])
+            if top - gap < merge_abs or top < merge_rel * gap:
+                dips.append((top - gap, i))
+        if not dips:
+            return boxes
+        i = min(dips)[1]
+        boxes[i : i + 2] = [(boxes[i][0], boxes[i + 1][1])]
+
+
+@given(sizes, st.integers(1, 5), merging)
+@settings(max_examples=150, deadline=None)
+def test_boxes_equal_a_loop(size, half, merge):
+    scores = grid_scores(size)
+    ours = rows(BoxDecoder(2.0 * half, *merge).boxes(scores, 1.0))
+    expected = []
+    for clip in range(size[0]):
+        for label in range(size[2]):
+            curve = scores[clip, :, label].tolist()
+            for a, b in slow_boxes(curve, half, *merge):
+                expected.append((clip, label, float(a), float(b), mean(curve[a:b])))
+    assert ours == expected
+
+
+@given(sizes, st.sampled_from([0.125, 0.3, 0.5, 0.9]))
+@settings(max_examples=60, deadline=None)
+def test_scores_of_boxes_give_the_same_events_at_any_threshold(size, level):
+    boxes = BoxDecoder(4.0).boxes(grid_scores(size), 1.0)
+    curves = boxes.frame_scores(size[0], size[2], size[1], 1.0)
+    decoded = to_events(threshold(curves, level), 1.0)
+    assert torch.equal(decoded.onset, boxes.above(level).onset)
+    assert torch.equal(decoded.offset, boxes.above(level).offset)
+
+
+@given(sizes)
+@settings(max_examples=40, deadline=None)
+def test_time_reversed_scores_give_time_reversed_boxes(size):
+    scores, decoder = grid_scores(size), BoxDecoder(4.0, 0.0, 0.0)
+    forth, back = rows(decoder.boxes(scores, 1.0)), rows(decoder.boxes(scores.flip(1), 1.0))
+    turned = [(c, k, size[1] - off, size[1] - on, p) for c, k, on, off, p in back]
+    assert sorted(turned) == forth
+
+
+def test_one_clean_event():
+    curve = torch.zeros(1, 100, 2)
+    curve[0, 30:60, 1] = 0.75
+    boxes = BoxDecoder(0.5).boxes(curve, 10.0)
+    assert rows(boxes) == [(0, 1, 3.0, 6.0, 0.75)]
+    assert len(boxes.above(0.75)) == 0
+    assert len(boxes.above([0.9, 0.7])) == len(BoxDecoder(0.5)(curve, 10.0)) == 1
+    assert boxes.above(torch.tensor([0.9, 0.8])).label.tolist() == []
+
+
+def test_an_event_does_not_shrink_as_the_threshold_rises():
+    ramp = torch.tensor([0, 0, 0.1, 0.3, 0.8, 0.9, 0.9, 0.6, 0.2, 0.1, 0, 0])[None, :, None]
+    boxes = BoxDecoder(4.0).boxes(ramp, 1.0)
+    assert len(boxes) == 1
+    assert {(e.onset.item(), e.offset.item()) for e in map(boxes.above, (0.05, 0.3, 0.5))} == {(4.0, 8.0)}
+
+
+def test_boxes_are_joined_over_shallow_gaps_only():
+    curve = torch.tensor([0.0] * 4 + [0.9] * 4 + [0.7] * 4 + [0.9] * 4 + [0.1] * 4 + [0.8] * 4 + [0.0] * 4)
+    scores = curve[None, :, None].double()
+    apart = BoxDecoder(4.0, 0.0, 0.0).boxes(scores, 1.0)
+    assert [row[2:4] for row in rows(apart)] == [(4.0, 8.0), (12.0, 16.0), (20.0, 24.0)]
+    for merge in ((0.25, 0.0), (0.0, 1.5)):
+        joined = BoxDecoder(4.0, *merge).boxes(scores, 1.0)
+        assert [row[2:4] for row in rows(joined)] == [(4.0, 16.0), (20.0, 24.0)]
+        assert joined.confidence[0].item() == pytest.approx((0.9 * 8 + 0.7 * 4) / 12)
+    assert len(BoxDecoder(4.0, 1.0, 0.0).boxes(scores, 1.0)) == 1
+
+
+def test_settings_per_label():
+    scores = grid_scores((2, 24, 2, 0))
+    both = rows(BoxDecoder([2.0, 6.0], [0.0, 0.3], [0.0, 2.0]).boxes(scores, 1.0))
+    alone = [BoxDecoder(2.0, 0.0, 0.0), BoxDecoder(6.0, 0.3, 2.0)]
+    for label, decoder in enumerate(alone):
+        assert [r for r in both if r[1] == label] == [r for r in rows(decoder.boxes(scores, 1.0)) if r[1] == label]
+    decoder = BoxDecoder([2.0, 6.0], threshold=[0.3, 0.4])
+    assert BoxDecoder(**dataclasses.asdict(decoder)) == decoder
+
+
+def test_padding_changes_nothing():
+    scores, lengths = grid_scores((3, 24, 2, 5)), [24, 11, 1]
+    valid = torch.arange(24)[None] < torch.tensor(lengths)[:, None]
+    together = rows(BoxDecoder(6.0).boxes(scores, 1.0, valid=valid))
+    alone = [BoxDecoder(6.0).boxes(scores[i : i + 1, :n], 1.0) for i, n in enumerate(lengths)]
+    assert together == [(i, *row[1:]) for i, boxes in enumerate(alone) for row in rows(boxes)]
+
+
+def test_constant_curves_and_float32():
+    assert len(BoxDecoder().boxes(torch.zeros(2, 50, 3), 10.0)) == 0
+    whole = BoxDecoder().boxes(torch.full((1, 50, 1), 0.3), 10.0)
+    assert rows(whole) == [(0, 0, 0.0, 5.0, pytest.approx(0.3))]
+    assert rows(BoxDecoder().boxes(torch.full((1, 1, 1), 0.3), 10.0)) == [(0, 0, 0.0, 0.1, pytest.approx(0.3))]
+
+
+@pytest.mark.parametrize("shape", [(0, 20, 2), (2, 0, 2), (2, 5, 0)])
+def test_hardly_any_scores_give_no_boxes(shape):
+    assert len(BoxDecoder().boxes(torch.rand(*shape), 10.0)) == 0
+
+
+def test_durations_cut():
+    boxes = BoxDecoder().boxes(torch.full((2, 50, 1), 0.3), 10.0, durations=torch.tensor([4.95, 0.0]))
+    assert rows(boxes) == [(0, 0, 0.0, pytest.approx(4.95), pytest.approx(0.3))]
+
+
+def test_mistakes_are_told():
+    with pytest.raises(WsedError, match="window"):
+        BoxDecoder(0.0)
+    with pytest.raises(WsedError, match="merge_abs"):
+        BoxDecoder(merge_abs=[0.1, -1.0])
+    with pytest.raises(WsedError, match="frame_rate"):
+        BoxDecoder().boxes(torch.zeros(1, 4, 1), 0.0)
+    with pytest.raises(WsedError, match="3 values of window for 2 labels"):
+        BoxDecoder([0.1, 0.2, 0.3]).boxes(torch.zeros(1, 4, 2), 1.0)

@@ -1,0 +1,79 @@
+"""Which class is taken for which: reference and detected events paired across labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from wsed.errors import WsedError
+from wsed.metrics.events import _alone, _within, match
+from wsed.metrics.pairs import Index, columns
+from wsed.types import Events
+
+Taken = Int[np.ndarray, " taken"]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often each class was detected as each.
+
+    Attributes:
+        pairs: row: class of the reference event; column: class of the detected event paired with it. The diagonal
+            holds the hits of `event_counts`, and the rest adds up to its substitutions `n_sub`.
+        missed: reference events paired with none; `pairs.sum(1) + missed` is `n_ref`.
+        false: detected events paired with none; `pairs.sum(0) + false` is `n_sys`.
+    """
+
+    pairs: Int[np.ndarray, "label label"]
+    missed: Int[np.ndarray, " label"]
+    false: Int[np.ndarray, " label"]
+
+    def __add__(self, other: "Confusion") -> "Confusion":
+        return Confusion(self.pairs + other.pairs, self.missed + other.missed, self.false + other.false)
+
+
+def event_confusion(
+    reference: Events,
+    estimated: Events,
+    n_labels: int,
+    *,
+    onset_collar: float = 0.2,
+    offset_collar: float | None = 0.2,
+    offset_ratio: float = 0.2,
+    collar_eps: float = 0.0,
+) -> Confusion:
+    """Class confusion of events under collars (arguments as `event_counts`).
+
+    Events of equal label are matched first, as many as possible; what is left over on both sides is then paired across
+    labels, inside the collars, first come, first served. An event is in one pair at most.
+
+    Raises:
+        WsedError: a label outside the label axis, or a negative collar.
+    """
+    if min(onset_collar, offset_collar or 0.0, offset_ratio, collar_eps) < 0:
+        raise WsedError("collars must be 0 or more (seconds)")
+    ref, est = columns(reference, n_labels), columns(estimated, n_labels)
+    limits = (onset_collar, offset_collar, offset_ratio, collar_eps)
+    equal = _within(ref, est, ref.clip * n_labels + ref.label, est.clip * n_labels + est.label, *limits)
+    found, correct = match(*equal, ref.clip.size, est.clip.size)
+    left, extra = ref.take(~found), est.take(~correct)
+    r, e = _first_come(*_within(left, extra, left.clip, extra.clip, *limits))
+    cells = np.concatenate([ref.label[found] * (n_labels + 1), left.label[r] * n_labels + extra.label[e]])
+    missed = np.bincount(left.label, minlength=n_labels) - np.bincount(left.label[r], minlength=n_labels)
+    false = np.bincount(extra.label, minlength=n_labels) - np.bincount(extra.label[e], minlength=n_labels)
+    return Confusion(np.bincount(cells, minlength=n_labels**2).reshape(n_labels, n_labels), missed, false)
+
+
+def _first_come(ref: Index, est: Index) -> tuple[Taken, Taken]:
+    """The pairs taken when each, in order, is taken if both its events are still free."""
+    taken = _alone(ref, est)
+    used_ref: set[int] = set()
+    used_est: set[int] = set()
+    # Pairs whose events are in no other pair are nearly all of them; only the rest need their turn.
+    for i in np.flatnonzero(~taken).tolist():
+        r, e = int(ref[i]), int(est[i])
+        if r not in used_ref and e not in used_est:
+            used_ref.add(r)
+            used_est.add(e)
+            taken[i] = True
+    return ref[taken], est[taken]

@@ -1,0 +1,290 @@
+"""Polyphonic sound detection score (PSDS): the area under the PSD-ROC, over all thresholds or over operating points.
+
+Bilen, Ferroni, Tuveri, Azcarreta, Krstulovic: A framework for the robust evaluation of sound event detection, ICASSP
+2020. Over all thresholds as in Ebbers, Serizel, Haeb-Umbach: Threshold-independent evaluation of sound event detection
+scores, ICASSP 2022. The numbers are those of `psds_eval` 0.5.3 (operating points) and `sed_scores_eval` 0.0.4 (scores).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from wsed.errors import WsedError
+from wsed.metrics.intersection import DECIMALS, Criteria, check_shares, lasting, sort_reference, summed
+from wsed.metrics.pairs import Columns, columns
+from wsed.metrics.roc import Changes, Curve, effective_curve
+from wsed.metrics.sweep import ScoreGrid, changes_of_points, changes_of_scores
+from wsed.types import Events
+
+HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class PSDSParameters:
+    """What counts as found, and how errors weigh. `PSDS1` and `PSDS2` are the two scenarios of DCASE task 4.
+
+    `dataclasses.replace(PSDS1, alpha_st=0.0)` is the score without the penalty for variance between classes.
+
+    Args:
+        dtc: share of a detection that events of its label must cover, in (0, 1].
+        gtc: share of an event that detections must cover, in (0, 1].
+        cttc: share of a false alarm that events of another label must cover to make it a cross trigger, in (0, 1].
+        alpha_ct: weight of the cross triggers, 0 or more; with 0, `cttc` has no effect.
+        alpha_st: weight of the standard deviation between classes, 0 or more.
+        max_efpr: effective false positives an hour up to which the area is taken.
+        decimals: of a second, to which seconds are rounded before they are compared. None, for operating points only:
+            shares are compared without rounding, as `psds_eval` does. A share of exactly 0.7 then passes or fails by
+            noise; on the DESED 2021 baseline that is one event, and 6e-6 of PSDS.
+
+    Raises:
+        WsedError: one of them is out of its range.
+    """
+
+    dtc: float = 0.5
+    gtc: float = 0.5
+    cttc: float | None = 0.3
+    alpha_ct: float = 0.0
+    alpha_st: float = 0.0
+    max_efpr: float = 100.0
+    decimals: int | None = DECIMALS
+
+    def __post_init__(self) -> None:
+        check_shares(dtc=self.dtc, gtc=self.gtc, cttc=self.cttc)
+        if min(self.alpha_ct, self.alpha_st) < 0 or not 0 < self.max_efpr < float("inf"):
+            raise WsedError("alpha_ct and alpha_st must be 0 or more, max_efpr more than 0 and finite")
+        if self.alpha_ct and self.cttc is None:
+            raise WsedError("cross triggers count (alpha_ct is not 0) but cttc does not say what one is")
+
+    @property
+    def criteria(self) -> Criteria:
+        """The shares that matter: without weight on cross triggers none are looked for."""
+        return Criteria(self.dtc, self.gtc, self.cttc if self.alpha_ct else None, self.decimals)
+
+
+PSDS1 = PSDSParameters(dtc=0.7, gtc=0.7, cttc=None, alpha_ct=0.0, alpha_st=1.0, max_efpr=100.0)
+PSDS2 = PSDSParameters(dtc=0.1, gtc=0.1, cttc=0.3, alpha_ct=0.5, alpha_st=1.0, max_efpr=100.0)
+
+
+@dataclass(frozen=True)
+class PSDS:
+    """A score and the curves it is the area of.
+
+    Attributes:
+        value: in [0, 1]; NaN if no class has reference.
+        per_class: the area under each class's own curve, in [0, 1]; NaN without reference.
+        roc: the effective curve over all classes, starting at rate 0.
+        class_rocs: the curve of each class.
+        parameters: of the score.
+    """
+
+    value: float
+    per_class: Float[np.ndarray, " label"]
+    roc: Curve
+    class_rocs: tuple[Curve, ...]
+    parameters: PSDSParameters
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The reference events, sorted by clip and label, and the seconds of each clip."""
+
+    events: Columns
+    durations: Float[np.ndarray, " clip"]
+    n_labels: int
+
+    @staticmethod
+    def of(reference: Events, durations: Float[Tensor, " clip"], n_labels: int) -> "Truth":
+        """Raises: WsedError for an event in a clip without duration, or durations that are negative or all 0."""
+        seconds = durations.detach().cpu().double().numpy()
+        events = sort_reference(lasting(columns(reference, n_labels)))
+        check_clips(events, seconds.size, "the reference has events")
+        if not (np.all(seconds >= 0) and 0 < seconds.sum() < np.inf):
+            raise WsedError("durations must be 0 or more seconds, finite, and not all 0")
+        return Truth(events, seconds, n_labels)
+
+    def per_label(self, per_event: Float[np.ndarray, " event"]) -> Float[np.ndarray, " label"]:
+        """Sum of a value of each event over the events of each label."""
+        return summed(self.events.label, per_event, self.n_labels)
+
+
+@dataclass(frozen=True)
+class PSDSTable:
+    """All that a PSDS is made of, clip by clip: made once, then cheap to score with any weights of the clips.
+
+    A bootstrap over clips draws how often each clip counts and asks for `psds(weights)`; so does a jackknife.
+
+    Conventions: a class without reference (in the clips that count) has no curve and is left out of the mean and the
+    deviation over classes and of the mean over the classes that a cross trigger may hit. `sed_scores_eval` refuses
+    such a class, or in a bootstrap fold counts its curve as 0. With one class there are no cross triggers.
+    """
+
+    truth: Truth
+    parameters: PSDSParameters
+    changes: tuple[Changes | None, ...]
+
+    @staticmethod
+    def of_scores(
+        scores: Float[Tensor, "clip frame label"] | Sequence[Tensor],
+        reference: Events,
+        durations: Float[Tensor, " clip"],
+        parameters: PSDSParameters = PSDS1,
+        *,
+        frame_rate: float | None = None,
+        times: Float[Tensor, "..."] | None = None,
+        valid: Bool[Tensor, "clip frame"] | None = None,
+    ) -> "PSDSTable":
+        """From frame scores, over all thresholds. Arguments as for `psds_from_scores`."""
+        grid = ScoreGrid.of(scores, frame_rate, times, valid)
+        truth = _truth_of(grid, reference, durations, parameters)
+        return PSDSTable(truth, parameters, tuple(changes_of_scores(grid, truth.events, parameters.criteria)))
+
+    @staticmethod
+    def of_operating_points(
+        reference: Events,
+        points: Sequence[Events],
+        n_labels: int,
+        durations: Float[Tensor, " clip"],
+        parameters: PSDSParameters = PSDS1,
+    ) -> "PSDSTable":
+        """From the detections of each operating point. Arguments as for `psds_from_operating_points`."""
+        truth = Truth.of(reference, durations, n_labels)
+        detections = [lasting(columns(point, n_labels)) for point in points]
+        for detection in detections:
+            check_clips(detection, truth.durations.size, "an operating point has events")
+        inside = [d.take((d.onset < truth.durations[d.clip]) & (d.offset > 0)) for d in detections]
+        changes = changes_of_points(inside, truth.events, n_labels, parameters.criteria)
+        return PSDSTable(truth, parameters, tuple(changes))
+
+    def psds(self, weights: Float[Tensor, " clip"] | None = None) -> PSDS:
+        """The score with each clip counted `weights` times (0 or more; once each if None).
+
+        Raises:
+            WsedError: there is not one weight a clip, one is negative or not finite, or no time is left.
+        """
+        return _score(self.truth, self.parameters, self.changes, weights)
+
+    def values(self, weights: Float[np.ndarray, "resample clip"]) -> Float[np.ndarray, " resample"]:
+        """The value for each row of weights: a `Statistic` for `wsed.metrics.bootstrap`."""
+        return np.array([self.psds(torch.from_numpy(row)).value for row in weights], dtype=np.float64)
+
+
+def psds_from_scores(
+    scores: Float[Tensor, "clip frame label"] | Sequence[Tensor],
+    reference: Events,
+    durations: Float[Tensor, " clip"],
+    parameters: PSDSParameters = PSDS1,
+    *,
+    frame_rate: float | None = None,
+    times: Float[Tensor, "..."] | None = None,
+    valid: Bool[Tensor, "clip frame"] | None = None,
+) -> PSDS:
+    """PSDS over all thresholds, exact: equal to `sed_scores_eval.intersection_based.psds`.
+
+    At threshold `t` the detections of a class are its runs of frames with `score >= t`. Labels are worked off one by
+    one: the memory needed beside the scores is that of one label.
+
+    Args:
+        scores: higher means surer; compared in their own precision. One `[clip frame label]` tensor, or one
+            `[frame label]` tensor a clip, of any lengths. Frames of score -inf are never active.
+        reference: true events; clip indices are places in `scores`.
+        durations: seconds of every clip.
+        parameters: of the score.
+        frame_rate: frames a second; frame `i` covers `[i, i + 1) / frame_rate` seconds.
+        times: the borders of the frames in seconds in its place, `[frame + 1]` or, clip by clip, `[clip frame + 1]`.
+        valid: which frames are real (default: all).
+
+    Raises:
+        WsedError: shapes do not fit, a score is NaN, a label or clip has no scores, not exactly one of `frame_rate`
+            and `times` is given, or no time is left.
+    """
+    grid = ScoreGrid.of(scores, frame_rate, times, valid)
+    truth = _truth_of(grid, reference, durations, parameters)
+    # One more than the false alarms that fill the curve, so that rounding of the rate has no say.
+    enough = int(parameters.max_efpr * truth.durations.sum() / HOUR) + 1
+    return _score(truth, parameters, changes_of_scores(grid, truth.events, parameters.criteria, enough), None)
+
+
+def psds_from_operating_points(
+    reference: Events,
+    points: Sequence[Events],
+    n_labels: int,
+    durations: Float[Tensor, " clip"],
+    parameters: PSDSParameters = PSDS1,
+) -> PSDS:
+    """PSDS from the detections at some thresholds, in any order: equal to `psds_eval`, a lower bound of the exact one.
+
+    "No detections" is always among the operating points. Detections that lie outside their clip do not count, those
+    that reach beyond its end count in full.
+
+    Args:
+        reference: true events.
+        points: the detections of each operating point; clip indices mean the same clips as in `reference`.
+        n_labels: size of the label axis.
+        durations: seconds of every clip.
+        parameters: of the score.
+
+    Raises:
+        WsedError: a label is outside the label axis, a clip has no duration, or the durations are no durations.
+    """
+    return PSDSTable.of_operating_points(reference, points, n_labels, durations, parameters).psds()
+
+
+def check_clips(events: Columns, n_clips: int, who: str) -> None:
+    """Refuse events of clips that do not exist."""
+    if events.clip.size and not 0 <= events.clip.min() <= events.clip.max() < n_clips:
+        wrong = events.clip[(events.clip < 0) | (events.clip >= n_clips)][0]
+        raise WsedError(f"{who} in clip {wrong}, but durations are given for {n_clips} clips")
+
+
+def _truth_of(grid: ScoreGrid, reference: Events, durations: Tensor, parameters: PSDSParameters) -> Truth:
+    if parameters.decimals is None:
+        raise WsedError("decimals=None is for operating points: over all thresholds, sums of seconds must be rounded")
+    n_clips, _, n_labels = grid.scores.shape
+    if durations.shape != (n_clips,):
+        raise WsedError(f"scores are given for {n_clips} clips, durations for {tuple(durations.shape)}")
+    return Truth.of(reference, durations, n_labels)
+
+
+def _score(truth: Truth, parameters: PSDSParameters, changes: Iterable[Changes | None], weights: Tensor | None) -> PSDS:
+    weight = _weights(truth, weights)
+    rates = _rates(truth, parameters, weight).ravel()
+    n_ref = truth.per_label(weight[truth.events.clip])
+    curves = tuple(
+        change.curve(rates, weight, n, parameters.max_efpr) if change and n > 0 else Curve(np.zeros(0), np.zeros(0))
+        for change, n in zip(changes, n_ref.tolist(), strict=True)
+    )
+    roc = effective_curve(curves, parameters.alpha_st)
+    areas = np.array([curve.area(parameters.max_efpr) for curve in curves])
+    return PSDS(roc.area(parameters.max_efpr), areas, roc, curves, parameters)
+
+
+def _weights(truth: Truth, weights: Tensor | None) -> Float[np.ndarray, " clip"]:
+    if weights is None:
+        return np.ones(truth.durations.size)
+    weight: Float[np.ndarray, " clip"] = weights.detach().cpu().double().numpy()
+    if weight.shape != truth.durations.shape or not (np.isfinite(weight).all() and np.all(weight >= 0)):
+        raise WsedError(f"one weight of 0 or more for each of {truth.durations.size} clips is needed")
+    if not weight @ truth.durations > 0:
+        raise WsedError("the clips that count last 0 s: there is nothing to score")
+    return weight
+
+
+def _rates(
+    truth: Truth, parameters: PSDSParameters, weight: Float[np.ndarray, " clip"]
+) -> Float[np.ndarray, "clip kind"]:
+    """What one false alarm in a clip adds to the effective rate: as a cross trigger of each label, and by itself."""
+    alone = HOUR / float(weight @ truth.durations)
+    if not parameters.alpha_ct:
+        plain: Float[np.ndarray, "clip kind"] = weight[:, None] * alone
+        return plain
+    events = truth.events
+    seconds = truth.per_label(weight[events.clip] * (events.offset - events.onset))
+    known = seconds > 0
+    others = max(int(known.sum()) - 1, 1)  # a class with reference: all known ones but itself
+    crossed = np.where(known, parameters.alpha_ct * HOUR / others / np.where(known, seconds, 1.0), 0.0)
+    rates: Float[np.ndarray, "clip kind"] = weight[:, None] * np.append(crossed, alone)
+    return rates

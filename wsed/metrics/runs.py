@@ -1,0 +1,102 @@
+"""The detections of all thresholds at once: the runs of a score curve that lie above some threshold.
+
+Over all thresholds a curve of `n` frames has at most `n` different runs, nested in one another. Each is there for
+thresholds in `(low, high]`: as the threshold falls it appears at its lowest score and ends where it grows or merges.
+
+Ebbers, Serizel, Haeb-Umbach: Threshold-independent evaluation of sound event detection scores, ICASSP 2022, score these
+thresholds one by one per clip; that a threshold changes few of the nested runs is what makes it cheap here.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+Scores = Float[np.ndarray, "row frame"]
+Index = Int[np.ndarray, " n"]
+
+
+class Runs(NamedTuple):
+    """Frames `first` to `stop - 1` of `row` are the detection for thresholds in `(low, high]`.
+
+    `parent` is the run it becomes a part of when the threshold falls to `low`; -1 for the widest, whose `low` is -inf.
+    """
+
+    row: Int[np.ndarray, " run"]
+    first: Int[np.ndarray, " run"]
+    stop: Int[np.ndarray, " run"]
+    high: Float[np.ndarray, " run"]
+    low: Float[np.ndarray, " run"]
+    parent: Int[np.ndarray, " run"]
+
+
+def runs(scores: Scores) -> Runs:
+    """All runs of frames with `score >= threshold`, of each row and over all thresholds, each once.
+
+    A frame with score -inf is in no run (padding).
+    """
+    value, start = _plateaus(scores)
+    alive = np.flatnonzero(value > -np.inf)
+    left, right = _nearest(value, alive, step=-1), _nearest(value, alive, step=1)
+    tied = alive[value[left[alive]] == value[alive]]  # the same run as an equal plateau further left
+    leftmost = np.arange(value.size)
+    leftmost[tied] = left[tied]
+    while not np.array_equal(leftmost[leftmost[tied]], leftmost[tied]):
+        leftmost[tied] = leftmost[leftmost[tied]]
+    node = alive[leftmost[alive] == alive]
+    before, after = value[left[node]], value[right[node]]
+    number = np.full(value.size, -1)
+    number[node] = np.arange(node.size)
+    width = scores.shape[1] + 1
+    row = start[node] // width
+    return Runs(
+        row=row,
+        first=start[left[node] + 1] - row * width - 1,
+        stop=start[right[node]] - row * width - 1,
+        high=value[node],
+        low=np.maximum(before, after),
+        parent=number[np.where(before >= after, leftmost[left[node]], right[node])],
+    )
+
+
+def run_changes(scores: Scores) -> tuple[Index, Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
+    """How the number of runs changes as the threshold falls: +1 at each local maximum, -1 at each minimum between two.
+
+    Returns:
+        `(row, score, change)`, unordered.
+    """
+    value, start = _plateaus(scores)
+    change = np.zeros(value.size, dtype=np.int64)
+    change[1:-1] = (value[1:-1] > value[:-2]).astype(np.int64) - (value[2:] > value[1:-1])
+    place = np.flatnonzero((change != 0) & (value > -np.inf))
+    return start[place] // (scores.shape[1] + 1), value[place], change[place]
+
+
+def _plateaus(scores: Scores) -> tuple[Float[np.ndarray, " n"], Index]:
+    """Rows end to end with -inf between, before and after them; of equal neighbours the first: value and place.
+
+    Frame `f` of row `r` is at place `r * (frames + 1) + f + 1`.
+    """
+    n_rows, n_frames = scores.shape
+    line = np.full(n_rows * (n_frames + 1) + 1, -np.inf, dtype=scores.dtype)
+    line[:-1].reshape(n_rows, n_frames + 1)[:, 1:] = scores
+    new: Bool[np.ndarray, " place"] = np.ones(line.size, dtype=np.bool_)
+    np.not_equal(line[1:], line[:-1], out=new[1:])
+    start = np.flatnonzero(new)
+    return line[start], start
+
+
+def _nearest(value: Float[np.ndarray, " place"], active: Index, step: int) -> Int[np.ndarray, " place"]:
+    """The nearest place left (`step` -1) with a value not above, or right (`step` 1) with a value below one's own.
+
+    Every place points at its neighbour and, while that one is no answer, to where that one points: all it skips is no
+    answer either. Long climbs are skipped in doubling strides.
+    """
+    pointer = np.arange(value.size) + step
+    beyond = np.greater if step < 0 else np.greater_equal
+    while active.size:
+        target = pointer[active]
+        go = beyond(value[target], value[active])
+        active, target = active[go], target[go]
+        pointer[active] = pointer[target]
+    return pointer

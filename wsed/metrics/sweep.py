@@ -1,0 +1,262 @@
+"""Changes of hits and false alarms while the threshold falls: over frame scores, or from operating point to point.
+
+Both are detections that are there for a range of thresholds. A detection's hits and false alarms do not depend on the
+other detections, so each is compared with the reference once (`share`) and counted when it appears and when it goes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from wsed.errors import WsedError
+from wsed.metrics.intersection import Criteria, Shared, share, summed
+from wsed.metrics.pairs import Columns
+from wsed.metrics.roc import Changes
+from wsed.metrics.runs import Runs, run_changes, runs
+
+# Changes in false alarms: highest threshold at which each is in force, clip and kind as one number, amount.
+# Changes in hits: the same with the clip as the number.
+Counted = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+# Frames of one label worked on at a time, and labels copied out of the scores at a time: what fits the cache.
+BLOCK_FRAMES, BLOCK_LABELS = 1 << 18, 16
+
+
+@dataclass(frozen=True)
+class ScoreGrid:
+    """Scores on a grid of frames; frames that are not `valid` do not exist."""
+
+    scores: Float[np.ndarray, "clip frame label"]
+    times: Float[np.ndarray, "clip bound"]
+    valid: Bool[np.ndarray, "clip frame"] | None
+
+    @staticmethod
+    def of(
+        scores: Float[Tensor, "clip frame label"] | Sequence[Tensor],
+        frame_rate: float | None,
+        times: Tensor | None,
+        valid: Tensor | None,
+    ) -> "ScoreGrid":
+        """Arguments and errors of `psds_from_scores`."""
+        if not isinstance(scores, Tensor):
+            scores = _padded(scores)
+        if scores.dtype in (torch.float16, torch.bfloat16):
+            scores = scores.float()
+        array = scores.detach().cpu().numpy()
+        n_clips, n_frames, _ = array.shape
+        if valid is not None and valid.shape != (n_clips, n_frames):
+            raise WsedError(f"valid must be [{n_clips} {n_frames}], one a frame, not {list(valid.shape)}")
+        borders = _borders(n_clips, n_frames, frame_rate, times)
+        return ScoreGrid(array, borders, None if valid is None else valid.cpu().numpy())
+
+    def labels(self) -> Iterator[Float[np.ndarray, "clip frame"]]:
+        """The scores of one label after the other."""
+        for low in range(0, self.scores.shape[2], BLOCK_LABELS):
+            part = np.ascontiguousarray(self.scores[:, :, low : low + BLOCK_LABELS].transpose(2, 0, 1))
+            if self.valid is not None:
+                part[:, ~self.valid] = -np.inf
+            if np.isnan(part).any():
+                raise WsedError(f"the scores of clip {int(np.argwhere(np.isnan(part))[0, 1])} hold NaN")
+            yield from part
+
+
+def changes_of_scores(
+    grid: ScoreGrid, ref: Columns, criteria: Criteria, enough: int | None = None
+) -> Iterator[Changes | None]:
+    """One label after the other; None for a label without reference.
+
+    With `enough`, changes at thresholds where more false alarms than that are certain are left out.
+    """
+    n_labels = grid.scores.shape[2]
+    in_label = np.bincount(ref.label, minlength=n_labels)
+    for label, curves in enumerate(grid.labels()):
+        if not in_label[label]:
+            yield None
+            continue
+        own = ref.label == label
+        if enough is not None:
+            curves = _above_certain_alarms(curves, ref.clip[own], enough)
+        yield _changes_of_label(curves, grid.times, label, ref if criteria.cttc else ref.take(own), n_labels, criteria)
+
+
+def _changes_of_label(
+    curves: Float[np.ndarray, "clip frame"],
+    times: Float[np.ndarray, "clip bound"],
+    label: int,
+    ref: Columns,
+    n_labels: int,
+    criteria: Criteria,
+) -> Changes:
+    n_clips, n_frames = curves.shape
+    kinds = _kinds(criteria, n_labels)
+    near = np.bincount(ref.clip, minlength=n_clips) > 0
+    false, hits = [], []
+    step = max(BLOCK_FRAMES // max(n_frames, 1), 1)
+    for start in range(0, n_clips, step):
+        clips = np.arange(start, min(start + step, n_clips))
+        told, free = clips[near[clips]], clips[~near[clips]]
+        # Where nothing can be found or crossed every run is a false alarm, whatever its borders.
+        row, score, change = run_changes(curves[free])
+        false.append((score, free[row] * kinds + kinds - 1, change))
+        found = runs(curves[told])
+        clip = told[found.row]
+        detections = Columns(clip, np.full(clip.size, label), times[clip, found.first], times[clip, found.stop])
+        shared = share(ref, detections, n_labels, criteria)
+        false += _run_alarms(found, clip, shared, kinds)
+        hits.append(_hits(shared, found.high, found.low, ref, criteria))
+    return Changes.of(*_joined(false), *_joined(hits))
+
+
+def _above_certain_alarms(
+    curves: Float[np.ndarray, "clip frame"], with_event: Int[np.ndarray, " event"], enough: int
+) -> Float[np.ndarray, "clip frame"]:
+    """The scores above the highest threshold that raises a false alarm in more than `enough` clips; else -inf.
+
+    A clip without an event of the label has a false alarm from its highest score down. This holds for all lower
+    thresholds: nothing there can lie on the curve.
+    """
+    free = np.ones(len(curves), dtype=np.bool_)
+    free[with_event] = False
+    if free.sum() <= enough or not curves.shape[1]:
+        return curves
+    peaks = curves[free].max(axis=1)
+    floor = np.partition(peaks, peaks.size - 1 - enough)[peaks.size - 1 - enough]
+    return np.where(curves > floor, curves, curves.dtype.type(-np.inf))
+
+
+def changes_of_points(
+    points: Sequence[Columns], ref: Columns, n_labels: int, criteria: Criteria
+) -> Iterator[Changes | None]:
+    """One label after the other; None for a label without reference.
+
+    Operating point `i` stands for the threshold `-i`: its detections appear there and are gone at `-(i + 1)`.
+    """
+    every = Columns(*(np.concatenate(c) for c in zip(*points, strict=True))) if points else ref.take(ref.clip < 0)
+    point = np.repeat(np.arange(len(points)), [d.clip.size for d in points])
+    kinds = _kinds(criteria, n_labels)
+    for label in range(n_labels):
+        own = every.label == label
+        events = ref if criteria.cttc else ref.take(ref.label == label)
+        if not np.any(ref.label == label):
+            yield None
+            continue
+        detections = every.take(own)
+        shared = share(events, detections, n_labels, criteria)
+        false = _point_alarms(detections.clip, point[own], shared, kinds, len(points))
+        yield Changes.of(*false, *_point_hits(shared, point[own], len(points), events, criteria))
+
+
+def _run_alarms(found: Runs, clip: Int[np.ndarray, " run"], shared: Shared, kinds: int) -> list[Counted]:
+    """False alarms among runs, and those that are cross triggers.
+
+    Where a run appears, those that it takes the place of go: most often one of the same kind, and nothing changes.
+    """
+    n = clip.size
+    inner = np.flatnonzero(found.parent >= 0)
+    alarm = (~shared.relevant).astype(np.float64)
+    change = alarm - summed(found.parent[inner], alarm[inner], n)
+    k = np.flatnonzero(change)
+    alarms = [(found.high[k], clip[k] * kinds + kinds - 1, change[k])]
+    if kinds > 1:
+        # The groups of a run and of its parent name the same labels in the same order: those of their clip.
+        run, cross = shared.group_detection, shared.crossed.astype(np.float64)
+        size = np.bincount(run, minlength=n)
+        first = np.cumsum(size) - size
+        inner = np.flatnonzero(found.parent[run] >= 0)
+        parent = first[found.parent[run[inner]]] + inner - first[run[inner]]
+        change = cross - summed(parent, cross[inner], run.size)
+        k = np.flatnonzero(change)
+        alarms.append((found.high[run[k]], clip[run[k]] * kinds + shared.group_label[k], change[k]))
+    return alarms
+
+
+def _point_alarms(
+    clip: Int[np.ndarray, " detection"],
+    point: Int[np.ndarray, " detection"],
+    shared: Shared,
+    kinds: int,
+    n_points: int,
+) -> Counted:
+    """False alarms of operating points as changes from each point to the next."""
+    alarm, cross = np.flatnonzero(~shared.relevant), shared.group_detection[shared.crossed]
+    cell = np.append(clip[alarm] * kinds + kinds - 1, clip[cross] * kinds + shared.group_label[shared.crossed])
+    appears = point[np.append(alarm, cross)]
+    n_cells = int(cell.max(initial=0)) + 1
+    keys, where = np.unique(np.append(appears, appears + 1) * n_cells + np.append(cell, cell), return_inverse=True)
+    change = summed(where, np.repeat([1.0, -1.0], cell.size), keys.size)
+    k = (change != 0) & (keys < n_points * n_cells)
+    return -(keys[k] // n_cells).astype(np.float64), keys[k] % n_cells, change[k]
+
+
+def _hits(
+    shared: Shared,
+    high: Float[np.ndarray, " detection"],
+    low: Float[np.ndarray, " detection"],
+    ref: Columns,
+    criteria: Criteria,
+) -> Counted:
+    """Where events become found and are lost again: the seconds covered at each threshold, event by event."""
+    d, event = shared.pair_detection, np.tile(shared.pair_event, 2)
+    score, seconds = np.append(high[d], low[d]), np.append(shared.pair_seconds, -shared.pair_seconds)
+    order = np.lexsort((-score, event))
+    order = order[score[order] > -np.inf]
+    score, event, seconds = score[order], event[order], seconds[order]
+    new = np.append(True, event[1:] != event[:-1])[: event.size]
+    covered = np.cumsum(seconds)
+    covered -= (covered - seconds)[np.flatnonzero(new)][np.cumsum(new) - 1]
+    last = np.append(new[1:] | (score[1:] != score[:-1]), True)[: event.size]
+    score, event = score[last], event[last]
+    found = criteria.reached(criteria.gtc, covered[last], (ref.offset - ref.onset)[event]).astype(np.int64)
+    before = np.append(0, found[:-1])[: found.size] * np.append(False, event[1:] == event[:-1])[: found.size]
+    k = np.flatnonzero(found != before)
+    return score[k], ref.clip[event[k]], (found - before)[k]
+
+
+def _point_hits(
+    shared: Shared, point: Int[np.ndarray, " detection"], n_points: int, ref: Columns, criteria: Criteria
+) -> Counted:
+    """Events found at operating points as changes from each point to the next."""
+    some, event = np.unique(shared.pair_event, return_inverse=True)
+    place = event * n_points + point[shared.pair_detection]
+    covered = summed(place, shared.pair_seconds, some.size * n_points)
+    length = np.repeat((ref.offset - ref.onset)[some], n_points)
+    found = criteria.reached(criteria.gtc, covered, length).reshape(some.size, n_points)
+    change = np.diff(found.astype(np.int64), axis=1, prepend=0)
+    event, at = np.nonzero(change)
+    return -at.astype(np.float64), ref.clip[some[event]], change[event, at]
+
+
+def _kinds(criteria: Criteria, n_labels: int) -> int:
+    """Kinds of false alarm: those on each label (if cross triggers count), and, last, all."""
+    return n_labels + 1 if criteria.cttc else 1
+
+
+def _joined(parts: list[Counted]) -> Counted:
+    first, second, third = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return first, second, third
+
+
+def _padded(scores: Sequence[Tensor]) -> Tensor:
+    """Clips of different lengths as one tensor, with -inf where a clip has ended."""
+    if not scores or any(s.ndim != 2 or s.shape[1] != scores[0].shape[1] for s in scores):
+        raise WsedError("scores must be [frame label] tensors of at least one clip, all with the same labels")
+    return torch.nn.utils.rnn.pad_sequence(list(scores), batch_first=True, padding_value=-float("inf"))
+
+
+def _borders(
+    n_clips: int, n_frames: int, frame_rate: float | None, times: Tensor | None
+) -> Float[np.ndarray, "clip bound"]:
+    if (frame_rate is None) == (times is None):
+        raise WsedError("give either the frame rate or the times of the frames' borders")
+    if times is None:
+        if not frame_rate or frame_rate < 0:
+            raise WsedError(f"the frame rate must be more than 0, not {frame_rate}")
+        return np.broadcast_to(np.arange(n_frames + 1) / frame_rate, (n_clips, n_frames + 1))
+    borders = times.detach().cpu().double().numpy()
+    if borders.shape not in ((n_frames + 1,), (n_clips, n_frames + 1)):
+        raise WsedError(f"{n_frames} frames have {n_frames + 1} borders, but times are {list(borders.shape)}")
+    return np.broadcast_to(borders, (n_clips, n_frames + 1))
