@@ -51,6 +51,13 @@ class Scores:
         means = (self.frames * self.valid[..., None]).sum(1) / self.valid.sum(1, keepdim=True)
         self.correlation = class_correlation(means)
 
+    def cosine(self, one: str, other: str) -> float:
+        """Mean cosine over time of the curves of two classes, on the test clips that hold either."""
+        first, second = self.labels.index(one), self.labels.index(other)
+        held = self.tags[:, first] | self.tags[:, second]
+        unit = torch.nn.functional.normalize(self.frames[held] * self.valid[held][..., None], dim=1)
+        return float((unit[:, :, first] * unit[:, :, second]).sum(1).mean())
+
     def detect(self, decoder: Decoder) -> Events:
         durations = torch.full((len(self.tags),), 10.0, dtype=torch.float64)
         return decoder(
@@ -92,6 +99,11 @@ def print_decodings(systems: dict[str, list[Scores]]) -> None:
             spread([event_counts(s.truth, s.detect(decoder), 10).macro_f1 for s in runs]) for runs in systems.values()
         ]
         print(f"| {name} | " + " | ".join(cells) + " |")
+    each = [
+        ", ".join(f"{100 * event_counts(s.truth, s.detect(PAPER), 10).macro_f1:.1f}" for s in runs)
+        for runs in systems.values()
+    ]
+    print("| paper's decoding, seed by seed | " + " | ".join(each) + " |")
     for name, counts in (("segment F1, paper's decoding", segment_counts),):
         cells = [spread([counts(s.truth, s.detect(PAPER), 10).macro_f1 for s in runs]) for runs in systems.values()]
         print(f"| {name} | " + " | ".join(cells) + " |")
@@ -127,6 +139,10 @@ def print_correlation(systems: dict[str, list[Scores]]) -> None:
     print("\n| of the class scores on the test clips | " + " | ".join(systems) + " |\n|---|" + "---|" * len(systems))
     pair = [spread([float(s.correlation[dishes, frying]) for s in runs]) for runs in systems.values()]
     print("| Dishes/Frying correlation, % | " + " | ".join(pair) + " |")
+    each = [", ".join(f"{100 * float(s.correlation[dishes, frying]):.0f}" for s in runs) for runs in systems.values()]
+    print("| the same, seed by seed | " + " | ".join(each) + " |")
+    cosine = [spread([s.cosine("Dishes", "Frying") for s in runs]) for runs in systems.values()]
+    print("| cosine of the Dishes and Frying curves, clips with either, % | " + " | ".join(cosine) + " |")
     mean = [spread([mean_positive_correlation(s.correlation) for s in runs]) for runs in systems.values()]
     print("| mean positive correlation, % | " + " | ".join(mean) + " |")
     minutes = [f"{np.mean([overlap_seconds(s.detect(PAPER), 10) / 60 for s in runs]):.1f}" for runs in systems.values()]

@@ -1,19 +1,47 @@
-"""Scores of what was detected: events, segments, tags, and how classes go together."""
+"""Scores of what was detected: events, segments, intersections, PSDS, tags, and how classes go together.
 
-from wsed.metrics.clips import average_precision, tag_counts
+How sure a score is says `wsed.metrics.bootstrap`.
+"""
+
+from wsed.metrics.clips import tag_counts
+from wsed.metrics.confusion import event_confusion
 from wsed.metrics.correlation import class_correlation, mean_positive_correlation, overlap_matrix, overlap_seconds
 from wsed.metrics.counts import Counts
 from wsed.metrics.events import event_counts
+from wsed.metrics.intersection import cross_triggers, intersection_counts
+from wsed.metrics.psds import (
+    PSDS,
+    PSDS1,
+    PSDS2,
+    PSDSParameters,
+    PSDSTable,
+    psds_from_operating_points,
+    psds_from_scores,
+)
 from wsed.metrics.segments import segment_counts
+from wsed.metrics.tagging import average_precision, f1_averages, tag_f1, tagging_scores
 
 __all__ = [
+    "PSDS",
+    "PSDS1",
+    "PSDS2",
     "Counts",
+    "PSDSParameters",
+    "PSDSTable",
     "average_precision",
     "class_correlation",
+    "cross_triggers",
+    "event_confusion",
     "event_counts",
+    "f1_averages",
+    "intersection_counts",
     "mean_positive_correlation",
     "overlap_matrix",
     "overlap_seconds",
+    "psds_from_operating_points",
+    "psds_from_scores",
     "segment_counts",
     "tag_counts",
+    "tag_f1",
+    "tagging_scores",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from wsed.errors import WsedError
-from wsed.metrics.events import _alone, _within, match
+from wsed.metrics.events import match, unshared, within
 from wsed.metrics.pairs import Index, columns
 from wsed.types import Events
 
@@ -54,10 +54,10 @@ def event_confusion(
         raise WsedError("collars must be 0 or more (seconds)")
     ref, est = columns(reference, n_labels), columns(estimated, n_labels)
     limits = (onset_collar, offset_collar, offset_ratio, collar_eps)
-    equal = _within(ref, est, ref.clip * n_labels + ref.label, est.clip * n_labels + est.label, *limits)
+    equal = within(ref, est, ref.clip * n_labels + ref.label, est.clip * n_labels + est.label, *limits)
     found, correct = match(*equal, ref.clip.size, est.clip.size)
     left, extra = ref.take(~found), est.take(~correct)
-    r, e = _first_come(*_within(left, extra, left.clip, extra.clip, *limits))
+    r, e = _first_come(*within(left, extra, left.clip, extra.clip, *limits))
     cells = np.concatenate([ref.label[found] * (n_labels + 1), left.label[r] * n_labels + extra.label[e]])
     missed = np.bincount(left.label, minlength=n_labels) - np.bincount(left.label[r], minlength=n_labels)
     false = np.bincount(extra.label, minlength=n_labels) - np.bincount(extra.label[e], minlength=n_labels)
@@ -66,7 +66,7 @@ def event_confusion(
 
 def _first_come(ref: Index, est: Index) -> tuple[Taken, Taken]:
     """The pairs taken when each, in order, is taken if both its events are still free."""
-    taken = _alone(ref, est)
+    taken = unshared(ref, est)
     used_ref: set[int] = set()
     used_est: set[int] = set()
     # Pairs whose events are in no other pair are nearly all of them; only the rest need their turn.

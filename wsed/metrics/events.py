@@ -53,10 +53,10 @@ def event_counts(
         raise WsedError("collars must be 0 or more (seconds)")
     ref, est = columns(reference, n_labels), columns(estimated, n_labels)
     limits = (onset_collar, offset_collar, offset_ratio, collar_eps)
-    pairs = _within(ref, est, ref.clip * n_labels + ref.label, est.clip * n_labels + est.label, *limits)
+    pairs = within(ref, est, ref.clip * n_labels + ref.label, est.clip * n_labels + est.label, *limits)
     found, correct = match(*pairs, ref.clip.size, est.clip.size)
     missed, false = ref.take(~found), est.take(~correct)
-    n_sub = _first_fit(*_within(missed, false, missed.clip, false.clip, *limits))
+    n_sub = _first_fit(*within(missed, false, missed.clip, false.clip, *limits))
     return Counts(
         tp=np.bincount(ref.label[found], minlength=n_labels),
         n_ref=np.bincount(ref.label, minlength=n_labels),
@@ -65,7 +65,7 @@ def event_counts(
     )
 
 
-def _within(
+def within(
     ref: Columns,
     est: Columns,
     ref_key: Int[np.ndarray, " ref"],
@@ -95,7 +95,7 @@ def match(ref: Index, est: Index, n_ref: int, n_est: int) -> tuple[Bool[np.ndarr
         n_ref, n_est: number of events on either side.
     """
     found, correct = np.zeros(n_ref, dtype=bool), np.zeros(n_est, dtype=bool)
-    alone = _alone(ref, est)
+    alone = unshared(ref, est)
     found[ref[alone]] = True
     correct[est[alone]] = True
     graph: dict[int, list[int]] = {}
@@ -107,7 +107,7 @@ def match(ref: Index, est: Index, n_ref: int, n_est: int) -> tuple[Bool[np.ndarr
     return found, correct
 
 
-def _alone(ref: Index, est: Index) -> Bool[np.ndarray, " pair"]:
+def unshared(ref: Index, est: Index) -> Bool[np.ndarray, " pair"]:
     """Pairs whose two events are in no other pair: nearly all of them, and no search is needed."""
     if not ref.size:
         return np.zeros(0, dtype=bool)
@@ -159,7 +159,7 @@ def _augment(root: int, graph: dict[int, list[int]], mate: dict[int, int], held:
 
 def _first_fit(ref: Index, est: Index) -> int:
     """Number of pairs taken when each, in order, is taken if both its events are still free."""
-    alone = _alone(ref, est)
+    alone = unshared(ref, est)
     return int(alone.sum()) + _greedy(zip(ref[~alone].tolist(), est[~alone].tolist(), strict=True))
 
 

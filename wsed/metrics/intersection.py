@@ -75,8 +75,8 @@ def intersection_counts(
 
     The F1 of each class is that of `psds_eval` 0.5.3 and `sed_scores_eval` 0.0.4. Three conventions differ:
     `psds_eval` has a 0/0, left out of its macro mean, where a class has reference but no hit (here 0, see `Counts`);
-    it does not round, so that a share of exactly `dtc` passes or fails by floating-point noise (`decimals=None` does as
-    it does); and it ignores detections that lie outside their clip. `sed_scores_eval` refuses classes without reference.
+    it does not round, so that a share of exactly `dtc` passes or fails by floating-point noise (nor does
+    `decimals=None`); and it ignores detections outside their clip. `sed_scores_eval` refuses classes without reference.
 
     Args:
         reference: true events; clip indices mean the same clips in `estimated`.

@@ -56,7 +56,7 @@ class ScoreGrid:
     def labels(self) -> Iterator[Float[np.ndarray, "clip frame"]]:
         """The scores of one label after the other."""
         for low in range(0, self.scores.shape[2], BLOCK_LABELS):
-            part = np.ascontiguousarray(self.scores[:, :, low : low + BLOCK_LABELS].transpose(2, 0, 1))
+            part = np.array(self.scores[:, :, low : low + BLOCK_LABELS].transpose(2, 0, 1), order="C")  # always a copy
             if self.valid is not None:
                 part[:, ~self.valid] = -np.inf
             if np.isnan(part).any():
@@ -199,7 +199,10 @@ def _hits(
     ref: Columns,
     criteria: Criteria,
 ) -> Counted:
-    """Where events become found and are lost again: the seconds covered at each threshold, event by event."""
+    """Where events become found and are lost again: the seconds covered at each threshold, event by event.
+
+    At one and the same threshold an event may come and go while detections change: `Changes` takes these together.
+    """
     d, event = shared.pair_detection, np.tile(shared.pair_event, 2)
     score, seconds = np.append(high[d], low[d]), np.append(shared.pair_seconds, -shared.pair_seconds)
     order = np.lexsort((-score, event))
@@ -208,12 +211,11 @@ def _hits(
     new = np.append(True, event[1:] != event[:-1])[: event.size]
     covered = np.cumsum(seconds)
     covered -= (covered - seconds)[np.flatnonzero(new)][np.cumsum(new) - 1]
-    last = np.append(new[1:] | (score[1:] != score[:-1]), True)[: event.size]
-    score, event = score[last], event[last]
-    found = criteria.reached(criteria.gtc, covered[last], (ref.offset - ref.onset)[event]).astype(np.int64)
-    before = np.append(0, found[:-1])[: found.size] * np.append(False, event[1:] == event[:-1])[: found.size]
-    k = np.flatnonzero(found != before)
-    return score[k], ref.clip[event[k]], (found - before)[k]
+    found = criteria.reached(criteria.gtc, covered, (ref.offset - ref.onset)[event]).astype(np.int64)
+    change = np.diff(found, prepend=0)
+    change[new] = found[new]
+    k = np.flatnonzero(change)
+    return score[k], ref.clip[event[k]], change[k]
 
 
 def _point_hits(

@@ -107,6 +107,16 @@ def ranking_scores(
     return np.stack(result, axis=1) if result else np.zeros((len(weights), 0))
 
 
+def average_precision(labels: Tensor, scores: Tensor) -> PerLabel:
+    """Average precision `[label]`: `sum_n (R_n - R_{n-1}) P_n` over the distinct scores in falling order.
+
+    Clips of equal score enter together, so the order of clips does not matter (as in scikit-learn; no interpolation).
+    NaN for a class that no clip holds. Arguments as for `ranking_scores`.
+    """
+    per_label: PerLabel = ranking_scores(labels, scores, ap)[0]
+    return per_label
+
+
 def _one_class(
     true: Bool[np.ndarray, " clip"], score: Float[np.ndarray, " clip"], ranking: Ranking, weights: Weights
 ) -> PerResample:

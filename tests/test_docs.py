@@ -1,0 +1,37 @@
+"""The documentation says what is true of the code."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from wsed.cli.main import DATA_VERBS, VERBS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("experiments/**/*.md")]
+
+
+def test_the_reference_is_up_to_date():
+    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs" / "make_reference.py")
+    maker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(maker)
+    assert maker.PAGE.read_text() == maker.page(), "run docs/make_reference.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_links_files_and_verbs_exist(page):
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (page.parent / target).exists() or (page.parent / f"{target}.md").exists(), f"broken link {target}"
+    for file in re.findall(r"(?<![\w/.])((?:wsed|experiments|tests|docs)/[\w/.-]+\.(?:py|yaml|md))", text):
+        if "my_" not in file:
+            assert (ROOT / file).exists(), f"{file} is named and not there"
+    for verb, sub in re.findall(r"^\s*wsed (\w+)(?: (\w+))?", text, flags=re.MULTILINE):
+        assert verb in VERBS, f"wsed {verb}"
+        assert verb != "data" or sub in DATA_VERBS
+
+
+def test_no_placeholder_is_left():
+    for page in PAGES:
+        assert not re.search(r"\b(TODO|QUICKSTART_RESULT|RESULTS)\b", page.read_text()), page
