@@ -93,8 +93,12 @@ def test_plugins_come_by_entry_point(monkeypatch):
     )
     assert Registry("loss", "wsed.losses")["theirs"] is dict
     monkeypatch.setattr("wsed.registry.entry_points", lambda group: [Point("broken", None)])
+    registry = Registry("loss", "wsed.losses")
+    registry.register("mine")(dict)
+    assert registry.names() == ["broken", "mine"]
+    assert registry["mine"] is dict
     with pytest.raises(WsedError, match=r"'broken' \(pkg:Class\) cannot be loaded: no module named pkg"):
-        Registry("loss", "wsed.losses").names()
+        registry["broken"]
 
 
 def test_public_names_are_all_there():

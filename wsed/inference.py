@@ -47,9 +47,12 @@ class Detector:
             audio: a sound file, or float32 samples `[sample]` at the network's sample rate.
         """
         rate = self.network.sample_rate
-        samples = sound.read(audio, rate) if isinstance(audio, str | Path) else np.asarray(audio, np.float32)
+        samples = sound.read(audio, rate) if isinstance(audio, str | Path) else np.asarray(audio)
         if samples.ndim != 1 or len(samples) < rate / self.network.frame_rate:
             raise WsedError(f"detect needs mono samples [sample] of at least one frame, not shape {samples.shape}")
+        if not np.issubdtype(samples.dtype, np.floating) or not np.isfinite(samples).all():
+            raise WsedError("detect needs finite float samples in [-1, 1]; divide 16 bit samples by 32768")
+        samples = samples.astype(np.float32, copy=False)
         output = self.network(one_clip(torch.from_numpy(samples), len(self.labels)))
         clip_scores = None if output.clip_logits is None else output.clip_scores
         seconds = torch.tensor([len(samples) / rate], dtype=torch.float64)

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from wsed.errors import WsedError
@@ -31,6 +31,7 @@ class Registry(Generic[T]):
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind, self._package, self._found = kind, package, dict[str, T]()
+        self._plugins: dict[str, EntryPoint] = {}
         self._complete = False
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -47,17 +48,23 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         """All names, sorted: built-in ones and plugins."""
         self._load()
-        return sorted(self._found)
+        return sorted({*self._found, *self._plugins})
 
     def __contains__(self, name: object) -> bool:
         self._load()
-        return name in self._found
+        return name in self._found or name in self._plugins
 
     def __getitem__(self, name: str) -> T:
         """The class, or a `WsedError` with near names."""
         self._load()
-        if name not in self._found:
-            raise WsedError(f"unknown {self.kind} {name!r}{near(name, self._found)}; known: {', '.join(self.names())}")
+        if name not in self:
+            raise WsedError(f"unknown {self.kind} {name!r}{near(name, self.names())}; known: {', '.join(self.names())}")
+        if name not in self._found:  # loaded when asked for: a broken plugin stops nobody else
+            plugin = self._plugins[name]
+            try:
+                self.register(name)(plugin.load())
+            except Exception as error:
+                raise WsedError(f"{self.kind} plugin {name!r} ({plugin.value}) cannot be loaded: {error}") from error
         return self._found[name]
 
     def _load(self) -> None:
@@ -67,13 +74,7 @@ class Registry(Generic[T]):
         package = importlib.import_module(self._package)
         for module in pkgutil.walk_packages(package.__path__, f"{self._package}."):
             importlib.import_module(module.name)
-        for plugin in entry_points(group=f"wsed.{self.kind}"):
-            try:
-                self.register(plugin.name)(plugin.load())
-            except Exception as error:
-                raise WsedError(
-                    f"the {self.kind} plugin {plugin.name!r} ({plugin.value}) cannot be loaded: {error}"
-                ) from error
+        self._plugins = {p.name: p for p in entry_points(group=f"wsed.{self.kind}") if p.name not in self._found}
 
 
 def near(name: str, known: Iterable[str]) -> str:

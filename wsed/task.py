@@ -69,6 +69,7 @@ class SEDTask(pl.LightningModule):
         self._optimizer, self._lr_scheduler = optimizer, lr_scheduler
         self.config = ""
         self._store = ScoreStore()
+        self._step = 0  # of the checkpoint that is scored
         self._check()
 
     def forward(self, batch: Batch) -> Output:
@@ -125,6 +126,7 @@ class SEDTask(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of other classes before its weights are misread."""
         known = checkpoint.get("wsed", {}).get("labels")
+        self._step = checkpoint.get("global_step", 0)
         if known is not None and list(known) != list(self.network.labels):
             raise WsedError(
                 f"the checkpoint knows the classes {known}, the data has {list(self.network.labels)}: "
@@ -158,13 +160,14 @@ class SEDTask(pl.LightningModule):
         labels = self.network.labels
         detected = decode(store, self.decoder)
         scores = score(store, detected, labels, self.decoder) if stage != "predict" else {}
+        if scores:
+            scores |= {"decoder": asdict(self.decoder), "step": self._step or self.global_step}
         for key in ("event_f1", "segment_f1", "tagging_f1"):
             if key in scores:
                 self.log(f"{stage}/{key}", _number(scores[key]["macro"]), prog_bar=stage == "val")
                 self.log(f"{stage}/{key}_micro", _number(scores[key]["micro"]))
         if stage == "val":
-            best = scores.get("event_f1") or scores.get("tagging_f1") or {"macro": 0.0}
-            self.log("val/score", _number(best["macro"]))
+            self.log("val/score", _ranking(scores))
         validating = stage == "val" and self.trainer.state.fn != "validate"  # during fit: scores only
         if self.trainer.is_global_zero and not validating:
             data_stage = "validation" if stage == "val" else stage
@@ -187,6 +190,12 @@ class SEDTask(pl.LightningModule):
                     f"loss {name!r} reads {', '.join(sorted(missing))}, which the network does not provide "
                     f"(it provides {', '.join(sorted(self.network.provides))}); use a head that does, or drop the loss"
                 )
+
+
+def _ranking(scores: dict[str, Any]) -> float:
+    """What the best checkpoint is chosen by: event F1; where it is equal (0 at first), segment F1, then tagging F1."""
+    worth = {"event_f1": 1.0, "segment_f1": 1e-3, "tagging_f1": 1e-6}
+    return sum(factor * _number(scores[key]["macro"]) for key, factor in worth.items() if key in scores)
 
 
 def _number(value: float) -> float:

@@ -90,6 +90,8 @@ def check_loss(loss: Loss) -> None:
     _check_value(loss, output(of, dtype=torch.bfloat16), of)
     _check_inputs_unchanged(loss, of)
     _check_permutation(loss, of)
+    _check_padding(loss, of)
+    _check_unknown(loss, of)
     nothing = torch.zeros(len(of), dtype=torch.bool)
     unknown = replace(of, tagged=nothing, timed=nothing, events=Events.of([]))
     given = output(unknown)
@@ -132,6 +134,25 @@ def _check_permutation(loss: Loss, of: Batch) -> None:
     given, order = output(of), torch.randperm(len(of), generator=torch.Generator().manual_seed(1))
     same = torch.allclose(loss(given, of), loss(take_output(given, order), take(of, order)), atol=1e-5)
     assert same, "the order of the clips must not matter"
+
+
+def _check_padding(loss: Loss, of: Batch) -> None:
+    given = output(of)
+    assert given.valid is not None
+    noise: dict[str, Any] = {}
+    for name in ("frame_logits", "embeddings", "attention"):
+        value: Tensor = getattr(given, name)
+        noise[name] = torch.where(given.valid[..., None], value, 0.5)
+    same = torch.allclose(loss(given, of), loss(replace(given, **noise), of), atol=1e-5)
+    assert same, "frames that are not valid must not count: use output.valid"
+
+
+def _check_unknown(loss: Loss, of: Batch) -> None:
+    hidden = torch.arange(len(of)) == 0
+    untagged = replace(of, tagged=~hidden)
+    other = replace(untagged, clip_labels=torch.where(hidden[:, None], 1 - of.clip_labels, of.clip_labels))
+    same = torch.allclose(loss(output(of), untagged), loss(output(of), other), atol=1e-5)
+    assert same, "the tags of clips that are not tagged must not count: use batch.tagged"
 
 
 def check_frontend(frontend: Frontend) -> None:

@@ -229,6 +229,13 @@ class Needs:
     classes: int = 0
     per_class: int = 0
 
+    def __post_init__(self) -> None:
+        wrong = sorted(self.known - {"tagged", "timed"}) + sorted(self.output - {f.name for f in fields(Output)})
+        if wrong:
+            raise WsedError(
+                f"a loss cannot need {wrong[0]!r}: known is of tagged, timed; output names fields of Output"
+            )
+
     def __or__(self, other: "Needs") -> "Needs":
         """The least that serves both."""
         names = {*self.sources, *other.sources}

@@ -256,6 +256,21 @@ def test_losses_that_cannot_be_served_are_refused(exp, tmp_path, capsys, losses,
     assert expected in fails(capsys, "fit", "--config", config, "--trainer.default_root_dir", str(tmp_path / "run"))
 
 
+def test_a_loss_of_the_users_own_lies_beside_the_yaml(exp, tmp_path, monkeypatch):
+    (tmp_path / "my_losses.py").write_text(
+        "from wsed.losses.base import Loss\n"
+        "from wsed.ops.reduce import masked_mean\n"
+        "class Few(Loss):\n"
+        "    def forward(self, output, batch):\n"
+        "        return masked_mean(output.frame_scores)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p != ""])
+    config = changed(exp, tmp_path, losses={"tags": {"loss": "mil"}, "few": {"loss": "my_losses.Few", "weight": 0.1}})
+    args = ["--trainer.fast_dev_run", "1", "--trainer.default_root_dir", str(tmp_path)]
+    assert main(["fit", "--config", config, *args]) == 0
+
+
 def test_a_wrong_argument_name_in_yaml_is_named(exp, tmp_path, capsys):
     config = changed(exp, tmp_path, network__encoder__init_args__chanels=4)
     assert "chanels" in fails(capsys, "fit", "--config", config)

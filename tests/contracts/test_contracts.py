@@ -4,6 +4,7 @@ import pytest
 
 import wsed
 from wsed import testing
+from wsed.ops.reduce import masked_mean
 from wsed.registry import registry
 
 LABELS = wsed.Labels(["a", "b", "c"])
@@ -53,6 +54,27 @@ def test_a_contract_notices_a_broken_loss():
 
     with pytest.raises((AssertionError, AttributeError)):
         testing.check_loss(Peeks())
+
+    class CountsPadding(wsed.Loss):
+        needs = wsed.Needs(output=frozenset({"frame_logits"}))
+
+        def forward(self, output, batch):
+            return masked_mean(output.frame_scores)
+
+    with pytest.raises(AssertionError, match="not valid"):
+        testing.check_loss(CountsPadding())
+
+    class CountsUnknown(wsed.Loss):
+        needs = wsed.Needs(output=frozenset({"clip_logits"}))
+
+        def forward(self, output, batch):
+            return masked_mean((output.clip_scores - batch.clip_labels).square())
+
+    with pytest.raises(AssertionError, match="not tagged"):
+        testing.check_loss(CountsUnknown())
+
+    with pytest.raises(wsed.WsedError, match="cannot need 'tags'"):
+        wsed.Needs(known=frozenset({"tags"}))
 
     class NotAMean(wsed.Loss):
         needs = wsed.Needs(output=frozenset({"frame_logits"}))

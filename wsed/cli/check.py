@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         metavar="NAMES",
         help="the classes: a file with one a line, or names with commas "
-        "(default: ROOT/metadata/labels.txt, or the ten classes of DESED)",
+        "(default: ROOT/metadata/labels.txt; else the ten of DESED, or those of the training tables)",
     )
     parser.add_argument(
         "--sample-rate", type=_positive(int), metavar="HZ", help="rate clips should have (default: the most common one)"

@@ -12,10 +12,12 @@ HELP = """usage: wsed VERB ...
 Weakly supervised sound event detection: from clips with tags to events with onset and offset.
 
 Train and evaluate (every setting by --config FILE.yaml, and any of it on the command line):
-  fit        train, then test the best checkpoint       wsed fit --config exp.yaml [--data.root DIR] [--ckpt_path last]
-  validate   score a checkpoint on the validation clips wsed validate --config runs/exp/config.yaml --ckpt_path best
-  test       score a checkpoint on the test clips       wsed test --config runs/exp/config.yaml --ckpt_path best
-  predict    write the detected events of clips         wsed predict --config runs/exp/config.yaml --ckpt_path best
+  fit        train, then test the best checkpoint
+  validate   score a checkpoint on the validation clips
+  test       score a checkpoint on the test clips
+  predict    write the detected events of clips
+    wsed fit --config exp.yaml [--data.root DIR] [--ckpt_path last]
+    wsed test --config runs/exp/seed_0/config.yaml --ckpt_path best
 
 Data:
   data synth make a corpus of soundscapes from recordings of single sounds

@@ -32,6 +32,10 @@ def show(run: Path, stage: str = "test") -> None:
         WsedError: the run has no such evaluation.
     """
     folder = run / stage
+    if not run.is_dir():
+        raise WsedError(f"no such run: {run}")
+    if seeds := sorted(path.parent.name for path in run.glob("*/config.yaml")):
+        raise WsedError(f"{run} holds several runs: name one of them, e.g. {run / seeds[0]}")
     if not (folder / "scores.json").is_file():
         raise WsedError(
             f"no {folder / 'scores.json'}: run `wsed {stage} --config {run / 'config.yaml'} --ckpt_path best`"

@@ -1,5 +1,6 @@
 """`wsed fit | validate | test | predict`: LightningCLI with registry names and a run folder that keeps everything."""
 
+import logging
 import os
 import platform
 import sys
@@ -26,6 +27,8 @@ from wsed.errors import WsedError
 from wsed.inference import read_checkpoint
 from wsed.report.scores import write_json
 from wsed.task import SEDTask
+
+rank_zero_log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
 
 QUIET = (
     ".*does not have many workers.*",
@@ -56,7 +59,7 @@ class KeepConfig(SaveConfigCallback):
         if stage == "fit":
             once = {"overwrite": False, "ckpt_path": None}  # of this start, not of the run
             config = yaml.safe_load(self.parser.dump(self.config, skip_none=False)) | once
-            (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+            write_config(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
         write_json(
             folder / f"versions_{getattr(stage, 'value', stage)}.json", versions(self.config.get("seed_everything"))
         )
@@ -86,6 +89,8 @@ class WsedCLI(LightningCLI):
             if not path.is_file():
                 raise WsedError(f"no checkpoint {path}: give --trainer.default_root_dir, or start without --ckpt_path")
             config.ckpt_path = str(path)
+        if self.subcommand in ("validate", "test"):
+            config.verbose = False  # our own table is printed
         if self.subcommand != "fit" and not config.ckpt_path:
             raise WsedError(f"wsed {self.subcommand} needs a checkpoint: add --ckpt_path best, last or a file")
         if config.ckpt_path:
@@ -117,12 +122,19 @@ class WsedCLI(LightningCLI):
             own += [keep_best(folder / "checkpoints", self._monitor()), keep_last(folder / "checkpoints")]
         elif config.get("enable_checkpointing") is None:
             kwargs["enable_checkpointing"] = False
+        if config.get("enable_model_summary") is None:
+            kwargs["enable_model_summary"] = False
         if config.get("enable_progress_bar") is None and not sys.stderr.isatty():
             kwargs["enable_progress_bar"] = False
         return super().instantiate_trainer(callbacks=[*own, EpochLine()], **kwargs)
 
     def after_instantiate_classes(self) -> None:
         """The checkpoint carries the part of the configuration that builds the network."""
+        network = self.model.network
+        if self.trainer.is_global_zero:
+            parameters = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+            rate = f"{network.frame_rate:.1f} frames a second at {network.sample_rate} Hz"
+            print(f"network: {parameters:,} trainable parameters, {rate}, {len(network.labels)} labels")
         if self._overwrite and self.trainer.is_global_zero:
             for old in (Path(self.trainer.default_root_dir) / "checkpoints").glob("*.ckpt"):
                 old.unlink()
@@ -179,6 +191,9 @@ def run(args: Sequence[str]) -> int:
     """Run a training verb; returns the exit status."""
     for message in QUIET:
         warnings.filterwarnings("ignore", message)
+    rank_zero_log.addFilter(lambda record: "litlogger" not in record.getMessage())
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # a class of the user's own lies beside the YAML that names it
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's affair, not the user's
     try:
@@ -222,6 +237,14 @@ def _check_readable(path: Path) -> None:
     if not path.is_file():
         raise WsedError(f"no such checkpoint: {path}")
     read_checkpoint(path)
+
+
+def write_config(path: Path, text: str) -> None:
+    """Write a run's configuration; one that differs (resumed with other settings) is kept as `config_<n>.yaml`."""
+    if path.is_file() and path.read_text() != text:
+        count = len(list(path.parent.glob("config_*.yaml")))
+        path.rename(path.with_name(f"config_{count}.yaml"))
+    path.write_text(text)
 
 
 def versions(seed: Any) -> dict[str, Any]:

@@ -166,7 +166,11 @@ def labels(root: str | Path) -> tuple[str, ...]:
     """The classes of `metadata/labels.txt`, one a line; empty where there is no such file."""
     listed = base(root) / "metadata" / "labels.txt"
     lines = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
-    return tuple(line.strip() for line in lines if line.strip())
+    names = tuple(line.strip() for line in lines if line.strip())
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise WsedError(f"{listed}: {twice!r} is listed twice; a class is named once, one a line")
+    return names
 
 
 def split_present(

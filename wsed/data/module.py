@@ -1,6 +1,8 @@
 """The base of all corpora: a LightningDataModule that serves what the task's losses need."""
 
 import os
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from math import inf
 from pathlib import Path
@@ -20,6 +22,24 @@ from wsed.registry import Registry
 from wsed.types import Labels, Needs
 
 DATA: "Registry[type[SEDDataModule]]" = Registry("data", "wsed.data")
+
+
+class EndWith:
+    """Ends a reading process when the training that started it is gone: one killed with SIGKILL cannot do it."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def __call__(self, _worker: int) -> None:
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                os.kill(self.pid, 0)  # asks whether it is there
+            except ProcessLookupError:
+                os._exit(1)
+            time.sleep(2)
 
 
 class SEDDataModule(pl.LightningDataModule):
@@ -80,6 +100,9 @@ class SEDDataModule(pl.LightningDataModule):
             if missing and (first or self.trainer is None):
                 where = f", listed in {report}" if report else ""
                 print(f"{name}: {len(missing)} of {len(missing) + len(present)} clips left out{where}")
+            cut = sum(self.duration is not None and (c.duration or 0) > self.duration + 0.1 for c in present)
+            if cut and (first or self.trainer is None):
+                print(f"{name}: of {cut} longer clips only the first {self.duration:g} s are read (data.duration)")
             self._tables[name] = self._arrays(present)
             if name == "train":
                 self._check_needs(self._tables[name])
@@ -129,6 +152,7 @@ class SEDDataModule(pl.LightningDataModule):
             persistent_workers=self.workers > 0,
             prefetch_factor=4 if self.workers else None,
             multiprocessing_context="forkserver" if self.workers else None,
+            worker_init_fn=EndWith(os.getpid()) if self.workers else None,
             **how,  # type: ignore[arg-type]
         )
 

@@ -59,7 +59,7 @@ class Soundbank:
         root: its folder.
         sounds: split -> class -> origins, each with its files.
         backgrounds: split -> files.
-        identity: changes when a file or the manifest does; does not depend on where the folder lies.
+        identity: changes when a file's name or size or the manifest does; does not depend on where the folder lies.
     """
 
     root: Path
@@ -160,6 +160,8 @@ def _files(root: Path, split: str) -> tuple[list[str], list[Path]]:
     labels = sorted(f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
     if not labels:
         raise WsedError(f"{folder} has no class folders; expected {folder}/CLASS/*.wav or .flac")
+    if odd := [label for label in labels if "," in label or "\t" in label or "\n" in label]:
+        raise WsedError(f"{folder / odd[0]}: a label table cannot hold a class name with a comma; rename the folder")
     paths: list[Path] = []
     for label in labels:
         inside = _sound_files(folder / label)

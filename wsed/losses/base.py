@@ -14,8 +14,8 @@ class Loss(nn.Module):
     `needs` says which fields of the output it reads and what it asks of a batch, so that a mismatch is found
     before any audio is read. `forward` returns a 0-d tensor, a mean over the elements it applies to by
     `wsed.ops.reduce.masked_mean`: a zero attached to the graph where there are none. It never logs and never
-    changes its inputs. The formula stands beside it as a pure function of tensors, re-exported by
-    `wsed.losses.functional`.
+    changes its inputs. The formula stands beside it as a pure function of tensors; the
+    library's own are re-exported by `wsed.losses.functional`.
     """
 
     needs: Needs = Needs()

@@ -10,7 +10,7 @@ from wsed.types import Batch, Needs, Output
 
 def bce(targets: Tensor, scores: Tensor) -> Tensor:
     """`-y ln p - (1 - y) ln(1 - p)`, elementwise, with `p` clipped to `[1e-7, 1 - 1e-7]`; broadcasts."""
-    scores = scores.clamp(EPS, 1 - EPS)
+    scores, targets = scores.clamp(EPS, 1 - EPS), targets.to(scores.dtype)
     return -(targets * scores.log() + (1 - targets) * (-scores).log1p())
 
 

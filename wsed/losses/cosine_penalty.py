@@ -26,6 +26,7 @@ def cosine_penalty(
         0-d; each unordered pair counts twice, as in the paper. An all-zero curve is similar to nothing and its
         gradient is finite.
     """
+    tags = tags.to(frame_scores.dtype)
     if valid is not None:
         frame_scores = torch.where(valid[..., None], frame_scores, 0.0)
     energy = frame_scores.square().sum(1, keepdim=True)

@@ -41,7 +41,7 @@ def mmm(frame_scores: Tensor, tags: Tensor, valid: Tensor | None = None, tagged:
     """
     per_label = (
         bce(tags, max_pool(frame_scores, valid))
-        + bce(tags / 2, mean_pool(frame_scores, valid))
+        + bce(tags.to(frame_scores.dtype) / 2, mean_pool(frame_scores, valid))
         + bce(torch.zeros_like(tags), min_pool(frame_scores, valid))
     )
     return masked_mean(per_label, None if tagged is None else tagged[:, None])
