@@ -53,7 +53,7 @@ def curves(
         axis.set(ylim=(-0.15, 1.1), yticks=[0, 1])
         axis.set_ylabel(labels.names[label].replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
     axes[-1].set(
-        xlabel="time (s): green = true events, red = detected, thick line = curve after decoding steps",
+        xlabel="time (s); green: true, red: detected; thin: score, thick: after decoding steps, dotted: threshold",
         xlim=(0, row.duration),
     )
     figure.savefig(path, dpi=110)
