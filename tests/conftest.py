@@ -13,6 +13,9 @@ from typing import Any  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import soundfile  # noqa: E402
+import torch  # noqa: E402
+
+torch.set_num_threads(1)  # there is a test process a core already, and sums then do not depend on the machine
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 

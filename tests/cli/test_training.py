@@ -33,11 +33,6 @@ SMALL = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def exp(tmp_path_factory, corpus):
     SMALL["data"]["init_args"]["root"] = str(corpus)
