@@ -5,6 +5,8 @@
 Trains the GLU-CRNN of experiments/cosine_penalty (with its 2-core settings) for 40 steps and times, in the same run,
 the wait for each batch and the step itself; the first five steps (start of the reading process) are left out. Beside
 it, what reading and collating a batch costs the process that does it.
+
+On 2026-11-21, 2 idle cores: step 0.49 s, wait 8 ms, 1.6 % of the time; a batch costs its process 64 ms.
 """
 
 import argparse
