@@ -2,7 +2,7 @@
 
     .venv/bin/python experiments/benchmarks/startup.py
 
-Median of 5 processes each, in turn. On 2026-11-21, 2 idle cores: help 0.05 s; `import torch` 1.72 s with wsed or without.
+Median of 5 processes each, in turn. On 2026-11-21, 2 idle cores: help 0.05 s; torch 1.72 s with wsed or without.
 """
 
 import statistics
