@@ -20,7 +20,7 @@ from wsed.losses.base import Weighted
 from wsed.metrics.store import ScoreStore
 from wsed.models.base import Network, NetworkFactory
 from wsed.report.run import Evaluation
-from wsed.report.scores import decode, score
+from wsed.report.scores import FIGURES, decode, score
 from wsed.types import Batch, Labels, Needs, Output
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -162,19 +162,22 @@ class SEDTask(pl.LightningModule):
         scores = score(store, detected, labels, self.decoder) if stage != "predict" else {}
         if scores:
             scores |= {"decoder": asdict(self.decoder), "step": self._step or self.global_step}
-        for key in ("event_f1", "segment_f1", "tagging_f1"):
+        for key, _ in FIGURES:
             if key in scores:
                 self.log(f"{stage}/{key}", _number(scores[key]["macro"]), prog_bar=stage == "val")
                 self.log(f"{stage}/{key}_micro", _number(scores[key]["micro"]))
         if stage == "val":
             self.log("val/score", _ranking(scores))
-        validating = stage == "val" and self.trainer.state.fn != "validate"  # during fit: scores only
-        if self.trainer.is_global_zero and not validating:
-            data_stage = "validation" if stage == "val" else stage
-            table = self.trainer.datamodule.table(data_stage) if self.trainer.datamodule is not None else None  # type: ignore[attr-defined]
-            paths = {} if table is None else {clip.id: clip.path for clip in table.clips}
-            folder = Path(self.trainer.default_root_dir) / ("validate" if stage == "val" else stage)
-            Evaluation(store, detected, scores, labels, self.decoder).write(folder, paths, self.network)
+        within_fit = self.trainer.state.fn == "fit"  # each epoch's validation: scores only
+        if self.trainer.is_global_zero and not within_fit:
+            self._write(Evaluation(store, detected, scores, labels, self.decoder), stage)
+
+    def _write(self, evaluation: Evaluation, stage: str) -> None:
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        table = None if data is None else data.table("validation" if stage == "val" else stage)
+        paths = {} if table is None else {clip.id: clip.path for clip in table.clips}
+        folder = Path(self.trainer.default_root_dir) / ("validate" if stage == "val" else stage)
+        evaluation.write(folder, paths, self.network)
 
     def _check(self) -> None:
         if not self.losses:

@@ -161,7 +161,6 @@ class WsedCLI(LightningCLI):
             weights_only=True,
             verbose=False,
         )
-
         self.after_test()
 
     def after_validate(self) -> None:

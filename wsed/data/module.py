@@ -94,15 +94,11 @@ class SEDDataModule(pl.LightningDataModule):
         for name in stages.get(stage or "", list({s: None for v in stages.values() for s in v})):
             if name in self._tables:
                 continue
-            first = self.trainer is not None and self.trainer.is_global_zero
-            report = self._folder() / f"missing_{name}.tsv" if first else None
+            speaks = self.trainer is None or self.trainer.is_global_zero
+            report = self._folder() / f"missing_{name}.tsv" if speaks and self.trainer is not None else None
             present, missing = split_present(self.read(name), self.max_missing, report)
-            if missing and (first or self.trainer is None):
-                where = f", listed in {report}" if report else ""
-                print(f"{name}: {len(missing)} of {len(missing) + len(present)} clips left out{where}")
-            cut = sum(self.duration is not None and (c.duration or 0) > self.duration + 0.1 for c in present)
-            if cut and (first or self.trainer is None):
-                print(f"{name}: of {cut} longer clips only the first {self.duration:g} s are read (data.duration)")
+            if speaks:
+                self._tell(name, present, len(missing), report)
             self._tables[name] = self._arrays(present)
             if name == "train":
                 self._check_needs(self._tables[name])
@@ -130,6 +126,15 @@ class SEDDataModule(pl.LightningDataModule):
 
     def predict_dataloader(self) -> "DataLoader[Item] | list[DataLoader[Item]]":
         return self._in_order("predict")
+
+    def _tell(self, name: str, present: Sequence[Clip], missing: int, report: Path | None) -> None:
+        """What the user should know of the clips of a stage: those left out, and those not read to their end."""
+        if missing:
+            where = f", listed in {report}" if report else ""
+            print(f"{name}: {missing} of {missing + len(present)} clips left out{where}")
+        cut = sum(self.duration is not None and (c.duration or 0) > self.duration + 0.1 for c in present)
+        if cut:
+            print(f"{name}: of {cut} longer clips only the first {self.duration:g} s are read (data.duration)")
 
     def _arrays(self, clips: Sequence[Clip]) -> ClipTable:
         return ClipTable.of(clips, self.labels, end=inf if self.duration is None else self.duration)

@@ -5,12 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from wsed.errors import WsedError
-from wsed.metrics.events import match, unshared, within
-from wsed.metrics.pairs import Index, columns
+from wsed.metrics.events import pair_up
 from wsed.types import Events
-
-Taken = Int[np.ndarray, " taken"]
 
 
 @dataclass(frozen=True)
@@ -50,30 +46,9 @@ def event_confusion(
     Raises:
         WsedError: a label outside the label axis, or a negative collar.
     """
-    if min(onset_collar, offset_collar or 0.0, offset_ratio, collar_eps) < 0:
-        raise WsedError("collars must be 0 or more (seconds)")
-    ref, est = columns(reference, n_labels), columns(estimated, n_labels)
-    limits = (onset_collar, offset_collar, offset_ratio, collar_eps)
-    equal = within(ref, est, ref.clip * n_labels + ref.label, est.clip * n_labels + est.label, *limits)
-    found, correct = match(*equal, ref.clip.size, est.clip.size)
-    left, extra = ref.take(~found), est.take(~correct)
-    r, e = _first_come(*within(left, extra, left.clip, extra.clip, *limits))
-    cells = np.concatenate([ref.label[found] * (n_labels + 1), left.label[r] * n_labels + extra.label[e]])
+    found = pair_up(reference, estimated, n_labels, onset_collar, offset_collar, offset_ratio, collar_eps)
+    left, extra, (r, e) = found.left, found.extra, found.crossed
+    cells = np.concatenate([found.ref.label[found.hit] * (n_labels + 1), left.label[r] * n_labels + extra.label[e]])
     missed = np.bincount(left.label, minlength=n_labels) - np.bincount(left.label[r], minlength=n_labels)
     false = np.bincount(extra.label, minlength=n_labels) - np.bincount(extra.label[e], minlength=n_labels)
     return Confusion(np.bincount(cells, minlength=n_labels**2).reshape(n_labels, n_labels), missed, false)
-
-
-def _first_come(ref: Index, est: Index) -> tuple[Taken, Taken]:
-    """The pairs taken when each, in order, is taken if both its events are still free."""
-    taken = unshared(ref, est)
-    used_ref: set[int] = set()
-    used_est: set[int] = set()
-    # Pairs whose events are in no other pair are nearly all of them; only the rest need their turn.
-    for i in np.flatnonzero(~taken).tolist():
-        r, e = int(ref[i]), int(est[i])
-        if r not in used_ref and e not in used_est:
-            used_ref.add(r)
-            used_est.add(e)
-            taken[i] = True
-    return ref[taken], est[taken]

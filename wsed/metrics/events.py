@@ -4,7 +4,7 @@ Mesaros, Heittola, Virtanen: Metrics for polyphonic sound event detection, Appli
 The numbers are those of `sed_eval` 0.2.1 with its default "optimal" matching.
 """
 
-from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -13,6 +13,8 @@ from wsed.errors import WsedError
 from wsed.metrics.counts import Counts
 from wsed.metrics.pairs import Columns, Index, columns, near
 from wsed.types import Events
+
+Taken = Int[np.ndarray, " taken"]
 
 
 def event_counts(
@@ -49,20 +51,53 @@ def event_counts(
     Raises:
         WsedError: a label outside the label axis, or a negative collar.
     """
+    found = pair_up(reference, estimated, n_labels, onset_collar, offset_collar, offset_ratio, collar_eps)
+    return Counts(
+        tp=np.bincount(found.ref.label[found.hit], minlength=n_labels),
+        n_ref=np.bincount(found.ref.label, minlength=n_labels),
+        n_sys=np.bincount(found.est.label, minlength=n_labels),
+        n_sub=len(found.crossed[0]),
+    )
+
+
+class Paired(NamedTuple):
+    """Reference and estimated events, and which belong together.
+
+    `hit` and `correct` say which events of `ref` and `est` are matched to one of equal label; `left` and `extra` are
+    the others, and `crossed` indexes those of them that are paired across labels.
+    """
+
+    ref: Columns
+    est: Columns
+    hit: Bool[np.ndarray, " ref"]
+    correct: Bool[np.ndarray, " est"]
+    left: Columns
+    extra: Columns
+    crossed: tuple[Taken, Taken]
+
+
+def pair_up(
+    reference: Events,
+    estimated: Events,
+    n_labels: int,
+    onset_collar: float,
+    offset_collar: float | None,
+    offset_ratio: float,
+    collar_eps: float,
+) -> Paired:
+    """Match events of equal label, as many as possible; then pair what is left across labels, first come, first served.
+
+    Arguments and errors as for `event_counts`.
+    """
     if min(onset_collar, offset_collar or 0.0, offset_ratio, collar_eps) < 0:
         raise WsedError("collars must be 0 or more (seconds)")
     ref, est = columns(reference, n_labels), columns(estimated, n_labels)
     limits = (onset_collar, offset_collar, offset_ratio, collar_eps)
-    pairs = within(ref, est, ref.clip * n_labels + ref.label, est.clip * n_labels + est.label, *limits)
-    found, correct = match(*pairs, ref.clip.size, est.clip.size)
-    missed, false = ref.take(~found), est.take(~correct)
-    n_sub = _first_fit(*within(missed, false, missed.clip, false.clip, *limits))
-    return Counts(
-        tp=np.bincount(ref.label[found], minlength=n_labels),
-        n_ref=np.bincount(ref.label, minlength=n_labels),
-        n_sys=np.bincount(est.label, minlength=n_labels),
-        n_sub=n_sub,
-    )
+    equal = within(ref, est, ref.clip * n_labels + ref.label, est.clip * n_labels + est.label, *limits)
+    hit, correct = match(*equal, ref.clip.size, est.clip.size)
+    left, extra = ref.take(~hit), est.take(~correct)
+    crossed = first_come(*within(left, extra, left.clip, extra.clip, *limits))
+    return Paired(ref, est, hit, correct, left, extra, crossed)
 
 
 def within(
@@ -157,17 +192,16 @@ def _augment(root: int, graph: dict[int, list[int]], mate: dict[int, int], held:
                 right = previous
 
 
-def _first_fit(ref: Index, est: Index) -> int:
-    """Number of pairs taken when each, in order, is taken if both its events are still free."""
-    alone = unshared(ref, est)
-    return int(alone.sum()) + _greedy(zip(ref[~alone].tolist(), est[~alone].tolist(), strict=True))
-
-
-def _greedy(pairs: Iterable[tuple[int, int]]) -> int:
-    taken: set[int] = set()
-    paired: set[int] = set()
-    for r, e in pairs:
-        if r not in taken and e not in paired:
-            taken.add(r)
-            paired.add(e)
-    return len(taken)
+def first_come(ref: Index, est: Index) -> tuple[Taken, Taken]:
+    """The pairs taken when each, in order, is taken if both its events are still free."""
+    taken = unshared(ref, est)
+    used_ref: set[int] = set()
+    used_est: set[int] = set()
+    # Pairs whose events are in no other pair are nearly all of them; only the rest need their turn.
+    for i in np.flatnonzero(~taken).tolist():
+        r, e = int(ref[i]), int(est[i])
+        if r not in used_ref and e not in used_est:
+            used_ref.add(r)
+            used_est.add(e)
+            taken[i] = True
+    return ref[taken], est[taken]
