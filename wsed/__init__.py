@@ -27,6 +27,7 @@ _PUBLIC = {
     "SEDTask": "wsed.task",
     "SEDDataModule": "wsed.data.module",
     "load": "wsed.inference",
+    "evaluate": "wsed.report.evaluate",
 }
 
 __all__ = [*_PUBLIC, "__version__", "list"]  # noqa: PLE0604

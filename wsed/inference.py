@@ -11,10 +11,11 @@ import yaml
 from numpy.typing import NDArray
 
 from wsed.data import audio as sound
-from wsed.decoding import Decoder
+from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
 from wsed.models.base import Network
 from wsed.registry import HOMES, registry
+from wsed.tuning import decoder_of
 from wsed.types import Batch, Events, Labels
 
 UNSAFE = (
@@ -31,7 +32,7 @@ class Detector:
         decoder: from frame scores to events.
     """
 
-    def __init__(self, network: Network, decoder: Decoder) -> None:
+    def __init__(self, network: Network, decoder: Decoder | BoxDecoder) -> None:
         self.network, self.decoder = network.eval(), decoder
 
     @property
@@ -93,7 +94,7 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise WsedError(f"{path} is of another network than the one given: {str(error)[:600]}") from None
-    return Detector(network, Decoder(**facts["decoder"]))
+    return Detector(network, decoder_of(facts["decoder"]))
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -111,6 +112,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or "state_dict" not in content:
         raise WsedError(f"{path} is no checkpoint: it holds no state_dict")
     return content
+
+
+def rewrite_facts(path: Path, facts: Mapping[str, Any]) -> None:
+    """Change what a checkpoint says of itself (such as its decoder, once tuned); all at once or not at all."""
+    content = read_checkpoint(path)
+    content["wsed"] |= facts
+    part = path.with_name(f".{path.name}.part")
+    torch.save(content, part)
+    part.replace(path)
 
 
 def build(config: Mapping[str, Any], labels: Labels) -> Network:

@@ -14,17 +14,23 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 import wsed
-from wsed.decoding import Decoder
+from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
 from wsed.losses.base import Weighted
-from wsed.metrics.store import ScoreStore
+from wsed.metrics.faces import AllFigures
+from wsed.metrics.scores import FIGURES, SCENARIOS, intervals
 from wsed.models.base import Network, NetworkFactory
 from wsed.report.run import Evaluation
-from wsed.report.scores import FIGURES, decode, score
+from wsed.report.scores import correlation
+from wsed.tuning import Tuning, decoder_of
 from wsed.types import Batch, Labels, Needs, Output
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
+
+
+STAGES = {"val": "validation", "test": "test", "predict": "predict"}
+"""Lightning's names of the sets of clips, and ours."""
 
 
 def adam(parameters: Iterable[nn.Parameter]) -> Optimizer:
@@ -42,6 +48,7 @@ class SEDTask(pl.LightningModule):
         optimizer: built from the parameters; Adam 1e-3 by default.
         lr_scheduler: built from the optimiser, stepped each epoch; none by default.
         decoder: from frame scores to events, in validation, test and prediction.
+        tuning: settings of the decoder to be fitted after training; `wsed fit` saves them with the checkpoint.
 
     Raises:
         WsedError: a loss reads a field of the output that the network does not provide.
@@ -54,7 +61,8 @@ class SEDTask(pl.LightningModule):
         labels: Labels | None = None,
         optimizer: OptimizerFactory = adam,
         lr_scheduler: SchedulerFactory | None = None,
-        decoder: Decoder | None = None,
+        decoder: Decoder | BoxDecoder | None = None,
+        tuning: Tuning | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(network, Network):
@@ -66,9 +74,12 @@ class SEDTask(pl.LightningModule):
         self.losses = nn.ModuleDict({name: term.loss for name, term in losses.items()})
         self.needs: dict[str, Needs] = {name: term.loss.needs for name, term in losses.items()}
         self.decoder = decoder if decoder is not None else Decoder()
+        self.tuning = tuning
+        self.tuned: dict[str, Any] | None = None  # what was tuned, once it was
+        self._untuned = self.decoder
         self._optimizer, self._lr_scheduler = optimizer, lr_scheduler
         self.config = ""
-        self._store = ScoreStore()
+        self.figures = AllFigures(self.network.labels, self.network.sample_rate, self.decoder)
         self._step = 0  # of the checkpoint that is scored
         self._check()
 
@@ -95,7 +106,7 @@ class SEDTask(pl.LightningModule):
         self._evaluate(batch, "test")
 
     def predict_step(self, batch: Batch, _index: int) -> None:
-        self._store.update(self(batch), batch, self.network.sample_rate)
+        self.figures.update(self(batch), batch)
 
     def on_validation_epoch_end(self) -> None:
         self._report("val")
@@ -119,19 +130,28 @@ class SEDTask(pl.LightningModule):
             "labels": list(self.network.labels),
             "sample_rate": self.network.sample_rate,
             "frame_rate": self.network.frame_rate,
-            "decoder": asdict(self.decoder),
+            **self.decoding(),
             "model": self.config,
         }
 
+    def decoding(self) -> dict[str, Any]:
+        """The decoder, and how it was tuned, as plain values for a checkpoint."""
+        return {"decoder": asdict(self.decoder), "tuned": self.tuned, "untuned": asdict(self._untuned)}
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of other classes before its weights are misread."""
-        known = checkpoint.get("wsed", {}).get("labels")
+        facts = checkpoint.get("wsed", {})
+        known = facts.get("labels")
         self._step = checkpoint.get("global_step", 0)
         if known is not None and list(known) != list(self.network.labels):
             raise WsedError(
                 f"the checkpoint knows the classes {known}, the data has {list(self.network.labels)}: "
                 "set data.labels to the checkpoint's, in its order, or train anew"
             )
+        # Unless the user now asks for another decoder, or for another tuning of it.
+        same = self.tuning is None or asdict(self.tuning).items() <= (facts.get("tuned") or {}).items()
+        if facts.get("tuned") and same and facts["untuned"] == asdict(self._untuned):
+            self._decode_with(decoder_of(facts["decoder"]), facts["tuned"])
 
     def _objective(self, output: Output, batch: Batch, stage: str) -> Tensor:
         terms = {name: loss(output, batch) for name, loss in self.losses.items()}
@@ -150,27 +170,49 @@ class SEDTask(pl.LightningModule):
     def _evaluate(self, batch: Batch, stage: str) -> None:
         output = self(batch)
         self._objective(output, batch, stage)
-        self._store.update(output, batch, self.network.sample_rate)
+        self.figures.update(output, batch)
+
+    def _decode_with(self, decoder: Decoder | BoxDecoder, tuned: dict[str, Any]) -> None:
+        self.decoder, self.tuned = decoder, tuned
+        self.figures.decoder = decoder
 
     def _report(self, stage: str) -> None:
         """Gather over ranks, decode, score, log; outside the sanity check, leave everything in the run's folder."""
-        store, self._store = self._store.gather(), ScoreStore()
+        store = self.figures.store.gather()
+        within_fit = self.trainer.state.fn == "fit"  # each epoch's validation: scores only
         if not len(store):
             return
+        if self.tuning is not None and self.tuned is None and self.tuning.split == STAGES[stage] and not within_fit:
+            self._decode_with(*self.tuning.tune(self.decoder, store))
+        self.figures.reset()
         labels = self.network.labels
-        detected = decode(store, self.decoder)
-        scores = score(store, detected, labels, self.decoder) if stage != "predict" else {}
+        detected = store.detected(self.decoder)
+        scores: dict[str, Any] = {}
+        if stage != "predict":
+            system = store.system(labels, self.decoder, detected)
+            scores = {"clips": len(store)} | system.figures()
+            self._log_figures(scores, stage)
+        if not self.trainer.is_global_zero or within_fit:
+            return
         if scores:
+            scores["intervals"] = intervals(system)
+            scores["correlation"] = correlation(store, labels)
             scores |= {"decoder": asdict(self.decoder), "step": self._step or self.global_step}
+            here = self.tuned is not None and self.tuned["split"] == STAGES[stage]
+            scores |= {"tuned": self.tuned, "tuned_on_these_clips": here}
+        self._write(Evaluation(store, detected, scores, labels, self.decoder), stage)
+
+    def _log_figures(self, scores: dict[str, Any], stage: str) -> None:
         for key, _ in FIGURES:
             if key in scores:
-                self.log(f"{stage}/{key}", _number(scores[key]["macro"]), prog_bar=stage == "val")
+                shown = stage == "val" and key != "intersection_f1"
+                self.log(f"{stage}/{key}", _number(scores[key]["macro"]), prog_bar=shown)
                 self.log(f"{stage}/{key}_micro", _number(scores[key]["micro"]))
+        for key in SCENARIOS:
+            if scores.get(key) is not None:
+                self.log(f"{stage}/{key}", _number(scores[key]))
         if stage == "val":
             self.log("val/score", _ranking(scores))
-        within_fit = self.trainer.state.fn == "fit"  # each epoch's validation: scores only
-        if self.trainer.is_global_zero and not within_fit:
-            self._write(Evaluation(store, detected, scores, labels, self.decoder), stage)
 
     def _write(self, evaluation: Evaluation, stage: str) -> None:
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
@@ -182,8 +224,7 @@ class SEDTask(pl.LightningModule):
     def _check(self) -> None:
         if not self.losses:
             raise WsedError("model.losses is empty: give at least one, e.g. losses: {tags: {loss: mil}}")
-        for name in ("threshold", "median", "tag_threshold"):
-            value = getattr(self.decoder, name)
+        for name, value in asdict(self.decoder).items():
             if isinstance(value, list) and len(value) != len(self.network.labels):
                 raise WsedError(f"decoder.{name} has {len(value)} values for {len(self.network.labels)} labels")
         for name, need in self.needs.items():

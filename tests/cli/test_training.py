@@ -72,9 +72,13 @@ def test_last_is_the_last_epoch_and_the_configuration_starts_nothing_anew(run):
 
 def test_scores_and_predictions_have_their_fixed_form(run, corpus):
     scores = json.loads((run / "test" / "scores.json").read_text())
-    for kind in ("event_f1", "segment_f1", "tagging_f1"):
-        assert {"macro", "micro", "per_class"} == set(scores[kind])
+    for kind in ("event_f1", "segment_f1", "intersection_f1", "tagging_f1"):
+        assert {"macro", "micro", "per_class"} <= set(scores[kind])
         assert set(scores[kind]["per_class"]) == {"high", "low"}
+        assert scores["intervals"][kind]["macro"]["low"] <= scores[kind]["macro"]
+    for kind in ("psds1", "psds2"):
+        assert 0 <= scores["intervals"][kind]["low"] <= scores[kind] <= scores["intervals"][kind]["high"] <= 1
+    assert scores["tuned"] is None
     predictions = read_strong(run / "test" / "predictions.tsv")
     assert set(predictions) == set(read_strong(corpus / "metadata" / "eval" / "public.tsv"))
 
@@ -102,6 +106,58 @@ def test_the_saved_configuration_scores_the_checkpoint_again(run, tmp_path):
     assert main(["validate", "--config", str(run / "config.yaml"), "--ckpt_path", "last"]) == 0
     assert json.loads((run / "validate" / "scores.json").read_text())["clips"] == 8
     assert main(["show", str(run), "--stage", "validate"]) == 0
+
+
+def test_tuned_settings_are_saved_with_the_checkpoint_and_used(exp, tmp_path, capsys):
+    tuned = ["--model.tuning", "{tags: random, thresholds: events, medians: [0, 0.1]}"]
+    folder = ["--trainer.default_root_dir", str(tmp_path)]
+    assert main(["fit", "--config", exp, *folder, *tuned]) == 0
+    scores = json.loads((tmp_path / "test" / "scores.json").read_text())
+    assert scores["tuned"]["split"] == "validation"
+    assert set(scores["tuned"]["values"]) == {"tag_threshold", "threshold", "median"}
+    assert not scores["tuned_on_these_clips"]
+    assert json.loads((tmp_path / "validate" / "scores.json").read_text())["tuned_on_these_clips"]
+    assert "decoder tuned on the validation set" in capsys.readouterr().out
+    content = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["wsed"]
+    assert content["decoder"]["threshold"] == scores["tuned"]["values"]["threshold"] == scores["decoder"]["threshold"]
+    assert content["decoder"]["smooth"] == 0.1
+    assert wsed.load(tmp_path / "checkpoints" / "best.ckpt").decoder.median == scores["tuned"]["values"]["median"]
+
+    config = ["--config", str(tmp_path / "config.yaml"), "--ckpt_path", "best"]
+    assert main(["test", *config]) == 0
+    assert json.loads((tmp_path / "test" / "scores.json").read_text())["decoder"] == scores["decoder"]
+    assert main(["test", *config, "--model.decoder.threshold", "0.25"]) == 0
+    other = json.loads((tmp_path / "test" / "scores.json").read_text())
+    assert (other["decoder"]["threshold"], other["tuned"]) == (0.25, None)
+    capsys.readouterr()
+    assert main(["test", *config, "--model.tuning", "{thresholds: segments, split: test, medians: null}"]) == 0
+    assert "tuned on these very clips" in capsys.readouterr().out
+
+
+def test_boxes_can_be_named_and_tuned(exp, tmp_path):
+    config = yaml.safe_load(Path(exp).read_text())
+    config["model"] |= {"decoder": {"window": 0.2, "merge_abs": 0.1}, "tuning": {"thresholds": "events"}}
+    (tmp_path / "boxes.yaml").write_text(yaml.safe_dump(config))
+    assert main(["fit", "--config", str(tmp_path / "boxes.yaml"), "--trainer.default_root_dir", str(tmp_path)]) == 0
+    assert main(["test", "--config", str(tmp_path / "config.yaml"), "--ckpt_path", "best"]) == 0
+    scores = json.loads((tmp_path / "test" / "scores.json").read_text())
+    assert set(scores["tuned"]["values"]) == {"threshold", "window", "merge_abs", "merge_rel"}
+    assert scores["psds1"] is not None
+    detector = wsed.load(tmp_path / "checkpoints" / "best.ckpt")
+    assert detector.decoder.window == scores["tuned"]["values"]["window"]
+
+
+@pytest.mark.parametrize(
+    ("tuning", "message"),
+    [
+        ("{}", "say what to tune"),
+        ("{thresholds: frames}", "tuning"),
+        ("{tags: exact, medians: [0.1]}", "medians are searched along"),
+    ],
+)
+def test_a_tuning_that_means_nothing_is_refused(exp, tmp_path, capsys, tuning, message):
+    assert main(["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path), "--model.tuning", tuning]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_the_same_seed_gives_the_same_run(run, exp, tmp_path):

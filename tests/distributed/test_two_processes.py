@@ -12,7 +12,6 @@ from wsed import testing
 from wsed.decoding import Decoder
 from wsed.metrics.store import ScoreStore
 from wsed.registry import registry
-from wsed.report.scores import decode, score
 from wsed.types import Output
 
 N_CLIPS, N_LABELS, N_FRAMES = 7, 3, 12
@@ -59,8 +58,7 @@ def scores_of(rank, ranks):
     for index in padded.split(2):
         store.update(testing.take_output(output, index), testing.take(batch, index), 8000)
     store = store.gather()
-    decoder = Decoder(smooth=0.2)
-    return score(store, decode(store, decoder), wsed.Labels("abc"), decoder)
+    return store.system(wsed.Labels("abc"), Decoder(smooth=0.2)).figures()
 
 
 def flat(value):

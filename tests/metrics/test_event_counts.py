@@ -4,6 +4,7 @@ import json
 import random
 import re
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsed.errors import WsedError
-from wsed.metrics import event_counts
+from wsed.metrics import event_counts, pairs
 from wsed.types import Events
 
 GOLDEN = Path(__file__).parents[1] / "golden/event_metrics.json"
@@ -212,3 +213,13 @@ def test_a_crowded_recording_is_matched():
     events = [Events(index, index, a, a + 1.0, torch.ones_like(a)) for a in sides]
     counts = event_counts(*events, 1)
     assert counts.macro_f1 > 0.7
+
+
+@given(case)
+@settings(max_examples=100, deadline=None)
+def test_looking_for_near_events_finds_the_pairs_that_comparing_all_finds(rows):
+    sides = [Events.of(side) for side in rows]
+    counts = event_counts(*sides, LABELS)
+    with mock.patch.object(pairs, "FEW", 0):
+        crowded = event_counts(*sides, LABELS)
+    assert (counts.tp.tolist(), counts.n_sub) == (crowded.tp.tolist(), crowded.n_sub)

@@ -132,9 +132,10 @@ def test_conventions():
     # Relevant to an event that is not found: neither hit nor false alarm.
     part = intersection_counts(Events.of([(0, 0, 0.0, 4.0)]), Events.of([(0, 0, 1.0, 2.0)]), 1)
     assert (part.tp[0], part.n_ref[0], part.n_sys[0]) == (0, 1, 0)
-    # A share of exactly 0.7 passes, though 0.1 + 0.7 - 0.1 < 0.7 in floating point.
-    exact = intersection_counts(Events.of([(0, 0, 0.1, 0.1 + 0.7)]), Events.of([(0, 0, 0.1, 1.1)]), 1, dtc=0.7, gtc=1.0)
-    assert exact.tp[0] == 1
+    # A share of exactly 0.7 passes, though (1.9 - 1.2) / (2.2 - 1.2) < 0.7 in floating point.
+    sides = Events.of([(0, 0, 1.2, 1.9)]), Events.of([(0, 0, 1.2, 2.2)]), 1
+    assert intersection_counts(*sides, dtc=0.7, gtc=1.0).tp[0] == 1
+    assert intersection_counts(*sides, dtc=0.7, gtc=1.0, decimals=None).tp[0] == 0
 
 
 def test_counts_of_parts_add_up():

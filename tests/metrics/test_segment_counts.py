@@ -4,6 +4,7 @@ import json
 import math
 import re
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsed.errors import WsedError
-from wsed.metrics import segment_counts
+from wsed.metrics import segment_counts, segments
 from wsed.types import Events
 
 GOLDEN = Path(__file__).parents[1] / "golden/event_metrics.json"
@@ -109,3 +110,22 @@ def test_wrong_settings_are_named():
         segment_counts(events, events, 1, length=0.0)
     with pytest.raises(WsedError, match="durations are given for 1 clips"):
         segment_counts(events, events, 1, durations=torch.ones(1))
+
+
+@given(rows, rows)
+@settings(max_examples=100, deadline=None)
+def test_a_table_and_a_sort_count_the_same(reference, estimated):
+    sides = Events.of(reference), Events.of(estimated)
+    table = segment_counts(*sides, LABELS)
+    with mock.patch.object(segments, "TABLE", -1):
+        sort = segment_counts(*sides, LABELS)
+    for name in ("tp", "n_ref", "n_sys"):
+        assert getattr(table, name).tolist() == getattr(sort, name).tolist()
+    assert table.n_sub == sort.n_sub
+
+
+def test_few_events_in_clips_far_apart_need_no_memory():
+    """A table of all cells would take 4 TB."""
+    events = Events.of([(0, 0, 0.0, 2.0), (10**9, 400, 8.5, 10.0)])
+    counts = segment_counts(events, events, 401)
+    assert counts.tp.tolist() == [2, *[0] * 399, 2]

@@ -19,6 +19,10 @@ Train and evaluate (every setting by --config FILE.yaml, and any of it on the co
     wsed fit --config exp.yaml [--data.root DIR] [--ckpt_path last]
     wsed test --config runs/exp/seed_0/config.yaml --ckpt_path best
 
+Score any system's output files (nothing needs to be trained):
+  evaluate   F1 of events, segments, intersections and tags, PSDS, intervals; compare two systems
+    wsed evaluate --reference ref.tsv --predictions events.tsv [--durations durations.tsv] [--json out.json]
+
 Data:
   data synth make a corpus of soundscapes from recordings of single sounds
   data check examine a corpus before training on it
@@ -39,7 +43,7 @@ DATA_HELP = """usage: wsed data {synth,check} ...
 """
 
 TRAINING = ("fit", "validate", "test", "predict")
-VERBS = (*TRAINING, "data", "show", "list")
+VERBS = (*TRAINING, "evaluate", "data", "show", "list")
 DATA_VERBS = {"synth": "wsed.cli.synth", "check": "wsed.cli.check"}
 
 
@@ -72,8 +76,8 @@ def _dispatch(args: list[str]) -> int:
         return _list(rest)
     if verb == "data":
         return _data(rest)
-    if verb == "show":
-        return _plain("wsed.cli.show", "wsed show", rest)
+    if verb in ("show", "evaluate"):
+        return _plain(f"wsed.cli.{verb}", f"wsed {verb}", rest)
     run = import_module("wsed.cli.training").run
     return int(run(args))
 

@@ -2,15 +2,12 @@
 
 import argparse
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from wsed.errors import WsedError
-from wsed.report.scores import FIGURES
+from wsed.report.tables import score_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,24 +38,8 @@ def show(run: Path, stage: str = "test") -> None:
             f"no {folder / 'scores.json'}: run `wsed {stage} --config {run / 'config.yaml'} --ckpt_path best`"
         )
     console = Console()
-    console.print(score_table(json.loads((folder / "scores.json").read_text()), f"{folder}"))
+    console.print(f"{folder}", soft_wrap=True, markup=False, highlight=False)
+    console.print(score_table(json.loads((folder / "scores.json").read_text())), highlight=False)
     for name in ("curves.png", "class_f1.png", "predictions.tsv"):
         if (folder / name).is_file():
             console.print(f"{folder / name}", soft_wrap=True)
-
-
-def score_table(scores: Mapping[str, Any], title: str) -> Table:
-    """Scores in per cent: a row a class, then the averages over classes and over all events."""
-    kinds = [(key, name) for key, name in FIGURES if key in scores]
-    table = Table("class", *(name for _, name in kinds), "events", title=title)
-    classes = list(scores[kinds[0][0]]["per_class"]) if kinds else []
-    for label in classes:
-        cells = [_percent(scores[key]["per_class"][label]["f1"]) for key, _ in kinds]
-        table.add_row(label, *cells, str(scores[kinds[0][0]]["per_class"][label]["n_ref"]))
-    for average in ("macro", "micro"):
-        table.add_row(average, *(_percent(scores[key][average]) for key, _ in kinds), style="bold")
-    return table
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"

@@ -24,7 +24,7 @@ from wsed.cli.names import load_yaml, resolve_arguments
 from wsed.cli.show import show
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
-from wsed.inference import read_checkpoint
+from wsed.inference import read_checkpoint, rewrite_facts
 from wsed.report.scores import write_json
 from wsed.task import SEDTask
 
@@ -145,26 +145,30 @@ class WsedCLI(LightningCLI):
         """Find mistakes in the test labels now, not after hours of training."""
         if self._get(self.config, "test_after_fit") and self._has("test"):
             self.datamodule.check_labels("test")
+        if self.model.tuning is not None and not self._has(self.model.tuning.split):
+            raise WsedError(f"model.tuning.split is {self.model.tuning.split}, but the corpus has no such clips")
 
     def after_fit(self) -> None:
-        """Score the best checkpoint on the test clips."""
-        trainer = self.trainer
-        wanted = self._get(self.config, "test_after_fit") and self._has("test")
-        if not wanted or trainer.fast_dev_run or trainer.interrupted:  # type: ignore[attr-defined]
+        """Tune the decoder of the best checkpoint if asked, and score it on the test clips."""
+        trainer, tuning = self.trainer, self.model.tuning
+        if trainer.fast_dev_run or trainer.interrupted:  # type: ignore[attr-defined]
             return
         best = Path(trainer.default_root_dir) / "checkpoints" / "best.ckpt"
-        last = best.with_name("last.ckpt")
-        trainer.test(
-            self.model,
-            datamodule=self.datamodule,
-            ckpt_path=str(best if best.is_file() else last),
-            weights_only=True,
-            verbose=False,
-        )
-        self.after_test()
+        checkpoint = best if best.is_file() else best.with_name("last.ckpt")
+        given = {
+            "datamodule": self.datamodule, "ckpt_path": str(checkpoint), "weights_only": True, "verbose": False
+        }  # fmt: skip
+        if tuning is not None and tuning.split == "validation":
+            trainer.validate(self.model, **given)
+            self._save_tuned(checkpoint)
+        if self._get(self.config, "test_after_fit") and self._has("test"):
+            trainer.test(self.model, **given)
+            self._save_tuned(checkpoint)
+            self.after_test()
 
     def after_validate(self) -> None:
         """Print the scores and where the pictures are."""
+        self._save_tuned(Path(self._get(self.config, "ckpt_path")))
         if self.trainer.is_global_zero:
             show(Path(self.trainer.default_root_dir), "validate")
 
@@ -177,6 +181,13 @@ class WsedCLI(LightningCLI):
         """Say where the detected events are."""
         if self.trainer.is_global_zero:
             print(f"detected events: {Path(self.trainer.default_root_dir) / 'predict' / 'predictions.tsv'}")
+
+    def _save_tuned(self, checkpoint: Path) -> None:
+        """Keep the tuned decoder where the weights are."""
+        if self.model.tuned is not None:
+            if self.trainer.is_global_zero:
+                rewrite_facts(checkpoint, self.model.decoding())
+            self.trainer.strategy.barrier("tuned")
 
     def _monitor(self) -> str | None:
         return "val/score" if self._has("validation") else None

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,17 +88,45 @@ def read_rows(path: str | Path, columns: Sequence[str], problems: Problems = Non
 
 def _cells(path: str | Path) -> list[tuple[int, list[str]]]:
     """All lines that are not blank, with their numbers; the first is the header, even if blank."""
+    lines = read_text(path).split("\n")
+    rows = split_rows(path, lines, separator_of(lines[0]))
+    return [(line, cells) for line, cells in rows if cells or line == 1]
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a table; a `WsedError` if the file is missing or no UTF-8 text."""
     path = Path(path)
     if not path.is_file():
         raise WsedError(f"no such table: {path}")
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise WsedError(f"{path} is no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
+
+
+def separator_of(header: str) -> str:
+    """The separator of a table by its first line: a tab, or a comma where there is no tab."""
+    return "," if "," in header and "\t" not in header else "\t"
+
+
+def split_rows(path: str | Path, lines: Sequence[str], separator: str) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each line, with its number.
+
+    Raises:
+        RowError: a quote in a comma-separated table is not closed on its line.
+    """
     # In a tab-separated table a quote is a character like any other: read as a delimiter it would swallow rows.
-    comma = "," in lines[0] and "\t" not in lines[0]
-    reader = csv.reader(lines, delimiter=",") if comma else csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    return [(reader.line_num, cells) for cells in reader if cells or reader.line_num == 1]
+    comma = separator == ","
+    reader = csv.reader(lines, strict=True) if comma else csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    before = 0
+    try:
+        for cells in reader:
+            if reader.line_num > before + 1:
+                raise csv.Error("a cell begins with a quote and does not end on this line")
+            before = reader.line_num
+            yield before, cells
+    except csv.Error as error:
+        raise RowError(path, before + 1, f"{error}; mend the row, or its quotes") from None
 
 
 def weak_rows(path: str | Path, problems: Problems = None) -> list[tuple[int, str, frozenset[str]]]:

@@ -12,6 +12,8 @@ from wsed.decoding import steps
 from wsed.errors import WsedError
 from wsed.types import Events
 
+TagSource = Literal["none", "clip", "oracle"]
+
 
 @dataclass(frozen=True)
 class Decoder:
@@ -44,7 +46,7 @@ class Decoder:
     low: float | None = None
     merge_gap: float = 0.0
     min_duration: float = 0.0
-    tags: Literal["none", "clip", "oracle"] = "none"
+    tags: TagSource = "none"
     tag_threshold: float | list[float] = 0.5
 
     def __post_init__(self) -> None:
@@ -62,7 +64,7 @@ class Decoder:
             raise WsedError(f"decoder.tags must be none, clip or oracle, not {self.tags!r}")
 
     @staticmethod
-    def cosine_penalty(tags: Literal["none", "clip", "oracle"] = "clip") -> "Decoder":
+    def cosine_penalty(tags: TagSource = "clip") -> "Decoder":
         """As in Pellegrini, Cances, IJCNN 2019: 19 frames of 10 / 431 s, threshold 0.03, gaps under 200 ms closed."""
         return Decoder(rescale_edge=3, smooth=19 * 10 / 431, threshold=0.03, merge_gap=0.2, tags=tags)
 
@@ -90,7 +92,7 @@ class Decoder:
             WsedError: the tags asked for are not given, or a list does not have one value per label.
         """
         active = self.active(frame_scores, frame_rate, valid)
-        tags = self._tags(clip_scores, true_tags)
+        tags = allowed_tags(self.tags, self.tag_threshold, clip_scores, true_tags)
         if tags is not None:
             active = steps.tag_filter(active, tags.to(active.device))
         events = steps.to_events(active, frame_rate, durations)
@@ -136,18 +138,44 @@ class Decoder:
             curves = steps.median_filter(curves, windows if isinstance(self.median, list) else windows[0], valid)
         return curves
 
-    def _tags(
-        self, clip_scores: Float[Tensor, "clip label"] | None, true_tags: Bool[Tensor, "clip label"] | None
-    ) -> Bool[Tensor, "clip label"] | None:
-        if self.tags == "none":
-            return None
-        if self.tags == "oracle":
-            if true_tags is None:
-                raise WsedError("decoder.tags is oracle, but the true tags of these clips are not known")
-            return true_tags.bool()
-        if clip_scores is None:
-            raise WsedError("decoder.tags is clip, but the network gives no clip scores; add a head that does")
-        return steps.threshold(clip_scores[:, None, :], self.tag_threshold)[:, 0, :]
+    def ranked(
+        self,
+        frame_scores: Float[Tensor, "clip frame label"],
+        frame_rate: float,
+        *,
+        valid: Bool[Tensor, "clip frame"] | None = None,
+        clip_scores: Float[Tensor, "clip label"] | None = None,
+        true_tags: Bool[Tensor, "clip label"] | None = None,
+    ) -> Float[Tensor, "clip frame label"]:
+        """Scores for metrics over all thresholds, such as PSDS: the curves, 0 where the tags allow no event.
+
+        Joining and dropping of events do not enter. Arguments and errors as for the call.
+        """
+        curves = self.curves(frame_scores, frame_rate, valid)
+        tags = allowed_tags(self.tags, self.tag_threshold, clip_scores, true_tags)
+        return curves if tags is None else curves * tags.to(curves.device)[:, None, :]
+
+
+def allowed_tags(
+    source: TagSource,
+    tag_threshold: float | list[float],
+    clip_scores: Float[Tensor, "clip label"] | None,
+    true_tags: Bool[Tensor, "clip label"] | None,
+) -> Bool[Tensor, "clip label"] | None:
+    """The classes that a clip may have events of; None: all.
+
+    Raises:
+        WsedError: the tags asked for are not given, or a list does not have one value per label.
+    """
+    if source == "none":
+        return None
+    if source == "oracle":
+        if true_tags is None:
+            raise WsedError("decoder.tags is oracle, but the true tags of these clips are not known")
+        return true_tags.bool()
+    if clip_scores is None:
+        raise WsedError("decoder.tags is clip, but the network gives no clip scores; add a head that does")
+    return steps.threshold(clip_scores[:, None, :], tag_threshold)[:, 0, :]
 
 
 def odd_frames(seconds: float, frame_rate: float) -> int:

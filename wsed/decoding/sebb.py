@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from wsed.decoding.decoder import TagSource, allowed_tags
 from wsed.errors import WsedError
 from wsed.types import Events
 
@@ -62,15 +63,19 @@ class BoxDecoder:
         merge_abs: two boxes become one if the gap's mean score is less than this below the higher of their scores.
         merge_rel: or if that score is less than this times the gap's mean score.
         threshold: boxes of a confidence above it are events.
+        tags: which classes of a clip may have events, see `Decoder`.
+        tag_threshold: for `tags: clip`.
 
     Raises:
-        WsedError: a window is not positive or a merging threshold negative.
+        WsedError: a window is not positive, a merging threshold negative, or `tags` is unknown.
     """
 
     window: float | list[float] = 0.5
     merge_abs: float | list[float] = 0.1
     merge_rel: float | list[float] = 2.0
     threshold: float | list[float] = 0.5
+    tags: TagSource = "none"
+    tag_threshold: float | list[float] = 0.5
 
     def __post_init__(self) -> None:
         if any(not value > 0 for value in _listed(self.window)):
@@ -78,6 +83,8 @@ class BoxDecoder:
         for name in ("merge_abs", "merge_rel"):
             if any(not value >= 0 for value in _listed(getattr(self, name))):
                 raise WsedError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        if self.tags not in ("none", "clip", "oracle"):
+            raise WsedError(f"decoder.tags must be none, clip or oracle, not {self.tags!r}")
 
     def __call__(
         self,
@@ -85,10 +92,34 @@ class BoxDecoder:
         frame_rate: float,
         *,
         valid: Bool[Tensor, "clip frame"] | None = None,
+        clip_scores: Float[Tensor, "clip label"] | None = None,
+        true_tags: Bool[Tensor, "clip label"] | None = None,
         durations: Float[Tensor, " clip"] | None = None,
     ) -> Events:
-        """The events above the threshold (arguments as `boxes`)."""
-        return self.boxes(frame_scores, frame_rate, valid=valid, durations=durations).above(self.threshold)
+        """The events above the threshold (arguments and errors as `boxes` and `Decoder`)."""
+        events = self.boxes(frame_scores, frame_rate, valid=valid, durations=durations).above(self.threshold)
+        tags = allowed_tags(self.tags, self.tag_threshold, clip_scores, true_tags)
+        return events if tags is None else events[tags.cpu()[events.clip, events.label]]
+
+    def curves(
+        self, frame_scores: Scores, frame_rate: float, valid: Bool[Tensor, "clip frame"] | None = None
+    ) -> Scores:
+        """The confidence of the box at each frame, 0 outside boxes (for figures); float32."""
+        return self.boxes(frame_scores, frame_rate, valid=valid).frame_scores(*_grid(frame_scores), frame_rate)
+
+    def ranked(
+        self,
+        frame_scores: Scores,
+        frame_rate: float,
+        *,
+        valid: Bool[Tensor, "clip frame"] | None = None,
+        clip_scores: Float[Tensor, "clip label"] | None = None,
+        true_tags: Bool[Tensor, "clip label"] | None = None,
+    ) -> Scores:
+        """Scores for metrics over all thresholds, such as PSDS: see `Decoder.ranked`."""
+        curves = self.curves(frame_scores, frame_rate, valid)
+        tags = allowed_tags(self.tags, self.tag_threshold, clip_scores, true_tags)
+        return curves if tags is None else curves * tags.cpu()[:, None, :]
 
     def boxes(
         self,
@@ -127,6 +158,12 @@ class BoxDecoder:
         change = _step_filter(sums, half) * inside
         found = _merge(_between_changes(change), sums, merge_abs, merge_rel)
         return _as_boxes(found, sums, n_labels, frame_rate, durations)
+
+
+def _grid(scores: Scores) -> tuple[int, int, int]:
+    """Numbers of clips, labels and frames."""
+    n_clips, n_frames, n_labels = scores.shape
+    return n_clips, n_labels, n_frames
 
 
 class _Spans(NamedTuple):

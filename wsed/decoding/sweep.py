@@ -162,7 +162,7 @@ def tune_boxes(
     settings = [dict(zip(names, chosen, strict=True)) for chosen in product(windows, merge_abs, merge_rel)]
     grids = []
     for setting in settings:
-        tried = replace(decoder, **setting)
+        tried = replace(decoder, **setting)  # type: ignore[arg-type]
         boxes = tried.boxes(frame_scores, frame_rate, valid=valid, durations=durations)
         events = boxes_at(boxes, thresholds, n_clips)
         grids.append(_f1(count, reference, events, len(thresholds), n_clips, n_labels))

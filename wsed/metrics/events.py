@@ -113,13 +113,14 @@ def within(
     """Pairs of equal key that satisfy the collars, ordered by reference event, then estimated event."""
     r, e = near(ref_key, ref.onset, est_key, est.onset, onset_collar + eps)
     # Every comparison is written as sed_eval writes it: borderline pairs must fall on the same side.
-    hit = (ref_key[r] == est_key[e]) & (np.abs(ref.onset[r] - est.onset[e]) <= onset_collar + eps)
-    if offset_collar is not None:
-        collar = np.maximum(offset_collar, offset_ratio * (ref.offset[r] - ref.onset[r]))
-        hit &= np.abs(ref.offset[r] - est.offset[e]) <= collar + eps
+    hit = np.flatnonzero(np.abs(ref.onset[r] - est.onset[e]) <= onset_collar + eps)
     r, e = r[hit], e[hit]
-    order = np.lexsort((e, r))
-    return r[order], e[order]
+    if offset_collar is None:
+        return r, e
+    end = ref.offset[r]
+    collar = np.maximum(offset_collar, offset_ratio * (end - ref.onset[r]))
+    hit = np.flatnonzero(np.abs(end - est.offset[e]) <= collar + eps)
+    return r[hit], e[hit]
 
 
 def match(ref: Index, est: Index, n_ref: int, n_est: int) -> tuple[Bool[np.ndarray, " ref"], Bool[np.ndarray, " est"]]:

@@ -13,7 +13,8 @@ from wsed.metrics.counts import Counts
 from wsed.metrics.pairs import Columns, columns, ranges
 from wsed.types import Events
 
-Cells = Int[np.ndarray, " cell"]
+RefCells = Int[np.ndarray, " ref_cell"]
+EstCells = Int[np.ndarray, " est_cell"]
 
 
 def segment_counts(
@@ -46,37 +47,63 @@ def segment_counts(
     """
     if not length > 0:
         raise WsedError(f"segments need a positive length, not {length} s")
-    ref, est = columns(reference, n_labels), columns(estimated, n_labels)
+    sides = columns(reference, n_labels), columns(estimated, n_labels)
     ends = None if durations is None else np.ceil(durations.detach().cpu().double().numpy() / length).astype(np.int64)
-    last = max((int(np.ceil(c.offset.max() / length)) for c in (ref, est) if c.offset.size), default=0)
-    ref_cells, est_cells = (_cells(c, n_labels, length, last + 1, ends) for c in (ref, est))
-    hits = np.intersect1d(ref_cells, est_cells, assume_unique=True)
-    return Counts(
-        tp=np.bincount(hits % n_labels, minlength=n_labels),
-        n_ref=np.bincount(ref_cells % n_labels, minlength=n_labels),
-        n_sys=np.bincount(est_cells % n_labels, minlength=n_labels),
-        n_sub=_substitutions(hits // n_labels, ref_cells // n_labels, est_cells // n_labels),
-    )
+    touched = [_touched(side, length, ends) for side in sides]
+    n_segments = max([0, *(int(stop.max()) for _, stop in touched if stop.size)])
+    clips = [int(end(side.clip)) for side in sides if side.clip.size for end in (np.min, np.max)] or [0]
+    low, places = min(clips), (max(clips) - min(clips) + 1) * n_segments
+    cells = []
+    for side, (first, stop) in zip(sides, touched, strict=True):
+        # Segments of a clip lie side by side: the cells of an event are a range.
+        start = side.label * places + (side.clip - low) * n_segments
+        cells.append(ranges(start + first, start + stop)[1])
+    active = sum(c.size for c in cells)
+    count = _by_table if n_labels * places <= min(TABLE, FILLED * active) else _by_sorting
+    return count(cells[0], cells[1], n_labels, places)
 
 
-def _cells(
-    events: Columns, n_labels: int, length: float, n_segments: int, ends: Int[np.ndarray, " clip"] | None
-) -> Cells:
-    """The active (clip, segment, label) cells, each once, as one sorted number `(clip, segment) * n_labels + label`."""
+TABLE = 2**25
+"""Most cells of a table, a byte each; two tables are held at once."""
+
+FILLED = 200
+"""Cells of a table to each active one up to which the table is faster than sorting the active ones."""
+
+
+def _touched(
+    events: Columns, length: float, ends: Int[np.ndarray, " clip"] | None
+) -> tuple[Int[np.ndarray, " event"], Int[np.ndarray, " event"]]:
+    """First segment of each event, and the one after its last."""
     first = np.maximum(np.floor(events.onset / length).astype(np.int64), 0)
     stop = np.ceil(events.offset / length).astype(np.int64)
     if ends is not None:
         if events.clip.size and events.clip.max() >= ends.size:
             raise WsedError(f"clip {events.clip.max()} has events, but durations are given for {ends.size} clips only")
         stop = np.minimum(stop, ends[events.clip])
-    event, segment = ranges(first, stop)
-    cells: Cells = np.unique((events.clip[event] * n_segments + segment) * n_labels + events.label[event])
-    return cells
+    return first, stop
 
 
-def _substitutions(hits: Int[np.ndarray, " hit"], ref: Int[np.ndarray, " ref"], est: Int[np.ndarray, " est"]) -> int:
-    """Sum over segments of `min(n_ref, n_sys) - tp`; each array names the segments of its cells."""
-    segments, where = np.unique(np.concatenate([ref, est]), return_inverse=True)
-    n_ref = np.bincount(where[: ref.size], minlength=segments.size)
-    n_sys = np.bincount(where[ref.size :], minlength=segments.size)
-    return int(np.minimum(n_ref, n_sys).sum()) - hits.size
+def _by_table(ref: RefCells, est: EstCells, n_labels: int, places: int) -> Counts:
+    """Counts from a table of flags `[label, place]` for either side, a place being a segment of a clip."""
+    flags = np.zeros((2, n_labels * places), dtype=np.bool_)
+    flags[0, ref] = True
+    flags[1, est] = True
+    tables = flags.reshape(2, n_labels, places)
+    # Row by row: count_nonzero along an axis is many times slower.
+    n_ref, n_sys = (np.array([np.count_nonzero(row) for row in table], dtype=np.int64) for table in tables)
+    tp = np.array([np.count_nonzero(a & b) for a, b in zip(*tables, strict=True)], dtype=np.int64)
+    kind = np.min_scalar_type(n_labels)  # the smallest type adds up fastest
+    at_ref, at_est = (table.view(np.uint8).sum(0, dtype=kind) for table in tables)
+    n_sub = int(np.minimum(at_ref, at_est).sum(dtype=np.int64) - tp.sum())
+    return Counts(tp, n_ref, n_sys, n_sub)
+
+
+def _by_sorting(ref: RefCells, est: EstCells, n_labels: int, places: int) -> Counts:
+    """The same where such a table would be large and nearly empty."""
+    ref, est = np.unique(ref), np.unique(est)
+    hits = np.intersect1d(ref, est, assume_unique=True)
+    tp, n_ref, n_sys = (np.bincount(cells // max(places, 1), minlength=n_labels) for cells in (hits, ref, est))
+    segments, where = np.unique(np.concatenate([ref, est]) % max(places, 1), return_inverse=True)
+    at_ref = np.bincount(where[: ref.size], minlength=segments.size)
+    at_est = np.bincount(where[ref.size :], minlength=segments.size)
+    return Counts(tp, n_ref, n_sys, int(np.minimum(at_ref, at_est).sum()) - hits.size)

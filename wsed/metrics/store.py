@@ -1,13 +1,48 @@
 """The scores of an evaluation, one row a clip, gathered over ranks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from wsed.metrics.detections import Detections, FrameScores, Tags
+from wsed.metrics.scores import System
 from wsed.ops.reduce import world_size
-from wsed.types import Batch, Events, Output
+from wsed.types import Batch, Events, Labels, Output
+
+
+@runtime_checkable
+class Decode(Protocol):
+    """A decoder: frame scores to events, and to the scores that a metric over all thresholds ranks."""
+
+    @property
+    def tag_threshold(self) -> float | list[float]:
+        """A class is said to be in a clip if its clip score is above it."""
+
+    def __call__(
+        self,
+        frame_scores: Tensor,
+        frame_rate: float,
+        *,
+        valid: Tensor | None = None,
+        clip_scores: Tensor | None = None,
+        true_tags: Tensor | None = None,
+        durations: Tensor | None = None,
+    ) -> Events:
+        """The events of each clip."""
+
+    def ranked(
+        self,
+        frame_scores: Tensor,
+        frame_rate: float,
+        *,
+        valid: Tensor | None = None,
+        clip_scores: Tensor | None = None,
+        true_tags: Tensor | None = None,
+    ) -> Tensor:
+        """`[clip frame label]`: the scores as its threshold sees them."""
 
 
 @dataclass(frozen=True)
@@ -99,3 +134,46 @@ class ScoreStore:
         label, onset, offset = torch.cat([r.events for r in rows]).unbind(1)
         events = Events(clip, label.long(), onset, offset, torch.ones_like(onset))
         return events, torch.tensor([r.timed for r in rows])
+
+    def detected(self, decoder: Decode) -> Events:
+        """The events a system detects; clip indices are those of `clip_ids`. None without frame scores (a tagger)."""
+        scores = self.frame_scores()
+        if scores is None:
+            return Events.of([])
+        return decoder(scores[0], self.frame_rate, durations=self.durations(), **self._known(scores[1]))
+
+    def system(self, labels: Labels, decoder: Decode, detected: Events | None = None) -> System:
+        """What is scored: events on the clips whose events are known, tags on those whose tags are known.
+
+        Args:
+            labels: the classes.
+            decoder: from scores to events and to the scores that PSDS ranks; its `tag_threshold` decides on tags.
+            detected: the events of all clips, where they were decoded already.
+        """
+        detected = self.detected(decoder) if detected is None else detected
+        return System(labels, self._detections(len(labels), decoder, detected), self._tags(decoder.tag_threshold))
+
+    def _known(self, valid: Tensor) -> dict[str, Any]:
+        tags, tagged = self.tags()
+        true_tags = tags > 0.5 if bool(tagged.all()) else None
+        return {"valid": valid, "clip_scores": self.clip_scores(), "true_tags": true_tags}
+
+    def _detections(self, n_labels: int, decoder: Decode, detected: Events) -> Detections | None:
+        truth, timed = self.events()
+        scores = self.frame_scores()
+        if scores is None or not bool(timed.any()):
+            return None
+        place = timed.cumsum(0) - 1
+        reference, detected = (
+            replace(kept, clip=place[kept.clip]) for kept in (e[timed[e.clip]] for e in (truth, detected))
+        )
+        ranked = decoder.ranked(scores[0], self.frame_rate, **self._known(scores[1]))
+        frames = FrameScores(ranked[timed], self.frame_rate, valid=scores[1][timed])
+        return Detections(n_labels, int(timed.sum()), reference, detected, self.durations()[timed], frames)
+
+    def _tags(self, threshold: float | list[float]) -> Tags | None:
+        true, tagged = self.tags()
+        scores = self.clip_scores()
+        if scores is None or not bool(tagged.any()):
+            return None
+        return Tags((true > 0.5)[tagged], (scores > scores.new_tensor(threshold))[tagged], scores[tagged])

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from wsed.metrics.scores import FIGURES, SCENARIOS
 from wsed.metrics.store import Row
-from wsed.report.scores import FIGURES
 from wsed.types import Labels
 
 
@@ -77,6 +77,62 @@ def class_f1(path: str | Path, scores: Mapping[str, Any]) -> None:
     axis.grid(axis="x", alpha=0.3)
     axis.legend()
     figure.savefig(path, dpi=110)
+
+
+def evaluation(path: str | Path, systems: Mapping[str, Mapping[str, Any]]) -> None:
+    """PSD-ROC of each scenario and F1 of each class, of one system or several.
+
+    Args:
+        path: of the picture.
+        systems: their figures by name, as `System.figures(rocs=True)` gives them; without PSDS only F1 is drawn.
+    """
+    scenarios = [name for name in SCENARIOS if any(s.get(name) is not None for s in systems.values())]
+    f1 = next(iter(systems.values()))["event_f1"] or {"per_class": {}}
+    classes = list(f1["per_class"])
+    columns = max(len(scenarios), 1)
+    tall = 0.28 * len(classes) * len(systems) + 1.2
+    figure = Figure(figsize=(5.5 * columns, (4.2 if scenarios else 0) + tall), layout="constrained")
+    grid = figure.add_gridspec(1 + bool(scenarios), columns, height_ratios=[*([4.2] if scenarios else []), tall])
+    for i, scenario in enumerate(scenarios):
+        _psd_roc(figure.add_subplot(grid[0, i]), scenario, systems)
+    axis = figure.add_subplot(grid[-1, :])
+    height = 0.8 / len(systems)
+    for i, (name, scores) in enumerate(systems.items()):
+        of = (scores["event_f1"] or {}).get("per_class", {})
+        values = np.array([of.get(c, {}).get("f1", np.nan) for c in classes], dtype=np.float64)
+        places = np.arange(len(classes)) + (i - (len(systems) - 1) / 2) * height
+        axis.barh(places, np.nan_to_num(values), height, label=name)
+    axis.set(yticks=np.arange(len(classes)), yticklabels=classes, xlim=(0, 1), xlabel="event F1")
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    if len(systems) > 1:
+        axis.legend()
+    figure.savefig(path, dpi=110)
+
+
+def _psd_roc(axis: Any, scenario: str, systems: Mapping[str, Mapping[str, Any]]) -> None:
+    """The effective curve of each system; of a single one also the curve of each class."""
+    limit = SCENARIOS[scenario].max_efpr
+    for name, scores in systems.items():
+        if scores.get(scenario) is None or "roc" not in scores["psds"][scenario]:
+            continue
+        found = scores["psds"][scenario]
+        if len(systems) == 1:
+            for label, curve in found["class_rocs"].items():
+                axis.step(*_reaching(curve, limit), where="post", lw=0.8, alpha=0.8, label=label)
+        label = f"{name}: {scores[scenario]:.3f}" if len(systems) > 1 else f"all classes: {scores[scenario]:.3f}"
+        style = {"color": "black"} if len(systems) == 1 else {}
+        axis.step(*_reaching(found["roc"], limit), where="post", lw=2.2, label=label, **style)
+    axis.set(title=scenario.upper(), xlim=(0, limit), ylim=(0, 1), xlabel="effective false positives an hour")
+    axis.set_ylabel("effective true positive rate")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=6 if len(systems) == 1 else 8, ncols=2 if len(systems) == 1 else 1)
+
+
+def _reaching(curve: Mapping[str, Sequence[float]], limit: float) -> tuple[list[float], list[float]]:
+    """The curve drawn on to the largest rate counted."""
+    tpr = list(curve["tpr"])
+    return [*curve["efpr"], limit], [*tpr, tpr[-1] if tpr else 0.0]
 
 
 def richest(events_of: Mapping[str, Row]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from wsed.data import audio, table
-from wsed.decoding import Decoder
+from wsed.decoding import BoxDecoder, Decoder
 from wsed.metrics.store import ScoreStore
 from wsed.models.base import Network
 from wsed.report import figures
@@ -25,7 +25,7 @@ class Evaluation:
     detected: Events
     scores: dict[str, Any]
     labels: Labels
-    decoder: Decoder
+    decoder: Decoder | BoxDecoder
 
     def write(self, folder: Path, paths: Mapping[str, Path], network: Network) -> None:
         """`predictions.tsv`, `frame_scores.npz`, `scores.json`, `class_f1.png` and `curves.png`.

@@ -1,0 +1,147 @@
+"""`wsed evaluate` through the real command line, on the DESED baseline's outputs and on small made ones."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from matplotlib.image import imread
+
+import wsed
+from wsed.cli.main import main
+
+LINES = ("a.wav\t0.0\t1.0\tDog", "a.wav\t2.0\t3.0\tCat", "b.wav\t1.0\t4.0\tDog", "c.wav\t0.0\t5.0\tCat")
+
+
+def table(path: Path, rows: tuple[str, ...], header: str = "filename\tonset\toffset\tevent_label") -> str:
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return str(path)
+
+
+@pytest.fixture
+def files(tmp_path):
+    return {
+        "reference": table(tmp_path / "ref.tsv", LINES),
+        "perfect": table(tmp_path / "perfect.tsv", LINES),
+        "half": table(tmp_path / "half.tsv", LINES[:2]),
+        "durations": table(tmp_path / "dur.tsv", tuple(f"{c}.wav\t10.0" for c in "abc"), "filename\tduration"),
+    }
+
+
+@pytest.fixture(scope="module")
+def baseline(shared):
+    return shared / "data/reference/desed_baseline2021_teacher"
+
+
+def test_the_known_scores_of_a_real_system(baseline, tmp_path, capsys):
+    given = ["evaluate", "--reference", str(baseline / "validation.tsv")]
+    out = tmp_path / "scores.json"
+    one = ["--predictions", str(baseline / "predictions0.5.csv"), "--json", str(out), "--resamples", "200"]
+    assert main([*given, *one]) == 0
+    found = json.loads(out.read_text())
+    known = {"event_f1": ("42.14", "42.35"), "segment_f1": ("71.57", "77.03")}
+    for figure, (macro, micro) in known.items():
+        assert (f"{100 * found[figure]['macro']:.2f}", f"{100 * found[figure]['micro']:.2f}") == (macro, micro)
+        interval = found["intervals"][figure]["macro"]
+        assert interval["low"] < found[figure]["macro"] < interval["high"]
+    assert f"{100 * found['intersection_f1']['macro']:.2f}" == "66.17"
+    assert found["psds1"] is found["psds2"] is None
+    assert "give --durations" in capsys.readouterr().err
+
+    folder = ["--predictions", str(baseline / "predictions_operating_points"), "--resamples", "20"]
+    more = ["--durations", str(baseline / "validation_durations.tsv"), "--figure", str(tmp_path / "roc.png")]
+    assert main([*given, *folder, *more, "--json", str(out)]) == 0
+    found = json.loads(out.read_text())
+    assert (f"{found['psds1']:.4f}", f"{found['psds2']:.4f}") == ("0.3535", "0.5483")
+    assert (found["operating_points"], found["threshold"], found["clips"]) == (50, 0.49, 1168)
+    assert found["intervals"]["psds1"]["low"] < found["psds1"] < found["intervals"]["psds1"]["high"]
+    assert "F1 at the operating point 0.49" in capsys.readouterr().out
+    assert imread(tmp_path / "roc.png").std() > 0.05
+
+    pytest.importorskip("sed_scores_eval", reason="needs the extra `eval`")
+    for backend in ("sed_scores_eval", "psds_eval"):
+        assert main([*given, *folder, *more[:2], "--backend", backend, "--json", str(out)]) == 0
+        theirs = json.loads(out.read_text())
+        assert theirs["backend"] == backend
+        assert theirs["intersection_f1"]["macro"] == pytest.approx(found["intersection_f1"]["macro"], abs=1e-6)
+        assert theirs["psds1"] == pytest.approx(found["psds1"], abs=1e-5)  # psds_eval does not round to microseconds
+        assert (theirs["segment_f1"] is None) == (backend == "psds_eval")
+
+
+def test_a_system_that_is_always_right(files, tmp_path, capsys):
+    out = tmp_path / "out.json"
+    wanted = ["--reference", files["reference"], "--predictions", files["perfect"], "--json", str(out)]
+    assert main(["evaluate", *wanted]) == 0
+    found = json.loads(out.read_text())
+    for figure in ("event_f1", "segment_f1", "intersection_f1", "tagging_f1"):
+        assert found[figure]["macro"] == found[figure]["micro"] == 1.0
+        assert found["intervals"][figure]["micro"] == {"low": 1.0, "high": 1.0, "std": 0.0}
+    assert found["labels"] == ["Cat", "Dog"]
+    shown = capsys.readouterr().out
+    assert "100.0" in shown
+    assert max(map(len, shown.splitlines()[1:])) <= 80
+
+
+def test_two_systems_are_compared(files, tmp_path, capsys):
+    out = tmp_path / "out.json"
+    given = ["--reference", files["reference"], "--predictions", files["half"], files["perfect"], "--json", str(out)]
+    assert main(["evaluate", *given, "--figure", str(tmp_path / "two.png")]) == 0
+    found = json.loads(out.read_text())
+    event = found["comparison"]["event_f1"]["micro"]
+    assert (event["first"], event["second"]) == (pytest.approx(2 / 3), 1.0)
+    assert event["difference"] == pytest.approx(1 / 3)
+    assert [s["predictions"] for s in found["systems"]] == [files["half"], files["perfect"]]
+    assert "difference" in capsys.readouterr().out
+    assert imread(tmp_path / "two.png").std() > 0.05
+
+
+def test_a_system_that_detects_nothing_is_a_system(files, tmp_path):
+    found = wsed.evaluate(
+        files["reference"], table(tmp_path / "none.tsv", ()), durations=files["durations"], resamples=10
+    )
+    assert found["event_f1"]["macro"] == found["tagging_f1"]["micro"] == 0.0
+    assert found["event_f1"]["macro_recall"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--threshold", "x"], "invalid float"),
+        (["--resamples", "-1"], "invalid"),
+        (["--backend", "mine"], "invalid choice"),
+    ],
+)
+def test_arguments_that_mean_nothing_are_refused(files, change, message, capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--reference", files["reference"], "--predictions", files["half"], *change])
+    assert message in capsys.readouterr().err
+
+
+def test_mistakes_name_the_file_and_the_row(files, tmp_path, capsys):
+    bad = table(tmp_path / "bad.tsv", (LINES[0], "b.wav\t3.0\t1.0\tDog"))
+    assert main(["evaluate", "--reference", files["reference"], "--predictions", bad]) == 2
+    assert f"{bad}:3: offset 1 is before onset 3" in capsys.readouterr().err
+    wrong = table(tmp_path / "wrong.tsv", ("a.wav\t0\t1\tDogg",))
+    assert main(["evaluate", "--reference", files["reference"], "--predictions", wrong]) == 2
+    error = capsys.readouterr().err
+    assert "wrong.tsv:2: unknown label 'Dogg'" in error
+    assert "Dog" in error
+    assert "--labels" in error
+    here = ["--reference", files["reference"], "--predictions", files["half"]]
+    assert main(["evaluate", *here, "--json", str(tmp_path / "no" / "where.json")]) == 2
+    assert "no folder" in capsys.readouterr().err
+    assert main(["evaluate", *here, files["half"], files["half"]]) == 2
+    assert "two to compare, not 3" in capsys.readouterr().err
+    assert main(["evaluate", *here, "--labels", "Cat,Dog,Cow", "--resamples", "10"]) == 0
+    assert "Cow" in capsys.readouterr().out
+
+
+def test_lightning_and_pandas_are_not_imported(files):
+    code = (
+        "import sys; from wsed.cli.main import main; "
+        f"main(['evaluate', '--reference', {files['reference']!r}, '--predictions', {files['half']!r}]); "
+        "print({'lightning', 'pandas', 'torchaudio'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "set()"

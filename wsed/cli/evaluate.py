@@ -1,0 +1,127 @@
+"""`wsed evaluate`: scores of any system's output, as a table, JSON and a picture."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from wsed.cli.check import read_labels
+from wsed.errors import WsedError
+
+DESCRIPTION = """\
+Score the events that a system detected against the true ones. Nothing needs to be trained, or to be wsed's.
+
+The reference is a table with the columns filename, onset, offset, event_label (seconds; tabs or commas).
+Predictions are
+  a table like it                        events at one threshold: F1 of events, segments, intersections and tags
+  a folder of such tables                one a threshold, the last number of the file name (pred_th_0.25.tsv): also
+                                         PSDS from these operating points, and mAP and its kin
+  a folder of score tables               one a clip, columns onset, offset and one a class, as sed_scores_eval writes
+                                         them: PSDS over all thresholds, exact
+Two predictions are compared on the same resamples of the clips.
+
+Below the averages stand 95 % intervals of a bootstrap over clips. A class without reference has no score and is left
+out of macro means. The conventions for all odd cases are in docs/explanation/scoring.md."""
+
+EXAMPLES = """\
+examples:
+  wsed evaluate --reference validation.tsv --predictions events.tsv
+  wsed evaluate --reference validation.tsv --predictions operating_points/ --durations durations.tsv --json scores.json
+  wsed evaluate --reference validation.tsv --predictions ours/ theirs/ --durations durations.tsv --figure roc.png
+  wsed evaluate --reference validation.tsv --predictions scores/ --durations durations.tsv --backend sed_scores_eval"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `wsed evaluate` to a parser."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = DESCRIPTION, EXAMPLES
+    parser.add_argument("--reference", type=Path, required=True, metavar="TSV", help="true events")
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        required=True,
+        nargs="+",
+        metavar="PRED",
+        help="what the system detected; two: compare",
+    )
+    parser.add_argument("--durations", type=Path, metavar="TSV", help="filename, duration of every clip; PSDS needs it")
+    parser.add_argument(
+        "--labels",
+        metavar="NAMES",
+        help="the classes: a file with one a line, or names with commas (default: those of the reference)",
+    )
+    parser.add_argument(
+        "--threshold", type=float, default=0.5, metavar="T", help="operating point of the F1 figures (default: 0.5)"
+    )
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write every figure, fractions in [0, 1]")
+    parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the PSD-ROC and the F1 of each class")
+    parser.add_argument(
+        "--backend",
+        choices=("native", "sed_scores_eval", "psds_eval"),
+        default="native",
+        help='who computes: our own code (default), or the field\'s packages (pip install "wsed[eval]")',
+    )
+    parser.add_argument(
+        "--resamples", type=_count, default=1000, metavar="N", help="of the bootstrap (default: 1000); 0: no intervals"
+    )
+    parser.add_argument(
+        "--interval", choices=("percentile", "bca"), default="percentile", help="kind of interval (default: percentile)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score, print, write; returns the exit status."""
+    from wsed.report.evaluate import evaluate
+    from wsed.report.scores import plain, write_json
+    from wsed.report.tables import comparison_table, print_notes, score_table
+
+    for path in (args.json, args.figure):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise WsedError(f"no folder {path.absolute().parent} for {path}")
+    if len(args.predictions) > 2:
+        raise WsedError(f"--predictions takes one system, or two to compare, not {len(args.predictions)}")
+    errors = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=errors, transient=True) as bar:
+        found = evaluate(
+            args.reference,
+            args.predictions,
+            durations=args.durations,
+            labels=None if args.labels is None else read_labels(args.labels),
+            threshold=args.threshold,
+            backend=args.backend,
+            resamples=args.resamples,
+            method=args.interval,
+            seed=args.seed,
+            progress=lambda items, what: bar.track(list(items), description=what),
+        )
+    reports = found.get("systems", [found])
+    console = Console()
+    for report in reports:
+        print_notes(errors, report["notes"])
+        console.print(
+            f"{report['predictions']}: {report['clips']} clips", soft_wrap=True, markup=False, highlight=False
+        )
+        console.print(score_table(plain(report)), highlight=False)
+    if "comparison" in found:
+        first, second = (r["predictions"] for r in reports)
+        console.print(f"\nfirst: {first}\nsecond: {second}", soft_wrap=True, markup=False, highlight=False)
+        console.print(comparison_table(plain(found["comparison"])), highlight=False)
+    if args.json:
+        write_json(args.json, found)
+        errors.print(f"written: {args.json}", soft_wrap=True)
+    if args.figure:
+        from wsed.report.figures import evaluation
+
+        evaluation(args.figure, {r["predictions"]: r for r in reports})
+        errors.print(f"written: {args.figure}", soft_wrap=True)
+    return 0
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value

@@ -1,0 +1,113 @@
+"""Figures of merit as tables for a terminal, in per cent."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+
+from wsed.metrics.scores import FIGURES, SCENARIOS
+
+AVERAGES = ("macro", "micro")
+HEADERS = {key: name.replace(" ", "\n").replace("intersection", "intersec.") for key, name in FIGURES}
+
+
+def score_table(scores: Mapping[str, Any]) -> RenderableType:
+    """A row a class, then the averages with their intervals, then PSDS, tagging and how it was made."""
+    kinds = [key for key, _ in FIGURES if scores.get(key) is not None]
+    with_psds = [name for name in SCENARIOS if scores.get(name) is not None and name in scores.get("psds", {})]
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
+    table.add_column("class", overflow="ellipsis", no_wrap=True, max_width=13)  # 80 columns in all
+    for name in [*(HEADERS[key] for key in kinds), *(name.upper() for name in with_psds), "ref."]:
+        table.add_column(name, justify="right", no_wrap=True)
+    classes: Mapping[str, Any] = scores[kinds[0]]["per_class"] if kinds else {}
+    for label, values in classes.items():
+        cells = [_percent(scores[key]["per_class"][label]["f1"]) for key in kinds]
+        cells += [_percent(scores["psds"][name]["per_class"][label]) for name in with_psds]
+        table.add_row(label, *cells, str(values.get("n_ref", "")))
+    for average in AVERAGES:
+        cells = [_percent(scores[key].get(average), _interval(scores, key, average)) for key in kinds]
+        cells += [""] * len(with_psds)
+        table.add_row(average, *cells, str(scores[kinds[0]].get("n_ref", "")) if kinds else "", style="bold")
+    return Group(table, *_lines(scores))
+
+
+def comparison_table(comparison: Mapping[str, Any]) -> Table:
+    """Second minus first, with its interval and p."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
+    table.add_column(f"paired, {comparison['resamples']} resamples", no_wrap=True)
+    for header in ("first", "second", "difference", f"{comparison['level']:.0%} interval", "p"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for name, value in _leaves(comparison):
+        interval = f"{_signed(value['low'])} to {_signed(value['high'])}"
+        p = "-" if value["p"] is None else f"{value['p']:.3f}"
+        sides = (_percent(value["first"]), _percent(value["second"]))
+        table.add_row(name, *sides, _signed(value["difference"]), interval, p)
+    return table
+
+
+def print_notes(console: Console, notes: list[str]) -> None:
+    """What a reader of the scores should know of the input."""
+    for note in notes:
+        console.print(f"note: {note}", style="yellow", soft_wrap=True, markup=False, highlight=False)
+
+
+def _lines(scores: Mapping[str, Any]) -> Iterator[str]:
+    found = [f"{name.upper()} {_psds(scores, name)}" for name in SCENARIOS if scores.get(name) is not None]
+    if found:
+        points = scores.get("operating_points")
+        yield ", ".join(found) + (f", {points} operating points" if points else ", all thresholds")
+    if scores.get("kind") == "operating points":
+        yield f"F1 at the operating point {scores['threshold']:g}"
+    if tagging := scores.get("tagging"):
+        names = {"macro_ap": "mAP", "macro_auroc": "AUROC", "macro_pauroc": "mpAUC"}
+        values = [f"{name} {_percent(tagging[key])}" for key, name in names.items()]
+        prime = tagging["macro_d_prime"]
+        yield f"tagging: {', '.join(values)}, d' {'-' if prime is None else f'{prime:.2f}'}"
+    if (event := scores.get("event_f1")) and "micro_error_rate" in event:
+        errors = f"{event['substitutions']} S, {event['deletions']} D, {event['insertions']} I"
+        rate = event["micro_error_rate"]
+        yield f"events: error rate {'-' if rate is None else f'{rate:.2f}'} ({errors})"
+    if interval := scores.get("intervals"):
+        kind = "BCa" if interval["method"] == "bca" else interval["method"]
+        drawn = f"{interval['resamples']} resamples of the clips"
+        yield f"below the averages: {interval['level']:.0%} {kind} intervals, {drawn}"
+    if tuned := scores.get("tuned"):
+        yield f"decoder tuned on the {tuned['split']} set: {', '.join(tuned['values'])}"
+    if scores.get("tuned_on_these_clips"):
+        yield "[bold red]the decoder was tuned on these very clips: these scores are too good[/]"
+
+
+def _psds(scores: Mapping[str, Any], name: str) -> str:
+    interval = scores.get("intervals", {}).get(name)
+    value = f"{scores[name]:.4f}"
+    if interval is None or interval["low"] is None:
+        return value
+    return f"{value} ({interval['low']:.3f}-{interval['high']:.3f})"
+
+
+def _interval(scores: Mapping[str, Any], figure: str, average: str) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = scores.get("intervals", {}).get(figure, {}).get(average)
+    return found
+
+
+def _leaves(found: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for key, value in found.items():
+        if isinstance(value, Mapping):
+            name = f"{above} {key}".strip().replace("_", " ")
+            if "difference" in value:
+                yield name, value
+            else:
+                yield from _leaves(value, name)
+
+
+def _percent(value: float | None, interval: Mapping[str, Any] | None = None) -> str:
+    if value is None or value != value:
+        return "-"
+    if interval is None or interval["low"] is None or interval["low"] != interval["low"]:
+        return f"{100 * value:.1f}"
+    return f"{100 * value:.1f}\n{100 * interval['low']:.1f}-{100 * interval['high']:.1f}"
+
+
+def _signed(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{100 * value:+.1f}"
