@@ -14,14 +14,10 @@ from wsed.data import audio as sound
 from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
 from wsed.models.base import Network
-from wsed.registry import HOMES, registry
+from wsed.models.pretrained import load_weights, read_checkpoint
+from wsed.registry import ALIASES, HOMES, registry
 from wsed.tuning import decoder_of
 from wsed.types import Batch, Events, Labels
-
-UNSAFE = (
-    "no checkpoint that can be read safely: it is damaged, or holds more than weights and plain values, "
-    "and reading that could execute code"
-)
 
 
 class Detector:
@@ -89,29 +85,8 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
         network = build(yaml.safe_load(facts["model"]), labels)
     if network.labels != labels:
         raise WsedError(f"{path} knows the classes {list(labels)}, the network {list(network.labels)}")
-    weights = {k.removeprefix("network."): v for k, v in content["state_dict"].items() if k.startswith("network.")}
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise WsedError(f"{path} is of another network than the one given: {str(error)[:600]}") from None
+    load_weights(network, path)
     return Detector(network, decoder_of(facts["decoder"]))
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint; nothing in the file is executed.
-
-    Raises:
-        WsedError: no such file, or not a checkpoint, or one that holds more than weights and plain values.
-    """
-    if not path.is_file():
-        raise WsedError(f"no such checkpoint: {path}")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:
-        raise WsedError(f"{path} is {UNSAFE}") from None
-    if not isinstance(content, dict) or "state_dict" not in content:
-        raise WsedError(f"{path} is no checkpoint: it holds no state_dict")
-    return content
 
 
 def rewrite_facts(path: Path, facts: Mapping[str, Any]) -> None:
@@ -161,6 +136,9 @@ def _component(kind: str, config: Mapping[str, Any] | str) -> Any:
 
 
 def _value(key: str, value: Any) -> Any:
+    key = ALIASES.get(key, key)
+    if key == "pretrained":
+        return None  # its weights are part of this checkpoint
     if key in HOMES and (isinstance(value, str) or (isinstance(value, Mapping) and "class_path" in value)):
         part = _component(key, value)
         return part() if key == "frontend" else part  # the others are built later, with their sizes

@@ -20,6 +20,9 @@ HOMES = {
 }
 """Where the registry of each kind lives: a data sheet, so that listing kinds imports nothing."""
 
+ALIASES = {"detector": "network", "tagger": "network"}
+"""Parts of a configuration that are of a kind under another name."""
+
 
 class Registry(Generic[T]):
     """Names for the classes of one kind.

@@ -111,8 +111,10 @@ class Tuning:
         valid: Tensor,
         tags: Tensor | None,
     ) -> Tuned:
-        if isinstance(decoder, Decoder) and (decoder.low is not None or decoder.merge_gap or decoder.min_duration):
-            raise WsedError("tuning.thresholds: segments is exact only without low, merge_gap and min_duration")
+        plain = Decoder(threshold=0.5)
+        names = ("low", "merge_gap", "min_duration", "segment_counting")
+        if isinstance(decoder, Decoder) and any(getattr(decoder, n) != getattr(plain, n) for n in names):
+            raise WsedError(f"tuning.thresholds: segments is exact only without {', '.join(names)}")
         curves = decoder.curves(frames, store.frame_rate, valid)
         if tags is not None:
             curves = curves.masked_fill(~tags[:, None, :], -math.inf)

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2] / "wsed"
 FLOORS = {"errors": 0, "types": 1, "registry": 1, "ops": 2}
 FLOORS |= dict.fromkeys(("losses", "models", "data", "decoding", "metrics"), 3)
-FLOORS |= dict.fromkeys(("task", "inference", "tuning", "report", "testing"), 4) | {"cli": 5}
+FLOORS |= dict.fromkeys(("task", "inference", "tuning", "schedules", "report", "testing"), 4) | {"cli": 5}
 LIGHTNING = ("task.py", "cli/", "data/module.py")
 FILES = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*.py") if p.name != "__init__.py")
 

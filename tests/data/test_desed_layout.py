@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from wsed.data import desed_layout as layout
+from wsed.data.listing import read_listing
 from wsed.data.table import Clip
 from wsed.errors import WsedError
 
@@ -49,6 +50,36 @@ def test_tables_and_their_folders(tmp_path: Path, above: str) -> None:
     assert layout.find(tmp_path, "train/weak", audio="eval/public")[1] == home / "audio/eval/public"
     assert layout.durations(tmp_path, "eval/public") == {"c.wav": 9.5}
     assert layout.durations(tmp_path, "train/weak") == {}
+
+
+@pytest.mark.parametrize("separator", ["\t", ","])
+def test_tables_may_be_csv(tmp_path: Path, separator: str) -> None:
+    cells = [["filename", "onset", "offset", "event_label"], ["a.wav", "0", "1", "Dog"], ["b.wav", "0.5", "2", "Cat"]]
+    csv = table(tmp_path / "metadata/test/test.csv", "\n".join(separator.join(row) for row in cells))
+    tags = "Dog,Cat" if separator == "\t" else '"Dog,Cat"'
+    table(tmp_path / "metadata/train/weak.csv", f"filename{separator}event_labels\na.wav{separator}{tags}\n")
+    table(tmp_path / "metadata/train/weak_durations.csv", f"filename{separator}duration\na.wav{separator}9\n")
+    for name in ("test", "train/weak"):
+        (tmp_path / "audio" / name).mkdir(parents=True)
+    assert layout.tables(tmp_path) == ["test/test", "train/weak"]
+    assert layout.find(tmp_path, "test/test") == (csv, tmp_path / "audio/test")
+    clips = layout.read_clips(tmp_path, "test/test", "test")
+    assert [clip.events for clip in clips] == [(("Dog", 0.0, 1.0),), (("Cat", 0.5, 2.0),)]
+    assert [clip.tags for clip in layout.read_clips(tmp_path, "train/weak")] == [{"Dog", "Cat"}]
+    assert layout.durations(tmp_path, "train/weak.csv") == {"a.wav": 9.0}
+    listing, findings = read_listing(tmp_path, "test/test")
+    assert (listing.kind, len(listing.rows), findings) == ("strong", 2, [])
+
+
+def test_a_tsv_wins_over_a_csv_unless_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "audio/train").mkdir(parents=True)
+    table(tmp_path / "metadata/train/weak.tsv", "filename\nold.wav\n")
+    csv = table(tmp_path / "metadata/train/weak.csv", "filename\nnew.wav\n")
+    assert layout.tables(tmp_path) == ["train/weak"]
+    assert [clip.id for clip in layout.read_clips(tmp_path, "train/weak")] == ["old.wav"]
+    assert layout.find(tmp_path, "train/weak.csv") == (csv, tmp_path / "audio/train")
+    with pytest.raises(WsedError, match=r"no such table: .*strong\.tsv"):
+        layout.find(tmp_path, "train/strong")
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:

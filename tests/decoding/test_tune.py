@@ -289,5 +289,8 @@ def test_mistakes_are_told():
         decode_at(torch.zeros(1, 2, 1), 0.0, [0.5])
     with pytest.raises(WsedError, match="hysteresis"):
         tune_decoder(Decoder(low=0.1), torch.zeros(1, 2, 1), 10.0, Events.of([]), event_counts, "none")
+    miscounting = Decoder(segment_counting="ijcnn")
+    with pytest.raises(WsedError, match=r"set decoder\.segment_counting to exact"):
+        tune_decoder(miscounting, torch.zeros(1, 2, 1), 10.0, Events.of([]), event_counts, "none")
     with pytest.raises(WsedError, match="candidate"):
         tune_decoder(Decoder(), torch.zeros(1, 2, 1), 10.0, Events.of([]), event_counts, "none", thresholds=[])

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from wsed.errors import WsedError
-from wsed.registry import HOMES, registry
+from wsed.registry import ALIASES, HOMES, registry
 
 DEFAULTS = {"network": "composed"}
 """Kinds whose class may be left out."""
@@ -39,7 +39,10 @@ def resolve(config: Any) -> Any:
         return [resolve(value) for value in config]
     if not isinstance(config, dict):
         return config
-    return {key: _component(key, value) if key in HOMES else resolve(value) for key, value in config.items()}
+    kinds = {key: ALIASES.get(str(key), str(key)) for key in config}
+    return {
+        key: _component(kinds[key], value) if kinds[key] in HOMES else resolve(value) for key, value in config.items()
+    }
 
 
 def resolve_arguments(args: Sequence[str]) -> list[str]:
@@ -63,7 +66,8 @@ def resolve_arguments(args: Sequence[str]) -> list[str]:
 
 def _kind(flag: str) -> str | None:
     parts = flag.lstrip("-").removesuffix(".class_path").rsplit(".", 1)
-    return parts[-1] if parts[-1] in HOMES else None
+    kind = ALIASES.get(parts[-1], parts[-1])
+    return kind if kind in HOMES else None
 
 
 def _component(kind: str, value: Any) -> Any:

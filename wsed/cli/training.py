@@ -24,7 +24,8 @@ from wsed.cli.names import load_yaml, resolve_arguments
 from wsed.cli.show import show
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
-from wsed.inference import read_checkpoint, rewrite_facts
+from wsed.inference import rewrite_facts
+from wsed.models.pretrained import read_checkpoint
 from wsed.report.scores import write_json
 from wsed.task import SEDTask
 

@@ -84,7 +84,7 @@ def _tables(folder: Path, tables: Sequence[str] | None) -> list[str]:
     known = layout.tables(folder)
     if not known:
         raise WsedError(f"no table in {folder / 'metadata'}; expected for example metadata/train/weak.tsv")
-    names = known if tables is None else [name.removesuffix(".tsv") for name in tables]
+    names = known if tables is None else [layout.table_name(name) for name in tables]
     for name in names:
         if name not in known:
             raise WsedError(f"no table {name!r} in {folder / 'metadata'}{near(name, known)}: {', '.join(known)}")

@@ -4,6 +4,7 @@
     ROOT/metadata/validation/validation.tsv   describes  ROOT/audio/validation/validation/, or ROOT/audio/validation/
     ROOT/metadata/train/weak_durations.tsv    durations of the clips of train/weak (optional)
 
+A table may also be a `.csv`, tab- or comma-separated, as in DCASE 2018; where both exist, the `.tsv` is taken.
 ROOT may also be the folder above (`ROOT/dataset/metadata`, as in DCASE 2018 and 2019).
 """
 
@@ -33,6 +34,9 @@ DESED_LABELS = (
 )
 """The ten classes of DESED, in the order of its label files."""
 
+TABLES = (".tsv", ".csv")
+"""Suffixes of tables, the preferred one first."""
+
 
 def base(root: str | Path) -> Path:
     """The folder that holds `metadata/` and `audio/`: `root` or `root/dataset`.
@@ -52,28 +56,47 @@ def base(root: str | Path) -> Path:
 def tables(root: str | Path) -> list[str]:
     """Names of all clip tables under `metadata/` (`train/weak`, ...), sorted.
 
-    Left out are `*_durations.tsv`, and `provenance.tsv`, in which `wsed data synth` tells how it made each clip.
+    Left out are durations (`*_durations`), and `provenance`, in which `wsed data synth` tells how it made each clip.
     """
     metadata = base(root) / "metadata"
-    paths = [path for path in metadata.rglob("*.tsv") if path.name != "provenance.tsv" and path.name[0] != "."]
-    names = (path.relative_to(metadata).as_posix().removesuffix(".tsv") for path in paths)
+    paths = [path for path in metadata.rglob("*.?sv") if path.suffix in TABLES and path.name[0] != "."]
+    names = {table_name(path.relative_to(metadata).as_posix()) for path in paths if path.stem != "provenance"}
     return sorted(name for name in names if not name.endswith("_durations"))
 
 
-def find(root: str | Path, table: str, audio: str | None = None) -> tuple[Path, Path]:
-    """The table `metadata/TABLE.tsv` and the folder of its clips.
+def table_name(table: str) -> str:
+    """`train/weak.tsv` -> `train/weak`; only the suffix of a table is taken away."""
+    head, dot, suffix = table.rpartition(".")
+    return head if dot + suffix in TABLES else table
+
+
+def table_file(root: str | Path, table: str) -> Path:
+    """The file of a table, which need not be there.
 
     Args:
         root: the corpus.
-        table: name below `metadata/`, with or without `.tsv`: `train/weak`.
+        table: name below `metadata/`; without a suffix the `.tsv` if there is one, else the `.csv`.
+    """
+    path = base(root) / "metadata" / table
+    if path.suffix in TABLES:
+        return path
+    choices = [path.with_name(path.name + suffix) for suffix in TABLES]
+    return next((choice for choice in choices if choice.is_file()), choices[0])
+
+
+def find(root: str | Path, table: str, audio: str | None = None) -> tuple[Path, Path]:
+    """The table `metadata/TABLE.tsv` (or `.csv`) and the folder of its clips.
+
+    Args:
+        root: the corpus.
+        table: name below `metadata/`, with or without its suffix: `train/weak`.
         audio: name of the folder below `audio/`; if None `audio/TABLE/`, or the folder above where there is none.
 
     Raises:
         WsedError: the table or the folder is not there.
     """
     folder = base(root)
-    name = table.removesuffix(".tsv")
-    path = folder / "metadata" / f"{name}.tsv"
+    name, path = table_name(table), table_file(root, table)
     if not path.is_file():
         known = tables(root)
         raise WsedError(f"no such table: {path}{near(name, known)}; tables there: {', '.join(known) or 'none'}")
@@ -107,8 +130,8 @@ def read_clips(
 
 
 def durations(root: str | Path, table: str) -> dict[str, float]:
-    """Seconds of each clip by `metadata/TABLE_durations.tsv`; empty where there is no such file."""
-    path = base(root) / "metadata" / f"{table.removesuffix('.tsv')}_durations.tsv"
+    """Seconds of each clip by `metadata/TABLE_durations.tsv` (or `.csv`); empty where there is no such file."""
+    path = table_file(root, f"{table_name(table)}_durations")
     return tsv.read_durations(path) if path.is_file() else {}
 
 

@@ -51,7 +51,7 @@ class Listing:
 
 def read_listing(folder: Path, name: str) -> tuple[Listing, list[Finding]]:
     """A table and its malformed rows; what cannot be read of it is left out."""
-    path = folder / "metadata" / f"{name}.tsv"
+    path = layout.table_file(folder, name)
     problems: list[RowError] = []
     try:
         kind, rows = _rows(path, problems)

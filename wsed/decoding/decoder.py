@@ -13,6 +13,7 @@ from wsed.errors import WsedError
 from wsed.types import Events
 
 TagSource = Literal["none", "clip", "oracle"]
+Counting = Literal["exact", "ijcnn"]
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,11 @@ class Decoder:
         tags: which classes of a clip may have events: all (`none`), those whose clip score is above `tag_threshold`
             (`clip`), or those truly in the clip (`oracle`).
         tag_threshold: for `tags: clip`.
+        segment_counting: where events begin and end: at the borders of the active frames (`exact`), or where the
+            published code of Pellegrini & Cances 2019 miscounts them to be (`ijcnn`), to compare with its figures.
 
     Raises:
-        WsedError: a window is not positive, a time is negative, low is above the threshold, or `tags` is unknown.
+        WsedError: a window is not positive, a time is negative, low is above the threshold, or a name is unknown.
     """
 
     rescale_edge: int | None = None
@@ -48,6 +51,7 @@ class Decoder:
     min_duration: float = 0.0
     tags: TagSource = "none"
     tag_threshold: float | list[float] = 0.5
+    segment_counting: Counting = "exact"
 
     def __post_init__(self) -> None:
         for name in ("smooth", "median"):
@@ -62,6 +66,8 @@ class Decoder:
             raise WsedError(f"decoder.low ({self.low}) must not be above decoder.threshold ({self.threshold})")
         if self.tags not in ("none", "clip", "oracle"):
             raise WsedError(f"decoder.tags must be none, clip or oracle, not {self.tags!r}")
+        if self.segment_counting not in ("exact", "ijcnn"):
+            raise WsedError(f"decoder.segment_counting must be exact or ijcnn, not {self.segment_counting!r}")
 
     @staticmethod
     def cosine_penalty(tags: TagSource = "clip") -> "Decoder":
@@ -91,11 +97,15 @@ class Decoder:
         Raises:
             WsedError: the tags asked for are not given, or a list does not have one value per label.
         """
-        active = self.active(frame_scores, frame_rate, valid)
+        curves = self.curves(frame_scores, frame_rate, valid)
+        active = self._switched(curves, valid)
         tags = allowed_tags(self.tags, self.tag_threshold, clip_scores, true_tags)
         if tags is not None:
             active = steps.tag_filter(active, tags.to(active.device))
-        events = steps.to_events(active, frame_rate, durations)
+        borders = None
+        if self.segment_counting == "ijcnn":
+            borders = steps.ijcnn_borders(curves, self.threshold if self.low is None else self.low, self.threshold)
+        events = steps.to_events(active, frame_rate, durations, borders)
         if self.merge_gap > 0:
             events = steps.merge_gaps(events, self.merge_gap)
         return steps.min_duration(events, self.min_duration) if self.min_duration > 0 else events
@@ -107,7 +117,11 @@ class Decoder:
         valid: Bool[Tensor, "clip frame"] | None = None,
     ) -> Bool[Tensor, "clip frame label"]:
         """Which frames are active, before tags, joining and dropping; frames that are not `valid` never are."""
-        curves = self.curves(frame_scores, frame_rate, valid)
+        return self._switched(self.curves(frame_scores, frame_rate, valid), valid)
+
+    def _switched(
+        self, curves: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"] | None
+    ) -> Bool[Tensor, "clip frame label"]:
         if self.low is None:
             active = steps.threshold(curves, self.threshold)
         else:

@@ -45,7 +45,8 @@ def decode_at(
     """`to_events(threshold(curves, t))` for every threshold; clip `c` of threshold `i` is clip `i * n_clips + c`.
 
     Sorted by threshold, clip, label, onset; on the CPU. Between two frames a curve crosses the thresholds that lie
-    between their scores; these crossings are the borders of all events.
+    between their scores; these crossings are the borders of all events. Frames are counted exactly, whatever the
+    `segment_counting` of a decoder that the curves come from.
 
     Args:
         curves: scores as the threshold sees them (`Decoder.curves`).
@@ -123,10 +124,16 @@ def tune_decoder(
         that is best for the mean of the others.
 
     Raises:
-        WsedError: the decoder has a lower threshold (`low`), wants tags that are not given, or there is no candidate.
+        WsedError: the decoder has a lower threshold (`low`) or does not count frames exactly, wants tags that are not
+            given, or there is no candidate.
     """
     if decoder.low is not None:
         raise WsedError("thresholds are searched without hysteresis; set decoder.low to null")
+    if decoder.segment_counting != "exact":
+        raise WsedError(
+            "thresholds are searched with frames counted exactly; set decoder.segment_counting to exact to tune, and "
+            f"back to {decoder.segment_counting} to compare with published figures"
+        )
     if decoder.tags != "none" and tags is None:
         raise WsedError(f"decoder.tags is {decoder.tags}: give the tags of each clip to the search")
     n_clips, _, n_labels = frame_scores.shape

@@ -1,47 +1,64 @@
 """The cosine-similarity penalty: classes tagged on one clip should not follow the same curve."""
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from wsed.losses.base import LOSSES, Loss
-from wsed.ops.reduce import masked_mean
-from wsed.types import Batch, Needs, Output
+from wsed.losses.base import LOSSES
+from wsed.losses.pairs import CountPairs, PairPenalty, Reduction, pair_penalty
+
+
+def cosine_similarity(
+    curves: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"] | None = None
+) -> Float[Tensor, "clip label label"]:
+    """Cosine between the curves of a clip, over its valid frames (Pellegrini & Cances 2019, Eq. 3).
+
+    An all-zero curve is similar to nothing, and its gradient is finite.
+    """
+    if valid is not None:
+        curves = torch.where(valid[..., None], curves, 0.0)
+    energy = curves.square().sum(1, keepdim=True)
+    unit = curves * torch.where(energy > 1e-12, energy, 1.0).rsqrt()
+    return unit.mT @ unit
 
 
 def cosine_penalty(
-    frame_scores: Tensor, tags: Tensor, valid: Tensor | None = None, tagged: Tensor | None = None
-) -> Tensor:
+    frame_scores: Float[Tensor, "clip frame label"],
+    tags: Float[Tensor, "clip label"],
+    valid: Bool[Tensor, "clip frame"] | None = None,
+    tagged: Bool[Tensor, " clip"] | None = None,
+    *,
+    reduction: Reduction = "mean",
+    count_pairs: CountPairs = "ordered",
+) -> Float[Tensor, ""]:
     """Mean over clips and labels of `y_c sum_{l != c} y_l cos(curve_c, curve_l)` (Pellegrini & Cances 2019, Eq. 2-3).
 
-    Curves are probabilities, so no cosine is negative and the paper's `max(0, .)` changes nothing. Then the sum
-    over `l` is one product with the sum of all tagged unit curves: no `[label label]` matrix is held.
+    Curves are probabilities, so no cosine is negative and the paper's `max(0, .)` changes nothing.
 
     Args:
-        frame_scores: `[clip frame label]` probabilities.
-        tags: `[clip label]` in [0, 1].
-        valid: `[clip frame]`, frames that hold signal.
-        tagged: `[clip]`, clips whose tags are known.
+        frame_scores: probabilities.
+        tags: in [0, 1].
+        valid: frames that hold signal.
+        tagged: clips whose tags are known.
+        reduction: see `wsed.losses.pairs.pair_penalty`.
+        count_pairs: see there; each unordered pair counts twice by default, as in the paper.
 
     Returns:
-        0-d; each unordered pair counts twice, as in the paper. An all-zero curve is similar to nothing and its
-        gradient is finite.
+        0-d.
     """
-    tags = tags.to(frame_scores.dtype)
-    if valid is not None:
-        frame_scores = torch.where(valid[..., None], frame_scores, 0.0)
-    energy = frame_scores.square().sum(1, keepdim=True)
-    unit = frame_scores * torch.where(energy > 1e-12, energy, 1.0).rsqrt()
-    tagged_unit = unit * tags[:, None]
-    others = tagged_unit.sum(2, keepdim=True) - tagged_unit
-    similarity = (unit * others).sum(1)
-    return masked_mean(tags * similarity, None if tagged is None else tagged[:, None])
+    return pair_penalty(
+        cosine_similarity, frame_scores, tags, valid, tagged, reduction=reduction, count_pairs=count_pairs
+    )
 
 
 @LOSSES.register("cosine_penalty")
-class CosinePenalty(Loss):
-    """Penalty on the cosine between curves of classes tagged on the same clip; the paper's weight is 0.1."""
+class CosinePenalty(PairPenalty):
+    """Penalty on the cosine between curves of classes tagged on the same clip; the paper's weight is 0.1.
 
-    needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"tagged"}))
+    Args:
+        reduction: over labels: `mean`, as in the paper's code, or `sum_classes`, as many times larger as there are
+            classes.
+        count_pairs: `ordered`, each pair counts twice as in the paper, or `unordered`.
+    """
 
-    def forward(self, output: Output, batch: Batch) -> Tensor:
-        return cosine_penalty(output.frame_scores, batch.clip_labels, output.valid, batch.tagged)
+    similarity = cosine_similarity

@@ -28,7 +28,7 @@ class Evaluation:
     decoder: Decoder | BoxDecoder
 
     def write(self, folder: Path, paths: Mapping[str, Path], network: Network) -> None:
-        """`predictions.tsv`, `frame_scores.npz`, `scores.json`, `class_f1.png` and `curves.png`.
+        """`predictions.tsv`, `frame_scores.npz`, `clip_scores.npz`, `scores.json`, `class_f1.png` and `curves.png`.
 
         Args:
             folder: made where it is missing.
@@ -39,14 +39,17 @@ class Evaluation:
         if self.scores:
             write_json(folder / "scores.json", self.scores)
             figures.class_f1(folder / "class_f1.png", self.scores)
+        names: dict[str, Any] = {"clip_ids": np.array(self.store.clip_ids), "labels": np.array(self.labels.names)}
+        clip_scores = self.store.clip_scores()
+        if clip_scores is not None:
+            np.savez_compressed(folder / "clip_scores.npz", **names, clip_scores=clip_scores.numpy())
         frame_scores = self.store.frame_scores()
         if frame_scores is None:
             return
         self.write_predictions(folder / "predictions.tsv")
         np.savez_compressed(
             folder / "frame_scores.npz",
-            clip_ids=np.array(self.store.clip_ids),
-            labels=np.array(self.labels.names),
+            **names,
             frame_scores=frame_scores[0].numpy().astype(np.float32),
             valid=frame_scores[1].numpy(),
             frame_rate=self.store.frame_rate,

@@ -1,0 +1,71 @@
+"""Clips held out for validation: apart and stratified, or as in the published code."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wsed.data.holdout import by_class, by_clip
+from wsed.data.table import Clip, read_weak
+
+tag_sets = st.lists(st.frozensets(st.sampled_from("abcd"), max_size=3), max_size=40)
+
+
+def clips_of(tags) -> list[Clip]:
+    return [Clip(f"{i}.wav", Path(f"{i}.wav"), "weak", frozenset(held)) for i, held in enumerate(tags)]
+
+
+def counts(clips: list[Clip]) -> Counter[str]:
+    return Counter(label for clip in clips for label in clip.tags)
+
+
+@pytest.fixture(scope="module")
+def weak(shared: Path) -> list[Clip]:
+    tags = read_weak(shared / "data/metadata/dcase2019_task4/weak.tsv")
+    return [Clip(name, Path(name), "weak", held) for name, held in tags.items()]
+
+
+@given(tag_sets, st.sampled_from([0.1, 0.2, 0.5]), st.integers(0, 5))
+@settings(max_examples=100, deadline=None)
+def test_a_split_by_clip_parts_the_clips(tags, share, seed):
+    clips = clips_of(tags)
+    train, held = by_clip(clips, share, seed)
+    assert sorted(train + held, key=clips.index) == clips
+    assert train == [c for c in clips if c in train]
+    assert (train, held) == by_clip(clips, share, seed)
+    rarest = min(counts(clips), key=lambda k: (counts(clips)[k], k), default=None)
+    if rarest is not None:
+        assert counts(held)[rarest] == round(share * counts(clips)[rarest])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_each_class_of_the_real_list_has_its_share(weak, seed):
+    train, held = by_clip(weak, 0.2, seed)
+    assert len(train) + len(held) == 1578
+    assert len(held) == pytest.approx(0.2 * 1578, abs=4)
+    for label, n in counts(weak).items():
+        assert counts(held)[label] == pytest.approx(0.2 * n, abs=5 if label == "Speech" else 1)
+    assert held != by_clip(weak, 0.2, seed + 1)[1]
+
+
+def test_the_published_split_cuts_the_list_of_each_class():
+    train, held = by_class(clips_of(["a", "ab", "b", "", "a", "a", "b", "ab", "b", "b"]), 0.4)
+    assert [c.id[0] for c in held] == ["0", "1", "1", "2"]
+    assert [c.id[0] for c in train] == ["4", "5", "7", "6", "7", "8", "9"]
+
+
+def test_the_published_split_of_the_real_list(weak):
+    train, held = by_class(weak, 0.2)
+    # The paper: 1763 + 438 = 2201 entries, with a few files missing.
+    assert (len(train), len(held)) == (1800, 444)
+    assert len({c.id for c in train} & {c.id for c in held}) == 149
+    assert Counter(c.id for c in train + held) == Counter({c.id: len(c.tags) for c in weak})
+    for label, n in counts(weak).items():
+        first = [c for c in weak if label in c.tags][: n // 5]
+        assert set(first) <= set(held)
+
+
+def test_a_share_is_not_short_of_a_clip_by_rounding():
+    assert len(by_class(clips_of(["a"] * 100), 0.29)[1]) == 29

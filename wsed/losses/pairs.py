@@ -1,0 +1,106 @@
+"""Penalties on pairs of classes tagged on the same clip, whatever it is that makes two curves similar."""
+
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from wsed.losses.base import Loss
+from wsed.ops.reduce import masked_mean
+from wsed.types import Batch, Needs, Output
+
+Frames = Float[Tensor, "clip frame label"]
+Tags = Float[Tensor, "clip label"]
+Valid = Bool[Tensor, "clip frame"]
+Tagged = Bool[Tensor, " clip"]
+
+Similarity = Callable[[Tensor, Tensor | None], Tensor]
+"""From curves `[clip frame label]`, float32 or wider, and `valid` to a symmetric matrix `[clip label label]`."""
+Reduction = Literal["mean", "sum_classes"]
+CountPairs = Literal["ordered", "unordered"]
+
+
+def pair_penalty(
+    similarity: Similarity,
+    frames: Frames,
+    tags: Tags,
+    valid: Valid | None = None,
+    tagged: Tagged | None = None,
+    *,
+    reduction: Reduction = "mean",
+    count_pairs: CountPairs = "ordered",
+) -> Float[Tensor, ""]:
+    """Mean over clips and labels of `y_c sum_{l != c} y_l similarity(c, l)` (Pellegrini & Cances 2019, Eq. 2).
+
+    Only the curves of tagged classes are looked at. They are gathered first: of 407 classes a clip holds a few, so
+    that next to the gradient of `frames` nothing of the size of `frames` is held.
+
+    Args:
+        similarity: of curves.
+        frames: what the curves are made of, scores or (if `similarity` takes them) logits.
+        tags: in [0, 1]; pairs weigh the product of their tags.
+        valid: frames that hold signal.
+        tagged: clips whose tags are known.
+        reduction: over labels: `mean`, as the paper's code, or `sum_classes`, the paper's Eq. 2 summed over c. Over
+            clips it is the mean.
+        count_pairs: `ordered`: each pair counts for both of its classes, as in the paper; `unordered`: once.
+
+    Returns:
+        0-d, float32 or wider; zero with a graph where no clip has two tags.
+    """
+    n_labels = tags.shape[1]
+    curves, tags = _tagged_curves(frames, tags, tagged)
+    with torch.autocast(frames.device.type, enabled=False):  # matrix products in bfloat16 keep three digits
+        alike = similarity(curves, valid).triu(1)  # each pair once, no class with itself
+        per_clip = (tags[:, None] @ alike @ tags[..., None]).flatten()
+    factor = {"ordered": 2, "unordered": 1}[count_pairs] / {"mean": n_labels, "sum_classes": 1}[reduction]
+    return factor * masked_mean(per_clip, tagged)
+
+
+def _tagged_curves(
+    frames: Frames, tags: Tags, tagged: Tagged | None
+) -> tuple[Float[Tensor, "clip frame kept"], Float[Tensor, "clip kept"]]:
+    """The curves of the classes tagged on each clip, and their tags.
+
+    `kept` is the largest number of tags of a clip; clips with fewer get some other curves, whose tag is 0.
+    """
+    wide = torch.promote_types(frames.dtype, torch.float32)
+    tags = tags.to(wide)
+    if tagged is not None:
+        tags = torch.where(tagged[:, None], tags, 0.0)
+    kept = max((tags > 0).sum(1).tolist(), default=0)
+    tags, index = tags.topk(kept, dim=1)
+    return frames.gather(2, index[:, None].expand(-1, frames.shape[1], -1)).to(wide), tags
+
+
+class PairPenalty(Loss):
+    """A penalty on pairs of classes tagged on the same clip.
+
+    Args:
+        reduction: over labels: `mean`, or `sum_classes`, which is as many times larger as there are classes.
+        count_pairs: `ordered`, each pair counts twice as in the paper, or `unordered`.
+    """
+
+    needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"tagged"}))
+    similarity: ClassVar[Similarity]
+
+    def __init__(self, reduction: Reduction = "mean", count_pairs: CountPairs = "ordered") -> None:
+        super().__init__()
+        self.reduction, self.count_pairs = reduction, count_pairs
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        assert output.frame_logits is not None, "checked by SEDTask"
+        return pair_penalty(
+            self._of_logits,  # not of output.frame_scores: only the curves that count go through the sigmoid
+            output.frame_logits,
+            batch.clip_labels,
+            output.valid,
+            batch.tagged,
+            reduction=self.reduction,
+            count_pairs=self.count_pairs,
+        )
+
+    def _of_logits(self, curves: Tensor, valid: Tensor | None) -> Tensor:
+        return type(self).similarity(torch.sigmoid(curves), valid)

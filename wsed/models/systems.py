@@ -1,0 +1,64 @@
+"""Networks made of networks."""
+
+from dataclasses import replace
+
+from wsed.errors import WsedError
+from wsed.models.base import NETWORKS, Network, NetworkFactory
+from wsed.models.pretrained import load_weights
+from wsed.types import Batch, Labels, Output
+
+
+@NETWORKS.register("tag_gated")
+class TagGated(Network):
+    """A detector that says when, and a tagger that says which: frame scores of the one, clip scores of the other.
+
+    With `decoder.tags: clip` a class has events only in clips that the tagger finds it in (Pellegrini & Cances 2019,
+    figure 1). `tags: oracle` takes the true tags instead, `none` does not filter.
+
+    Args:
+        labels: the classes.
+        detector: provides frame scores; trained.
+        tagger: provides clip scores.
+        pretrained: checkpoint of the tagger's own run; it is then frozen, and not run in training. None: it is
+            trained along with the detector, by losses that read `clip_logits`.
+
+    Raises:
+        WsedError: a part does not provide its scores, they work at different sample rates, or the checkpoint is of
+            another network.
+    """
+
+    def __init__(
+        self, labels: Labels, detector: NetworkFactory, tagger: NetworkFactory, pretrained: str | None = None
+    ) -> None:
+        super().__init__()
+        self.labels = labels
+        self.detector, self.tagger = detector(labels), tagger(labels)
+        for name, part, field in (("detector", self.detector, "frame_logits"), ("tagger", self.tagger, "clip_logits")):
+            if field not in part.provides:
+                raise WsedError(f"the {name} provides no {field}; give it a head that does")
+        self.sample_rate, self.frame_rate = self.detector.sample_rate, self.detector.frame_rate
+        if self.tagger.sample_rate != self.sample_rate:
+            raise WsedError(f"the detector works at {self.sample_rate} Hz, the tagger at {self.tagger.sample_rate} Hz")
+        self.provides = self.detector.provides | {"clip_logits"}
+        self.frozen = pretrained is not None
+        if pretrained is not None:
+            load_weights(self.tagger, pretrained)
+            self.tagger.requires_grad_(requires_grad=False)
+
+    def train(self, mode: bool = True) -> "TagGated":
+        """A frozen tagger stays in eval mode."""
+        super().train(mode)
+        if self.frozen:
+            self.tagger.eval()
+        return self
+
+    def forward(self, batch: Batch) -> Output:
+        output: Output = self.detector(batch)
+        if self.frozen and self.training:
+            return output
+        return replace(output, clip_logits=self.tagger(batch).clip_logits)
+
+    @property
+    def frontend(self) -> object:
+        """The detector's, for pictures."""
+        return self.detector.frontend
