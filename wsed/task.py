@@ -8,6 +8,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -16,6 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 import wsed
 from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
+from wsed.inference import rewrite_facts
 from wsed.losses.base import Weighted
 from wsed.metrics.faces import AllFigures
 from wsed.metrics.scores import FIGURES, SCENARIOS, intervals
@@ -148,10 +150,15 @@ class SEDTask(pl.LightningModule):
                 f"the checkpoint knows the classes {known}, the data has {list(self.network.labels)}: "
                 "set data.labels to the checkpoint's, in its order, or train anew"
             )
-        # Unless the user now asks for another decoder, or for another tuning of it.
-        same = self.tuning is None or asdict(self.tuning).items() <= (facts.get("tuned") or {}).items()
-        if facts.get("tuned") and same and facts["untuned"] == asdict(self._untuned):
-            self._decode_with(decoder_of(facts["decoder"]), facts["tuned"])
+        self._decode_with(self._untuned, None)
+        tuned = facts.get("tuned")
+        if not tuned or self.trainer.state.fn == "fit":  # further training makes them another network's thresholds
+            return
+        asked = self.tuning is None or asdict(self.tuning).items() <= tuned.items()
+        if asked and decoder_of(facts["untuned"]) == self._untuned:
+            self._decode_with(decoder_of(facts["decoder"]), tuned)
+        else:
+            rank_zero_info("the checkpoint's tuned decoder is not used: another decoder, or tuning, is asked for")
 
     def _objective(self, output: Output, batch: Batch, stage: str) -> Tensor:
         terms = {name: loss(output, batch) for name, loss in self.losses.items()}
@@ -172,7 +179,14 @@ class SEDTask(pl.LightningModule):
         self._objective(output, batch, stage)
         self.figures.update(output, batch)
 
-    def _decode_with(self, decoder: Decoder | BoxDecoder, tuned: dict[str, Any]) -> None:
+    def _keep_tuned(self) -> None:
+        """Where the weights came from a checkpoint, the decoder that goes with them is saved there."""
+        path = self.trainer.ckpt_path
+        if path is not None and self.trainer.is_global_zero:
+            rewrite_facts(Path(path), self.decoding())
+        self.trainer.strategy.barrier("tuned")
+
+    def _decode_with(self, decoder: Decoder | BoxDecoder, tuned: dict[str, Any] | None) -> None:
         self.decoder, self.tuned = decoder, tuned
         self.figures.decoder = decoder
 
@@ -184,6 +198,9 @@ class SEDTask(pl.LightningModule):
             return
         if self.tuning is not None and self.tuned is None and self.tuning.split == STAGES[stage] and not within_fit:
             self._decode_with(*self.tuning.tune(self.decoder, store))
+            self._keep_tuned()
+        if self.tuning is not None and self.tuned is None and stage == "test":
+            rank_zero_info("not tuned as model.tuning asks: run `wsed validate` with this checkpoint first")
         self.figures.reset()
         labels = self.network.labels
         detected = store.detected(self.decoder)
@@ -203,16 +220,17 @@ class SEDTask(pl.LightningModule):
         self._write(Evaluation(store, detected, scores, labels, self.decoder), stage)
 
     def _log_figures(self, scores: dict[str, Any], stage: str) -> None:
+        """Log macro and micro F1 and PSDS; they are the same on all ranks, since each has the clips of all."""
+        values: dict[str, float] = {}
         for key, _ in FIGURES:
             if key in scores:
-                shown = stage == "val" and key != "intersection_f1"
-                self.log(f"{stage}/{key}", _number(scores[key]["macro"]), prog_bar=shown)
-                self.log(f"{stage}/{key}_micro", _number(scores[key]["micro"]))
-        for key in SCENARIOS:
-            if scores.get(key) is not None:
-                self.log(f"{stage}/{key}", _number(scores[key]))
+                values |= {f"{stage}/{key}": scores[key]["macro"], f"{stage}/{key}_micro": scores[key]["micro"]}
+        values |= {f"{stage}/{key}": scores[key] for key in SCENARIOS if scores.get(key) is not None}
+        shown = {"val/event_f1", "val/segment_f1", "val/tagging_f1"}
+        for name, value in values.items():
+            self.log(name, _number(value), prog_bar=name in shown, sync_dist=True)
         if stage == "val":
-            self.log("val/score", _ranking(scores))
+            self.log("val/score", _ranking(scores), sync_dist=True)
 
     def _write(self, evaluation: Evaluation, stage: str) -> None:
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]

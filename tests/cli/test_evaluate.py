@@ -54,7 +54,7 @@ def test_the_known_scores_of_a_real_system(baseline, tmp_path, capsys):
     assert main([*given, *folder, *more, "--json", str(out)]) == 0
     found = json.loads(out.read_text())
     assert (f"{found['psds1']:.4f}", f"{found['psds2']:.4f}") == ("0.3535", "0.5483")
-    assert (found["operating_points"], found["threshold"], found["clips"]) == (50, 0.49, 1168)
+    assert (len(found["operating_points"]), found["threshold"], found["clips"]) == (50, 0.49, 1168)
     assert found["intervals"]["psds1"]["low"] < found["psds1"] < found["intervals"]["psds1"]["high"]
     assert "F1 at the operating point 0.49" in capsys.readouterr().out
     assert imread(tmp_path / "roc.png").std() > 0.05
@@ -108,7 +108,8 @@ def test_a_system_that_detects_nothing_is_a_system(files, tmp_path):
     ("change", "message"),
     [
         (["--threshold", "x"], "invalid float"),
-        (["--resamples", "-1"], "invalid"),
+        (["--resamples", "-1"], "no whole number of 0 or more"),
+        (["--seed", "-1"], "no whole number of 0 or more"),
         (["--backend", "mine"], "invalid choice"),
     ],
 )
@@ -145,3 +146,49 @@ def test_lightning_and_pandas_are_not_imported(files):
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "set()"
+
+
+def test_class_names_are_shown_as_they_are(tmp_path, capsys):
+    names = (r"[red]Dog", "[/x]", r"$\frac$", "M\u00f6we")
+    lines = tuple(f"a.wav\t{i}.0\t{i}.5\t{name}" for i, name in enumerate(names))
+    files = table(tmp_path / "ref.tsv", lines), table(tmp_path / "said.tsv", lines)
+    out = ["--json", str(tmp_path / "o.json"), "--figure", str(tmp_path / "o.png"), "--resamples", "10"]
+    assert main(["evaluate", "--reference", files[0], "--predictions", files[1], *out]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in names)
+    assert json.loads((tmp_path / "o.json").read_text())["labels"] == sorted(names)
+
+
+def test_files_that_cannot_be_written_are_refused_before_the_work(files, tmp_path, capsys):
+    given = ["evaluate", "--reference", files["reference"], "--predictions", files["half"]]
+    for change, message in (
+        (["--json", str(tmp_path)], "a folder"),
+        (["--json", files["reference"]], "what is to be scored"),
+        (["--figure", str(tmp_path / "o.foo")], "ends in .png, .pdf, .svg"),
+    ):
+        assert main([*given, *change]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_backend_gives_its_own_figures_only(tmp_path, capsys):
+    pytest.importorskip("sed_scores_eval", reason="needs the extra `eval`")
+    touching = (*LINES, "a.wav\t1.0\t1.5\tDog")
+    given = ["--reference", table(tmp_path / "ref.tsv", touching), "--predictions", table(tmp_path / "p.tsv", touching)]
+    out = tmp_path / "o.json"
+    found = {}
+    for backend in ("sed_scores_eval", "psds_eval"):
+        assert main(["evaluate", *given, "--backend", backend, "--json", str(out), "--resamples", "20"]) == 0
+        found[backend] = json.loads(out.read_text())
+        assert f"computed by {backend}" in capsys.readouterr().out
+    assert found["sed_scores_eval"]["event_f1"]["macro"] == 1.0
+    assert any("joined" in note for note in found["sed_scores_eval"]["notes"])
+    assert found["psds_eval"]["event_f1"] is None
+    assert "event_f1" not in found["psds_eval"]["intervals"]
+    assert "tagging" not in found["psds_eval"]
+    assert any("does not compute event_f1" in note for note in found["psds_eval"]["notes"])
+
+
+def test_times_of_another_unit_are_noted(files, tmp_path, capsys):
+    wrong = table(tmp_path / "ms.tsv", ("a.wav\t0\t1000\tDog",))
+    assert main(["evaluate", "--reference", files["reference"], "--predictions", wrong, "--resamples", "0"]) == 0
+    assert "milliseconds?" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lightning.pytorch  # noqa: F401  here: its log handler keeps the stderr it finds, which must not be a test's own
 import pytest
 import soundfile
 import torch
@@ -132,6 +133,27 @@ def test_tuned_settings_are_saved_with_the_checkpoint_and_used(exp, tmp_path, ca
     capsys.readouterr()
     assert main(["test", *config, "--model.tuning", "{thresholds: segments, split: test, medians: null}"]) == 0
     assert "tuned on these very clips" in capsys.readouterr().out
+
+
+def test_further_training_forgets_the_tuning_and_tunes_anew(exp, tmp_path):
+    given = ["--trainer.default_root_dir", str(tmp_path), "--model.tuning", "{thresholds: events}"]
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    assert main(["fit", "--config", exp, *given, "--test_after_fit", "false"]) == 0
+    assert main(["validate", "--config", exp, *given, "--ckpt_path", "last"]) == 0
+    before = torch.load(last, weights_only=True)["wsed"]
+    assert before["tuned"]["clips"] == 8
+    more = ["--trainer.max_epochs", "3", "--ckpt_path", "last", "--test_checkpoint", "last"]
+    assert main(["fit", "--config", exp, *given, *more]) == 0
+    after = torch.load(last, weights_only=True)
+    assert after["global_step"] == 6
+    scores = json.loads((tmp_path / "test" / "scores.json").read_text())
+    assert scores["step"] == 6
+    assert scores["decoder"] == after["wsed"]["decoder"]
+    # A checkpoint that was written before a decoder had all its settings keeps its tuning.
+    old = after | {"wsed": after["wsed"] | {"untuned": {"smooth": 0.1, "tags": "clip"}}}
+    torch.save(old, last)
+    assert main(["test", "--config", exp, *given, "--ckpt_path", "last"]) == 0
+    assert json.loads((tmp_path / "test" / "scores.json").read_text())["tuned"] == scores["tuned"]
 
 
 def test_boxes_can_be_named_and_tuned(exp, tmp_path):

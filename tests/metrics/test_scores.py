@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from wsed import Labels, testing
+from wsed import Labels, WsedError, testing
 from wsed.decoding import BoxDecoder, Decoder
 from wsed.metrics import PSDS1, PSDS2, event_counts, intersection_counts, psds_from_scores
 from wsed.metrics.bootstrap import bootstrap, clip_counts
@@ -73,7 +73,7 @@ def test_intervals_are_those_of_the_bootstrap_and_hold_the_value():
         clip_counts(event_counts, d.reference, d.detected, N_CLIPS, N_LABELS).statistic(),
         N_CLIPS,
         resamples=300,
-        method="percentile",
+        method="centred",
         seed=4,
     )
     assert found["event_f1"]["macro"] == {"low": single.low, "high": single.high, "std": single.std}
@@ -84,7 +84,7 @@ def test_intervals_are_those_of_the_bootstrap_and_hold_the_value():
         for average in ("macro", "micro"):
             assert found[figure][average]["low"] <= values[figure][average] <= found[figure][average]["high"]
     assert found["tagging"]["macro_ap"]["low"] <= values["tagging"]["macro_ap"] <= found["tagging"]["macro_ap"]["high"]
-    assert (found["resamples"], found["method"]) == (300, "percentile")
+    assert (found["resamples"], found["method"]) == (300, "centred")
 
 
 def test_a_better_system_is_found_better_and_an_equal_one_is_not():
@@ -191,3 +191,44 @@ def test_a_tagger_has_no_event_figures():
     assert "event_f1" not in only.system(NAMES, Decoder()).figures()
     assert math.isnan(F1(NAMES, 8000, Decoder()).value(only.system(NAMES, Decoder())))
     assert math.isnan(PSDSScore(NAMES, 8000, Decoder()).value(only.system(NAMES, Decoder())))
+
+
+def test_faces_of_no_clips_and_of_no_figures():
+    assert math.isnan(F1(NAMES, 8000, Decoder()).value(System(NAMES)))
+    for metric in make_faces((NAMES, 8000, Decoder()))[:3]:
+        metric.reset()
+        metric._update_count = 1  # torchmetrics would warn otherwise
+        assert math.isnan(metric.compute())
+    for make in (
+        lambda: F1(NAMES, 8000, Decoder(), figure="evnt_f1"),
+        lambda: F1(NAMES, 8000, Decoder(), average="weighted"),
+        lambda: PSDSScore(NAMES, 8000, Decoder(), scenario="psds3"),
+        lambda: TaggingScore(NAMES, 8000, Decoder(), figure="mAP"),
+    ):
+        with pytest.raises(WsedError, match="unknown figure"):
+            make()
+
+
+def test_one_clip_has_no_interval():
+    reference = Events.of([(0, 0, 0.0, 1.0)])
+    alone = System(Labels("a"), Detections(1, 1, reference, reference))
+    assert set(intervals(alone, resamples=10)) == {"resamples", "level", "method", "seed"}
+
+
+def test_centred_intervals_hold_the_score_of_many_classes():
+    """The penalty for variance between classes is larger in resamples: percentiles would lie below the score."""
+    draw = np.random.default_rng(0)
+    n_clips, n_labels = 60, 200
+    rows = [(int(c), k, 1.0, 3.0) for k in range(n_labels) for c in draw.choice(n_clips, 2, replace=False)]
+    said = Events.of([row for row in rows if draw.uniform() < 0.7])
+    said = replace(said, gain=torch.from_numpy(draw.uniform(0.2, 1.0, len(said))))
+    scores = FrameScores(said.rasterise(n_clips, n_labels, 100, RATE), RATE)
+    durations = torch.full((n_clips,), 10.0, dtype=torch.float64)
+    labels = Labels(map(str, range(n_labels)))
+    many = System(labels, Detections(n_labels, n_clips, Events.of(rows), said, durations, scores))
+    value = many.psds("psds1").value
+    centred = intervals(many, resamples=200)["psds1"]
+    bare = intervals(many, resamples=200, method="percentile")["psds1"]
+    assert bare["high"] < value
+    assert centred["low"] < value < centred["high"]
+    assert centred["high"] - centred["low"] == pytest.approx(bare["high"] - bare["low"])

@@ -49,6 +49,9 @@ def truth(tmp_path: Path) -> Reference:
     return read_reference(write(tmp_path, TRUTH, "truth.tsv"), write(tmp_path, LENGTHS, "lengths.tsv"))
 
 
+ABSENT = "clips of the reference that no row names, where nothing was detected"
+
+
 # Real data
 
 
@@ -58,7 +61,9 @@ def test_the_published_figures_of_a_real_system(shared: Path) -> None:
     assert (len(reference.clip_ids), len(reference.events), len(reference.labels)) == (1168, 4224, 10)
     assert reference.durations is not None
     said = read_outputs(folder / "predictions0.5.csv", reference)
-    assert (said.kind, said.taken(0.3), said.clip_scores(1168, 10), said.notes) == ("events", None, None, ())
+    assert (said.kind, said.taken(0.3), said.clip_scores(1168, 10)) == ("events", None, None)
+    (absent,) = said.notes
+    assert absent.startswith(f"{ABSENT}: 23 (first: ")
     assert event_counts(reference.events, said.detected(0.5), 10).macro_f1 == pytest.approx(0.4214, abs=1e-4)
     said = read_outputs(folder / "predictions_operating_points", reference)
     assert said.kind == "operating points"
@@ -103,7 +108,8 @@ def test_what_is_odd_in_a_reference_is_counted(tmp_path: Path) -> None:
     path = write(tmp_path, text)
     found = read_reference(path, write(tmp_path, LENGTHS, "lengths.tsv"))
     assert len(found.events) == 6
-    zero, repeated, overlap, late = found.notes
+    zero, repeated, overlap, silent, late = found.notes
+    says(silent, "only the durations name", f": 1 (first: 'c.wav', {tmp_path / 'lengths.tsv'})")
     says(zero, "0 s", f": 1 (first: {path}:3)")
     says(repeated, "same as an earlier", f": 1 (first: {path}:4)")
     says(overlap, "overlap", f": 2 (first: {path}:5)")
@@ -153,7 +159,7 @@ def test_durations_that_do_not_serve(tmp_path: Path, lengths: str, message: str)
 # Tables of events
 
 BAD_ROWS = [
-    ("a.wav\tsoon\t1\tDog", "onset is 'soon', expected seconds (a number, 0 or more)"),
+    ("a.wav\tsoon\t1\tDog", "onset is 'soon', expected seconds (a number from 0 to 1000000)"),
     ("a.wav\t0\t\tDog", "offset is '', expected seconds"),
     ("a.wav\t-1\t1\tDog", "onset is '-1', expected seconds"),
     ("a.wav\tnan\t1\tDog", "onset is 'nan', expected seconds"),
@@ -240,7 +246,7 @@ def test_the_ways_in_which_tables_are_written(tmp_path: Path, truth: Reference, 
     said = read_outputs(str(path), truth)
     assert (said.name, said.kind, said.thresholds, said.scores) == (str(path), "events", (), None)
     assert rows(said.detected(0.9)) == [(0, 1, 0.0, 0.5), (1, 0, 1.0, 2.0)]
-    assert said.notes == ()
+    assert said.notes == (() if "c.wav" in text else (f"{ABSENT}: 1 (first: c.wav)",))
 
 
 def test_unknown_labels(tmp_path: Path, truth: Reference) -> None:
@@ -257,7 +263,8 @@ def test_what_is_odd_in_detections_is_counted(tmp_path: Path, truth: Reference) 
     path = write(tmp_path, f"{text}x.wav\t0\t1\tDog\nx.wav\t1\t2\tDog\ny.wav\nb.wav\t4\t5\tDog\n")
     said = read_outputs(path, truth)
     assert rows(said.detected(0.5)) == [(0, 1, 0, 1), (0, 1, 0.5, 1.5), (0, 1, 1.5, 2), (1, 1, 4, 5)]
-    zero, repeated, overlap, late, strangers = said.notes
+    zero, repeated, overlap, late, strangers, absent = said.notes
+    assert absent == f"{ABSENT}: 1 (first: c.wav)"
     says(zero, "0 s", f": 1 (first: {path}:4)")
     says(repeated, "same as an earlier", f": 1 (first: {path}:3)")
     says(overlap, "one by one", f": 1 (first: {path}:5)")
@@ -275,7 +282,9 @@ def test_no_clip_of_the_reference(tmp_path: Path, truth: Reference) -> None:
 def test_a_system_that_detects_nothing(tmp_path: Path, truth: Reference, text: str) -> None:
     said = read_outputs(write(tmp_path, text), truth)
     assert len(said.detected(0.5)) == 0
-    assert [note.split(",")[0] for note in said.notes] == ([] if text.strip() else ["empty files"])
+    *empty, absent = said.notes
+    assert [note.split(",")[0] for note in empty] == ([] if text.strip() else ["empty files"])
+    assert absent.startswith(f"{ABSENT}: {2 if 'a.wav' in text else 3} ")
 
 
 def test_paths_that_hold_nothing(tmp_path: Path, truth: Reference) -> None:
@@ -289,8 +298,8 @@ def test_paths_that_hold_nothing(tmp_path: Path, truth: Reference) -> None:
     with pytest.raises(WsedError, match=r"nothing to read in the folder .*folder: no file in it ends in \.tsv, \.csv"):
         read_outputs(folder, truth)
     write(folder, "", "th_0.5.tsv")
-    with pytest.raises(WsedError, match=r"nothing to read in the folder .*folder: all its tables are empty"):
-        read_outputs(folder, truth)
+    silent = read_outputs(folder, truth)
+    assert (silent.kind, silent.thresholds, len(silent.detected(0.5))) == ("operating points", (0.5,), 0)
     with pytest.raises(WsedError, match=r"no such table: .*gone"):
         read_reference(tmp_path / "gone")
     (tmp_path / "latin.tsv").write_bytes((HEAD + "M\xfcll.wav").encode("latin-1"))
@@ -325,7 +334,8 @@ def test_operating_points(tmp_path: Path, truth: Reference) -> None:
     scores = said.clip_scores(3, 2)
     assert scores is not None
     assert scores.tolist() == [[0, 0.5], [0.1, 0], [0, 0]]
-    empty, strangers = said.notes
+    empty, strangers, absent = said.notes
+    assert absent.startswith(f"{ABSENT}: 1 ")
     says(empty, "empty files", "th-0.75.txt)")
     says(strangers, "clips that the reference lacks", "th_0.1.tsv:4)")
 
@@ -333,7 +343,7 @@ def test_operating_points(tmp_path: Path, truth: Reference) -> None:
 def test_notes_of_all_operating_points_are_counted_together(tmp_path: Path, truth: Reference) -> None:
     for t in (0.2, 0.4):
         write(tmp_path / "p", f"{HEAD}a.wav\t0\t1\tDog\na.wav\t0\t1\tDog\nx.wav\t0\t1\tDog\ny{t}.wav\n", f"{t}.tsv")
-    repeated, strangers = read_outputs(tmp_path / "p", truth).notes
+    repeated, strangers, _ = read_outputs(tmp_path / "p", truth).notes
     assert repeated.endswith("left out: 2 (first: " + str(tmp_path / "p/0.2.tsv") + ":3)")
     assert "left out: 3 (first: 'x.wav'" in strangers
 
@@ -671,3 +681,33 @@ def test_joined_events_are_as_loud_as_the_loudest() -> None:
     assert found.gain.tolist() == [0.7, 0.3, 0.4]
     assert overlapping(events).tolist() == [True, False, False, False]
     assert joined(Events.of([])).clip.numel() == 0
+
+
+def test_numbers_that_are_hardly_thresholds_are_noted(tmp_path: Path, truth: Reference) -> None:
+    rows_of_all = f"{HEAD}a.wav\t0\t1\tDog\nb.wav\nc.wav\n"
+    for name in ("th0.5_run2.tsv", "th0.5_run3.tsv"):
+        write(tmp_path / "p", rows_of_all, name)
+    said = read_outputs(tmp_path / "p", truth)
+    assert said.thresholds == (2, 3)
+    (note,) = said.notes
+    says(note, "thresholds above 1", ": 2 (first: th0.5_run2.tsv is 2)")
+
+
+def test_a_duration_of_nothing_or_of_no_clip_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, f"{HEAD}a.wav\t0\t1\tDog\n")
+    for row, message in (("a.wav\t0", "duration is 0, expected more than 0 s"), ("\t10", "no filename")):
+        lengths = write(tmp_path, f"filename\tduration\n{row}\n", "lengths.tsv")
+        with pytest.raises(WsedError, match=rf"lengths\.tsv:2: {message}"):
+            read_reference(path, lengths)
+
+
+def test_times_that_no_clip_has_are_refused(tmp_path: Path, truth: Reference) -> None:
+    path = write(tmp_path, f"{HEAD}a.wav\t0\t1\tDog\na.wav\t0\t1e12\tDog\n")
+    with pytest.raises(WsedError, match=r"said\.tsv:3: offset is '1e12', expected seconds"):
+        read_outputs(path, truth)
+
+
+def test_touching_events_are_merged_on_request() -> None:
+    events = Events.of([(0, 0, 0.0, 1.0), (0, 0, 1.0, 2.0), (0, 1, 2.0, 3.0), (1, 1, 3.0, 4.0)])
+    assert joined(events) is events
+    assert rows(joined(events, touching=True)) == [(0, 0, 0, 2), (0, 1, 2, 3), (1, 1, 3, 4)]

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from wsed.data.check import check
 from wsed.data.findings import Finding, Report, TableStats
+from wsed.data.table import read_text
 from wsed.errors import WsedError
 
 DESCRIPTION = """\
@@ -111,7 +112,7 @@ def read_labels(text: str) -> list[str]:
     path = Path(text)
     if not path.is_file() and (path.suffix in (".txt", ".tsv", ".csv") or len(path.parts) > 1):
         raise WsedError(f"--labels: no such file: {path}")
-    names = path.read_text(encoding="utf-8").splitlines() if path.is_file() else text.split(",")
+    names = read_text(path).splitlines() if path.is_file() else text.split(",")
     names = [name.strip() for name in names if name.strip()]
     if not names:
         raise WsedError(f"--labels {text!r} names no class")

@@ -1,7 +1,10 @@
 """`wsed evaluate`: scores of any system's output, as a table, JSON and a picture."""
 
 import argparse
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -9,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from wsed.cli.check import read_labels
 from wsed.errors import WsedError
 
+PICTURES = (".png", ".pdf", ".svg")
 DESCRIPTION = """\
 Score the events that a system detected against the true ones. Nothing needs to be trained, or to be wsed's.
 
@@ -66,25 +70,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resamples", type=_count, default=1000, metavar="N", help="of the bootstrap (default: 1000); 0: no intervals"
     )
     parser.add_argument(
-        "--interval", choices=("percentile", "bca"), default="percentile", help="kind of interval (default: percentile)"
+        "--interval",
+        choices=("centred", "percentile", "bca"),
+        default="centred",
+        help="kind of interval (default: centred percentiles)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
+    parser.add_argument("--seed", type=_count, default=0, help="of the bootstrap (default: 0)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Score, print, write; returns the exit status."""
+    """Score, write, print; returns the exit status."""
     from wsed.report.evaluate import evaluate
     from wsed.report.scores import plain, write_json
-    from wsed.report.tables import comparison_table, print_notes, score_table
 
-    for path in (args.json, args.figure):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise WsedError(f"no folder {path.absolute().parent} for {path}")
-    if len(args.predictions) > 2:
-        raise WsedError(f"--predictions takes one system, or two to compare, not {len(args.predictions)}")
+    _check(args)
     errors = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=errors, transient=True) as bar:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         found = evaluate(
             args.reference,
             args.predictions,
@@ -98,30 +100,59 @@ def run(args: argparse.Namespace) -> int:
             progress=lambda items, what: bar.track(list(items), description=what),
         )
     reports = found.get("systems", [found])
-    console = Console()
-    for report in reports:
-        print_notes(errors, report["notes"])
-        console.print(
-            f"{report['predictions']}: {report['clips']} clips", soft_wrap=True, markup=False, highlight=False
-        )
-        console.print(score_table(plain(report)), highlight=False)
-    if "comparison" in found:
-        first, second = (r["predictions"] for r in reports)
-        console.print(f"\nfirst: {first}\nsecond: {second}", soft_wrap=True, markup=False, highlight=False)
-        console.print(comparison_table(plain(found["comparison"])), highlight=False)
-    if args.json:
-        write_json(args.json, found)
-        errors.print(f"written: {args.json}", soft_wrap=True)
-    if args.figure:
-        from wsed.report.figures import evaluation
+    try:
+        if args.json:
+            write_json(args.json, found)
+        if args.figure:
+            from wsed.report.figures import evaluation
 
-        evaluation(args.figure, {r["predictions"]: r for r in reports})
-        errors.print(f"written: {args.figure}", soft_wrap=True)
+            evaluation(args.figure, [(r["predictions"], r) for r in reports])
+    except OSError as error:
+        raise WsedError(f"cannot write {error.filename}: {error.strerror}") from None
+    _print(plain(found), errors)
+    for path in filter(None, (args.json, args.figure)):
+        print(f"written: {path}", file=sys.stderr)
     return 0
 
 
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what could only fail after the work is done."""
+    if len(args.predictions) > 2:
+        raise WsedError(f"--predictions takes one system, or two to compare, not {len(args.predictions)}")
+    inputs = [p.absolute() for p in (args.reference, args.durations, *args.predictions) if p is not None]
+    for path in filter(None, (args.json, args.figure)):
+        if not path.absolute().parent.is_dir():
+            raise WsedError(f"no folder {path.absolute().parent} for {path}")
+        if path.is_dir() or path.absolute() in inputs:
+            raise WsedError(f"{path} is {'a folder' if path.is_dir() else 'what is to be scored'}: name another file")
+    if args.figure and args.figure.suffix.lower() not in PICTURES:
+        raise WsedError(f"--figure {args.figure}: name a file that ends in {', '.join(PICTURES)}")
+
+
+def _print(found: Mapping[str, Any], errors: Console) -> None:
+    from wsed.report.tables import comparison_table, print_notes, score_table
+
+    reports = found.get("systems", [found])
+    console = Console()
+    width = console.width
+    if not console.is_terminal:  # a file or a pipe: nothing is cut
+        longest = max((len(label) for label in reports[0]["labels"]), default=0)
+        console, width = Console(width=max(80, longest + 67)), longest + 67
+    shown: list[str] = []
+    for report in reports:
+        print_notes(errors, [note for note in report["notes"] if note not in shown])
+        shown += report["notes"]
+        console.print(
+            f"{report['predictions']}: {report['clips']} clips", soft_wrap=True, markup=False, highlight=False
+        )
+        console.print(score_table(report, width), highlight=False)
+    if "comparison" in found:
+        first, second = (r["predictions"] for r in reports)
+        console.print(f"\nfirst: {first}\nsecond: {second}", soft_wrap=True, markup=False, highlight=False)
+        console.print(comparison_table(found["comparison"]), highlight=False)
+
+
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError
-    return value
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
+    return int(text)

@@ -1,5 +1,7 @@
 """The command `wsed`. Training verbs are LightningCLI, the others plain functions; --help imports nothing heavy."""
 
+import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -50,14 +52,21 @@ DATA_VERBS = {"synth": "wsed.cli.synth", "check": "wsed.cli.check"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit status. Mistakes of the user are one message and status 2."""
     args = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if argv is None and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without the letters of a class name shows ? for them
     try:
         return _dispatch(args)
     except WsedError as error:
         print(f"wsed: error: {_last_message(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("wsed: stopped; what was written stays (resume a training with --ckpt_path last)", file=sys.stderr)
+        resume = "; resume it with --ckpt_path last" if args[:1] == ["fit"] else ""
+        print(f"wsed: stopped; what was written stays{resume}", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # `wsed ... | head`: who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _dispatch(args: list[str]) -> int:

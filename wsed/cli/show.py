@@ -39,7 +39,7 @@ def show(run: Path, stage: str = "test") -> None:
         )
     console = Console()
     console.print(f"{folder}", soft_wrap=True, markup=False, highlight=False)
-    console.print(score_table(json.loads((folder / "scores.json").read_text())), highlight=False)
+    console.print(score_table(json.loads((folder / "scores.json").read_text()), console.width), highlight=False)
     for name in ("curves.png", "class_f1.png", "predictions.tsv"):
         if (folder / name).is_file():
             console.print(f"{folder / name}", soft_wrap=True)

@@ -9,7 +9,7 @@ from argparse import ArgumentError
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from jsonargparse import set_loader
@@ -24,7 +24,6 @@ from wsed.cli.names import load_yaml, resolve_arguments
 from wsed.cli.show import show
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
-from wsed.inference import rewrite_facts
 from wsed.models.pretrained import read_checkpoint
 from wsed.report.scores import write_json
 from wsed.task import SEDTask
@@ -71,7 +70,10 @@ class WsedCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
-        parser.add_argument("--test_after_fit", type=bool, default=True, help="score the best checkpoint after fit")
+        parser.add_argument("--test_after_fit", type=bool, default=True, help="score a checkpoint after fit")
+        parser.add_argument(
+            "--test_checkpoint", type=Literal["best", "last"], default="best", help="which: best on validation, or last"
+        )
         parser.add_argument("--overwrite", action="store_true", help="let a new training replace a run in its folder")
 
     def _parse_ckpt_path(self) -> None:
@@ -150,26 +152,25 @@ class WsedCLI(LightningCLI):
             raise WsedError(f"model.tuning.split is {self.model.tuning.split}, but the corpus has no such clips")
 
     def after_fit(self) -> None:
-        """Tune the decoder of the best checkpoint if asked, and score it on the test clips."""
+        """Tune the decoder of the best (or last) checkpoint if asked, and score it on the test clips."""
         trainer, tuning = self.trainer, self.model.tuning
         if trainer.fast_dev_run or trainer.interrupted:  # type: ignore[attr-defined]
             return
-        best = Path(trainer.default_root_dir) / "checkpoints" / "best.ckpt"
-        checkpoint = best if best.is_file() else best.with_name("last.ckpt")
+        name = f"{self._get(self.config, 'test_checkpoint')}.ckpt"
+        checkpoint = Path(trainer.default_root_dir) / "checkpoints" / name
+        if not checkpoint.is_file():  # without validation none is best
+            checkpoint = checkpoint.with_name("last.ckpt")
         given = {
             "datamodule": self.datamodule, "ckpt_path": str(checkpoint), "weights_only": True, "verbose": False
         }  # fmt: skip
         if tuning is not None and tuning.split == "validation":
             trainer.validate(self.model, **given)
-            self._save_tuned(checkpoint)
         if self._get(self.config, "test_after_fit") and self._has("test"):
             trainer.test(self.model, **given)
-            self._save_tuned(checkpoint)
             self.after_test()
 
     def after_validate(self) -> None:
         """Print the scores and where the pictures are."""
-        self._save_tuned(Path(self._get(self.config, "ckpt_path")))
         if self.trainer.is_global_zero:
             show(Path(self.trainer.default_root_dir), "validate")
 
@@ -182,13 +183,6 @@ class WsedCLI(LightningCLI):
         """Say where the detected events are."""
         if self.trainer.is_global_zero:
             print(f"detected events: {Path(self.trainer.default_root_dir) / 'predict' / 'predictions.tsv'}")
-
-    def _save_tuned(self, checkpoint: Path) -> None:
-        """Keep the tuned decoder where the weights are."""
-        if self.model.tuned is not None:
-            if self.trainer.is_global_zero:
-                rewrite_facts(checkpoint, self.model.decoding())
-            self.trainer.strategy.barrier("tuned")
 
     def _monitor(self) -> str | None:
         return "val/score" if self._has("validation") else None

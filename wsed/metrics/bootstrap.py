@@ -23,7 +23,8 @@ Weights = Float[np.ndarray, "resample clip"]
 PerResample = Float[np.ndarray, " resample"]
 Statistic = Callable[[Weights], PerResample]
 """Score of each row of clip weights; a clip of weight 2 counts twice. NaN: this resample has no score."""
-Method = Literal["bca", "percentile"]
+Method = Literal["bca", "percentile", "centred"]
+"""How an interval is made of the resamples, see `bootstrap`."""
 PerClip = Int[np.ndarray, "clip label"]
 Count = Callable[..., Counts]
 """`(reference, estimated, n_labels, **settings)`: `event_counts`, `segment_counts` and what else counts events."""
@@ -108,7 +109,7 @@ class Interval:
         low, high: confidence limits.
         std: standard deviation over resamples (bootstrap standard error).
         level: share of confidence, such as 0.95.
-        method: `bca` or `percentile`.
+        method: as for `bootstrap`.
         resamples: drawn; those without a score are left out of all figures.
     """
 
@@ -156,7 +157,10 @@ def bootstrap(
         n_clips: clips to draw from and to draw.
         resamples: number of draws.
         level: share of confidence.
-        method: `bca` (bias-corrected and accelerated; n_clips more evaluations) or `percentile`.
+        method: `percentile`; `bca` (bias-corrected and accelerated; n_clips more evaluations); or `centred`: the
+            percentiles moved by the difference between the score and their median. A score that punishes differences
+            between classes, as PSDS does, is lower in resamples, which hold fewer different clips: percentiles then
+            lie beside the score, and BCa may shrink to a point.
         seed: of the draws.
 
     Raises:
@@ -211,8 +215,8 @@ def _check(n_clips: int, resamples: int, level: float, method: str) -> None:
         raise WsedError(f"a bootstrap needs clips and resamples, got {n_clips} and {resamples}")
     if not 0 < level < 1:
         raise WsedError(f"the level of an interval lies between 0 and 1, not at {level}")
-    if method not in ("bca", "percentile"):
-        raise WsedError(f"a bootstrap interval is bca or percentile, not {method!r}")
+    if method not in ("bca", "percentile", "centred"):
+        raise WsedError(f"a bootstrap interval is percentile, bca or centred, not {method!r}")
 
 
 def _draw(statistic: Statistic, n_clips: int, resamples: int, seed: int) -> PerResample:
@@ -236,7 +240,7 @@ def _interval(statistic: Statistic, n_clips: int, drawn: PerResample, level: flo
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
     if method == "bca":
         tails = _accelerated(tails, known, value, _jackknife(statistic, n_clips))
-    low, high = np.quantile(known, tails)
+    low, high = np.quantile(known, tails) + (value - np.median(known) if method == "centred" else 0.0)
     std = float(known.std(ddof=1)) if known.size > 1 else 0.0
     return Interval(value, float(low), float(high), std, level, method, drawn.size)
 

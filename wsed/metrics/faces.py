@@ -8,15 +8,26 @@ A metric keeps one row a clip (`ScoreStore`) and no sums, so that a clip that pa
 or on another rank, counts once. Lightning logs them as it does every metric.
 """
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from wsed.metrics.scores import System
+from wsed.errors import WsedError
+from wsed.metrics.scores import FIGURES, SCENARIOS, System
 from wsed.metrics.store import Decode, ScoreStore
+from wsed.registry import near
 from wsed.types import Batch, Labels, Output
+
+RANKINGS = ("macro_ap", "macro_auroc", "macro_pauroc", "macro_d_prime", "micro_ap", "micro_auroc", "micro_pauroc")
+
+
+def _known(name: str, names: Sequence[str]) -> str:
+    if name not in names:
+        raise WsedError(f"unknown figure {name!r}{near(name, names)}; known: {', '.join(names)}")
+    return name
 
 
 class ClipMetric(Metric):
@@ -42,8 +53,8 @@ class ClipMetric(Metric):
         self.store.update(output, batch, self.sample_rate)
 
     def compute(self) -> Any:
-        """The figure over the clips of all ranks; every rank must call it."""
-        return self.value(self.store.gather().system(self.labels, self.decoder))
+        """The figure over the clips of all ranks; every rank must call it. Of no clip at all: NaN, or no figures."""
+        return self.value(self._system(self.store.gather()))
 
     def value(self, system: System) -> Any:
         """What is asked of the system."""
@@ -55,7 +66,10 @@ class ClipMetric(Metric):
         self._computed = None
         alone = ScoreStore()
         alone.update(output, batch, self.sample_rate)
-        return self.value(alone.system(self.labels, self.decoder))
+        return self.value(self._system(alone))
+
+    def _system(self, store: ScoreStore) -> System:
+        return store.system(self.labels, self.decoder) if len(store) else System(self.labels)
 
     def reset(self) -> None:
         """Forget all clips."""
@@ -68,7 +82,7 @@ class F1(ClipMetric):
 
     Args:
         labels, sample_rate, decoder: as for `ClipMetric`.
-        figure: which of them.
+        figure: `event_f1`, `segment_f1`, `intersection_f1` or `tagging_f1`.
         average: over classes that have reference (`macro`), or over all counts (`micro`).
     """
 
@@ -77,11 +91,12 @@ class F1(ClipMetric):
         labels: Labels,
         sample_rate: int,
         decoder: Decode,
-        figure: Literal["event_f1", "segment_f1", "intersection_f1", "tagging_f1"] = "event_f1",
-        average: Literal["macro", "micro"] = "macro",
+        figure: str = "event_f1",
+        average: str = "macro",
     ) -> None:
         super().__init__(labels, sample_rate, decoder)
-        self.figure, self.average = figure, average
+        self.figure = _known(figure, [key for key, _ in FIGURES])
+        self.average = _known(average, ["macro", "micro"])
 
     def value(self, system: System) -> Tensor:
         """The average F1."""
@@ -94,11 +109,9 @@ class F1(ClipMetric):
 class PSDSScore(ClipMetric):
     """PSDS over all thresholds, 0-d float32; NaN where nothing can be scored. `scenario`: `psds1` or `psds2`."""
 
-    def __init__(
-        self, labels: Labels, sample_rate: int, decoder: Decode, scenario: Literal["psds1", "psds2"] = "psds1"
-    ) -> None:
+    def __init__(self, labels: Labels, sample_rate: int, decoder: Decode, scenario: str = "psds1") -> None:
         super().__init__(labels, sample_rate, decoder)
-        self.scenario = scenario
+        self.scenario = _known(scenario, list(SCENARIOS))
 
     def value(self, system: System) -> Tensor:
         """The area under the effective PSD-ROC."""
@@ -116,7 +129,7 @@ class TaggingScore(ClipMetric):
 
     def __init__(self, labels: Labels, sample_rate: int, decoder: Decode, figure: str = "macro_ap") -> None:
         super().__init__(labels, sample_rate, decoder)
-        self.figure = figure
+        self.figure = _known(figure, RANKINGS)
 
     def value(self, system: System) -> Tensor:
         """The score."""

@@ -15,15 +15,15 @@ def overlapping(events: Events) -> Bool[np.ndarray, " event"]:
     return mask
 
 
-def joined(events: Events) -> Events:
+def joined(events: Events, touching: bool = False) -> Events:
     """Events of one clip and label that overlap merged into one, as loud as the loudest of them.
 
-    Events that only touch (an offset equal to the next onset) stay two.
+    Events that only touch (an offset equal to the next onset) stay two, unless `touching` ones are to be merged too.
 
     Returns:
         Events sorted by clip, label and onset, on the CPU; the very same object if no two overlap.
     """
-    order, inside = _chains(events)
+    order, inside = _chains(events, touching)
     if not inside.any():
         return events
     first = np.flatnonzero(~inside)
@@ -33,7 +33,7 @@ def joined(events: Events) -> Events:
     return Events(clip, label, onset, torch.from_numpy(offset), torch.from_numpy(gain))
 
 
-def _chains(events: Events) -> tuple[Int[np.ndarray, " event"], Bool[np.ndarray, " event"]]:
+def _chains(events: Events, touching: bool = False) -> tuple[Int[np.ndarray, " event"], Bool[np.ndarray, " event"]]:
     """The order by clip, label, onset and offset, and, in it, which events overlap one before them."""
     clip, label, onset, offset = (c.cpu().numpy() for c in (events.clip, events.label, events.onset, events.offset))
     order = np.lexsort((offset, onset, label, clip))
@@ -43,5 +43,6 @@ def _chains(events: Events) -> tuple[Int[np.ndarray, " event"], Bool[np.ndarray,
     base = np.append(0, np.cumsum(new))[: order.size] * times.size
     start, stop = base + rank[: order.size], base + rank[order.size :]
     inside = np.zeros(order.size, dtype=np.bool_)
-    inside[1:] = start[1:] < np.maximum.accumulate(stop)[:-1]
+    reach = np.maximum.accumulate(stop)[:-1]
+    inside[1:] = ((start[1:] <= reach) & ~new) if touching else start[1:] < reach
     return order, inside

@@ -3,6 +3,7 @@
 All values are fractions in [0, 1] unless their name says otherwise. The keys are fixed: see `System.figures`.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -10,7 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from wsed.metrics.bootstrap import ClipCounts, Count, Method, Statistic, bootstrap, clip_counts, compare
+from wsed.metrics.bootstrap import (
+    ClipCounts,
+    Count,
+    Method,
+    PerResample,
+    Statistic,
+    Weights,
+    bootstrap,
+    clip_counts,
+    compare,
+)
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.confusion import event_confusion
 from wsed.metrics.correlation import overlap_seconds
@@ -18,7 +29,7 @@ from wsed.metrics.counts import Counts
 from wsed.metrics.detections import Detections, Tags
 from wsed.metrics.events import event_counts
 from wsed.metrics.intersection import intersection_counts
-from wsed.metrics.psds import PSDS, PSDS1, PSDS2, PSDSParameters, PSDSTable
+from wsed.metrics.psds import PSDS, PSDS1, PSDS2, PSDSParameters
 from wsed.metrics.roc import Curve
 from wsed.metrics.segments import segment_counts
 from wsed.metrics.tagging import f1_averages, mean_known, ranking_statistic, tagging_scores
@@ -109,11 +120,11 @@ class System:
         return self.detections.psds(SCENARIOS[scenario]) if self.detections and self.detections.has_psds else None
 
     @cached_property
-    def tables(self) -> dict[str, PSDSTable]:
-        """What each PSDS is made of, clip by clip."""
+    def _psds_statistics(self) -> dict[str, Statistic]:
+        """Intervals and a comparison ask for the same resamples: they are scored once."""
         if self.detections is None or not self.detections.has_psds:
             return {}
-        return {name: self.detections.psds_table(parameters) for name, parameters in SCENARIOS.items()}
+        return {name: remembered(self.detections.psds_table(p).values) for name, p in SCENARIOS.items()}
 
     def statistics(self) -> Iterator[Named]:
         """Every figure that resamples of the clips can be drawn of, cheapest first."""
@@ -129,8 +140,8 @@ class System:
         if self.tags is not None and self.tags.scores is not None:
             yield ("tagging", "macro_ap"), ranking_statistic(self.tags.true, self.tags.scores), len(self.tags.true)
         if self.detections is not None and self.detections.has_psds:
-            for name, table in self.tables.items():
-                yield (name,), table.values, self.detections.n_clips
+            for name, statistic in self._psds_statistics.items():
+                yield (name,), statistic, self.detections.n_clips
 
     def _of(self, figure: str) -> tuple[Detections, Count]:
         """What an event figure counts, and how."""
@@ -198,7 +209,7 @@ def intervals(
     *,
     resamples: int = 1000,
     level: float = 0.95,
-    method: Method = "percentile",
+    method: Method = "centred",
     seed: int = 0,
     progress: Progress = iter,
 ) -> dict[str, Any]:
@@ -211,8 +222,10 @@ def intervals(
     """
     found: dict[str, Any] = {"resamples": resamples, "level": level, "method": method, "seed": seed}
     for place, statistic, n_clips in progress(system.statistics()):
-        interval = bootstrap(statistic, n_clips, resamples=resamples, level=level, method=method, seed=seed)
-        _put(found, place, {"low": interval.low, "high": interval.high, "std": interval.std})
+        if n_clips > 1:  # one clip tells nothing of others
+            found_here = bootstrap(statistic, n_clips, resamples=resamples, level=level, method=method, seed=seed)
+            low, high = max(found_here.low, 0.0), min(found_here.high, 1.0)
+            _put(found, place, {"low": low, "high": high, "std": found_here.std})
     return found
 
 
@@ -222,7 +235,7 @@ def comparison(
     *,
     resamples: int = 1000,
     level: float = 0.95,
-    method: Method = "percentile",
+    method: Method = "centred",
     seed: int = 0,
     progress: Progress = iter,
 ) -> dict[str, Any]:
@@ -243,6 +256,19 @@ def comparison(
 def _tags_by_clip(tags: Tags) -> ClipCounts:
     true, said = (table.bool().cpu().numpy() for table in (tags.true, tags.said))
     return ClipCounts(*(table.astype(np.int64) for table in (true & said, true, said)))
+
+
+def remembered(statistic: Statistic) -> Statistic:
+    """The statistic that does not score the same weights twice."""
+    known: dict[bytes, np.ndarray] = {}
+
+    def of(weights: Weights) -> PerResample:
+        key = hashlib.blake2b(weights.tobytes(), digest_size=16).digest()
+        if key not in known:
+            known[key] = statistic(weights)
+        return known[key]
+
+    return of
 
 
 def _put(found: dict[str, Any], place: tuple[str, ...], value: Any) -> None:

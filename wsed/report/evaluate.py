@@ -1,6 +1,8 @@
 """Scores of any system's output files, and the comparison of two: what `wsed evaluate` does."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,8 +13,9 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.metrics.bootstrap import Method
 from wsed.metrics.detections import Detections, Tags
+from wsed.metrics.joined import joined
 from wsed.metrics.official import BACKENDS, official_figures
-from wsed.metrics.scores import SCENARIOS, System, comparison, intervals
+from wsed.metrics.scores import FIGURES, SCENARIOS, System, comparison, intervals
 from wsed.report.outputs import Outputs, read_outputs
 from wsed.report.reference import Reference, read_reference
 from wsed.types import Events, Labels
@@ -36,7 +39,7 @@ def evaluate(
     backend: Backend = "native",
     resamples: int = 1000,
     level: float = 0.95,
-    method: Method = "percentile",
+    method: Method = "centred",
     seed: int = 0,
     progress: Progress = silent,
 ) -> dict[str, Any]:
@@ -48,15 +51,17 @@ def evaluate(
             folder of score tables, one a clip (`onset, offset, <class>, ...`, as sed_scores_eval writes them). Two of
             them, in a list, are compared.
         durations: table `filename, duration`; PSDS needs it.
-        labels: the classes; default: those of the reference.
+        labels: the classes; None: those of the reference.
         threshold: operating point of the F1 figures, where the predictions hold several.
-        backend: who computes the figures; intervals are always our own.
+        backend: who computes the figures; what a package does not compute is None. Intervals and the comparison are
+            always our own, of the figures that it does compute.
         resamples, level, method, seed: of the bootstrap over clips; 0 resamples: no intervals, no comparison.
         progress: wrapped around long loops, with a word for what is done.
 
     Returns:
-        The keys of `System.figures`, `intervals`, what was read, and `notes`: counted warnings about the input. Of two
-        systems: `systems`, a list of two such reports, and `comparison` (second minus first, interval and p).
+        The keys of `System.figures`, `intervals`, what was read, and `notes`: counted warnings about the input. NaN is
+        a score that does not exist. Of two systems: `systems`, a list of two such reports, and `comparison` (second
+        minus first, interval and p).
 
     Raises:
         WsedError: a file that cannot be understood, with file and row; or a backend that is not installed.
@@ -66,6 +71,10 @@ def evaluate(
     paths = [predictions] if isinstance(predictions, str | Path) else list(predictions)
     if len(paths) not in (1, 2):
         raise WsedError(f"one system is scored or two are compared, not {len(paths)}")
+    if isinstance(labels, str):
+        raise WsedError(f"labels must be a list of names, not {labels!r}")
+    if not math.isfinite(threshold):
+        raise WsedError(f"the threshold must be a number, not {threshold}")
     truth = read_reference(reference, durations, None if labels is None else Labels(labels))
     outputs = [read_outputs(path, truth, progress=progress) for path in paths]
     systems = [system_of(truth, each, threshold) for each in outputs]
@@ -73,16 +82,18 @@ def evaluate(
     reports = []
     for each, system in zip(outputs, systems, strict=True):
         report = {"reference": str(reference), **_read(truth, each, threshold), "backend": backend}
-        report |= system.figures(rocs=True) | _official(system, backend)
+        report |= system.figures(rocs=True) if backend == "native" else _official(system, backend, report["notes"])
         if resamples:
-            report["intervals"] = intervals(system, **drawn, progress=lambda all_: progress(all_, "resampling"))
+            found = intervals(system, **drawn, progress=lambda all_: progress(all_, "resampling"))
+            report["intervals"] = _computed(found, report)
         reports.append(report)
     if len(reports) == 1:
         return reports[0]
-    found: dict[str, Any] = {"systems": reports}
+    both: dict[str, Any] = {"systems": reports}
     if resamples:
-        found["comparison"] = comparison(*systems, **drawn, progress=lambda all_: progress(all_, "comparing"))
-    return found
+        found = comparison(*systems, **drawn, progress=lambda all_: progress(all_, "comparing"))
+        both["comparison"] = _computed(_computed(found, reports[0]), reports[1])
+    return both
 
 
 def system_of(reference: Reference, outputs: Outputs, threshold: float) -> System:
@@ -111,12 +122,13 @@ def _read(reference: Reference, outputs: Outputs, threshold: float) -> dict[str,
     notes = [*reference.notes, *outputs.notes]
     if reference.durations is None:
         notes.append("no PSDS: it needs the length of every clip; give --durations")
+        notes += _other_unit(reference, outputs.detected(threshold))
     elif outputs.kind == "events":
         notes.append("no PSDS: it needs a folder of operating points or of frame scores, not events at one threshold")
     return {
         "predictions": outputs.name,
         "kind": outputs.kind,
-        "operating_points": len(outputs.thresholds) or None,
+        "operating_points": list(outputs.thresholds) or None,
         "threshold": outputs.taken(threshold),
         "clips": len(reference.clip_ids),
         "reference_events": len(reference.events),
@@ -125,8 +137,40 @@ def _read(reference: Reference, outputs: Outputs, threshold: float) -> dict[str,
     }
 
 
-def _official(system: System, backend: Backend) -> dict[str, Any]:
-    """What a package says of the same system, in the place of our own figures; None where it says nothing."""
-    if backend == "native" or system.detections is None:
-        return {}
-    return official_figures(backend, system.detections.joined, system.tags, system.labels, SCENARIOS)
+def _official(system: System, backend: str, notes: list[str]) -> dict[str, Any]:
+    """What a package says of the same system; None where it says nothing."""
+    detections = system.detections
+    assert detections is not None
+    sides = (joined(side, touching=True) for side in (detections.reference, detections.detected))
+    points = tuple(joined(point, touching=True) for point in detections.points)
+    reference, detected = sides
+    joint = replace(detections, reference=reference, detected=detected, points=points)
+    if len(joint.reference) < len(detections.reference) or len(joint.detected) < len(detections.detected):
+        notes.append(
+            f"{backend} takes no events of one class that overlap or touch: they are joined for all its figures"
+        )
+    found = official_figures(backend, joint, system.tags, system.labels, SCENARIOS)
+    for figure, _ in FIGURES:
+        if found.get(figure) is not None:
+            counts = system.counts(figure)
+            for i, label in enumerate(system.labels):
+                found[figure]["per_class"][label]["n_ref"] = int(counts.n_ref[i])
+            found[figure]["n_ref"] = int(counts.n_ref.sum())
+    missing = [name for name in (*(figure for figure, _ in FIGURES), *SCENARIOS) if found.get(name) is None]
+    if missing:
+        notes.append(f"{backend} does not compute {', '.join(missing)} from this")
+    return found
+
+
+def _computed(found: dict[str, Any], report: dict[str, Any]) -> dict[str, Any]:
+    """Without the figures that the report does not have."""
+    settings = ("resamples", "level", "method", "seed")
+    return {key: value for key, value in found.items() if key in settings or report.get(key) is not None}
+
+
+def _other_unit(reference: Reference, detected: Events) -> list[str]:
+    """A word where times cannot be of the same unit."""
+    last = [float(events.offset.max()) if len(events) else 0.0 for events in (reference.events, detected)]
+    if last[1] < 20 * last[0]:
+        return []
+    return [f"detected events end at {last[1]:g} s, true ones at {last[0]:g} s: are the predictions in milliseconds?"]

@@ -20,6 +20,10 @@ COLUMNS = ("filename", "onset", "offset", "event_label")
 BLANK = "empty files, taken to say that nothing was detected"
 
 
+LONGEST = 1e6
+"""Seconds (eleven days) that no clip lasts: more is a slip of the pen, and grids of segments would not fit memory."""
+
+
 class Notes:
     """Counts what the user should know of, one line a matter."""
 
@@ -76,8 +80,8 @@ class Table:
         return values
 
     def seconds(self, name: str) -> Float[np.ndarray, " row"]:
-        """The seconds of a column: finite, 0 or more; errors as for `numbers`."""
-        return self.numbers(name, "seconds (a number, 0 or more)", lambda x: np.isfinite(x) & (x >= 0))
+        """The seconds of a column, 0 or more and of a length that a clip may have; errors as for `numbers`."""
+        return self.numbers(name, f"seconds (a number from 0 to {LONGEST:.0f})", lambda x: (x >= 0) & (x <= LONGEST))
 
 
 def _number(cell: str) -> float:

@@ -1,4 +1,4 @@
-"""The two pictures a person wants of a run: score curves over the spectrogram, and F1 of each class."""
+"""Pictures of a run and of a scored system: score curves over the spectrogram, F1 of each class, PSD-ROC."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +13,9 @@ from torch import Tensor
 from wsed.metrics.scores import FIGURES, SCENARIOS
 from wsed.metrics.store import Row
 from wsed.types import Labels
+
+MOST_CLASSES = 60
+"""Bars that a picture holds."""
 
 
 def curves(
@@ -79,30 +82,36 @@ def class_f1(path: str | Path, scores: Mapping[str, Any]) -> None:
     figure.savefig(path, dpi=110)
 
 
-def evaluation(path: str | Path, systems: Mapping[str, Mapping[str, Any]]) -> None:
+def evaluation(path: str | Path, systems: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """PSD-ROC of each scenario and F1 of each class, of one system or several.
 
     Args:
         path: of the picture.
-        systems: their figures by name, as `System.figures(rocs=True)` gives them; without PSDS only F1 is drawn.
+        systems: a name and the figures of each, as `System.figures(rocs=True)` gives them; without curves only F1 is
+            drawn. Of many classes those with the most reference are shown.
     """
-    scenarios = [name for name in SCENARIOS if any(s.get(name) is not None for s in systems.values())]
-    f1 = next(iter(systems.values()))["event_f1"] or {"per_class": {}}
-    classes = list(f1["per_class"])
-    columns = max(len(scenarios), 1)
-    tall = 0.28 * len(classes) * len(systems) + 1.2
+    names = _short_names([name for name, _ in systems])
+    reports = [scores for _, scores in systems]
+    scenarios = [key for key in SCENARIOS if any("roc" in r.get("psds", {}).get(key, {}) for r in reports)]
+    kind, title = next(((k, t) for k, t in FIGURES if reports[0].get(k) is not None), FIGURES[0])
+    per_class = (reports[0].get(kind) or {"per_class": {}})["per_class"]
+    classes = sorted(per_class, key=lambda c: -per_class[c].get("n_ref", 0))[:MOST_CLASSES]
+    classes = [c for c in per_class if c in classes]
+    tall, columns = 0.28 * len(classes) * len(systems) + 1.2, max(len(scenarios), 1)
     figure = Figure(figsize=(5.5 * columns, (4.2 if scenarios else 0) + tall), layout="constrained")
     grid = figure.add_gridspec(1 + bool(scenarios), columns, height_ratios=[*([4.2] if scenarios else []), tall])
     for i, scenario in enumerate(scenarios):
-        _psd_roc(figure.add_subplot(grid[0, i]), scenario, systems)
+        _psd_roc(figure.add_subplot(grid[0, i]), scenario, list(zip(names, reports, strict=True)))
     axis = figure.add_subplot(grid[-1, :])
     height = 0.8 / len(systems)
-    for i, (name, scores) in enumerate(systems.items()):
-        of = (scores["event_f1"] or {}).get("per_class", {})
+    for i, (name, scores) in enumerate(zip(names, reports, strict=True)):
+        of = (scores.get(kind) or {"per_class": {}})["per_class"]
         values = np.array([of.get(c, {}).get("f1", np.nan) for c in classes], dtype=np.float64)
         places = np.arange(len(classes)) + (i - (len(systems) - 1) / 2) * height
-        axis.barh(places, np.nan_to_num(values), height, label=name)
-    axis.set(yticks=np.arange(len(classes)), yticklabels=classes, xlim=(0, 1), xlabel="event F1")
+        axis.barh(places, np.nan_to_num(values), height, label=_literal(name))
+    most = "" if len(classes) == len(per_class) else f" (the {len(classes)} classes with the most reference)"
+    axis.set(yticks=np.arange(len(classes)), xlim=(0, 1), xlabel=title + most)
+    axis.set_yticklabels([_literal(c) for c in classes])
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
     if len(systems) > 1:
@@ -110,23 +119,34 @@ def evaluation(path: str | Path, systems: Mapping[str, Mapping[str, Any]]) -> No
     figure.savefig(path, dpi=110)
 
 
-def _psd_roc(axis: Any, scenario: str, systems: Mapping[str, Mapping[str, Any]]) -> None:
-    """The effective curve of each system; of a single one also the curve of each class."""
-    limit = SCENARIOS[scenario].max_efpr
-    for name, scores in systems.items():
-        if scores.get(scenario) is None or "roc" not in scores["psds"][scenario]:
+def _short_names(paths: Sequence[str]) -> list[str]:
+    """The last parts of paths, numbered where they are equal."""
+    short = [Path(path).name[-40:] or path for path in paths]
+    return [f"{i + 1}: {name}" if short.count(name) > 1 else name for i, name in enumerate(short)]
+
+
+def _literal(text: str) -> str:
+    """A name as it is: matplotlib takes what stands between dollars for a formula."""
+    return text.replace("$", r"\$")
+
+
+def _psd_roc(axis: Any, scenario: str, systems: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """The effective curve of each system; of a single one also the curve of each class, if these are few."""
+    limit, alone = SCENARIOS[scenario].max_efpr, len(systems) == 1
+    for i, (name, scores) in enumerate(systems):
+        found = scores.get("psds", {}).get(scenario, {})
+        if "roc" not in found:
             continue
-        found = scores["psds"][scenario]
-        if len(systems) == 1:
+        if alone and len(found["class_rocs"]) <= 12:
             for label, curve in found["class_rocs"].items():
-                axis.step(*_reaching(curve, limit), where="post", lw=0.8, alpha=0.8, label=label)
-        label = f"{name}: {scores[scenario]:.3f}" if len(systems) > 1 else f"all classes: {scores[scenario]:.3f}"
-        style = {"color": "black"} if len(systems) == 1 else {}
-        axis.step(*_reaching(found["roc"], limit), where="post", lw=2.2, label=label, **style)
+                axis.step(*_reaching(curve, limit), where="post", lw=0.8, alpha=0.8, label=_literal(label))
+        label = f"{'all classes' if alone else _literal(name)}: {scores[scenario]:.3f}"
+        color = "black" if alone else f"C{i}"
+        axis.step(*_reaching(found["roc"], limit), where="post", lw=2.2, label=label, color=color)
     axis.set(title=scenario.upper(), xlim=(0, limit), ylim=(0, 1), xlabel="effective false positives an hour")
     axis.set_ylabel("effective true positive rate")
     axis.grid(alpha=0.3)
-    axis.legend(fontsize=6 if len(systems) == 1 else 8, ncols=2 if len(systems) == 1 else 1)
+    axis.legend(fontsize=6 if alone else 8, ncols=2 if alone else 1)
 
 
 def _reaching(curve: Mapping[str, Sequence[float]], limit: float) -> tuple[list[float], list[float]]:

@@ -1,7 +1,7 @@
 """What any system said of the clips of a reference: a table of events, operating points, or frame scores."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -134,6 +134,12 @@ def read_outputs(path: str | Path, reference: Reference, progress: Progress = _s
             return Outputs(name, "frame scores", (), (), scores, notes.lines())
         thresholds = _thresholds(files)
         rising = sorted(thresholds)
+        odd = [t for t in rising if t > 1]
+        notes.add(
+            "thresholds above 1: is the last number of the file name the threshold?",
+            len(odd),
+            odd_name(thresholds, odd),
+        )
         inner = progress([thresholds[t] for t in rising], "reading operating points")
         points = _detections(inner, reference, notes, name)
         return Outputs(name, "operating points", tuple(rising), points, None, notes.lines())
@@ -142,6 +148,11 @@ def read_outputs(path: str | Path, reference: Reference, progress: Progress = _s
     if _kind(place) == "frame scores":
         raise WsedError(f"{path} holds the frame scores of one clip; pass the folder with the files of all clips")
     return Outputs(name, "events", (), _detections([place], reference, notes, name), None, notes.lines())
+
+
+def odd_name(thresholds: Mapping[float, Path], odd: Sequence[float]) -> str:
+    """The file of the first of some thresholds, and how it was read."""
+    return f"{thresholds[odd[0]].name} is {odd[0]:g}" if odd else ""
 
 
 def _kind_of_all(folder: Path, files: Sequence[Path]) -> Kind:
@@ -158,10 +169,9 @@ def _kind_of_all(folder: Path, files: Sequence[Path]) -> Kind:
     if len(first) > 1:
         events, scores = first["events"].name, first["frame scores"].name
         raise WsedError(f"{folder} mixes tables of events ({events}) and of frame scores ({scores}); keep one kind")
-    if not first:
-        why = "all its tables are empty" if files else f"no file in it ends in {', '.join(TABLES)}"
-        raise WsedError(f"nothing to read in the folder {folder}: {why}")
-    return next(iter(first))
+    if not files:
+        raise WsedError(f"nothing to read in the folder {folder}: no file in it ends in {', '.join(TABLES)}")
+    return next(iter(first), "operating points")  # blank tables: a system that detects nothing at any threshold
 
 
 def _kind(path: Path) -> Kind | None:
@@ -202,17 +212,20 @@ def _detections(files: Iterable[Path], reference: Reference, notes: Notes, name:
     clips = {clip: i for i, clip in enumerate(reference.clip_ids)}
     points: list[Events] = []
     strangers: dict[str, str] = {}
-    familiar = False
+    familiar, named = False, set[str]()
     for file in files:
         table = read_event_table(file)
         notes.add(BLANK, int(table.blank), str(file))
         unknown = {clip: line for clip, line in table.clips.items() if clip not in clips}
         strangers |= {clip: f"{clip!r}, {file}:{line}" for clip, line in unknown.items() if clip not in strangers}
         familiar |= len(unknown) < len(table.clips)
+        named |= table.clips.keys()
         found, line = tidied(table, clips, reference.labels, MEND, notes)
         if reference.durations is not None:
             matter = "events that start at or after the end of their clip (false alarms in event F1, ignored in PSDS)"
             note_events(notes, matter, file, line, found.onset >= reference.durations.numpy()[found.clip])
         points.append(as_events(found))
     check_clips(list(strangers.values()), familiar, reference, notes, name)
+    absent = [clip for clip in reference.clip_ids if clip not in named]
+    notes.add("clips of the reference that no row names, where nothing was detected", len(absent), "".join(absent[:1]))
     return tuple(points)

@@ -66,6 +66,9 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
         text = f"no duration for {absent[0]!r} ({path}:{table.clips[absent[0]]})"
         more = f", nor for {len(absent) - 1} other clips of the reference" if len(absent) > 1 else ""
         raise WsedError(f"{durations}: {text}{more}; add a row of filename and duration for each, names to the letter")
+    silent = [name for name in names if name not in table.clips]
+    matter = "clips that only the durations name, taken to be without events"
+    notes.add(matter, len(silent), f"{silent[0]!r}, {durations}" if silent else "")
     seconds = np.array([lengths[name] for name in names])
     end = seconds[found.clip]
     matter = f"events that end more than {TOLERANCE} s after their clip, or start at its end or later"
@@ -80,6 +83,10 @@ def _read_durations(path: Path) -> dict[str, float]:
         raise WsedError(f"{path} is empty; expected rows of filename and duration")
     found: dict[str, tuple[float, int]] = {}
     for name, seconds, line in zip(table.columns["filename"], table.seconds("duration"), table.lines, strict=True):
+        if not name or not seconds > 0:
+            raise RowError(
+                path, line, "no filename" if not name else f"duration is {seconds:g}, expected more than 0 s"
+            )
         before, at = found.setdefault(name, (float(seconds), line))
         if before != seconds:
             text = f"{name!r} lasts {seconds:g} s, but {before:g} s in line {at}; delete the wrong row"

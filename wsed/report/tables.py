@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from wsed.metrics.scores import FIGURES, SCENARIOS
 
@@ -12,19 +13,25 @@ AVERAGES = ("macro", "micro")
 HEADERS = {key: name.replace(" ", "\n").replace("intersection", "intersec.") for key, name in FIGURES}
 
 
-def score_table(scores: Mapping[str, Any]) -> RenderableType:
-    """A row a class, then the averages with their intervals, then PSDS, tagging and how it was made."""
+def score_table(scores: Mapping[str, Any], width: int = 80) -> RenderableType:
+    """A row a class, then the averages with their intervals, then PSDS, tagging and how it was made.
+
+    Args:
+        scores: as `System.figures` gives them, without NaN (`plain`).
+        width: of the terminal; names of classes are cut to fit.
+    """
     kinds = [key for key, _ in FIGURES if scores.get(key) is not None]
     with_psds = [name for name in SCENARIOS if scores.get(name) is not None and name in scores.get("psds", {})]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
-    table.add_column("class", overflow="ellipsis", no_wrap=True, max_width=13)  # 80 columns in all
+    room = max(width - 11 * len(kinds) - 7 * len(with_psds) - 8, 13)
+    table.add_column("class", no_wrap=True, max_width=room, overflow="ellipsis")
     for name in [*(HEADERS[key] for key in kinds), *(name.upper() for name in with_psds), "ref."]:
         table.add_column(name, justify="right", no_wrap=True)
     classes: Mapping[str, Any] = scores[kinds[0]]["per_class"] if kinds else {}
     for label, values in classes.items():
         cells = [_percent(scores[key]["per_class"][label]["f1"]) for key in kinds]
-        cells += [_percent(scores["psds"][name]["per_class"][label]) for name in with_psds]
-        table.add_row(label, *cells, str(values.get("n_ref", "")))
+        cells += [_share(scores["psds"][name]["per_class"][label]) for name in with_psds]
+        table.add_row(Text(label), *cells, str(values.get("n_ref", "")))
     for average in AVERAGES:
         cells = [_percent(scores[key].get(average), _interval(scores, key, average)) for key in kinds]
         cells += [""] * len(with_psds)
@@ -33,16 +40,21 @@ def score_table(scores: Mapping[str, Any]) -> RenderableType:
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> Table:
-    """Second minus first, with its interval and p."""
+    """Second minus first, with its interval and p; F1 in per cent, PSDS as a fraction."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
     table.add_column(f"paired, {comparison['resamples']} resamples", no_wrap=True)
     for header in ("first", "second", "difference", f"{comparison['level']:.0%} interval", "p"):
         table.add_column(header, justify="right", no_wrap=True)
     for name, value in _leaves(comparison):
-        interval = f"{_signed(value['low'])} to {_signed(value['high'])}"
+        psds = name in SCENARIOS
+        show = _share if psds else _percent
+
+        def signed(x: float | None, psds: bool = psds) -> str:
+            return "-" if x is None else f"{x:+.4f}" if psds else f"{100 * x:+.1f}"
+
+        interval = f"{signed(value['low'])} to {signed(value['high'])}"
         p = "-" if value["p"] is None else f"{value['p']:.3f}"
-        sides = (_percent(value["first"]), _percent(value["second"]))
-        table.add_row(name, *sides, _signed(value["difference"]), interval, p)
+        table.add_row(name, show(value["first"]), show(value["second"]), signed(value["difference"]), interval, p)
     return table
 
 
@@ -52,30 +64,35 @@ def print_notes(console: Console, notes: list[str]) -> None:
         console.print(f"note: {note}", style="yellow", soft_wrap=True, markup=False, highlight=False)
 
 
-def _lines(scores: Mapping[str, Any]) -> Iterator[str]:
+def _lines(scores: Mapping[str, Any]) -> Iterator[RenderableType]:
     found = [f"{name.upper()} {_psds(scores, name)}" for name in SCENARIOS if scores.get(name) is not None]
     if found:
         points = scores.get("operating_points")
-        yield ", ".join(found) + (f", {points} operating points" if points else ", all thresholds")
-    if scores.get("kind") == "operating points":
-        yield f"F1 at the operating point {scores['threshold']:g}"
+        yield Text(", ".join(found) + (f", {len(points)} operating points" if points else ", all thresholds"))
+    if scores.get("kind") in ("operating points", "frame scores"):
+        where = "operating point" if scores["kind"] == "operating points" else "threshold"
+        yield Text(f"F1 at the {where} {scores['threshold']:g}")
     if tagging := scores.get("tagging"):
         names = {"macro_ap": "mAP", "macro_auroc": "AUROC", "macro_pauroc": "mpAUC"}
         values = [f"{name} {_percent(tagging[key])}" for key, name in names.items()]
         prime = tagging["macro_d_prime"]
-        yield f"tagging: {', '.join(values)}, d' {'-' if prime is None else f'{prime:.2f}'}"
+        yield Text(f"tagging: {', '.join(values)}, d' {'-' if prime is None else f'{prime:.2f}'}")
     if (event := scores.get("event_f1")) and "micro_error_rate" in event:
         errors = f"{event['substitutions']} S, {event['deletions']} D, {event['insertions']} I"
         rate = event["micro_error_rate"]
-        yield f"events: error rate {'-' if rate is None else f'{rate:.2f}'} ({errors})"
+        yield Text(f"events: error rate {'-' if rate is None else f'{rate:.2f}'} ({errors})")
+    if scores.get("backend", "native") != "native":
+        yield Text(f"computed by {scores['backend']}", style="bold")
     if interval := scores.get("intervals"):
         kind = "BCa" if interval["method"] == "bca" else interval["method"]
-        drawn = f"{interval['resamples']} resamples of the clips"
-        yield f"below the averages: {interval['level']:.0%} {kind} intervals, {drawn}"
+        own = "wsed's own " if scores.get("backend", "native") != "native" else ""
+        yield Text(
+            f"intervals: {own}{interval['level']:.0%} {kind} bootstrap, {interval['resamples']} resamples of the clips"
+        )
     if tuned := scores.get("tuned"):
-        yield f"decoder tuned on the {tuned['split']} set: {', '.join(tuned['values'])}"
+        yield Text(f"decoder tuned on the {tuned['split']} set: {', '.join(tuned['values'])}")
     if scores.get("tuned_on_these_clips"):
-        yield "[bold red]the decoder was tuned on these very clips: these scores are too good[/]"
+        yield Text("the decoder was tuned on these very clips: these scores are too good", style="bold red")
 
 
 def _psds(scores: Mapping[str, Any], name: str) -> str:
@@ -102,12 +119,12 @@ def _leaves(found: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Ma
 
 
 def _percent(value: float | None, interval: Mapping[str, Any] | None = None) -> str:
-    if value is None or value != value:
+    if value is None:
         return "-"
-    if interval is None or interval["low"] is None or interval["low"] != interval["low"]:
+    if interval is None or interval["low"] is None:
         return f"{100 * value:.1f}"
     return f"{100 * value:.1f}\n{100 * interval['low']:.1f}-{100 * interval['high']:.1f}"
 
 
-def _signed(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{100 * value:+.1f}"
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
