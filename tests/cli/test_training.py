@@ -182,6 +182,26 @@ def test_a_tuning_that_means_nothing_is_refused(exp, tmp_path, capsys, tuning, m
     assert message in capsys.readouterr().err
 
 
+def test_seeds_are_shown_together(run, tmp_path, capsys):
+    whole = json.loads((run / "test" / "scores.json").read_text())
+    for seed, macro in enumerate((0.2, 0.4)):
+        folder = tmp_path / f"seed_{seed}"
+        (folder / "test").mkdir(parents=True)
+        (folder / "config.yaml").write_text("")
+        whole["event_f1"]["macro"] = macro
+        (folder / "test" / "scores.json").write_text(json.dumps(whole))
+    (tmp_path / "seed_2").mkdir()
+    (tmp_path / "seed_2" / "config.yaml").write_text("")
+    assert main(["show", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "30.0 +- 14.1" in shown
+    assert "40.0" in shown
+    assert "over 2 runs" in shown
+    assert "without scores: seed_2" in shown
+    assert main(["show", str(tmp_path), "--stage", "validate"]) == 2
+    assert "none of the 3 runs" in capsys.readouterr().err
+
+
 def test_the_same_seed_gives_the_same_run(run, exp, tmp_path):
     again = ["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path), "--seed_everything", "3"]
     assert main(again) == 0

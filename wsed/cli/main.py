@@ -30,7 +30,7 @@ Data:
   data check examine a corpus before training on it
 
 Look around:
-  show RUN   the scores of a run, and where its pictures are
+  show RUN   the scores of a run and where its pictures are; of several seeds, mean and deviation
   list KIND  names to use in YAML: loss, frontend, encoder, head, network, data
 
 `wsed VERB --help` tells more. `wsed --version` prints the version.

@@ -1,4 +1,4 @@
-"""`wsed show`: the scores of a run as a table, and where its pictures are."""
+"""`wsed show`: the scores of a run as a table and where its pictures are; of several seeds, mean and deviation."""
 
 import argparse
 import json
@@ -7,12 +7,12 @@ from pathlib import Path
 from rich.console import Console
 
 from wsed.errors import WsedError
-from wsed.report.tables import score_table
+from wsed.report.tables import score_table, seeds_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `wsed show` to a parser."""
-    parser.add_argument("run", type=Path, help="folder of a run, e.g. runs/exp/seed_0")
+    parser.add_argument("run", type=Path, help="folder of a run (runs/exp/seed_0), or of its seeds (runs/exp)")
     parser.add_argument("--stage", default="test", help="which evaluation of it (default: test)")
 
 
@@ -23,23 +23,35 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show(run: Path, stage: str = "test") -> None:
-    """Print per-class and average scores of `run/stage/scores.json` and the files beside it.
+    """Print the scores of a run and the files beside them, or of several seeds mean, deviation and best.
 
     Raises:
         WsedError: the run has no such evaluation.
     """
-    folder = run / stage
     if not run.is_dir():
         raise WsedError(f"no such run: {run}")
-    if seeds := sorted(path.parent.name for path in run.glob("*/config.yaml")):
-        raise WsedError(f"{run} holds several runs: name one of them, e.g. {run / seeds[0]}")
-    if not (folder / "scores.json").is_file():
-        raise WsedError(
-            f"no {folder / 'scores.json'}: run `wsed {stage} --config {run / 'config.yaml'} --ckpt_path best`"
-        )
     console = Console()
+    if seeds := sorted(path.parent for path in run.glob("*/config.yaml")):
+        scored = {
+            seed.name: json.loads(_file(seed, stage).read_text()) for seed in seeds if _file(seed, stage).is_file()
+        }
+        if not scored:
+            raise WsedError(f"none of the {len(seeds)} runs in {run} has {stage}/scores.json")
+        console.print(f"{run}: {', '.join(scored)}", soft_wrap=True, markup=False, highlight=False)
+        console.print(seeds_table(scored, console.width), highlight=False)
+        if waiting := [seed.name for seed in seeds if seed.name not in scored]:
+            console.print(f"without scores: {', '.join(waiting)}", soft_wrap=True, highlight=False)
+        return
+    if not _file(run, stage).is_file():
+        again = f"wsed {stage} --config {run / 'config.yaml'} --ckpt_path best"
+        raise WsedError(f"no {_file(run, stage)}: run `{again}`")
+    folder = run / stage
     console.print(f"{folder}", soft_wrap=True, markup=False, highlight=False)
-    console.print(score_table(json.loads((folder / "scores.json").read_text()), console.width), highlight=False)
+    console.print(score_table(json.loads(_file(run, stage).read_text()), console.width), highlight=False)
     for name in ("curves.png", "class_f1.png", "predictions.tsv"):
         if (folder / name).is_file():
             console.print(f"{folder / name}", soft_wrap=True)
+
+
+def _file(run: Path, stage: str) -> Path:
+    return run / stage / "scores.json"

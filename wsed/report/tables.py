@@ -1,12 +1,13 @@
 """Figures of merit as tables for a terminal, in per cent."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wsed.metrics.bootstrap import over_seeds
 from wsed.metrics.scores import FIGURES, SCENARIOS
 
 AVERAGES = ("macro", "micro")
@@ -37,6 +38,42 @@ def score_table(scores: Mapping[str, Any], width: int = 80) -> RenderableType:
         cells += [""] * len(with_psds)
         table.add_row(average, *cells, str(scores[kinds[0]].get("n_ref", "")) if kinds else "", style="bold")
     return Group(table, *_lines(scores))
+
+
+def seeds_table(runs: Mapping[str, Mapping[str, Any]], width: int = 80) -> RenderableType:
+    """Mean and standard deviation (n - 1) over seeds: a row a class, the averages, then the best seed and each PSDS.
+
+    Args:
+        runs: the figures of each seed, by its name.
+        width: of the terminal.
+    """
+    first = next(iter(runs.values()))
+    kinds = [key for key, _ in FIGURES if all(scores.get(key) is not None for scores in runs.values())]
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
+    table.add_column("class", no_wrap=True, max_width=max(width - 14 * len(kinds) - 2, 13), overflow="ellipsis")
+    for key in kinds:
+        table.add_column(HEADERS[key], justify="right", no_wrap=True)
+    for label in first[kinds[0]]["per_class"] if kinds else ():
+        cells = [_spread([s[key]["per_class"][label]["f1"] for s in runs.values()]) for key in kinds]
+        table.add_row(Text(label), *cells)
+    for average in AVERAGES:
+        table.add_row(average, *(_spread([s[key][average] for s in runs.values()]) for key in kinds), style="bold")
+    table.add_row("best, macro", *(_percent(max(s[key]["macro"] or 0.0 for s in runs.values())) for key in kinds))
+    lines = []
+    for name in SCENARIOS:
+        if all(scores.get(name) is not None for scores in runs.values()):
+            found = over_seeds(scores[name] for scores in runs.values())
+            lines.append(Text(f"{name.upper()} {found.mean:.3f} +- {found.std:.3f}"))
+    lines.append(Text(f"mean +- standard deviation over {len(runs)} runs"))
+    return Group(table, *lines)
+
+
+def _spread(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    found = over_seeds(known)
+    return f"{100 * found.mean:.1f} +- {100 * found.std:.1f}" if len(known) > 1 else f"{100 * found.mean:.1f}"
 
 
 def comparison_table(comparison: Mapping[str, Any]) -> Table:
