@@ -22,6 +22,7 @@ from wsed.losses.base import Weighted
 from wsed.metrics.faces import AllFigures
 from wsed.metrics.scores import FIGURES, SCENARIOS, intervals
 from wsed.models.base import Network, NetworkFactory
+from wsed.ops.memory import keep_freed_memory
 from wsed.report.run import Evaluation
 from wsed.report.scores import correlation
 from wsed.tuning import Tuning, decoder_of
@@ -89,6 +90,11 @@ class SEDTask(pl.LightningModule):
         """What the network says of a batch."""
         output: Output = self.network(batch)
         return output
+
+    def on_fit_start(self) -> None:
+        """On a processor, training is twice as fast when freed memory is kept."""
+        if self.device.type == "cpu":
+            keep_freed_memory()
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """The weighted sum of the losses; each is logged under its name."""

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, Encoder
 from wsed.models.init import keras_init
+from wsed.ops.recurrent import bidirectional_gru
 from wsed.types import Encoded
 
 
@@ -100,6 +101,8 @@ class CRNN(Encoder):
         return Encoded(torch.relu(self.dense(frames)), valid)
 
     def _recur(self, frames: Tensor, valid: Tensor, padded: bool) -> Tensor:
+        if frames.device.type == "cpu":
+            return bidirectional_gru(self.gru, frames, valid if padded else None)
         if not padded:
             return self.gru(frames)[0]  # type: ignore[no-any-return]
         lengths = valid.sum(1).clamp(min=1).cpu()

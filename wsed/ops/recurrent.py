@@ -1,0 +1,93 @@
+"""A bidirectional GRU for processors, where torch's own takes a third of a training step of the paper's network.
+
+torch unrolls the GRU into some thirty small operations a frame and direction. Here both directions go together, and all
+that does not depend on the next frame is done for all frames at once: six operations a frame forward, three backward.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+Gates = Float[Tensor, "direction frame clip gate"]
+
+
+def bidirectional_gru(
+    gru: nn.GRU, frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"] | None = None
+) -> Float[Tensor, "clip frame both"]:
+    """What a bidirectional `nn.GRU` of one layer gives, in float32 at least; equal up to rounding, gradient included.
+
+    Args:
+        gru: its weights; batch first, with bias.
+        frames: the input.
+        valid: frames that hold signal, the first ones of each clip; None: all. The others give zeros, and the backward
+            direction starts at the last valid one, as with packed sequences.
+    """
+    frames = frames.to(torch.promote_types(frames.dtype, torch.float32))
+    sides = [[getattr(gru, f"{name}_l0{side}") for side in ("", "_reverse")] for name in NAMES]
+    w_ih, w_hh, b_ih, b_hh = (torch.stack(side).to(frames.dtype) for side in sides)
+    turn = _turn(frames, valid)
+    with torch.autocast(frames.device.type, enabled=False):
+        both = torch.stack([frames, frames.gather(1, turn.expand_as(frames))])
+        inputs = torch.einsum("dcfi,dgi->dfcg", both, w_ih) + b_ih[:, None, None]
+        states: Tensor = _Recurrence.apply(inputs, w_hh, b_hh)
+        there, back = states.transpose(1, 2)
+        result = torch.cat([there, back.gather(1, turn.expand_as(back))], dim=2)
+    return result if valid is None else result * valid[..., None]
+
+
+NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def _turn(frames: Tensor, valid: Tensor | None) -> Int[Tensor, "clip frame 1"]:
+    """Index of the frames in reverse order; padding stays behind."""
+    n_clips, n_frames = frames.shape[:2]
+    frame = torch.arange(n_frames, device=frames.device).expand(n_clips, -1)
+    if valid is None:
+        return frame.flip(1)[..., None]
+    length = valid.sum(1, keepdim=True)
+    return torch.where(frame < length, length - 1 - frame, frame)[..., None]
+
+
+class _Recurrence(torch.autograd.Function):
+    """The recurrent part: from gates of the input `[direction frame clip 3 * dim]` to states."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Gates, w_hh: Tensor, b_hh: Tensor) -> Tensor:
+        n_sides, n_frames, n_clips, width = inputs.shape
+        dim = width // 3
+        states = inputs.new_zeros(n_sides, n_frames + 1, n_clips, dim)
+        recurrent, gates = torch.empty_like(inputs), inputs.clone()
+        weight, bias = w_hh.transpose(1, 2), b_hh[:, None]
+        update, new = gates[..., : 2 * dim], gates[..., 2 * dim :]
+        for t in range(n_frames):
+            before, hidden = states[:, t], recurrent[:, t]
+            torch.baddbmm(bias, before, weight, out=hidden)
+            both = update[:, t].add_(hidden[..., : 2 * dim]).sigmoid_()  # reset, then update
+            candidate = new[:, t].addcmul_(both[..., :dim], hidden[..., 2 * dim :]).tanh_()
+            torch.lerp(candidate, before, both[..., dim:], out=states[:, t + 1])
+        ctx.save_for_backward(gates, states, recurrent[..., 2 * dim :], w_hh)
+        return states[:, 1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        gates, states, hidden_new, w_hh = ctx.saved_tensors
+        n_sides, n_frames, n_clips, dim = grads[0].shape
+        reset, update, new = gates.split(dim, dim=3)
+        # What a change of the state does to the candidate, to each gate before its sigmoid, and to `hidden`.
+        to_new = (1 - update) * (1 - new * new)
+        to_update = (states[:, :-1] - new) * update * (1 - update)
+        to_reset = to_new * hidden_new * reset * (1 - reset)
+        slopes = torch.stack([to_reset, to_update, to_new * reset], dim=3)
+        grad = grads[0].contiguous().clone()
+        for t in range(n_frames - 1, 0, -1):
+            now = grad[:, t]
+            back = (now[:, :, None] * slopes[:, t]).view(n_sides, n_clips, 3 * dim)
+            grad[:, t - 1].addcmul_(now, update[:, t]).baddbmm_(back, w_hh)
+        hidden = (grad[:, :, :, None] * slopes).view(n_sides, n_frames * n_clips, 3 * dim)
+        inputs = torch.cat([hidden.view(n_sides, n_frames, n_clips, 3 * dim)[..., : 2 * dim], grad * to_new], dim=3)
+        before = states[:, :-1].reshape(n_sides, n_frames * n_clips, dim)
+        return inputs, hidden.transpose(1, 2) @ before, hidden.sum(1)
