@@ -1,13 +1,15 @@
-"""The table of this folder's README from finished runs, and each row decoded in other ways.
+"""The tables of this folder's README from finished runs: each row with its own tags, the tagger's, the true ones, none.
 
-    .venv/bin/python experiments/cosine_penalty/table.py runs --reference data/domestic [--learning_curve]
+    python experiments/cosine_penalty/table.py runs --reference data/domestic [--rows ...] [--learning_curve]
 
-Reads `runs/<row>/seed_<n>/test/frame_scores.npz` and the test labels of the corpus; nothing is trained. Prints mean and
-standard deviation over seeds (n - 1) of the event F1 and of the Dishes/Frying correlation, for several decodings.
+Reads `runs/<row>/seed_<n>/test/` and the test labels of the corpus; nothing is trained. The tags of the paper's system
+are those of `runs/tagger/seed_0`, above its tuned thresholds. Mean and standard deviation over seeds (n - 1).
 """
 
 import argparse
 import csv
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,143 +19,122 @@ import torch
 from wsed.data.desed_layout import read_clips
 from wsed.decoding import Decoder
 from wsed.metrics import class_correlation, event_counts, mean_positive_correlation, overlap_seconds, segment_counts
+from wsed.metrics.bootstrap import over_seeds
 from wsed.metrics.clips import tag_counts
 from wsed.types import Events
 
-ROWS = ("fsl", "glu_mil", "glu_mil_cos")
+ROWS = (
+    "fsl", "att", "mil", "glu_mil", "glu_mil_cos", "glu_mil_cos_alpha_0_5", "glu_mil_cos_alpha_1", "glu_mil_kl",
+    "one_network", "mmm", "mil_mean", "glu_mil_cos_rmsprop",
+)  # fmt: skip
 SHORT = ("Alarm_bell_ringing", "Cat", "Dishes", "Dog", "Speech")
 PAPER = Decoder(rescale_edge=3, smooth=0.44, threshold=0.03, merge_gap=0.2, tags="clip")
-DECODERS = {
-    "paper (rescaled, threshold 0.03)": PAPER,
-    "paper, true tags": replace(PAPER, tags="oracle"),
-    "rescaled, threshold 0.2": replace(PAPER, threshold=0.2),
-    "rescaled, threshold 0.5": replace(PAPER, threshold=0.5),
-    "rescaled, 0.5, true tags": replace(PAPER, threshold=0.5, tags="oracle"),
-    "plain 0.5, median 0.2 s": Decoder(median=0.2, threshold=0.5, merge_gap=0.2),
-    "plain 0.1, median 0.2 s": Decoder(median=0.2, threshold=0.1, merge_gap=0.2),
-}
+Truth = dict[str, tuple[tuple[str, float, float], ...]]
 
 
-class Scores:
-    """The frame scores of one run and what is true of its clips."""
+class Run:
+    """The scores of one run and what is true of its clips; `tagger` are the tags of another network."""
 
-    def __init__(self, run: Path, truth: dict[str, tuple[tuple[str, float, float], ...]]) -> None:
-        saved = np.load(run / "test" / "frame_scores.npz")
+    def __init__(self, folder: Path, truth: Truth, tagger: "dict[str, torch.Tensor] | None") -> None:
+        saved = np.load(folder / "test" / "frame_scores.npz")
         self.labels = [str(name) for name in saved["labels"]]
         self.frames = torch.from_numpy(saved["frame_scores"])
         self.valid, self.rate = torch.from_numpy(saved["valid"]), float(saved["frame_rate"])
-        ids = [str(name) for name in saved["clip_ids"]]
-        rows = [(i, self.labels.index(c), on, off) for i, name in enumerate(ids) for c, on, off in truth[name]]
+        self.ids = [str(name) for name in saved["clip_ids"]]
+        rows = [(i, self.labels.index(c), on, off) for i, name in enumerate(self.ids) for c, on, off in truth[name]]
         self.truth = Events.of(rows)
-        self.tags = torch.zeros(len(ids), len(self.labels), dtype=torch.bool)
+        n_clips, n_labels = len(self.ids), len(self.labels)
+        self.tags = torch.zeros(n_clips, n_labels, dtype=torch.bool)
         self.tags[self.truth.clip, self.truth.label] = True
-        self.clips = self.frames.masked_fill(~self.valid[..., None], 0).amax(1)
+        clips = folder / "test" / "clip_scores.npz"
+        own = torch.from_numpy(np.load(clips)["clip_scores"]) if clips.is_file() else self.frames.amax(1)
+        self.own = own > 0.5
+        self.tagger = None if tagger is None else torch.stack([tagger[name] for name in self.ids])
         means = (self.frames * self.valid[..., None]).sum(1) / self.valid.sum(1, keepdim=True)
         self.correlation = class_correlation(means)
 
-    def cosine(self, one: str, other: str) -> float:
-        """Mean cosine over time of the curves of two classes, on the test clips that hold either."""
-        first, second = self.labels.index(one), self.labels.index(other)
-        held = self.tags[:, first] | self.tags[:, second]
-        unit = torch.nn.functional.normalize(self.frames[held] * self.valid[held][..., None], dim=1)
-        return float((unit[:, :, first] * unit[:, :, second]).sum(1).mean())
+    def pair(self, one: str, other: str) -> float:
+        return float(self.correlation[self.labels.index(one), self.labels.index(other)])
 
-    def detect(self, decoder: Decoder) -> Events:
-        durations = torch.full((len(self.tags),), 10.0, dtype=torch.float64)
-        return decoder(
-            self.frames, self.rate, valid=self.valid, clip_scores=self.clips, true_tags=self.tags, durations=durations
-        )
+    def detect(self, tags: torch.Tensor | None, decoder: Decoder = PAPER) -> Events:
+        durations = torch.full((len(self.ids),), 10.0, dtype=torch.float64)
+        gated = replace(decoder, tags="none" if tags is None else "oracle")
+        return gated(self.frames, self.rate, valid=self.valid, true_tags=tags, durations=durations)
+
+    def event_f1(self, tags: torch.Tensor | None, decoder: Decoder = PAPER) -> float:
+        return event_counts(self.truth, self.detect(tags, decoder), len(self.labels)).macro_f1
+
+    @property
+    def system_tags(self) -> torch.Tensor:
+        """The tagger's, where there is one."""
+        return self.own if self.tagger is None else self.tagger
+
+
+def read_tagger(run: Path) -> tuple[dict[str, torch.Tensor], float] | None:
+    """Tags of each clip by the tagger above its tuned thresholds, and their macro F1."""
+    if not (run / "test" / "clip_scores.npz").is_file():
+        return None
+    saved = np.load(run / "test" / "clip_scores.npz")
+    report = json.loads((run / "test" / "scores.json").read_text())
+    tags = torch.from_numpy(saved["clip_scores"]) > torch.tensor(report["decoder"]["tag_threshold"])
+    return {str(name): row for name, row in zip(saved["clip_ids"], tags, strict=True)}, report["tagging_f1"]["macro"]
 
 
 def spread(values: list[float]) -> str:
-    deviation = f" +- {100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
-    return f"{100 * np.mean(values):.1f}{deviation}"
+    found = over_seeds(values)
+    return f"{100 * found.mean:.1f}" + (f" +- {100 * found.std:.1f}" if found.runs > 1 else "")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path)
-    parser.add_argument("--reference", type=Path, required=True, help="the corpus the runs were tested on")
-    parser.add_argument("--rows", nargs="+", default=ROWS)
-    parser.add_argument("--learning_curve", action="store_true", help="validation scores by epoch, mean over seeds")
-    args = parser.parse_args()
-    truth = {c.id: c.events or () for c in read_clips(args.reference, "eval/public", "test")}
-    systems = {r: [Scores(p.parents[1], truth) for p in done(args.runs, r)] for r in args.rows}
-    systems = {row: runs for row, runs in systems.items() if runs}
-    print_decodings(systems)
-    print_classes(systems)
-    print_correlation(systems)
-    if args.learning_curve:
-        print_learning(args.runs, list(systems))
-
-
-def done(runs: Path, row: str) -> list[Path]:
-    return sorted(runs.glob(f"{row}/seed_*/test/frame_scores.npz"))
-
-
-def print_decodings(systems: dict[str, list[Scores]]) -> None:
-    print("\n| event F1 macro, % | " + " | ".join(f"{r} ({len(s)} seeds)" for r, s in systems.items()) + " |")
+def print_table(title: str, systems: dict[str, list[Run]], lines: dict[str, Callable[[Run], float]]) -> None:
+    print(f"\n| {title} | " + " | ".join(f"{row} ({len(runs)})" for row, runs in systems.items()) + " |")
     print("|---|" + "---|" * len(systems))
-    for name, decoder in DECODERS.items():
-        cells = [
-            spread([event_counts(s.truth, s.detect(decoder), 10).macro_f1 for s in runs]) for runs in systems.values()
-        ]
-        print(f"| {name} | " + " | ".join(cells) + " |")
-    each = [
-        ", ".join(f"{100 * event_counts(s.truth, s.detect(PAPER), 10).macro_f1:.1f}" for s in runs)
-        for runs in systems.values()
-    ]
-    print("| paper's decoding, seed by seed | " + " | ".join(each) + " |")
-    for name, counts in (("segment F1, paper's decoding", segment_counts),):
-        cells = [spread([counts(s.truth, s.detect(PAPER), 10).macro_f1 for s in runs]) for runs in systems.values()]
-        print(f"| {name} | " + " | ".join(cells) + " |")
-    cells = [spread([tag_counts(s.tags, s.clips > 0.5).macro_f1 for s in runs]) for runs in systems.values()]
-    print("| tagging F1 | " + " | ".join(cells) + " |")
+    for name, value in lines.items():
+        print(f"| {name} | " + " | ".join(spread([value(run) for run in runs]) for runs in systems.values()) + " |")
 
 
-def print_classes(systems: dict[str, list[Scores]]) -> None:
-    for name in ("paper (rescaled, threshold 0.03)", "rescaled, threshold 0.5"):
-        print(f"\n| event F1 by class, {name} | " + " | ".join(systems) + " |")
-        print("|---|" + "---|" * len(systems))
-        found = {
-            r: [event_counts(s.truth, s.detect(DECODERS[name]), 10).f1 for s in runs] for r, runs in systems.items()
-        }
-        labels = next(iter(systems.values()))[0].labels
-        for i, label in enumerate(labels):
-            print(f"| {label} | " + " | ".join(spread([float(f[i]) for f in f1]) for f1 in found.values()) + " |")
-        short = [i for i, label in enumerate(labels) if label in SHORT]
-        for group, which in (
-            ("five short classes", short),
-            ("five long classes", [i for i in range(10) if i not in short]),
-        ):
-            print(
-                f"| {group} | "
-                + " | ".join(spread([float(f[which].mean()) for f in f1]) for f1 in found.values())
-                + " |"
-            )
-
-
-def print_correlation(systems: dict[str, list[Scores]]) -> None:
+def print_all(systems: dict[str, list[Run]]) -> None:
     first = next(iter(systems.values()))[0]
-    dishes, frying = first.labels.index("Dishes"), first.labels.index("Frying")
-    print("\n| of the class scores on the test clips | " + " | ".join(systems) + " |\n|---|" + "---|" * len(systems))
-    pair = [spread([float(s.correlation[dishes, frying]) for s in runs]) for runs in systems.values()]
-    print("| Dishes/Frying correlation, % | " + " | ".join(pair) + " |")
-    each = [", ".join(f"{100 * float(s.correlation[dishes, frying]):.0f}" for s in runs) for runs in systems.values()]
-    print("| the same, seed by seed | " + " | ".join(each) + " |")
-    cosine = [spread([s.cosine("Dishes", "Frying") for s in runs]) for runs in systems.values()]
-    print("| cosine of the Dishes and Frying curves, clips with either, % | " + " | ".join(cosine) + " |")
-    mean = [spread([mean_positive_correlation(s.correlation) for s in runs]) for runs in systems.values()]
-    print("| mean positive correlation, % | " + " | ".join(mean) + " |")
-    minutes = [f"{np.mean([overlap_seconds(s.detect(PAPER), 10) / 60 for s in runs]):.1f}" for runs in systems.values()]
-    print(f"| overlap, minutes (truth {overlap_seconds(first.truth, 10) / 60:.1f}) | " + " | ".join(minutes) + " |")
+    labels = first.labels
+    lines: dict[str, Callable[[Run], float]] = {
+        "event F1, the system's tags": lambda r: r.event_f1(r.system_tags),
+        "its own tags (above 0.5)": lambda r: r.event_f1(r.own),
+        "the true tags (oracle)": lambda r: r.event_f1(r.tags),
+        "no tags": lambda r: r.event_f1(None),
+        "segment F1, the system's tags": lambda r: segment_counts(r.truth, r.detect(r.system_tags), 10).macro_f1,
+        "tagging F1, its own tags": lambda r: tag_counts(r.tags, r.own).macro_f1,
+        "no gap closed": lambda r: r.event_f1(r.system_tags, replace(PAPER, merge_gap=0.0)),
+        "hysteresis 0.05, 0.2": lambda r: r.event_f1(r.system_tags, replace(PAPER, low=0.05, threshold=0.2)),
+    }
+    print_table("%", systems, lines)
+    best = [f"{100 * max(r.event_f1(r.system_tags) for r in runs):.1f}" for runs in systems.values()]
+    print("| best seed | " + " | ".join(best) + " |")
+    f1 = {
+        id(r): event_counts(r.truth, r.detect(r.system_tags), len(labels)).f1 for runs in systems.values() for r in runs
+    }
+    by_class: dict[str, Callable[[Run], float]] = {
+        label: (lambda r, i=i: float(f1[id(r)][i])) for i, label in enumerate(labels)
+    }
+    for name, short in (("five short classes", True), ("five long classes", False)):
+        which = [i for i, label in enumerate(labels) if (label in SHORT) == short]
+        by_class[name] = lambda r, which=which: float(f1[id(r)][which].mean())
+    print_table("event F1 by class, %", systems, by_class)
+    together: dict[str, Callable[[Run], float]] = {
+        "Dishes/Frying correlation": lambda r: r.pair("Dishes", "Frying"),
+        "mean positive correlation": lambda r: mean_positive_correlation(r.correlation),
+    }
+    print_table("of mean scores, %", systems, together)
+    print(f"\noverlap of events of different classes, minutes (truth {overlap_seconds(first.truth, 10) / 60:.2f}):")
+    for row, runs in systems.items():
+        minutes = [overlap_seconds(r.detect(r.system_tags), 10) / 60 for r in runs]
+        oracle = [overlap_seconds(r.detect(r.tags), 10) / 60 for r in runs]
+        print(f"  {row}: {np.mean(minutes):.2f}, with the true tags {np.mean(oracle):.2f}")
 
 
 def print_learning(runs: Path, rows: list[str]) -> None:
     names = ("val/event_f1", "val/segment_f1", "val/tagging_f1", "val/loss")
     for row in rows:
         print(f"\n| {row}: epoch | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
-        curves = [learning(p.parents[1]) for p in done(runs, row)]
+        curves = [learning(folder) for folder in done(runs, row)]
         for epoch in sorted({e for c in curves for e in c}):
             cells = [f"{np.mean([float(c[epoch][n]) for c in curves if epoch in c]):.3f}" for n in names]
             print(f"| {epoch + 1} | " + " | ".join(cells) + " |")
@@ -166,6 +147,35 @@ def learning(run: Path) -> dict[int, dict[str, str]]:
         with file.open() as lines:
             found |= {int(r["epoch"]): r for r in csv.DictReader(lines) if r.get("val/event_f1")}
     return found
+
+
+def done(runs: Path, row: str) -> list[Path]:
+    return [path.parents[1] for path in sorted(runs.glob(f"{row}/seed_*/test/frame_scores.npz"))]
+
+
+def systems_of(runs: Path, reference: Path, rows: list[str]) -> dict[str, list[Run]]:
+    """The finished runs of each row, with the tagger's tags."""
+    truth = {c.id: c.events or () for c in read_clips(reference, "eval/public", "test")}
+    tagger = read_tagger(runs / "tagger" / "seed_0")
+    if tagger is not None:
+        print(f"tagger: F1 {100 * tagger[1]:.1f} %")
+    found = {r: [Run(p, truth, tagger[0] if tagger else None) for p in done(runs, r)] for r in rows}
+    return {row: each for row, each in found.items() if each}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--reference", type=Path, required=True, help="the corpus the runs were tested on")
+    parser.add_argument("--rows", nargs="+", default=list(ROWS))
+    parser.add_argument("--learning_curve", action="store_true", help="validation scores by epoch, mean over seeds")
+    args = parser.parse_args()
+    systems = systems_of(args.runs, args.reference, args.rows)
+    if not systems:
+        raise SystemExit(f"no finished run of {', '.join(args.rows)} in {args.runs}")
+    print_all(systems)
+    if args.learning_curve:
+        print_learning(args.runs, list(systems))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+"""Figures 3 and 4 of the paper, and the overlap of detected events, from finished runs.
+
+    python experiments/cosine_penalty/pictures.py runs --reference data/domestic --out experiments/cosine_penalty
+
+Writes `curves.png` (one clip without and with the penalty), `correlation.png` and `overlap.png`.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from table import PAPER, Run, systems_of
+
+from wsed.metrics import mean_positive_correlation, overlap_seconds
+
+BARE, WITH = "glu_mil", "glu_mil_cos"
+SHOWN = ("Dishes", "Frying", "Speech")
+
+
+def richest(run: Run) -> int:
+    """A test clip that holds most of the three classes, then most events."""
+    held = run.tags[:, [run.labels.index(c) for c in SHOWN]].sum(1)
+    events = np.bincount(run.truth.clip.numpy(), minlength=len(run.ids))
+    return int(np.lexsort((-events, -held.numpy()))[0])
+
+
+def curves(path: Path, systems: dict[str, Run]) -> None:
+    """The rescaled and smoothed curves of one clip over its true events (figure 3)."""
+    clip = richest(systems[BARE])
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    axes = figure.subplots(len(systems), 1, sharex=True)
+    for axis, (name, run) in zip(axes, systems.items(), strict=True):
+        smoothed = PAPER.curves(run.frames[clip : clip + 1], run.rate)[0]
+        times = (np.arange(len(smoothed)) + 0.5) / run.rate
+        for i, label in enumerate(SHOWN):
+            index = run.labels.index(label)
+            axis.plot(times, smoothed[:, index], color=f"C{i}", label=label)
+            mine = run.truth[(run.truth.clip == clip) & (run.truth.label == index)]
+            for onset, offset in zip(mine.onset.tolist(), mine.offset.tolist(), strict=True):
+                axis.axvspan(onset, offset, ymin=0.02 + 0.05 * i, ymax=0.06 + 0.05 * i, color=f"C{i}", alpha=0.7, lw=0)
+        pair = np.corrcoef(*(smoothed[:, run.labels.index(c)].numpy() for c in ("Dishes", "Frying")))[0, 1]
+        axis.set(title=f"{name}: Dishes/Frying correlation on this clip {pair:.0%}", ylabel="rescaled score")
+        axis.legend(loc="upper right")
+    axes[-1].set(xlabel="time (s); bars at the foot: true events")
+    figure.savefig(path, dpi=110)
+
+
+def correlation(path: Path, systems: dict[str, list[Run]]) -> None:
+    """Correlation between classes of the mean scores of clips, mean over seeds (figure 4)."""
+    figure = Figure(figsize=(5.6 * len(systems), 5.2), layout="constrained")
+    axes = figure.subplots(1, len(systems), squeeze=False)[0]
+    for axis, (name, runs) in zip(axes, systems.items(), strict=True):
+        matrix = np.mean([run.correlation.numpy() for run in runs], axis=0)
+        image = axis.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r")
+        value = np.mean([mean_positive_correlation(run.correlation) for run in runs])
+        axis.set_title(f"{name} ({len(runs)} seeds): mean positive {value:.1%}")
+        labels = [label.replace("_", " ") for label in runs[0].labels]
+        axis.set_xticks(range(len(labels)), labels, rotation=60, ha="right")
+        axis.set_yticks(range(len(labels)), labels)
+    figure.colorbar(image, ax=list(axes), shrink=0.8)
+    figure.savefig(path, dpi=110)
+
+
+def overlap(path: Path, systems: dict[str, list[Run]]) -> None:
+    """Minutes in which detected events of different classes sound together."""
+    names = ["truth", *systems, *(f"{name}, true tags" for name in systems)]
+    minutes = [[overlap_seconds(next(iter(systems.values()))[0].truth, 10) / 60]]
+    minutes += [[overlap_seconds(r.detect(r.system_tags), 10) / 60 for r in runs] for runs in systems.values()]
+    minutes += [[overlap_seconds(r.detect(r.tags), 10) / 60 for r in runs] for runs in systems.values()]
+    figure = Figure(figsize=(8, 0.5 * len(names) + 1), layout="constrained")
+    axis = figure.subplots()
+    means, deviations = [np.mean(m) for m in minutes], [np.std(m) for m in minutes]
+    axis.barh(names, means, xerr=deviations, color=["tab:green"] + ["tab:blue"] * (len(names) - 1))
+    axis.invert_yaxis()
+    axis.set(xlabel="minutes of overlap on the test clips; lines: standard deviation over seeds")
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--reference", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    systems = systems_of(args.runs, args.reference, [BARE, WITH, "glu_mil_cos_alpha_1"])
+    curves(args.out / "curves.png", {name: systems[name][0] for name in systems})
+    correlation(args.out / "correlation.png", systems)
+    overlap(args.out / "overlap.png", systems)
+
+
+if __name__ == "__main__":
+    main()
