@@ -59,3 +59,13 @@ def test_bfloat16_goes_through_float32():
         out = bidirectional_gru(gru, frames.bfloat16())
     assert out.dtype == torch.float32
     torch.testing.assert_close(out, gru(frames.bfloat16().float())[0], atol=1e-6, rtol=1e-5)
+
+
+def test_dropout_after_it_draws_the_mask_it_draws_after_torchs():
+    """A mask is drawn in the order of memory: with another layout no run could be repeated."""
+    gru, frames = pair()
+    masked = []
+    for out in (gru(frames)[0], bidirectional_gru(gru, frames)):
+        torch.manual_seed(3)
+        masked.append(torch.nn.functional.dropout(out, 0.5))
+    torch.testing.assert_close(*masked)

@@ -17,7 +17,9 @@ Gates = Float[Tensor, "direction frame clip gate"]
 def bidirectional_gru(
     gru: nn.GRU, frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"] | None = None
 ) -> Float[Tensor, "clip frame both"]:
-    """What a bidirectional `nn.GRU` of one layer gives, in float32 at least; equal up to rounding, gradient included.
+    """What a bidirectional `nn.GRU` of one layer gives, in float32 at least.
+
+    Equal up to rounding, as is its gradient, and laid out in memory alike.
 
     Args:
         gru: its weights; batch first, with bias.
@@ -32,10 +34,11 @@ def bidirectional_gru(
     with torch.autocast(frames.device.type, enabled=False):
         both = torch.stack([frames, frames.gather(1, turn.expand_as(frames))])
         inputs = torch.einsum("dcfi,dgi->dfcg", both, w_ih) + b_ih[:, None, None]
-        states: Tensor = _Recurrence.apply(inputs, w_hh, b_hh)
-        there, back = states.transpose(1, 2)
-        result = torch.cat([there, back.gather(1, turn.expand_as(back))], dim=2)
-    return result if valid is None else result * valid[..., None]
+        there, back = _Recurrence.apply(inputs, w_hh, b_hh)
+        result = torch.cat([there, back.gather(0, turn.transpose(0, 1).expand_as(back))], dim=2)
+    if valid is not None:
+        result = result * valid.T[..., None]
+    return result.transpose(0, 1)  # laid out in memory as torch's: dropout then draws the same mask
 
 
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
