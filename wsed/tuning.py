@@ -89,9 +89,8 @@ class Tuning:
                 f"tuning.thresholds needs frame scores, and the events of all clips of the {self.split} set"
             )
         frames, valid = scores
-        known, tagged = store.tags()
-        true_tags = known > 0.5 if bool(tagged.all()) else None
-        tags = allowed_tags(decoder.tags, decoder.tag_threshold, store.clip_scores(), true_tags)
+        known = store.known(valid)
+        tags = allowed_tags(decoder.tags, decoder.tag_threshold, known["clip_scores"], known["true_tags"])
         if self.thresholds == "segments":
             return self._segments(decoder, store, truth, frames, valid, tags)
         events = frames, store.frame_rate, truth, event_counts, self.split

@@ -140,7 +140,7 @@ class ScoreStore:
         scores = self.frame_scores()
         if scores is None:
             return Events.of([])
-        return decoder(scores[0], self.frame_rate, durations=self.durations(), **self._known(scores[1]))
+        return decoder(scores[0], self.frame_rate, durations=self.durations(), **self.known(scores[1]))
 
     def system(self, labels: Labels, decoder: Decode, detected: Events | None = None) -> System:
         """What is scored: events on the clips whose events are known, tags on those whose tags are known.
@@ -153,7 +153,8 @@ class ScoreStore:
         detected = self.detected(decoder) if detected is None else detected
         return System(labels, self._detections(len(labels), decoder, detected), self._tags(decoder.tag_threshold))
 
-    def _known(self, valid: Tensor) -> dict[str, Any]:
+    def known(self, valid: Tensor) -> dict[str, Any]:
+        """What a decoder may ask beside the frame scores; the true tags only if those of all clips are known."""
         tags, tagged = self.tags()
         true_tags = tags > 0.5 if bool(tagged.all()) else None
         return {"valid": valid, "clip_scores": self.clip_scores(), "true_tags": true_tags}
@@ -167,7 +168,7 @@ class ScoreStore:
         reference, detected = (
             replace(kept, clip=place[kept.clip]) for kept in (e[timed[e.clip]] for e in (truth, detected))
         )
-        ranked = decoder.ranked(scores[0], self.frame_rate, **self._known(scores[1]))
+        ranked = decoder.ranked(scores[0], self.frame_rate, **self.known(scores[1]))
         frames = FrameScores(ranked[timed], self.frame_rate, valid=scores[1][timed])
         return Detections(n_labels, int(timed.sum()), reference, detected, self.durations()[timed], frames)
 

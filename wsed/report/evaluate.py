@@ -141,11 +141,10 @@ def _official(system: System, backend: str, notes: list[str]) -> dict[str, Any]:
     """What a package says of the same system; None where it says nothing."""
     detections = system.detections
     assert detections is not None
-    sides = (joined(side, touching=True) for side in (detections.reference, detections.detected))
-    points = tuple(joined(point, touching=True) for point in detections.points)
-    reference, detected = sides
-    joint = replace(detections, reference=reference, detected=detected, points=points)
-    if len(joint.reference) < len(detections.reference) or len(joint.detected) < len(detections.detected):
+    sides = detections.reference, detections.detected, *detections.points
+    reference, detected, *points = (joined(side, touching=True) for side in sides)
+    joint = replace(detections, reference=reference, detected=detected, points=tuple(points))
+    if len(reference) < len(detections.reference) or len(detected) < len(detections.detected):
         notes.append(
             f"{backend} takes no events of one class that overlap or touch: they are joined for all its figures"
         )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, Encoder
-from wsed.models.encoders.crnn import ConvBlock
+from wsed.models.encoders.crnn import ConvBlock, through_blocks
 from wsed.models.init import keras_init
 from wsed.types import Encoded
 
@@ -72,11 +72,5 @@ class CNN(Encoder):
         keras_init(self)
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"]) -> Encoded:
-        padded = not bool(valid.all())
-        x = features.transpose(1, 2)[:, None].contiguous(memory_format=torch.channels_last)
-        for block, time in zip(self.blocks, self._time_pools, strict=True):
-            # Zeros, as beyond the end of a lone clip.
-            x = self.dropout(block(x * valid[:, None, :, None] if padded else x))
-            n = valid.shape[1] // time
-            valid = valid[:, : n * time].reshape(-1, n, time).all(2)
-        return Encoded(x.transpose(1, 2).flatten(2), valid)
+        blocks = (nn.Sequential(block, self.dropout) for block in self.blocks)
+        return Encoded(*through_blocks(blocks, self._time_pools, features, valid))

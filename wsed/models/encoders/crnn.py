@@ -1,6 +1,6 @@
 """The convolutional recurrent encoder of Pellegrini & Cances 2019, with ReLU or gated linear units."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -39,6 +39,25 @@ class ConvBlock(nn.Module):
             x = torch.relu(x)
         pooled: Tensor = self.dropout(self.pool(x))
         return pooled
+
+
+def through_blocks(
+    blocks: Iterable[nn.Module],
+    time_pools: Iterable[int],
+    features: Float[Tensor, "clip band frame"],
+    valid: Bool[Tensor, "clip frame"],
+) -> tuple[Float[Tensor, "clip frame2 dim"], Bool[Tensor, "clip frame2"]]:
+    """Frames after convolution blocks, channels and bands as one axis, and which of them hold signal.
+
+    Padding is zero before each block, as beyond the end of a lone clip.
+    """
+    padded = not bool(valid.all())
+    x = features.transpose(1, 2)[:, None].contiguous(memory_format=torch.channels_last)
+    for block, time in zip(blocks, time_pools, strict=True):
+        x = block(x * valid[:, None, :, None] if padded else x)
+        n = valid.shape[1] // time
+        valid = valid[:, : n * time].reshape(-1, n, time).all(2)
+    return x.transpose(1, 2).flatten(2), valid
 
 
 @ENCODERS.register("crnn")
@@ -91,12 +110,8 @@ class CRNN(Encoder):
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"]) -> Encoded:
         padded = not bool(valid.all())
-        x = features.transpose(1, 2)[:, None].contiguous(memory_format=torch.channels_last)
-        for block, time in zip(self.blocks, self._time_pools, strict=True):
-            x = block(x * valid[:, None, :, None] if padded else x)  # zeros, as beyond the end of a lone clip
-            n = valid.shape[1] // time
-            valid = valid[:, : n * time].reshape(-1, n, time).all(2)
-        frames = self.dropout(x.transpose(1, 2).flatten(2))
+        frames, valid = through_blocks(self.blocks, self._time_pools, features, valid)
+        frames = self.dropout(frames)
         frames = self.dropout(self._recur(frames, valid, padded))
         return Encoded(torch.relu(self.dense(frames)), valid)
 
