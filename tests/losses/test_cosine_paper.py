@@ -1,6 +1,7 @@
 """The losses of Pellegrini & Cances 2019 against golden values, a slow reference, and their invariances."""
 
 import math
+from itertools import accumulate
 
 import numpy as np
 import pytest
@@ -218,6 +219,20 @@ def test_with_many_classes_only_the_tagged_curves_are_kept(penalty):
     assert sum(storages.values()) < 0.1 * p.untyped_storage().nbytes()
     loss.backward()
     assert p.grad[..., 5:].abs().max() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_the_backward_holds_little_beside_the_gradient(penalty, dtype):
+    p = torch.rand(8, 100, 407).to(dtype).requires_grad_()
+    y = torch.zeros(8, 407)
+    y[:, :5] = 1.0
+    loss = penalty(p, y)
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
+        loss.backward()
+    sizes = [e.nbytes() for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
+    assert max(accumulate(sizes)) < 1.2 * p.nbytes
 
 
 def test_padding_and_untagged_clips_do_not_count():

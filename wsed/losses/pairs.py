@@ -1,7 +1,7 @@
 """Penalties on pairs of classes tagged on the same clip, whatever it is that makes two curves similar."""
 
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -72,7 +72,32 @@ def _tagged_curves(
         tags = torch.where(tagged[:, None], tags, 0.0)
     kept = max((tags > 0).sum(1).tolist(), default=0)
     tags, index = tags.topk(kept, dim=1)
-    return frames.gather(2, index[:, None].expand(-1, frames.shape[1], -1)).to(wide), tags
+    return _Take.apply(frames, index).to(wide), tags
+
+
+class _Take(torch.autograd.Function):
+    """Curves `[clip frame kept]` of the classes `index [clip kept]`, none of them twice.
+
+    The backward of `gather` adds, since an index might come twice, and for bfloat16 holds a float32 copy of the whole
+    gradient while it does. Here every place is written at most once.
+    """
+
+    @staticmethod
+    def forward(frames: Tensor, index: Tensor) -> Tensor:
+        return frames.gather(2, index[:, None].expand(-1, frames.shape[1], -1))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+        ctx.shape = inputs[0].shape
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (index,) = ctx.saved_tensors
+        whole = grad.new_zeros(ctx.shape)
+        clip = torch.arange(len(index), device=index.device)[:, None]
+        whole.transpose(1, 2)[clip, index] = grad.transpose(1, 2)
+        return whole, None
 
 
 class PairPenalty(Loss):
