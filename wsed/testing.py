@@ -169,15 +169,22 @@ def check_frontend(frontend: Frontend) -> None:
     assert torch.allclose(features[-1, :, :m], alone[0, :, :m], atol=1e-3), "padding changes the features of a clip"
 
 
-def check_encoder(build: EncoderFactory, n_bands: int = 64) -> None:
-    """Shapes, stride, finite gradient, and that the padding of neighbours does not matter in eval mode."""
+def check_encoder(build: EncoderFactory, n_bands: int = 64, n_steps: int = 48) -> None:
+    """Shapes, stride, finite gradient, and that the padding of neighbours does not matter in eval mode.
+
+    Args:
+        build: what the encoder is built by.
+        n_bands: of the features.
+        n_steps: frames of the features; a few times the encoder's stride.
+    """
     torch.manual_seed(0)
     encoder: Encoder = build(n_bands)
-    features = torch.randn(3, n_bands, 48)
-    valid = torch.ones(3, 48, dtype=torch.bool)
-    valid[-1, 32:] = False
+    features = torch.randn(3, n_bands, n_steps)
+    shorter = 2 * n_steps // 3
+    valid = torch.ones(3, n_steps, dtype=torch.bool)
+    valid[-1, shorter:] = False
     encoded = encoder(features, valid)
-    assert encoded.frames.shape == (3, 48 // encoder.stride, encoder.dim), "frames are [clip frame dim]"
+    assert encoded.frames.shape == (3, n_steps // encoder.stride, encoder.dim), "frames are [clip frame dim]"
     assert encoded.valid.shape == encoded.frames.shape[:2], "valid is [clip frame]"
     encoded.frames.float().square().sum().backward()
     bad = [n for n, p in encoder.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()]
@@ -185,7 +192,7 @@ def check_encoder(build: EncoderFactory, n_bands: int = 64) -> None:
     encoder.eval()
     with torch.no_grad():
         together = encoder(features, valid)
-        alone = encoder(features[-1:, :, :32], valid[-1:, :32])
+        alone = encoder(features[-1:, :, :shorter], valid[-1:, :shorter])
     m = int(together.valid[-1].sum())
     assert m == int(alone.valid.sum()), "the number of valid frames depends on the neighbours"
     assert torch.allclose(together.frames[-1, :m], alone.frames[0, :m], atol=1e-4), "padding changes a clip's frames"

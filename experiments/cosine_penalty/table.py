@@ -9,7 +9,7 @@ are those of `runs/tagger/seed_0`, above its tuned thresholds. Mean and standard
 import argparse
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,18 +36,23 @@ Truth = dict[str, tuple[tuple[str, float, float], ...]]
 class Run:
     """The scores of one run and what is true of its clips; `tagger` are the tags of another network."""
 
-    def __init__(self, folder: Path, truth: Truth, tagger: "dict[str, torch.Tensor] | None") -> None:
-        saved = np.load(folder / "test" / "frame_scores.npz")
+    def __init__(
+        self, folder: Path, truth: Truth, tagger: "dict[str, torch.Tensor] | None", split: str = "test"
+    ) -> None:
+        self.folder, self.seed = folder, folder.name
+        self.validated = (folder / "validate" / "frame_scores.npz").is_file()
+        saved = np.load(folder / split / "frame_scores.npz")
         self.labels = [str(name) for name in saved["labels"]]
         self.frames = torch.from_numpy(saved["frame_scores"])
         self.valid, self.rate = torch.from_numpy(saved["valid"]), float(saved["frame_rate"])
         self.ids = [str(name) for name in saved["clip_ids"]]
+        self.durations = torch.full((len(self.ids),), 10.0, dtype=torch.float64)
         rows = [(i, self.labels.index(c), on, off) for i, name in enumerate(self.ids) for c, on, off in truth[name]]
         self.truth = Events.of(rows)
         n_clips, n_labels = len(self.ids), len(self.labels)
         self.tags = torch.zeros(n_clips, n_labels, dtype=torch.bool)
         self.tags[self.truth.clip, self.truth.label] = True
-        clips = folder / "test" / "clip_scores.npz"
+        clips = folder / split / "clip_scores.npz"
         own = torch.from_numpy(np.load(clips)["clip_scores"]) if clips.is_file() else self.frames.amax(1)
         self.own = own > 0.5
         self.tagger = None if tagger is None else torch.stack([tagger[name] for name in self.ids])
@@ -65,9 +70,8 @@ class Run:
         return float((unit[:, :, first] * unit[:, :, second]).sum(1).mean())
 
     def detect(self, tags: torch.Tensor | None, decoder: Decoder = PAPER) -> Events:
-        durations = torch.full((len(self.ids),), 10.0, dtype=torch.float64)
         gated = replace(decoder, tags="none" if tags is None else "oracle")
-        return gated(self.frames, self.rate, valid=self.valid, true_tags=tags, durations=durations)
+        return gated(self.frames, self.rate, valid=self.valid, true_tags=tags, durations=self.durations)
 
     def event_f1(self, tags: torch.Tensor | None, decoder: Decoder = PAPER) -> float:
         return event_counts(self.truth, self.detect(tags, decoder), len(self.labels)).macro_f1
@@ -78,11 +82,20 @@ class Run:
         return self.own if self.tagger is None else self.tagger
 
 
-def read_tagger(run: Path) -> tuple[dict[str, torch.Tensor], float] | None:
-    """Tags of each clip by the tagger above its tuned thresholds, and their macro F1."""
-    if not (run / "test" / "clip_scores.npz").is_file():
+def f1_by_class(run: Run, decoder: Decoder = PAPER) -> np.ndarray:
+    """Event F1 of each class, with the system's tags."""
+    return np.asarray(event_counts(run.truth, run.detect(run.system_tags, decoder), len(run.labels)).f1)
+
+
+def truth_of(reference: Path, table: str, split: str) -> Truth:
+    return {c.id: c.events or () for c in read_clips(reference, table, split)}
+
+
+def read_tagger(run: Path, split: str = "test") -> tuple[dict[str, torch.Tensor], float] | None:
+    """Tags of each clip by the tagger above its tuned thresholds, and their macro F1 on the test clips."""
+    if not (run / split / "clip_scores.npz").is_file():
         return None
-    saved = np.load(run / "test" / "clip_scores.npz")
+    saved = np.load(run / split / "clip_scores.npz")
     report = json.loads((run / "test" / "scores.json").read_text())
     tags = torch.from_numpy(saved["clip_scores"]) > torch.tensor(report["decoder"]["tag_threshold"])
     return {str(name): row for name, row in zip(saved["clip_ids"], tags, strict=True)}, report["tagging_f1"]["macro"]
@@ -119,9 +132,7 @@ def print_all(systems: dict[str, list[Run]]) -> None:
     print_table("%", systems, lines)
     best = [f"{100 * max(r.event_f1(r.system_tags) for r in runs):.1f}" for runs in systems.values()]
     print("| best seed | " + " | ".join(best) + " |")
-    f1 = {
-        id(r): event_counts(r.truth, r.detect(r.system_tags), len(labels)).f1 for runs in systems.values() for r in runs
-    }
+    f1 = {id(r): f1_by_class(r) for runs in systems.values() for r in runs}
     by_class: dict[str, Callable[[Run], float]] = {
         label: (lambda r, i=i: float(f1[id(r)][i])) for i, label in enumerate(labels)
     }
@@ -165,9 +176,9 @@ def done(runs: Path, row: str) -> list[Path]:
     return [path.parents[1] for path in sorted(runs.glob(f"{row}/seed_*/test/frame_scores.npz"))]
 
 
-def systems_of(runs: Path, reference: Path, rows: list[str]) -> dict[str, list[Run]]:
+def systems_of(runs: Path, reference: Path, rows: Sequence[str] = ROWS) -> dict[str, list[Run]]:
     """The finished runs of each row, with the tagger's tags."""
-    truth = {c.id: c.events or () for c in read_clips(reference, "eval/public", "test")}
+    truth = truth_of(reference, "eval/public", "test")
     tagger = read_tagger(runs / "tagger" / "seed_0")
     if tagger is not None:
         print(f"tagger: F1 {100 * tagger[1]:.1f} %")

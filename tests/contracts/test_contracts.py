@@ -1,5 +1,7 @@
 """Everything registered keeps its contract; a new component is tested by existing."""
 
+from functools import partial
+
 import pytest
 
 import wsed
@@ -25,14 +27,37 @@ def test_frontend(name):
     testing.check_frontend(registry("frontend")[name]())
 
 
+def small(name):
+    """What builds an encoder, a small one where it is large; and the frontend it takes, the usual one if None."""
+    encoder = registry("encoder")[name]
+    if name != "wav2vec2":
+        return encoder, None
+    pytest.importorskip("transformers", reason="the extra speech is not installed")
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+    sizes |= {"conv_dim": [8, 8], "conv_kernel": [10, 4], "conv_stride": [5, 4], "num_conv_pos_embedding_groups": 2}
+    return partial(encoder, config=sizes), registry("frontend")["waveform"]()
+
+
 @pytest.mark.parametrize("name", wsed.list("encoder"))
 def test_encoder(name):
-    testing.check_encoder(registry("encoder")[name])
+    encoder, frontend = small(name)
+    if frontend is None:
+        testing.check_encoder(encoder)
+    else:
+        testing.check_encoder(encoder, frontend.n_bands, n_steps=600)
 
 
-def test_encoder_with_time_pooling_and_glu():
-    crnn = registry("encoder")["crnn"]
-    testing.check_encoder(lambda n: crnn(n, activation="glu", pools=[(2, 4), (2, 4), (1, 4)]))
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("crnn", {"activation": "glu", "pools": [(2, 4), (2, 4), (1, 4)]}),
+        ("cnn", {"variant": "fpd", "channels": 8}),
+        ("cnn", {"variant": "fpd", "channels": 8, "pools": [(2, 4), (2, 4), (1, 4)]}),
+        ("conformer", {"pools": [(2, 4), (2, 4)]}),
+    ],
+)
+def test_encoder_with_other_settings(name, arguments):
+    testing.check_encoder(partial(registry("encoder")[name], **arguments))
 
 
 @pytest.mark.parametrize("name", wsed.list("head"))
@@ -42,7 +67,8 @@ def test_head(name):
 
 @pytest.mark.parametrize("name", wsed.list("encoder"))
 def test_network(name):
-    testing.check_network(wsed.Composed(LABELS, registry("encoder")[name]))
+    encoder, frontend = small(name)
+    testing.check_network(wsed.Composed(LABELS, encoder, frontend=frontend))
 
 
 def test_a_contract_notices_a_broken_loss():

@@ -87,7 +87,7 @@ class _Take(torch.autograd.Function):
         return frames.gather(2, index[:, None].expand(-1, frames.shape[1], -1))
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], _output: Tensor) -> None:
         ctx.save_for_backward(inputs[1])
         ctx.shape = inputs[0].shape
 

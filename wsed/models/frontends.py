@@ -1,4 +1,4 @@
-"""Log-mel features on the device: the only module that uses torchaudio's transforms."""
+"""Features on the device: log-mel (the only use of torchaudio's transforms), or the waveform as it is."""
 
 import torch
 import torchaudio
@@ -64,3 +64,31 @@ class LogMel(Frontend):
         with torch.autocast(audio.device.type, enabled=False):  # powers span 100 dB: bfloat16 would lose them
             features = 10 * self.mel(audio.float()).clamp(min=1e-10).log10()
         return features, valid_frames(n_samples, self.hop_length, features.shape[2])
+
+
+@FRONTENDS.register("waveform")
+class Waveform(Frontend):
+    """The samples themselves as one band, for encoders that read the waveform (`wav2vec2`).
+
+    Args:
+        sample_rate: of the audio, Hz, and of the frames; the data module resamples to it.
+        normalise: give each clip mean 0 and variance 1, as wav2vec 2.0 is mostly trained.
+    """
+
+    def __init__(self, sample_rate: int = 16000, normalise: bool = True) -> None:
+        super().__init__()
+        if sample_rate < 1:
+            raise WsedError(f"frontend: sample_rate must be 1 or more, not {sample_rate}")
+        self.sample_rate, self.n_bands, self.frame_rate = sample_rate, 1, float(sample_rate)
+        self.normalise = normalise
+
+    def forward(
+        self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
+    ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
+        valid = torch.arange(audio.shape[1], device=audio.device) < n_samples[:, None]
+        audio = audio.float()
+        if self.normalise:
+            n = n_samples.clamp(min=1)[:, None]
+            centred = torch.where(valid, audio - torch.where(valid, audio, 0.0).sum(1, keepdim=True) / n, 0.0)
+            audio = centred / (centred.square().sum(1, keepdim=True) / n + 1e-7).sqrt()
+        return audio[:, None], valid

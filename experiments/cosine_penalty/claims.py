@@ -1,0 +1,170 @@
+"""The paper's claims on finished runs: differences with intervals, and what the decoding decides.
+
+    python experiments/cosine_penalty/claims.py runs --reference data/domestic
+
+Reads what `table.py` reads, and for class thresholds the validation scores of each run, which
+`wsed validate --config RUN/config.yaml --ckpt_path last` writes. Intervals are 95 % Student t, paired by seed.
+"""
+
+import argparse
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import stats
+from table import PAPER, SHORT, Run, f1_by_class, read_tagger, systems_of, truth_of
+
+from wsed.decoding import Decoder, exact_thresholds, random_thresholds, tune_decoder
+from wsed.metrics import event_counts
+from wsed.metrics.clips import tag_counts
+
+LOW = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.014, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3, 0.5, 0.7)
+GAPS, WINDOWS = (0.2, 0.5, 1.0, 1.5), (0.2, 0.44, 0.8)
+PAIRS = (
+    ("a", "fsl", "mil"), ("a", "mil_mean", "mil"), ("b", "mil", "glu_mil"), ("d", "glu_mil", "glu_mil_cos"),
+    ("d", "glu_mil", "glu_mil_cos_alpha_0_5"), ("d", "glu_mil", "glu_mil_cos_alpha_1"), ("d", "glu_mil", "glu_mil_kl"),
+)  # fmt: skip
+
+
+def head(*names: str) -> None:
+    print(f"\n| {' | '.join(names)} |\n|{'---|' * len(names)}")
+
+
+def spread(values: list[float]) -> str:
+    return f"{np.mean(values):.1f}" + (f" +- {np.std(values, ddof=1):.1f}" if len(values) > 1 else "")
+
+
+def interval(values: np.ndarray) -> str:
+    """Mean and 95 % interval, in points."""
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
+    return f"{values.mean():+.1f} [{values.mean() - half:+.1f}, {values.mean() + half:+.1f}]"
+
+
+@cache
+def class_f1(run: Run, decoder: Decoder) -> np.ndarray:
+    """Event F1 of each class in %, with the system's tags."""
+    return 100 * f1_by_class(run, decoder)
+
+
+def differences(systems: dict[str, list[Run]]) -> None:
+    head("claim", "rows", "shared seeds", "event F1", "five short classes", "five long classes")
+    for claim, one, other in PAIRS:
+        if one not in systems or other not in systems:
+            continue
+        both = [(a, b) for a in systems[one] for b in systems[other] if a.seed == b.seed]
+        change = np.stack([class_f1(b, PAPER) - class_f1(a, PAPER) for a, b in both])
+        short = np.array([label in SHORT for label in both[0][0].labels])
+        parts = (change.mean(1), change[:, short].mean(1), change[:, ~short].mean(1))
+        print(f"| {claim} | {other} - {one} | {len(both)} | " + " | ".join(interval(part) for part in parts) + " |")
+
+
+def crossed(run: Run) -> torch.Tensor:
+    """True events during which an event of another class goes on."""
+    t = run.truth
+    meets = (t.clip[:, None] == t.clip) & (t.label[:, None] != t.label)
+    meets &= (t.onset[:, None] < t.offset) & (t.onset < t.offset[:, None])
+    return meets.any(1)
+
+
+def recall(run: Run, which: torch.Tensor) -> float:
+    counts = event_counts(run.truth[which], run.detect(run.system_tags), len(run.labels))
+    return 100 * float(counts.tp.sum() / counts.n_ref.sum())
+
+
+def overlapped(systems: dict[str, list[Run]]) -> None:
+    first = next(iter(systems.values()))[0]
+    n = int(crossed(first).sum())
+    head("recall of true events, %", f"crossed by another class ({n})", f"alone ({len(first.truth) - n})")
+    for row, runs in systems.items():
+        cells = [[recall(r, which) for r in runs] for which in (crossed(first), ~crossed(first))]
+        print(f"| {row} | " + " | ".join(map(spread, cells)) + " |")
+
+
+def oracle(systems: dict[str, list[Run]]) -> None:
+    head("oracle tags: relative gain of the event F1, %", "over the tagger's", "over its own")
+    for row, runs in systems.items():
+        gains = [
+            [100 * (r.event_f1(r.tags) / max(r.event_f1(given(r)), 1e-9) - 1) for r in runs]
+            for given in (lambda r: r.system_tags, lambda r: r.own)
+        ]
+        print(f"| {row} | " + " | ".join(f"{np.mean(g):.0f}" for g in gains) + " |")
+
+
+def tuned(run: Run, held: Run, gaps: tuple[float, ...], windows: tuple[float, ...]) -> np.ndarray:
+    """Event F1 of each class in %, with the threshold, smoothing and joining best for it on the validation clips."""
+    best = np.full(len(run.labels), -1.0)
+    found = np.zeros(len(run.labels))
+    for gap in gaps:
+        for window in windows:
+            decoder = replace(PAPER, merge_gap=gap, smooth=window, tags="oracle")
+            fit = tune_decoder(
+                decoder, held.frames, held.rate, held.truth, event_counts, "validation", thresholds=LOW,
+                valid=held.valid, durations=held.durations, tags=held.system_tags,
+            )  # fmt: skip
+            chosen = fit.apply(decoder)
+            there, here = f1_by_class(held, chosen), f1_by_class(run, chosen)
+            found = np.where(there > best, here, found)
+            best = np.maximum(there, best)
+    return 100 * found
+
+
+def thresholds(runs: Path, reference: Path, systems: dict[str, list[Run]]) -> None:
+    """What the decoder decides: the paper's for all classes, or one of each class."""
+    truth = truth_of(reference, "validation/validation", "validation")
+    tagger = read_tagger(runs / "tagger" / "seed_0", "validate")
+    lines = []
+    for row, each in systems.items():
+        held = [Run(r.folder, truth, tagger[0] if tagger else None, "validate") for r in each if r.validated]
+        if not held:
+            continue
+        mine = [r for r in each if r.validated]
+        cells = [[class_f1(r, PAPER).mean() for r in mine]]
+        for gaps, windows in (((0.2,), (0.44,)), (GAPS, WINDOWS)):
+            cells.append([tuned(r, h, gaps, windows).mean() for r, h in zip(mine, held, strict=True)])
+        lines.append(f"| {row} ({len(mine)}) | " + " | ".join(map(spread, cells)) + " |")
+    if lines:
+        head("event F1, %", "the paper's decoder", "a threshold a class", "also smoothing and joining")
+        print("\n".join(lines))
+
+
+def tag_searches(runs: Path, reference: Path) -> None:
+    """The tagger with thresholds by each search."""
+    folder = runs / "tagger" / "seed_0"
+    if not (folder / "validate" / "clip_scores.npz").is_file():
+        return
+    scores, tags = {}, {}
+    for split, table in (("validate", "validation/validation"), ("test", "eval/public")):
+        saved = np.load(folder / split / "clip_scores.npz")
+        scores[split] = torch.from_numpy(saved["clip_scores"])
+        truth = truth_of(reference, table, "validation" if split == "validate" else "test")
+        labels = [str(name) for name in saved["labels"]]
+        has = [[label in {e[0] for e in truth[str(name)]} for label in labels] for name in saved["clip_ids"]]
+        tags[split] = torch.tensor(has)
+    head("tag thresholds", "validation F1, %", "test F1, %")
+    half = torch.full((scores["test"].shape[1],), 0.5)
+    found = {"0.5": half}
+    for name, search in (("random walks (the paper's)", random_thresholds), ("exact", exact_thresholds)):
+        values = search(tags["validate"], scores["validate"], "validation", setting="tag_threshold").values
+        found[name] = torch.tensor(values["tag_threshold"])
+    for name, limits in found.items():
+        cells = [f"{100 * tag_counts(tags[s], scores[s] > limits).macro_f1:.1f}" for s in ("validate", "test")]
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--reference", type=Path, required=True, help="the corpus the runs were tested on")
+    args = parser.parse_args()
+    systems = systems_of(args.runs, args.reference)
+    differences(systems)
+    oracle(systems)
+    overlapped(systems)
+    thresholds(args.runs, args.reference, systems)
+    tag_searches(args.runs, args.reference)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Encoders of the waveform: the samples as features, and wav2vec 2.0 and its relatives, small ones."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import wsed
+from wsed import WsedError, testing
+from wsed.models.encoders import speech
+from wsed.models.encoders.speech import Wav2Vec2
+from wsed.models.frontends import Waveform
+from wsed.models.heads.clip_attention import ClipAttention
+from wsed.models.network import Composed
+
+SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+SMALL |= {"conv_dim": [8, 8], "conv_kernel": [10, 4], "conv_stride": [5, 4], "num_conv_pos_embedding_groups": 2}
+
+
+@pytest.fixture
+def transformers():
+    return pytest.importorskip("transformers", reason="the extra speech is not installed")
+
+
+@pytest.fixture
+def folder(transformers, tmp_path):
+    """A folder with the weights of a small WavLM, and the encoder they are of."""
+    encoder = Wav2Vec2(1, "wavlm", SMALL)
+    encoder.model.save_pretrained(tmp_path / "weights")
+    return str(tmp_path / "weights"), encoder
+
+
+def test_the_waveform_has_mean_zero_and_variance_one():
+    audio = torch.randn(2, 400) * 0.1 + 0.3
+    n_samples = torch.tensor([400, 150])
+    features, valid = Waveform()(audio, n_samples)
+    assert valid.sum(1).tolist() == [400, 150]
+    for i, n in enumerate([400, 150]):
+        clip = features[i, 0, :n]
+        expected = (audio[i, :n] - audio[i, :n].mean()) / audio[i, :n].std(correction=0)
+        torch.testing.assert_close(clip, expected, atol=1e-4, rtol=1e-4)
+    assert not features[1, 0, 150:].any()
+    assert torch.equal(Waveform(normalise=False)(audio, n_samples)[0][:, 0], audio)
+    assert torch.isfinite(Waveform()(torch.zeros(1, 9), torch.tensor([9]))[0]).all()
+    with pytest.raises(WsedError, match="sample_rate must be 1 or more"):
+        Waveform(0)
+
+
+@pytest.mark.parametrize("norm", ["group", "layer"])
+@pytest.mark.parametrize("architecture", speech.ARCHITECTURES)
+def test_encoder(transformers, architecture, norm):
+    config = {**SMALL, "feat_extract_norm": norm, "do_stable_layer_norm": norm == "layer"}
+    testing.check_encoder(lambda n: Wav2Vec2(n, architecture, config), n_bands=1, n_steps=600)
+
+
+def test_frames_are_320_samples_with_a_margin_on_both_sides(transformers):
+    sizes = {k: v for k, v in SMALL.items() if not k.startswith("conv_")} | {"conv_dim": [4] * 7}
+    encoder = Wav2Vec2(1, config={**sizes, "feat_extract_norm": "layer"}).eval()
+    assert encoder.stride == 320
+    for n in (320, 639, 640, 16000):
+        given = encoder(torch.randn(1, 1, n), torch.ones(1, n, dtype=torch.bool))
+        assert given.frames.shape == (1, n // 320, 16)
+        assert given.valid.all()
+    samples = torch.randn(1, 3200, requires_grad=True)
+    encoder.model.feature_extractor(torch.nn.functional.pad(samples, encoder._pad))[..., 5].sum().backward()
+    seen = samples.grad[0].nonzero()[:, 0]
+    assert (int(seen.min()), int(seen.max())) == (320 * 5 - 40, 320 * 6 + 39)
+
+
+def test_clips_shorter_than_a_frame_give_none(transformers):
+    encoder = Wav2Vec2(1, config=SMALL)
+    valid = torch.arange(100).expand(3, 100) < torch.tensor([[100], [19], [0]])
+    given = encoder(torch.randn(3, 1, 100), valid)
+    assert given.valid.sum(1).tolist() == [5, 0, 0]
+    assert not given.frames[1:].any()
+
+
+def test_weights_come_from_a_folder(folder):
+    path, encoder = folder
+    loaded = Wav2Vec2(1, "wavlm", SMALL, pretrained=path, freeze=True)
+    assert loaded.state_dict().keys() == encoder.state_dict().keys()
+    assert all(torch.equal(v, encoder.state_dict()[k]) for k, v in loaded.state_dict().items())
+    assert not any(p.requires_grad for p in loaded.parameters())
+    assert not loaded.train().model.training
+    assert Wav2Vec2(1, "wavlm", SMALL, pretrained=path).train().model.training
+
+
+def test_weights_that_do_not_fit_are_refused(folder, tmp_path):
+    path, _ = folder
+    with pytest.raises(WsedError, match="give `architecture: wavlm`"):
+        Wav2Vec2(1, config=SMALL, pretrained=path)
+    with pytest.raises(WsedError, match=r"give `config: \{'hidden_size': 16\}`"):
+        Wav2Vec2(1, "wavlm", {**SMALL, "hidden_size": 32}, pretrained=path)
+    with pytest.raises(WsedError, match="no such folder"):
+        Wav2Vec2(1, pretrained=str(tmp_path / "none"))
+    with pytest.raises(WsedError, match="holds no model"):
+        Wav2Vec2(1, pretrained=str(tmp_path))
+
+
+def test_a_folder_of_a_model_for_another_task_serves_and_one_that_lacks_weights_does_not(transformers, tmp_path):
+    reader = transformers.Wav2Vec2ForCTC(speech.configured("wav2vec2", {**SMALL, "mask_time_prob": 0.1}))
+    reader.save_pretrained(tmp_path)
+    encoder = Wav2Vec2(1, config=SMALL, pretrained=str(tmp_path))
+    theirs = reader.wav2vec2.state_dict()
+    assert all(torch.equal(v, theirs[k]) for k, v in encoder.model.state_dict().items())
+    deeper = {**SMALL, "num_hidden_layers": 3}
+    speech.configured("wav2vec2", deeper).save_pretrained(tmp_path)
+    with pytest.raises(WsedError, match=r"lack encoder.layers.2"):
+        Wav2Vec2(1, config=deeper, pretrained=str(tmp_path))
+
+
+def test_settings_that_cannot_work_are_refused(transformers, monkeypatch):
+    with pytest.raises(WsedError, match="give `frontend: waveform`"):
+        Wav2Vec2(64)
+    with pytest.raises(WsedError, match="did you mean wavlm"):
+        Wav2Vec2(1, "wavml")
+    with pytest.raises(WsedError, match=r"no value 'hiden_size'.*did you mean hidden_size"):
+        Wav2Vec2(1, config={"hiden_size": 16})
+    with pytest.raises(WsedError, match="config of wav2vec2"):
+        Wav2Vec2(1, config={"conv_dim": [8]})
+    with pytest.raises(WsedError, match="config of wav2vec2"):
+        Wav2Vec2(1, config={**SMALL, "num_attention_heads": 3})
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(WsedError, match=r"pip install 'wsed\[speech\]'"):
+        Wav2Vec2(1)
+
+
+def test_a_network_on_the_waveform(transformers):
+    torch.manual_seed(0)
+    network = Composed(wsed.Labels("abc"), lambda n: Wav2Vec2(n, config=SMALL), ClipAttention, Waveform(8000)).eval()
+    assert network.frame_rate == 8000 / 20
+    batch = testing.batch(3)
+    n = int(batch.n_samples[-1])
+    alone = testing.take(batch, torch.tensor([2]))
+    alone = type(batch)(**{**vars(alone), "audio": alone.audio[:, :n]})
+    with torch.no_grad():
+        torch.testing.assert_close(network(batch).clip_logits[2:], network(alone).clip_logits, atol=1e-4, rtol=0)
+    with torch.autocast("cpu", torch.bfloat16):
+        network.train()(batch).clip_logits.sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters())
+
+
+def test_transformers_is_imported_only_for_its_encoder():
+    code = "import sys, wsed; wsed.list('encoder'); print('transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
