@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
@@ -18,7 +18,7 @@ import wsed
 from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
 from wsed.inference import rewrite_facts
-from wsed.losses.base import Weighted
+from wsed.losses.base import Loss, Weighted
 from wsed.metrics.faces import AllFigures
 from wsed.metrics.scores import FIGURES, SCENARIOS, intervals
 from wsed.models.base import Network, NetworkFactory
@@ -95,6 +95,11 @@ class SEDTask(pl.LightningModule):
         """On a processor, training is twice as fast when freed memory is kept."""
         if self.device.type == "cpu":
             keep_freed_memory()
+
+    def on_train_epoch_start(self) -> None:
+        """Losses may change over training."""
+        for loss in self.losses.values():
+            cast(Loss, loss).epoch = self.current_epoch
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """The weighted sum of the losses; each is logged under its name."""

@@ -10,6 +10,7 @@ import wsed
 from tests.distributed.ranks import run
 from wsed import testing
 from wsed.decoding import Decoder
+from wsed.losses.functional import fpd
 from wsed.metrics.store import ScoreStore
 from wsed.registry import registry
 from wsed.types import Output
@@ -31,7 +32,8 @@ def loss_and_gradient(name, rank, ranks):
     batch, output = whole()
     index = shard(rank, ranks)
     part = testing.take_output(output, index)
-    leaves = {f: getattr(part, f).detach().requires_grad_() for f in ("frame_logits", "clip_logits", "attention")}
+    fields = ("frame_logits", "clip_logits", "attention", "embeddings")
+    leaves = {f: getattr(part, f).detach().requires_grad_() for f in fields}
     loss = registry("loss")[name]()(replace(part, **leaves), testing.take(batch, index))
     loss.backward()
     gradients = {f: leaf.grad.tolist() for f, leaf in leaves.items() if leaf.grad is not None}
@@ -48,6 +50,56 @@ def test_losses_and_gradients_are_those_of_one_process(name):
         for _, index, grads in parts:
             joined[index] = torch.tensor(grads[field]) / 2  # DDP averages over ranks
         torch.testing.assert_close(joined, torch.tensor(expected), atol=1e-6, rtol=1e-5)
+
+
+FPD_OPTIONS = (
+    {},
+    {"metric": "ip", "reduction": "mean_per_category"},
+    {"reduction": "sum", "mode": "raw", "pairs": "cross", "silence": "background"},
+)
+
+
+def frame_pairs():
+    """Embeddings, labels, valid frames, tags and whether strong; the clips of rank 0 have 13 frames, others 9."""
+    draw = torch.Generator().manual_seed(1)
+    clip = torch.arange(N_CLIPS)
+    embeddings = torch.randn(N_CLIPS, 13, 4, generator=draw)
+    labels = torch.eye(N_LABELS)[torch.randint(N_LABELS, (N_CLIPS, 13), generator=draw)]
+    valid = torch.arange(13) < torch.where(clip % 2 == 1, 9, 13)[:, None]
+    return embeddings, labels, valid, torch.eye(N_LABELS)[clip // 2 % 2], clip < 3
+
+
+def fpd_values(embeddings, *others, gather):
+    found = []
+    for options in FPD_OPTIONS:
+        leaf = embeddings.clone().requires_grad_()
+        loss = fpd(leaf, *others, **options, gather=gather, alpha=0.9)
+        loss.backward()
+        found.append((loss.item(), leaf.grad.tolist()))
+    return found
+
+
+def fpd_of(rank, ranks):
+    index = shard(rank, ranks)
+    inputs = [x[index][:, : 9 if rank else 13] if x.shape[1:2] == (13,) else x[index] for x in frame_pairs()]
+    return fpd_values(*inputs, gather=True), fpd_values(*inputs, gather=False)
+
+
+def test_frame_pairs_over_ranks_are_those_of_one_process():
+    embeddings, labels, valid, tags, strong = frame_pairs()
+    clip = torch.arange(N_CLIPS)[:, None]
+    here = torch.arange(13) + 13 * (clip % 2)  # within ranks: as if those of rank 1 sounded later
+    apart = [x.new_zeros(N_CLIPS, 26, *x.shape[2:]).index_put((clip, here), x) for x in (embeddings, labels, valid)]
+    parts = run(fpd_of)
+    for within, inputs in enumerate(((embeddings, labels, valid), apart)):
+        for i, (value, gradient) in enumerate(fpd_values(*inputs, tags, strong, gather=False)):
+            assert value > 0
+            assert sum(p[within][i][0] for p in parts) / 2 == pytest.approx(value, rel=1e-6)
+            expected = torch.tensor(gradient)
+            expected = expected[clip, here] if within else expected
+            for rank, p in enumerate(parts):
+                found = torch.tensor(p[within][i][1]) / 2  # DDP averages over ranks
+                torch.testing.assert_close(found, expected[shard(rank, 2), : found.shape[1]], atol=1e-6, rtol=1e-5)
 
 
 def scores_of(rank, ranks):

@@ -16,9 +16,12 @@ class Loss(nn.Module):
     `wsed.ops.reduce.masked_mean`: a zero attached to the graph where there are none. It never logs and never
     changes its inputs. The formula stands beside it as a pure function of tensors; the
     library's own are re-exported by `wsed.losses.functional`.
+
+    `epoch` is the epoch being trained, from 0, set by `SEDTask` before each one: for losses that change over training.
     """
 
     needs: Needs = Needs()
+    epoch: int = 0
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """The loss, 0-d."""

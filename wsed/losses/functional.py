@@ -6,7 +6,8 @@ say what counts. Each returns a 0-d mean that is exact over ranks.
 
 from wsed.losses.bce import clip_bce, false_strong, frame_bce
 from wsed.losses.cosine_penalty import cosine_penalty
+from wsed.losses.fpd import fpd
 from wsed.losses.kl_penalty import kl_penalty
 from wsed.losses.mil import mil, mmm
 
-__all__ = ["clip_bce", "cosine_penalty", "false_strong", "frame_bce", "kl_penalty", "mil", "mmm"]
+__all__ = ["clip_bce", "cosine_penalty", "false_strong", "fpd", "frame_bce", "kl_penalty", "mil", "mmm"]
