@@ -21,7 +21,7 @@ from wsed.inference import rewrite_facts
 from wsed.losses.base import Loss, Weighted
 from wsed.metrics.faces import AllFigures
 from wsed.metrics.scores import FIGURES, SCENARIOS, intervals
-from wsed.models.base import Network, NetworkFactory
+from wsed.models.base import Frontend, Network, NetworkFactory
 from wsed.ops.memory import keep_freed_memory
 from wsed.report.run import Evaluation
 from wsed.report.scores import correlation
@@ -95,6 +95,7 @@ class SEDTask(pl.LightningModule):
         """On a processor, training is twice as fast when freed memory is kept."""
         if self.device.type == "cpu":
             keep_freed_memory()
+        self._fit_frontends()
 
     def on_train_epoch_start(self) -> None:
         """Losses may change over training."""
@@ -190,6 +191,18 @@ class SEDTask(pl.LightningModule):
         self._objective(output, batch, stage)
         self.figures.update(output, batch)
 
+    def _fit_frontends(self) -> None:
+        """Let frontends see the training set that must, unless a checkpoint brought what they know of it."""
+        for part in self.network.modules():
+            if isinstance(part, Frontend) and not part.fitted:
+                data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+                if data is None:
+                    raise WsedError(
+                        f"the frontend {type(part).__name__} must see the training set: give the trainer a data "
+                        "module, or call network.frontend.fit(batches) first"
+                    )
+                part.fit(data.train_dataloader())
+
     def _keep_tuned(self) -> None:
         """Where the weights came from a checkpoint, the decoder that goes with them is saved there."""
         path = self.trainer.ckpt_path
@@ -246,9 +259,9 @@ class SEDTask(pl.LightningModule):
     def _write(self, evaluation: Evaluation, stage: str) -> None:
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         table = None if data is None else data.table("validation" if stage == "val" else stage)
-        paths = {} if table is None else {clip.id: clip.path for clip in table.clips}
+        clips = {} if table is None else {clip.id: clip for clip in table.clips}
         folder = Path(self.trainer.default_root_dir) / ("validate" if stage == "val" else stage)
-        evaluation.write(folder, paths, self.network)
+        evaluation.write(folder, clips, self.network)
 
     def _check(self) -> None:
         if not self.losses:

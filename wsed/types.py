@@ -158,11 +158,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What an encoder gives: `frames`, which of them hold signal (`valid`), and feature maps at other rates."""
+    """What an encoder gives: `frames`, which of them hold signal (`valid`), and such maps at other rates (`levels`)."""
 
     frames: Float[Tensor, "clip frame dim"]
     valid: Bool[Tensor, "clip frame"]
-    levels: tuple[Float[Tensor, "clip level_frame level_dim"], ...] = ()
+    levels: "tuple[Encoded, ...]" = ()
 
 
 @dataclass(frozen=True)

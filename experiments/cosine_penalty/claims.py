@@ -14,17 +14,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy import stats
-from table import PAPER, SHORT, Run, f1_by_class, read_tagger, systems_of, truth_of
+from table import PAPER, ROWS, SHORT, Run, f1_by_class, read_tagger, systems_of, truth_of
 
 from wsed.decoding import Decoder, exact_thresholds, random_thresholds, tune_decoder
 from wsed.metrics import event_counts
 from wsed.metrics.clips import tag_counts
 
 LOW = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.014, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3, 0.5, 0.7)
+BEST = ("best", "best_max", "best_no_penalty")
 GAPS, WINDOWS = (0.2, 0.5, 1.0, 1.5), (0.2, 0.44, 0.8)
 PAIRS = (
-    ("a", "fsl", "mil"), ("a", "mil_mean", "mil"), ("b", "mil", "glu_mil"), ("d", "glu_mil", "glu_mil_cos"),
-    ("d", "glu_mil", "glu_mil_cos_alpha_0_5"), ("d", "glu_mil", "glu_mil_cos_alpha_1"), ("d", "glu_mil", "glu_mil_kl"),
+    ("a", "fsl", "mil"), ("a", "mil_mean", "mil"), ("b", "mil", "glu_mil"), ("c, d", "glu_mil", "glu_mil_cos"),
+    ("c, d", "glu_mil", "glu_mil_cos_alpha_0_5"), ("c, d", "glu_mil", "glu_mil_cos_alpha_1"),
+    ("c, d", "glu_mil", "glu_mil_kl"), ("-", "glu_mil_cos", "one_network"), ("-", "best_max", "best"),
+    ("-", "best_no_penalty", "best"),
 )  # fmt: skip
 
 
@@ -44,20 +47,39 @@ def interval(values: np.ndarray) -> str:
 
 @cache
 def class_f1(run: Run, decoder: Decoder) -> np.ndarray:
-    """Event F1 of each class in %, with the system's tags."""
+    """Event F1 of each class in %, with the system's tags; of the best system, with its own decoder and tags."""
+    if run.folder.parent.name.startswith("best"):
+        return run.reported
     return 100 * f1_by_class(run, decoder)
 
 
 def differences(systems: dict[str, list[Run]]) -> None:
-    head("claim", "rows", "shared seeds", "event F1", "five short classes", "five long classes")
+    head("claim", "rows", "shared seeds", "event F1", "five short classes", "five long classes", "Dishes/Frying corr.")
     for claim, one, other in PAIRS:
         if one not in systems or other not in systems:
             continue
         both = [(a, b) for a in systems[one] for b in systems[other] if a.seed == b.seed]
         change = np.stack([class_f1(b, PAPER) - class_f1(a, PAPER) for a, b in both])
         short = np.array([label in SHORT for label in both[0][0].labels])
-        parts = (change.mean(1), change[:, short].mean(1), change[:, ~short].mean(1))
+        alike = np.array([100 * (b.pair("Dishes", "Frying") - a.pair("Dishes", "Frying")) for a, b in both])
+        parts = (change.mean(1), change[:, short].mean(1), change[:, ~short].mean(1), alike)
         print(f"| {claim} | {other} - {one} | {len(both)} | " + " | ".join(interval(part) for part in parts) + " |")
+
+
+def best(systems: dict[str, list[Run]]) -> None:
+    """What their own reports say: decoders fitted on the validation clips."""
+    if not systems:
+        return
+    head("%", *(f"{row} ({len(runs)})" for row, runs in systems.items()))
+    figures = {
+        "event F1": lambda r: r.report["event_f1"]["macro"],
+        "segment F1": lambda r: r.report["segment_f1"]["macro"],
+        "tagging F1": lambda r: r.report["tagging_f1"]["macro"],
+        "PSDS1": lambda r: r.report["psds1"],
+        "PSDS2": lambda r: r.report["psds2"],
+    }
+    for name, value in figures.items():
+        print(f"| {name} | " + " | ".join(spread([100 * value(r) for r in runs]) for runs in systems.values()) + " |")
 
 
 def crossed(run: Run) -> torch.Tensor:
@@ -158,8 +180,9 @@ def main() -> None:
     parser.add_argument("runs", type=Path)
     parser.add_argument("--reference", type=Path, required=True, help="the corpus the runs were tested on")
     args = parser.parse_args()
-    systems = systems_of(args.runs, args.reference)
+    systems = systems_of(args.runs, args.reference, (*ROWS, *BEST))
     differences(systems)
+    best({row: systems.pop(row) for row in BEST if row in systems})
     oracle(systems)
     overlapped(systems)
     thresholds(args.runs, args.reference, systems)

@@ -41,6 +41,7 @@ class Run:
     ) -> None:
         self.folder, self.seed = folder, folder.name
         self.validated = (folder / "validate" / "frame_scores.npz").is_file()
+        self.report = json.loads((folder / split / "scores.json").read_text())
         saved = np.load(folder / split / "frame_scores.npz")
         self.labels = [str(name) for name in saved["labels"]]
         self.frames = torch.from_numpy(saved["frame_scores"])
@@ -58,6 +59,12 @@ class Run:
         self.tagger = None if tagger is None else torch.stack([tagger[name] for name in self.ids])
         means = (self.frames * self.valid[..., None]).sum(1) / self.valid.sum(1, keepdim=True)
         self.correlation = class_correlation(means)
+
+    @property
+    def reported(self) -> np.ndarray:
+        """Event F1 of each class in %, as the run itself decoded and tagged."""
+        found = self.report["event_f1"]["per_class"]
+        return 100 * np.array([found[label]["f1"] or 0.0 for label in self.labels])
 
     def pair(self, one: str, other: str) -> float:
         return float(self.correlation[self.labels.index(one), self.labels.index(other)])

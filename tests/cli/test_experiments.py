@@ -1,18 +1,29 @@
 """Every experiment's YAML is parsed and trained for two steps through the real command line."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import make_corpus
 from tests.data.dcase2018 import first_release, make_dcase2018
 from wsed.cli.main import main
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 REAL = "cosine_penalty/dcase2018.yaml"
 SYSTEMS = {"cosine_penalty/soundscapes_at.yaml": "cosine_penalty/glu_mil_cos_at.yaml"}
-PARTS = {"cosine_penalty/soundscapes.yaml", *SYSTEMS, REAL}
+PARTS = {"cosine_penalty/soundscapes.yaml", "fpd/soundscapes.yaml", *SYSTEMS, REAL}
 """Merged over a row, not rows themselves."""
 ROWS = [p.relative_to(EXPERIMENTS).as_posix() for p in sorted(EXPERIMENTS.rglob("*.yaml"))]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """The tiny corpus, its strongly labelled clips a second source besides: the rows of the FPD paper mix both."""
+    root = make_corpus(tmp_path_factory.mktemp("rows"))
+    shutil.copytree(root / "audio/train/weak", root / "audio/train/synthetic")
+    shutil.copy(root / "metadata/train/strong.tsv", root / "metadata/train/synthetic.tsv")
+    return root
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r not in PARTS])

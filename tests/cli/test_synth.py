@@ -15,7 +15,7 @@ import pytest
 from wsed.cli.main import main
 from wsed.cli.synth import add_arguments
 from wsed.data import audio
-from wsed.data.table import read_strong
+from wsed.data.table import read_rows, read_strong
 
 RATE = 8000
 
@@ -44,6 +44,10 @@ def test_makes_a_corpus_and_tells_what_is_in_it(bank: Path, tmp_path: Path, caps
     assert "6 clips made" in printed
     assert str(out) in printed
     assert [line.split() for line in printed.splitlines() if line.startswith("clips")] == [["clips", "4", "2"]]
+    events = next(line for line in printed.splitlines() if line.startswith("events (recordings)"))
+    tables = [out / f"metadata/{split}/provenance.tsv" for split in ("train", "validation")]
+    used = [len({row["source_file"] for _, row in read_rows(path, ())}) for path in tables]
+    assert events.split()[3::2] == [f"({n})" for n in used]
     assert len(read_strong(out / "metadata/train/strong.tsv")) == 4
     assert main(command(bank, out, "--clips", "train=4", "validation=2", "eval=0")) == 0
     assert "0 clips made, 6 were there" in capsys.readouterr().out

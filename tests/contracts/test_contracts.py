@@ -14,6 +14,8 @@ LABELS = wsed.Labels(["a", "b", "c"])
 
 @pytest.mark.parametrize("name", wsed.list("loss"))
 def test_loss(name):
+    if name == "metric_learning":
+        pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
     testing.check_loss(registry("loss")[name]())
 
 

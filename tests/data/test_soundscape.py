@@ -164,6 +164,36 @@ def test_long_sounds_are_extended_up_to_the_clip(bank: Soundbank) -> None:
     assert np.mean(durations > 5.99) == pytest.approx(0.5, abs=0.12)
 
 
+def test_long_sounds_are_cut_at_random_and_nothing_else_changes(bank: Soundbank) -> None:
+    """Looped ones too; what is left is heard where it was, so a seed gives the same pairs with and without the cut."""
+    whole = replace(RECIPE, clip=4.0, extend={"fan": 0.5}, extend_to=(2.0, 4.0), snr=(20.0, 20.0), max_gain=60.0)
+    load = SoundCache(bank.root, RATE)
+
+    def made(recipe: Recipe, index: int) -> tuple[Scene, Mix]:
+        rng = clip_generator(0, "train", index)
+        scene = draw_scene(recipe.resolve(bank.labels), bank.sounds["train"], bank.backgrounds["train"], rng, index)
+        return scene, mix(scene, recipe, load, rng)
+
+    places = []
+    for index in range(60):
+        (before, loud), (after, short) = made(whole, index), made(replace(whole, longest=0.2), index)
+        assert (after.background, after.start, after.gain) == (before.background, before.start, before.gain)
+        bare = [mixed.background / 10 ** (mixed.gain / 20) for mixed in (loud, short)]
+        np.testing.assert_allclose(*bare, atol=1e-6)  # the noise in it too
+        for old, new, stem in zip(before.sounds, after.sounds, short.stems, strict=True):
+            assert (new.recording, new.snr, new.loop) == (old.recording, old.snr, old.loop)
+            assert stem.snr == pytest.approx(20, abs=0.01)
+            for was, now, heard, left in zip(old.stretches, new.stretches, old.events, new.events, strict=True):
+                length = was.offset - was.onset
+                assert now.offset - now.onset == pytest.approx(min(length, 0.2))
+                assert left[1] - heard[1] == pytest.approx(now.onset - was.onset)
+                assert heard[1] - 1e-9 <= left[1] < left[2] <= heard[2] + 1e-9
+                places += [(now.onset - was.onset) / (length - 0.2)] if length > 0.21 else []
+    assert min(places) < 0.1
+    assert max(places) > 0.9
+    assert np.mean(places) == pytest.approx(0.5, abs=0.1)
+
+
 def test_merge_events() -> None:
     events = [("a", 1.0, 2.0), ("b", 1.2, 1.4), ("a", 2.2, 3.0), ("a", 3.3, 4.0), ("b", 1.3, 1.35)]
     assert merge_events(events) == [("a", 1.0, 3.0), ("b", 1.2, 1.4), ("a", 3.3, 4.0)]
@@ -290,6 +320,28 @@ def test_provenance_tells_what_is_heard(bank_folder: Path, tmp_path: Path) -> No
         take = int(Path(row["source_file"]).stem)
         assert peak == pytest.approx(PITCH[row["event_label"]] + 20 * take, abs=8)
         assert float(row["snr_db"]) == pytest.approx(20, abs=0.01) or float(row["gain_db"]) > 0
+
+
+def test_the_summary_counts_recordings(bank_folder: Path, tmp_path: Path) -> None:
+    """Two files of one recording count once."""
+    names = [f"foreground/train/{label}/{i}.wav" for label in PITCH for i in range(2)]
+    rows = [(name, "one" if "/bell/" in name else name) for name in names]
+    bank = break_bank(
+        bank_folder, tmp_path, lambda r: table.write_rows(r / "manifest.tsv", ("path", "recording_id"), rows)
+    )
+    recipe = replace(RECIPE, events={1: 1.0}, balanced=True)
+    make: dict[str, Any] = {"soundbank": bank, "recipe": recipe, "workers": 1}
+    summary = synthesise(tmp_path / "out", **make, clips={"train": 30, "validation": 3})
+    assert summary.recordings["train"] == {"bell": 1, "fan": 2, "knock": 2}
+    assert summary.recordings["validation"] == dict.fromkeys(PITCH, 1)
+    assert synthesise(tmp_path / "out", **make, clips={"train": 30, "validation": 3}).recordings == summary.recordings
+
+
+def test_a_corpus_made_before_a_setting_existed_can_be_gone_on_with(bank_folder: Path, tmp_path: Path) -> None:
+    synthesise(tmp_path, soundbank=bank_folder, recipe=RECIPE, workers=1)
+    assert "longest" not in json.loads((tmp_path / "synth.json").read_text())["recipe"]
+    with pytest.raises(WsedError, match="another recipe"):
+        synthesise(tmp_path, soundbank=bank_folder, recipe=replace(RECIPE, longest=0.2), workers=1)
 
 
 def stop_after(n: int) -> Callable[[int, int], None]:
@@ -425,6 +477,9 @@ def test_missing_soundbank(tmp_path: Path) -> None:
         ("clips: {train: many}", r"clips.train is 'many', expected a whole number"),
         ("clips: {train: 2}\nsnr: [30, 6]", r"snr is \[30, 6\].*write \[6, 30\]"),
         ("clips: {train: 2}\nsnr: 6", r"snr is 6, expected a lowest and a highest"),
+        ("clips: {train: 2}\nlongest: 0", r"longest is 0, expected a number, 0.02 or more"),
+        ("like: wwa", r"mine.yaml: like: unknown recipe 'wwa' \(did you mean waa\?\)"),
+        ("like: waa\nsnrr: [1, 2]", r"mine.yaml: unknown setting 'snrr'"),
         ("clips: {train: 2}\npolyphony: 0", r"polyphony is 0, expected a whole number, 1 or more"),
         ("clips: {train: 2}\nevents: {1: 0}", r"events has no number of events with a weight above 0"),
         ("clips: {train: 2}\nextend: {fan: 2}", r"extend.fan is 2, expected a number from 0 to 1"),
@@ -451,6 +506,13 @@ def test_mistakes_in_a_recipe(bank_folder: Path, tmp_path: Path, text: str, mess
         synthesise(tmp_path / "out", soundbank=bank_folder, recipe=str(path), workers=1)
 
 
+def test_a_recipe_like_another(tmp_path: Path) -> None:
+    waa = load_recipe("waa")
+    assert load_recipe("waa_200ms") == replace(waa, longest=0.2)
+    (tmp_path / "mine.yaml").write_text("like: waa\nsnr: [0, 5]\nclips: {train: 9}")
+    assert load_recipe(str(tmp_path / "mine.yaml")) == replace(waa, snr=(0.0, 5.0), clips={"train": 9})
+
+
 def test_unknown_recipe_and_bad_seed(bank_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(WsedError, match=r"no recipe 'domestik' \(did you mean domestic\?\)"):
         load_recipe("domestik")
@@ -462,7 +524,7 @@ def test_unknown_recipe_and_bad_seed(bank_folder: Path, tmp_path: Path) -> None:
 
 
 def test_plain_takes_any_classes(bank: Soundbank) -> None:
-    assert packaged() == ["domestic", "plain", "waa"]
+    assert packaged() == ["domestic", "plain", "waa", "waa_200ms"]
     scenes = draw(replace(load_recipe("plain"), sample_rate=RATE), bank, 100)
     assert {e[0] for s in scenes for e in s.events} == set(PITCH)
 
@@ -498,6 +560,17 @@ def test_waa_on_real_sounds(real: Soundbank) -> None:
     assert 28 < max(snr) <= 30
     labels = [s.events[0][0] for s in scenes]
     assert {labels.count(label) for label in real.labels} == {20}
+
+
+def test_waa_200ms_has_the_pairs_of_waa(real: Soundbank) -> None:
+    whole, cut = draw(load_recipe("waa"), real, 300), draw(load_recipe("waa_200ms"), real, 300)
+    for before, after in zip(whole, cut, strict=True):
+        (old,), (new,) = before.sounds, after.sounds
+        assert (new.recording, new.snr, after.background, after.start) == (
+            old.recording, old.snr, before.background, before.start
+        )  # fmt: skip
+        assert new.duration == pytest.approx(min(old.duration, 0.2))
+    assert {after.events[0][0] for after in cut} == set(real.labels)
 
 
 def test_fingerprint_is_readable(bank_folder: Path, tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ from tests.distributed.ranks import run
 from wsed import testing
 from wsed.decoding import Decoder
 from wsed.losses.functional import fpd
+from wsed.losses.prototypical import Prototypical
+from wsed.losses.triplet import Triplet
 from wsed.metrics.store import ScoreStore
+from wsed.models.frontends import Standardised
 from wsed.registry import registry
 from wsed.types import Output
 
@@ -32,7 +35,7 @@ def loss_and_gradient(name, rank, ranks):
     batch, output = whole()
     index = shard(rank, ranks)
     part = testing.take_output(output, index)
-    fields = ("frame_logits", "clip_logits", "attention", "embeddings")
+    fields = ("frame_logits", "clip_logits", "attention", "embeddings", "clip_embedding")
     leaves = {f: getattr(part, f).detach().requires_grad_() for f in fields}
     loss = registry("loss")[name]()(replace(part, **leaves), testing.take(batch, index))
     loss.backward()
@@ -42,6 +45,8 @@ def loss_and_gradient(name, rank, ranks):
 
 @pytest.mark.parametrize("name", wsed.list("loss"))
 def test_losses_and_gradients_are_those_of_one_process(name):
+    if name == "metric_learning":
+        pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
     value, _, gradients = loss_and_gradient(name, 0, 1)
     parts = run(partial(loss_and_gradient, name))
     assert sum(p[0] for p in parts) / 2 == pytest.approx(value, abs=1e-6)
@@ -138,3 +143,49 @@ def test_the_store_counts_a_clip_once_and_leaves_padding_out():
     empty = ScoreStore()
     empty.update(Output(clip_logits=output.clip_logits), batch, 8000)
     assert empty.clip_scores() is not None
+
+
+METRIC_LOSSES = (
+    Triplet(),
+    Triplet("hard", squared=False, grad="anchor_only", reduction="mean_active"),
+    Triplet("semi_hard", margin=1.0, reduction="sum"),
+    Prototypical(),
+    Prototypical("cosine", shot=2, query=None),
+)
+
+
+def metric_losses(rank, ranks):
+    """Values and gradients; clips have one tag, and each rank lacks the pairs that the other's clips make."""
+    batch, output = whole()
+    index = shard(rank, ranks)
+    tags = torch.eye(N_LABELS)[torch.tensor([0, 1, 0, 0, 1, 2, 1])]
+    part = testing.take(replace(batch, clip_labels=tags), index)
+    found = []
+    for loss in METRIC_LOSSES:
+        leaf = output.clip_embedding[index].detach().requires_grad_()
+        value = loss(Output(clip_embedding=leaf), part)
+        value.backward()
+        found.append((value.item(), leaf.grad.tolist()))
+    return found
+
+
+def test_triplets_and_episodes_over_ranks_are_those_of_one_process():
+    parts = run(metric_losses)
+    for i, (value, gradient) in enumerate(metric_losses(0, 1)):
+        assert value > 0
+        assert sum(p[i][0] for p in parts) / 2 == pytest.approx(value, rel=1e-6)
+        for rank, p in enumerate(parts):
+            found = torch.tensor(p[i][1]) / 2  # DDP averages over ranks
+            torch.testing.assert_close(found, torch.tensor(gradient)[shard(rank, 2)], atol=1e-6, rtol=1e-5)
+
+
+def measured(rank, ranks):
+    """Mean and deviation of the bands, of clips that are spread over ranks."""
+    frontend = Standardised()
+    frontend.fit([testing.take(testing.batch(N_CLIPS, N_LABELS, sample_rate=16000), shard(rank, ranks))])
+    return torch.stack([frontend.mean, frontend.std]).tolist()
+
+
+def test_features_are_standardised_by_the_clips_of_all_ranks():
+    for part in run(measured):
+        torch.testing.assert_close(torch.tensor(part), torch.tensor(measured(0, 1)))

@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def show(summary: Summary, console: Console) -> None:
-    """Print the summary of a corpus: clips, hours and events of each class, by split."""
+    """Print the summary of a corpus by split: clips, hours, and events of each class (and recordings they are of)."""
     splits = [split for split in SPLITS if split in summary.clips]
     table = Table(box=None, pad_edge=False)
     table.add_column("")
@@ -94,9 +94,10 @@ def show(summary: Summary, console: Console) -> None:
         table.add_column(split, justify="right")
     table.add_row("clips", *(str(summary.clips[s]) for s in splits))
     table.add_row("hours", *(f"{summary.hours[s]:.2f}" for s in splits))
-    table.add_row("events", *(str(sum(summary.events[s].values())) for s in splits))
+    both = {s: (summary.events[s], summary.recordings[s]) for s in splits}
+    table.add_row("events (recordings)", *(f"{sum(e.values())} ({sum(r.values())})" for e, r in both.values()))
     for label in summary.labels:
-        table.add_row(f"  {label}", *(str(summary.events[s].get(label, 0)) for s in splits))
+        table.add_row(f"  {label}", *(f"{e.get(label, 0)} ({r.get(label, 0)})" for e, r in both.values()))
     console.print(table)
     there = sum(summary.clips.values()) - summary.made
     console.print(f"{summary.made} clips made{f', {there} were there' if there else ''}: {summary.out}", soft_wrap=True)

@@ -102,17 +102,26 @@ class ClipDataset(Dataset[Item]):
     Args:
         table: the clips.
         sample_rate: of the audio given, Hz.
-        duration: seconds read from the start of each clip; all if None.
+        duration: seconds read from the start of each clip; all if None. A clip's `span` is read as it is.
+        keep: the audio stays in memory once it is read (of 10 s at 16 kHz, 0.64 MB a clip).
     """
 
-    def __init__(self, table: ClipTable, sample_rate: int, duration: float | None = None) -> None:
-        self.table, self.sample_rate, self.duration = table, sample_rate, duration
+    def __init__(self, table: ClipTable, sample_rate: int, duration: float | None = None, keep: bool = False) -> None:
+        self.table, self.sample_rate, self.duration, self.keep = table, sample_rate, duration, keep
+        self._kept: dict[int, NDArray[np.float32]] = {}
 
     def __len__(self) -> int:
         return len(self.table.clips)
 
     def __getitem__(self, index: int) -> Item:
+        if index in self._kept:
+            return index, self._kept[index]
+        clip = self.table.clips[index]
+        start, length = clip.span or (0.0, self.duration)
         try:
-            return index, audio.read(self.table.clips[index].path, self.sample_rate, duration=self.duration)
+            samples = audio.read(clip.path, self.sample_rate, start, length)
         except WsedError as error:
             raise WsedError(f"{error} (`wsed data check` finds all such clips)") from None
+        if self.keep:
+            self._kept[index] = samples
+        return index, samples

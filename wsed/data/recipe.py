@@ -37,6 +37,8 @@ class Recipe:
         extend: class -> probability that a sound of it is looped to last longer.
         extend_to: range from which the duration of an extended sound is drawn, seconds; cut at the clip's length.
         shortest: active stretches of a recording shorter than this are not used, seconds.
+        longest: of a longer event only this much is heard, seconds, from a random place of it; that stays where it is
+            in the clip, so with and without it a seed gives the same sounds, backgrounds and places. None: any length.
         fade: raised-cosine fade at both ends of a sound, seconds.
         crossfade: at the seams of a looped sound or background, seconds.
         background_level: level of the background, dBFS RMS.
@@ -61,6 +63,7 @@ class Recipe:
     extend: Mapping[str, float] = field(default_factory=dict)
     extend_to: tuple[float, float] = (4.0, 10.0)
     shortest: float = 0.1
+    longest: float | None = None
     fade: float = 0.01
     crossfade: float = 0.2
     background_level: float = -30.0
@@ -113,29 +116,41 @@ def packaged() -> list[str]:
 def load_recipe(name: str) -> Recipe:
     """A recipe by packaged name (`domestic`) or from a YAML file.
 
+    `like: NAME` in it takes the settings of a packaged recipe, for those that it does not give itself.
+
     Raises:
         WsedError: no such recipe, no YAML, an unknown setting or a value out of range; names the file and the setting.
     """
-    if name in packaged():
-        text, where = (resources.files("wsed.data") / "recipes" / f"{name}.yaml").read_text("utf-8"), f"recipe {name}"
-    elif Path(name).is_file():
-        text, where = Path(name).read_text("utf-8"), name
-    else:
-        known = packaged()
+    known = packaged()
+    if name not in known and not Path(name).is_file():
         raise WsedError(f"no recipe {name!r}{near(name, known)}: neither a YAML file nor one of {', '.join(known)}")
+    where, values = _settings(name)
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise WsedError(f"{where} is not valid YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise WsedError(f"{where}: expected settings such as 'clips: {{train: 100}}', found {type(values).__name__}")
-    try:
+        if "like" in values:
+            like = values.pop("like")
+            _named(like, known, "like", "recipe")
+            values = _settings(like)[1] | values
         _named_all(values, [f.name for f in fields(Recipe)], "")
         if "clips" not in values:
             raise WsedError("no setting 'clips'; say how many clips to make: 'clips: {train: 1500, validation: 300}'")
         return Recipe(**_checked(values))
     except WsedError as error:
         raise WsedError(f"{where}: {error}") from None
+
+
+def _settings(name: str) -> tuple[str, dict[str, Any]]:
+    """What messages call a recipe, and its settings as they stand in its file."""
+    if name in packaged():
+        text, where = (resources.files("wsed.data") / "recipes" / f"{name}.yaml").read_text("utf-8"), f"recipe {name}"
+    else:
+        text, where = Path(name).read_text("utf-8"), name
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise WsedError(f"{where} is not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise WsedError(f"{where}: expected settings such as 'clips: {{train: 100}}', found {type(values).__name__}")
+    return where, values
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,6 +180,10 @@ def _number(value: object, name: str, low: float = float("-inf"), high: float = 
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise WsedError(f"{name} is {value!r}, expected a number{_bounds(low, high)}")
     return float(value)
+
+
+def _limit(value: object, name: str) -> float | None:
+    return None if value is None else _number(value, name, 0.02)
 
 
 def _whole(value: object, name: str, low: int = 0) -> int:
@@ -243,6 +262,7 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "extend": partial(_weights, high=1.0),
     "extend_to": partial(_range, low=0.1),
     "shortest": partial(_number, low=0.02),
+    "longest": _limit,
     "fade": partial(_number, low=0.0, high=0.1),
     "crossfade": partial(_number, low=0.0, high=1.0),
     "background_level": partial(_number, low=-60.0, high=0.0),

@@ -1,21 +1,38 @@
-"""Which clips form which batch: quotas by source, exact over ranks, reproducible and resumable."""
+"""Which clips form which batch: quotas by source or by class, exact over ranks, reproducible and resumable."""
 
 from collections.abc import Iterator, Mapping
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import Sampler
 
 from wsed.errors import WsedError
 
 
-class QuotaSampler(Sampler[list[int]]):
+class EpochSampler(Sampler[list[int]]):
+    """Batches in an order that follows from `seed` and the epoch alone: a resumed run sees what it would have seen."""
+
+    def __init__(self, seed: int, rank: int, ranks: int) -> None:
+        self.seed, self.rank, self.ranks = seed, rank, ranks
+        self.epoch = 0
+        self.sampler = self  # Lightning calls set_epoch on batch_sampler.sampler
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of this epoch; Lightning calls it."""
+        self.epoch = epoch
+
+    def generator(self, number: int = 0) -> torch.Generator:
+        """Of the random numbers of this epoch, the same on all ranks; `number` tells several apart."""
+        return torch.Generator().manual_seed(hash((self.seed, self.epoch, number)) % 2**63)
+
+
+class QuotaSampler(EpochSampler):
     """Batches with a fixed number of clips of each source.
 
-    The order follows from `seed` and the epoch alone, so a resumed run sees what it would have seen. Step `k` of N
-    ranks holds, together, the clips that one rank with N times the quota would see at step `k`. An epoch is one pass
-    through the source with the most batches; the others start again, newly shuffled, and no batch is short: the
-    last one is filled up from a new pass.
+    Step `k` of N ranks holds, together, the clips that one rank with N times the quota would see at step `k`. An epoch
+    is one pass through the source with the most batches; the others start again, newly shuffled, and no batch is
+    short: the last one is filled up from a new pass.
 
     Args:
         source: `[clip]`, index of each clip's source.
@@ -48,13 +65,8 @@ class QuotaSampler(Sampler[list[int]]):
         for name, pool in self.pools.items():
             if not len(pool):
                 raise WsedError(f"data.batch asks for {quota[name]} clips of source {name!r}, which has none")
-        self.quota, self.seed, self.rank, self.ranks = dict(quota), seed, rank, ranks
-        self.epoch = 0
-        self.sampler = self  # Lightning calls set_epoch on batch_sampler.sampler
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order of this epoch; Lightning calls it."""
-        self.epoch = epoch
+        self.quota = dict(quota)
+        super().__init__(seed, rank, ranks)
 
     def __len__(self) -> int:
         return max(-(-len(pool) // (self.quota[name] * self.ranks)) for name, pool in self.pools.items())
@@ -70,9 +82,65 @@ class QuotaSampler(Sampler[list[int]]):
 
     def _order(self, number: int, name: str) -> Tensor:
         pool, wanted = self.pools[name], len(self) * self.quota[name] * self.ranks
-        generator = torch.Generator().manual_seed(hash((self.seed, self.epoch, number)) % 2**63)
+        generator = self.generator(number)
         passes = -(-wanted // len(pool))
         return torch.cat([pool[torch.randperm(len(pool), generator=generator)] for _ in range(passes)])[:wanted]
+
+
+class ClassSampler(EpochSampler):
+    """Batches of `per_class` clips of each of `classes` classes.
+
+    No clip comes twice in an epoch, and the classes come equally often (give or take one batch); it ends where the
+    smallest class has no clips left. Step `k` of N ranks holds, together, the clips that one rank with N times
+    `per_class` would see at step `k`.
+
+    Args:
+        label: the class of each clip.
+        classes: in a batch; where there are more, those that came least so far, drawn by lot among equals.
+        per_class: clips of each of them, per rank.
+        seed: of the order.
+        rank: of this process.
+        ranks: number of processes.
+
+    Raises:
+        WsedError: there are fewer classes, or one has too few clips for a single batch.
+    """
+
+    def __init__(
+        self,
+        label: Int[Tensor, " clip"],
+        classes: int,
+        per_class: int = 1,
+        seed: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        super().__init__(seed, rank, ranks)
+        self.pools = [torch.nonzero(label == k).flatten() for k in sorted(set(label.tolist()))]
+        self.classes, self.wide = classes, per_class * ranks
+        fewest = min(map(len, self.pools), default=0)
+        if not 1 <= classes <= len(self.pools) or not 1 <= self.wide <= fewest:
+            raise WsedError(
+                f"batches of {classes} classes with {self.wide} clips each (over all processes) cannot be made of "
+                f"{len(self.pools)} classes, of which the smallest has {fewest} clips"
+            )
+        self._batches = fewest // self.wide * len(self.pools) // classes
+
+    def __len__(self) -> int:
+        return self._batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        generator = self.generator()
+        orders = [pool[torch.randperm(len(pool), generator=generator)] for pool in self.pools]
+        used = torch.zeros(len(orders), dtype=torch.float64)
+        for _ in range(len(self)):
+            lots = torch.rand(len(used), generator=generator, dtype=torch.float64)
+            batch: list[int] = []
+            for k in (used + lots).argsort()[: self.classes].tolist():
+                first = int(used[k]) * self.wide
+                batch += orders[k][first : first + self.wide][self.rank :: self.ranks].tolist()
+                used[k] += 1
+            yield batch
 
 
 class ShardSampler(Sampler[int]):

@@ -95,7 +95,11 @@ def draw_scene(
     gain = rng.uniform(*recipe.gain)
     n_events = _pick(list(recipe.events), rng, list(recipe.events.values()))
     labels = _draw_classes(recipe, rng, index) if n_events else []
-    return Scene(background, start, _place(_draw_sounds(recipe, sounds, labels, n_events, rng), recipe, rng), gain)
+    placed = _place(_draw_sounds(recipe, sounds, labels, n_events, rng), recipe, rng)
+    if recipe.longest is not None:
+        own = rng.spawn(1)[0]  # so that the clip's generator goes on as it does without the cut
+        placed = tuple(_cut(sound, recipe.longest, own) for sound in placed)
+    return Scene(background, start, placed, gain)
 
 
 def _draw_classes(recipe: Recipe, rng: np.random.Generator, index: int) -> list[str]:
@@ -168,6 +172,15 @@ def _place(drawn: Sequence[Sound], recipe: Recipe, rng: np.random.Generator) -> 
                 placed.append(trial)
                 break
     return tuple(sorted(placed, key=lambda s: s.onset))
+
+
+def _cut(sound: Sound, longest: float, rng: np.random.Generator) -> Sound:
+    """The sound with at most `longest` seconds of each stretch, from a random place, where they were in the clip."""
+    kept = []
+    for onset, offset, level in sound.stretches:
+        begin = onset + rng.uniform(0, max(0.0, offset - onset - longest))
+        kept.append(Stretch(begin, min(begin + longest, offset), level))
+    return replace(sound, stretches=tuple(kept), onset=sound.onset + kept[0].onset - sound.stretches[0].onset)
 
 
 def _pick(options: Sequence[T], rng: np.random.Generator, weights: Sequence[float] | None = None) -> T:

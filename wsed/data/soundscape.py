@@ -33,13 +33,17 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Summary:
-    """What lies in a corpus: clips, hours and events of each class, by split; `made`: the clips of this call."""
+    """What lies in a corpus: clips, hours, and events of each class, by split; `made`: the clips of this call.
+
+    `recordings`: how many different recordings the events of each class were cut from, by split.
+    """
 
     out: Path
     clips: Mapping[str, int]
     hours: Mapping[str, float]
     made: int
     events: Mapping[str, Mapping[str, int]]
+    recordings: Mapping[str, Mapping[str, int]]
     labels: tuple[str, ...]
 
 
@@ -94,7 +98,7 @@ def synthesise(
             if progress is not None:
                 progress(n_done, total)
     labels = sorted({label for r in recipes.values() for label in used_classes(r)})
-    return _summary(corpus.root, corpus.finish(labels, plan.clip), labels, plan.clip, len(jobs))
+    return _summary(corpus.root, corpus.finish(labels, plan.clip), bank, labels, plan.clip, len(jobs))
 
 
 def clip_generator(seed: int, split: str, index: int) -> np.random.Generator:
@@ -215,15 +219,20 @@ def _resolve(plan: Recipe, bank: Soundbank, split: str, name: str | Recipe) -> R
 
 
 def _fingerprint(plan: Recipe, bank: Soundbank, seed: int) -> dict[str, Any]:
-    recipe = asdict(plan)
+    recipe = {name: value for name, value in asdict(plan).items() if value is not None}
     del recipe["clips"]  # more clips can be added to a corpus
     return {"version": _VERSION, "seed": seed, "soundbank": bank.identity, "recipe": json.loads(json.dumps(recipe))}
 
 
-def _summary(out: Path, records: Sequence[Mapping[str, Any]], labels: list[str], clip: float, made: int) -> Summary:
+def _summary(
+    out: Path, records: Sequence[Mapping[str, Any]], bank: Soundbank, labels: list[str], clip: float, made: int
+) -> Summary:
     clips = Counter(r["split"] for r in records)
     events = {
         split: Counter(label for r in records if r["split"] == split for label, _, _ in r["events"]) for split in clips
     }
     hours = {split: n * clip / 3600 for split, n in clips.items()}
-    return Summary(out, dict(clips), hours, made, events, tuple(labels))
+    origins = {r.path: r.origin for sounds in bank.sounds.values() for of in sounds.values() for o in of for r in o}
+    used = {(r["split"], label, origins[path]) for r in records for path, label, *_ in r["rows"]}
+    recordings = {split: Counter(label for s, label, _ in used if s == split) for split in clips}
+    return Summary(out, dict(clips), hours, made, events, recordings, tuple(labels))

@@ -23,6 +23,8 @@ class Clip:
         tags: the classes it holds; None where that is not known.
         events: its events; None where they are not known, empty where it is known to hold none.
         duration: seconds of its sound file; None until its header is read.
+        span: begin and length of the part of the file that is the clip, seconds; None: all of it. `events` and
+            `duration` are then of the part.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Clip:
     tags: frozenset[str] | None = None
     events: tuple[Timed, ...] | None = None
     duration: float | None = None
+    span: tuple[float, float] | None = None
 
 
 class RowError(WsedError):

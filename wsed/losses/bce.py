@@ -3,20 +3,30 @@
 from torch import Tensor
 
 from wsed.losses.base import LOSSES, Loss
+from wsed.losses.class_weights import ClassWeighted, Weights
 from wsed.ops.pooling import EPS
 from wsed.ops.reduce import masked_mean
 from wsed.types import Batch, Needs, Output
 
 
-def bce(targets: Tensor, scores: Tensor) -> Tensor:
-    """`-y ln p - (1 - y) ln(1 - p)`, elementwise, with `p` clipped to `[1e-7, 1 - 1e-7]`; broadcasts."""
+def bce(targets: Tensor, scores: Tensor, weights: Weights | None = None) -> Tensor:
+    """`-y ln p - (1 - y) ln(1 - p)`, elementwise, with `p` clipped to `[1e-7, 1 - 1e-7]`; broadcasts.
+
+    With `weights`, the two terms are multiplied by one of them each.
+    """
     scores, targets = scores.clamp(EPS, 1 - EPS), targets.to(scores.dtype)
-    return -(targets * scores.log() + (1 - targets) * (-scores).log1p())
+    positive, negative = targets, 1 - targets
+    if weights is not None:
+        positive, negative = positive * weights[0], negative * weights[1]
+    return -(positive * scores.log() + negative * (-scores).log1p())
 
 
-def clip_bce(clip_scores: Tensor, tags: Tensor, tagged: Tensor | None = None) -> Tensor:
-    """Mean cross-entropy of clip scores `[clip label]` and tags `[clip label]`, over the `tagged [clip]` clips."""
-    return masked_mean(bce(tags, clip_scores), None if tagged is None else tagged[:, None])
+def clip_bce(clip_scores: Tensor, tags: Tensor, tagged: Tensor | None = None, weights: Weights | None = None) -> Tensor:
+    """Mean cross-entropy of clip scores `[clip label]` and tags `[clip label]`, over the `tagged [clip]` clips.
+
+    `weights`, each `[label]`, multiply the term of `y` and that of `1 - y`.
+    """
+    return masked_mean(bce(tags, clip_scores, weights), None if tagged is None else tagged[:, None])
 
 
 def frame_bce(
@@ -34,17 +44,24 @@ def frame_bce(
 
 
 def false_strong(
-    frame_scores: Tensor, tags: Tensor, valid: Tensor | None = None, tagged: Tensor | None = None
+    frame_scores: Tensor,
+    tags: Tensor,
+    valid: Tensor | None = None,
+    tagged: Tensor | None = None,
+    weights: Weights | None = None,
 ) -> Tensor:
     """False strong labels (FSL): every frame gets the tags of its clip (Pellegrini & Cances 2019, section V).
+
+    It is also SLAT, a baseline of Chou, Jang & Yang 2018.
 
     Args:
         frame_scores: `[clip frame label]`.
         tags: `[clip label]`.
         valid: `[clip frame]`.
         tagged: `[clip]`.
+        weights: of the term of `y` and that of `1 - y`, each `[label]`.
     """
-    return masked_mean(bce(tags[:, None], frame_scores), frame_mask(valid, tagged))
+    return masked_mean(bce(tags[:, None], frame_scores, weights), frame_mask(valid, tagged))
 
 
 def frame_mask(valid: Tensor | None, known: Tensor | None) -> Tensor | None:
@@ -60,13 +77,18 @@ def frame_mask(valid: Tensor | None, known: Tensor | None) -> Tensor | None:
 
 
 @LOSSES.register("clip_bce")
-class ClipBCE(Loss):
-    """Cross-entropy of the clip scores and the tags."""
+class ClipBCE(ClassWeighted):
+    """Cross-entropy of the clip scores and the tags.
+
+    Args:
+        class_weights: by how common classes are; all weigh 1 if None.
+    """
 
     needs = Needs(output=frozenset({"clip_logits"}), known=frozenset({"tagged"}))
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        return clip_bce(output.clip_scores, batch.clip_labels, batch.tagged)
+        tags = batch.clip_labels
+        return clip_bce(output.clip_scores, tags, batch.tagged, self.weights(tags))
 
 
 @LOSSES.register("frame_bce")
@@ -83,10 +105,15 @@ class FrameBCE(Loss):
 
 
 @LOSSES.register("false_strong")
-class FalseStrong(Loss):
-    """False strong labels: the tags of a clip on each of its frames."""
+class FalseStrong(ClassWeighted):
+    """False strong labels: the tags of a clip on each of its frames.
+
+    Args:
+        class_weights: by how common classes are; all weigh 1 if None.
+    """
 
     needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"tagged"}))
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        return false_strong(output.frame_scores, batch.clip_labels, output.valid, batch.tagged)
+        tags = batch.clip_labels
+        return false_strong(output.frame_scores, tags, output.valid, batch.tagged, self.weights(tags))

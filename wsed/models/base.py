@@ -1,6 +1,6 @@
 """What a network is made of, and the registries of its parts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -10,11 +10,23 @@ from wsed.types import Batch, Encoded, Labels, Output
 
 
 class Frontend(nn.Module):
-    """From audio to features. States `sample_rate` (Hz), `n_bands` and `frame_rate` (frames a second)."""
+    """From audio to features. States `sample_rate` (Hz), `n_bands` and `frame_rate` (frames a second).
+
+    One that must see the training set first is not `fitted`; `SEDTask` then calls `fit` once, before training.
+    """
 
     sample_rate: int
     n_bands: int
     frame_rate: float
+
+    @property
+    def fitted(self) -> bool:
+        """Whether it is ready to be used."""
+        return True
+
+    def fit(self, batches: Iterable[Batch]) -> None:
+        """See the training set, or this rank's part of it; all ranks call it."""
+        raise NotImplementedError
 
     def forward(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
@@ -26,11 +38,13 @@ class Frontend(nn.Module):
 class Encoder(nn.Module):
     """From features to frame embeddings. Built as `encoder(n_bands)`; states `dim` and `stride` (time steps a frame).
 
-    In eval mode what a clip gives does not depend on the padding its neighbours bring.
+    In eval mode what a clip gives does not depend on the padding its neighbours bring. An encoder that gives maps at
+    other rates states `levels`: dim and stride of each.
     """
 
     dim: int
     stride: int
+    levels: tuple[tuple[int, int], ...] = ()
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"]) -> Encoded:
         """Embeddings at the frontend's frame rate divided by `stride`."""

@@ -1,6 +1,10 @@
-"""Features on the device: log-mel (the only use of torchaudio's transforms), or the waveform as it is."""
+"""Features on the device: log-mel (the only use of torchaudio's transforms), standardised, or the waveform as it is."""
+
+from collections.abc import Iterable
+from typing import Literal
 
 import torch
+import torch.distributed as dist
 import torchaudio
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -8,11 +12,13 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.models.base import FRONTENDS, Frontend
 from wsed.ops.grid import valid_frames
+from wsed.ops.reduce import world_size
+from wsed.types import Batch
 
 
 @FRONTENDS.register("logmel")
 class LogMel(Frontend):
-    """Power mel spectrogram in decibels: `10 log10(max(mel, 1e-10))`, Slaney mel bands, centred frames.
+    """Mel spectrogram in decibels, `10 log10(max(mel, 1e-10))` of the power, with centred frames.
 
     The defaults are those of Pellegrini & Cances 2019: 64 bands from 20 Hz to 11,025 Hz, 431 frames for 10 s.
 
@@ -24,6 +30,14 @@ class LogMel(Frontend):
         f_min: lower edge, Hz.
         f_max: upper edge, Hz; half the sample rate if None.
         win_length: samples of the Hann window; `n_fft` if None.
+        power: what the bands are sums of: 2, the power, or 1, the magnitude (of which the decibels are
+            `20 log10(max(mel, 1e-5))`).
+        scale: of the bands: `slaney`, of equal area, or `htk`, of equal height.
+        log_offset: the natural logarithm `ln(mel + log_offset)` instead of decibels; decibels if None. M&mnet's
+            `ln(1 + 10,000 mel)` is that with 1e-4, and a constant that standardising takes away.
+
+    Raises:
+        WsedError: a setting is out of its range.
     """
 
     def __init__(
@@ -35,13 +49,19 @@ class LogMel(Frontend):
         f_min: float = 20.0,
         f_max: float | None = None,
         win_length: int | None = None,
+        power: float = 2.0,
+        scale: Literal["slaney", "htk"] = "slaney",
+        log_offset: float | None = None,
     ) -> None:
         super().__init__()
         if f_max is not None and not f_min < f_max <= sample_rate / 2:
             raise WsedError(f"frontend: f_max {f_max:g} must lie between f_min {f_min:g} and {sample_rate / 2:g} Hz")
         if min(sample_rate, n_fft, hop_length, n_bands) < 1:
             raise WsedError("frontend: sample_rate, n_fft, hop_length and n_bands must be 1 or more")
+        if power <= 0 or (log_offset is not None and log_offset <= 0):
+            raise WsedError(f"frontend: power ({power:g}) and log_offset ({log_offset}) must be above 0")
         self.sample_rate, self.n_bands, self.hop_length = sample_rate, n_bands, hop_length
+        self.power, self.log_offset = power, log_offset
         self.frame_rate = sample_rate / hop_length
         self.mel = torchaudio.transforms.MelSpectrogram(
             sample_rate,
@@ -51,9 +71,9 @@ class LogMel(Frontend):
             f_min=f_min,
             f_max=f_max,
             n_mels=n_bands,
-            power=2.0,
-            norm="slaney",
-            mel_scale="slaney",
+            power=power,
+            norm="slaney" if scale == "slaney" else None,
+            mel_scale=scale,
             center=True,
             pad_mode="constant",  # a padded clip then looks as it does alone
         )
@@ -62,8 +82,79 @@ class LogMel(Frontend):
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
         with torch.autocast(audio.device.type, enabled=False):  # powers span 100 dB: bfloat16 would lose them
-            features = 10 * self.mel(audio.float()).clamp(min=1e-10).log10()
+            mel = self.mel(audio.float())
+            if self.log_offset is not None:
+                features = (mel + self.log_offset).log()
+            else:
+                features = 20 / self.power * mel.clamp(min=1e-10 ** (self.power / 2)).log10()
         return features, valid_frames(n_samples, self.hop_length, features.shape[2])
+
+
+def waa_logmel() -> LogMel:
+    """The features of Turpault et al. 2020, before they are standardised: 100 frames a second."""
+    return LogMel(16000, 512, 160, 64, 125.0, 7500.0, win_length=400, power=1.0, scale="htk", log_offset=0.01)
+
+
+@FRONTENDS.register("standardised")
+class Standardised(Frontend):
+    """Features of another frontend, each band with mean 0 and standard deviation 1 over the training set.
+
+    `SEDTask` measures them once, before training, on one epoch of training batches; they are saved with the weights.
+    Until then features are left as they are.
+
+    Args:
+        frontend: the other one; `waa_logmel`, as in Turpault et al. 2020, if None.
+    """
+
+    mean: Float[Tensor, " band"]
+    std: Float[Tensor, " band"]
+    measured: Bool[Tensor, ""]
+
+    def __init__(self, frontend: Frontend | None = None) -> None:
+        super().__init__()
+        self.frontend = frontend if frontend is not None else waa_logmel()
+        self.sample_rate, self.n_bands = self.frontend.sample_rate, self.frontend.n_bands
+        self.frame_rate = self.frontend.frame_rate
+        self.register_buffer("mean", torch.zeros(self.n_bands))
+        self.register_buffer("std", torch.ones(self.n_bands))
+        self.register_buffer("measured", torch.tensor(False))
+
+    @property
+    def fitted(self) -> bool:
+        """Whether mean and standard deviation were measured."""
+        return bool(self.measured)
+
+    @torch.no_grad()
+    def fit(self, batches: Iterable[Batch]) -> None:
+        """Measure mean and standard deviation of each band, over the valid frames of all ranks' batches.
+
+        Args:
+            batches: of the training set; on any device.
+
+        Raises:
+            WsedError: there is no frame at all.
+        """
+        sums = torch.zeros(2 * self.n_bands + 1, dtype=torch.float64, device=self.mean.device)
+        for batch in batches:
+            features, valid = self.frontend(batch.audio.to(sums.device), batch.n_samples.to(sums.device))
+            frames = features.transpose(1, 2)[valid].double()
+            sums += torch.cat([frames.sum(0), frames.square().sum(0), valid.sum().double()[None]])
+        if world_size() > 1:
+            dist.all_reduce(sums)
+        total, squares, count = sums[: self.n_bands], sums[self.n_bands : -1], sums[-1]
+        if not count:
+            raise WsedError("frontend standardised: the training set has no frames to measure")
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp(min=0)
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(variance > 1e-10, variance, 1.0).sqrt())  # a silent band stays 0
+        self.measured.fill_(True)
+
+    def forward(
+        self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
+    ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
+        features, valid = self.frontend(audio, n_samples)
+        return (features - self.mean[:, None]) / self.std[:, None], valid
 
 
 @FRONTENDS.register("waveform")

@@ -20,3 +20,12 @@ def keras_init(module: nn.Module) -> None:
                 start = nn.init.xavier_uniform_ if "weight_ih" in name else nn.init.orthogonal_
                 for gate in weight.data.chunk(3):
                     nn.init.zeros_(gate) if "bias" in name else start(gate)
+
+
+def he_init(module: nn.Module) -> None:
+    """Normal weights of variance `2 / inputs`, zero biases (He et al. 2015), for layers that a ReLU follows."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Conv1d | nn.ConvTranspose1d):
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

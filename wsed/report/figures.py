@@ -20,7 +20,7 @@ MOST_CLASSES = 60
 
 def curves(
     path: str | Path,
-    features: Float[Tensor, "band frame"],
+    features: Float[Tensor, "band step"],
     row: Row,
     smoothed: Float[Tensor, "frame label"],
     detected: Sequence[tuple[int, float, float]],

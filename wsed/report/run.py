@@ -27,12 +27,12 @@ class Evaluation:
     labels: Labels
     decoder: Decoder | BoxDecoder
 
-    def write(self, folder: Path, paths: Mapping[str, Path], network: Network) -> None:
+    def write(self, folder: Path, clips: Mapping[str, table.Clip], network: Network) -> None:
         """`predictions.tsv`, `frame_scores.npz`, `clip_scores.npz`, `scores.json`, `class_f1.png` and `curves.png`.
 
         Args:
             folder: made where it is missing.
-            paths: sound file of each clip id, for the spectrogram.
+            clips: by id, for the spectrogram.
             network: its frontend draws the spectrogram.
         """
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,8 +55,8 @@ class Evaluation:
             frame_rate=self.store.frame_rate,
         )
         name = figures.richest(self.store.rows)
-        if name in paths and hasattr(network, "frontend"):
-            self.draw_curves(folder / "curves.png", name, paths[name], network)
+        if name in clips and hasattr(network, "frontend"):
+            self.draw_curves(folder / "curves.png", name, clips[name], network)
 
     def write_predictions(self, path: Path) -> None:
         """The detected events in DESED's columns; a clip without events has a row with its name only."""
@@ -71,11 +71,12 @@ class Evaluation:
         rows += [(names[clip], "", "", "") for clip in sorted(silent)]
         table.write_rows(path, ("filename", "onset", "offset", "event_label"), rows)
 
-    def draw_curves(self, path: Path, name: str, sound: Path, network: Network) -> None:
+    def draw_curves(self, path: Path, name: str, sound: table.Clip, network: Network) -> None:
         """The curves of one clip over its spectrogram."""
         row = self.store.rows[name]
         assert row.frame_scores is not None
-        samples = torch.from_numpy(audio.read(sound, network.sample_rate, duration=row.duration))[None]
+        start = sound.span[0] if sound.span else 0.0
+        samples = torch.from_numpy(audio.read(sound.path, network.sample_rate, start, row.duration))[None]
         device = next(network.parameters()).device
         frontend: Any = network.frontend
         with torch.no_grad():

@@ -1,0 +1,270 @@
+"""The losses of Chou, Jang & Yang 2018 (M&mnet) and its baselines, against golden values and a slow reference."""
+
+import math
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wsed import WsedError, testing
+from wsed.losses import functional as F
+from wsed.losses.bce import ClipBCE, FalseStrong
+from wsed.losses.class_weights import ClassWeights
+from wsed.losses.micro import Micro
+from wsed.losses.plat import PLAT
+from wsed.models.heads.micro import summed_attention
+from wsed.ops.pooling import attention_pool, mean_pool
+
+PAPER, CODE = {"attend": "all", "reduction": "sum"}, {"attend": "positives", "reduction": "mean"}
+
+
+def tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+@pytest.fixture
+def case(golden):
+    """The one clip of the golden values: values, `v [clip frame aspect]`, `d`, macro scores, tags."""
+    values = golden("mmnet_loss")
+    inputs = values["inputs"]
+    v, det, cls, y = (tensor(inputs[name])[None] for name in ("v", "det_logits", "cls_logits", "y"))
+    return values, v.requires_grad_(), det.requires_grad_(), torch.sigmoid(cls), y
+
+
+def attention(v, norm="sum", n_labels=2):
+    return summed_attention(v, torch.ones(v.shape[:2], dtype=torch.bool), norm).expand(-1, -1, n_labels)
+
+
+def near(value, expected):
+    assert value.item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_golden_attention(case):
+    values, v, *_ = case
+    a = attention(v)[0, :, 0]
+    torch.testing.assert_close(a, tensor(values["a_sum"]), atol=1e-9, rtol=0)
+    near(a.sum(), values["a_sum_total"])
+    torch.testing.assert_close(attention(v, "mean")[0, :, 0], tensor(values["a_mean"]), atol=1e-9, rtol=0)
+    single = attention(v.float())[0, :, 0].double()
+    torch.testing.assert_close(single, tensor(values["a_sum"]), atol=1e-6, rtol=0)
+
+
+def test_golden_losses_of_the_paper(case):
+    values, v, det, cls, y = case
+    macro, micro = 2 * F.clip_bce(cls, y), F.micro(det.sigmoid(), attention(v), y)
+    near(macro, values["L_macro"])
+    near(micro, values["L_micro_literal"])
+    near(macro + micro, values["L_total_lambda1"])
+    near(F.micro(det.sigmoid(), attention(v, "mean"), y), values["L_micro_a_normalised"])
+    for t, expected in enumerate(values["xi_per_segment_sum_over_classes"]):
+        near(F.micro(det[:, t : t + 1].sigmoid(), torch.ones(1, 1, 2, dtype=torch.float64), y), expected)
+
+
+def test_golden_losses_of_the_code(case):
+    values, v, det, _, y = case
+    expected = values["code_variant"]
+    w = tensor(values["inputs"]["class_weights"])
+    weights = (w, torch.ones_like(w))
+    ensemble = tensor([values["clip_prediction"]["ensemble_logit_mean_code"]]).sigmoid()
+    macro = F.clip_bce(ensemble, y, weights=weights)
+    micro = F.micro(det.sigmoid(), attention(v), y, weights=weights, **CODE)
+    near(macro, expected["macro"])
+    near(micro, expected["micro"])
+    near(macro + micro, expected["total"])
+
+
+def test_golden_gradients(case):
+    values, v, det, _, y = case
+    F.micro(det.sigmoid(), attention(v), y).backward()
+    torch.testing.assert_close(v.grad[0], tensor(values["grad_v_attached"]), atol=1e-9, rtol=0)
+    torch.testing.assert_close(det.grad[0], tensor(values["grad_det_logits"]), atol=1e-9, rtol=0)
+    s = v[0].softmax(0)
+    xi = tensor(values["xi_per_segment_sum_over_classes"])[:, None]
+    torch.testing.assert_close(v.grad[0], s * (xi - (s * xi).sum(0)), atol=1e-9, rtol=0)
+    v.grad = det.grad = None
+    F.micro(det.sigmoid(), attention(v).detach(), y).backward()
+    assert v.grad is None  # golden: zeros
+    assert not tensor(values["grad_v_detached"]).any()
+    torch.testing.assert_close(det.grad[0], tensor(values["grad_det_logits"]), atol=1e-9, rtol=0)
+
+
+def test_golden_sum_over_scales(golden):
+    values = golden("mmnet_ms")
+    y = tensor(values["inputs"]["y"])[None]
+    outputs = []
+    for n in (1, 2):
+        scale = values["inputs"][f"scale{n}"]
+        v, det = tensor(scale["v"])[None], tensor(scale["det_logits"])[None]
+        near(F.micro(det.sigmoid(), attention(v), y), values[f"L_micro_scale{n}"])
+        outputs.append(testing.Output(frame_logits=det.float(), attention=attention(v).float()))
+    of = replace(testing.batch(1, 2), clip_labels=y.float())
+    both = Micro("paper")(replace(outputs[0], levels=(outputs[1],)), of)
+    assert both.item() == pytest.approx(values["L_micro_MS"], abs=1e-5)
+    code = Micro()
+    single = [code(output, of).item() for output in outputs]
+    assert code(replace(outputs[0], levels=(outputs[1],)), of).item() == pytest.approx(sum(single), abs=1e-6)
+
+
+def test_golden_baselines_are_losses_there_were(golden, case):
+    values = golden("mmnet_baselines")
+    _, v, det, _, y = case
+    d = det.sigmoid()
+    wlat = values["WLAT"]
+    torch.testing.assert_close(mean_pool(d)[0], tensor(wlat["clip_prob_mean_over_segments"]), atol=1e-9, rtol=0)
+    near(2 * F.mil(d, y, pooling="mean"), wlat["loss"])
+    near(2 * F.clip_bce(mean_pool(d), y), wlat["loss"])
+    near(2 * F.false_strong(d, y), values["SLAT"]["loss_mean_over_segments"])
+    near(2 * 5 * F.false_strong(d, y), values["SLAT"]["loss_sum_over_segments"])
+    for name, aspects in (("ATT_single_distribution", v[..., :1]), ("ATT_multi_head_mean", v)):
+        expected, a = values[name], attention(aspects)
+        torch.testing.assert_close((a / a.sum(1))[0, :, 0], tensor(expected["weights"]), atol=1e-9, rtol=0)
+        torch.testing.assert_close(attention_pool(d, attention=a)[0], tensor(expected["clip_prob"]), atol=1e-9, rtol=0)
+        near(2 * F.mil(d, y, pooling="attention", attention=a), expected["loss"])
+
+
+def test_golden_class_weights(golden):
+    values = golden("mmnet_class_weights")
+    counts, n_clips, beta = values["label_counts"], values["n_clips"], values["beta"]
+    assert beta == ClassWeights(counts).beta
+    for found, expected in (
+        (F.class_weights(counts), values["paper_formula_label_prior"]),
+        (F.class_weights(counts, n_clips), values["paper_formula_clip_prior"]),
+        (F.class_weights(counts, formula="code"), values["code_formula_label_prior"]),
+    ):
+        torch.testing.assert_close(found, tensor(expected), atol=1e-9, rtol=0)
+    toy = values["toy"]
+    for name, options in (
+        ("paper", {}),
+        ("code", {"formula": "code"}),
+        ("paper_beta1", {"beta": 1.0}),
+        ("paper_beta0", {"beta": 0.0}),
+    ):
+        torch.testing.assert_close(F.class_weights(toy["p"], **options), tensor(toy[name]), atol=1e-9, rtol=0)
+
+
+def test_class_weights_as_a_setting():
+    counts = [8.0, 1.0, 4.0]
+    for formula in ("paper", "code"):
+        positive, negative = ClassWeights(counts, formula=formula).weights()
+        expected = F.class_weights(counts, formula=formula).float()
+        torch.testing.assert_close(positive, expected)
+        torch.testing.assert_close(negative, expected if formula == "paper" else torch.ones(3))
+    of = testing.batch(4)
+    output = testing.output(of)
+    weights = (positive, negative)
+    tags, valid, tagged = of.clip_labels, output.valid, of.tagged
+    setting = ClassWeights(counts, formula="code")
+    for loss, expected in (
+        (ClipBCE, F.clip_bce(output.clip_scores, tags, tagged, weights)),
+        (FalseStrong, F.false_strong(output.frame_scores, tags, valid, tagged, weights)),
+        (Micro, F.micro(output.frame_scores, output.attention, tags, valid, tagged, weights=weights, **CODE)),
+        (PLAT, F.plat(output.frame_scores, output.attention, tags, valid, tagged, weights=weights)),
+    ):
+        found = loss(class_weights=setting)(output, of)
+        torch.testing.assert_close(found, expected)
+        assert found != loss()(output, of)
+        assert not loss(class_weights=setting).state_dict()  # checkpoints do not depend on it
+
+
+def test_class_weights_that_cannot_be_are_refused():
+    with pytest.raises(WsedError, match="class 1 has 0"):
+        F.class_weights([3.0, 0.0, 2.0])
+    with pytest.raises(WsedError, match="below those of 5 clips, but class 2 has 5"):
+        F.class_weights([3.0, 2.0, 5.0], 5)
+    with pytest.raises(WsedError, match="give n_clips"):
+        F.class_weights([7.0])
+    with pytest.raises(WsedError, match="there is none"):
+        F.class_weights([])
+    with pytest.raises(WsedError, match=r"unknown formula 'papper' \(did you mean paper"):
+        F.class_weights([1.0, 2.0], formula="papper")
+    of = testing.batch(4)
+    with pytest.raises(WsedError, match="counts has 2 values for 3 labels"):
+        ClipBCE(ClassWeights([1.0, 2.0]))(testing.output(of), of)
+
+
+def slow(d, a, y, valid, tagged, attend, reduction, weights):
+    """Frame by frame, as the paper writes it."""
+    costs, clips = [], []
+    for i in range(len(d)):
+        if not tagged[i]:
+            continue
+        own = []
+        for t, c in [(t, c) for t in range(d.shape[1]) for c in range(d.shape[2]) if valid[i, t]]:
+            p, w = d[i, t, c].item(), a[i, t, c].item()
+            positive = weights[0][c].item() * w * y[i, c].item() * -math.log(p)
+            negative = weights[1][c].item() * (w if attend == "all" else 1) * (1 - y[i, c].item()) * -math.log(1 - p)
+            own.append(positive + negative)
+        costs += own
+        clips.append(sum(own))
+    some = costs if reduction == "mean" else clips
+    return sum(some) / len(some) if some else 0.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**20),
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 3)),
+    attend=st.sampled_from(["all", "positives"]),
+    reduction=st.sampled_from(["sum", "mean"]),
+)
+def test_micro_is_the_slow_reference(seed, shape, attend, reduction):
+    draw = torch.Generator().manual_seed(seed)
+    random = partial(torch.rand, generator=draw, dtype=torch.float64)
+    clips, frames, labels = shape
+    d, a, y = 0.98 * random(shape) + 0.01, random(shape), random(clips, labels).round()
+    valid, tagged = random(clips, frames) > 0.3, random(clips) > 0.3
+    weights = (random(labels), random(labels))
+    found = F.micro(d, a, y, valid, tagged, attend=attend, reduction=reduction, weights=weights)
+    near(found, slow(d, a, y, valid, tagged, attend, reduction, weights))
+
+
+@pytest.mark.parametrize("preset", [PAPER, CODE])
+def test_padding_and_untagged_clips_do_not_count(preset):
+    d, a, y = torch.rand(2, 6, 3), torch.rand(2, 6, 3), torch.tensor([[1.0, 1, 0], [1, 0, 1]])
+    longer, further = (torch.cat([x, torch.rand(2, 4, 3)], dim=1) for x in (d, a))
+    valid, tagged = torch.arange(10).expand(2, 10) < 6, torch.tensor([True, False])
+    for loss in (partial(F.micro, **preset), F.plat):
+        torch.testing.assert_close(loss(longer, further, y, valid), loss(d, a, y))
+        torch.testing.assert_close(loss(d, a, y, None, tagged), loss(d[:1], a[:1], y[:1]))
+
+
+def test_presets_and_their_exceptions():
+    assert (Micro().options, Micro("paper").options) == (CODE, PAPER)
+    assert Micro("paper", reduction="mean").options == {"attend": "all", "reduction": "mean"}
+    assert Micro(attend="all").options == {"attend": "all", "reduction": "mean"}
+    with pytest.raises(WsedError, match=r"unknown attend 'positive' \(did you mean positives"):
+        Micro(attend="positive")
+    with pytest.raises(WsedError, match=r"unknown preset 'papers' \(did you mean paper"):
+        Micro("papers")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Micro("paper"),
+        Micro("code", class_weights=ClassWeights([3.0, 1.0, 2.0])),
+        PLAT(0.3, ClassWeights([3.0, 1.0, 2.0], formula="code")),
+        ClipBCE(ClassWeights([3.0, 1.0, 2.0])),
+    ],
+)
+def test_contract(loss):
+    testing.check_loss(loss)
+
+
+def test_plat_is_the_cross_entropy_with_labels_where_the_map_is_high():
+    scores = torch.tensor([[[0.2, 0.6], [0.9, 0.3], [0.4, 0.5]]], requires_grad=True)
+    activation = torch.tensor([[[0.1, 0.9], [1.0, 0.2], [0.6, 1.0]]], requires_grad=True)
+    tags = torch.tensor([[1.0, 0.0]])
+    labels = torch.tensor([[[0.0, 0], [1, 0], [1, 0]]])
+    loss = F.plat(scores, activation, tags)
+    torch.testing.assert_close(loss, F.frame_bce(scores, labels))
+    labels = torch.tensor([[[0.0, 0], [1, 0], [0, 0]]])
+    torch.testing.assert_close(F.plat(scores, activation, tags, threshold=0.7), F.frame_bce(scores, labels))
+    loss.backward()
+    assert scores.grad.abs().min() > 0
+    assert activation.grad is None
+    with pytest.raises(WsedError, match="threshold must be in"):
+        PLAT(1.0)

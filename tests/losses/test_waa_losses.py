@@ -1,0 +1,407 @@
+"""The losses of Turpault et al. 2020 against golden values, slow loops, and pytorch-metric-learning."""
+
+import math
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wsed import Needs, WsedError, testing
+from wsed.losses import functional as F
+from wsed.losses.metric_learning import MetricLearning
+from wsed.losses.prototypical import Prototypical, prototype_logits
+from wsed.losses.triplet import Triplet, distances, triplet_cost
+from wsed.ops.mine import Episode, episode, name_order, relations
+
+ONE_EACH = ((0, 1, 2), (3, 4, 5), (6, 7, 8))
+"""Anchors, positives and negatives of the golden values, one after the other."""
+
+
+def doubles(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+@pytest.fixture
+def golden_triplets(golden):
+    values = golden("waa_triplet")
+    clips = torch.cat([doubles(values["inputs"][k]) for k in ("anchor", "positive", "negative")])
+    return values, clips.requires_grad_()
+
+
+def near_and_far(clips, **options):
+    d = distances(clips, **options)
+    anchor, positive, negative = (torch.tensor(i) for i in ONE_EACH)
+    return d[anchor, positive], d[anchor, negative]
+
+
+@pytest.mark.parametrize(("squared", "name"), [(True, "squared_l2"), (False, "l2_eps1e_8")])
+def test_golden_distances_and_hinges(golden_triplets, squared, name):
+    values, clips = golden_triplets
+    near, far = near_and_far(clips, squared=squared)
+    hinge = triplet_cost(near, far, values["inputs"]["margin"])
+    for found, key in ((near, "d_pos"), (far, "d_neg"), (hinge, "hinge")):
+        torch.testing.assert_close(found, doubles(values[name][key]), atol=1e-9, rtol=0)
+    assert hinge.mean().item() == pytest.approx(values[name]["mean"], abs=1e-9)
+
+
+def test_golden_ratio(golden_triplets):
+    values, clips = golden_triplets
+    found = triplet_cost(*near_and_far(clips, squared=False), ratio=True)
+    torch.testing.assert_close(found, doubles(values["ratio_loss"]["per_triplet"]), atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("grad", ["all", "anchor_only"])
+def test_golden_gradients(golden_triplets, grad):
+    values, clips = golden_triplets
+    triplet_cost(*near_and_far(clips, grad=grad), values["inputs"]["margin"]).sum().backward()
+    expected = doubles(values[f"grad_sum_squared_{grad}"]).flatten(0, 1)
+    torch.testing.assert_close(clips.grad, expected, atol=1e-9, rtol=0)
+
+
+def slow_distance(a, b, squared):
+    square = sum((i - j) ** 2 for i, j in zip(a, b, strict=True))
+    return square if squared else math.sqrt(square + 1e-8)
+
+
+def slow_triplet(points, tags, tagged, miner, margin, ratio, squared, normalize, reduction):
+    points = [row.tolist() for row in points]
+    if normalize == "final":
+        points = [[x / math.hypot(*row) for x in row] for row in points]
+    sets = [set(row.nonzero().flatten().tolist()) for row in tags]
+    known = [i for i, k in enumerate(tagged.tolist()) if k]
+    costs = []
+    for a in known:
+        d = {i: slow_distance(points[a], points[i], squared) for i in known if i != a}
+        near = [d[i] for i in d if sets[a] & sets[i]]
+        far = [d[i] for i in d if not sets[a] & sets[i]]
+        pairs = [(p, n) for p in near for n in far]
+        if miner == "semi_hard":
+            pairs = [(p, n) for p, n in pairs if p < n < p + margin]
+        if miner == "hard" and pairs:
+            pairs = [(max(near), min(far))]
+        costs += [2 / (1 + math.exp(n - p)) ** 2 if ratio else max(0.0, p - n + margin) for p, n in pairs]
+    count = {"mean": len(costs), "sum": 1, "mean_active": sum(c > 0 for c in costs)}[reduction]
+    return sum(costs) / max(1, count)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["all", "semi_hard", "hard"]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["final", "none"]),
+    st.sampled_from(["mean", "sum", "mean_active"]),
+    st.integers(1, 10),
+    st.integers(1, 4),
+    st.sampled_from([0.0, 0.3, 1.0]),
+    st.integers(0, 10**6),
+)
+def test_triplet_equals_a_loop(miner, ratio, squared, normalize, reduction, clips, labels, margin, seed):
+    draw = torch.Generator().manual_seed(seed)
+    points = torch.randn(clips, 3, generator=draw, dtype=torch.float64)
+    tags = (torch.rand(clips, labels, generator=draw) > 0.6).float()
+    tagged = torch.rand(clips, generator=draw) > 0.2
+    options = {"ratio": ratio, "squared": squared, "normalize": normalize, "reduction": reduction}
+    loss = partial(F.triplet, miner=miner, margin=margin, **options)
+    expected = slow_triplet(points, tags, tagged, miner, margin, **options)
+    assert loss(points, tags, tagged).item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    single = loss(points.float(), tags, tagged)
+    assert single.dtype == torch.float32
+    if reduction != "mean_active":  # a cost of zero may be one by rounding
+        assert single.item() == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def one_tag(clips=24, labels=4, dim=5, seed=0):
+    draw = torch.Generator().manual_seed(seed)
+    label = torch.randint(labels, (clips,), generator=draw)
+    return torch.randn(clips, dim, generator=draw, dtype=torch.float64), label, torch.eye(labels)[label]
+
+
+@pytest.mark.parametrize("squared", [True, False])
+@pytest.mark.parametrize("reduction", ["mean", "mean_active"])
+def test_triplet_is_that_of_pytorch_metric_learning(squared, reduction):
+    pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
+    from pytorch_metric_learning import distances, losses, reducers
+
+    points, label, tags = one_tag()
+    reducer = reducers.MeanReducer() if reduction == "mean" else reducers.AvgNonZeroReducer()
+    theirs = losses.TripletMarginLoss(0.3, distance=distances.LpDistance(power=1 + squared), reducer=reducer)
+    leaves = [points.clone().requires_grad_() for _ in range(2)]
+    values = [F.triplet(leaves[0], tags, squared=squared, reduction=reduction), theirs(leaves[1], label)]
+    for value in values:
+        value.backward()
+    torch.testing.assert_close(values[0], values[1], atol=1e-7, rtol=0)
+    torch.testing.assert_close(leaves[0].grad, leaves[1].grad, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("miner", ["all", "semi_hard", "hard"])
+@pytest.mark.parametrize("ratio", [False, True])
+def test_the_gradient_of_triplet_is_that_of_finite_differences(miner, ratio):
+    points, _, tags = one_tag(8, 3)
+    points.requires_grad_()
+    for options in ({}, {"squared": False}, {"normalize": "none"}):
+        loss = partial(F.triplet, tags=tags, miner=miner, ratio=ratio, **options)
+        assert loss(points) > 0
+        assert torch.autograd.gradcheck(loss, points)
+
+
+def test_random_triplets_average_to_all_of_them():
+    points, _, _ = one_tag(12)
+    tags = torch.eye(4)[torch.arange(12) % 4]
+    draw = torch.Generator().manual_seed(0)
+    drawn = torch.stack([F.triplet(points, tags, miner="random", generator=draw) for _ in range(2000)])
+    standard_error = drawn.std() / 2000**0.5
+    assert abs(drawn.mean() - F.triplet(points, tags)) < 4 * standard_error
+    assert drawn.std() > 0.01
+
+
+def test_only_anchors_get_a_gradient_if_asked():
+    points = torch.randn(3, 4, dtype=torch.float64)
+    tags = torch.eye(2)[[0, 0, 1]]  # clip 2 is a negative only
+    for grad in ("all", "anchor_only"):
+        leaf = points.clone().requires_grad_()
+        F.triplet(leaf, tags, margin=4.0, grad=grad).backward()
+        assert bool(leaf.grad[2].any()) == (grad == "all")
+        assert leaf.grad[:2].any(1).all()
+
+
+def test_triplet_ignores_rotation_and_length_and_a_step_lowers_it():
+    points, _, tags = one_tag()
+    value = F.triplet(points, tags)
+    turned = torch.linalg.qr(torch.randn(5, 5, dtype=torch.float64))[0]
+    lengths = torch.rand(24, 1, dtype=torch.float64) + 0.1
+    torch.testing.assert_close(F.triplet(lengths * points @ turned, tags), value)
+    leaf = points.clone().requires_grad_()
+    F.triplet(leaf, tags).backward()
+    assert F.triplet(points - 0.1 * leaf.grad, tags) < value
+
+
+def test_512_clips_with_several_tags_take_memory_of_their_square_only():
+    torch.manual_seed(0)
+    points = torch.randn(512, 130, requires_grad=True)
+    tags = (torch.rand(512, 10) > 0.8).float()
+    kept = {}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = F.triplet(points, tags)
+    positive, negative = relations(tags)
+    n_triplets = int((positive.sum(1) * negative.sum(1)).sum())
+    assert n_triplets > 10**7
+    assert sum(kept.values()) < 8 * 8 * 512**2  # eight such matrices
+    loss.backward()
+    assert torch.isfinite(points.grad).all()
+
+
+def golden_episode(values):
+    k, shot = len(values["inputs"]["support"]), len(values["inputs"]["support"][0])
+    points = [doubles(values["inputs"][name]).flatten(0, 1) for name in ("support", "query")]
+    tags = torch.eye(k)[[*torch.arange(k).repeat_interleave(shot).tolist(), *values["inputs"]["query_labels"]]] > 0
+    is_query = (torch.arange(len(tags)) >= k * shot)[:, None]
+    return torch.cat(points), Episode(tags & ~is_query, tags & is_query)
+
+
+def test_golden_prototypes(golden):
+    values = golden("waa_proto")
+    points, of = golden_episode(values)
+    queries = of.query.any(1)
+    logits = prototype_logits(points, of.support)[queries]
+    torch.testing.assert_close(logits, doubles(values["logits_neg_squared_l2"]), atol=1e-9, rtol=0)
+    labels = torch.tensor(values["inputs"]["query_labels"])
+    assert (logits.argmax(1) == labels).double().mean().item() == pytest.approx(values["accuracy"])
+    assert F.prototypical(points, of).item() == pytest.approx(values["loss_mean"], abs=1e-9)
+    assert F.prototypical(points, of, distance="euclidean").item() == pytest.approx(values["loss_if_neg_l2"], abs=1e-9)
+    wrong = torch.nn.functional.cross_entropy(-logits, labels)
+    assert wrong.item() == pytest.approx(values["loss_if_sign_forgotten"], abs=1e-9)
+
+
+def test_cosine_prototypes_are_those_of_torch(golden):
+    points, of = golden_episode(golden("waa_proto"))
+    prototypes = torch.stack([points[of.support[:, c]].mean(0) for c in range(3)])
+    expected = torch.cosine_similarity(points[:, None], prototypes, dim=2) - 1
+    torch.testing.assert_close(prototype_logits(points, of.support, distance="cosine"), expected)
+
+
+def slow_prototypical(points, of):
+    classes = of.support.any(0).nonzero().flatten().tolist()
+    prototypes = {c: points[of.support[:, c]].mean(0) for c in classes}
+    costs = []
+    for i in of.query.any(1).nonzero().flatten().tolist():
+        worth = {c: math.exp(-float((points[i] - p).square().sum())) for c, p in prototypes.items()}
+        mine = of.query[i].nonzero().flatten().tolist()
+        costs.append(sum(-math.log(worth[c] / sum(worth.values())) for c in mine) / len(mine))
+    return sum(costs) / max(1, len(costs))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(1, 12), st.integers(1, 4), st.integers(1, 2), st.sampled_from([1, None]), st.integers(0, 10**6))
+def test_prototypical_equals_a_loop(clips, labels, shot, query, seed):
+    draw = torch.Generator().manual_seed(seed)
+    points = torch.randn(clips, 3, generator=draw, dtype=torch.float64)
+    tags = (torch.rand(clips, labels, generator=draw) > 0.5).float()
+    of = episode(tags, None, shot, query, generator=draw)
+    assert F.prototypical(points, of).item() == pytest.approx(slow_prototypical(points, of), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("distance", ["sqeuclidean", "euclidean", "cosine"])
+def test_the_gradient_of_prototypical_is_that_of_finite_differences(distance):
+    points, _, _ = one_tag(8, 3)
+    tags = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    of = episode(tags, order=torch.arange(8))
+    loss = partial(F.prototypical, of=of, distance=distance)
+    assert torch.autograd.gradcheck(loss, points.requires_grad_())
+    value = loss(points)
+    value.backward()
+    assert loss(points - 0.05 * points.grad) < value
+
+
+def test_prototypical_ignores_where_the_embeddings_lie():
+    points, _, tags = one_tag()
+    of = episode(tags, generator=torch.Generator().manual_seed(0))
+    turned = torch.linalg.qr(torch.randn(5, 5, dtype=torch.float64))[0]
+    torch.testing.assert_close(F.prototypical(points @ turned + 7, of), F.prototypical(points, of))
+
+
+def labelled(labels=3, per_class=3, dim=5):
+    """A batch of one tag a clip, and an output."""
+    n = labels * per_class
+    of = testing.batch(n, labels)
+    of = replace(of, clip_labels=torch.eye(labels)[torch.arange(n) % labels])
+    return of, testing.output(of, dim=dim)
+
+
+def test_the_losses_are_the_functions_of_the_clip_embedding():
+    of, output = labelled()
+    e = output.clip_embedding
+    for options in ({}, {"miner": "hard", "squared": False, "reduction": "mean_active"}, {"ratio": True}):
+        torch.testing.assert_close(Triplet(**options)(output, of), F.triplet(e, of.clip_labels, **options))
+    loss = Prototypical("euclidean", shot=2, query=1)
+    values = []
+    for loss.epoch in range(6):
+        parts = episode(of.clip_labels, of.tagged, 2, 1, name_order(of.clip_ids, loss.epoch))
+        values.append(loss(output, of).item())
+        assert values[-1] == pytest.approx(F.prototypical(e, parts, distance="euclidean").item())
+    assert len(set(values)) > 1
+
+
+@pytest.mark.parametrize("options", [{"miner": "hard"}, {"miner": "semi_hard"}, {"ratio": True}, {"squared": False}])
+def test_options_keep_the_contract(options):
+    testing.check_loss(Triplet(**options))
+    testing.check_loss(Triplet(normalize="none", grad="anchor_only", reduction="sum", **options))
+
+
+@pytest.mark.parametrize("options", [{"distance": "cosine"}, {"shot": 2, "query": None}, {"distance": "euclidean"}])
+def test_options_of_prototypical_keep_the_contract(options):
+    testing.check_loss(Prototypical(**options))
+
+
+@pytest.mark.parametrize("build", [Triplet, partial(Triplet, "random"), partial(Triplet, "hard"), Prototypical])
+def test_batches_without_pairs_give_a_zero_with_a_graph(build):
+    of, output = labelled()
+    leaf = output.clip_embedding
+    one_class = torch.eye(3)[torch.zeros(9, dtype=torch.long)]
+    alone = replace(of, clip_labels=torch.nn.functional.one_hot(torch.arange(9), 9).float())
+    same, none = replace(of, clip_labels=one_class), replace(of, clip_labels=torch.zeros(9, 3))
+    for batch in (same, none, alone):
+        leaf.grad = None
+        loss = build()(output, batch)
+        loss.backward()
+        assert loss.item() == 0
+        assert leaf.grad.abs().max() == 0
+
+
+def test_embeddings_that_are_all_alike_keep_gradients_finite():
+    of, output = labelled()
+    for fill in (0.0, 1.0):
+        for loss in (Triplet(), Triplet(squared=False), Triplet("hard"), Prototypical(), Prototypical("euclidean")):
+            leaf = torch.full_like(output.clip_embedding, fill).requires_grad_()
+            value = loss(replace(output, clip_embedding=leaf), of)
+            value.backward()
+            assert torch.isfinite(value)
+            assert torch.isfinite(leaf.grad).all()
+
+
+@pytest.mark.parametrize("loss", [Triplet(), Triplet(ratio=True), Prototypical()])
+def test_autocast_to_bfloat16_changes_nothing(loss):
+    of, output = labelled(dim=130)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = loss(output, of)
+    assert inside.item() == pytest.approx(loss(output, of).item(), abs=1e-7)
+
+
+def test_needs_say_how_many_clips_of_how_many_classes():
+    joined = Triplet().needs | Prototypical(shot=3, query=2).needs
+    assert joined == Needs(frozenset({"clip_embedding"}), frozenset({"tagged"}), classes=2, per_class=5)
+    assert Prototypical(query=None).needs.per_class == Triplet().needs.per_class == 2
+
+
+def test_settings_that_cannot_work_are_refused():
+    with pytest.raises(WsedError, match="did you mean semi_hard"):
+        Triplet("semi-hard")
+    with pytest.raises(WsedError, match="unknown normalize 'per_step'"):
+        Triplet(normalize="per_step")
+    with pytest.raises(WsedError, match="did you mean anchor_only"):
+        Triplet(grad="anchor")
+    with pytest.raises(WsedError, match="margin must be 0 or more"):
+        Triplet(margin=-0.1)
+    with pytest.raises(WsedError, match="did you mean sqeuclidean"):
+        Prototypical("seuclidean")
+    with pytest.raises(WsedError, match="1 or more, not 0 and 1"):
+        Prototypical(shot=0)
+
+
+@pytest.fixture
+def pml():
+    return pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
+
+
+def test_losses_of_pytorch_metric_learning_by_name(pml):
+    from pytorch_metric_learning import losses, miners
+
+    of, output = labelled()
+    e, label = output.clip_embedding, of.clip_labels.argmax(1)
+    ours = MetricLearning("NTXentLoss", {"temperature": 0.2}, "MultiSimilarityMiner", {"epsilon": 0.5})
+    theirs = losses.NTXentLoss(0.2)(e, label, miners.MultiSimilarityMiner(0.5)(e, label))
+    torch.testing.assert_close(ours(output, of), theirs)
+    path = MetricLearning("pytorch_metric_learning.losses.ContrastiveLoss")
+    torch.testing.assert_close(path(output, of), losses.ContrastiveLoss()(e, label))
+    proxies = MetricLearning("ProxyAnchorLoss", {"num_classes": 3, "embedding_size": 5})
+    assert len(list(proxies.parameters())) == 1, "trained with the network"
+
+
+def test_with_several_tags_a_loss_of_theirs_gets_pairs(pml):
+    from pytorch_metric_learning import distances, losses, reducers
+
+    of, output = labelled()
+    tags = of.clip_labels.clone()
+    tags[0, 1] = 1.0
+    of = replace(of, clip_labels=tags)
+    squared = {"distance": distances.LpDistance(power=2), "reducer": reducers.MeanReducer()}
+    ours = MetricLearning("TripletMarginLoss", {"margin": 0.3, **squared})(output, of)
+    torch.testing.assert_close(ours, F.triplet(output.clip_embedding, tags))
+    assert isinstance(MetricLearning().criterion, losses.TripletMarginLoss)
+    with pytest.raises(WsedError, match="BatchHardMiner takes one tag a clip"):
+        MetricLearning(miner="BatchHardMiner")(output, of)
+    with pytest.raises(WsedError, match=r"ArcFaceLoss takes one tag a clip.*prototypical"):
+        MetricLearning("ArcFaceLoss", {"num_classes": 3, "embedding_size": 5})(output, of)
+
+
+def test_names_that_are_not_there_are_refused(pml):
+    with pytest.raises(WsedError, match="did you mean NTXentLoss"):
+        MetricLearning("NTXentLos")
+    with pytest.raises(WsedError, match="arguments of NTXentLoss"):
+        MetricLearning("NTXentLoss", {"temperatur": 1})
+    with pytest.raises(WsedError, match="nowhere, which is not installed"):
+        MetricLearning("nowhere.Loss")
+
+
+def test_without_the_package_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pytorch_metric_learning.losses", None)
+    with pytest.raises(WsedError, match=r"pip install 'wsed\[metric\]'"):
+        MetricLearning()

@@ -1,0 +1,459 @@
+"""The networks of Chou, Jang & Yang 2018 (M&mnet): encoder, pyramid, macro and micro subnet, ensemble prediction."""
+
+from functools import partial
+
+import lightning.pytorch  # noqa: F401  here: its log handler keeps the stderr it finds, which must not be a test's own
+import numpy as np
+import pytest
+import torch
+import yaml
+from torch.nn import functional as nnf
+
+import wsed
+from wsed import WsedError, testing
+from wsed.cli.main import main
+from wsed.inference import build
+from wsed.losses import functional as F
+from wsed.losses.bce import ClipBCE
+from wsed.losses.micro import Micro as MicroLoss
+from wsed.models.encoders.cnn import CNN
+from wsed.models.encoders.crnn import CRNN
+from wsed.models.encoders.resnet1d import ResNet1d
+from wsed.models.frontends import LogMel
+from wsed.models.heads.framewise import Framewise
+from wsed.models.heads.macro import Macro, from_0_to_1
+from wsed.models.heads.micro import Micro, summed_attention
+from wsed.models.mmnet import MMNet, ensemble_prediction, frame_vote
+from wsed.models.network import Composed
+from wsed.types import Encoded
+
+LABELS = wsed.Labels("abc")
+SMALL = partial(ResNet1d, channels=(8, 12, 10))
+MELS = partial(LogMel, 8000, 256, 80, 16, 0.0, log_offset=1e-4)
+
+
+def encoded(n_clips=3, n_frames=9, dim=6):
+    """Frames of clips of which the last is shorter."""
+    valid = torch.ones(n_clips, n_frames, dtype=torch.bool)
+    valid[-1, 5:] = False
+    return Encoded(torch.randn(n_clips, n_frames, dim), valid)
+
+
+def network(encoder=SMALL, heads=None, **arguments):
+    heads = heads or [partial(Macro, hidden=7), Micro]
+    return MMNet(LABELS, encoder, heads, MELS(), **arguments)
+
+
+def tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def count(*modules, weights_only=False):
+    return sum(p.numel() for m in modules for p in m.parameters() if not weights_only or p.dim() > 1)
+
+
+def test_parameter_counts_of_the_paper(golden):
+    counts = golden("param_counts")["mmnet_dcase17"]
+    encoder, macro = ResNet1d(128), Macro(384, 17)
+    assert count(encoder, macro) == counts["backbone_all"]
+    assert count(encoder, macro, Micro(384, 17, kernel=1)) == counts["k1_all"]
+    assert count(encoder, macro, Micro(384, 17)) == counts["k3_all"]
+    dense = partial(Micro, 384, 17, dense_detector=True)
+    expected = counts["weights_only"]
+    for name, modules in (
+        ("ResNet", (encoder, macro)),
+        ("ResNet", (encoder, dense(aspects=0))),  # WLAT, SLAT
+        ("PLAT_det_k3", (encoder, macro, Micro(384, 17, aspects=0))),
+        ("ATT_att_k3", (encoder, dense())),
+        ("Mmnet_k3", (encoder, macro, Micro(384, 17))),
+    ):
+        found = count(*modules, weights_only=True)
+        assert found == expected[name]
+        printed = counts["paper_millions"][name.split("_")[0]]
+        assert int(found / 1e4) == round(100 * printed)
+
+
+def test_depths_are_what_they_are_called():
+    for depth, layers in ((12, 12), (28, 28), (50, 50), (8, 6)):
+        encoder, macro = ResNet1d(16, depth, (8, 12, 10)), Macro(10, 3, hidden=7)
+        found = [p for m in (encoder.stages, macro) for p in m.parameters() if p.dim() > 1]
+        assert len(found) == layers
+    assert len([p for p in encoder.parameters() if p.dim() > 1]) == 4  # of the ConvNet; with the classifier's 3, 7
+
+
+def test_ten_seconds_are_the_papers_segments(golden):
+    frames = golden("param_counts")["frames"]["mmnet"]
+    frontend = LogMel(frames["sr"], 2048, frames["hop"], 128, 0.0, log_offset=1e-4)
+    system = MMNet(LABELS, partial(ResNet1d, pyramid=True), frontend=frontend).eval()
+    with torch.no_grad():
+        output = system(testing.batch(2, 3, seconds=10.0, sample_rate=frames["sr"]))
+    assert output.frame_logits.shape == (2, frames["segments_after_two_pool4"], 3)
+    assert 1 / output.frame_rate == pytest.approx(frames["segment_s"], abs=1e-3)
+    assert [level.frame_logits.shape[1] for level in output.levels] == [897, 224, 224, 896]
+    rates = [level.frame_rate * frames["hop"] / frames["sr"] for level in output.levels]
+    assert rates == pytest.approx([1, 0.25, 0.25, 1])
+
+
+def test_features_equal_librosa_less_a_constant(golden):
+    values, rate = golden("features")["mmnet_log1p_mel_128"], 44100
+    t = np.arange(rate) / rate
+    noise = 0.01 * np.random.RandomState(1).randn(rate)
+    x = 0.3 * np.sin(2 * np.pi * 440 * t) + 0.2 * np.sin(2 * np.pi * (1000 + 1500 * t) * t) + noise
+    frontend = LogMel(rate, 2048, 492, 128, 0.0, log_offset=1e-4)
+    features, _ = frontend(torch.from_numpy(x.astype(np.float32))[None], torch.tensor([rate]))
+    features = features[0].T + np.log(1e4)  # ln(1 + 1e4 mel)
+    assert list(features.shape) == values["shape"]
+    np.testing.assert_allclose(features[0, :4], values["first"], atol=1e-4)
+    np.testing.assert_allclose(features[45, 10:14], values["mid"], atol=1e-4)
+    assert features.sum().item() == pytest.approx(values["sum"], rel=1e-5)
+    assert features.max().item() == pytest.approx(values["max"], abs=1e-4)
+    assert features.min().item() == pytest.approx(values["min"], abs=1e-3)
+
+
+def normed(x, norm):
+    return nnf.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+
+
+def test_the_encoder_is_what_the_paper_lays_out():
+    torch.manual_seed(0)
+    encoder = SMALL(16).eval()
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            torch.nn.init.normal_(module.running_mean)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+            torch.nn.init.normal_(module.weight)
+    features = torch.randn(2, 16, 48)
+
+    def conv(x, layer):
+        return nnf.conv1d(x, layer.weight, layer.bias, padding=layer.weight.shape[2] // 2)
+
+    x = conv(normed(features, encoder.start), encoder.conv)
+    for i, (block,) in enumerate(encoder.stages):
+        x = nnf.max_pool1d(x, 4) if i else x
+        inner = conv(normed(x, block.norm_1), block.conv_1)  # no ReLU after the first batch norm
+        inner = conv(normed(inner, block.norm_2).relu(), block.conv_2)
+        x = normed(inner, block.norm_3) + conv(x, block.skip)
+    expected = normed(x, encoder.end).relu().transpose(1, 2)
+    torch.testing.assert_close(encoder(features, torch.ones(2, 48, dtype=torch.bool)).frames, expected)
+    assert encoder.stride == 16
+
+
+@pytest.mark.parametrize("depth", [8, 12, 28])
+@pytest.mark.parametrize("pools", [(4, 4), (2, 3)])
+def test_encoder_contract(depth, pools):
+    testing.check_encoder(partial(SMALL, depth=depth, pools=pools), n_bands=16)
+
+
+def test_starting_weights_are_hes():
+    encoder = ResNet1d(128)
+    conv = encoder.stages[2][0].conv_1
+    assert conv.weight.std().item() == pytest.approx((2 / (3 * 384)) ** 0.5, rel=0.02)
+    assert conv.bias.abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        partial(Macro, pooling="max"),
+        partial(Macro, activation_map=True),
+        partial(Micro, kernel=1, attention_norm="mean"),
+        partial(Micro, aspects=0),
+        partial(Micro, dense_detector=True, clip_scores=True),
+        partial(Micro, dense_detector=True, aspects=0, clip_scores=True),
+    ],
+)
+def test_head_contract(build):
+    testing.check_head(build)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_macro_is_what_the_paper_writes(pooling):
+    torch.manual_seed(0)
+    head, given = Macro(6, 3, pooling, hidden=5).eval(), encoded()
+    for i, n in enumerate((9, 9, 5)):
+        x = given.frames[i, :n]
+        x = x.mean(0) if pooling == "mean" else x.amax(0)
+        for linear, norm in (head.dense[0:2], head.dense[3:5]):
+            x = normed(linear(x)[None], norm)[0].relu()
+        torch.testing.assert_close(head(given).clip_logits[i], head.linear(x))
+
+
+def test_the_activation_map_is_the_classifier_on_each_frame():
+    torch.manual_seed(0)
+    head, given = Macro(6, 3, hidden=5, activation_map=True), encoded()
+    before = {name: value.clone() for name, value in head.state_dict().items()}
+    head.train()._map(given)
+    assert head.training
+    assert head.dense.training
+    assert all(torch.equal(value, before[name]) for name, value in head.state_dict().items())
+    found = head.eval()(given).attention
+    scores = torch.stack([head(Encoded(x[:, None], x.new_ones(3, 1) > 0)).clip_logits for x in given.frames.unbind(1)])
+    kept = scores.transpose(0, 1)[2, :5]
+    torch.testing.assert_close(found[2, :5], (kept - kept.amin(0)) / (kept.amax(0) - kept.amin(0)))
+    assert not found[2, 5:].any()
+    assert not found.requires_grad
+
+
+def test_from_0_to_1_survives_flat_curves_and_clips_without_a_frame():
+    valid = torch.tensor([[True] * 4, [False] * 4])
+    found = from_0_to_1(torch.tensor([1.0, 3, 2, 1]).expand(2, 2, 4).transpose(1, 2) * torch.tensor([1.0, 0]), valid)
+    assert found[0, :, 0].tolist() == [0, 1, 0.5, 0]
+    assert not found[0, :, 1].any()
+    assert not found[1].any()
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_micro_is_what_the_paper_writes(kernel):
+    torch.manual_seed(0)
+    head, given = Micro(6, 3, kernel=kernel), encoded()
+    output = head(given)
+    for i, n in enumerate((9, 9, 5)):
+        x = given.frames[i : i + 1, :n].transpose(1, 2)
+        torch.testing.assert_close(output.frame_logits[i, :n], head.det(x)[0].T)
+        a = head.att(x)[0].softmax(1).sum(0)
+        torch.testing.assert_close(output.attention[i, :n], a[:, None].expand(-1, 3))
+        assert not output.attention[i, n:].any()
+    torch.testing.assert_close(output.attention.sum(1), torch.full((3, 3), 6.0))
+    mean = Micro(6, 3, kernel=kernel, attention_norm="mean")
+    mean.load_state_dict(head.state_dict())
+    torch.testing.assert_close(mean(given).attention, output.attention / 6)
+
+
+def test_clip_scores_of_micro_are_those_of_the_baselines():
+    torch.manual_seed(0)
+    given, tags = encoded(), torch.tensor([[1.0, 0, 1], [0, 1, 0], [1, 1, 0]])
+    for aspects, pooling in ((0, "mean"), (None, "attention")):
+        output = Micro(6, 3, dense_detector=True, aspects=aspects, clip_scores=True)(given)
+        weights = {} if aspects == 0 else {"attention": output.attention}
+        pooled = F.mil(output.frame_scores, tags, given.valid, pooling=pooling, **weights)
+        torch.testing.assert_close(F.clip_bce(output.clip_scores, tags), pooled)
+    with pytest.raises(WsedError, match="kernel 2 must be odd"):
+        Micro(6, 3, kernel=2)
+
+
+@pytest.fixture
+def golden_case(golden):
+    values = golden("mmnet_loss")
+    inputs = values["inputs"]
+    v, det, cls = (tensor(inputs[name])[None] for name in ("v", "det_logits", "cls_logits"))
+    valid = torch.ones(1, 5, dtype=torch.bool)
+    attention = {norm: summed_attention(v, valid, norm).expand(-1, -1, 2) for norm in ("sum", "mean")}
+    return values, det, cls, attention, valid
+
+
+def test_golden_votes_of_frames(golden_case):
+    values, det, _, attention, valid = golden_case
+    expected = values["clip_prediction"]
+    for norm, weights, name in (
+        ("sum", "softmax", "att_literal"),
+        ("sum", "share", "att_with_a_mean"),
+        ("mean", "share", "att_with_a_mean"),
+        ("mean", "softmax", "att_softmax_of_a_mean"),
+    ):
+        vote = frame_vote(det, attention[norm], valid, "prob", weights)
+        torch.testing.assert_close(vote[0], tensor(expected[name]), atol=1e-9, rtol=0)
+    for norm, name in (("sum", "alpha_softmax_of_a_sum"), ("mean", "alpha_softmax_of_a_mean")):
+        one_hot = torch.eye(5, dtype=torch.float64)  # frame t votes for class t: the vote is alpha
+        alpha = frame_vote(one_hot[None], attention[norm][..., :1].expand(-1, -1, 5), valid, "logit")
+        torch.testing.assert_close(alpha[0], tensor(values[name]), atol=1e-9, rtol=0)
+
+
+def test_golden_ensemble_prediction(golden_case):
+    values, det, cls, attention, valid = golden_case
+    expected = values["clip_prediction"]
+    torch.testing.assert_close(cls.sigmoid()[0], tensor(expected["macro"]), atol=1e-9, rtol=0)
+    prob = ensemble_prediction(cls, frame_vote(det, attention["sum"], valid), values["inputs"]["mu"])
+    torch.testing.assert_close(prob.sigmoid()[0], tensor(expected["ensemble_prob_literal"]), atol=1e-9, rtol=0)
+    logit = ensemble_prediction(cls, frame_vote(det, attention["sum"], valid, "logit"), space="logit")
+    torch.testing.assert_close(logit[0], tensor(expected["ensemble_logit_mean_code"]), atol=1e-9, rtol=0)
+    torch.testing.assert_close(logit.sigmoid()[0], tensor(expected["sigmoid_of_ensemble_logit"]), atol=1e-9, rtol=0)
+
+
+def parts(system, batch):
+    """What the subnets give, each by itself."""
+    of = system.encoder(*system.frontend(batch.audio, batch.n_samples))
+    macro, micro = (head(of) for head in system.heads)
+    return of, macro, micro, [head(level) for head, level in zip(system.level_heads, of.levels, strict=True)]
+
+
+@pytest.mark.parametrize("preset", ["code", "paper"])
+@pytest.mark.parametrize("pyramid", [False, True])
+def test_presets(preset, pyramid):
+    torch.manual_seed(0)
+    system = network(partial(SMALL, pyramid=pyramid), preset=preset)
+    batch = testing.batch()
+    code = preset == "code"
+    assert system.provides == {"frame_logits", "clip_logits", "attention", "clip_embedding", "embeddings", "valid"}
+    for training in (False, True):
+        system.train(training)
+        torch.manual_seed(1)
+        output = system(batch)
+        of, macro, micro, levels = parts(system, batch)
+        expected = macro.clip_logits
+        if code or not training:
+            space = "logit" if code else "prob"
+            maps = [micro, *levels] if code else [micro]
+            votes = [frame_vote(m.frame_logits, m.attention, m.valid, space) for m in maps]
+            expected = ensemble_prediction(macro.clip_logits, sum(votes) / len(votes), 0.5, space)
+        torch.testing.assert_close(output.clip_logits, expected)
+        torch.testing.assert_close(output.frame_logits, micro.frame_logits)
+        assert len(output.levels) == 4 * pyramid
+        for found, alone in zip((output, *output.levels), (micro, *levels), strict=True):
+            torch.testing.assert_close(found.attention, alone.attention)
+            torch.testing.assert_close(found.frame_logits, alone.frame_logits)
+            assert found.attention.requires_grad == (not code)
+            assert torch.equal(found.valid, alone.valid)
+        assert torch.equal(output.valid, of.valid)
+
+
+@pytest.mark.parametrize("preset", ["code", "paper"])
+@pytest.mark.parametrize("pyramid", [False, True])
+def test_every_weight_is_trained(preset, pyramid):
+    torch.manual_seed(0)
+    system, batch = network(partial(SMALL, pyramid=pyramid), preset=preset), testing.batch()
+    output = system(batch)
+    (ClipBCE()(output, batch) + MicroLoss(preset)(output, batch)).backward()
+    still = [name for name, p in system.named_parameters() if p.grad is None]
+    assert not still
+    for head in (system.heads[1], *system.level_heads):
+        assert head.att.weight.grad.abs().max() > 0
+
+
+def test_ensemble_prediction_can_be_left_out_of_the_same_weights():
+    torch.manual_seed(0)
+    system, plain, batch = network().eval(), network(ep=False).eval(), testing.batch()
+    plain.load_state_dict(system.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(plain(batch).clip_logits, parts(system, batch)[1].clip_logits)
+        assert not torch.allclose(plain(batch).clip_logits, system(batch).clip_logits)
+        system.mu = 1.0
+        torch.testing.assert_close(plain(batch).clip_logits, system(batch).clip_logits)
+
+
+def test_a_network_that_cannot_be_is_refused():
+    with pytest.raises(WsedError, match="nothing but EP trains the attention"):
+        network(preset="paper", detach_attention=True)
+    with pytest.raises(WsedError, match="nothing but EP trains the attention"):
+        network(ep_train=False)
+    with pytest.raises(WsedError, match="no head provides attention"):
+        network(heads=[Macro, partial(Micro, aspects=0)])
+    with pytest.raises(WsedError, match="no head provides attention, frame_logits"):
+        network(heads=[Macro])
+    with pytest.raises(WsedError, match=r"channels .* must be three"):
+        ResNet1d(16, channels=(8, 8))
+
+
+ENCODERS = {
+    "resnet1d": SMALL,
+    "pyramid": partial(SMALL, pyramid=True),
+    "convnet": partial(SMALL, depth=8),
+    "crnn": partial(CRNN, channels=4, gru=4, dense=8, pools=[(2, 4), (1, 2), (1, 2)], dropout=0.0),
+    "cnn": partial(CNN, channels=4, pools=[(2, 4), (2, 2)], dropout=0.0),
+}
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("preset", ["code", "paper"])
+def test_a_clip_does_not_depend_on_the_padding_of_its_neighbours(encoder, preset):
+    torch.manual_seed(0)
+    system = network(ENCODERS[encoder], preset=preset).eval()
+    testing.check_network(system)
+    batch = testing.batch(3)
+    batch = type(batch)(**{**vars(batch), "n_samples": torch.tensor([8000, 7000, 5000])})
+    alone = testing.take(batch, torch.tensor([2]))
+    alone = type(batch)(**{**vars(alone), "audio": alone.audio[:, :5000]})
+    batch = type(batch)(**{**vars(batch), "audio": batch.audio * (torch.arange(8000) < batch.n_samples[:, None])})
+    with torch.no_grad():
+        together, alone = system(batch), system(alone)
+    torch.testing.assert_close(together.clip_logits[2:], alone.clip_logits, atol=1e-4, rtol=0)
+    for many, one in zip((together, *together.levels), (alone, *alone.levels), strict=True):
+        m = int(one.valid.sum())
+        assert int(many.valid[2].sum()) == m > 0
+        for field in ("frame_logits", "attention"):
+            torch.testing.assert_close(getattr(many, field)[2:, :m], getattr(one, field)[:, :m], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("preset", ["code", "paper"])
+def test_bfloat16_stays_near_float32_and_weights_go_round(preset):
+    torch.manual_seed(0)
+    init = {"encoder": {"class_path": "wsed.models.encoders.resnet1d.ResNet1d", "init_args": {"pyramid": True}}}
+    init |= {"head": ["wsed.models.heads.macro.Macro", "wsed.models.heads.micro.Micro"], "preset": preset}
+    config = {"class_path": "wsed.models.mmnet.MMNet", "init_args": init}
+    system, other = build(config, LABELS).eval(), build(config, LABELS).eval()
+    other.load_state_dict(system.state_dict())
+    batch = testing.batch(2, sample_rate=22050)
+    exact = system(batch)
+    torch.testing.assert_close(other(batch).clip_logits, exact.clip_logits)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = system(batch)
+    torch.testing.assert_close(output.clip_scores, exact.clip_scores, atol=0.05, rtol=0)
+    (MicroLoss(preset)(output, batch) + ClipBCE()(output, batch)).backward()
+    assert all(torch.isfinite(p.grad).all() for p in system.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("preset", ["code", "paper"])
+def test_a_clip_without_a_valid_frame_stays_finite(preset):
+    system, batch = network(partial(SMALL, pyramid=True), preset=preset).eval(), testing.batch()
+    batch = type(batch)(**{**vars(batch), "n_samples": torch.tensor([8000, 8000, 8000, 100])})
+    output = system(batch)
+    assert not output.valid[3].any()
+    (ClipBCE()(output, batch) + MicroLoss(preset)(output, batch)).backward()
+    assert torch.isfinite(output.clip_logits).all()
+    assert all(torch.isfinite(p.grad).all() for p in system.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("encoder", ["crnn", "cnn", "pyramid"])
+@pytest.mark.parametrize("preset", ["code", "paper"])
+def test_a_few_steps_lower_the_loss(encoder, preset):
+    torch.manual_seed(0)
+    system, batch = network(ENCODERS[encoder], preset=preset), testing.batch()
+    optimizer = torch.optim.Adam(system.parameters(), lr=0.01)
+    values = []
+    for _ in range(40):
+        output = system(batch)
+        loss = ClipBCE()(output, batch) + MicroLoss(preset)(output, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        values.append(loss.item())
+    assert values[-1] < 0.8 * values[0]
+
+
+def test_macro_and_micro_join_on_any_encoder_without_their_network():
+    torch.manual_seed(0)
+    system = Composed(LABELS, ENCODERS["crnn"], [partial(Macro, hidden=7), Micro], MELS())
+    batch = testing.batch()
+    output = system(batch)
+    (ClipBCE()(output, batch) + MicroLoss("paper")(output, batch)).backward()
+    assert all(p.grad is not None for p in system.parameters())
+    assert system.provides >= {"clip_logits", "frame_logits", "attention"}
+    framewise = Composed(LABELS, ENCODERS["crnn"], Framewise, MELS())
+    assert output.frame_rate == framewise.frame_rate
+
+
+EXPERIMENT = """
+model:
+  network:
+    class_path: mmnet
+    init_args:
+      encoder: {class_path: crnn, init_args: {channels: 4, gru: 4, dense: 8}}
+      frontend: {class_path: logmel, init_args: {sample_rate: 8000, n_fft: 256, hop_length: 160, log_offset: 1e-4}}
+      preset: paper
+  losses:
+    macro: {loss: {class_path: clip_bce, init_args: {class_weights: {counts: [4, 4], n_clips: 8}}}, weight: 2}
+    micro: {loss: {class_path: micro, init_args: {preset: paper, class_weights: {counts: [4, 4], formula: code}}}}
+data: {class_path: desed, init_args: {batch: {weak: 4}, workers: 0}}
+trainer: {max_epochs: 1, accelerator: cpu}
+"""
+
+
+def test_an_experiment_runs_and_is_tested_again_without_ensemble_prediction(tmp_path, corpus):
+    config = yaml.safe_load(EXPERIMENT)
+    config["data"]["init_args"]["root"] = str(corpus)
+    config["trainer"]["default_root_dir"] = str(tmp_path / "run")
+    (tmp_path / "exp.yaml").write_text(yaml.safe_dump(config))
+    assert main(["fit", "--config", str(tmp_path / "exp.yaml")]) == 0
+    best = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    assert isinstance(wsed.load(best).network, MMNet)
+    again = ["--config", str(tmp_path / "run" / "config.yaml"), "--ckpt_path", str(best)]
+    assert main(["test", *again, "--model.network.init_args.ep", "false"]) == 0

@@ -1,0 +1,97 @@
+"""Weights of classes by how common they are, so that rare ones are not drowned."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from wsed.errors import WsedError
+from wsed.losses.base import Loss
+from wsed.registry import near
+
+Weights = tuple[Tensor, Tensor]
+"""What the two terms of a cross-entropy weigh, that of `y` and that of `1 - y`; each `[label]`, or more axes before."""
+
+FORMULAS = ("paper", "code")
+
+
+def class_weights(
+    counts: Sequence[float], n_clips: int | None = None, beta: float = 0.3, formula: str = "paper"
+) -> Float[Tensor, " label"]:
+    """`((q / p) (1 - p) / (1 - q))^beta`, `p` the share of a class, `q` its mean (Chou, Jang & Yang 2018, Eq. 11).
+
+    Args:
+        counts: how often each class is a label in training.
+        n_clips: of training: `p` is then the share of the clips that have the label; None: of all labels.
+        beta: 0: all weigh 1; 1: odds are made equal.
+        formula: `paper`, as above; `code`: the released code's, with the second quotient upside down.
+
+    Returns:
+        float64; a class as common as the mean weighs 1.
+
+    Raises:
+        WsedError: a class has no label, or all; or the formula is unknown.
+    """
+    if formula not in FORMULAS:
+        raise WsedError(f"class_weights: unknown formula {formula!r}{near(formula, FORMULAS)}; known: paper, code")
+    number = torch.as_tensor(counts, dtype=torch.float64)
+    share = number / (number.sum() if n_clips is None else n_clips)
+    wrong = ((share <= 0) | (share >= 1)).nonzero().flatten().tolist()
+    if wrong or not len(share):
+        of = "all labels; give n_clips" if n_clips is None else f"{n_clips} clips"
+        where = f"class {wrong[0]} has {number[wrong[0]]:g}" if wrong else "there is none"
+        raise WsedError(f"class_weights: counts must be above 0 and below those of {of}, but {where}")
+    mean = share.mean()
+    other = (1 - share) / (1 - mean)
+    return (mean / share * (other if formula == "paper" else 1 / other)) ** beta
+
+
+@dataclass(frozen=True)
+class ClassWeights:
+    """Class weights as a setting of a loss: `class_weights: {counts: [345, 313, ...]}`.
+
+    Args:
+        counts: how often each class is a label in training, in the order of the classes.
+        n_clips: of training; None: shares are of all labels (see `class_weights`).
+        beta: 0: all weigh 1; 1: odds are made equal.
+        formula: `paper`: its own, on both terms of the cross-entropy; `code`: the released code's, on the term of `y`
+            alone.
+    """
+
+    counts: list[float]
+    n_clips: int | None = None
+    beta: float = 0.3
+    formula: str = "paper"
+
+    def weights(self) -> Weights:
+        """What the two terms weigh, each `[label]`, float32."""
+        positive = class_weights(self.counts, self.n_clips, self.beta, self.formula).float()
+        return positive, positive if self.formula == "paper" else torch.ones_like(positive)
+
+
+class ClassWeighted(Loss):
+    """A cross-entropy that may weigh classes.
+
+    Args:
+        class_weights: all classes weigh 1 if None.
+
+    Raises:
+        WsedError: a count is not positive (see `class_weights`); in training: there are not as many as classes.
+    """
+
+    def __init__(self, class_weights: ClassWeights | None = None) -> None:
+        super().__init__()
+        positive, negative = (None, None) if class_weights is None else class_weights.weights()
+        self.register_buffer("positive", positive, persistent=False)
+        self.register_buffer("negative", negative, persistent=False)
+
+    def weights(self, tags: Float[Tensor, "clip label"]) -> Weights | None:
+        """What the two terms weigh, each `[label]`; None if all weigh 1."""
+        positive, negative = self.positive, self.negative
+        if not isinstance(positive, Tensor) or not isinstance(negative, Tensor):
+            return None
+        if len(positive) != tags.shape[1]:
+            raise WsedError(f"class_weights.counts has {len(positive)} values for {tags.shape[1]} labels")
+        return positive, negative

@@ -1,0 +1,79 @@
+"""Labels of frames from a map of where a classifier of clips found its classes."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from wsed.errors import WsedError
+from wsed.losses.base import LOSSES
+from wsed.losses.bce import bce, frame_mask
+from wsed.losses.class_weights import ClassWeighted, ClassWeights, Weights
+from wsed.ops.reduce import masked_mean
+from wsed.types import Batch, Needs, Output
+
+
+def plat(
+    frame_scores: Float[Tensor, "clip frame label"],
+    activation_map: Float[Tensor, "clip frame label"],
+    tags: Float[Tensor, "clip label"],
+    valid: Bool[Tensor, "clip frame"] | None = None,
+    tagged: Bool[Tensor, " clip"] | None = None,
+    *,
+    threshold: float = 0.5,
+    weights: Weights | None = None,
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy of frame scores and `y` where the class activation map is above a threshold, 0 elsewhere.
+
+    PLAT of Chou, Jang & Yang 2018. They give no threshold and no formula: both are this library's reading.
+
+    Args:
+        frame_scores: probabilities.
+        activation_map: from 0 to 1 over a clip; takes no gradient.
+        tags: in [0, 1].
+        valid: frames that hold signal.
+        tagged: clips whose tags are known.
+        threshold: of the map.
+        weights: of the term of `y` and that of `1 - y`, each `[label]`.
+
+    Returns:
+        0-d; zero with a graph where no clip is tagged.
+    """
+    targets = torch.where(activation_map.detach() > threshold, tags.to(frame_scores.dtype)[:, None], 0.0)
+    return masked_mean(bce(targets, frame_scores, weights), frame_mask(valid, tagged))
+
+
+@LOSSES.register("plat")
+class PLAT(ClassWeighted):
+    """Cross-entropy of frame scores and labels made of the class activation map, anew in each step.
+
+    For heads such as `[{class_path: macro, init_args: {activation_map: true}}, {class_path: micro, init_args:
+    {aspects: 0}}]`, beside `clip_bce`. The map is read where heads give attention.
+
+    Args:
+        threshold: of the map, between 0 and 1: frames above it have the tags of their clip.
+        class_weights: by how common classes are; all weigh 1 if None.
+
+    Raises:
+        WsedError: the threshold is not between 0 and 1.
+    """
+
+    needs = Needs(output=frozenset({"frame_logits", "attention"}), known=frozenset({"tagged"}))
+
+    def __init__(self, threshold: float = 0.5, class_weights: ClassWeights | None = None) -> None:
+        super().__init__(class_weights)
+        if not 0 <= threshold < 1:
+            raise WsedError(f"plat: threshold must be in [0, 1), not {threshold:g}")
+        self.threshold = threshold
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        assert output.attention is not None, "checked by SEDTask"
+        tags = batch.clip_labels
+        return plat(
+            output.frame_scores,
+            output.attention,
+            tags,
+            output.valid,
+            batch.tagged,
+            threshold=self.threshold,
+            weights=self.weights(tags),
+        )

@@ -1,0 +1,178 @@
+"""The triplet loss: a clip should be nearer to one of its class than to one of another class, by a margin."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from wsed.errors import WsedError
+from wsed.losses.base import LOSSES, Loss
+from wsed.ops.mine import Pairs, all_clips, check_miner, relations, triplets
+from wsed.registry import near
+from wsed.types import Batch, Needs, Output
+
+OPTIONS = {
+    "normalize": ("final", "none"),
+    "grad": ("all", "anchor_only"),
+    "reduction": ("mean", "sum", "mean_active"),
+}
+"""What each option may be; the default stands first."""
+
+Distance = Float[Tensor, "clip clip"]
+
+
+def triplet(
+    embeddings: Float[Tensor, "clip dim"],
+    tags: Float[Tensor, "clip label"],
+    tagged: Bool[Tensor, " clip"] | None = None,
+    *,
+    miner: str = "all",
+    margin: float = 0.3,
+    ratio: bool = False,
+    squared: bool = True,
+    normalize: str = "final",
+    grad: str = "all",
+    reduction: str = "mean",
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, ""]:
+    """Mean of `[d(a, p) - d(a, n) + margin]_+` over triplets (Turpault et al. 2020, Eq. 2).
+
+    A positive of an anchor shares a tag with it, a negative shares none. `all` (and `semi_hard`) take memory of the
+    square of the batch only, unless with `ratio`.
+
+    Args:
+        embeddings: one a clip, any float type; the work is done in float64.
+        tags: above 0 where a class is in a clip.
+        tagged: clips whose tags are known; the others are in no triplet.
+        miner: which triplets: see `wsed.ops.mine.triplets`. With balanced classes the mean over `all` is what the
+            mean over `random` ones, as in the paper, is on average.
+        margin: in the unit of the distance; squared distances of unit vectors go from 0 to 4.
+        ratio: the cost is `2 sigmoid(d(a, p) - d(a, n))^2` instead, the authors' code where no margin is given.
+        squared: squared Euclidean distance; else its root, with 1e-8 under it as in the authors' code.
+        normalize: `final`: embeddings are made one long; `none`: they are taken as they are.
+        grad: `anchor_only`: positives and negatives are constants, as the paper prints and the authors' code does.
+        reduction: `mean` over triplets; `sum`; `mean_active`, over those that cost anything.
+        generator: of the miner `random`; torch's own if None.
+
+    Returns:
+        0-d, float32 or wider; a zero with a graph where there is no triplet.
+
+    Raises:
+        WsedError: an option or the miner has an unknown name.
+    """
+    check_options(normalize=normalize, grad=grad, reduction=reduction)
+    check_miner(miner)
+    with torch.autocast(embeddings.device.type, enabled=False):
+        d = distances(embeddings, squared=squared, normalize=normalize, grad=grad)
+        positive, negative = relations(tags, tagged)
+        if miner in ("all", "semi_hard") and not ratio:
+            total, count, active = _hinge_sums(d, positive, negative, margin, semi_hard=miner == "semi_hard")
+        else:
+            anchor, same, other = triplets(positive, negative, miner, d.detach(), margin, generator)
+            costs = triplet_cost(d[anchor, same], d[anchor, other], margin, ratio=ratio)
+            total, count, active = costs.sum(), torch.tensor(costs.numel()), (costs > 0).sum()
+        if reduction != "sum":
+            total = total / (count if reduction == "mean" else active).clamp(min=1)
+    return total.to(torch.promote_types(embeddings.dtype, torch.float32))
+
+
+def distances(
+    embeddings: Float[Tensor, "clip dim"], *, squared: bool = True, normalize: str = "final", grad: str = "all"
+) -> Distance:
+    """Distance of each clip, as an anchor, to each other one, float64; the options are those of `triplet`."""
+    points = embeddings.double()
+    if normalize == "final":
+        points = F.normalize(points, dim=1, eps=1e-12)
+    others = points.detach() if grad == "anchor_only" else points
+    energy, other_energy = (x.square().sum(1) for x in (points, others))
+    square = (energy[:, None] + other_energy - 2 * points @ others.T).clamp(min=0)
+    return square if squared else (square + 1e-8).sqrt()
+
+
+def triplet_cost(
+    near: Float[Tensor, " triplet"], far: Float[Tensor, " triplet"], margin: float = 0.3, *, ratio: bool = False
+) -> Float[Tensor, " triplet"]:
+    """What triplets cost, by the distances from the anchor to the positive (`near`) and the negative (`far`)."""
+    return 2 * torch.sigmoid(near - far).square() if ratio else (near - far + margin).relu()
+
+
+def _hinge_sums(
+    d: Distance, positive: Pairs, negative: Pairs, margin: float, semi_hard: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Sum of the hinges of all (or all semi-hard) triplets, their number, and that of those which cost anything.
+
+    No triplet is made: with the negatives of an anchor sorted by distance, those that cost stand in a row, and
+    `sum_n [limit - d_n]` over them needs their number and the sum of their distances.
+    """
+    far = d.masked_fill(~negative, torch.inf).sort(1).values
+    before = F.pad(torch.where(far.isinf(), 0.0, far).cumsum(1), (1, 0))  # sum of the k nearest negatives
+    limit = d + margin
+    last = torch.searchsorted(far.detach(), limit.detach())
+    first = torch.searchsorted(far.detach(), d.detach(), right=True) if semi_hard else torch.zeros_like(last)
+    count = last - first
+    costs = count * limit - before.gather(1, last) + before.gather(1, first)
+    active = torch.where(positive, count, 0).sum()
+    whole = active if semi_hard else (positive.sum(1) * negative.sum(1)).sum()
+    return torch.where(positive, costs, 0.0).sum(), whole, active
+
+
+def check_options(**chosen: str) -> None:
+    """A `WsedError` with the known names where an option has none of them."""
+    for option, name in chosen.items():
+        known = OPTIONS[option]
+        if name not in known:
+            raise WsedError(f"triplet: unknown {option} {name!r}{near(name, known)}; known: {', '.join(known)}")
+
+
+@LOSSES.register("triplet")
+class Triplet(Loss):
+    """The triplet loss on clip embeddings, of the clips of all ranks (Turpault et al. 2020).
+
+    Args:
+        miner: which triplets: `all`, `random`, `semi_hard` or `hard`; see `triplet` for this and the next.
+        margin: in the unit of the distance.
+        ratio: the loss without a margin of the authors' code.
+        squared: squared distances, or their roots.
+        normalize: `final`, embeddings one long, or `none`.
+        grad: `all`, or `anchor_only`.
+        reduction: `mean`, `sum` or `mean_active`.
+
+    Raises:
+        WsedError: an option has an unknown name, or the margin is negative.
+    """
+
+    needs = Needs(output=frozenset({"clip_embedding"}), known=frozenset({"tagged"}), classes=2, per_class=2)
+
+    def __init__(
+        self,
+        miner: str = "all",
+        margin: float = 0.3,
+        ratio: bool = False,
+        squared: bool = True,
+        normalize: str = "final",
+        grad: str = "all",
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__()
+        check_miner(miner)
+        check_options(normalize=normalize, grad=grad, reduction=reduction)
+        if margin < 0:
+            raise WsedError(f"triplet: margin must be 0 or more, not {margin:g}")
+        self.miner, self.margin, self.ratio, self.squared = miner, margin, ratio, squared
+        self.normalize, self.grad, self.reduction = normalize, grad, reduction
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        assert output.clip_embedding is not None, "checked by SEDTask"
+        embeddings, tags, tagged = all_clips(output.clip_embedding, batch.clip_labels, batch.tagged)
+        return triplet(
+            embeddings,
+            tags,
+            tagged,
+            miner=self.miner,
+            margin=self.margin,
+            ratio=self.ratio,
+            squared=self.squared,
+            normalize=self.normalize,
+            grad=self.grad,
+            reduction=self.reduction,
+        )

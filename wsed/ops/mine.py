@@ -1,0 +1,204 @@
+"""Triplets and episodes, mined from a flat batch by the tags of its clips.
+
+A clip may have several tags: two clips are a positive pair if they share one, a negative pair if they share none.
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed as dist
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+from torch.nn import functional as F
+
+from wsed.errors import WsedError
+from wsed.ops.reduce import world_size
+from wsed.registry import near
+
+MINERS = ("all", "random", "semi_hard", "hard")
+
+Tags = Float[Tensor, "clip label"]
+Tagged = Bool[Tensor, " clip"]
+Pairs = Bool[Tensor, "clip clip"]
+
+
+class Triplets(NamedTuple):
+    """Indices of clips in a batch, one triplet each: the anchor, a positive and a negative of it."""
+
+    anchor: Int[Tensor, " triplet"]
+    positive: Int[Tensor, " triplet"]
+    negative: Int[Tensor, " triplet"]
+
+
+class Episode(NamedTuple):
+    """A batch split into supports and queries, by class; no clip is both.
+
+    `support[i, c]`: clip `i` counts for the prototype of class `c`. `query[i, c]`: clip `i` is a query, and `c` is one
+    of its classes. A class without supports has no part in the episode.
+    """
+
+    support: Bool[Tensor, "clip label"]
+    query: Bool[Tensor, "clip label"]
+
+
+def relations(tags: Tags, tagged: Tagged | None = None) -> tuple[Pairs, Pairs]:
+    """Which pairs of clips share a tag (positive) and which share none (negative); symmetric, no clip with itself.
+
+    Args:
+        tags: above 0 where a class is in a clip.
+        tagged: clips whose tags are known; the others are in no pair.
+    """
+    sets = (tags > 0).float()
+    share = sets @ sets.T > 0
+    pair = ~torch.eye(len(tags), dtype=torch.bool, device=tags.device)
+    if tagged is not None:
+        pair &= tagged[:, None] & tagged
+    return share & pair, ~share & pair
+
+
+def triplets(
+    positive: Pairs,
+    negative: Pairs,
+    miner: str = "all",
+    distance: Float[Tensor, "clip clip"] | None = None,
+    margin: float = 0.3,
+    generator: torch.Generator | None = None,
+) -> Triplets:
+    """The triplets that a miner picks; sorted by anchor.
+
+    | miner | picks |
+    |---|---|
+    | all | every triplet; their number grows with the cube of the batch: 12 million for 512 clips of 10 classes |
+    | random | for each anchor that has both, one positive and one negative (Turpault et al. 2020) |
+    | semi_hard | all whose negative is farther than the positive, by less than the margin (Schroff et al. 2015) |
+    | hard | for each anchor its farthest positive and its nearest negative (Hermans et al. 2017) |
+
+    Args:
+        positive: see `relations`.
+        negative: see there.
+        miner: one of `MINERS`.
+        distance: from anchor (row) to clip; read by `semi_hard` and `hard`.
+        margin: of `semi_hard`, in the unit of `distance`.
+        generator: of `random`; torch's own if None.
+
+    Raises:
+        WsedError: an unknown miner, or one that needs `distance` and gets none.
+    """
+    check_miner(miner)
+    if miner in ("semi_hard", "hard") and distance is None:
+        raise WsedError(f"miner {miner!r} needs the distances between clips")
+    if miner in ("random", "hard"):
+        anchor = (positive.any(1) & negative.any(1)).nonzero().flatten()
+        positive, negative = positive[anchor], negative[anchor]
+        if miner == "random":
+            return Triplets(anchor, _one_of(positive, generator), _one_of(negative, generator))
+        assert distance is not None
+        distance = distance.detach()[anchor]
+        farthest = distance.masked_fill(~positive, -torch.inf).argmax(1)
+        return Triplets(anchor, farthest, distance.masked_fill(~negative, torch.inf).argmin(1))
+    anchor, same = positive.nonzero(as_tuple=True)
+    kept = negative[anchor]  # [pair clip]
+    if miner == "semi_hard":
+        assert distance is not None
+        farther = distance.detach()[anchor] - distance.detach()[anchor, same][:, None]
+        kept = kept & (farther > 0) & (farther < margin)
+    count = kept.sum(1)
+    return Triplets(anchor.repeat_interleave(count), same.repeat_interleave(count), kept.nonzero()[:, 1])
+
+
+def check_miner(miner: str) -> None:
+    """A `WsedError` with the known names if there is no such miner."""
+    if miner not in MINERS:
+        raise WsedError(f"unknown miner {miner!r}{near(miner, MINERS)}; known: {', '.join(MINERS)}")
+
+
+def _one_of(candidates: Bool[Tensor, "anchor clip"], generator: torch.Generator | None) -> Int[Tensor, " anchor"]:
+    """One of the candidates of each row, all of them equally likely; each row has one."""
+    place = candidates.cumsum(1)  # of each candidate: first, second, ...
+    count = place[:, -1]
+    drawn = (_lot(count, generator) * count).long().clamp(max=count - 1) + 1
+    return torch.searchsorted(place, drawn[:, None])[:, 0]
+
+
+def _lot(like: Shaped[Tensor, " clip"], generator: torch.Generator | None) -> Float[Tensor, " clip"]:
+    """A number in [0, 1) for each."""
+    device = like.device if generator is None else generator.device
+    return torch.rand(like.shape, generator=generator, device=device).to(like.device)
+
+
+def episode(
+    tags: Tags,
+    tagged: Tagged | None = None,
+    shot: int = 1,
+    query: int | None = 1,
+    order: Shaped[Tensor, " clip"] | None = None,
+    generator: torch.Generator | None = None,
+) -> Episode:
+    """Supports and queries of each class, drawn from a flat batch (Snell et al. 2017; Turpault et al. 2020, Eq. 3).
+
+    In the order of the draw, the first `shot` clips of each class are supports, and of the rest the next `query` of
+    each class are queries. A class with fewer than `shot` clips is left out. Clips with several tags count for all of
+    their classes: a prototype may then have more supports than `shot`, and a clip drawn for two classes is one query.
+
+    Args:
+        tags: above 0 where a class is in a clip.
+        tagged: clips whose tags are known; the others are not drawn.
+        shot: supports of a class.
+        query: queries of a class; None: all clips that are no supports.
+        order: clips are drawn from the lowest value on; drawn at random if None.
+        generator: of that draw; torch's own if None.
+    """
+    member = tags > 0 if tagged is None else (tags > 0) & tagged[:, None]
+    if order is None:
+        order = _lot(tags[:, 0], generator)
+    rows = order.argsort(stable=True)
+    member = member[rows]
+    chosen = (member & (member.cumsum(0) <= shot)).any(1, keepdim=True)
+    support = member & chosen
+    present = support.sum(0) >= shot
+    rest = member & ~chosen & present
+    if query is not None:
+        rest = rest & (rest & (rest.cumsum(0) <= query)).any(1, keepdim=True)
+    back = rows.argsort()
+    return Episode((support & present)[back], rest[back])
+
+
+def name_order(names: Sequence[str], epoch: int) -> Int[Tensor, " clip"]:
+    """A random order of clips that depends on their names and the epoch: not on the batch, the rank or a seed."""
+    return torch.tensor([zlib.crc32(f"{epoch} {name}".encode()) for name in names], dtype=torch.int64)
+
+
+def all_clips(*values: Shaped[Tensor, "clip ..."]) -> tuple[Tensor, ...]:
+    """`[clip ...]` of all ranks, so that clips of different ranks meet; every rank must call it.
+
+    Each rank then computes the same loss of all clips. The gradient of its own clips is multiplied by the number of
+    ranks, since DDP averages: N processes give the gradients of one.
+    """
+    if world_size() == 1:
+        return values
+    size = torch.tensor(len(values[0]), device=values[0].device)
+    sizes = [torch.empty_like(size) for _ in range(world_size())]
+    dist.all_gather(sizes, size)
+    counts = [int(n) for n in sizes]
+    return tuple(_AllClips.apply(value, counts) for value in values)
+
+
+class _AllClips(torch.autograd.Function):
+    @staticmethod
+    def forward(value: Tensor, counts: list[int]) -> Tensor:
+        mine = F.pad(value, (0, 0) * (value.ndim - 1) + (0, max(counts) - len(value))).contiguous()
+        found = [torch.empty_like(mine) for _ in counts]
+        dist.all_gather(found, mine)
+        return torch.cat([part[:n] for part, n in zip(found, counts, strict=True)])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, list[int]], _output: Tensor) -> None:
+        ctx.counts = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        rank = dist.get_rank()
+        start = sum(ctx.counts[:rank])
+        return grad[start : start + ctx.counts[rank]] * len(ctx.counts), None
