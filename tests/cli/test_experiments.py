@@ -21,8 +21,9 @@ ROWS = [p.relative_to(EXPERIMENTS).as_posix() for p in sorted(EXPERIMENTS.rglob(
 def corpus(tmp_path_factory):
     """The tiny corpus, its strongly labelled clips a second source besides: the rows of the FPD paper mix both."""
     root = make_corpus(tmp_path_factory.mktemp("rows"))
-    shutil.copytree(root / "audio/train/weak", root / "audio/train/synthetic")
-    shutil.copy(root / "metadata/train/strong.tsv", root / "metadata/train/synthetic.tsv")
+    for source in ("synthetic", "builtin"):
+        shutil.copytree(root / "audio/train/weak", root / "audio/train" / source)
+        shutil.copy(root / "metadata/train/strong.tsv", root / f"metadata/train/{source}.tsv")
     return root
 
 

@@ -77,22 +77,30 @@ def pooled_by_hand(head, frames, valid, c, temperature):
     return head.classify.weight[c] @ embedding + head.classify.bias[c], scores
 
 
-@pytest.mark.parametrize(("shared", "temperature"), [(False, None), (False, 0.5), (True, None)])
-def test_clip_attention_is_what_the_paper_writes(shared, temperature):
+@pytest.mark.parametrize(
+    ("shared", "temperature", "frames"),
+    [(False, None, "classifier"), (False, 0.5, "attention"), (True, None, "classifier")],
+)
+def test_clip_attention_is_what_the_paper_writes(shared, temperature, frames):
     torch.manual_seed(0)
-    head, given = ClipAttention(6, 3, shared, temperature), encoded()
+    head, given = ClipAttention(6, 3, shared, temperature, frames), encoded()
     torch.nn.init.normal_(head.score.bias)
     torch.nn.init.normal_(head.classify.bias)
     output = head(given)
     for i, c in [(0, 0), (1, 2), (2, 1), (2, 2)]:
         logit, scores = pooled_by_hand(head, given.frames[i], given.valid[i], c, temperature or 6)
         torch.testing.assert_close(output.clip_logits[i, c], logit)
-        if not shared:
+        if frames == "attention":
             torch.testing.assert_close(output.frame_logits[i, : len(scores), c], torch.stack(scores))
     torch.testing.assert_close(output.attention.sum(1), torch.ones(3, 3))
     assert not output.attention[~given.valid].any()
-    if shared:
+    if frames == "classifier":
         torch.testing.assert_close(output.frame_logits, head.classify(given.frames))
+
+
+def test_a_shared_attention_scores_no_class():
+    with pytest.raises(WsedError, match="scores no class"):
+        ClipAttention(6, 3, shared=True, frames="attention")
 
 
 def test_shared_attention_at_a_great_temperature_is_mean_pooling():
