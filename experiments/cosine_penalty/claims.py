@@ -21,13 +21,13 @@ from wsed.metrics import event_counts
 from wsed.metrics.clips import tag_counts
 
 LOW = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.014, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3, 0.5, 0.7)
-BEST = ("best", "best_max", "best_no_penalty")
+BEST = ("best", "best_cos", "best_max")
 GAPS, WINDOWS = (0.2, 0.5, 1.0, 1.5), (0.2, 0.44, 0.8)
 PAIRS = (
     ("a", "fsl", "mil"), ("a", "mil_mean", "mil"), ("b", "mil", "glu_mil"), ("c, d", "glu_mil", "glu_mil_cos"),
     ("c, d", "glu_mil", "glu_mil_cos_alpha_0_5"), ("c, d", "glu_mil", "glu_mil_cos_alpha_1"),
-    ("c, d", "glu_mil", "glu_mil_kl"), ("-", "glu_mil_cos", "one_network"), ("-", "best_max", "best"),
-    ("-", "best_no_penalty", "best"),
+    ("c, d", "glu_mil", "glu_mil_kl"), ("-", "glu_mil_cos", "one_network"), ("-", "best_max", "best_cos"),
+    ("-", "best_cos", "best"),
 )  # fmt: skip
 
 

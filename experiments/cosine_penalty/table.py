@@ -171,11 +171,11 @@ def print_learning(runs: Path, rows: list[str]) -> None:
 
 
 def learning(run: Path) -> dict[int, dict[str, str]]:
-    """Rows of the metrics file that hold validation scores, by epoch."""
+    """Rows of the metrics file that hold validation scores, by epoch; `wsed validate` adds one of step 0."""
     found: dict[int, dict[str, str]] = {}
     for file in sorted(run.glob("csv/*/metrics.csv")):
         with file.open() as lines:
-            found |= {int(r["epoch"]): r for r in csv.DictReader(lines) if r.get("val/event_f1")}
+            found |= {int(r["epoch"]): r for r in csv.DictReader(lines) if r.get("val/event_f1") and int(r["step"])}
     return found
 
 
