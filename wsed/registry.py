@@ -20,7 +20,7 @@ HOMES = {
 }
 """Where the registry of each kind lives: a data sheet, so that listing kinds imports nothing."""
 
-ALIASES = {"detector": "network", "tagger": "network"}
+ALIASES = {"detector": "network", "tagger": "network", "student": "network"}
 """Parts of a configuration that are of a kind under another name."""
 
 

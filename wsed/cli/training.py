@@ -40,6 +40,7 @@ QUIET = (
     ".*not supported by the model summary.*",
     "predict returned None.*",
     ".*recommended to use .*sync_dist=True.*",  # scores are computed from all ranks' clips on each rank
+    ".*in eval mode at the start of training.*",  # frozen parts: a tagger, a teacher
     ".*lightning-hq.*",
     ".*args parameter is intended to run from within Python.*",
 )

@@ -1,0 +1,98 @@
+"""A student and its teacher: the running mean of its weights, or a network trained before."""
+
+from functools import partial
+
+import pytest
+import torch
+
+import wsed
+from wsed import WsedError, testing
+from wsed.losses.fpd import FPD
+from wsed.models.encoders.crnn import CRNN
+from wsed.models.frontends import LogMel
+from wsed.models.heads.clip_attention import ClipAttention
+from wsed.models.network import Composed
+from wsed.models.teacher import MeanTeacher
+
+LABELS = wsed.Labels("abc")
+
+
+def student(labels, channels=4):
+    frontend = LogMel(8000, n_fft=256, hop_length=160, f_max=4000.0)
+    return Composed(labels, partial(CRNN, channels=channels, gru=4, dense=8), ClipAttention, frontend)
+
+
+def weights(network):
+    return torch.cat([p.detach().flatten() for p in network.parameters()])
+
+
+def move(network, by):
+    with torch.no_grad():
+        for p in network.parameters():
+            p += by
+
+
+def test_the_teacher_is_the_running_mean_of_the_students_weights():
+    system, batch = MeanTeacher(LABELS, student, decay=0.6).train(), testing.batch()
+    torch.testing.assert_close(weights(system.teacher), weights(system.student))
+    mean = weights(system.student)
+    for step in range(1, 6):
+        move(system.student, 0.1 * step)
+        system(batch)
+        decay = min(0.6, 1 - 1 / step)
+        mean = decay * mean + (1 - decay) * weights(system.student)
+        torch.testing.assert_close(weights(system.teacher), mean)
+    for mine, its in zip(system.teacher.buffers(), system.student.buffers(), strict=True):
+        torch.testing.assert_close(mine, its)  # as they are after the step's forward pass of the student
+
+
+def test_the_teacher_speaks_in_training_only_without_a_gradient_and_without_dropout():
+    system, batch = MeanTeacher(LABELS, student).train(), testing.batch()
+    output = system(batch)
+    assert {"teacher", "frame_logits"} <= system.provides
+    assert output.frame_logits.requires_grad
+    assert not output.teacher.frame_logits.requires_grad
+    with torch.no_grad():
+        torch.testing.assert_close(output.teacher.frame_logits, system.teacher(batch).frame_logits)
+    output.clip_logits.sum().backward()
+    assert all(p.grad is None for p in system.teacher.parameters())
+    assert system.eval()(batch).teacher is None
+
+
+def test_a_checkpoint_goes_on_where_it_stood():
+    system, batch = MeanTeacher(LABELS, student, decay=0.9).train(), testing.batch()
+    for _ in range(4):
+        move(system.student, 0.1)
+        system(batch)
+    again = MeanTeacher(LABELS, student, decay=0.9).train()
+    again.load_state_dict(system.state_dict())
+    for one in (system, again):
+        move(one.student, 0.1)
+        one.follow()
+    torch.testing.assert_close(weights(again.teacher), weights(system.teacher))
+
+
+def test_a_pretrained_teacher_stays_as_it_is(tmp_path):
+    earlier, path = student(LABELS), tmp_path / "earlier.ckpt"
+    state = {f"network.{k}": v for k, v in earlier.state_dict().items()}
+    torch.save({"state_dict": state, "wsed": {"labels": list(LABELS)}}, path)
+    system = MeanTeacher(LABELS, student, pretrained=str(path)).train()
+    move(system.student, 1.0)
+    system(testing.batch())
+    torch.testing.assert_close(weights(system.teacher), weights(earlier))
+    with pytest.raises(WsedError, match="another network"):
+        MeanTeacher(LABELS, partial(student, channels=5), pretrained=str(path))
+
+
+def test_pseudo_strong_labels_of_the_teacher():
+    batch = testing.batch()
+    system = MeanTeacher(LABELS, student).train()
+    loss = FPD(wps="teacher", wps_start_epoch=0, silence="background")(system(batch), batch)
+    loss.backward()
+    assert loss.isfinite()
+    assert loss > 0
+
+
+def test_a_decay_outside_0_to_1_is_refused():
+    with pytest.raises(WsedError, match=r"decay must be from 0 to 1, not 1\.5"):
+        MeanTeacher(LABELS, student, decay=1.5)
