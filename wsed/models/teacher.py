@@ -16,8 +16,8 @@ class MeanTeacher(Network):
 
     In training `output.teacher` is what the teacher says of the same batch, without a gradient and without dropout. In
     validation, test and prediction the student answers alone. The mean is exponential, `decay` of the old and the rest
-    of the new weights a step, with a smaller `decay` in the first steps (`1 - 1 / step`), as in mean teacher (Tarvainen &
-    Valpola 2017); other buffers, such as batch norm's statistics, are the student's own.
+    of the new weights a step, with a smaller `decay` in the first steps (`1 - 1 / step`), as in mean teacher
+    (Tarvainen & Valpola 2017); other buffers, such as batch norm's statistics, are the student's own.
 
     Args:
         labels: the classes.
@@ -70,8 +70,8 @@ class MeanTeacher(Network):
         share = max(1 / int(self.steps), 1 - self.decay)
         for kept, new in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
             kept.lerp_(new, share)
-        for kept, new in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
-            kept.copy_(new)
+        for held, now in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
+            held.copy_(now)
 
     @property
     def frontend(self) -> object:
