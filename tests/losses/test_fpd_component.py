@@ -1,0 +1,146 @@
+"""The frame pairwise distance loss as a component: labels of timed and of tagged clips, options, the task."""
+
+from dataclasses import replace
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+import wsed
+from wsed import WsedError, testing
+from wsed.losses.fpd import FPD, METRIC_OF, OPTIONS, fpd, pseudo_strong
+from wsed.registry import registry
+from wsed.types import Output
+
+
+@pytest.mark.parametrize("metric", OPTIONS["metric"])
+def test_timed_clips_are_labelled_by_their_events(metric):
+    of = testing.batch(6)
+    output = testing.output(of)
+    found = FPD(metric, silence="background")(output, of)
+    labels, known = of.frame_labels(12, 12.0), of.timed[:, None] & output.valid
+    torch.testing.assert_close(found, fpd(output.embeddings, labels, known, metric=metric, silence="background"))
+    assert found > 0
+
+
+def test_tagged_clips_come_in_at_the_start_epoch():
+    of = testing.batch(6)
+    output = testing.output(of)
+    late, never = FPD(silence="background"), FPD(silence="background", wps="none")
+    early = late(output, of)
+    late.epoch = never.epoch = 4
+    assert late(output, of) == early == never(output, of)
+    late.epoch = never.epoch = 5
+    assert late(output, of) != early
+    assert never(output, of) == early
+    assert FPD(silence="background", wps_start_epoch=0)(output, of) == late(output, of)
+
+
+@pytest.mark.parametrize("level", OPTIONS["level"])
+@pytest.mark.parametrize("wps", ["self", "teacher"])
+def test_tagged_clips_are_labelled_by_scores(wps, level):
+    of = testing.batch(8)
+    of = replace(of, tagged=torch.arange(8) != 2)  # one clip of which nothing is known
+    output = testing.output(of)
+    judge = testing.output(of, seed=1) if wps == "teacher" else output
+    output = replace(output, teacher=Output(frame_logits=judge.frame_logits))
+    loss = FPD(wps=wps, wps_start_epoch=0, level=level)
+    pseudo = (judge.frame_scores >= 0.5) * of.clip_labels[:, None]
+    labels = torch.where(of.timed[:, None, None], of.frame_labels(12, 12.0), pseudo)
+    tags = None
+    if level == "clip_and_frame":
+        tags = torch.where(of.timed[:, None], labels.amax(1), of.clip_labels)
+    known = output.valid & (of.tagged | of.timed)[:, None]
+    found = loss(output, of)
+    torch.testing.assert_close(found, fpd(output.embeddings, labels, known, tags))
+    found.backward()
+    assert output.embeddings.grad.abs().max() > 0
+    assert output.frame_logits.grad is None
+    assert judge.frame_logits.grad is None
+
+
+def test_pseudo_strong_labels():
+    scores = torch.tensor([[[0.9, 0.9], [0.5, 0.9], [0.3, 0.9], [0.29, 0.9]]], requires_grad=True)
+    labels, sure = pseudo_strong(scores, torch.tensor([[1.0, 0.0]]), 0.3, 0.5)
+    assert labels[0, :, 0].tolist() == [1, 1, 0, 0]
+    assert labels[0, :, 1].tolist() == [0, 0, 0, 0]  # not a tag of the clip
+    assert sure.tolist() == [[True, True, False, True]]
+    assert not labels.requires_grad
+    assert pseudo_strong(scores, torch.ones(1, 2))[1].all()
+
+
+def test_doubtful_frames_are_left_out():
+    of = testing.batch(4)
+    of = replace(of, timed=torch.zeros(4, dtype=torch.bool), events=wsed.Events.of([]))
+    output = testing.output(of)
+    loss = FPD(wps_start_epoch=0, wps_low=0.4, wps_high=0.7)
+    doubtful = (of.clip_labels[:, None] > 0) & (output.frame_scores >= 0.4) & (output.frame_scores < 0.7)
+    labels = ((output.frame_scores >= 0.7) * of.clip_labels[:, None]).float()
+    expected = fpd(output.embeddings, labels, output.valid & ~doubtful.any(2))
+    torch.testing.assert_close(loss(output, of), expected)
+    assert FPD(wps_start_epoch=0, wps_low=0.0, wps_high=1.0)(output, of) == 0
+
+
+@pytest.mark.parametrize(("pairs", "clips"), [("synthetic", {1, 3}), ("real", {0, 2}), ("cross", {0, 1, 2, 3})])
+def test_pairs_are_chosen_by_whether_clips_are_timed(pairs, clips):
+    of = testing.batch(4)
+    output = testing.output(of)
+    found = FPD(pairs=pairs, wps_start_epoch=0, silence="background")(output, of)
+    (gradient,) = torch.autograd.grad(found, output.embeddings)
+    assert set(gradient.abs().amax((1, 2)).nonzero().flatten().tolist()) == clips
+
+
+@pytest.mark.parametrize("metric", OPTIONS["metric"])
+@pytest.mark.parametrize("wps", ["self", "none"])
+@pytest.mark.parametrize("reduction", OPTIONS["reduction"])
+def test_contract(metric, wps, reduction):
+    testing.check_loss(FPD(metric, reduction=reduction, wps=wps, wps_start_epoch=0, level="clip_and_frame"))
+
+
+def test_needs():
+    assert FPD().needs == wsed.Needs(frozenset({"embeddings", "frame_logits"}), frozenset({"tagged"}))
+    assert FPD(wps="teacher").needs.output == {"embeddings", "teacher"}
+    assert FPD(wps="none").needs == wsed.Needs(frozenset({"embeddings"}), frozenset({"timed"}))
+    assert FPD(pairs="synthetic").needs.known == {"timed"}
+    assert FPD(pairs="real").needs.known == {"tagged"}
+    assert FPD(pairs="cross").needs.known == {"tagged", "timed"}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_unknown_name_is_answered_with_the_known_ones(option):
+    known = OPTIONS[option]
+    with pytest.raises(WsedError, match=rf"unknown {option} '{known[1]}x' .*{known[1]}.*known: {', '.join(known)}"):
+        FPD(**{option: f"{known[1]}x"})
+
+
+def test_options_that_contradict_each_other_are_refused():
+    for option, owner in METRIC_OF.items():
+        metric = {"ip": "euclidean", "euclidean": "ip"}[owner]
+        with pytest.raises(WsedError, match=f"{option} belongs to metric {owner}"):
+            FPD(metric, **{option: OPTIONS[option][1]})
+    for pairs in ("real", "cross"):
+        with pytest.raises(WsedError, match="only tagged"):
+            FPD(pairs=pairs, wps="none")
+    with pytest.raises(WsedError, match="wps_low"):
+        FPD(wps_low=0.6)
+    with pytest.raises(WsedError, match="needs `strong`"):
+        fpd(torch.rand(2, 3, 4), torch.ones(2, 3, 1), pairs="real")
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's advice on workers and logging
+def test_the_task_tells_its_losses_the_epoch():
+    seen = []
+
+    class Notes(wsed.Loss):
+        def forward(self, output, batch):
+            seen.append(self.epoch)
+            return output.frame_logits.square().mean()
+
+    network = wsed.Composed(wsed.Labels("abc"), lambda n: registry("encoder")["crnn"](n, channels=2, gru=2, dense=2))
+    losses = {"one": wsed.Weighted(Notes()), "other": wsed.Weighted(Notes())}
+    clips = DataLoader([testing.batch(2, sample_rate=network.sample_rate)], batch_size=None)
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    pl.Trainer(accelerator="cpu", max_epochs=3, **quiet).fit(wsed.SEDTask(network, losses), clips)
+    assert seen == [0, 0, 1, 1, 2, 2]
+    assert Notes().epoch == 0
