@@ -27,7 +27,7 @@ import matplotlib.pyplot as plt
 
 ROWS = (
     "weak", "euc", "ip", "strong", "euc_strong", "euc_no_wps", "euc_teacher", "euc_literal", "ip_literal",
-    "euc_similarity", "euc_cross", "euc_no_projection", "ip_no_wps", "euc_builtin", "strong_builtin",
+    "euc_weight_0_1", "euc_similarity", "euc_cross", "euc_no_projection", "ip_no_wps", "euc_builtin", "strong_builtin",
     "weak_attention", "euc_attention",
 )  # fmt: skip
 FIGURES = ("event F1", "tuned event F1", "segment F1", "tagging F1", "mAP", "PSDS1", "PSDS2")
