@@ -30,6 +30,14 @@ PAIRS = (
     ("-", "best_cos", "best"),
 )  # fmt: skip
 
+TUNED_PAIRS = (
+    ("mil", "glu_mil"),
+    ("glu_mil", "glu_mil_cos"),
+    ("mil", "best"),
+    ("mil", "best_cos"),
+    ("mil", "best_max"),
+)
+
 
 def head(*names: str) -> None:
     print(f"\n| {' | '.join(names)} |\n|{'---|' * len(names)}")
@@ -98,10 +106,20 @@ def recall(run: Run, which: torch.Tensor) -> float:
 def overlapped(systems: dict[str, list[Run]]) -> None:
     first = next(iter(systems.values()))[0]
     n = int(crossed(first).sum())
-    head("recall of true events, %", f"crossed by another class ({n})", f"alone ({len(first.truth) - n})")
-    for row, runs in systems.items():
+    names = (
+        f"crossed by another class ({n})",
+        f"alone ({len(first.truth) - n})",
+        "crossed - alone, minus that of glu_mil",
+    )
+    head("recall of true events, %", *names)
+    base: dict[str, float] = {}
+    for row, runs in {"glu_mil": systems.get("glu_mil", []), **systems}.items():
         cells = [[recall(r, which) for r in runs] for which in (crossed(first), ~crossed(first))]
-        print(f"| {row} | " + " | ".join(map(spread, cells)) + " |")
+        gap = {r.seed: one - other for r, one, other in zip(runs, *cells, strict=True)}
+        base = base or gap
+        shared = [gap[seed] - base[seed] for seed in gap if seed in base]
+        against = "" if row == "glu_mil" or not shared else interval(np.array(shared))
+        print(f"| {row} | " + " | ".join(map(spread, cells)) + f" | {against} |")
 
 
 def oracle(systems: dict[str, list[Run]]) -> None:
@@ -136,19 +154,29 @@ def thresholds(runs: Path, reference: Path, systems: dict[str, list[Run]]) -> No
     """What the decoder decides: the paper's for all classes, or one of each class."""
     truth = truth_of(reference, "validation/validation", "validation")
     tagger = read_tagger(runs / "tagger" / "seed_0", "validate")
-    lines = []
+    lines, tuned_f1 = [], {}
     for row, each in systems.items():
         held = [Run(r.folder, truth, tagger[0] if tagger else None, "validate") for r in each if r.validated]
         if not held:
             continue
         mine = [r for r in each if r.validated]
+        if row in BEST:
+            tuned_f1[row] = {r.seed: [r.reported.mean()] * 2 for r in mine}
+            continue
         cells = [[class_f1(r, PAPER).mean() for r in mine]]
         for gaps, windows in (((0.2,), (0.44,)), (GAPS, WINDOWS)):
             cells.append([tuned(r, h, gaps, windows).mean() for r, h in zip(mine, held, strict=True)])
+        tuned_f1[row] = {r.seed: list(pair) for r, *pair in zip(mine, *cells[1:], strict=True)}
         lines.append(f"| {row} ({len(mine)}) | " + " | ".join(map(spread, cells)) + " |")
     if lines:
         head("event F1, %", "the paper's decoder", "a threshold a class", "also smoothing and joining")
         print("\n".join(lines))
+        head("difference, tuned", "shared seeds", "a threshold a class", "also smoothing and joining")
+    for one, other in TUNED_PAIRS:
+        seeds = sorted(tuned_f1.get(one, {}).keys() & tuned_f1.get(other, {}).keys())
+        if seeds:
+            found = np.array([np.subtract(tuned_f1[other][s], tuned_f1[one][s]) for s in seeds]).T
+            print(f"| {other} - {one} | {len(seeds)} | " + " | ".join(map(interval, found)) + " |")
 
 
 def tag_searches(runs: Path, reference: Path) -> None:
@@ -182,10 +210,11 @@ def main() -> None:
     args = parser.parse_args()
     systems = systems_of(args.runs, args.reference, (*ROWS, *BEST))
     differences(systems)
-    best({row: systems.pop(row) for row in BEST if row in systems})
+    bests = {row: systems.pop(row) for row in BEST if row in systems}
+    best(bests)
     oracle(systems)
     overlapped(systems)
-    thresholds(args.runs, args.reference, systems)
+    thresholds(args.runs, args.reference, {**systems, **bests})
     tag_searches(args.runs, args.reference)
 
 

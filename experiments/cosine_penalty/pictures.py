@@ -15,6 +15,7 @@ from table import PAPER, Run, systems_of
 from wsed.metrics import mean_positive_correlation, overlap_seconds
 
 BARE, WITH = "glu_mil", "glu_mil_cos"
+TITLES = {BARE: "GLU-MIL, no penalty", WITH: "penalty of weight 0.1", "glu_mil_cos_alpha_1": "penalty of weight 1"}
 SHOWN = ("Dishes", "Frying", "Speech")
 
 
@@ -29,7 +30,7 @@ def curves(path: Path, systems: dict[str, Run]) -> None:
     """The rescaled and smoothed curves of one clip over its true events (figure 3)."""
     clip = richest(systems[BARE])
     figure = Figure(figsize=(10, 5), layout="constrained")
-    axes = figure.subplots(len(systems), 1, sharex=True)
+    axes = figure.subplots(len(systems), 1, sharex=True, sharey=True)
     for axis, (name, run) in zip(axes, systems.items(), strict=True):
         smoothed = PAPER.curves(run.frames[clip : clip + 1], run.rate)[0]
         times = (np.arange(len(smoothed)) + 0.5) / run.rate
@@ -38,11 +39,12 @@ def curves(path: Path, systems: dict[str, Run]) -> None:
             axis.plot(times, smoothed[:, index], color=f"C{i}", label=label)
             mine = run.truth[(run.truth.clip == clip) & (run.truth.label == index)]
             for onset, offset in zip(mine.onset.tolist(), mine.offset.tolist(), strict=True):
-                axis.axvspan(onset, offset, ymin=0.02 + 0.05 * i, ymax=0.06 + 0.05 * i, color=f"C{i}", alpha=0.7, lw=0)
+                axis.plot([onset, offset], [-0.05 * (i + 1)] * 2, color=f"C{i}", lw=5, solid_capstyle="butt")
         pair = np.corrcoef(*(smoothed[:, run.labels.index(c)].numpy() for c in ("Dishes", "Frying")))[0, 1]
-        axis.set(title=f"{name}: Dishes/Frying correlation on this clip {pair:.0%}", ylabel="rescaled score")
+        axis.axhline(PAPER.threshold, color="grey", lw=0.8, ls=":")
+        axis.set(title=f"{TITLES[name]}: Dishes/Frying correlation on this clip {pair:.0%}", ylabel="rescaled score")
         axis.legend(loc="upper right")
-    axes[-1].set(xlabel="time (s); bars at the foot: true events")
+    axes[-1].set(xlabel="time (s); bars below: true events; dotted: the threshold of 0.03")
     figure.savefig(path, dpi=110)
 
 
@@ -54,7 +56,7 @@ def correlation(path: Path, systems: dict[str, list[Run]]) -> None:
         matrix = np.mean([run.correlation.numpy() for run in runs], axis=0)
         image = axis.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r")
         value = np.mean([mean_positive_correlation(run.correlation) for run in runs])
-        axis.set_title(f"{name} ({len(runs)} seeds): mean positive {value:.1%}")
+        axis.set_title(f"{TITLES[name]} ({len(runs)} seeds): mean positive {value:.1%}")
         labels = [label.replace("_", " ") for label in runs[0].labels]
         axis.set_xticks(range(len(labels)), labels, rotation=60, ha="right")
         axis.set_yticks(range(len(labels)), labels)
@@ -64,16 +66,19 @@ def correlation(path: Path, systems: dict[str, list[Run]]) -> None:
 
 def overlap(path: Path, systems: dict[str, list[Run]]) -> None:
     """Minutes in which detected events of different classes sound together."""
-    names = ["truth", *systems, *(f"{name}, true tags" for name in systems)]
+    titles = [TITLES[name] for name in systems]
+    names = ["truth", *titles, *(f"{title}, true tags" for title in titles)]
     minutes = [[overlap_seconds(next(iter(systems.values()))[0].truth, 10) / 60]]
     minutes += [[overlap_seconds(r.detect(r.system_tags), 10) / 60 for r in runs] for runs in systems.values()]
     minutes += [[overlap_seconds(r.detect(r.tags), 10) / 60 for r in runs] for runs in systems.values()]
     figure = Figure(figsize=(8, 0.5 * len(names) + 1), layout="constrained")
     axis = figure.subplots()
-    means, deviations = [np.mean(m) for m in minutes], [np.std(m) for m in minutes]
+    means, deviations = [np.mean(m) for m in minutes], [np.std(m, ddof=1) if len(m) > 1 else 0 for m in minutes]
     axis.barh(names, means, xerr=deviations, color=["tab:green"] + ["tab:blue"] * (len(names) - 1))
     axis.invert_yaxis()
-    axis.set(xlabel="minutes of overlap on the test clips; lines: standard deviation over seeds")
+    axis.set(
+        title="Detected events of different classes at once", xlabel="minutes on the test clips; lines: std over seeds"
+    )
     figure.savefig(path, dpi=110)
 
 
