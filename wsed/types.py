@@ -221,6 +221,7 @@ class Needs:
         sources: least number of clips of each source in a batch.
         classes: least number of classes in a batch (0: no demand).
         per_class: least number of clips of each of them.
+        one_class: it takes clips of one class only.
     """
 
     output: frozenset[str] = frozenset()
@@ -228,6 +229,7 @@ class Needs:
     sources: Mapping[str, int] = field(default_factory=dict)
     classes: int = 0
     per_class: int = 0
+    one_class: bool = False
 
     def __post_init__(self) -> None:
         wrong = sorted(self.known - {"tagged", "timed"}) + sorted(self.output - {f.name for f in fields(Output)})
@@ -245,4 +247,5 @@ class Needs:
             {n: max(self.sources.get(n, 0), other.sources.get(n, 0)) for n in sorted(names)},
             max(self.classes, other.classes),
             max(self.per_class, other.per_class),
+            self.one_class or other.one_class,
         )

@@ -1,6 +1,8 @@
 """WAA: where segments lie, what they hold, and batches that serve every loss."""
 
+import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,9 +29,9 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_corpus(tmp_path_factory.mktemp("large"), clips=40)
 
 
-def waa(root: Path, needs: dict[str, Needs] | None = None, rank: int = 0, ranks: int = 1, **settings) -> WAA:
+def waa(root: Path, needs: dict[str, Needs] | None = None, rank: int = 0, ranks: int = 1, of=WAA, **settings) -> WAA:
     """Set up for training beside losses with these needs."""
-    data = WAA(root, **{"segment": 0.5, "sample_rate": RATE} | settings)
+    data = of(root, **{"segment": 0.5, "sample_rate": RATE} | settings)
     network = SimpleNamespace(labels=Labels(["high", "low"]), sample_rate=RATE)
     task = SimpleNamespace(needs=needs or {}, network=network)
     data.trainer = SimpleNamespace(
@@ -221,9 +223,9 @@ def test_audio_is_read_once(large, monkeypatch):
             r"data.segment is 1.5 s, but clip train_0.wav of .* lasts 1 s; set data.segment to 1 or",
         ),
         ({"classes": 3}, {}, r"data.classes is 3, but there are 2"),
-        ({"per_class": 21}, {}, r"data.per_class asks for 21 clips .* has 20 training clip\(s\) of 'high'"),
+        ({"per_class": 21}, {}, r"data.per_class asks for 21 .* 20 training clip\(s\) of 'high': .* lower data.per_c"),
         ({"per_class": 11, "ranks": 2}, {}, r"in a batch of each of 2 processes, but"),
-        ({}, {"a": Needs(classes=3, per_class=1)}, r"loss 'a' needs batches of 3 classes, .* 2 \(high, low\)"),
+        ({}, {"a": Needs(classes=3, per_class=1)}, r"loss 'a' needs .* 3 classes, .* 2 \(high, low\): set data"),
         ({}, {"a": Needs(classes=2, per_class=30)}, r"loss 'a' asks for 30 clips of each class .* 20 training"),
         ({"per_class": 1}, {"a": Needs(per_class=2)}, r"loss 'a' .* data.per_class is 1: set it to 2, or to null"),
         ({"classes": 1}, {"a": Needs(classes=2)}, r"loss 'a' .* data.classes is 1: set it to 2, or to null"),
@@ -240,6 +242,66 @@ def test_a_class_of_one_clip_has_no_pair(tmp_path):
     assert len(waa(root).train_dataloader()) == 1
     with pytest.raises(WsedError, match=r"loss 'pairs' asks for 2 clips .* has 1 training clip\(s\) of 'high'"):
         waa(root, {"pairs": Needs(classes=2, per_class=2)})
+
+
+def test_clips_of_two_classes_are_refused_where_a_loss_takes_one(large):
+    class Two(WAA):
+        def read(self, stage):
+            return [replace(clip, tags=frozenset({"high", "low"})) for clip in super().read(stage)]
+
+    needs = {"near": Needs(classes=2, per_class=2, one_class=True)}
+    assert waa(large, needs)
+    with pytest.raises(
+        WsedError, match=r"loss 'near' takes clips of one class, and clip train_0.wav has 2 .high, low.: "
+    ):
+        waa(large, needs, of=Two)
+    assert waa(large, {"near": Needs(classes=2, per_class=2)}, of=Two)
+
+
+ROWS = Path(__file__).parents[2] / "experiments/waa"
+
+
+@pytest.mark.parametrize(
+    ("row", "given_", "message"),
+    [
+        ("triplet", ["--data.per_class=5"], "data.per_class asks for 5 clips of each class in a batch, but "),
+        ("triplet", ["--data.per_class=1"], "loss 'triplets' needs batches with per_class of 2 or more; data.per_"),
+        ("triplet", ["--data.classes=1"], "loss 'triplets' needs batches with classes of 2 or more; data.classes is 1"),
+        ("triplet", ["--data=desed", "--data.batch={weak: 4}"], "loss 'triplets' needs batches balanced by class, whi"),
+        ("prototypical", ["--model.losses.prototypes.loss.init_args.shot=4"], "loss 'prototypes' asks for 5 clips of "),
+        ("prototypical", ["--data.classes=3"], "data.classes is 3, but there are 2: set it to that, or to null"),
+        ("end_to_end", ["--data.segment=2"], "data.segment is 2 s, but clip "),
+        ("end_to_end", ["--data.test_segment=2"], "set data.test_segment to 1 or less"),  # before it is trained
+    ],
+)
+def test_rows_are_refused_before_they_are_trained(corpus, tmp_path, capsys, row, given_, message):
+    args = ["fit", "--config", str(ROWS / f"{row}.yaml"), "--trainer.default_root_dir", str(tmp_path)]
+    assert main([*args, "--data.root", str(corpus), "--trainer.accelerator=cpu", "--data.workers=0", *given_]) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert "epoch 0" not in said.out
+    assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("row", ["triplet", "prototypical"])
+def test_rows_say_which_class_has_one_clip(tmp_path, capsys, row):
+    root = make_corpus(tmp_path / "corpus", clips=3)
+    args = ["fit", "--config", str(ROWS / f"{row}.yaml"), "--data.root", str(root), "--trainer.accelerator=cpu"]
+    assert main([*args, "--data.workers=0", "--trainer.default_root_dir", str(tmp_path / "run")]) == 2
+    assert "has 1 training clip(s) of 'high': make more" in capsys.readouterr().err
+
+
+def test_a_miner_of_one_class_refuses_clips_of_several(corpus, tmp_path, capsys):
+    pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
+    root = tmp_path / "corpus"
+    shutil.copytree(corpus, root)
+    table = root / "metadata/train/weak.tsv"
+    table.write_text(table.read_text().replace("train_2.wav\tlow", "train_2.wav\tlow,high"))
+    args = ["fit", "--config", str(ROWS / "triplet.yaml"), "--data=desed", "--data.batch={weak: 4}"]
+    args += ["--data.root", str(root), "--trainer.accelerator=cpu", "--data.workers=0"]
+    args += ["--model.losses.triplets.loss=metric_learning", "--model.losses.triplets.loss.init_args.miner"]
+    assert main([*args, "BatchHardMiner", "--trainer.default_root_dir", str(tmp_path / "run")]) == 2
+    assert "loss 'triplets' takes clips of one class, and clip train_2.wav has 2 (high, low)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

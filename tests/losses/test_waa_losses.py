@@ -392,6 +392,14 @@ def test_with_several_tags_a_loss_of_theirs_gets_pairs(pml):
         MetricLearning("ArcFaceLoss", {"num_classes": 3, "embedding_size": 5})(output, of)
 
 
+def test_those_that_take_one_class_say_so_before_training(pml):
+    assert not MetricLearning("TripletMarginLoss").needs.one_class
+    assert not MetricLearning("NTXentLoss").needs.one_class
+    assert MetricLearning("TripletMarginLoss", miner="BatchHardMiner").needs.one_class
+    assert MetricLearning("ArcFaceLoss", {"num_classes": 3, "embedding_size": 4}).needs.one_class
+    assert (Triplet().needs | MetricLearning("TripletMarginLoss", miner="BatchHardMiner").needs).one_class
+
+
 def test_names_that_are_not_there_are_refused(pml):
     with pytest.raises(WsedError, match="did you mean NTXentLoss"):
         MetricLearning("NTXentLos")

@@ -143,6 +143,33 @@ def test_aggregation_over_the_valid_frames(how):
     )
 
 
+def test_gated_aggregation_learns_which_frames_count():
+    torch.manual_seed(0)
+    head = Embedding(4, 3, "gated")
+    frames = torch.randn(3, 6, 4)
+    valid = torch.arange(6).expand(3, 6) < torch.tensor([[6], [4], [0]])
+    frames[1, 4:] = torch.nan
+    leaf = frames.requires_grad_()
+    found = head(Encoded(leaf, valid)).clip_embedding
+    gate = head.aggregate.gate
+    for i, n in enumerate((6, 4)):
+        weights = [float((h @ gate.weight[0] + gate.bias).exp().detach()) for h in frames[i, :n]]
+        expected = sum(w * h for w, h in zip(weights, frames[i, :n], strict=True)) / sum(weights)
+        torch.testing.assert_close(found[i], expected)
+    assert found[2].abs().max() == 0
+    found.sum().backward()
+    assert leaf.grad[1, 4:].abs().max() == 0
+    for gradient in (leaf.grad, gate.weight.grad):
+        assert torch.isfinite(gradient).all()
+    assert gate.weight.grad.abs().max() > 0
+
+
+def test_channels_of_a_search():
+    assert WAA(64, channels=(8, 8, 16, 32)).dim == 64
+    with pytest.raises(WsedError, match="four numbers of 1 or more"):
+        WAA(64, channels=(8, 8, 16))
+
+
 def test_an_unknown_aggregation_is_refused():
     for head in (Embedding, MLP):
         with pytest.raises(WsedError, match="did you mean attention"):
@@ -157,7 +184,7 @@ def test_head_and_classifier_on_one_encoder_share_the_embedding():
     assert system.provides >= {"clip_logits", "clip_embedding", "embeddings"}
 
 
-@pytest.mark.parametrize("aggregation", ["mean", "attention", "max"])
+@pytest.mark.parametrize("aggregation", ["mean", "attention", "max", "gated"])
 def test_a_clip_does_not_depend_on_the_padding_of_its_neighbours(aggregation):
     torch.manual_seed(0)
     system = network(lambda d, n: MLP(d, n, aggregation=aggregation)).eval()

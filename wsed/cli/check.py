@@ -17,7 +17,8 @@ from wsed.data.table import read_text
 from wsed.errors import WsedError
 
 DESCRIPTION = """\
-Look at every clip and every row of a corpus in DESED's layout, and say what would stop or spoil a training.
+Look at every clip and every row of a corpus in DESED's layout, or of a folder with the published lists of AudioSet or
+DCASE 2017 task 4 and clips named after their videos, and say what would stop or spoil a training.
 
 errors    what would stop training or falsify scores: unreadable, truncated and NaN clips, malformed rows, unknown
           labels, events outside their clip, more clips missing than max_missing, the same sound in train and validation
@@ -31,6 +32,7 @@ examples:
   wsed data check data/desed
   wsed data check data/desed --quick                                        headers only: seconds, not minutes
   wsed data check data/desed --tables train/weak validation/validation      what you train on
+  wsed data check data/audioset --quick --tables eval_segments.csv          lists of clips cut from videos
   wsed data check data/desed --json report.json                             every finding, for other programs"""
 
 Number = TypeVar("Number", int, float)
@@ -62,9 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-missing",
         type=_share,
-        default=0.05,
         metavar="SHARE",
-        help="share of a table's clips that may be missing (default: 0.05, as in training)",
+        help="share of a table's clips that may be missing (default: as in training, 0.05; 1 in AudioSet, DCASE 2017)",
     )
     parser.add_argument("--quick", action="store_true", help="read headers only, decode nothing")
     parser.add_argument("--workers", type=_positive(int), metavar="N", help="threads (default: one a core, at most 8)")

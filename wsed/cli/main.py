@@ -18,8 +18,10 @@ Train and evaluate (every setting by --config FILE.yaml, and any of it on the co
   validate   score a checkpoint on the validation clips
   test       score a checkpoint on the test clips
   predict    write the detected events of clips
+  tune       search settings: many trainings, of which the bad ones are stopped early
     wsed fit --config exp.yaml [--data.root DIR] [--ckpt_path last]
     wsed test --config runs/exp/seed_0/config.yaml --ckpt_path best
+    wsed tune --config exp.yaml --space space.yaml --trials 40
 
 Score any system's output files (nothing needs to be trained):
   evaluate   F1 of events, segments, intersections and tags, PSDS, intervals; compare two systems
@@ -45,7 +47,7 @@ DATA_HELP = """usage: wsed data {synth,check} ...
 """
 
 TRAINING = ("fit", "validate", "test", "predict")
-VERBS = (*TRAINING, "evaluate", "data", "show", "list")
+VERBS = (*TRAINING, "tune", "evaluate", "data", "show", "list")
 DATA_VERBS = {"synth": "wsed.cli.synth", "check": "wsed.cli.check"}
 
 
@@ -85,7 +87,7 @@ def _dispatch(args: list[str]) -> int:
         return _list(rest)
     if verb == "data":
         return _data(rest)
-    if verb in ("show", "evaluate"):
+    if verb in ("show", "evaluate", "tune"):
         return _plain(f"wsed.cli.{verb}", f"wsed {verb}", rest)
     run = import_module("wsed.cli.training").run
     return int(run(args))
@@ -112,13 +114,20 @@ def _data(args: list[str]) -> int:
 
 
 def _plain(home: str, name: str, args: list[str]) -> int:
-    """Run a verb whose module has `add_arguments(parser)` and `run(namespace)`."""
+    """Run a verb whose module has `add_arguments(parser)` and `run(namespace)`.
+
+    With `TAKES_SETTINGS` what it does not know are settings of a training: `namespace.settings`.
+    """
     import argparse
 
     module = import_module(home)
-    parser = argparse.ArgumentParser(prog=name, description=module.__doc__)
+    parser = argparse.ArgumentParser(prog=name, description=module.__doc__, allow_abbrev=False)
     module.add_arguments(parser)
-    return int(module.run(parser.parse_args(args)))
+    if not getattr(module, "TAKES_SETTINGS", False):
+        return int(module.run(parser.parse_args(args)))
+    known, settings = parser.parse_known_args(args)
+    known.settings = settings
+    return int(module.run(known))
 
 
 def _last_message(text: str) -> str:

@@ -48,7 +48,7 @@ def show(run: Path, stage: str = "test") -> None:
     folder = run / stage
     console.print(f"{folder}", soft_wrap=True, markup=False, highlight=False)
     console.print(score_table(json.loads(_file(run, stage).read_text()), console.width), highlight=False)
-    for name in ("curves.png", "class_f1.png", "predictions.tsv"):
+    for name in ("curves.png", "class_f1.png", "embeddings.png", "predictions.tsv"):
         if (folder / name).is_file():
             console.print(f"{folder / name}", soft_wrap=True)
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import yaml
 from jsonargparse import set_loader
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
@@ -130,7 +130,11 @@ class WsedCLI(LightningCLI):
             kwargs["enable_model_summary"] = False
         if config.get("enable_progress_bar") is None and not sys.stderr.isatty():
             kwargs["enable_progress_bar"] = False
-        return super().instantiate_trainer(callbacks=[*own, EpochLine()], **kwargs)
+        return super().instantiate_trainer(callbacks=[*own, *self.own_callbacks()], **kwargs)
+
+    def own_callbacks(self) -> list[Callback]:
+        """What every trainer gets."""
+        return [EpochLine()]
 
     def after_instantiate_classes(self) -> None:
         """The checkpoint carries the part of the configuration that builds the network."""
@@ -193,7 +197,7 @@ class WsedCLI(LightningCLI):
         return bool(getattr(self.datamodule, "stages", {}).get(stage, True))
 
 
-def run(args: Sequence[str]) -> int:
+def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
     """Run a training verb; returns the exit status."""
     for message in QUIET:
         warnings.filterwarnings("ignore", message)
@@ -203,7 +207,7 @@ def run(args: Sequence[str]) -> int:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's affair, not the user's
     try:
-        WsedCLI(
+        cli(
             SEDTask,
             SEDDataModule,
             subclass_mode_data=True,
@@ -217,7 +221,10 @@ def run(args: Sequence[str]) -> int:
             args=resolve_arguments(args),
         )
     except Exception as error:
-        raise user_error(error) from error
+        told = user_error(error)
+        if told is error:
+            raise
+        raise told from error
     return 0
 
 

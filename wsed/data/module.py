@@ -10,7 +10,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from wsed.data.clips import ClipDataset, ClipTable, Item
 from wsed.data.collate import Collate
@@ -102,21 +102,26 @@ class SEDDataModule(pl.LightningDataModule):
                 continue
             speaks = self.trainer is None or self.trainer.is_global_zero
             report = self._folder() / f"missing_{name}.tsv" if speaks and self.trainer is not None else None
-            present, missing = split_present(self.read(name), self.max_missing, report)
+            self._tables[name], missing = self._load(name, report)
             if speaks:
-                self._tell(name, present, len(missing), report)
-            self._tables[name] = self._arrays(present)
+                self._tell(name, self._tables[name].clips, missing, report)
             if name == "train":
                 self._check_needs(self._tables[name])
         self._check_task()
 
     def check_labels(self, stage: str) -> None:
         """Read the tables and headers of a stage, so that mistakes in them are found before a long training."""
-        self._arrays(split_present(self.read(stage), self.max_missing)[0])
+        self._load(stage, None)
 
     def table(self, stage: str) -> ClipTable:
         """The clips of a stage, after `setup`."""
         return self._tables[stage]
+
+    def label_counts(self) -> list[float]:
+        """How many training clips have each tag, after `setup`."""
+        table = self.table("train")
+        known = table.labels.values[table.tagged[table.labels.rows]]
+        return [float(n) for n in torch.bincount(known.long(), minlength=table.n_labels)]
 
     def train_dataloader(self) -> DataLoader[Item]:
         return self._loader("train", batch_sampler=self._batches(self.table("train")))
@@ -129,6 +134,17 @@ class SEDDataModule(pl.LightningDataModule):
 
     def predict_dataloader(self) -> "DataLoader[Item] | list[DataLoader[Item]]":
         return self._in_order("predict")
+
+    def train_in_order(self) -> "DataLoader[Item] | list[DataLoader[Item]]":
+        """Every training clip once, as in validation: for what is measured on the training set."""
+        if "train" not in self._tables:
+            self._tables["train"] = self._load("train", None)[0]
+        return self._in_order("train")
+
+    def _load(self, stage: str, report: Path | None) -> tuple[ClipTable, int]:
+        """The clips of a stage that can be read, and how many cannot, which are listed in `report`."""
+        present, missing = split_present(self.read(stage), self.max_missing, report)
+        return self._arrays(present), len(missing)
 
     def _batches(self, table: ClipTable) -> Sampler[list[int]]:
         """Which training clips form which batch."""
@@ -160,7 +176,7 @@ class SEDDataModule(pl.LightningDataModule):
             raise WsedError("data.sample_rate is not set, and there is no network to take it from")
         return DataLoader(
             self._dataset(stage, rate),
-            collate_fn=Collate(self.table(stage)),
+            collate_fn=self._collate(stage, rate),
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             prefetch_factor=4 if self.workers else None,
@@ -169,7 +185,14 @@ class SEDDataModule(pl.LightningDataModule):
             **how,  # type: ignore[arg-type]
         )
 
-    def _dataset(self, stage: str, rate: int) -> ClipDataset:
+    def _collate(self, stage: str, rate: int) -> Collate:
+        return Collate(self.table(stage))
+
+    def _dataset(self, stage: str, rate: int) -> Dataset[Item]:
+        """What is read of a stage."""
+        return self._audio(stage, rate)
+
+    def _audio(self, stage: str, rate: int) -> ClipDataset:
         """The clips of a stage; one for all loaders, so that audio kept in memory serves them all."""
         found = self._datasets.get(stage)
         if found is None or found.sample_rate != rate:
@@ -224,6 +247,13 @@ class SEDDataModule(pl.LightningDataModule):
                         f"loss {loss!r} needs at least {least} clips of source {source!r} in a batch; "
                         f"data.batch is {self.batch}: set data.batch.{source} to {least} or more"
                     )
+            if need.one_class and bool((several := in_use & (table.tags > 0).sum(1).gt(1)).any()):
+                clip = table.clips[int(several.nonzero()[0])]
+                raise WsedError(
+                    f"loss {loss!r} takes clips of one class, and clip {clip.id} has {len(clip.tags or ())} "
+                    f"({', '.join(sorted(clip.tags or ()))}): take the loss triplet or prototypical, or "
+                    "metric_learning without miner and with a loss of pairs, or leave such clips out of the table"
+                )
             if need.classes or need.per_class:
                 self._check_classes(loss, need)
 

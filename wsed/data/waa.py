@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+from torch.utils.data import Dataset
 
 from wsed.data import desed_layout as layout
-from wsed.data.clips import ClipTable
+from wsed.data.clips import ClipDataset, ClipTable, Item
+from wsed.data.collate import Collate
+from wsed.data.features import FeatureCollate, FeatureDataset, keep
 from wsed.data.module import DATA, SEDDataModule
 from wsed.data.sampler import ClassSampler
 from wsed.data.table import Clip
@@ -51,6 +54,8 @@ class WAA(SEDDataModule):
         labels: the classes; None reads `metadata/labels.txt`, or takes those of the training clips, sorted.
         workers: processes that read audio; 0 reads in the main process.
         keep_audio: keep the segments in memory after the first epoch (2,700 of 10 s at 16 kHz: 1.7 GB).
+        features: folder for the features of all segments, computed once for all runs (2,700 of 10 s: 0.7 GB on disk);
+            audio is then not read again. None: each batch is computed from its audio.
         loading: the other settings of `SEDDataModule`.
 
     Raises:
@@ -69,6 +74,7 @@ class WAA(SEDDataModule):
         labels: Sequence[str] | None = None,
         workers: int = 0,
         keep_audio: bool = True,
+        features: Path | None = None,
         **loading: Any,
     ) -> None:
         if placement not in get_args(Placement):
@@ -80,6 +86,8 @@ class WAA(SEDDataModule):
                 raise WsedError(f"data.{name} must be above 0, not {value}")
         self.root, self.stages = Path(root), {name: table for name, table in TABLES.items() if name != "train"}
         self.segment, self.test_segment = segment, test_segment
+        self.features = None if features is None else Path(features)
+        self._kept: dict[str, FeatureDataset] = {}
         self.placement: Placement = placement
         self.placement_seed, self.classes, self.per_class = placement_seed, classes, per_class
         found = labels or layout.labels(self.root)
@@ -114,6 +122,24 @@ class WAA(SEDDataModule):
         events = ((label, onset, offset),) if onset < offset else ()
         return replace(clip, events=events, duration=seconds, span=(begin, seconds))
 
+    def _dataset(self, stage: str, rate: int) -> Dataset[Item]:
+        return super()._dataset(stage, rate) if self.features is None else self._features(stage, rate)
+
+    def _collate(self, stage: str, rate: int) -> Collate:
+        if self.features is None:
+            return super()._collate(stage, rate)
+        return FeatureCollate(self.table(stage), self._features(stage, rate).n_samples)
+
+    def _features(self, stage: str, rate: int) -> FeatureDataset:
+        """Those of a stage's segments, computed where no run has left them."""
+        assert self.features is not None
+        if stage not in self._kept:
+            frontend = getattr(self._network(), "frontend", None)
+            if frontend is None:
+                raise WsedError("data.features needs a network with one frontend (composed); set it to null")
+            self._kept[stage] = keep(self.features, ClipDataset(self.table(stage), rate), frontend)
+        return self._kept[stage]
+
     def _shape(self) -> tuple[int, int]:
         """Classes, and clips of each, in a training batch."""
         need = reduce(or_, self._needs().values(), Needs())
@@ -133,17 +159,18 @@ class WAA(SEDDataModule):
         if counts[scarce] < per_class * ranks:
             losses = [f"loss {loss!r}" for loss, need in self._needs().items() if need.per_class == per_class]
             each = f" of each of {ranks} processes" if ranks > 1 else ""
+            fewer = "set the loss to need fewer (shot and query of prototypical)" if losses else "lower data.per_class"
             raise WsedError(
                 f"{', '.join(losses) or 'data.per_class'} asks for {per_class} clips of each class in a batch{each}, "
                 f"but {self.root} has {counts[scarce]} training clip(s) of {scarce!r}: make more "
-                "(`wsed data synth --clips train=N`), or ask for fewer"
+                f"(`wsed data synth --clips train=N`), or {fewer}"
             )
 
     def _check_classes(self, loss: str, need: Needs) -> None:
         if need.classes > len(self.labels):
             raise WsedError(
                 f"loss {loss!r} needs batches of {need.classes} classes, but there are {len(self.labels)} "
-                f"({', '.join(self.labels)}): set the loss to ask for fewer"
+                f"({', '.join(self.labels)}): set data.root and data.labels to more classes, or drop the loss"
             )
         for name, least in (("classes", need.classes), ("per_class", need.per_class)):
             value = getattr(self, name)

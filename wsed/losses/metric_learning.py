@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -28,8 +29,8 @@ class MetricLearning(Loss):
         miner_arguments: its arguments.
 
     Raises:
-        WsedError: the package is not installed, there is no such loss or miner, or (in training) clips have several
-            tags, and the loss or the miner takes one.
+        WsedError: the package is not installed, there is no such loss or miner, or (in training, where no data module
+            found it before) clips have several tags, and the loss or the miner takes one.
     """
 
     needs = Needs(output=frozenset({"clip_embedding"}), known=frozenset({"tagged"}), classes=2, per_class=2)
@@ -45,6 +46,8 @@ class MetricLearning(Loss):
         self.names = (criterion, miner)
         self.criterion = _made("losses", criterion, arguments)
         self.miner = None if miner is None else _made("miners", miner, miner_arguments)
+        if miner is not None or not _takes_pairs(self.criterion):
+            self.needs = replace(type(self).needs, one_class=True)
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         assert output.clip_embedding is not None, "checked by SEDTask"
@@ -81,6 +84,16 @@ class MetricLearning(Loss):
 
 
 HELP = "use the loss triplet or prototypical, or a corpus with one tag a clip"
+
+
+def _takes_pairs(criterion: Any) -> bool:
+    """Whether it works on relations of clips; the others say at once that they need labels."""
+    none = torch.zeros(0, dtype=torch.long)
+    try:
+        criterion(torch.eye(2), indices_tuple=(none,) * 4)
+    except ValueError:
+        return False
+    return True
 
 
 def _made(kind: str, name: str, arguments: Mapping[str, Any] | None) -> Any:

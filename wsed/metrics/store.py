@@ -56,6 +56,7 @@ class Row:
     tagged: bool
     events: Tensor
     timed: bool
+    embedding: Tensor | None = None
 
 
 class ScoreStore:
@@ -73,6 +74,7 @@ class ScoreStore:
         self.frame_rate = output.frame_rate or self.frame_rate
         frames = None if output.frame_logits is None else output.frame_scores.detach().cpu()
         clips = None if output.clip_logits is None else output.clip_scores.detach().cpu()
+        points = None if output.clip_embedding is None else output.clip_embedding.detach().float().cpu()
         lengths = None if output.valid is None else output.valid.sum(1).tolist()
         batch = batch.to("cpu")
         for i, name in enumerate(batch.clip_ids):
@@ -86,6 +88,7 @@ class ScoreStore:
                 tagged=bool(batch.tagged[i]),
                 events=torch.stack(times, dim=1),
                 timed=bool(batch.timed[i]),
+                embedding=None if points is None else points[i].clone(),
             )
 
     def gather(self) -> "ScoreStore":
@@ -117,6 +120,11 @@ class ScoreStore:
         """`[clip label]`; None if the network gives none."""
         scores = [row.clip_scores for row in self.rows.values() if row.clip_scores is not None]
         return torch.stack(scores) if scores and len(scores) == len(self.rows) else None
+
+    def embeddings(self) -> Tensor | None:
+        """`[clip dim]`; None if the network gives none."""
+        points = [row.embedding for row in self.rows.values() if row.embedding is not None]
+        return torch.stack(points) if points and len(points) == len(self.rows) else None
 
     def durations(self) -> Tensor:
         """`[clip]`, seconds."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from wsed.ops.grid import valid_frames
 from wsed.registry import Registry
 from wsed.types import Batch, Encoded, Labels, Output
 
@@ -33,6 +34,25 @@ class Frontend(nn.Module):
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
         """Features, and which frames hold signal."""
         raise NotImplementedError
+
+    def raw(
+        self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
+    ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
+        """What no training changes of the features, so that it can be computed once and kept: here all of them."""
+        features: tuple[Tensor, Tensor] = self(audio, n_samples)
+        return features
+
+    def finish(self, features: Float[Tensor, "clip band frame"]) -> Float[Tensor, "clip band frame"]:
+        """The features from what `raw` gave."""
+        return features
+
+    def of(self, batch: Batch) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
+        """Features of a batch, from its audio, or from its `features` if `raw` was computed before."""
+        if batch.features is None:
+            features: tuple[Tensor, Tensor] = self(batch.audio, batch.n_samples)
+            return features
+        hop = round(self.sample_rate / self.frame_rate)
+        return self.finish(batch.features), valid_frames(batch.n_samples, hop, batch.features.shape[2])
 
 
 class Encoder(nn.Module):

@@ -136,7 +136,7 @@ class Standardised(Frontend):
         """
         sums = torch.zeros(2 * self.n_bands + 1, dtype=torch.float64, device=self.mean.device)
         for batch in batches:
-            features, valid = self.frontend(batch.audio.to(sums.device), batch.n_samples.to(sums.device))
+            features, valid = self.frontend.of(batch.to(sums.device))
             frames = features.transpose(1, 2)[valid].double()
             sums += torch.cat([frames.sum(0), frames.square().sum(0), valid.sum().double()[None]])
         if world_size() > 1:
@@ -153,8 +153,18 @@ class Standardised(Frontend):
     def forward(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        features, valid = self.frontend(audio, n_samples)
-        return (features - self.mean[:, None]) / self.std[:, None], valid
+        features, valid = self.raw(audio, n_samples)
+        return self.finish(features), valid
+
+    def raw(
+        self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
+    ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
+        """The features of the other frontend."""
+        return self.frontend.raw(audio, n_samples)
+
+    def finish(self, features: Float[Tensor, "clip band frame"]) -> Float[Tensor, "clip band frame"]:
+        """Those, standardised."""
+        return (self.frontend.finish(features) - self.mean[:, None]) / self.std[:, None]
 
 
 @FRONTENDS.register("waveform")

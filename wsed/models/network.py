@@ -41,7 +41,7 @@ class Composed(Network):
         self.frame_rate = self.frontend.frame_rate / self.encoder.stride
 
     def forward(self, batch: Batch) -> Output:
-        features, valid = self.frontend(batch.audio, batch.n_samples)
+        features, valid = self.frontend.of(batch)
         encoded = self.encoder(features, valid)
         output = Output(valid=encoded.valid, frame_rate=self.frame_rate)
         for head in self.heads:

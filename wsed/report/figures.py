@@ -63,7 +63,10 @@ def curves(
 
 
 def class_f1(path: str | Path, scores: Mapping[str, Any]) -> None:
-    """Bars of event-based, segment-based and tagging F1 of each class, with the macro means in the legend."""
+    """Bars of event-based, segment-based and tagging F1 of each class, with the macro means in the legend.
+
+    The title says so where the decoder was tuned on these very clips.
+    """
     kinds = [(key, name) for key, name in FIGURES if key in scores]
     if not kinds:
         return
@@ -79,6 +82,8 @@ def class_f1(path: str | Path, scores: Mapping[str, Any]) -> None:
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
     axis.legend()
+    if scores.get("tuned_on_these_clips"):
+        axis.set_title("the decoder was tuned on these clips: too good", color="red")
     figure.savefig(path, dpi=110)
 
 

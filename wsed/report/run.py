@@ -13,6 +13,7 @@ from wsed.decoding import BoxDecoder, Decoder
 from wsed.metrics.store import ScoreStore
 from wsed.models.base import Network
 from wsed.report import figures
+from wsed.report.embeddings import write_embeddings
 from wsed.report.scores import write_json
 from wsed.types import Events, Labels
 
@@ -30,6 +31,8 @@ class Evaluation:
     def write(self, folder: Path, clips: Mapping[str, table.Clip], network: Network) -> None:
         """`predictions.tsv`, `frame_scores.npz`, `clip_scores.npz`, `scores.json`, `class_f1.png` and `curves.png`.
 
+        Of networks whose clip embeddings are judged, also `embeddings.npz` and `embeddings.png`.
+
         Args:
             folder: made where it is missing.
             clips: by id, for the spectrogram.
@@ -39,6 +42,8 @@ class Evaluation:
         if self.scores:
             write_json(folder / "scores.json", self.scores)
             figures.class_f1(folder / "class_f1.png", self.scores)
+            if "embedding" in self.scores:
+                write_embeddings(folder, self.store, self.labels, self.scores["embedding"])
         names: dict[str, Any] = {"clip_ids": np.array(self.store.clip_ids), "labels": np.array(self.labels.names)}
         clip_scores = self.store.clip_scores()
         if clip_scores is not None:

@@ -11,6 +11,7 @@ from wsed.metrics.bootstrap import over_seeds
 from wsed.metrics.scores import FIGURES, SCENARIOS
 
 AVERAGES = ("macro", "micro")
+TOO_GOOD = "the decoder was tuned on these very clips: these scores are too good"
 HEADERS = {key: name.replace(" ", "\n").replace("intersection", "intersec.") for key, name in FIGURES}
 
 
@@ -65,6 +66,8 @@ def seeds_table(runs: Mapping[str, Mapping[str, Any]], width: int = 80) -> Rende
             found = over_seeds(scores[name] for scores in runs.values())
             lines.append(Text(f"{name.upper()} {found.mean:.3f} +- {found.std:.3f}"))
     lines.append(Text(f"mean +- standard deviation over {len(runs)} runs"))
+    if too_good := [name for name, scores in runs.items() if scores.get("tuned_on_these_clips")]:
+        lines.append(Text(f"{TOO_GOOD} ({', '.join(too_good)})", style="bold red"))
     return Group(table, *lines)
 
 
@@ -109,11 +112,10 @@ def _lines(scores: Mapping[str, Any]) -> Iterator[RenderableType]:
     if scores.get("kind") in ("operating points", "frame scores"):
         where = "operating point" if scores["kind"] == "operating points" else "threshold"
         yield Text(f"F1 at the {where} {scores['threshold']:g}")
-    if tagging := scores.get("tagging"):
-        names = {"macro_ap": "mAP", "macro_auroc": "AUROC", "macro_pauroc": "mpAUC"}
-        values = [f"{name} {_percent(tagging[key])}" for key, name in names.items()]
-        prime = tagging["macro_d_prime"]
-        yield Text(f"tagging: {', '.join(values)}, d' {'-' if prime is None else f'{prime:.2f}'}")
+    yield from _tag_lines(scores)
+    if embedding := scores.get("embedding"):
+        values = [f"{key.replace('_', ' ')} {'-' if v is None else f'{v:.3f}'}" for key, v in embedding.items()]
+        yield Text(f"embeddings: {', '.join(values)}")
     if (event := scores.get("event_f1")) and "micro_error_rate" in event:
         errors = f"{event['substitutions']} S, {event['deletions']} D, {event['insertions']} I"
         rate = event["micro_error_rate"]
@@ -129,7 +131,19 @@ def _lines(scores: Mapping[str, Any]) -> Iterator[RenderableType]:
     if tuned := scores.get("tuned"):
         yield Text(f"decoder tuned on the {tuned['split']} set: {', '.join(tuned['values'])}")
     if scores.get("tuned_on_these_clips"):
-        yield Text("the decoder was tuned on these very clips: these scores are too good", style="bold red")
+        yield Text(TOO_GOOD, style="bold red")
+
+
+def _tag_lines(scores: Mapping[str, Any]) -> Iterator[Text]:
+    if tagging := scores.get("tagging"):
+        names = {"macro_ap": "mAP", "macro_auroc": "AUROC", "macro_pauroc": "mpAUC"}
+        values = [f"{name} {_percent(tagging[key])}" for key, name in names.items()]
+        prime = tagging["macro_d_prime"]
+        yield Text(f"tagging: {', '.join(values)}, d' {'-' if prime is None else f'{prime:.2f}'}")
+    if (tags := scores.get("tagging_f1")) and "macro_f_harmonic" in tags:
+        means = f"precision {_percent(tags['macro_precision'])}, recall {_percent(tags['macro_recall'])}"
+        three = f"F1 {_percent(tags['macro'])}, of these {_percent(tags['macro_f_harmonic'])}"
+        yield Text(f"tags, means over classes: {means}, {three}; micro F1 {_percent(tags['micro'])}")
 
 
 def _psds(scores: Mapping[str, Any], name: str) -> str:

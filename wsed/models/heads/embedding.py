@@ -2,25 +2,26 @@
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from wsed.errors import WsedError
 from wsed.models.base import HEADS, Head
 from wsed.registry import near
 from wsed.types import Encoded, Output
 
-AGGREGATIONS = ("mean", "attention", "max")
+AGGREGATIONS = ("mean", "attention", "max", "gated")
 
 
 @HEADS.register("embedding")
 class Embedding(Head):
-    """The clip embedding, aggregated from those of the frames (Turpault et al. 2020); nothing is learned here.
+    """The clip embedding, aggregated from those of the frames (Turpault et al. 2020).
 
     Args:
         dim: of the embeddings.
         n_labels: classes; plays no part.
         aggregation: over the valid frames: `mean`, `attention` (each dimension weighs itself by its softmax over
-            time) or `max`.
+            time), `max`, or `gated` (a learned linear score says which frames count, by its softmax over time, as in
+            Ilse et al. 2018; the only one that learns).
 
     Raises:
         WsedError: an unknown aggregation.
@@ -30,12 +31,40 @@ class Embedding(Head):
 
     def __init__(self, dim: int, n_labels: int, aggregation: str = "mean") -> None:
         super().__init__()
-        check_aggregation(aggregation)
-        self.aggregation = aggregation
+        self.aggregate = Aggregation(dim, aggregation)
 
     def forward(self, encoded: Encoded) -> Output:
-        clip = aggregate(encoded.frames, encoded.valid, self.aggregation)
+        clip = self.aggregate(encoded.frames, encoded.valid)
         return Output(embeddings=encoded.frames, clip_embedding=clip, valid=encoded.valid)
+
+
+class Aggregation(nn.Module):
+    """From frames to a clip, by one of `AGGREGATIONS`.
+
+    Args:
+        dim: of the embeddings.
+        name: see `Embedding`.
+
+    Raises:
+        WsedError: an unknown one.
+    """
+
+    def __init__(self, dim: int, name: str = "mean") -> None:
+        super().__init__()
+        check_aggregation(name)
+        self.name = name
+        self.gate = nn.Linear(dim, 1) if name == "gated" else None
+
+    def forward(
+        self, frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"]
+    ) -> Float[Tensor, "clip dim"]:
+        """One embedding a clip."""
+        if self.gate is None:
+            return aggregate(frames, valid, self.name)
+        heard = torch.where(valid[..., None], frames.to(torch.promote_types(frames.dtype, torch.float32)), 0.0)
+        scores = self.gate(heard).float().masked_fill(~valid[..., None], torch.finfo(torch.float32).min)
+        clip: Tensor = (scores.softmax(1) * heard).sum(1)
+        return clip
 
 
 def aggregate(
@@ -46,7 +75,7 @@ def aggregate(
     Args:
         frames: embeddings.
         valid: frames that hold signal.
-        how: see `Embedding`.
+        how: `mean`, `attention` or `max`, see `Embedding`.
     """
     kept = valid[..., None]
     frames = torch.where(kept, frames.to(torch.promote_types(frames.dtype, torch.float32)), 0.0)

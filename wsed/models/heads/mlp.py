@@ -3,7 +3,7 @@
 from torch import nn
 
 from wsed.models.base import HEADS, Head
-from wsed.models.heads.embedding import aggregate, check_aggregation
+from wsed.models.heads.embedding import Aggregation
 from wsed.types import Encoded, Output
 
 
@@ -18,7 +18,8 @@ class MLP(Head):
         n_labels: classes.
         hidden: width of the first layer.
         dropout: between the layers.
-        aggregation: how frames become the clip embedding: `mean`, `attention` or `max`; see the head `embedding`.
+        aggregation: how frames become the clip embedding: `mean`, `attention`, `max` or `gated`; see the head
+            `embedding`.
 
     Raises:
         WsedError: an unknown aggregation.
@@ -30,12 +31,11 @@ class MLP(Head):
         self, dim: int, n_labels: int, hidden: int = 32, dropout: float = 0.2, aggregation: str = "mean"
     ) -> None:
         super().__init__()
-        check_aggregation(aggregation)
-        self.aggregation = aggregation
+        self.aggregate = Aggregation(dim, aggregation)
         self.layers = nn.Sequential(
             nn.Linear(dim, hidden), nn.LeakyReLU(0.2), nn.Dropout(dropout), nn.Linear(hidden, n_labels)
         )
 
     def forward(self, encoded: Encoded) -> Output:
-        embedding = aggregate(encoded.frames, encoded.valid, self.aggregation)
+        embedding = self.aggregate(encoded.frames, encoded.valid)
         return Output(clip_logits=self.layers(embedding), clip_embedding=embedding, valid=encoded.valid)

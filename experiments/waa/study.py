@@ -1,0 +1,216 @@
+"""All 54 cells of Tables 2 and 3 by one command: 18 trainings a seed, each tested at three durations.
+
+    OMP_NUM_THREADS=1 python experiments/waa/study.py --waa data/waa --waa_200ms data/waa_200ms --out runs/waa \\
+        --seeds 0 1 2 --jobs 2
+    python experiments/waa/table.py runs/waa
+
+A training is `wsed fit` on the rows of this folder, within a process that does many; triplet and prototypes are two
+runs chained by a path. Features are computed once for the study and mapped into memory. Killed, and started again with
+the same command, it goes on from the last epochs; a cell whose result is there is skipped. Each cell writes
+`cells/*.json` when it is done, and all of them are in `cells.tsv`. Other arguments go to every `wsed fit`.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+
+HERE = Path(__file__).parent
+DATA = ("waa_200ms", "waa")
+METHODS = ("end_to_end", "triplet", "prototypical")
+SECONDS = (0.2, 1.0, 10.0)
+EPOCHS = (80, 50, 16)
+"""At most, with segments of 0.2, 1 and 10 s: what two cores do in an hour; the rows have the paper's."""
+CLASSIFIER_EPOCHS = 60
+"""At most, of the classifier on frozen embeddings."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network (with its classifier), to be tested at three durations."""
+
+    data: str
+    method: str
+    train: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.data}-{self.method}-{self.train:g}"
+
+    def cell(self, test: float) -> str:
+        return f"{self.name}-{test:g}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where corpora and results lie, and how long a training may last."""
+
+    roots: dict[str, str]
+    out: Path
+    epochs: tuple[int, ...] | None
+    extra: tuple[str, ...] = ()
+
+    def result(self, training: Training, test: float) -> Path:
+        return self.out / "cells" / f"{training.cell(test)}.json"
+
+    def missing(self, training: Training) -> list[float]:
+        return [test for test in SECONDS if not self.result(training, test).is_file()]
+
+
+def run(study: Study, training: Training) -> float:
+    """Train what is missing, test it, write the cells; returns the seconds it took."""
+    begin = time.monotonic()
+    folder = study.out / training.name / f"seed_{training.seed}"
+    head = head_of(training.method)
+    two_stages = head["class_path"] != "mlp"
+    classifier = ["--data.features", str(study.out / "features")]
+    if two_stages:
+        fit(study, training, folder / "embedding", training.method, classifier)
+        best = folder / "embedding/checkpoints/best.ckpt"
+        # of these weights alone: deleted with the run's end
+        classifier = ["--data.features", str(folder / "features"), "--model.network.frontend.init_args.pretrained"]
+        classifier += [str(best), "--model.network.head.init_args.aggregation", head["aggregation"]]
+    fit(study, training, folder / "classifier", "classifier" if two_stages else training.method, classifier)
+    for test in study.missing(training):
+        scores = tested(folder / "classifier", test, classifier)
+        found = {"test": test, "f1": scores["tagging_f1"]["macro"], "step": scores["step"]}
+        write(study.result(training, test), asdict(training) | found)
+    shutil.rmtree(folder / "features", ignore_errors=True)
+    return time.monotonic() - begin
+
+
+def head_of(row: str) -> dict[str, str]:
+    """The head of a row, and how it makes one embedding of a clip's: as the classifier of stage two must."""
+    import yaml
+
+    head = yaml.safe_load((HERE / f"{row}.yaml").read_text())["model"]["network"]["head"]
+    head = head if isinstance(head, dict) else {"class_path": head}
+    return {"class_path": head["class_path"], "aggregation": "mean"} | head.get("init_args", {})
+
+
+def fit(study: Study, training: Training, folder: Path, row: str, settings: list[str]) -> None:
+    """`wsed fit`, unless it is done; from its last epoch if it was begun."""
+    if (folder / "done").is_file():
+        return
+    args = ["fit", "--config", str(HERE / f"{row}.yaml"), "--data.root", study.roots[training.data]]
+    args += ["--data.segment", f"{training.train:g}", "--seed_everything", str(training.seed)]
+    args += ["--trainer.default_root_dir", str(folder), "--trainer.accelerator", "cpu", "--test_after_fit", "false"]
+    if study.epochs is not None:
+        most = CLASSIFIER_EPOCHS if row == "classifier" else study.epochs[SECONDS.index(training.train)]
+        args += ["--trainer.max_epochs", str(most)]
+    if (folder / "checkpoints/last.ckpt").is_file():
+        args += ["--ckpt_path", "last"]
+    command([*args, *settings, *study.extra])
+    (folder / "done").touch()
+
+
+def tested(run: Path, seconds: float, settings: list[str]) -> dict:
+    """The scores of a run's best checkpoint on test segments of a length."""
+    folder = run / f"test_{seconds:g}"
+    args = ["test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/best.ckpt")]
+    command([*args, "--data.test_segment", f"{seconds:g}", "--trainer.default_root_dir", str(folder), *settings])
+    return json.loads((folder / "test/scores.json").read_text())
+
+
+def command(args: list[str]) -> None:
+    from wsed.cli.main import main
+
+    print("wsed", *args, flush=True)
+    if main(args):
+        raise RuntimeError(f"wsed {' '.join(args)}")
+
+
+def write(path: Path, cell: dict) -> None:
+    """The cell, and the table of all cells so far."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole(path, json.dumps(cell) + "\n")
+    cells = [json.loads(file.read_text()) for file in sorted(path.parent.glob("*.json"))]
+    lines = ["\t".join(cell), *("\t".join(str(value) for value in one.values()) for one in cells)]
+    whole(path.parents[1] / "cells.tsv", "\n".join(lines) + "\n")
+
+
+def whole(path: Path, text: str) -> None:
+    """A file that is there as a whole or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text)
+    part.replace(path)
+
+
+def into_log(out: Path) -> None:
+    """Of a process that trains: everything it says."""
+    log = os.open(out / f"log_{os.getpid()}.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+
+
+def trainings(args: argparse.Namespace) -> list[Training]:
+    """What is asked for, the longest first, so that no core waits at the end."""
+    every = [Training(*each, seed) for seed in args.seeds for each in product(DATA, args.methods, reversed(SECONDS))]
+    chosen = [t for t in every if any(fnmatch(t.name, pattern) for pattern in args.cells)] if args.cells else every
+    return sorted(chosen, key=lambda t: (t.seed, -t.train))
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for data in DATA:
+        parser.add_argument(f"--{data}", default=f"data/{data}", metavar="DIR", help=f"corpus (default: data/{data})")
+    parser.add_argument("--out", type=Path, default=Path("runs/waa"), help="folder of the study (default: runs/waa)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--jobs", type=int, default=2, help="processes that train, a thread each (default: 2)")
+    parser.add_argument(
+        "--methods", nargs="+", default=list(METHODS), metavar="ROW", help="rows of this folder (default: the paper's)"
+    )
+    parser.add_argument(
+        "--cells", nargs="+", default=[], metavar="PATTERN", help="which trainings, as 'waa-triplet-*' or '*-10'"
+    )
+    parser.add_argument(
+        "--epochs", nargs="+", default=list(EPOCHS), metavar="N",
+        help=f"at most at 0.2, 1 and 10 s (default: {EPOCHS}); or the word paper: as in the rows",
+    )  # fmt: skip
+    args, args.extra = parser.parse_known_args()
+    for method in args.methods:
+        if not (HERE / f"{method}.yaml").is_file():
+            parser.error(f"--methods: no row {method}.yaml in {HERE}")
+    if args.epochs != ["paper"] and not (len(args.epochs) == 3 and all(str(n).isdigit() for n in args.epochs)):
+        parser.error("--epochs takes three numbers, or the word paper")
+    return args
+
+
+def main() -> int:
+    args = parsed()
+    epochs = None if args.epochs == ["paper"] else tuple(int(n) for n in args.epochs)
+    study = Study({data: getattr(args, data) for data in DATA}, args.out, epochs, tuple(args.extra))
+    study.out.mkdir(parents=True, exist_ok=True)
+    waiting = [t for t in trainings(args) if study.missing(t)]
+    print(f"{len(waiting)} trainings of {len(trainings(args))}, logs in {study.out}/log_*.txt", flush=True)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    begin, failed = time.monotonic(), 0
+    with ProcessPoolExecutor(args.jobs, get_context("spawn"), into_log, (study.out,)) as pool:
+        futures = {pool.submit(run, study, training): training for training in waiting}
+        for count, future in enumerate(as_completed(futures), 1):
+            training, minutes = futures[future], (time.monotonic() - begin) / 60
+            if error := future.exception():
+                failed += 1
+                print(f"{training.name} seed {training.seed}: failed: {error}", flush=True)
+                continue
+            cells = [json.loads(study.result(training, test).read_text())["f1"] for test in SECONDS]
+            shown = " ".join(f"{100 * f1:.1f}" for f1 in cells)
+            print(
+                f"{count}/{len(waiting)}  {minutes:.1f} min  {training.name} seed {training.seed}: F1 {shown} "
+                f"at {SECONDS} s, took {future.result():.0f} s",
+                flush=True,
+            )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

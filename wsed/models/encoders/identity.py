@@ -1,0 +1,25 @@
+"""No encoder: the features themselves."""
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from wsed.models.base import ENCODERS, Encoder
+from wsed.types import Encoded
+
+
+@ENCODERS.register("identity")
+class Identity(Encoder):
+    """Gives the features as they are, for heads on features that were learned before: the frontend `embeddings`.
+
+    Args:
+        n_bands: of the features.
+    """
+
+    stride = 1
+
+    def __init__(self, n_bands: int) -> None:
+        super().__init__()
+        self.dim = n_bands
+
+    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"]) -> Encoded:
+        return Encoded(features.transpose(1, 2), valid)

@@ -1,0 +1,98 @@
+"""The trials of a search as a table and a picture."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from wsed.data import table
+
+COLOURS = {"COMPLETE": "tab:blue", "PRUNED": "tab:orange"}
+
+
+def last_value(trial: Any) -> float | None:
+    """What a trial came to: its value, or the last one it told before it was stopped."""
+    told: Mapping[int, float] = trial.intermediate_values
+    value: float | None = trial.value
+    return value if value is not None else told[max(told)] if told else None
+
+
+def write_trials(path: Path, trials: Sequence[Any], names: Sequence[str]) -> None:
+    """A row a trial: number, state, value, epochs, seconds, and its settings.
+
+    Args:
+        path: of the file, tab-separated.
+        trials: frozen trials of optuna.
+        names: of the settings.
+    """
+    rows: list[tuple[object, ...]] = []
+    for trial in trials:
+        seconds = "" if trial.duration is None else f"{trial.duration.total_seconds():.0f}"
+        value, told = last_value(trial), trial.intermediate_values
+        facts = (trial.number, trial.state.name.lower(), value, max(told, default=0), seconds)
+        given = (trial.params.get(name) for name in names)
+        rows.append(tuple("" if fact is None else str(fact) for fact in (*facts, *given)))  # numbers at full length
+    part = path.with_name(f".{path.name}.part")
+    table.write_rows(part, ("trial", "state", "value", "epochs", "seconds", *names), rows)
+    part.replace(path)
+
+
+def draw_trials(path: Path, trials: Sequence[Any], space: Mapping[str, Any], monitor: str) -> None:
+    """The value of each trial in the order they were drawn, and against each setting; nothing without values.
+
+    Args:
+        path: of the picture.
+        trials: frozen trials of optuna.
+        space: the range of each setting.
+        monitor: name of the value.
+    """
+    shown = [(t, value) for t in trials if (value := last_value(t)) is not None]
+    if not shown:
+        return
+    width = min(4, 1 + len(space))
+    height = -(-(1 + len(space)) // width)
+    figure = Figure(figsize=(3.4 * width, 2.8 * height), layout="constrained")
+    axes = figure.subplots(height, width, squeeze=False, sharey=True).ravel()
+    _points(axes[0], [t.number for t, _ in shown], shown)
+    axes[0].set(xlabel="trial", title="blue: to the end, orange: stopped early")
+    axes[0].xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes[0].title.set_fontsize(8)
+    for axis, (name, values) in zip(axes[1:], space.items(), strict=False):
+        texts = [json.dumps(choice) for choice in values.choices]
+        given = [t.params[name] for t, _ in shown]
+        _points(axis, [texts.index(v) for v in given] if texts else given, shown)
+        axis.set_xlabel(".".join(name.split(".")[-2:]), fontsize=8)
+        if texts:
+            axis.set_xticks(range(len(texts)), [text.strip('"') for text in texts], fontsize=7, rotation=20)
+            axis.set_xlim(-0.5, len(texts) - 0.5)
+        else:
+            _show_range(axis, values)
+    for axis in axes[1 + len(space) :]:
+        axis.set_axis_off()
+    for row in range(height):
+        axes[row * width].set_ylabel(monitor)
+    figure.savefig(path, dpi=110)
+
+
+def _show_range(axis: Any, values: Any) -> None:
+    """All that is searched, so that one sees where the trials lie in it."""
+    if values.log:
+        axis.set_xscale("log")
+        axis.set_xlim(values.low / 1.1, values.high * 1.1)
+    else:
+        axis.xaxis.set_major_locator(
+            MaxNLocator(6, integer=isinstance(values.low, int) and isinstance(values.high, int))
+        )
+        margin = 0.05 * (values.high - values.low)
+        axis.set_xlim(values.low - margin, values.high + margin)
+    axis.tick_params(axis="x", which="both", labelsize=8)
+
+
+def _points(axis: Any, places: Sequence[Any], shown: Sequence[tuple[Any, float]]) -> None:
+    colours = [COLOURS.get(trial.state.name, "0.5") for trial, _ in shown]
+    axis.scatter(places, np.array([value for _, value in shown]), c=colours, s=18)
+    axis.grid(alpha=0.3)
