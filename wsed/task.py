@@ -19,13 +19,16 @@ from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
 from wsed.inference import rewrite_facts
 from wsed.losses.base import Loss, Weighted
+from wsed.metrics.embedding import class_centres
 from wsed.metrics.faces import AllFigures
 from wsed.metrics.scores import FIGURES, SCENARIOS, intervals
+from wsed.metrics.store import ScoreStore
 from wsed.models.base import Frontend, Network, NetworkFactory
 from wsed.ops.memory import keep_freed_memory
+from wsed.report.embeddings import embedding_figures
 from wsed.report.run import Evaluation
 from wsed.report.scores import correlation
-from wsed.tuning import Tuning, decoder_of
+from wsed.tuning import Tuning, decoder_of, same_network
 from wsed.types import Batch, Labels, Needs, Output
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -52,6 +55,8 @@ class SEDTask(pl.LightningModule):
         lr_scheduler: built from the optimiser, stepped each epoch; none by default.
         decoder: from frame scores to events, in validation, test and prediction.
         tuning: settings of the decoder to be fitted after training; `wsed fit` saves them with the checkpoint.
+        judge_embeddings: whether clip embeddings are judged by how well they tell classes apart, which takes a pass
+            over the training set for each evaluation; None: where a loss compares them.
 
     Raises:
         WsedError: a loss reads a field of the output that the network does not provide.
@@ -66,6 +71,7 @@ class SEDTask(pl.LightningModule):
         lr_scheduler: SchedulerFactory | None = None,
         decoder: Decoder | BoxDecoder | None = None,
         tuning: Tuning | None = None,
+        judge_embeddings: bool | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(network, Network):
@@ -80,6 +86,9 @@ class SEDTask(pl.LightningModule):
         self.tuning = tuning
         self.tuned: dict[str, Any] | None = None  # what was tuned, once it was
         self._untuned = self.decoder
+        compared = any("clip_embedding" in need.output for need in self.needs.values())
+        self._judges = compared if judge_embeddings is None else judge_embeddings
+        self._centres: Tensor | None = None  # of the classes, in the training set
         self._optimizer, self._lr_scheduler = optimizer, lr_scheduler
         self.config = ""
         self.figures = AllFigures(self.network.labels, self.network.sample_rate, self.decoder)
@@ -96,6 +105,7 @@ class SEDTask(pl.LightningModule):
         if self.device.type == "cpu":
             keep_freed_memory()
         self._fit_frontends()
+        self._count_labels()
 
     def on_train_epoch_start(self) -> None:
         """Losses may change over training."""
@@ -121,6 +131,12 @@ class SEDTask(pl.LightningModule):
 
     def predict_step(self, batch: Batch, _index: int) -> None:
         self.figures.update(self(batch), batch)
+
+    def on_validation_epoch_start(self) -> None:
+        self._learn_centres()
+
+    def on_test_epoch_start(self) -> None:
+        self._learn_centres()
 
     def on_validation_epoch_end(self) -> None:
         self._report("val")
@@ -167,10 +183,11 @@ class SEDTask(pl.LightningModule):
         if not tuned or self.trainer.state.fn == "fit":  # further training makes them another network's thresholds
             return
         asked = self.tuning is None or asdict(self.tuning).items() <= tuned.items()
+        asked &= same_network(facts["model"], self.config)
         if asked and decoder_of(facts["untuned"]) == self._untuned:
             self._decode_with(decoder_of(facts["decoder"]), tuned)
         else:
-            rank_zero_info("the checkpoint's tuned decoder is not used: another decoder, or tuning, is asked for")
+            rank_zero_info("the checkpoint's tuned decoder is not used: another network, decoder or tuning is asked for")
 
     def _objective(self, output: Output, batch: Batch, stage: str) -> Tensor:
         terms = {name: loss(output, batch) for name, loss in self.losses.items()}
@@ -193,8 +210,10 @@ class SEDTask(pl.LightningModule):
 
     def _fit_frontends(self) -> None:
         """Let frontends see the training set that must, unless a checkpoint brought what they know of it."""
-        for part in self.network.modules():
-            if isinstance(part, Frontend) and not part.fitted:
+        found = [part for part in self.network.modules() if isinstance(part, Frontend)]
+        within = {id(inner) for part in found for inner in part.modules() if inner is not part}
+        for part in found:
+            if not part.fitted and id(part) not in within:  # one within another is the other's affair
                 data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
                 if data is None:
                     raise WsedError(
@@ -203,11 +222,38 @@ class SEDTask(pl.LightningModule):
                     )
                 part.fit(data.train_dataloader())
 
+    def _count_labels(self) -> None:
+        """Tell losses that weigh classes how common they are in the training set."""
+        waiting = [cast(Loss, loss) for loss in self.losses.values() if cast(Loss, loss).uncounted]
+        data: Any = self.trainer.datamodule if waiting else None  # type: ignore[attr-defined]
+        if waiting and not hasattr(data, "label_counts"):
+            raise WsedError(
+                "a loss weighs classes by how common they are: give the trainer a SEDDataModule, or the loss "
+                "class_weights.counts"
+            )
+        for loss in waiting:
+            loss.count(data.label_counts())
+
+    def _learn_centres(self) -> None:
+        """Of each class, over the training clips of all ranks, as the network embeds them now."""
+        data: Any = self.trainer.datamodule if self._judges else None  # type: ignore[attr-defined]
+        if hasattr(data, "train_in_order"):
+            store = ScoreStore()
+            for batch in data.train_in_order():
+                here = batch.to(self.device)
+                store.update(self(here), here, self.network.sample_rate)
+            store = store.gather()
+            embeddings, (tags, tagged) = store.embeddings(), store.tags()
+            self._centres = None if embeddings is None else class_centres(embeddings[tagged], tags[tagged])
+
     def _keep_tuned(self) -> None:
-        """Where the weights came from a checkpoint, the decoder that goes with them is saved there."""
+        """Where the weights came from a checkpoint, the decoder that goes with them is saved there.
+
+        So are the network's settings: with others, as without ensemble prediction, its thresholds are others.
+        """
         path = self.trainer.ckpt_path
         if path is not None and self.trainer.is_global_zero:
-            rewrite_facts(Path(path), self.decoding())
+            rewrite_facts(Path(path), self.decoding() | ({"model": self.config} if self.config else {}))
         self.trainer.strategy.barrier("tuned")
 
     def _decode_with(self, decoder: Decoder | BoxDecoder, tuned: dict[str, Any] | None) -> None:
@@ -232,6 +278,8 @@ class SEDTask(pl.LightningModule):
         if stage != "predict":
             system = store.system(labels, self.decoder, detected)
             scores = {"clips": len(store)} | system.figures()
+            if self._judges:
+                scores["embedding"] = embedding_figures(store, self._centres)
             self._log_figures(scores, stage)
         if not self.trainer.is_global_zero or within_fit:
             return
@@ -249,6 +297,7 @@ class SEDTask(pl.LightningModule):
         for key, _ in FIGURES:
             if key in scores:
                 values |= {f"{stage}/{key}": scores[key]["macro"], f"{stage}/{key}_micro": scores[key]["micro"]}
+        values |= {f"{stage}/{key}": value for key, value in scores.get("embedding", {}).items()}
         values |= {f"{stage}/{key}": scores[key] for key in SCENARIOS if scores.get(key) is not None}
         shown = {"val/event_f1", "val/segment_f1", "val/tagging_f1"}
         for name, value in values.items():
@@ -279,9 +328,13 @@ class SEDTask(pl.LightningModule):
 
 
 def _ranking(scores: dict[str, Any]) -> float:
-    """What the best checkpoint is chosen by: event F1; where it is equal (0 at first), segment F1, then tagging F1."""
+    """What the best checkpoint is chosen by.
+
+    Event F1; where it is equal (0 at first), segment F1, then tagging F1, then the centre accuracy of embeddings.
+    """
     worth = {"event_f1": 1.0, "segment_f1": 1e-3, "tagging_f1": 1e-6}
-    return sum(factor * _number(scores[key]["macro"]) for key, factor in worth.items() if key in scores)
+    figures = sum(factor * _number(scores[key]["macro"]) for key, factor in worth.items() if key in scores)
+    return figures + 1e-9 * _number(scores.get("embedding", {}).get("centre_accuracy", 0.0))
 
 
 def _number(value: float) -> float:

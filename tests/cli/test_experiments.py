@@ -3,27 +3,47 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+import yaml
 
 from tests.conftest import make_corpus
 from tests.data.dcase2018 import first_release, make_dcase2018
 from wsed.cli.main import main
+from wsed.data.video_layout import DCASE2017_LABELS as LABELS
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 REAL = "cosine_penalty/dcase2018.yaml"
-SYSTEMS = {"cosine_penalty/soundscapes_at.yaml": "cosine_penalty/glu_mil_cos_at.yaml"}
-PARTS = {"cosine_penalty/soundscapes.yaml", "fpd/soundscapes.yaml", *SYSTEMS, REAL}
+SYSTEMS = {
+    "cosine_penalty/soundscapes_at.yaml": "cosine_penalty/glu_mil_cos_at.yaml",
+    "fpd/soundscapes.yaml": "fpd/euc.yaml",
+    "mmnet/soundscapes.yaml": "mmnet/mmnet_ms.yaml",
+    "mmnet/soundscapes_crnn.yaml": "mmnet/glu_mmnet_cos.yaml",
+    "mmnet/segments_64.yaml": "mmnet/mmnet_ms.yaml",
+}
+ALIKE = {f"mmnet/segments_{n}.yaml" for n in (2, 4, 16, 32)}
+"""One of them is tested, `segments_64.yaml`."""
+VIDEOS = {
+    "mmnet/dcase2017.yaml": "{weak: 4}",
+    "mmnet/audioset_22k.yaml": "{balanced: 4}",
+    "mmnet/audioset_1m.yaml": "{unbalanced_1m: 4}",
+}
+PARTS = {"cosine_penalty/soundscapes.yaml", *SYSTEMS, REAL, *VIDEOS, *ALIKE}
 """Merged over a row, not rows themselves."""
-ROWS = [p.relative_to(EXPERIMENTS).as_posix() for p in sorted(EXPERIMENTS.rglob("*.yaml"))]
+ROWS = [p.relative_to(EXPERIMENTS).as_posix() for p in sorted(EXPERIMENTS.rglob("*.yaml")) if p.name != "space.yaml"]
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     """The tiny corpus, its strongly labelled clips a second source besides: the rows of the FPD paper mix both."""
     root = make_corpus(tmp_path_factory.mktemp("rows"))
+    strong = (root / "metadata/train/strong.tsv").read_text()
     for source in ("synthetic", "builtin"):
-        shutil.copytree(root / "audio/train/weak", root / "audio/train" / source)
-        shutil.copy(root / "metadata/train/strong.tsv", root / f"metadata/train/{source}.tsv")
+        (root / "audio/train" / source).mkdir()
+        for clip in (root / "audio/train/weak").iterdir():
+            shutil.copy(clip, root / "audio/train" / source / f"{source}_{clip.name}")
+        (root / f"metadata/train/{source}.tsv").write_text(strong.replace("train_", f"{source}_train_"))
     return root
 
 
@@ -31,7 +51,14 @@ def corpus(tmp_path_factory):
 def test_two_steps(row, corpus, tmp_path):
     args = ["fit", "--config", str(EXPERIMENTS / row), "--data.root", str(corpus), "--data.workers", "0"]
     args += ["--trainer.fast_dev_run", "2", "--trainer.accelerator", "cpu", "--trainer.default_root_dir", str(tmp_path)]
-    assert main([*args, *untrained(row)]) == 0
+    assert main([*args, *untrained(row), *few(row)]) == 0
+
+
+def few(row):
+    """Large batches of large networks are made small here."""
+    data = yaml.safe_load((EXPERIMENTS / row).read_text())["data"]
+    batch = data.get("init_args", {}).get("batch") if isinstance(data, dict) else None
+    return [] if batch is None else ["--data.batch", str(dict.fromkeys(batch, 4))]
 
 
 def untrained(row):
@@ -39,12 +66,12 @@ def untrained(row):
     return ["--model.network.init_args.pretrained", "null"] * ("pretrained:" in (EXPERIMENTS / row).read_text())
 
 
-@pytest.mark.parametrize("part", sorted(PARTS - {REAL}))
+@pytest.mark.parametrize("part", sorted(PARTS - {REAL, *VIDEOS, *ALIKE}))
 def test_parts_merge_over_a_row(part, corpus, tmp_path):
     row = SYSTEMS.get(part) or next(r for r in ROWS if r.startswith(part.split("/")[0]) and r not in PARTS)
     args = ["fit", "--config", str(EXPERIMENTS / row), "--config", str(EXPERIMENTS / part), "--data.root", str(corpus)]
     args += ["--data.workers", "0", "--trainer.fast_dev_run", "1", "--trainer.accelerator", "cpu"]
-    assert main([*args, *untrained(row), "--trainer.default_root_dir", str(tmp_path)]) == 0
+    assert main([*args, *untrained(row), *few(row), "--trainer.default_root_dir", str(tmp_path)]) == 0
 
 
 def test_a_row_on_the_papers_corpus(shared, tmp_path):
@@ -53,3 +80,33 @@ def test_a_row_on_the_papers_corpus(shared, tmp_path):
     args = ["fit", "--config", str(row), "--config", str(EXPERIMENTS / REAL), "--data.root", str(root)]
     args += ["--data.workers", "0", "--trainer.fast_dev_run", "true", "--trainer.accelerator", "cpu"]
     assert main([*args, "--trainer.default_root_dir", str(tmp_path / "run")]) == 0
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Lists of AudioSet and of DCASE 2017 task 4, a clip of 1 s for each row; of AudioSet 3 classes."""
+    root, mids = tmp_path_factory.mktemp("videos"), ("/m/09x0r", "/m/04rlf", "/m/0k4j")
+    names = zip(mids, ("Speech", "Music", "Car"), strict=True)
+    classes = "".join(f"{i},{mid},{name}\n" for i, (mid, name) in enumerate(names))
+    (root / "class_labels_indices.csv").write_text("index,mid,display_name\n" + classes)
+    clips = [f"-{i:010d}" for i in range(50 * len(mids))]
+    rows = "".join(f'{c}, 0.000, 1.000, "{mids[2]},{mids[i % 3]}"\n' for i, c in enumerate(clips))
+    for name in ("balanced_train_segments", "unbalanced_train_segments", "eval_segments"):
+        (root / f"{name}.csv").write_text("# made\n# up\n# YTID, start_seconds, end_seconds, positive_labels\n" + rows)
+    rows = "".join(f"{c}_0.000_1.000.wav\t0.000\t1.000\t{LABELS[i % 17]}\n" for i, c in enumerate(clips))
+    for name in ("training", "testing"):
+        (root / f"groundtruth_weak_label_{name}_set.csv").write_text(rows)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(8000)
+    (root / "audio").mkdir()
+    for clip in clips:
+        soundfile.write(root / "audio" / f"{clip}_0.000_1.000.wav", noise, 8000)
+    return root
+
+
+@pytest.mark.parametrize("part", VIDEOS)
+def test_rows_of_mmnet_on_the_papers_corpora(part, videos, tmp_path):
+    row = EXPERIMENTS / "mmnet/mmnet.yaml"
+    args = ["fit", "--config", str(row), "--config", str(EXPERIMENTS / part), "--data.root", str(videos)]
+    args += ["--data.batch", VIDEOS[part], "--data.eval_batch", "4", "--data.workers", "0"]
+    args += ["--trainer.fast_dev_run", "1", "--trainer.accelerator", "cpu", "--trainer.default_root_dir", str(tmp_path)]
+    assert main(args) == 0

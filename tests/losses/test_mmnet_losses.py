@@ -8,15 +8,24 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lightning.pytorch import Trainer
 
-from wsed import WsedError, testing
+from tests.conftest import make_corpus
+from wsed import Labels, WsedError, testing
+from wsed.data.desed import DESED
 from wsed.losses import functional as F
+from wsed.losses.base import Weighted
 from wsed.losses.bce import ClipBCE, FalseStrong
 from wsed.losses.class_weights import ClassWeights
 from wsed.losses.micro import Micro
 from wsed.losses.plat import PLAT
+from wsed.models.encoders.resnet1d import ResNet1d
+from wsed.models.frontends import LogMel
+from wsed.models.heads.macro import Macro
 from wsed.models.heads.micro import summed_attention
+from wsed.models.network import Composed
 from wsed.ops.pooling import attention_pool, mean_pool
+from wsed.task import SEDTask
 
 PAPER, CODE = {"attend": "all", "reduction": "sum"}, {"attend": "positives", "reduction": "mean"}
 
@@ -167,6 +176,23 @@ def test_class_weights_as_a_setting():
         torch.testing.assert_close(found, expected)
         assert found != loss()(output, of)
         assert not loss(class_weights=setting).state_dict()  # checkpoints do not depend on it
+
+
+def test_class_weights_are_counted_before_training(tmp_path):
+    table = make_corpus(tmp_path / "corpus") / "metadata/train/weak.tsv"
+    table.write_text(table.read_text() + "train_0.wav\thigh\n")  # a second tag
+    data = DESED(tmp_path / "corpus", {"weak": 4}, workers=0)
+    loss, known = ClipBCE(ClassWeights()), ClipBCE(ClassWeights([5.0, 4.0]))
+    network = Composed(data.labels, partial(ResNet1d, channels=(4, 4, 4)), Macro, LogMel(8000, 256, 80, 16, 0.0))
+    of, output = testing.batch(4, 2), testing.output(testing.batch(4, 2))
+    assert loss.uncounted
+    assert loss(output, of) == ClipBCE()(output, of)
+    trainer = Trainer(fast_dev_run=1, accelerator="cpu", logger=False, enable_progress_bar=False)
+    trainer.fit(SEDTask(network, {"tags": Weighted(loss)}), datamodule=data)
+    assert data.labels == Labels(["high", "low"])
+    assert not loss.uncounted
+    torch.testing.assert_close(loss(output, of), known(output, of))
+    assert loss(output, of) != ClipBCE()(output, of)
 
 
 def test_class_weights_that_cannot_be_are_refused():

@@ -1,5 +1,7 @@
 """The networks of Chou, Jang & Yang 2018 (M&mnet): encoder, pyramid, macro and micro subnet, ensemble prediction."""
 
+import json
+import shutil
 from functools import partial
 
 import lightning.pytorch  # noqa: F401  here: its log handler keeps the stderr it finds, which must not be a test's own
@@ -23,6 +25,7 @@ from wsed.models.frontends import LogMel
 from wsed.models.heads.framewise import Framewise
 from wsed.models.heads.macro import Macro, from_0_to_1
 from wsed.models.heads.micro import Micro, summed_attention
+from wsed.models.heads.parts import Parts
 from wsed.models.mmnet import MMNet, ensemble_prediction, frame_vote
 from wsed.models.network import Composed
 from wsed.types import Encoded
@@ -71,6 +74,8 @@ def test_parameter_counts_of_the_paper(golden):
         assert found == expected[name]
         printed = counts["paper_millions"][name.split("_")[0]]
         assert int(found / 1e4) == round(100 * printed)
+    own_reading = count(encoder, Parts(384, 17), weights_only=True)
+    assert own_reading / 1e6 == pytest.approx(6.84, abs=0.02)  # SPDA, of which the paper gives nothing but its size
 
 
 def test_depths_are_what_they_are_called():
@@ -156,6 +161,7 @@ def test_starting_weights_are_hes():
     [
         partial(Macro, pooling="max"),
         partial(Macro, activation_map=True),
+        partial(Parts, hidden=9),
         partial(Micro, kernel=1, attention_norm="mean"),
         partial(Micro, aspects=0),
         partial(Micro, dense_detector=True, clip_scores=True),
@@ -176,6 +182,16 @@ def test_macro_is_what_the_paper_writes(pooling):
         for linear, norm in (head.dense[0:2], head.dense[3:5]):
             x = normed(linear(x)[None], norm)[0].relu()
         torch.testing.assert_close(head(given).clip_logits[i], head.linear(x))
+
+
+def test_parts_are_their_attended_means():
+    torch.manual_seed(0)
+    head, given = Parts(6, 3, parts=2, hidden=5).eval(), encoded()
+    for i, n in enumerate((9, 9, 5)):
+        x = given.frames[i, :n]
+        attended = [(head.att(x)[:, p].softmax(0)[:, None] * x).sum(0) for p in (0, 1)]
+        expected = head.linear(head.dense(torch.cat([x.mean(0), *attended])[None]))[0]
+        torch.testing.assert_close(head(given).clip_logits[i], expected)
 
 
 def test_the_activation_map_is_the_classifier_on_each_frame():
@@ -442,18 +458,35 @@ model:
   losses:
     macro: {loss: {class_path: clip_bce, init_args: {class_weights: {counts: [4, 4], n_clips: 8}}}, weight: 2}
     micro: {loss: {class_path: micro, init_args: {preset: paper, class_weights: {counts: [4, 4], formula: code}}}}
+  tuning: {tags: exact}
 data: {class_path: desed, init_args: {batch: {weak: 4}, workers: 0}}
 trainer: {max_epochs: 1, accelerator: cpu}
 """
 
 
 def test_an_experiment_runs_and_is_tested_again_without_ensemble_prediction(tmp_path, corpus):
+    """Thresholds tuned for one way of prediction are not those of the other."""
     config = yaml.safe_load(EXPERIMENT)
     config["data"]["init_args"]["root"] = str(corpus)
     config["trainer"]["default_root_dir"] = str(tmp_path / "run")
     (tmp_path / "exp.yaml").write_text(yaml.safe_dump(config))
     assert main(["fit", "--config", str(tmp_path / "exp.yaml")]) == 0
     best = tmp_path / "run" / "checkpoints" / "best.ckpt"
-    assert isinstance(wsed.load(best).network, MMNet)
-    again = ["--config", str(tmp_path / "run" / "config.yaml"), "--ckpt_path", str(best)]
-    assert main(["test", *again, "--model.network.init_args.ep", "false"]) == 0
+    assert wsed.load(best).network.ep
+    other = tmp_path / "other.ckpt"
+    shutil.copy(best, other)
+    again = ["--config", str(tmp_path / "run" / "config.yaml"), "--model.network.init_args.ep", "false"]
+    again += ["--ckpt_path", str(other), "--trainer.default_root_dir", str(tmp_path / "other")]
+
+    def scores(run, stage="test"):
+        return json.loads((tmp_path / run / stage / "scores.json").read_text())
+
+    assert scores("run")["tuned"]["values"] == scores("run", "validate")["tuned"]["values"]
+    assert main(["test", *again]) == 0
+    assert scores("other")["tuned"] is None
+    assert main(["validate", *again]) == 0
+    assert main(["test", *again]) == 0
+    assert scores("other")["tuned"]["values"] == scores("other", "validate")["tuned"]["values"]
+    assert scores("other")["decoder"] != scores("run")["decoder"]
+    assert not wsed.load(other).network.ep
+    assert wsed.load(best).network.ep

@@ -21,6 +21,8 @@ from wsed.data.listing import (
     table_stats,
 )
 from wsed.data.probe import CLIPPED_SHARE, SILENT_PEAK, Probe, probe
+from wsed.data.video_layout import audio_folder, video_lists
+from wsed.data.video_listing import read_video_listings
 from wsed.errors import WsedError
 from wsed.registry import near
 
@@ -37,44 +39,52 @@ def check(
     workers: int | None = None,
     quick: bool = False,
     tables: Sequence[str] | None = None,
-    max_missing: float = 0.05,
+    max_missing: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Look at every clip and every row of a DESED folder.
+    """Look at every clip and every row of a DESED folder, or of one with the lists of AudioSet or DCASE 2017 task 4.
 
     Args:
-        root: the corpus, see `wsed.data.desed_layout`.
+        root: the corpus, see `wsed.data.desed_layout` and `wsed.data.video_corpus`.
         labels: the classes; None reads `metadata/labels.txt`. Where there is none: the ten of DESED if the training
-            tables use any of them, else those the training tables name.
+            tables use any of them, else those the training tables name. AudioSet and DCASE 2017 have their own.
         sample_rate: rate the clips should have, Hz; None takes the most common one.
         duration: length the clips should have, seconds.
         workers: threads; None takes as many as there are cores, at most 8.
         quick: read headers only; silent, clipped, NaN and duplicate clips are then not found.
-        tables: the tables to look at (`train/weak`, ...); None takes all.
-        max_missing: share of a table's clips, 0 to 1, that may be missing before it is an error, as in training.
+        tables: the tables to look at (`train/weak`, `eval_segments.csv`, ...); None takes all.
+        max_missing: share of a table's clips, 0 to 1, that may be missing before it is an error; None: as in training,
+            0.05, or all but one of clips cut from videos.
         progress: called with the files done and the files in all.
 
     Raises:
         WsedError: there is no such folder or table, or no table at all.
     """
-    folder = layout.base(root)
-    read = [read_listing(folder, name) for name in _tables(folder, tables)]
+    if lists := video_lists(Path(root)):
+        folder = Path(root)
+        read, usual = read_video_listings(folder, lists, tables)
+        audio, most = audio_folder(folder), 1.0
+    else:
+        folder = layout.base(root)
+        read = [read_listing(folder, name) for name in _tables(folder, tables)]
+        audio, most = folder / "audio", 0.05
+        usual = layout.labels(folder) or _usual_labels([listing for listing, _ in read])
     listings = [listing for listing, _ in read]
-    known = tuple(labels) if labels is not None else layout.labels(folder) or _usual_labels(listings)
+    known = usual if labels is None else tuple(labels)
     findings = [finding for _, found in read for finding in found]
     listed = {path for listing in listings for path in listing.files.values()}
     probes = _probe_all(sorted(path for path in listed if path.is_file()), workers, quick, progress)
     rates = Counter(p.sample_rate for p in probes.values() if not p.error)
     rate = sample_rate or (rates.most_common(1)[0][0] if rates else None)
     for listing in listings:
-        findings += missing(listing, probes, max_missing)
+        findings += missing(listing, probes, most if max_missing is None else max_missing)
         findings += label_findings(listing, known)
         findings += repeated_rows(listing)
         findings += event_findings(listing, probes)
     findings += _file_findings(listings, probes, rate, duration)
     findings += _repeated_sounds(listings, probes)
     if tables is None:
-        findings += _unlisted(folder, listed)
+        findings += _unlisted(audio, listed)
     stats = tuple(table_stats(listing, probes, known) for listing in listings)
     findings = sorted((_relative(f, folder) for f in findings), key=_order)
     return Report(str(root), rate, duration, quick, known, tuple(findings), stats)
@@ -201,5 +211,5 @@ def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
 
 
 def _unlisted(folder: Path, listed: Iterable[Path]) -> Iterator[Finding]:
-    for path in sorted(set(layout.sound_files(folder / "audio")).difference(listed)):
+    for path in sorted(set(layout.sound_files(folder)).difference(listed)):
         yield Finding("note", "unlisted", "no table lists this file; it is not used", file=str(path))

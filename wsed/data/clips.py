@@ -6,11 +6,13 @@ from math import inf
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from wsed.data import audio
+from wsed.data.ragged import Ragged
 from wsed.data.table import Clip
 from wsed.errors import WsedError
 from wsed.types import Labels
@@ -25,7 +27,8 @@ class ClipTable:
 
     Attributes:
         clips: the clips.
-        tags: `[clip label]` float32.
+        labels: of each clip, the classes it holds, as indices.
+        n_labels: classes in all.
         tagged: `[clip]`, whose tags are known.
         timed: `[clip]`, whose events are known.
         events: `[event 3]` float64 of all clips in order: label, onset, offset. One tensor, since a worker process
@@ -35,8 +38,9 @@ class ClipTable:
         sources: names.
     """
 
-    clips: tuple[Clip, ...]
-    tags: Tensor
+    clips: Sequence[Clip]
+    labels: Ragged
+    n_labels: int
     tagged: Tensor
     timed: Tensor
     events: Tensor
@@ -58,23 +62,24 @@ class ClipTable:
         """
         names = tuple(dict.fromkeys(c.source for c in clips))
         index = {name: i for i, name in enumerate(labels)}
-        tags = torch.zeros(len(clips), len(labels))
+        tags: list[list[int]] = []
         events: list[tuple[int, float, float]] = []
         first_event = [0]
-        for row, clip in enumerate(clips):
+        for clip in clips:
             unknown = (clip.tags or frozenset()) - index.keys()
             if unknown:
                 raise WsedError(
                     f"clip {clip.id} ({clip.source}) has the label {sorted(unknown)[0]!r}, "
                     f"which is not one of data.labels: {', '.join(labels)}"
                 )
-            tags[row, [index[t] for t in clip.tags or ()]] = 1.0
+            tags.append(sorted(index[t] for t in clip.tags or ()))
             stop = min(end, _seconds(clip))
             events += [(index[label], on, min(off, stop)) for label, on, off in clip.events or () if on < stop]
             first_event.append(len(events))
         return ClipTable(
             tuple(clips),
-            tags,
+            Ragged.lists(tags),
+            len(labels),
             torch.tensor([c.tags is not None for c in clips], dtype=torch.bool),
             torch.tensor([c.events is not None for c in clips], dtype=torch.bool),
             torch.tensor(events, dtype=torch.float64).reshape(-1, 3),
@@ -82,6 +87,15 @@ class ClipTable:
             torch.tensor([names.index(c.source) for c in clips], dtype=torch.long),
             names,
         )
+
+    @property
+    def tags(self) -> Float[Tensor, "clip label"]:
+        """1 where a clip holds a class, float32: all clips, which may be too many for the memory."""
+        return self.labels.one_hot(self.n_labels)
+
+    def tags_of(self, index: Int[Tensor, " taken"]) -> Float[Tensor, "taken label"]:
+        """The same for some clips."""
+        return self.labels.take(index).one_hot(self.n_labels)
 
 
 def _seconds(clip: Clip) -> float:

@@ -211,7 +211,7 @@ def split_present(
         WsedError: more than `max_missing` of the clips cannot be read.
     """
     with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(_header, (clip.path for clip in clips)))
+        found = list(pool.map(header, (clip.path for clip in clips)))
     present = [replace(clip, duration=d) for clip, d in zip(clips, found, strict=True) if isinstance(d, float)]
     missing = [(clip, reason) for clip, reason in zip(clips, found, strict=True) if isinstance(reason, str)]
     if missing and report is not None:
@@ -222,7 +222,7 @@ def split_present(
     return present, missing
 
 
-def _header(path: Path) -> float | str:
+def header(path: Path) -> float | str:
     """Seconds of a sound file, or why it cannot be read."""
     try:
         return sound.info(path).duration or f"{path} holds no samples"

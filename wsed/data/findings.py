@@ -19,7 +19,8 @@ class Finding:
         severity: `error`, `warning` or `note`.
         check: what was looked for (`missing`, `silent`, `unknown_label`, ...).
         message: what is wrong and how to mend it.
-        table: the label table it concerns, as `train/weak`; empty for a file in no table.
+        table: the label table it concerns, as `train/weak`, or the list, as `eval_segments.csv`; empty for a file in no
+            table.
         row: line number in that table, the header being line 1.
         clip: name of the clip in the table.
         file: the sound file, relative to the corpus.
@@ -36,7 +37,8 @@ class Finding:
     @property
     def where(self) -> str:
         """Table and row, then the file or clip."""
-        table = f"metadata/{self.table}.tsv" + (f":{self.row}" if self.row else "") if self.table else ""
+        name = self.table if self.table.endswith((".csv", ".tsv")) else f"metadata/{self.table}.tsv"
+        table = name + (f":{self.row}" if self.row else "") if self.table else ""
         return " ".join(part for part in (table, self.file or self.clip) if part)
 
 

@@ -2,9 +2,13 @@
 
 import math
 import random
-from collections import Counter
 from collections.abc import Sequence
 
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from wsed.data.ragged import Ragged
 from wsed.data.table import Clip
 
 
@@ -20,18 +24,35 @@ def by_clip(clips: Sequence[Clip], share: float, seed: int = 0) -> tuple[list[Cl
         share: part of the clips of each class for validation, 0 to 1.
         seed: of the choice.
     """
-    counts = Counter(label for clip in clips for label in _tags(clip))
+    names = sorted({label for clip in clips for label in _tags(clip)})
+    index = {name: i for i, name in enumerate(names)}
+    labels = Ragged.lists([index[label] for label in _tags(clip)] for clip in clips)
+    held = held_out(labels, len(names), share, seed).tolist()
+    train, validation = ([c for c, h in zip(clips, held, strict=True) if h == side] for side in (False, True))
+    return train, validation
+
+
+def held_out(labels: Ragged, n_labels: int, share: float, seed: int = 0) -> Bool[Tensor, " clip"]:
+    """Which clips `by_clip` keeps for validation.
+
+    Args:
+        labels: of each clip, the indices of its classes.
+        n_labels: classes in all; of equally rare ones the first goes first.
+        share: part of the clips of each class for validation, 0 to 1.
+        seed: of the choice.
+    """
+    members = labels.inverse(n_labels)
+    counts = members.lengths.tolist()
     draw = random.Random(seed)
-    held: set[int] = set()
-    free = list(range(len(clips)))
-    for label in [*sorted(counts, key=lambda name: (counts[name], name)), None]:
-        mine = [i for i in free if label is None or label in _tags(clips[i])]
-        taken = sum(label in _tags(clips[i]) for i in held)
-        wanted = round(share * (len(mine) if label is None else counts[label])) - taken
-        held.update(draw.sample(mine, min(max(wanted, 0), len(mine))))
-        settled = set(mine)
-        free = [i for i in free if i not in settled]
-    return [c for i, c in enumerate(clips) if i not in held], [c for i, c in enumerate(clips) if i in held]
+    held, free = (torch.full((len(labels),), value) for value in (False, True))
+    everything = torch.arange(len(labels))
+    for label in [*sorted(filter(counts.__getitem__, range(n_labels)), key=counts.__getitem__), None]:
+        clips = everything[free] if label is None else members[label]
+        mine = clips[free[clips]]
+        wanted = round(share * len(clips)) - int(held[clips].sum())
+        held[draw.sample(mine.tolist(), min(max(wanted, 0), len(mine)))] = True
+        free[mine] = False
+    return held
 
 
 def by_class(clips: Sequence[Clip], share: float) -> tuple[list[Clip], list[Clip]]:

@@ -40,7 +40,9 @@ class Listing:
 
     @property
     def split(self) -> str:
-        """`train`, `validation` or `eval`."""
+        """`train`, `validation` or `eval`; lists of videos' clips are of one of two."""
+        if self.table.endswith((".csv", ".tsv")):
+            return "train" if "train" in self.table else "eval"
         return self.table.partition("/")[0]
 
     @cached_property
@@ -90,7 +92,7 @@ def missing(listing: Listing, probes: Mapping[Path, Probe], max_missing: float) 
     if not absent:
         return
     share = len(absent) / len(listing.files)
-    severity: Severity = "error" if share > max_missing else "warning"
+    severity: Severity = "error" if share > max_missing or share == 1 else "warning"
     count = f"{len(absent)} of the {len(listing.files)} clips of this table are missing"
     if share == 1:
         text = f"all {len(absent)} clips are missing; download them, or move the table away if you do not need it"

@@ -7,6 +7,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from wsed.data.ragged import Ragged
 from wsed.errors import WsedError
 
 
@@ -82,9 +83,60 @@ class QuotaSampler(EpochSampler):
 
     def _order(self, number: int, name: str) -> Tensor:
         pool, wanted = self.pools[name], len(self) * self.quota[name] * self.ranks
+        return _passes(pool, wanted, self.generator(number))
+
+
+class BalancedSampler(QuotaSampler):
+    """Batches with a fixed number of clips of each source, each clip drawn for the sake of a class.
+
+    The classes a source has take turns, in a new order every round, and each gives its clips in a shuffled order, from
+    which none comes again before all have come. So all classes are drawn equally often, to one; a clip of several
+    classes is drawn for each of them. An epoch draws as many clips as one of `QuotaSampler`, and ranks share the
+    batches as there.
+
+    Args:
+        labels: of each clip, the indices of its classes; clips without any are never drawn.
+        source, sources, quota, seed, rank, ranks: see `QuotaSampler`.
+
+    Raises:
+        WsedError: as `QuotaSampler`, or a source has no clip with a class.
+    """
+
+    def __init__(
+        self,
+        labels: Ragged,
+        source: Tensor,
+        sources: tuple[str, ...],
+        quota: Mapping[str, int],
+        seed: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        super().__init__(source, sources, quota, seed, rank, ranks)
+        self.members = {name: self._members(name, pool, labels) for name, pool in self.pools.items()}
+
+    @staticmethod
+    def _members(name: str, pool: Tensor, labels: Ragged) -> Ragged:
+        """Of each class that the source has, its clips."""
+        held = labels.take(pool)
+        if not len(held.values):
+            raise WsedError(f"data.balanced: source {name!r} has no clip with a class; take it out, or set it to false")
+        members = held.inverse(int(held.values.max()) + 1)
+        return Ragged.of(pool[members.values], members.lengths[members.lengths > 0])
+
+    def _order(self, number: int, name: str) -> Tensor:
+        members, wanted = self.members[name], len(self) * self.quota[name] * self.ranks
         generator = self.generator(number)
-        passes = -(-wanted // len(pool))
-        return torch.cat([pool[torch.randperm(len(pool), generator=generator)] for _ in range(passes)])[:wanted]
+        rounds = -(-wanted // len(members))
+        drawn = torch.stack([_passes(members[k], rounds, generator) for k in range(len(members))], dim=1)
+        turns = torch.rand(rounds, len(members), generator=generator).argsort(1)
+        return drawn.gather(1, turns).flatten()[:wanted]
+
+
+def _passes(pool: Tensor, wanted: int, generator: torch.Generator) -> Tensor:
+    """So many of the pool: newly shuffled passes through it, one after the other."""
+    passes = -(-wanted // len(pool))
+    return torch.cat([pool[torch.randperm(len(pool), generator=generator)] for _ in range(passes)])[:wanted]
 
 
 class ClassSampler(EpochSampler):

@@ -81,9 +81,9 @@ def read_rows(path: str | Path, columns: Sequence[str], problems: Problems = Non
     for line, cells in lines:
         row = dict.fromkeys(names, "") | {n: cell.strip() for n, cell in zip(names, cells, strict=False)}
         if any(cell.strip() for cell in cells[len(names) :]):
-            _report(RowError(path, line, f"{len(cells)} cells where the header has {len(names)}"), problems)
+            report(RowError(path, line, f"{len(cells)} cells where the header has {len(names)}"), problems)
         elif "filename" in columns and not row["filename"]:
-            _report(RowError(path, line, "no filename"), problems)
+            report(RowError(path, line, "no filename"), problems)
         else:
             rows.append((line, row))
     return rows
@@ -151,7 +151,7 @@ def strong_rows(path: str | Path, problems: Problems = None) -> list[tuple[int, 
         try:
             found.append((line, row["filename"], _event(row)))
         except WsedError as error:
-            _report(RowError(path, line, f"{error} ({row['filename']})"), problems)
+            report(RowError(path, line, f"{error} ({row['filename']})"), problems)
     return found
 
 
@@ -207,7 +207,7 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence
     part.replace(path)
 
 
-def _report(error: RowError, problems: Problems) -> None:
+def report(error: RowError, problems: Problems) -> None:
     if problems is None:
         raise error
     problems.append(error)

@@ -1,5 +1,6 @@
 """What a loss is, and its registry."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -22,6 +23,15 @@ class Loss(nn.Module):
 
     needs: Needs = Needs()
     epoch: int = 0
+
+    @property
+    def uncounted(self) -> bool:
+        """Whether it still has to know how common classes are: `SEDTask` then calls `count` before training."""
+        return False
+
+    def count(self, counts: Sequence[float]) -> None:
+        """How many training clips have each tag; all ranks call it with the same."""
+        raise NotImplementedError
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """The loss, 0-d."""

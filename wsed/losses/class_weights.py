@@ -1,7 +1,7 @@
 """Weights of classes by how common they are, so that rare ones are not drowned."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -50,24 +50,25 @@ def class_weights(
 
 @dataclass(frozen=True)
 class ClassWeights:
-    """Class weights as a setting of a loss: `class_weights: {counts: [345, 313, ...]}`.
+    """Class weights as a setting of a loss: `class_weights: {}`, or `class_weights: {counts: [345, 313, ...]}`.
 
     Args:
-        counts: how often each class is a label in training, in the order of the classes.
+        counts: how often each class is a label in training, in the order of the classes; None: `wsed fit` counts the
+            training clips. Outside training classes then all weigh 1.
         n_clips: of training; None: shares are of all labels (see `class_weights`).
         beta: 0: all weigh 1; 1: odds are made equal.
         formula: `paper`: its own, on both terms of the cross-entropy; `code`: the released code's, on the term of `y`
             alone.
     """
 
-    counts: list[float]
+    counts: list[float] | None = None
     n_clips: int | None = None
     beta: float = 0.3
     formula: str = "paper"
 
     def weights(self) -> Weights:
-        """What the two terms weigh, each `[label]`, float32."""
-        positive = class_weights(self.counts, self.n_clips, self.beta, self.formula).float()
+        """What the two terms weigh, each `[label]`, float32; of known counts."""
+        positive = class_weights(self.counts or (), self.n_clips, self.beta, self.formula).float()
         return positive, positive if self.formula == "paper" else torch.ones_like(positive)
 
 
@@ -83,9 +84,21 @@ class ClassWeighted(Loss):
 
     def __init__(self, class_weights: ClassWeights | None = None) -> None:
         super().__init__()
-        positive, negative = (None, None) if class_weights is None else class_weights.weights()
+        self.setting = class_weights
+        known = None if self.uncounted else class_weights
+        positive, negative = (None, None) if known is None else known.weights()
         self.register_buffer("positive", positive, persistent=False)
         self.register_buffer("negative", negative, persistent=False)
+
+    @property
+    def uncounted(self) -> bool:
+        return self.setting is not None and self.setting.counts is None
+
+    def count(self, counts: Sequence[float]) -> None:
+        if self.setting is None:
+            return
+        self.setting = replace(self.setting, counts=list(counts))
+        self.positive, self.negative = self.setting.weights()
 
     def weights(self, tags: Float[Tensor, "clip label"]) -> Weights | None:
         """What the two terms weigh, each `[label]`; None if all weigh 1."""
@@ -94,4 +107,4 @@ class ClassWeighted(Loss):
             return None
         if len(positive) != tags.shape[1]:
             raise WsedError(f"class_weights.counts has {len(positive)} values for {tags.shape[1]} labels")
-        return positive, negative
+        return positive.to(tags.device), negative.to(tags.device)  # counted ones come after the move

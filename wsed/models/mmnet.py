@@ -89,7 +89,7 @@ class MMNet(Composed):
         self.level_rates = [self.frontend.frame_rate / stride for _, stride in self.encoder.levels]
 
     def forward(self, batch: Batch) -> Output:
-        features, valid = self.frontend(batch.audio, batch.n_samples)
+        features, valid = self.frontend.of(batch)
         encoded = self.encoder(features, valid)
         output = Output(frame_rate=self.frame_rate)
         for head in self.heads:

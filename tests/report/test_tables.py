@@ -1,0 +1,84 @@
+"""What a reader of the printed scores and of the picture is told."""
+
+import dataclasses
+import io
+
+import pytest
+import torch
+from rich.console import Console
+
+from wsed.decoding import Decoder
+from wsed.metrics.detections import Tags
+from wsed.metrics.scores import System
+from wsed.metrics.store import Row, ScoreStore
+from wsed.report import figures
+from wsed.report.scores import plain
+from wsed.report.tables import score_table, seeds_table
+from wsed.tuning import Tuning
+from wsed.types import Labels
+
+ABC = Labels("abc")
+
+
+def text(table) -> str:
+    console = Console(width=120, file=io.StringIO())
+    console.print(table)
+    return console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def tagger(golden) -> ScoreStore:
+    """The tagger of the golden values, on 20 clips."""
+    g, store = golden("mmnet_metrics"), ScoreStore()
+    for i, (y, p) in enumerate(zip(g["y"], g["p"], strict=True)):
+        tags = torch.tensor(y, dtype=torch.float32)
+        row = Row(None, torch.tensor(p, dtype=torch.float64), 10.0, tags, True, torch.zeros(0, 3), False)
+        store.rows[f"{i:02d}"] = row
+    return store
+
+
+def test_thresholds_tuned_on_the_test_clips_give_the_papers_figures(tagger, golden) -> None:
+    """M&mnet's protocol from tuning to print: a grid of thresholds for each class on the very clips that are scored."""
+    g = golden("mmnet_metrics")
+    decoder, how = Tuning(split="test", tags="grid").tune(Decoder(), tagger)
+    assert how["split"] == "test"
+    found = tagger.system(ABC, decoder).figures()
+    assert found["tagging"]["macro_ap"] == pytest.approx(g["mAP"], abs=1e-12)
+    assert found["tagging"]["macro_auroc"] == pytest.approx(g["AUC_macro"], abs=1e-12)
+    tags, macro, micro = found["tagging_f1"], g["macro"], g["micro_at_those_thresholds"]
+    assert (tags["macro"], tags["macro_recall"], tags["macro_precision"]) == pytest.approx(
+        (macro["F1"], macro["R"], macro["P"]), abs=1e-12
+    )
+    assert tags["macro_f_harmonic"] == pytest.approx(macro["harmonic_of_macro_P_R"], abs=1e-12)
+    assert (tags["micro"], tags["micro_recall"], tags["micro_precision"]) == pytest.approx(
+        (micro["F1"], micro["R"], micro["P"]), abs=1e-12
+    )
+    for label, best in zip(ABC, g["best_per_class_threshold_F1_R_P"], strict=True):
+        own = tags["per_class"][label]
+        assert (own["f1"], own["recall"], own["precision"]) == pytest.approx(best[1:], abs=1e-12)
+    told = text(score_table(found))
+    assert "mAP 83.5, AUROC 91.1" in told
+    assert "precision 75.0, recall 87.8, F1 79.1, of these 80.9; micro F1 77.8" in told
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_every_report_says_what_was_tuned_on_its_own_clips(tagger, tmp_path, same, monkeypatch) -> None:
+    titles = []
+    monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda self, title, **how: titles.append(title))
+    decoder, how = Tuning(split="test", tags="grid").tune(Decoder(), tagger)
+    found = plain(tagger.system(ABC, decoder).figures() | {"tuned": how, "tuned_on_these_clips": same})
+    told = text(score_table(found))
+    assert ("these scores are too good" in told) == same
+    assert "decoder tuned on the test set: tag_threshold" in told
+    several = text(seeds_table({"seed_0": found | {"tuned_on_these_clips": False}, "seed_1": found}))
+    assert ("these scores are too good (seed_1)" in several) == same
+    figures.class_f1(tmp_path / "f1.png", found)
+    assert titles == ["the decoder was tuned on these clips: too good"] * same
+    assert (tmp_path / "f1.png").stat().st_size > 1000
+
+
+def test_a_system_without_tags_has_no_line_of_them() -> None:
+    yes = torch.ones(2, 3, dtype=torch.bool)
+    whole = System(ABC, tags=Tags(yes, yes))
+    assert "tags, means over classes: precision 100.0" in text(score_table(plain(whole.figures())))
+    assert "tags" not in text(score_table(plain(dataclasses.replace(whole, tags=None).figures())))

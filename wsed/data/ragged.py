@@ -1,0 +1,81 @@
+"""Rows of different lengths in one array: what millions of clips hold, without an object for each."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Row `i` is `values[first[i] : first[i + 1]]`.
+
+    Attributes:
+        values: `[value]` or `[value dim]`, of all rows in order.
+        first: `[row + 1]`.
+    """
+
+    values: Tensor
+    first: Int[Tensor, " border"]
+
+    @staticmethod
+    def of(values: Tensor, lengths: Int[Tensor, " row"]) -> "Ragged":
+        """Rows of these lengths, cut from `values` one after the other."""
+        return Ragged(values, torch.nn.functional.pad(lengths.long().cumsum(0), (1, 0)))
+
+    @staticmethod
+    def lists(rows: Iterable[Sequence[int]]) -> "Ragged":
+        """Lists of whole numbers, one a row."""
+        rows = list(rows)
+        values = torch.tensor([value for row in rows for value in row], dtype=torch.long)
+        return Ragged.of(values, torch.tensor([len(row) for row in rows], dtype=torch.long))
+
+    @staticmethod
+    def texts(texts: Iterable[bytes]) -> "Ragged":
+        """Byte strings, one a row."""
+        texts = list(texts)
+        joined = torch.frombuffer(bytearray(b"".join(texts)) or bytearray(1), dtype=torch.uint8)
+        lengths = torch.tensor([len(text) for text in texts], dtype=torch.long)
+        return Ragged.of(joined[: int(lengths.sum())], lengths)
+
+    @staticmethod
+    def cat(parts: "Sequence[Ragged]") -> "Ragged":
+        """The rows of one after those of the other."""
+        return Ragged.of(torch.cat([p.values for p in parts]), torch.cat([p.lengths for p in parts]))
+
+    @property
+    def lengths(self) -> Int[Tensor, " row"]:
+        """Values in each row."""
+        return self.first.diff()
+
+    @property
+    def rows(self) -> Int[Tensor, " value"]:
+        """The row of each value."""
+        return torch.repeat_interleave(torch.arange(len(self)), self.lengths)
+
+    def __len__(self) -> int:
+        return len(self.first) - 1
+
+    def __getitem__(self, row: int) -> Tensor:
+        return self.values[self.first[row] : self.first[row + 1]]
+
+    def take(self, index: Int[Tensor, " taken"]) -> "Ragged":
+        """Some rows, in any order; -1 is the last."""
+        index = index % len(self)
+        taken = Ragged.of(self.values[:0], self.lengths[index])
+        shift = self.first[index] - taken.first[:-1]
+        place = torch.arange(int(taken.first[-1])) + shift.repeat_interleave(taken.lengths)
+        return Ragged(self.values[place], taken.first)
+
+    def inverse(self, n: int) -> "Ragged":
+        """Of each of the values 0 to `n - 1`, the rows that hold it, rising: from clips' labels to labels' clips."""
+        order = self.values.argsort(stable=True)
+        return Ragged.of(self.rows[order], torch.bincount(self.values.long(), minlength=n))
+
+    def one_hot(self, n: int) -> Float[Tensor, "row n"]:
+        """1 where a row holds a value of 0 to `n - 1`, else 0; float32."""
+        table = torch.zeros(len(self), n)
+        table[self.rows, self.values.long()] = 1.0
+        return table

@@ -1,0 +1,93 @@
+"""Sound files named after the stretch of a YouTube video they hold, and which clip of a list each of them is.
+
+Known are `<id>`, `<id>_<begin>_<end>` in seconds and `<id>_<begin>` in milliseconds, as AudioSet's strong part names
+its clips; with or without a `Y` before, as many programs cannot bear a name that begins with `-`.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from wsed.data import audio as sound
+from wsed.data.ragged import Ragged
+
+NAME = re.compile(r"Y?([\w-]{11})(?:_(\d+)(?:(\.\d+)?_\d+(?:\.\d+)?)?)?")
+KEY = 24
+"""Most bytes of what files are looked up by: id and begin."""
+
+
+class VideoFiles:
+    """The sound files in a folder and below it; hidden files are left out.
+
+    Attributes:
+        folder: where to look.
+        paths: of all of them, below it, as bytes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        paths, keys = [], []
+        for path in _sound_files(folder):
+            if key := _key(path):
+                paths.append(path)
+                keys.append(key)
+        found = np.array(keys, dtype=f"S{KEY}")
+        order = np.argsort(found, kind="stable")
+        self._keys, self._order = found[order], order
+        self.paths = Ragged.texts(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def path(self, file: int) -> Path:
+        """The path of a file by its number."""
+        return self.folder / os.fsdecode(bytes(self.paths[file].numpy()))
+
+    def find(self, video: Shaped[np.ndarray, " clip"], begin: Float[np.ndarray, " clip"]) -> Int[np.ndarray, " clip"]:
+        """The number of each clip's file, -1 where there is none.
+
+        A file whose name says where its clip begins is that clip's; one named after the video alone is any clip's of
+        it. Of several, the first by path.
+
+        Args:
+            video: ids of the clips' videos (`S11`).
+            begin: of each clip in its video, seconds.
+        """
+        begins = np.rint(1000 * begin).astype(np.int64).tolist()
+        exact = self._look_up([b"%s_%d" % key for key in zip(video.tolist(), begins, strict=True)])
+        return np.where(exact >= 0, exact, self._look_up(video))
+
+    def _look_up(self, keys: "list[bytes] | np.ndarray") -> Int[np.ndarray, " clip"]:
+        if not len(self):
+            return np.full(len(keys), -1)
+        wanted = np.asarray(keys, dtype=f"S{KEY}")
+        place = np.searchsorted(self._keys, wanted).clip(max=len(self) - 1)
+        return np.where(self._keys[place] == wanted, self._order[place], -1)
+
+
+def _sound_files(folder: Path) -> Iterator[bytes]:
+    """Paths below a folder, sorted within each folder."""
+    root = os.fsencode(folder)
+    suffixes = tuple(suffix.encode() for suffix in sound.SUFFIXES)
+    for where, below, files in os.walk(root, followlinks=True):
+        below[:] = sorted(name for name in below if not name.startswith(b"."))
+        inside = os.path.relpath(where, root)
+        for name in sorted(files):
+            if name.lower().endswith(suffixes) and not name.startswith(b"."):
+                yield name if inside == b"." else os.path.join(inside, name)  # noqa: PTH118 - a Path takes 20 times as long
+
+
+def _key(path: bytes) -> bytes:
+    """Id and milliseconds of a file's clip; the id alone where its name says no more, nothing for other names."""
+    stem = os.fsdecode(path).rpartition("/")[2].rpartition(".")[0]
+    if not (found := NAME.fullmatch(stem)):
+        return b""
+    video, whole, rest = found.groups()
+    if whole is None:
+        return video.encode()
+    seconds = stem.rfind("_") > stem.index(video) + len(video)
+    return b"%s_%d" % (video.encode(), round(1000 * float(whole + (rest or ""))) if seconds else int(whole))

@@ -1,0 +1,79 @@
+"""Where the lists of AudioSet and of DCASE 2017 task 4 lie, and the clips they name.
+
+ROOT/eval_segments.csv                    a list as published, or in a folder in ROOT
+ROOT/class_labels_indices.csv             AudioSet's classes, beside its lists
+ROOT/audio/Y--PJHxphWEs.wav               clips at any depth below ROOT/audio, or below ROOT; see `video_files`
+"""
+
+from pathlib import Path
+
+from wsed.data.table import read_rows
+from wsed.errors import WsedError
+
+CLASSES = "class_labels_indices.csv"
+"""AudioSet's list of classes."""
+
+PATTERNS = ("*_segments.csv", "audioset_*_strong.tsv", "groundtruth_*_label_*_set.csv")
+"""Names of the lists, as they are published."""
+
+DCASE2017_LABELS = (
+    "Train horn",
+    "Air horn, truck horn",
+    "Car alarm",
+    "Reversing beeps",
+    "Bicycle",
+    "Skateboard",
+    "Ambulance (siren)",
+    "Fire engine, fire truck (siren)",
+    "Civil defense siren",
+    "Police car (siren)",
+    "Screaming",
+    "Car",
+    "Car passing by",
+    "Bus",
+    "Truck",
+    "Motorcycle",
+    "Train",
+)
+"""The 17 classes in the order of `sound_event_list_17_classes.txt`."""
+
+
+def video_lists(root: Path) -> list[Path]:
+    """The lists in a folder and in the folders in it; empty where it is a folder in DESED's layout, or none of ours."""
+    if not root.is_dir() or any((root / folder).is_dir() for folder in ("metadata", "dataset/metadata")):
+        return []
+    return sorted(path for pattern in PATTERNS for depth in ("", "*/") for path in root.glob(depth + pattern))
+
+
+def audio_folder(root: Path, audio: Path | None = None) -> Path:
+    """Where the clips of a corpus are.
+
+    Raises:
+        WsedError: there is no such folder.
+    """
+    usual = Path(root) / "audio"
+    folder = Path(audio) if audio is not None else usual if usual.is_dir() else Path(root)
+    if not folder.is_dir():
+        raise WsedError(f"no such folder: {folder}; set data.audio to that of the clips")
+    return folder
+
+
+def find_list(folder: Path, name: str) -> Path:
+    """A list in a folder, or in one of the folders in it.
+
+    Raises:
+        WsedError: it is not there.
+    """
+    found = [path for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_file()]
+    if not found:
+        raise WsedError(f"no list {name} in {folder} or a folder in it; put it there, or set data.lists to its folder")
+    return found[0]
+
+
+def read_classes(path: Path) -> dict[str, str]:
+    """`class_labels_indices.csv`: name of each class by its id, in order.
+
+    Raises:
+        WsedError: the file is missing, or has other columns.
+    """
+    return {row["mid"]: row["display_name"] for _, row in read_rows(path, ("index", "mid", "display_name"))}
