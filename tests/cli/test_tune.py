@@ -13,6 +13,7 @@ import yaml
 from tests.cli.test_training import SMALL
 from wsed.cli.main import main
 from wsed.cli.space import Range, places, read_space
+from wsed.cli.tune import Search
 from wsed.errors import WsedError
 
 optuna = pytest.importorskip("optuna", reason="the extra tune is not installed")
@@ -143,6 +144,19 @@ def test_other_mistakes(files, tmp_path, capsys):
     (tmp_path / "space.yaml").unlink()
     assert main(["tune", *files]) == 2
     assert "cannot read --space" in capsys.readouterr().err
+
+
+def test_a_trial_that_breaks_is_not_tried_again(files, tmp_path, monkeypatch):
+    def broken(self, trial, report):
+        raise RuntimeError("no memory is left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Search, "_train", broken)
+        with pytest.raises(RuntimeError, match="no memory is left"):
+            main(["tune", *files, "--trials", "2"])
+    assert [trial.state.name for trial in study(tmp_path).trials] == ["FAIL"]
+    assert main(["tune", *files, "--trials", "2", "--trainer.max_epochs", "1"]) == 0
+    assert [row["state"] for row in rows(tmp_path)] == ["fail", "complete"]
 
 
 def test_paths_may_leave_init_args_out():

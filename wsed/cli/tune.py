@@ -160,6 +160,9 @@ class Search:
             self.study.tell(trial, state=TrialState.FAIL)
             print(f"trial {trial.number}: failed: {error}", flush=True)
             return str(error)
+        except Exception:  # a mistake of ours or the machine's: with the same settings it would come again
+            self.study.tell(trial, state=TrialState.FAIL)
+            raise
         print(f"trial {trial.number}: {said}, {time.monotonic() - start:.0f} s", flush=True)
         return None
 
