@@ -187,7 +187,7 @@ class SEDTask(pl.LightningModule):
         if asked and decoder_of(facts["untuned"]) == self._untuned:
             self._decode_with(decoder_of(facts["decoder"]), tuned)
         else:
-            rank_zero_info("the checkpoint's tuned decoder is not used: another network, decoder or tuning is asked for")
+            rank_zero_info("the checkpoint's tuned decoder is not used: another network, decoder or tuning is asked")
 
     def _objective(self, output: Output, batch: Batch, stage: str) -> Tensor:
         terms = {name: loss(output, batch) for name, loss in self.losses.items()}

@@ -80,7 +80,7 @@ def child(what: str, path: Path, labels: int) -> None:
         sampler = BalancedSampler(segments.labels, source, ("unbalanced",), {"unbalanced": 64})
         done = sum(map(len, sampler))
     wall, busy = (after - before for after, before in zip(clocks(), start, strict=True))
-    print(done, wall, busy, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+    print(done, wall, busy, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
 
 
 def clocks() -> tuple[float, float]:

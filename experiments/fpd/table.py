@@ -4,7 +4,7 @@
 
 Reads `runs/<row>/seed_<n>/test/` and `validate/` (what `wsed validate --config RUN/config.yaml --ckpt_path last`
 writes) and the labels of the corpus; nothing is trained. Figures in %, mean and standard deviation over seeds (n - 1);
-differences to `weak` paired by seed, with 95 % Student t intervals. "Tuned": each class has the threshold and the
+differences to the baseline paired by seed, with 95 % Student t intervals. "Tuned": each class has the threshold and the
 median filter that are best for it on the validation clips.
 """
 
@@ -71,7 +71,8 @@ def interval(values: np.ndarray) -> str:
         return f"{values.mean():+.1f}" if len(values) else "-"
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
     p = stats.ttest_1samp(values, 0).pvalue
-    return f"{values.mean():+.1f} [{values.mean() - half:+.1f}, {values.mean() + half:+.1f}], p {p:.2f}"
+    said = "p < 0.01" if p < 0.01 else f"p {p:.2f}"
+    return f"{values.mean():+.1f} [{values.mean() - half:+.1f}, {values.mean() + half:+.1f}], {said}"
 
 
 def print_tables(found: Found) -> None:
@@ -79,14 +80,20 @@ def print_tables(found: Found) -> None:
     for row, runs in found.items():
         columns = np.array(list(runs.values())).T
         print(f"| {row} ({len(runs)}) | " + " | ".join(map(spread, columns)) + f" | {columns[0].max():.1f} |")
-    print("\n| minus weak (shared seeds) | " + " | ".join(FIGURES) + " |\n|---|" + "---|" * len(FIGURES))
-    base = found.get("weak", {})
+    print("\n| difference (shared seeds) | " + " | ".join(FIGURES) + " |\n|---|" + "---|" * len(FIGURES))
     for row, runs in found.items():
+        name = baseline(row)
+        base = found.get(name, {})
         shared = sorted(base.keys() & runs.keys())
-        if row == "weak" or not shared:
+        if row == name or not shared:
             continue
         differences = np.array([np.subtract(runs[s], base[s]) for s in shared]).T
-        print(f"| {row} ({len(shared)}) | " + " | ".join(map(interval, differences)) + " |")
+        print(f"| {row} - {name} ({len(shared)}) | " + " | ".join(map(interval, differences)) + " |")
+
+
+def baseline(row: str) -> str:
+    """The row without FPD, on the same synthetic clips and with the same frame scores."""
+    return "weak" + "".join(part for part in ("_builtin", "_attention") if row.endswith(part))
 
 
 def draw(found: Found, path: Path) -> None:

@@ -56,13 +56,14 @@ def class_gain(path: Path, systems: dict[str, list[Run]]) -> None:
 
 
 def telling(run: Run, n: int = 3) -> list[str]:
-    """Clips with short events of one class and long ones of another, each short class once."""
+    """Clips with short events of one transient class, each class once; those that hold a long class besides first."""
     test = run.test
     short = (test.tags & (test.seconds <= TRANSIENT)).numpy() & test.transient
     long = (test.tags & (test.seconds >= 4)).numpy() & ~test.transient
     found: dict[int, str] = {}
-    for clip in np.flatnonzero((short.sum(1) == 1) & (long.sum(1) == 1)):
-        found.setdefault(int(short[clip].argmax()), test.ids[clip])
+    for clip in np.argsort(-long.sum(1), kind="stable"):
+        if short[clip].sum() == 1:
+            found.setdefault(int(short[clip].argmax()), test.ids[clip])
     return list(found.values())[:n]
 
 

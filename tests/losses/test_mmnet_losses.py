@@ -63,7 +63,7 @@ def test_golden_attention(case):
 
 def test_golden_losses_of_the_paper(case):
     values, v, det, cls, y = case
-    macro, micro = 2 * F.clip_bce(cls, y), F.micro(det.sigmoid(), attention(v), y)
+    macro, micro = F.clip_bce(cls, y, reduction="sum"), F.micro(det.sigmoid(), attention(v), y)
     near(macro, values["L_macro"])
     near(micro, values["L_micro_literal"])
     near(macro + micro, values["L_total_lambda1"])
@@ -168,6 +168,7 @@ def test_class_weights_as_a_setting():
     setting = ClassWeights(counts, formula="code")
     for loss, expected in (
         (ClipBCE, F.clip_bce(output.clip_scores, tags, tagged, weights)),
+        (partial(ClipBCE, reduction="sum"), 3 * F.clip_bce(output.clip_scores, tags, tagged, weights)),
         (FalseStrong, F.false_strong(output.frame_scores, tags, valid, tagged, weights)),
         (Micro, F.micro(output.frame_scores, output.attention, tags, valid, tagged, weights=weights, **CODE)),
         (PLAT, F.plat(output.frame_scores, output.attention, tags, valid, tagged, weights=weights)),
@@ -274,6 +275,7 @@ def test_presets_and_their_exceptions():
         Micro("code", class_weights=ClassWeights([3.0, 1.0, 2.0])),
         PLAT(0.3, ClassWeights([3.0, 1.0, 2.0], formula="code")),
         ClipBCE(ClassWeights([3.0, 1.0, 2.0])),
+        ClipBCE(reduction="sum"),
     ],
 )
 def test_contract(loss):

@@ -456,7 +456,7 @@ model:
       frontend: {class_path: logmel, init_args: {sample_rate: 8000, n_fft: 256, hop_length: 160, log_offset: 1e-4}}
       preset: paper
   losses:
-    macro: {loss: {class_path: clip_bce, init_args: {class_weights: {counts: [4, 4], n_clips: 8}}}, weight: 2}
+    macro: {loss: {class_path: clip_bce, init_args: {reduction: sum, class_weights: {counts: [4, 4], n_clips: 8}}}}
     micro: {loss: {class_path: micro, init_args: {preset: paper, class_weights: {counts: [4, 4], formula: code}}}}
   tuning: {tags: exact}
 data: {class_path: desed, init_args: {batch: {weak: 4}, workers: 0}}

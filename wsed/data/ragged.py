@@ -43,6 +43,8 @@ class Ragged:
     @staticmethod
     def cat(parts: "Sequence[Ragged]") -> "Ragged":
         """The rows of one after those of the other."""
+        if len(parts) == 1:  # no copy of millions of rows
+            return parts[0]
         return Ragged.of(torch.cat([p.values for p in parts]), torch.cat([p.lengths for p in parts]))
 
     @property

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -67,14 +67,14 @@ class VideoClips(Sequence[Clip]):
         sources = tuple(dict.fromkeys(part.source for part in parts))
         segments = [part.segments for part in parts]
         lengths = torch.tensor([len(s) for s in segments])
-        video = np.concatenate([s.video for s in segments])
+        video = _joined([s.video for s in segments])
         return VideoClips(
             files.folder,
             files.paths,
-            torch.from_numpy(np.concatenate([part.file for part in parts])),
+            torch.from_numpy(_joined([part.file for part in parts])),
             torch.from_numpy(video.view(np.uint8).reshape(len(video), -1)),
-            torch.from_numpy(np.concatenate([np.stack([s.begin, s.end], 1) for s in segments])),
-            torch.from_numpy(np.concatenate([part.duration for part in parts])),
+            torch.from_numpy(_joined([np.stack([s.begin, s.end], 1) for s in segments])),
+            torch.from_numpy(_joined([part.duration for part in parts])),
             torch.tensor([sources.index(part.source) for part in parts]).repeat_interleave(lengths),
             sources,
             Ragged.cat([s.labels for s in segments]),
@@ -121,3 +121,8 @@ class VideoClips(Sequence[Clip]):
             source=self.source,
             sources=self.sources,
         )
+
+
+def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """One after the other; a single one, which may be of millions of clips, is not copied."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

@@ -1,9 +1,11 @@
 """Binary cross-entropy on clips and on frames, and false strong labels."""
 
+from typing import Literal
+
 from torch import Tensor
 
 from wsed.losses.base import LOSSES, Loss
-from wsed.losses.class_weights import ClassWeighted, Weights
+from wsed.losses.class_weights import ClassWeighted, ClassWeights, Weights
 from wsed.ops.pooling import EPS
 from wsed.ops.reduce import masked_mean
 from wsed.types import Batch, Needs, Output
@@ -21,12 +23,21 @@ def bce(targets: Tensor, scores: Tensor, weights: Weights | None = None) -> Tens
     return -(positive * scores.log() + negative * (-scores).log1p())
 
 
-def clip_bce(clip_scores: Tensor, tags: Tensor, tagged: Tensor | None = None, weights: Weights | None = None) -> Tensor:
+def clip_bce(
+    clip_scores: Tensor,
+    tags: Tensor,
+    tagged: Tensor | None = None,
+    weights: Weights | None = None,
+    reduction: Literal["mean", "sum"] = "mean",
+) -> Tensor:
     """Mean cross-entropy of clip scores `[clip label]` and tags `[clip label]`, over the `tagged [clip]` clips.
 
-    `weights`, each `[label]`, multiply the term of `y` and that of `1 - y`.
+    `weights`, each `[label]`, multiply the term of `y` and that of `1 - y`. Over labels it is the mean, or the `sum`.
     """
-    return masked_mean(bce(tags, clip_scores, weights), None if tagged is None else tagged[:, None])
+    costs = bce(tags, clip_scores, weights)
+    if reduction == "sum":
+        return masked_mean(costs.sum(1), tagged)
+    return masked_mean(costs, None if tagged is None else tagged[:, None])
 
 
 def frame_bce(
@@ -82,13 +93,18 @@ class ClipBCE(ClassWeighted):
 
     Args:
         class_weights: by how common classes are; all weigh 1 if None.
+        reduction: over labels: `mean`, or `sum`, as Chou, Jang & Yang 2018 print theirs; over clips it is the mean.
     """
 
     needs = Needs(output=frozenset({"clip_logits"}), known=frozenset({"tagged"}))
 
+    def __init__(self, class_weights: ClassWeights | None = None, reduction: Literal["mean", "sum"] = "mean") -> None:
+        super().__init__(class_weights)
+        self.reduction = reduction
+
     def forward(self, output: Output, batch: Batch) -> Tensor:
         tags = batch.clip_labels
-        return clip_bce(output.clip_scores, tags, batch.tagged, self.weights(tags))
+        return clip_bce(output.clip_scores, tags, batch.tagged, self.weights(tags), self.reduction)
 
 
 @LOSSES.register("frame_bce")

@@ -73,8 +73,8 @@ class Micro(ClassWeighted):
     """The micro loss of M&mnet: cross-entropy of frame scores and tags, weighted by the attention.
 
     Beside `clip_bce` it is the paper's objective; lambda is its `weight`. Where the output has `levels`, each adds its
-    micro loss (Eq. 10). Any head that gives attention will do. The paper sums over classes: for `preset: paper` give
-    `clip_bce` the number of classes as its weight.
+    micro loss (Eq. 10). Any head that gives attention will do. The paper sums over classes: beside `preset: paper`
+    give `clip_bce` `reduction: sum`.
 
     Args:
         preset: what `attend` and `reduction` are unless given: as in the `code` (positives, mean) or the `paper` (all,
