@@ -1,5 +1,6 @@
 """WAA: where segments lie, what they hold, and batches that serve every loss."""
 
+import csv
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -267,7 +268,12 @@ ROWS = Path(__file__).parents[2] / "experiments/waa"
         ("triplet", ["--data.per_class=5"], "data.per_class asks for 5 clips of each class in a batch, but "),
         ("triplet", ["--data.per_class=1"], "loss 'triplets' needs batches with per_class of 2 or more; data.per_"),
         ("triplet", ["--data.classes=1"], "loss 'triplets' needs batches with classes of 2 or more; data.classes is 1"),
-        ("triplet", ["--data=desed", "--data.batch={weak: 4}"], "loss 'triplets' needs batches balanced by class, whi"),
+        ("triplet", ["--data=desed", "--data.batch={weak: 4}"], "loss 'triplets' needs batches balanced by class: set"),
+        (
+            "triplet",
+            ["--data=desed", "--data.batch={weak: 3}", "--data.balanced=true"],
+            "loss 'triplets' needs 2 clips of each of 2 classes or more in a batch; data.batch is {'weak': 3} for 2 ",
+        ),
         ("prototypical", ["--model.losses.prototypes.loss.init_args.shot=4"], "loss 'prototypes' asks for 5 clips of "),
         ("prototypical", ["--data.classes=3"], "data.classes is 3, but there are 2: set it to that, or to null"),
         ("end_to_end", ["--data.segment=2"], "data.segment is 2 s, but clip "),
@@ -289,6 +295,21 @@ def test_rows_say_which_class_has_one_clip(tmp_path, capsys, row):
     args = ["fit", "--config", str(ROWS / f"{row}.yaml"), "--data.root", str(root), "--trainer.accelerator=cpu"]
     assert main([*args, "--data.workers=0", "--trainer.default_root_dir", str(tmp_path / "run")]) == 2
     assert "has 1 training clip(s) of 'high': make more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("row", ["triplet", "prototypical"])
+def test_clips_of_several_classes_train_an_embedding(corpus, tmp_path, row):
+    """The paper's future work: whole clips with all their tags, from any corpus."""
+    root = tmp_path / "corpus"
+    shutil.copytree(corpus, root)
+    table = root / "metadata/train/weak.tsv"
+    table.write_text(table.read_text().replace("train_2.wav\tlow", "train_2.wav\tlow,high"))
+    args = ["fit", "--config", str(ROWS / f"{row}.yaml"), "--data=desed", "--data.batch={weak: 4}"]
+    args += ["--data.balanced=true", "--data.root", str(root), "--data.workers=0", "--trainer.accelerator=cpu"]
+    assert main([*args, "--trainer.max_epochs=1", "--trainer.default_root_dir", str(tmp_path / "run")]) == 0
+    (log,) = (tmp_path / "run").rglob("metrics.csv")
+    rows = list(csv.DictReader(log.open()))
+    assert any(float(value) > 0 for line in rows for key, value in line.items() if key == "train/loss" and value)
 
 
 def test_a_miner_of_one_class_refuses_clips_of_several(corpus, tmp_path, capsys):

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from wsed.data.clips import ClipDataset, ClipTable, Item
 from wsed.data.collate import Collate
 from wsed.data.desed_layout import split_present
-from wsed.data.sampler import QuotaSampler, ShardSampler
+from wsed.data.sampler import BalancedSampler, QuotaSampler, ShardSampler
 from wsed.data.table import Clip
 from wsed.errors import WsedError
 from wsed.registry import Registry
@@ -60,6 +60,7 @@ class SEDDataModule(pl.LightningDataModule):
         sample_rate: Hz; None takes the network's.
         keep_audio: each clip is read once and then kept in memory, by every process that reads (0.64 MB a clip of 10 s
             at 16 kHz); for small corpora, with `workers: 0`.
+        balanced: classes take turns in giving training clips, see `BalancedSampler`; else each clip comes once.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class SEDDataModule(pl.LightningDataModule):
         seed: int | None = None,
         sample_rate: int | None = None,
         keep_audio: bool = False,
+        balanced: bool = False,
     ) -> None:
         super().__init__()
         for name, value, least in (("eval_batch", eval_batch, 1), ("workers", workers, 0)):
@@ -83,7 +85,7 @@ class SEDDataModule(pl.LightningDataModule):
         self.labels = Labels(labels)
         if not len(self.labels):
             raise WsedError("data.labels is empty, and the corpus names no classes: list the classes there")
-        self.batch, self.eval_batch, self.duration = dict(batch), eval_batch, duration
+        self.batch, self.balanced, self.eval_batch, self.duration = dict(batch), balanced, eval_batch, duration
         self.max_missing, self.workers = max_missing, workers
         self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) if seed is None else seed
         self.sample_rate, self.keep_audio = sample_rate, keep_audio
@@ -148,8 +150,8 @@ class SEDDataModule(pl.LightningDataModule):
 
     def _batches(self, table: ClipTable) -> Sampler[list[int]]:
         """Which training clips form which batch."""
-        rank, ranks = self._rank()
-        return QuotaSampler(table.source, table.sources, self.batch, self.seed, rank, ranks)
+        how = (table.source, table.sources, self.batch, self.seed, *self._rank())
+        return BalancedSampler(table.labels, *how) if self.balanced else QuotaSampler(*how)
 
     def _tell(self, name: str, present: Sequence[Clip], missing: int, report: Path | None) -> None:
         """What the user should know of the clips of a stage: those left out, and those not read to their end."""
@@ -259,7 +261,16 @@ class SEDDataModule(pl.LightningDataModule):
 
     def _check_classes(self, loss: str, need: Needs) -> None:
         """Refuse a loss that needs so many classes, and clips of each, in a batch."""
-        raise WsedError(
-            f"loss {loss!r} needs batches balanced by class, which {type(self).__name__} cannot give; "
-            "take the data module waa, or drop the loss"
-        )
+        if not self.balanced:
+            raise WsedError(
+                f"loss {loss!r} needs batches balanced by class: set data.balanced to true, or take the data module "
+                "waa, or drop the loss"
+            )
+        each, ranks = max(1, need.per_class), self._rank()[1]
+        clips, classes = max(self.batch.values()) * ranks, len(self.labels)
+        if need.classes > classes or clips % classes or clips < each * classes:
+            raise WsedError(
+                f"loss {loss!r} needs {each} clips of each of {max(need.classes, 2)} classes or more in a batch; "
+                f"data.batch is {self.batch} for {classes} classes and {ranks} process(es): over all processes it "
+                f"must be a multiple of {classes}, {each * classes} or more"
+            )

@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Sampler
 
 from wsed.data import table as tsv
 from wsed.data.clips import ClipTable
 from wsed.data.desed_layout import header
 from wsed.data.holdout import held_out
 from wsed.data.module import SEDDataModule
-from wsed.data.sampler import BalancedSampler
 from wsed.data.segments import Segments, read_segments
 from wsed.data.table import Clip
 from wsed.data.video_clips import Found, VideoClips
@@ -39,7 +37,6 @@ class VideoCorpus(SEDDataModule):
         audio: folder of the clips, at any depth; `root/audio` if None, or `root` where there is no such folder.
         holdout: share of the training clips, of each class, that is kept for validation; None: none.
         holdout_seed: of their choice.
-        balanced: classes take turns in giving training clips, see `BalancedSampler`; else each clip comes once.
         headers: leave out files that cannot be read or hold nothing; this opens every file at the start, some thousands
             a second. Else one such file ends the training.
         max_missing: greatest share of clips that may be missing or unreadable.
@@ -60,14 +57,13 @@ class VideoCorpus(SEDDataModule):
         audio: Path | None = None,
         holdout: float | None = None,
         holdout_seed: int = 0,
-        balanced: bool = False,
         headers: bool = True,
         max_missing: float = 1.0,
         **loading: Any,
     ) -> None:
         self.root, self.stages, self.train = Path(root), dict(stages), dict(train)
         self.lists, self.audio = _lists(root, lists), audio
-        self.holdout, self.holdout_seed, self.balanced, self.headers = holdout, holdout_seed, balanced, headers
+        self.holdout, self.holdout_seed, self.headers = holdout, holdout_seed, headers
         for name in batch:
             if name not in train:
                 raise WsedError(f"data.batch names the source {name!r}{near(name, train)}; known: {', '.join(train)}")
@@ -203,11 +199,6 @@ class VideoCorpus(SEDDataModule):
     def _tell(self, name: str, present: Sequence[Clip], missing: int, report: Path | None) -> None:
         for note in self._notes:
             print(f"{name}: {note}")
-
-    def _batches(self, table: ClipTable) -> Sampler[list[int]]:
-        if not self.balanced:
-            return super()._batches(table)
-        return BalancedSampler(table.labels, table.source, table.sources, self.batch, self.seed, *self._rank())
 
 
 def _lists(root: Path, lists: Path | None) -> Path:
