@@ -53,9 +53,9 @@ def child(what: str, path: Path, labels: int) -> None:
     import torch
 
     from wsed.data.sampler import BalancedSampler
-    from wsed.data.segments import read_segments
-    from wsed.data.video_clips import Found, VideoClips
-    from wsed.data.video_files import VideoFiles
+    from wsed.data.video.clips import Found, VideoClips
+    from wsed.data.video.files import VideoFiles
+    from wsed.data.video.segments import read_segments
     from wsed.types import Labels
 
     torch.set_num_threads(1)

@@ -15,7 +15,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-from wsed.data.soundscape import synthesise
+from wsed.data.synth.soundscape import synthesise
 
 
 def measure(soundbank: str, recipe: str, clips: int, workers: int, folder: Path) -> tuple[float, float, float]:

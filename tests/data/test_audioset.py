@@ -14,12 +14,12 @@ import torch
 import yaml
 
 from wsed.cli.main import main
-from wsed.data import dcase2017
-from wsed.data.audioset import AudioSet
-from wsed.data.check import check
-from wsed.data.dcase2017 import DCASE2017
-from wsed.data.segments import read_segments
-from wsed.data.video_layout import DCASE2017_LABELS
+from wsed.data.doctor.check import check
+from wsed.data.video import dcase2017
+from wsed.data.video.audioset import AudioSet
+from wsed.data.video.dcase2017 import DCASE2017
+from wsed.data.video.layout import DCASE2017_LABELS
+from wsed.data.video.segments import read_segments
 from wsed.errors import WsedError
 from wsed.types import Labels, Needs
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wsed.data import builtin
-from wsed.data.builtin import CLASSES, RATE, background, recording, write_soundbank
-from wsed.data.soundbank import open_soundbank, power_db
-from wsed.data.soundscape import synthesise
+from wsed.data.synth import builtin
+from wsed.data.synth.builtin import CLASSES, RATE, background, recording, write_soundbank
+from wsed.data.synth.soundbank import open_soundbank, power_db
+from wsed.data.synth.soundscape import synthesise
 from wsed.errors import WsedError
 
 SHORT = {"Alarm_bell_ringing", "Cat", "Dishes", "Dog", "Speech"}

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from wsed.data import desed_layout as layout
-from wsed.data.listing import read_listing
+from wsed.data.doctor.listing import read_listing
 from wsed.data.table import Clip
 from wsed.errors import WsedError
 

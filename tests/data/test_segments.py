@@ -9,11 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsed.data import dcase2017, segment_arrays
 from wsed.data.ragged import Ragged
-from wsed.data.segments import Segments, read_segments, rows, with_events
-from wsed.data.video_files import VideoFiles
-from wsed.data.video_layout import DCASE2017_LABELS
+from wsed.data.video import dcase2017, segment_arrays
+from wsed.data.video.files import VideoFiles
+from wsed.data.video.layout import DCASE2017_LABELS
+from wsed.data.video.segments import Segments, read_segments, rows, with_events
 from wsed.errors import WsedError
 from wsed.losses.functional import class_weights
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from wsed.data import audio, table
-from wsed.data.corpus_files import PARTS
-from wsed.data.mix import Mix, SoundCache, fade, loop, mix
-from wsed.data.recipe import Recipe, load_recipe, packaged
-from wsed.data.scene import Scene, draw_scene, merge_events, polyphony
-from wsed.data.soundbank import Soundbank, active_stretches, open_soundbank, power_db
-from wsed.data.soundscape import clip_generator, synthesise
+from wsed.data.synth.corpus_files import PARTS
+from wsed.data.synth.mix import Mix, SoundCache, fade, loop, mix
+from wsed.data.synth.recipe import Recipe, load_recipe, packaged
+from wsed.data.synth.scene import Scene, draw_scene, merge_events, polyphony
+from wsed.data.synth.soundbank import Soundbank, active_stretches, open_soundbank, power_db
+from wsed.data.synth.soundscape import clip_generator, synthesise
 from wsed.errors import WsedError
 
 RATE = 8000

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from wsed.data.check import check
-from wsed.data.findings import Finding, Report, TableStats
+from wsed.data.doctor.check import check
+from wsed.data.doctor.findings import Finding, Report, TableStats
 from wsed.data.table import read_text
 from wsed.errors import WsedError
 

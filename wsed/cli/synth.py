@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from wsed.data.recipe import SPLITS, packaged
-from wsed.data.soundscape import Summary, synthesise
+from wsed.data.synth.recipe import SPLITS, packaged
+from wsed.data.synth.soundscape import Summary, synthesise
 from wsed.registry import near
 
 DESCRIPTION = """\

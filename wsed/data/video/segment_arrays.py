@@ -1,7 +1,7 @@
 """AudioSet's lists by array operations on their bytes: two million rows in seconds, and in little memory.
 
 Rows must look as they are published, `--PJHxphWEs, 30.000, 40.000, "/m/09x0r,/t/dd00088"`; any other raises
-`IrregularError`, and `wsed.data.segments` reads the list row by row to say what is wrong with it.
+`IrregularError`, and `wsed.data.video.segments` reads the list row by row to say what is wrong with it.
 """
 
 from collections.abc import Iterator, Mapping

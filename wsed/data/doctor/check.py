@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from wsed.data import desed_layout as layout
-from wsed.data.findings import SEVERITIES, Finding, Report, Severity
-from wsed.data.listing import (
+from wsed.data.doctor.findings import SEVERITIES, Finding, Report, Severity
+from wsed.data.doctor.listing import (
     TOLERANCE,
     Listing,
     event_findings,
@@ -20,9 +20,9 @@ from wsed.data.listing import (
     repeated_rows,
     table_stats,
 )
-from wsed.data.probe import CLIPPED_SHARE, SILENT_PEAK, Probe, probe
-from wsed.data.video_layout import audio_folder, video_lists
-from wsed.data.video_listing import read_video_listings
+from wsed.data.doctor.probe import CLIPPED_SHARE, SILENT_PEAK, Probe, probe
+from wsed.data.video.layout import audio_folder, video_lists
+from wsed.data.video.listing import read_video_listings
 from wsed.errors import WsedError
 from wsed.registry import near
 
@@ -45,7 +45,7 @@ def check(
     """Look at every clip and every row of a DESED folder, or of one with the lists of AudioSet or DCASE 2017 task 4.
 
     Args:
-        root: the corpus, see `wsed.data.desed_layout` and `wsed.data.video_corpus`.
+        root: the corpus, see `wsed.data.desed_layout` and `wsed.data.video.corpus`.
         labels: the classes; None reads `metadata/labels.txt`. Where there is none: the ten of DESED if the training
             tables use any of them, else those the training tables name. AudioSet and DCASE 2017 have their own.
         sample_rate: rate the clips should have, Hz; None takes the most common one.

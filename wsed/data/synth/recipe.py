@@ -16,6 +16,9 @@ from wsed.registry import near
 SPLITS = ("train", "validation", "eval")
 """The splits of a soundbank and of a corpus; sounds never cross from one to another."""
 
+PACKAGED = resources.files("wsed.data.synth") / "recipes"
+"""Folder of the recipes that come with the library."""
+
 _GLOBAL = frozenset({"clips", "clip", "sample_rate", "splits"})
 
 
@@ -109,8 +112,7 @@ def used_classes(recipe: Recipe) -> set[str]:
 
 def packaged() -> list[str]:
     """Names of the recipes that come with the library."""
-    folder = resources.files("wsed.data") / "recipes"
-    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+    return sorted(f.name.removesuffix(".yaml") for f in PACKAGED.iterdir() if f.name.endswith(".yaml"))
 
 
 def load_recipe(name: str) -> Recipe:
@@ -141,7 +143,7 @@ def load_recipe(name: str) -> Recipe:
 def _settings(name: str) -> tuple[str, dict[str, Any]]:
     """What messages call a recipe, and its settings as they stand in its file."""
     if name in packaged():
-        text, where = (resources.files("wsed.data") / "recipes" / f"{name}.yaml").read_text("utf-8"), f"recipe {name}"
+        text, where = (PACKAGED / f"{name}.yaml").read_text("utf-8"), f"recipe {name}"
     else:
         text, where = Path(name).read_text("utf-8"), name
     try:

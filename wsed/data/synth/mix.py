@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsed.data import audio
-from wsed.data.recipe import Recipe
-from wsed.data.scene import Scene, Sound
-from wsed.data.soundbank import power_db
+from wsed.data.synth.recipe import Recipe
+from wsed.data.synth.scene import Scene, Sound
+from wsed.data.synth.soundbank import power_db
 
 Audio = NDArray[np.float32]
 Load = Callable[[str], Audio]

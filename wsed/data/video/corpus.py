@@ -14,17 +14,17 @@ from wsed.data.clips import ClipTable
 from wsed.data.desed_layout import header
 from wsed.data.holdout import held_out
 from wsed.data.module import SEDDataModule
-from wsed.data.segments import Segments, read_segments
 from wsed.data.table import Clip
-from wsed.data.video_clips import Found, VideoClips
-from wsed.data.video_files import VideoFiles
-from wsed.data.video_layout import audio_folder, find_list
+from wsed.data.video.clips import Found, VideoClips
+from wsed.data.video.files import VideoFiles
+from wsed.data.video.layout import audio_folder, find_list
+from wsed.data.video.segments import Segments, read_segments
 from wsed.errors import WsedError
 from wsed.registry import near
 
 
 class VideoCorpus(SEDDataModule):
-    """Clips found by the id of their video in a folder and below it, see `wsed.data.video_files`.
+    """Clips found by the id of their video in a folder and below it, see `wsed.data.video.files`.
 
     Args:
         root: the corpus.

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from wsed.data import table as tsv
 from wsed.data.ragged import Ragged
-from wsed.data.segment_arrays import IrregularError, parse
 from wsed.data.table import Problems, RowError
+from wsed.data.video.segment_arrays import IrregularError, parse
 from wsed.errors import WsedError
 from wsed.registry import near
 

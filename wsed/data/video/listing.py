@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from wsed.data.findings import Finding
-from wsed.data.listing import Listing, Row
-from wsed.data.segments import rows
+from wsed.data.doctor.findings import Finding
+from wsed.data.doctor.listing import Listing, Row
 from wsed.data.table import RowError
-from wsed.data.video_files import VideoFiles
-from wsed.data.video_layout import CLASSES, DCASE2017_LABELS, audio_folder, read_classes
+from wsed.data.video.files import VideoFiles
+from wsed.data.video.layout import CLASSES, DCASE2017_LABELS, audio_folder, read_classes
+from wsed.data.video.segments import rows
 from wsed.errors import WsedError
 from wsed.registry import near
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from wsed.data.module import DATA
-from wsed.data.segments import Segments, read_segments
-from wsed.data.video_corpus import VideoCorpus
-from wsed.data.video_layout import CLASSES, find_list, read_classes
+from wsed.data.video.corpus import VideoCorpus
+from wsed.data.video.layout import CLASSES, find_list, read_classes
+from wsed.data.video.segments import Segments, read_segments
 
 TRAIN = {
     "balanced": "balanced_train_segments.csv",

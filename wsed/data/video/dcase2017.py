@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Any
 
 from wsed.data.module import DATA
-from wsed.data.segments import Segments, read_segments, with_events
-from wsed.data.video_corpus import VideoCorpus
-from wsed.data.video_layout import DCASE2017_LABELS
+from wsed.data.video.corpus import VideoCorpus
+from wsed.data.video.layout import DCASE2017_LABELS
+from wsed.data.video.segments import Segments, read_segments, with_events
 
 TRAIN = "groundtruth_weak_label_training_set.csv"
 TEST = "groundtruth_weak_label_testing_set.csv"

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from wsed.data.recipe import Recipe
-from wsed.data.soundbank import Recording, Stretch, close_gaps
+from wsed.data.synth.recipe import Recipe
+from wsed.data.synth.soundbank import Recording, Stretch, close_gaps
 from wsed.data.table import Timed
 
 T = TypeVar("T")

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from wsed.data.clips import ClipTable
 from wsed.data.ragged import Ragged
-from wsed.data.segments import Segments, clip_name
 from wsed.data.table import Clip
-from wsed.data.video_files import VideoFiles
+from wsed.data.video.files import VideoFiles
+from wsed.data.video.segments import Segments, clip_name
 from wsed.types import Labels
 
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from wsed.data import audio
-from wsed.data.corpus_files import PARTS, Corpus, clip_name
-from wsed.data.mix import Mix, SoundCache, mix
-from wsed.data.recipe import Recipe, load_recipe, used_classes
-from wsed.data.scene import Scene, draw_scene
-from wsed.data.soundbank import Soundbank, drop_short, open_soundbank
+from wsed.data.synth.corpus_files import PARTS, Corpus, clip_name
+from wsed.data.synth.mix import Mix, SoundCache, mix
+from wsed.data.synth.recipe import Recipe, load_recipe, used_classes
+from wsed.data.synth.scene import Scene, draw_scene
+from wsed.data.synth.soundbank import Soundbank, drop_short, open_soundbank
 from wsed.errors import WsedError
 
 _VERSION = 1
@@ -196,7 +196,7 @@ def _plan(recipe: str | Recipe, clips: Mapping[str, int] | None) -> Recipe:
 def _bank(soundbank: str | Path, corpus: Corpus, plan: Recipe) -> Soundbank:
     folder = Path(soundbank)
     if str(soundbank) == "builtin":
-        from wsed.data.builtin import write_soundbank
+        from wsed.data.synth.builtin import write_soundbank
 
         folder = write_soundbank(corpus.root / "soundbank")
     bank = open_soundbank(folder, plan.clips, plan.sample_rate)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsed.data import audio, table
-from wsed.data.recipe import SPLITS
+from wsed.data.synth.recipe import SPLITS
 from wsed.errors import WsedError
 
 GAP = 0.25

@@ -9,8 +9,8 @@ from statistics import median
 
 from wsed.data import desed_layout as layout
 from wsed.data import table as tsv
-from wsed.data.findings import ClassStats, Finding, Severity, TableStats
-from wsed.data.probe import Probe
+from wsed.data.doctor.findings import ClassStats, Finding, Severity, TableStats
+from wsed.data.doctor.probe import Probe
 from wsed.data.table import RowError, Timed
 from wsed.errors import WsedError
 from wsed.registry import near

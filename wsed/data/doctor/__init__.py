@@ -1,0 +1,1 @@
+"""The data doctor: what would stop or spoil a training on a corpus."""

@@ -1,0 +1,1 @@
+"""Soundscapes mixed from recordings of single sounds, or from sounds made by formula."""
