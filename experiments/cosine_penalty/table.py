@@ -133,6 +133,9 @@ def print_all(systems: dict[str, list[Run]]) -> None:
         "segment F1, the system's tags": lambda r: segment_counts(r.truth, r.detect(r.system_tags), 10).macro_f1,
         "tagging F1, its own tags": lambda r: tag_counts(r.tags, r.own).macro_f1,
         "no gap closed": lambda r: r.event_f1(r.system_tags, replace(PAPER, merge_gap=0.0)),
+        "the published decoder": lambda r: r.event_f1(
+            r.system_tags, replace(PAPER, merge_gap=0.0, segment_counting="ijcnn")
+        ),
         "hysteresis 0.05, 0.2": lambda r: r.event_f1(r.system_tags, replace(PAPER, low=0.05, threshold=0.2)),
         "threshold 0.003": lambda r: r.event_f1(r.system_tags, replace(PAPER, threshold=0.003)),
         "threshold 0.01": lambda r: r.event_f1(r.system_tags, replace(PAPER, threshold=0.01)),
