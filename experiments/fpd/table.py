@@ -28,7 +28,7 @@ import matplotlib.pyplot as plt
 ROWS = (
     "weak", "euc", "ip", "strong", "euc_strong", "euc_no_wps", "euc_teacher", "euc_literal", "ip_literal",
     "euc_weight_0_1", "euc_similarity", "euc_cross", "euc_no_projection", "ip_no_wps", "weak_builtin", "euc_builtin",
-    "strong_builtin", "weak_attention", "euc_attention",
+    "strong_builtin", "weak_attention", "euc_attention", "strong_attention",
 )  # fmt: skip
 FIGURES = ("event F1", "tuned event F1", "segment F1", "tagging F1", "mAP", "PSDS1", "PSDS2")
 DECODER = Decoder(median=0.45, threshold=0.5, tags="clip")
