@@ -217,7 +217,8 @@ class Needs:
 
     Args:
         output: fields of `Output` it reads.
-        known: what it must know of clips: any of `"tagged"`, `"timed"`; a corpus where no clip is so is refused.
+        known: what it must know of clips: any of `"tagged"`, `"timed"`, `"only_tagged"` (tagged and not timed); a
+            corpus where no clip is so is refused.
         sources: least number of clips of each source in a batch.
         classes: least number of classes in a batch (0: no demand).
         per_class: least number of clips of each of them.
@@ -232,10 +233,11 @@ class Needs:
     one_class: bool = False
 
     def __post_init__(self) -> None:
-        wrong = sorted(self.known - {"tagged", "timed"}) + sorted(self.output - {f.name for f in fields(Output)})
+        facts = ("tagged", "timed", "only_tagged")
+        wrong = sorted(self.known - set(facts)) + sorted(self.output - {f.name for f in fields(Output)})
         if wrong:
             raise WsedError(
-                f"a loss cannot need {wrong[0]!r}: known is of tagged, timed; output names fields of Output"
+                f"a loss cannot need {wrong[0]!r}: known is of {', '.join(facts)}; output names fields of Output"
             )
 
     def __or__(self, other: "Needs") -> "Needs":

@@ -318,7 +318,8 @@ def test_a_run_is_not_overwritten_silently(run, exp, capsys):
         (["--data.root", "/nowhere"], "no such folder: /nowhere"),
         (["--data.labels", "[high]"], "has the label 'low', which is not one of data.labels: high"),
         (["--data.batch", "{weakly: 4}"], "data.batch names the source 'weakly'; data.train has weak"),
-        (["--data.batch", "{unlabelled: 4}"], "no such table"),
+        (["--data.batch", "{unlabelled: 4}"], "take unlabelled out of data.batch"),
+        (["--data.validation", "validation/gone"], "set data.validation to null and data.holdout to 0.2"),
         (["--ckpt_path", "last"], "no checkpoint"),
         (["--ckpt_path", "gone.ckpt"], "no such checkpoint: gone.ckpt"),
         (["--model.decoder.smooth", "-1"], "decoder.smooth must be more than 0"),
@@ -347,6 +348,24 @@ def test_mistakes_get_a_message(exp, tmp_path, capsys, change, expected):
 def test_losses_that_cannot_be_served_are_refused(exp, tmp_path, capsys, losses, expected):
     config = changed(exp, tmp_path, losses=losses)
     assert expected in fails(capsys, "fit", "--config", config, "--trainer.default_root_dir", str(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("options", "batch", "missing"),
+    [
+        ({"wps": "none"}, "{weak: 4}", "events with onset and offset"),
+        ({"pairs": "synthetic"}, "{weak: 4, strong: 0}", "events with onset and offset"),
+        ({"pairs": "cross"}, "{weak: 4}", "events with onset and offset"),
+        ({"pairs": "cross"}, "{strong: 4}", "clip tags and without events"),
+        ({"pairs": "real"}, "{strong: 4}", "clip tags and without events"),
+    ],
+)
+def test_pairs_of_frames_that_no_source_can_give_are_refused(exp, tmp_path, capsys, options, batch, missing):
+    losses = {"tags": {"loss": "mil"}, "apart": {"loss": {"class_path": "fpd", "init_args": options}}}
+    config = changed(exp, tmp_path, losses=losses, network__head=["framewise", "projection"])
+    tables = ["--data.batch", batch, "--data.train.strong", "validation/validation"]
+    message = fails(capsys, "fit", "--config", config, *tables, "--trainer.default_root_dir", str(tmp_path / "run"))
+    assert f"loss 'apart' needs clips with {missing}, and none of the sources of data.batch" in message
 
 
 def test_a_loss_of_the_users_own_lies_beside_the_yaml(exp, tmp_path, monkeypatch):

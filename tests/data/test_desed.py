@@ -109,6 +109,21 @@ def test_settings_that_contradict_each_other_are_refused(corpus: Path, settings:
         DESED(corpus, **{**ROW, **settings})
 
 
+@pytest.mark.parametrize(
+    ("stage", "settings", "message"),
+    [
+        ("train", {"train": {"weak": "gone"}}, r"data\.train\.weak names it: .* or take weak out of data\.batch"),
+        ("validation", {"validation": "gone"}, r"data\.validation names it: .* null and data\.holdout to 0\.2"),
+        ("test", {"test": "gone"}, r"data\.test names it: .* set data\.test to null"),
+        ("predict", {"test": "gone"}, r"data\.test names it"),
+        ("predict", {"predict": "gone"}, r"data\.predict names it: .* leave it out"),
+    ],
+)
+def test_a_table_that_is_not_there_names_its_setting(corpus: Path, stage: str, settings: dict, message: str) -> None:
+    with pytest.raises(WsedError, match=r"no such table: .*gone\.tsv.*" + message):
+        DESED(corpus, {"weak": 2}, labels=["low", "high"], **settings).read(stage)
+
+
 def test_a_share_of_no_clip_is_refused(corpus: Path) -> None:
     with pytest.raises(WsedError, match=r"0\.01 of 8 weak clips is none"):
         DESED(corpus, batch={"weak": 2}, validation=None, holdout=0.01).read("train")

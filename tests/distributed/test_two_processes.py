@@ -20,6 +20,9 @@ from wsed.types import Output
 
 N_CLIPS, N_LABELS, N_FRAMES = 7, 3, 12
 
+ONE_TAG = torch.eye(N_LABELS)[torch.tensor([0, 1, 0, 0, 1, 2, 1])]
+"""Tags for losses of classes; each rank lacks the pairs that the other's clips make."""
+
 
 def whole():
     batch = testing.batch(N_CLIPS, N_LABELS)
@@ -31,16 +34,23 @@ def shard(rank, ranks):
     return torch.arange(N_CLIPS)[rank::ranks]
 
 
+SETTINGS = {"fpd": {"gather": True, "wps_start_epoch": 0}}
+"""Of losses that would else see nothing but their own rank's clips, or none at all."""
+
+
 def loss_and_gradient(name, rank, ranks):
+    loss = registry("loss")[name](**SETTINGS.get(name, {}))
     batch, output = whole()
+    if loss.needs.per_class:
+        batch = replace(batch, clip_labels=ONE_TAG)
     index = shard(rank, ranks)
     part = testing.take_output(output, index)
     fields = ("frame_logits", "clip_logits", "attention", "embeddings", "clip_embedding")
     leaves = {f: getattr(part, f).detach().requires_grad_() for f in fields}
-    loss = registry("loss")[name]()(replace(part, **leaves), testing.take(batch, index))
-    loss.backward()
+    value = loss(replace(part, **leaves), testing.take(batch, index))
+    value.backward()
     gradients = {f: leaf.grad.tolist() for f, leaf in leaves.items() if leaf.grad is not None}
-    return loss.item(), index.tolist(), gradients
+    return value.item(), index.tolist(), gradients
 
 
 @pytest.mark.parametrize("name", wsed.list("loss"))
@@ -48,6 +58,7 @@ def test_losses_and_gradients_are_those_of_one_process(name):
     if name == "metric_learning":
         pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
     value, _, gradients = loss_and_gradient(name, 0, 1)
+    assert value > 0
     parts = run(partial(loss_and_gradient, name))
     assert sum(p[0] for p in parts) / 2 == pytest.approx(value, abs=1e-6)
     for field, expected in gradients.items():
@@ -155,11 +166,10 @@ METRIC_LOSSES = (
 
 
 def metric_losses(rank, ranks):
-    """Values and gradients; clips have one tag, and each rank lacks the pairs that the other's clips make."""
+    """Values and gradients."""
     batch, output = whole()
     index = shard(rank, ranks)
-    tags = torch.eye(N_LABELS)[torch.tensor([0, 1, 0, 0, 1, 2, 1])]
-    part = testing.take(replace(batch, clip_labels=tags), index)
+    part = testing.take(replace(batch, clip_labels=ONE_TAG), index)
     found = []
     for loss in METRIC_LOSSES:
         leaf = output.clip_embedding[index].detach().requires_grad_()

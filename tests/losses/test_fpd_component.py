@@ -91,6 +91,48 @@ def test_pairs_are_chosen_by_whether_clips_are_timed(pairs, clips):
     assert set(gradient.abs().amax((1, 2)).nonzero().flatten().tolist()) == clips
 
 
+WEAK, STRONG, BOTH = torch.tensor([0, 2, 4]), torch.tensor([1, 3, 5]), torch.arange(6)
+ON = {"wps_start_epoch": 0}
+
+
+@pytest.mark.parametrize(
+    ("clips", "silent", "options", "zero"),
+    [
+        pytest.param(WEAK, False, {"wps": "none"}, True, id="none strong, WPS off"),
+        pytest.param(WEAK, False, {"wps_start_epoch": 1}, True, id="none strong, WPS not begun"),
+        pytest.param(WEAK, False, ON, False, id="none strong, WPS on"),
+        pytest.param(WEAK, False, {**ON, "pairs": "synthetic"}, True, id="none strong, synthetic"),
+        pytest.param(WEAK, False, {**ON, "pairs": "cross"}, True, id="none strong, cross"),
+        pytest.param(STRONG, False, ON, False, id="none weak"),
+        pytest.param(STRONG, False, {**ON, "pairs": "real"}, True, id="none weak, real"),
+        pytest.param(STRONG, False, {**ON, "pairs": "cross"}, True, id="none weak, cross"),
+        pytest.param(WEAK[:1], False, ON, True, id="one weak clip"),
+        pytest.param(STRONG[:1], False, ON, True, id="one strong clip"),
+        pytest.param(BOTH, True, ON, True, id="silent"),
+        pytest.param(BOTH, True, {**ON, "silence": "negative"}, True, id="silent, negative"),
+        pytest.param(BOTH, True, {**ON, "silence": "background"}, False, id="silent, background"),
+        pytest.param(BOTH, False, ON, False, id="weak and strong"),
+    ],
+)
+@pytest.mark.parametrize("metric", OPTIONS["metric"])
+@pytest.mark.parametrize("level", OPTIONS["level"])
+def test_odd_batches_give_a_finite_value_with_a_graph(metric, level, clips, silent, options, zero):
+    of = replace(testing.batch(6), clip_labels=torch.eye(3).repeat(2, 1))
+    output = testing.output(of)
+    if silent:
+        of = replace(of, clip_labels=torch.zeros(6, 3), events=wsed.Events.of([]))
+    output = replace(output, valid=torch.arange(12) < torch.tensor([12, 9, 5, 12, 1, 0])[:, None])  # of all lengths
+    leaf = output.embeddings.detach()[clips].requires_grad_()
+    output = replace(testing.take_output(output, clips), embeddings=leaf)
+    found = FPD(metric, level=level, alpha=0.9, **options)(output, testing.take(of, clips))
+    assert found.isfinite()
+    assert (found == 0) == zero
+    found.backward()
+    assert leaf.grad.isfinite().all()
+    assert leaf.grad.any() == (not zero)
+    assert not leaf.grad[~output.valid].any()
+
+
 @pytest.mark.parametrize("metric", OPTIONS["metric"])
 @pytest.mark.parametrize("wps", ["self", "none"])
 @pytest.mark.parametrize("reduction", OPTIONS["reduction"])
@@ -103,8 +145,8 @@ def test_needs():
     assert FPD(wps="teacher").needs.output == {"embeddings", "teacher"}
     assert FPD(wps="none").needs == wsed.Needs(frozenset({"embeddings"}), frozenset({"timed"}))
     assert FPD(pairs="synthetic").needs.known == {"timed"}
-    assert FPD(pairs="real").needs.known == {"tagged"}
-    assert FPD(pairs="cross").needs.known == {"tagged", "timed"}
+    assert FPD(pairs="real").needs.known == {"only_tagged"}
+    assert FPD(pairs="cross").needs.known == {"only_tagged", "timed"}
 
 
 @pytest.mark.parametrize("option", OPTIONS)

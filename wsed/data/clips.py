@@ -6,7 +6,7 @@ from math import inf
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -87,6 +87,11 @@ class ClipTable:
             torch.tensor([names.index(c.source) for c in clips], dtype=torch.long),
             names,
         )
+
+    @property
+    def only_tagged(self) -> Bool[Tensor, " clip"]:
+        """Whose tags are known, and no events."""
+        return self.tagged & ~self.timed
 
     @property
     def tags(self) -> Float[Tensor, "clip label"]:

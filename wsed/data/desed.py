@@ -88,7 +88,7 @@ class DESED(SEDDataModule):
         if stage == "validation" and self.holdout is not None:
             return self._divided()[1]
         table = self.stages[stage]
-        clips = layout.read_clips(self.root, table, stage) if table else []
+        clips = self._clips(table, stage) if table else []
         if self.revision is not None and table == self.stages["test"]:
             check_revision(clips, self.revision, layout.find(self.root, str(table))[0])
         return clips
@@ -113,8 +113,25 @@ class DESED(SEDDataModule):
     def _read_train(self, batch: Mapping[str, int]) -> list[Clip]:
         if self._training is None:
             names = [name for name, clips in batch.items() if clips > 0]
-            self._training = [c for name in names for c in layout.read_clips(self.root, self.train[name], name)]
+            self._training = [c for name in names for c in self._clips(self.train[name], name)]
         return self._training
+
+    def _clips(self, table: str, source: str) -> list[Clip]:
+        """The clips of a table; where it is not there, the error names the setting that names it."""
+        there = layout.table_file(self.root, table).is_file()
+        try:
+            return layout.read_clips(self.root, table, source)
+        except WsedError as error:
+            if there:
+                raise
+            stage = "test" if source == "predict" and table == self.stages["test"] else source
+            remedy = {
+                "validation": "set data.validation to null and data.holdout to 0.2 to validate on weak clips held out",
+                "test": "set data.test to null for no test",
+                "predict": "leave it out for the test clips",
+            }.get(stage, f"take {stage} out of data.batch")
+            setting = stage if stage in self.stages else f"train.{stage}"
+            raise WsedError(f"{error}. data.{setting} names it: name another table there, or {remedy}") from None
 
     def _find_labels(self, batch: Mapping[str, int]) -> list[str]:
         if listed := layout.labels(self.root):

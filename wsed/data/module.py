@@ -23,6 +23,13 @@ from wsed.types import Labels, Needs
 
 DATA: "Registry[type[SEDDataModule]]" = Registry("data", "wsed.data")
 
+FACTS = {
+    "tagged": "clip tags",
+    "timed": "events with onset and offset",
+    "only_tagged": "clip tags and without events",
+}
+"""What `Needs.known` may name, in words."""
+
 
 class EndWith:
     """Ends a reading process when the training that started it is gone: one killed with SIGKILL cannot do it."""
@@ -238,9 +245,8 @@ class SEDDataModule(pl.LightningDataModule):
         for loss, need in self._needs().items():
             for fact in sorted(need.known):
                 if not bool((getattr(table, fact) & in_use).any()):
-                    what = "clip tags" if fact == "tagged" else "events with onset and offset"
                     raise WsedError(
-                        f"loss {loss!r} needs clips with {what}, and none of the sources of "
+                        f"loss {loss!r} needs clips with {FACTS[fact]}, and none of the sources of "
                         f"data.batch {self.batch} has them; add such a source to data.batch, or drop the loss"
                     )
             for source, least in need.sources.items():

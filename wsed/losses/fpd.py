@@ -198,7 +198,9 @@ class FPD(Loss):
         level: `frame`, or `clip_and_frame`: the label sets of the two clips must be equal (disjoint) too.
         silence: frames without events: `ignore`, `negative` or `background`.
         pairs: of clips: `all`, `synthetic` (both are timed), `real` (neither is), `cross` (one is).
-        wps: whose frame scores make labels of tagged clips: `self`, the `teacher`'s, or `none`.
+        wps: whose frame scores make labels of tagged clips: `self`, the `teacher`'s, or `none`. With the network
+            `mean_teacher` (`wsed/models/teacher.py`) the teacher is the running mean of the network's weights; a file
+            (`pretrained: CHECKPOINT` there) makes it a network trained before.
         wps_low: frames where a tagged class scores from here to below `wps_high` are left out.
         wps_high: a tagged class is active where it scores this or more.
         wps_start_epoch: the first epoch with such labels; epochs count from 0.
@@ -281,6 +283,6 @@ def _fields(wps: str) -> frozenset[str]:
 
 def _known(pairs: str, wps: str) -> frozenset[str]:
     """Tagged clips are enough for `all` where they get labels, and timed ones have tags as well."""
-    if pairs == "cross":
-        return frozenset({"tagged", "timed"})
+    if pairs in ("real", "cross"):
+        return frozenset({"only_tagged"} if pairs == "real" else {"only_tagged", "timed"})
     return frozenset({"timed" if pairs == "synthetic" or wps == "none" else "tagged"})
