@@ -27,7 +27,7 @@ class Collate:
         return Batch(
             audio=audio,
             n_samples=n_samples,
-            clip_labels=table.tags[index],
+            clip_labels=table.tags_of(index),
             tagged=table.tagged[index],
             events=Events(clip, label.long(), onset, offset, torch.ones_like(onset)),
             timed=table.timed[index],

@@ -255,7 +255,7 @@ class SEDDataModule(pl.LightningDataModule):
                         f"loss {loss!r} needs at least {least} clips of source {source!r} in a batch; "
                         f"data.batch is {self.batch}: set data.batch.{source} to {least} or more"
                     )
-            if need.one_class and bool((several := in_use & (table.tags > 0).sum(1).gt(1)).any()):
+            if need.one_class and bool((several := in_use & table.labels.lengths.gt(1)).any()):
                 clip = table.clips[int(several.nonzero()[0])]
                 raise WsedError(
                     f"loss {loss!r} takes clips of one class, and clip {clip.id} has {len(clip.tags or ())} "

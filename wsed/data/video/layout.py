@@ -2,7 +2,7 @@
 
 ROOT/eval_segments.csv                    a list as published, or in a folder in ROOT
 ROOT/class_labels_indices.csv             AudioSet's classes, beside its lists
-ROOT/audio/Y--PJHxphWEs.wav               clips at any depth below ROOT/audio, or below ROOT; see `video_files`
+ROOT/audio/Y--PJHxphWEs.wav               clips at any depth below ROOT/audio, or below ROOT; see `files`
 """
 
 from pathlib import Path
