@@ -48,8 +48,9 @@ class WAA(Encoder):
         layers: list[nn.Module] = []
         inputs, bands = 1, n_bands
         for outputs, pool in zip(channels, POOLS, strict=True):
-            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.LeakyReLU(0.2), Dropout(dropout)]
-            layers.append(nn.MaxPool2d(pool))
+            # the paper's LeakyReLU, dropout, maximum: the first of them commutes with the others, and here has less to do
+            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), Dropout(dropout)]
+            layers += [nn.MaxPool2d(pool), nn.LeakyReLU(0.2)]
             inputs, bands = outputs, bands // pool[1]
         if bands < 1:
             raise WsedError(f"encoder waa: its pools leave nothing of {n_bands} bands; give 32 or more, the paper's 64")
