@@ -89,15 +89,11 @@ def triplets(
     check_miner(miner)
     if miner in ("semi_hard", "hard") and distance is None:
         raise WsedError(f"miner {miner!r} needs the distances between clips")
-    if miner in ("random", "hard"):
-        anchor = (positive.any(1) & negative.any(1)).nonzero().flatten()
-        positive, negative = positive[anchor], negative[anchor]
-        if miner == "random":
-            return Triplets(anchor, _one_of(positive, generator), _one_of(negative, generator))
+    if miner == "random":
+        return _random(positive, negative, generator)
+    if miner == "hard":
         assert distance is not None
-        distance = distance.detach()[anchor]
-        farthest = distance.masked_fill(~positive, -torch.inf).argmax(1)
-        return Triplets(anchor, farthest, distance.masked_fill(~negative, torch.inf).argmin(1))
+        return _hard(positive, negative, distance.detach())
     anchor, same = positive.nonzero(as_tuple=True)
     kept = negative[anchor]  # [pair clip]
     if miner == "semi_hard":
@@ -114,12 +110,26 @@ def check_miner(miner: str) -> None:
         raise WsedError(f"unknown miner {miner!r}{near(miner, MINERS)}; known: {', '.join(MINERS)}")
 
 
-def _one_of(candidates: Bool[Tensor, "anchor clip"], generator: torch.Generator | None) -> Int[Tensor, " anchor"]:
+def _random(positive: Pairs, negative: Pairs, generator: torch.Generator | None) -> Triplets:
+    # of each candidate: its place among those of its anchor
+    same, other = (pairs.cumsum(1, dtype=torch.int32) for pairs in (positive, negative))
+    anchor = ((same[:, -1] > 0) & (other[:, -1] > 0)).nonzero().flatten()
+    return Triplets(anchor, _one_of(same[anchor], generator), _one_of(other[anchor], generator))
+
+
+def _one_of(place: Int[Tensor, "anchor clip"], generator: torch.Generator | None) -> Int[Tensor, " anchor"]:
     """One of the candidates of each row, all of them equally likely; each row has one."""
-    place = candidates.cumsum(1)  # of each candidate: first, second, ...
     count = place[:, -1]
-    drawn = (_lot(count, generator) * count).long().clamp(max=count - 1) + 1
+    drawn = (_lot(count, generator) * count).int().clamp(max=count - 1) + 1
     return torch.searchsorted(place, drawn[:, None])[:, 0]
+
+
+def _hard(positive: Pairs, negative: Pairs, distance: Float[Tensor, "clip clip"]) -> Triplets:
+    farthest, same = torch.where(positive, distance, -torch.inf).max(1)
+    nearest, other = torch.where(negative, distance, torch.inf).min(1)
+    # a distance that is no number stays, for the loss to say so
+    anchor = ((farthest != -torch.inf) & (nearest != torch.inf)).nonzero().flatten()
+    return Triplets(anchor, same[anchor], other[anchor])
 
 
 def _lot(like: Shaped[Tensor, " clip"], generator: torch.Generator | None) -> Float[Tensor, " clip"]:
