@@ -48,7 +48,7 @@ class WAA(Encoder):
         layers: list[nn.Module] = []
         inputs, bands = 1, n_bands
         for outputs, pool in zip(channels, POOLS, strict=True):
-            # the paper's LeakyReLU, dropout, maximum; the first commutes with the others, and has less to do as the last
+            # the paper's LeakyReLU, dropout, maximum: the first commutes with the others and has less to do as the last
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1), Dropout(dropout)]
             layers += [nn.MaxPool2d(pool), nn.LeakyReLU(0.2)]
             inputs, bands = outputs, bands // pool[1]
