@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-WHAT = ("import", "table", "sampler")
+WHAT = ("import", "table", "batches", "sampler")
 LETTERS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", dtype="S1")
 
 
@@ -52,6 +52,7 @@ def child(what: str, path: Path, labels: int) -> None:
     """One measurement: seconds, things done, peak memory in MB."""
     import torch
 
+    from wsed.data.collate import Collate
     from wsed.data.sampler import BalancedSampler
     from wsed.data.video.clips import Found, VideoClips
     from wsed.data.video.files import VideoFiles
@@ -60,15 +61,22 @@ def child(what: str, path: Path, labels: int) -> None:
 
     torch.set_num_threads(1)
     start, done = clocks(), 0
-    if what in ("table", "sampler"):
+    if what in ("table", "batches", "sampler"):
         segments = read_segments(path, classes(labels))
         done = len(segments)
-    if what == "table":
-        with tempfile.TemporaryDirectory() as empty:
-            none = np.zeros(done, dtype=np.int64)
-            found = Found("unbalanced", segments, none, np.full(done, np.nan))
-            table = VideoClips.of([found], VideoFiles(Path(empty)), Labels(classes(labels))).table(10.0)
+    if what in ("table", "batches"):
+        with tempfile.TemporaryDirectory() as one:
+            (Path(one) / "Yaaaaaaaaaaa.wav").touch()  # the file of all clips
+            first = np.zeros(done, dtype=np.int64)
+            found = Found("unbalanced", segments, first, np.full(done, np.nan))
+            table = VideoClips.of([found], VideoFiles(Path(one)), Labels(classes(labels))).table(10.0)
         assert table.tags_of(torch.tensor([done - 1])).sum() > 0
+    if what == "batches":
+        collate, silence = Collate(table), np.zeros(1, dtype=np.float32)
+        drawn = np.random.default_rng(0).integers(0, done, (100, 64)).tolist()
+        start, done = clocks(), len(drawn)
+        for batch in drawn:
+            collate([(i, silence) for i in batch])
     if what == "files":
         segments = read_segments(path, classes(labels))
         start = clocks()
@@ -105,6 +113,9 @@ def report(folder: Path, clips: int, labels: int, rounds: int, audio: bool) -> N
     print(f"label table: {done:,} clips x {labels} classes ({size:.0f} MB of text)")
     print(f"  {wall:.1f} s, the processor's {busy:.1f} (asked: 10)")
     print(f"  peak memory {peak:.0f} MB (asked: 1000), of which importing torch takes {bare:.0f}")
+    done, wall, busy, _ = measured("batches", path, labels, rounds)
+    each, work = 1e3 * wall / done, 1e3 * busy / done
+    print(f"a batch of 64 of these clips, but for their audio: {each:.2f} ms, the processor's {work:.2f}")
     done, wall, busy, peak = measured("sampler", path, labels, rounds)
     print(f"balanced sampling over an epoch of {done:,} draws")
     print(f"  {done / wall:,.0f} clips a second, of the processor's {done / busy:,.0f} (asked: 100,000)")
