@@ -40,6 +40,10 @@ class Ragged:
         lengths = torch.tensor([len(text) for text in texts], dtype=torch.long)
         return Ragged.of(joined[: int(lengths.sum())], lengths)
 
+    def text(self, row: int) -> bytes:
+        """One of the byte strings that `texts` was given."""
+        return bytes(self[row].numpy())
+
     @staticmethod
     def cat(parts: "Sequence[Ragged]") -> "Ragged":
         """The rows of one after those of the other."""

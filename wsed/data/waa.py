@@ -154,7 +154,7 @@ class WAA(SEDDataModule):
         super()._check_needs(table)
         if classes > len(self.labels):
             raise WsedError(f"data.classes is {classes}, but there are {len(self.labels)}: set it to that, or to null")
-        counts = dict(zip(self.labels, table.tags.sum(0).int().tolist(), strict=True))
+        counts = dict(zip(self.labels, map(int, self.label_counts()), strict=True))
         scarce, ranks = min(counts, key=lambda label: counts[label]), self._rank()[1]
         if counts[scarce] < per_class * ranks:
             losses = [f"loss {loss!r}" for loss, need in self._needs().items() if need.per_class == per_class]

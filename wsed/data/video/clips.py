@@ -96,7 +96,7 @@ class VideoClips(Sequence[Clip]):
         seconds = float(self.duration[index])
         return Clip(
             clip_name(bytes(self.video[index].numpy()).decode(), begin, end),
-            self.folder / os.fsdecode(bytes(self.paths[int(self.file[index])].numpy())),
+            self.folder / os.fsdecode(self.paths.text(int(self.file[index]))),
             self.sources[int(self.source[index])],
             frozenset(names[k] for k in self.labels[index].tolist()),
             events if self.timed[index] else None,

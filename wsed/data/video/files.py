@@ -45,7 +45,7 @@ class VideoFiles:
 
     def path(self, file: int) -> Path:
         """The path of a file by its number."""
-        return self.folder / os.fsdecode(bytes(self.paths[file].numpy()))
+        return self.folder / os.fsdecode(self.paths.text(file))
 
     def find(self, video: Shaped[np.ndarray, " clip"], begin: Float[np.ndarray, " clip"]) -> Int[np.ndarray, " clip"]:
         """The number of each clip's file, -1 where there is none.
