@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 DATA = ("waa_200ms", "waa")
 METHODS = ("end_to_end", "triplet", "prototypical")
 SECONDS = (0.2, 1.0, 10.0)
-EPOCHS = (50, 30, 16)
+EPOCHS = (30, 30, 24)
 """At most, with segments of 0.2, 1 and 10 s: what two cores do in an hour, with the settings of `two_cores.yaml`; the
 rows have the paper's."""
 EVERY = (5, 5, 2)
