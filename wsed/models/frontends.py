@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 import torch.distributed as dist
 import torchaudio
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from wsed.errors import WsedError
@@ -77,17 +77,24 @@ class LogMel(Frontend):
             center=True,
             pad_mode="constant",  # a padded clip then looks as it does alone
         )
+        self.mel.spectrogram.power = None  # complex: see _strength
 
     def forward(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
         with torch.autocast(audio.device.type, enabled=False):  # powers span 100 dB: bfloat16 would lose them
-            mel = self.mel(audio.float())
+            mel = self.mel.mel_scale(self._strength(self.mel.spectrogram(audio.float())))
             if self.log_offset is not None:
                 features = (mel + self.log_offset).log()
             else:
                 features = 20 / self.power * mel.clamp(min=1e-10 ** (self.power / 2)).log10()
         return features, valid_frames(n_samples, self.hop_length, features.shape[2])
+
+    def _strength(self, spectrum: Complex[Tensor, "clip bin frame"]) -> Float[Tensor, "clip bin frame"]:
+        """The magnitude to the power; the power itself without the root, in a third of the time of `abs().pow(2)`."""
+        if self.power == 2:
+            return spectrum.real.square() + spectrum.imag.square()
+        return spectrum.abs().pow(self.power)
 
 
 def waa_logmel() -> LogMel:
