@@ -88,6 +88,14 @@ def near(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {' or '.join(found)}?)" if found else ""
 
 
+def check_option(owner: str, option: str, value: object, known: Iterable[object]) -> None:
+    """A `WsedError` with the known values, and near ones, where an option of a component has none of them."""
+    choices = list(known)
+    if value not in choices:
+        names = [str(choice) for choice in choices]
+        raise WsedError(f"{owner}: unknown {option} {value!r}{near(str(value), names)}; known: {', '.join(names)}")
+
+
 def registry(kind: str) -> Registry[Any]:
     """The registry of a kind: loss, frontend, encoder, head, network or data."""
     if kind not in HOMES:

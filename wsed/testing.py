@@ -56,6 +56,7 @@ def output(of: Batch, n_frames: int = 12, dim: int = 5, seed: int = 0, dtype: to
         embeddings=noise(n_clips, n_frames, dim),
         clip_embedding=noise(n_clips, dim),
         attention=torch.rand(n_clips, n_frames, n_labels, generator=generator).to(dtype).requires_grad_(),
+        activation_map=torch.rand(n_clips, n_frames, n_labels, generator=generator).to(dtype).requires_grad_(),
         valid=valid,
         frame_rate=float(n_frames),
     )
@@ -140,7 +141,7 @@ def _check_padding(loss: Loss, of: Batch) -> None:
     given = output(of)
     assert given.valid is not None
     noise: dict[str, Any] = {}
-    for name in ("frame_logits", "embeddings", "attention"):
+    for name in ("frame_logits", "embeddings", "attention", "activation_map"):
         value: Tensor = getattr(given, name)
         noise[name] = torch.where(given.valid[..., None], value, 0.5)
     same = torch.allclose(loss(given, of), loss(replace(given, **noise), of), atol=1e-5)

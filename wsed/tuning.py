@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import yaml
+from jaxtyping import Bool
 from torch import Tensor
 
 from wsed.decoding import BoxDecoder, Decoder, Tuned, exact_thresholds, grid_thresholds, random_thresholds
@@ -56,6 +57,22 @@ class Tuning:
         if self.medians is not None and self.thresholds != "events":
             raise WsedError("tuning.medians are searched along with thresholds: events")
 
+    def check_events(self, timed: Bool[Tensor, " clip"]) -> None:
+        """Refuse to search for thresholds of events on clips of which some have tags only.
+
+        Args:
+            timed: clips of the split whose events are known.
+
+        Raises:
+            WsedError: the events of a clip are not known.
+        """
+        if self.thresholds is not None and not bool(timed.all()):
+            raise WsedError(
+                f"model.tuning.thresholds needs the events of all clips of the {self.split} set, and "
+                f"{int((~timed).sum())} of {len(timed)} have tags only: set model.tuning.thresholds and "
+                "model.tuning.medians to null, or take a set with events"
+            )
+
     def tune(self, decoder: Decoder | BoxDecoder, store: ScoreStore) -> tuple[Decoder | BoxDecoder, dict[str, Any]]:
         """The decoder with the values found, and plain values that tell what was done.
 
@@ -85,10 +102,9 @@ class Tuning:
     def _thresholds(self, decoder: Decoder | BoxDecoder, store: ScoreStore) -> Tuned:
         truth, timed = store.events()
         scores = store.frame_scores()
-        if scores is None or not bool(timed.all()):
-            raise WsedError(
-                f"tuning.thresholds needs frame scores, and the events of all clips of the {self.split} set"
-            )
+        self.check_events(timed)
+        if scores is None:
+            raise WsedError("model.tuning.thresholds needs frame scores, and the network gives none: set it to null")
         frames, valid = scores
         known = store.known(valid)
         tags = allowed_tags(decoder.tags, decoder.tag_threshold, known["clip_scores"], known["true_tags"])

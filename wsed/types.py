@@ -169,8 +169,9 @@ class Encoded:
 class Output:
     """What a network says of a batch. Every field is optional; heads fill the ones they declare.
 
-    Logits are the one representation of scores; `frame_scores` and `clip_scores` are float32 sigmoids of them.
-    `frame_rate` is that of the frames, per second: labels in seconds are put on a grid at this rate.
+    `attention` is how much a frame counts, `activation_map` what a classifier of clips says of it, from 0 to 1. Logits
+    are the one representation of scores; `frame_scores` and `clip_scores` are float32 sigmoids of them. `frame_rate` is
+    that of the frames, per second: labels in seconds are put on a grid at this rate.
     """
 
     frame_logits: Float[Tensor, "clip frame label"] | None = None
@@ -178,6 +179,7 @@ class Output:
     embeddings: Float[Tensor, "clip frame dim"] | None = None
     clip_embedding: Float[Tensor, "clip clip_dim"] | None = None
     attention: Float[Tensor, "clip frame label"] | None = None
+    activation_map: Float[Tensor, "clip frame label"] | None = None
     valid: Bool[Tensor, "clip frame"] | None = None
     frame_rate: float | None = None
     levels: "tuple[Output, ...]" = ()

@@ -4,8 +4,8 @@
 
 Writes `class_gain.png` (average precision of each class over mean pooling, and how long its events are), `clips.png`
 (what M&mnet says of some test clips, segment by segment) and `segments.png` (scores against the length of a segment,
-from runs of M&mnet merged with `segments_<n>.yaml`, called `mmnet_segments_<n>`). `clips.png` needs the checkpoints and
-the audio.
+from runs of M&mnet merged with `segments_<n>.yaml`, called `mmnet_segments_<n>`, and of the row itself; all points of
+a row are of the seeds that each of them has). `clips.png` needs the checkpoints and the audio.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from table import BASE, TRANSIENT, Run, spread, systems_of
 import wsed
 from wsed.data import audio
 from wsed.inference import one_clip
+from wsed.registry import near
 
 OVER = ("att", "mmnet", "mmnet_ms")
 SAYS = ("resnet", "att", "mmnet", "mmnet_ms")
@@ -32,12 +33,15 @@ LEAST_CURVE = 0.5
 
 def class_gain(path: Path, systems: dict[str, list[Run]]) -> None:
     """Relative gain in average precision over mean pooling, above how long the events are (figure 4)."""
+    base = {run.seed: run.test.ap for run in systems.get(BASE, [])}
+    rows = [row for row in OVER if any(r.seed in base for r in systems.get(row, []))]
+    if not rows:
+        print(f"class_gain.png is not drawn: it takes a run of {BASE} and one of {', '.join(OVER)} with its seed")
+        return
     test = systems[BASE][0].test
     order = np.argsort([np.median(seconds) for seconds in test.durations])
-    base = {run.seed: run.test.ap for run in systems[BASE]}
     figure = Figure(figsize=(10, 6.5), layout="constrained")
     gain, length = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    rows = [row for row in OVER if row in systems]
     for i, row in enumerate(rows):
         gains = np.stack([100 * (r.test.ap / base[r.seed] - 1)[order] for r in systems[row] if r.seed in base])
         place = np.arange(len(order)) + (i - (len(rows) - 1) / 2) * 0.8 / len(rows)
@@ -82,12 +86,23 @@ def heard(run: Run, sound: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, fl
 
 
 def clips(path: Path, systems: dict[str, list[Run]], folder: Path, chosen: Sequence[str]) -> None:
-    """What one M&mnet says of some clips (figure 5)."""
+    """What one M&mnet says of some clips (figure 5).
+
+    Raises:
+        SystemExit: a chosen clip is not among the test clips.
+    """
     row = next((row for row in DRAWN if row in systems), None)
     if row is None:
+        print(f"clips.png is not drawn: it takes a run of {', '.join(DRAWN)}")
         return
     run = systems[row][0]
+    for name in chosen:
+        if name not in run.test.ids:
+            raise SystemExit(f"--clips: no test clip {name!r}{near(name, run.test.ids)}")
     names = list(chosen) or telling(run)
+    if not names:
+        print("clips.png is not drawn: no test clip has short events of one transient class; name some with --clips")
+        return
     figure = Figure(figsize=(5.6 * len(names), 8), layout="constrained")
     axes = figure.subplots(4, len(names), squeeze=False, sharex=True, height_ratios=(3, 1.2, 3, 1.5))
     for column, name in enumerate(names):
@@ -140,35 +155,39 @@ def said(systems: dict[str, list[Run]], name: str, like: Run) -> str:
 
 
 def segments(path: Path, runs: Sequence[Path], reference: Path) -> bool:
-    """Scores of the clips against the length of a segment (figure 6); whether there is something to draw."""
+    """Scores of the clips against the length of a segment (figure 6); whether there is something to draw.
+
+    Each kind of network is drawn of the seeds that all its lengths have.
+    """
     rows = sorted({p.name for folder in runs for p in folder.glob("mmnet*segments_*")} | {"mmnet", "mmnet_ms"})
     systems = systems_of(runs, reference, rows)
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True)
-    drawn = 0
+    ticks: set[float] = set()
     for i, kind in enumerate(("mmnet", "mmnet_ms")):
         mine = [each for row, each in systems.items() if row.split("_segments")[0] == kind]
-        if len(mine) < 2:
+        shared = set.intersection(*({run.seed for run in runs} for runs in mine)) if len(mine) > 1 else set()
+        if not shared:
             continue
-        drawn += 1
-        mine.sort(key=lambda runs: seconds_of(runs[0]))
+        mine = sorted(([r for r in runs if r.seed in shared] for runs in mine), key=lambda runs: seconds_of(runs[0]))
         x = [seconds_of(runs[0]) for runs in mine]
         for axis, values in (
             (left, [[r.mean_ap() for r in runs] for runs in mine]),
             (right, [[r.test.auc for r in runs] for runs in mine]),
         ):
             deviations = [np.std(v, ddof=1) if len(v) > 1 else 0.0 for v in values]
-            axis.errorbar(x, [np.mean(v) for v in values], deviations, fmt="o-", capsize=3, color=f"C{i}", label=kind)
+            label = f"{kind}, seeds: {len(shared)}"
+            axis.errorbar(x, [np.mean(v) for v in values], deviations, fmt="o-", capsize=3, color=f"C{i}", label=label)
+        ticks |= {round(seconds, 2) for seconds in x}
         print(kind, *(f"{s:.2f} s: {spread(r.mean_ap() for r in runs)}" for s, runs in zip(x, mine, strict=True)))
     left.set(ylabel="mAP, %", xscale="log", xlabel="seconds of a segment")
     right.set(ylabel="AUC, %", xlabel="seconds of a segment")
-    ticks = sorted({round(seconds_of(runs[0]), 2) for runs in systems.values()})
-    left.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    left.set_xticks(sorted(ticks), [f"{t:g}" for t in sorted(ticks)])
     left.minorticks_off()
-    if drawn:
+    if ticks:
         left.legend()
         figure.savefig(path, dpi=110)
-    return drawn > 0
+    return bool(ticks)
 
 
 def seconds_of(run: Run) -> float:
@@ -182,12 +201,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--clips", nargs="+", default=[], help="test clips of figure 5")
     args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     systems = systems_of(args.runs, args.reference)
-    if BASE in systems and any(row in systems for row in OVER):
-        class_gain(args.out / "class_gain.png", systems)
+    class_gain(args.out / "class_gain.png", systems)
     clips(args.out / "clips.png", systems, args.reference / "audio" / "eval" / "public", args.clips)
     if not segments(args.out / "segments.png", args.runs, args.reference):
-        print("segments.png is not drawn: it takes runs of M&mnet with `segments_*.yaml`")
+        print("segments.png is not drawn: it takes runs of M&mnet, plain and with `segments_*.yaml`, of the same seeds")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,15 @@
 
 A training is `wsed fit` on the rows of this folder, within a process that does many; triplet and prototypes are two
 runs chained by a path. Features are computed once for the study and mapped into memory. Killed, and started again with
-the same command, it goes on from the last epochs; a cell whose result is there is skipped. Each cell writes
-`cells/*.json` when it is done, and all of them are in `cells.tsv`. Other arguments go to every `wsed fit`.
+the same command, it goes on from the last epochs; a cell whose result is there is skipped, and with other settings
+(`study.json` has those it was begun with) it is refused. Each cell writes `cells/*.json` when it is done, and all of
+them are in `cells.tsv`. Other arguments go to every `wsed fit`. `--methods classifier` is the control: a classifier on
+embeddings of a network that learned nothing.
 """
 
 import argparse
+import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -68,11 +72,44 @@ class Study:
     def missing(self, training: Training) -> list[float]:
         return [test for test in SECONDS if not self.result(training, test).is_file()]
 
+    def settings(self, methods: list[str]) -> dict[str, str]:
+        """All that cells depend on but their place: of two studies in one folder they must agree."""
+        shorter = {"epochs": self.epochs, "every": EVERY, "classifier_epochs": CLASSIFIER_EPOCHS, "extra": self.extra}
+        rows = {f"{row}.yaml": HERE / f"{row}.yaml" for row in (*methods, "classifier", "two_cores")}
+        corpora = {data: Path(root) / "metadata/train/strong.tsv" for data, root in self.roots.items()}
+        files = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in (rows | corpora).items()}
+        return {name: json.dumps(value) for name, value in shorter.items()} | files
+
+    def check_settings(self, methods: list[str]) -> None:
+        """Keep them, or refuse to go on with others than the study was begun with."""
+        path, asked = self.out / "study.json", self.settings(methods)
+        begun = json.loads(path.read_text()) if path.is_file() else {}
+        other = [name for name, value in asked.items() if begun.get(name, value) != value]
+        if other:
+            raise SystemExit(
+                f"study.py: {self.out} was begun with other settings ({', '.join(other)}; see {path}): "
+                "give them again, or another --out"
+            )
+        whole(path, json.dumps(begun | asked, indent=1) + "\n")
+
 
 def run(study: Study, training: Training) -> float:
-    """Train what is missing, test it, write the cells; returns the seconds it took."""
-    begin = time.monotonic()
+    """Train what is missing, test it, write the cells; returns the seconds it took.
+
+    One process at a time: that of a study which was killed may still be at it.
+    """
     folder = study.out / training.name / f"seed_{training.seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        begin = time.monotonic()
+        if study.missing(training):
+            make(study, training, folder)
+        return time.monotonic() - begin
+
+
+def make(study: Study, training: Training, folder: Path) -> None:
+    """The network, its classifier, and the cells."""
     head = head_of(training.method)
     two_stages = head["class_path"] != "mlp"
     classifier = ["--data.features", str(study.out / "features")]
@@ -88,7 +125,6 @@ def run(study: Study, training: Training) -> float:
         found = {"test": test, "f1": scores["tagging_f1"]["macro"], "step": scores["step"]}
         write(study.result(training, test), asdict(training) | found)
     shutil.rmtree(folder / "features", ignore_errors=True)
-    return time.monotonic() - begin
 
 
 def head_of(row: str) -> dict[str, str]:
@@ -201,6 +237,7 @@ def main() -> int:
     epochs = None if args.epochs == ["paper"] else tuple(int(n) for n in args.epochs)
     study = Study({data: getattr(args, data) for data in DATA}, args.out, epochs, tuple(args.extra))
     study.out.mkdir(parents=True, exist_ok=True)
+    study.check_settings(args.methods)
     waiting = [t for t in trainings(args) if study.missing(t)]
     print(f"{len(waiting)} trainings of {len(trainings(args))}, logs in {study.out}/log_*.txt", flush=True)
     os.environ["OMP_NUM_THREADS"] = "1"

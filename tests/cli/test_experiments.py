@@ -1,5 +1,6 @@
 """Every experiment's YAML is parsed and trained for two steps through the real command line."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -21,8 +22,9 @@ SYSTEMS = {
     "mmnet/soundscapes.yaml": "mmnet/mmnet_ms.yaml",
     "mmnet/soundscapes_crnn.yaml": "mmnet/glu_mmnet_cos.yaml",
     "mmnet/segments_64.yaml": "mmnet/mmnet_ms.yaml",
+    "waa/two_cores.yaml": "waa/triplet.yaml",
 }
-ALIKE = {f"mmnet/segments_{n}.yaml" for n in (2, 4, 16, 32)}
+ALIKE = {f"mmnet/segments_{n}.yaml" for n in (2, 4, 8, 16, 32, 128)}
 """One of them is tested, `segments_64.yaml`."""
 VIDEOS = {
     "mmnet/dcase2017.yaml": "{weak: 4}",
@@ -103,10 +105,29 @@ def videos(tmp_path_factory):
     return root
 
 
+def on_videos(part, root, out):
+    args = ["fit", "--config", str(EXPERIMENTS / "mmnet/mmnet.yaml"), "--config", str(EXPERIMENTS / part)]
+    args += ["--data.root", str(root), "--data.batch", VIDEOS[part], "--data.eval_batch", "4", "--data.workers", "0"]
+    return [*args, "--trainer.accelerator", "cpu", "--trainer.default_root_dir", str(out)]
+
+
 @pytest.mark.parametrize("part", VIDEOS)
 def test_rows_of_mmnet_on_the_papers_corpora(part, videos, tmp_path):
-    row = EXPERIMENTS / "mmnet/mmnet.yaml"
-    args = ["fit", "--config", str(row), "--config", str(EXPERIMENTS / part), "--data.root", str(videos)]
-    args += ["--data.batch", VIDEOS[part], "--data.eval_batch", "4", "--data.workers", "0"]
-    args += ["--trainer.fast_dev_run", "1", "--trainer.accelerator", "cpu", "--trainer.default_root_dir", str(tmp_path)]
-    assert main(args) == 0
+    assert main([*on_videos(part, videos, tmp_path), "--trainer.fast_dev_run", "1"]) == 0
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_row_of_mmnet_is_tuned_and_tested_on_clips_with_tags_only(split, videos, tmp_path):
+    short = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2", "--model.tuning.split", split]
+    assert main([*on_videos("mmnet/dcase2017.yaml", videos, tmp_path), *short]) == 0
+    assert 0 <= json.loads((tmp_path / "test/scores.json").read_text())["tagging_f1"]["macro"] <= 1
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_thresholds_of_events_are_refused_before_training_where_events_are_not_known(split, videos, tmp_path, capsys):
+    args = [*on_videos("mmnet/dcase2017.yaml", videos, tmp_path), "--trainer.max_epochs", "1"]
+    assert main([*args, "--model.tuning.thresholds", "events", "--model.tuning.split", split]) == 2
+    told = capsys.readouterr()
+    assert f"the events of all clips of the {split} set" in told.err
+    assert "set model.tuning.thresholds and model.tuning.medians to null" in told.err
+    assert "epoch 0" not in told.out

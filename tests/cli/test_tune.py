@@ -1,20 +1,27 @@
 """The verb `tune`: trials of the tiny experiment, shared by processes, resumed after a kill."""
 
+import argparse
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
+from matplotlib.figure import Figure
 
 from tests.cli.test_training import SMALL
 from wsed.cli.main import main
 from wsed.cli.space import Range, places, read_space
-from wsed.cli.tune import Search
+from wsed.cli.tune import Search, add_arguments, open_study
+from wsed.data import table
 from wsed.errors import WsedError
+from wsed.report.trials import draw_trials, write_trials
 
 optuna = pytest.importorskip("optuna", reason="the extra tune is not installed")
 
@@ -44,6 +51,25 @@ def rows(folder: Path) -> list[dict[str, str]]:
 def study(folder: Path):
     pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1)
     return optuna.load_study(study_name="wsed", storage=f"sqlite:///{folder / 'study.db'}", pruner=pruner)
+
+
+def opened(files: list[str], *more: str):
+    """The study as the verb opens it."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    args = parser.parse_args([*files, *more])
+    args.out.mkdir(exist_ok=True)
+    return open_study(args, read_space(args.space), args.out)
+
+
+def draw(files: list[str], *more: str) -> dict[str, object]:
+    """The settings of the next trial, with a value."""
+    found = opened(files, *more)
+    trial = found.ask()
+    for name, values in read_space(Path(files[3])).items():
+        values.suggest(trial, name)
+    found.tell(trial, 0.5)
+    return trial.params
 
 
 def tune(*args: str) -> subprocess.Popen[str]:
@@ -96,6 +122,100 @@ def test_a_killed_trial_goes_on_and_two_processes_share_a_study(files, tmp_path)
     assert yaml.safe_load(settings.read_text())["trainer"]["max_epochs"] == done + 2
     assert log.read_text().count("epoch 0 ") == 1  # not from the start
     assert all(sum(f"trial {n}:" in text for text in said) == 1 for n in range(3))
+
+
+def test_processes_that_start_together_begin_one_study(files, tmp_path):
+    # a lock of a file keeps threads apart as it does processes: each opens it anew
+    start = threading.Barrier(8)
+
+    def begin(_: int) -> int:
+        start.wait()
+        return opened(files)._study_id
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(begin, range(8)))) == 1
+    assert len(optuna.get_all_study_names(f"sqlite:///{tmp_path / 'study.db'}")) == 1
+
+
+def test_a_locked_database_is_waited_for(files):
+    with opened(files)._storage._backend.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000  # milliseconds
+
+
+def test_processes_together_take_no_trial_too_many(files, tmp_path, monkeypatch):
+    searches = [Search(opened(files), {}, {}, tmp_path, "val/score", 1) for _ in range(2)]
+    counted, get_trials = threading.Barrier(2), optuna.Study.get_trials
+
+    def wait_for_the_other(self, *args, **kwargs):
+        found = get_trials(self, *args, **kwargs)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            counted.wait(timeout=2)  # where both may count at the same time, both find the same
+        return found
+
+    monkeypatch.setattr(optuna.Study, "get_trials", wait_for_the_other)
+    with ThreadPoolExecutor(2) as pool:
+        taken = list(pool.map(lambda search: search._next(), searches))
+    monkeypatch.undo()
+    assert len(study(tmp_path).trials) == 1
+    assert sum(found is None for found in taken) == 1
+    for found in taken:
+        if found is not None:
+            found[1].close()
+
+
+def test_a_study_has_one_folder(files, tmp_path, capsys):
+    kept = ["--storage", f"sqlite:///{tmp_path / 'kept.db'}"]
+    opened(files, *kept)
+    assert opened(files, *kept).study_name == "wsed"  # once more is fine
+    elsewhere = [*files[:-1], str(tmp_path / "elsewhere")]
+    assert main(["tune", *elsewhere, *kept]) == 2
+    said = capsys.readouterr().err
+    assert f"is not the folder of the study in {kept[1]}; that is" in said
+    assert str(tmp_path) in said
+    assert main(["tune", *files]) == 2
+    assert "holds the trials of another study" in capsys.readouterr().err
+
+
+def test_a_seeded_study_that_goes_on_draws_anew(files, tmp_path):
+    first, second = draw(files, "--seed", "3"), draw(files, "--seed", "3")
+    assert first != second
+    (tmp_path / "again").mkdir()
+    again = [*files[:-1], str(tmp_path / "again")]
+    assert [draw(again, "--seed", "3"), draw(again, "--seed", "3")] == [first, second]
+
+
+def test_two_processes_write_the_table_at_once(files, tmp_path, monkeypatch):
+    draw(files)
+    trials, names, real = study(tmp_path).trials, list(SPACE), table.write_rows
+
+    def overtaken(*args) -> None:
+        real(*args)
+        monkeypatch.setattr(table, "write_rows", real)
+        monkeypatch.setattr(os, "getpid", lambda: 0)
+        write_trials(tmp_path / "trials.tsv", trials, names)  # the other process, before this one is done
+
+    monkeypatch.setattr(table, "write_rows", overtaken)
+    write_trials(tmp_path / "trials.tsv", trials, names)
+    assert [row["value"] for row in rows(tmp_path)] == ["0.5"]
+    assert not list(tmp_path.glob(".*part*"))
+
+
+def test_the_picture_is_whole_or_as_it_was(files, tmp_path, monkeypatch):
+    draw(files)
+    trials, picture = study(tmp_path).trials, tmp_path / "trials.png"
+    draw_trials(picture, trials, read_space(tmp_path / "space.yaml"), "val/score")
+    before = picture.read_bytes()
+    assert before.startswith(b"\x89PNG")
+
+    def torn(self, path, **settings):
+        Path(path).write_bytes(b"half")
+        raise OSError("no space is left")
+
+    monkeypatch.setattr(Figure, "savefig", torn)
+    with pytest.raises(OSError, match="no space"):
+        draw_trials(picture, trials, read_space(tmp_path / "space.yaml"), "val/score")
+    assert picture.read_bytes() == before
+    assert not list(tmp_path.glob(".*part*"))
 
 
 def test_bad_trials_are_stopped_early(files, tmp_path):

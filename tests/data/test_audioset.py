@@ -192,6 +192,8 @@ def test_files_that_cannot_be_read_are_missing(audioset: Path, tmp_path: Path) -
         ({"lists": Path("/none")}, "no list class_labels_indices.csv in /none"),
         ({"audio": Path("/none")}, "no such folder: /none; set data.audio"),
         ({"validation": "eval.csv"}, "no list eval.csv in .*; put it there, or set data.lists"),
+        ({"test": "eval_segment.csv"}, r"data.test: no list eval_segment.csv in .* \(did you mean eval_segments.csv"),
+        ({"predict": "clips.csv"}, "data.predict: no list clips.csv in .*; put it there, or set data.lists"),
         ({"batch": {"balanced": 0}}, "data.batch"),
     ],
 )
@@ -278,6 +280,19 @@ def test_a_test_list_is_taken_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "row.yaml").write_text(yaml.safe_dump(row))
     assert main(["fit", "--config", str(tmp_path / "row.yaml")]) == 0
     assert (tmp_path / "run/test/scores.json").is_file()
+
+
+def test_a_mistyped_test_list_is_no_missing_one(audioset: Path, tmp_path: Path, capsys) -> None:
+    """Only without the usual list does training go on, and there is no test."""
+    (tmp_path / "groundtruth_weak_label_evaluation_set.csv").touch()
+    mistyped = "groundtruth_weak_label_evaluation_set.cvs"
+    with pytest.raises(WsedError, match=rf"data\.test: no list {mistyped} in .*did you mean .*evaluation_set\.csv"):
+        DCASE2017(tmp_path, {"weak": 2}, test=mistyped)
+    assert DCASE2017(tmp_path, {"weak": 2}).stages["test"] is None
+    for name in ("class_labels_indices.csv", "balanced_train_segments.csv"):
+        (tmp_path / name).symlink_to(audioset / name)
+    ready(AudioSet(tmp_path, {"balanced": 2}, audio=audioset / "audio", workers=0), tmp_path)
+    assert f"no test: no list eval_segments.csv in {tmp_path}" in capsys.readouterr().out
 
 
 def test_the_doctor_looks_at_lists_and_clips(audioset: Path, capsys) -> None:

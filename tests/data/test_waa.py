@@ -48,7 +48,7 @@ def spans(data: WAA, stage: str = "train") -> dict[str, tuple[float, float]]:
 
 def walle(onset, offset, length, duration, chance):
     """The rule as waa.md writes it (section 4); `chance` makes U(-1, 1) of a long event, U(0, 1) of another."""
-    shift = -1 + 2 * chance if offset - onset > length else -chance
+    shift = -1 + 2 * chance if round(offset - onset - length, 6) > 0 else -chance  # 4.2 s - 4 s are 0.2 s
     begin = max(0, onset + length * shift)
     end = begin + length
     if end > duration:
@@ -293,8 +293,12 @@ def test_rows_are_refused_before_they_are_trained(corpus, tmp_path, capsys, row,
 def test_rows_say_which_class_has_one_clip(tmp_path, capsys, row):
     root = make_corpus(tmp_path / "corpus", clips=3)
     args = ["fit", "--config", str(ROWS / f"{row}.yaml"), "--data.root", str(root), "--trainer.accelerator=cpu"]
-    assert main([*args, "--data.workers=0", "--trainer.default_root_dir", str(tmp_path / "run")]) == 2
+    args += ["--data.workers=0", "--trainer.default_root_dir", str(tmp_path / "run")]
+    assert main(args) == 2
     assert "has 1 training clip(s) of 'high': make more" in capsys.readouterr().err
+    assert main([*args, "--data=desed", "--data.batch={weak: 4}", "--data.balanced=true"]) == 2  # else its own positive
+    told = capsys.readouterr().err
+    assert "it has 2 of each, and there are 1 training clips of 'high': lower data.batch (to " in told
 
 
 @pytest.mark.parametrize("row", ["triplet", "prototypical"])

@@ -22,6 +22,7 @@ from wsed.losses.plat import PLAT
 from wsed.models.encoders.resnet1d import ResNet1d
 from wsed.models.frontends import LogMel
 from wsed.models.heads.macro import Macro
+from wsed.models.heads.micro import Micro as MicroHead
 from wsed.models.heads.micro import summed_attention
 from wsed.models.network import Composed
 from wsed.ops.pooling import attention_pool, mean_pool
@@ -171,7 +172,7 @@ def test_class_weights_as_a_setting():
         (partial(ClipBCE, reduction="sum"), 3 * F.clip_bce(output.clip_scores, tags, tagged, weights)),
         (FalseStrong, F.false_strong(output.frame_scores, tags, valid, tagged, weights)),
         (Micro, F.micro(output.frame_scores, output.attention, tags, valid, tagged, weights=weights, **CODE)),
-        (PLAT, F.plat(output.frame_scores, output.attention, tags, valid, tagged, weights=weights)),
+        (PLAT, F.plat(output.frame_scores, output.activation_map, tags, valid, tagged, weights=weights)),
     ):
         found = loss(class_weights=setting)(output, of)
         torch.testing.assert_close(found, expected)
@@ -196,9 +197,18 @@ def test_class_weights_are_counted_before_training(tmp_path):
     assert loss(output, of) != ClipBCE()(output, of)
 
 
+def test_a_class_without_clips_weighs_1_and_the_others_as_without_it():
+    common, rare = F.class_weights([3.0, 2.0])
+    assert F.class_weights([3.0, 0.0, 2.0]).tolist() == [common, 1.0, rare]
+    loss = ClipBCE(ClassWeights())
+    with pytest.warns(UserWarning, match="1 of 3 classes have no training clip: class_weights lets them weigh 1"):
+        loss.count([3.0, 0.0, 2.0])
+    assert torch.isfinite(loss(testing.output(testing.batch(4)), testing.batch(4)))
+
+
 def test_class_weights_that_cannot_be_are_refused():
-    with pytest.raises(WsedError, match="class 1 has 0"):
-        F.class_weights([3.0, 0.0, 2.0])
+    with pytest.raises(WsedError, match="class 1 has -1"):
+        F.class_weights([3.0, -1.0, 2.0])
     with pytest.raises(WsedError, match="below those of 5 clips, but class 2 has 5"):
         F.class_weights([3.0, 2.0, 5.0], 5)
     with pytest.raises(WsedError, match="give n_clips"):
@@ -280,6 +290,26 @@ def test_presets_and_their_exceptions():
 )
 def test_contract(loss):
     testing.check_loss(loss)
+
+
+def test_an_activation_map_is_no_attention():
+    heads = {
+        "attention": [Macro, MicroHead],
+        "map": [partial(Macro, activation_map=True), partial(MicroHead, aspects=0)],
+    }
+    networks = {
+        name: Composed(Labels("ab"), partial(ResNet1d, channels=(4, 4, 4)), head, LogMel(8000, 256, 80, 16, 0.0))
+        for name, head in heads.items()
+    }
+    losses = {"attention": Micro(), "map": PLAT()}
+    of = testing.batch(4, 2)
+    for name, loss in losses.items():
+        network = SEDTask(networks[name], {"segments": Weighted(loss)}).network
+        loss(network(of), of).backward()
+    with pytest.raises(WsedError, match="loss 'segments' reads activation_map, which the network does not provide"):
+        SEDTask(networks["attention"], {"segments": Weighted(PLAT())})
+    with pytest.raises(WsedError, match="loss 'segments' reads attention, which the network does not provide"):
+        SEDTask(networks["map"], {"segments": Weighted(Micro())})
 
 
 def test_plat_is_the_cross_entropy_with_labels_where_the_map_is_high():

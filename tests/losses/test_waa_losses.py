@@ -45,12 +45,32 @@ def test_golden_distances_and_hinges(golden_triplets, squared, name):
     for found, key in ((near, "d_pos"), (far, "d_neg"), (hinge, "hinge")):
         torch.testing.assert_close(found, doubles(values[name][key]), atol=1e-9, rtol=0)
     assert hinge.mean().item() == pytest.approx(values[name]["mean"], abs=1e-9)
+    assert hinge.sum().item() == pytest.approx(values[name].get("sum", 3 * values[name]["mean"]), abs=1e-9)
+    assert (hinge > 0).sum() == values[name].get("active", 2)
+
+
+def test_golden_unit_vectors(golden_triplets):
+    values, clips = golden_triplets
+    units = torch.cat([doubles(values["normalised"][k]) for k in ("anchor", "positive", "negative")])
+    torch.testing.assert_close(distances(clips), distances(units, normalize="none"), atol=1e-9, rtol=0)
+    torch.testing.assert_close(torch.nn.functional.normalize(clips, dim=1), units, atol=1e-9, rtol=0)
+
+
+def test_golden_swap_by_pytorch_metric_learning(golden_triplets):
+    """The nearer of anchor and positive to the negative counts: a loss of theirs, with parts named as in YAML."""
+    pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
+    values, clips = golden_triplets
+    parts = {"distance": {"class_path": "LpDistance"}, "reducer": {"class_path": "DoNothingReducer"}}
+    loss = MetricLearning("TripletMarginLoss", {"margin": values["inputs"]["margin"], "swap": True, **parts}).criterion
+    found = loss(clips, indices_tuple=tuple(torch.tensor(i) for i in ONE_EACH))["loss"]["losses"]
+    torch.testing.assert_close(found, doubles(values["swap"]["hinge"]), atol=1e-6, rtol=0)  # no 1e-8 under their root
 
 
 def test_golden_ratio(golden_triplets):
     values, clips = golden_triplets
     found = triplet_cost(*near_and_far(clips, squared=False), ratio=True)
     torch.testing.assert_close(found, doubles(values["ratio_loss"]["per_triplet"]), atol=1e-9, rtol=0)
+    assert found.mean().item() == pytest.approx(values["ratio_loss"]["mean"], abs=1e-9)
 
 
 @pytest.mark.parametrize("grad", ["all", "anchor_only"])
@@ -211,6 +231,8 @@ def test_golden_prototypes(golden):
     values = golden("waa_proto")
     points, of = golden_episode(values)
     queries = of.query.any(1)
+    centres = torch.stack([points[of.support[:, c]].mean(0) for c in range(3)])
+    torch.testing.assert_close(centres, doubles(values["prototypes"]), atol=1e-9, rtol=0)
     logits = prototype_logits(points, of.support)[queries]
     torch.testing.assert_close(logits, doubles(values["logits_neg_squared_l2"]), atol=1e-9, rtol=0)
     labels = torch.tensor(values["inputs"]["query_labels"])

@@ -23,6 +23,8 @@ def test_golden_centre_accuracy(golden):
     torch.testing.assert_close(centres, doubles(values["centres"]), atol=1e-9, rtol=0)
     assert centre_accuracy(x, y, centres) == pytest.approx(values["mean_over_examples"], abs=1e-9)
     assert centre_accuracy(x, y, centres, macro=True) == pytest.approx(values["mean_over_classes"], abs=1e-9)
+    hits = [centre_accuracy(x[i : i + 1], y[i : i + 1], centres) for i in range(len(x))]
+    assert hits == [float(c == k) for c, k in zip(values["nearest"], values["y"], strict=True)]
     for c, share in enumerate(values["per_class"]):
         assert centre_accuracy(x[y[:, c] > 0], y[y[:, c] > 0], centres) == pytest.approx(share)
 
@@ -41,6 +43,10 @@ def test_golden_macro_f_of_tags(golden):
     values = golden("waa_metrics")["tagging_f"]
     y, p = torch.tensor(values["y"]) > 0, torch.tensor(values["p"])
     assert tag_f1(y, p > 0.5)["macro_f_mean"] == pytest.approx(values["macro"], abs=1e-9)
+    said, counts = p > 0.5, [values["tp"], values["fp"], values["fn"]]
+    assert [x.sum(0).tolist() for x in (said & y, said & ~y, ~said & y)] == counts
+    for c, f1 in enumerate(values["f_per_class"]):
+        assert tag_f1(y[:, c : c + 1], said[:, c : c + 1])["macro_f_mean"] == pytest.approx(f1, abs=1e-9)
     assert tag_f1(y, p > 1)["macro_f_mean"] == values["all_zero_prediction_macro"]
 
 

@@ -202,7 +202,7 @@ def test_the_activation_map_is_the_classifier_on_each_frame():
     assert head.training
     assert head.dense.training
     assert all(torch.equal(value, before[name]) for name, value in head.state_dict().items())
-    found = head.eval()(given).attention
+    found = head.eval()(given).activation_map
     scores = torch.stack([head(Encoded(x[:, None], x.new_ones(3, 1) > 0)).clip_logits for x in given.frames.unbind(1)])
     kept = scores.transpose(0, 1)[2, :5]
     torch.testing.assert_close(found[2, :5], (kept - kept.amin(0)) / (kept.amax(0) - kept.amin(0)))
@@ -243,8 +243,6 @@ def test_clip_scores_of_micro_are_those_of_the_baselines():
         weights = {} if aspects == 0 else {"attention": output.attention}
         pooled = F.mil(output.frame_scores, tags, given.valid, pooling=pooling, **weights)
         torch.testing.assert_close(F.clip_bce(output.clip_scores, tags), pooled)
-    with pytest.raises(WsedError, match="kernel 2 must be odd"):
-        Micro(6, 3, kernel=2)
 
 
 @pytest.fixture
@@ -351,12 +349,50 @@ def test_a_network_that_cannot_be_is_refused():
         network(preset="paper", detach_attention=True)
     with pytest.raises(WsedError, match="nothing but EP trains the attention"):
         network(ep_train=False)
-    with pytest.raises(WsedError, match="no head provides attention"):
-        network(heads=[Macro, partial(Micro, aspects=0)])
+    for macro in (Macro, partial(Macro, activation_map=True)):  # which is no attention
+        with pytest.raises(WsedError, match="no head provides attention"):
+            network(heads=[macro, partial(Micro, aspects=0)])
     with pytest.raises(WsedError, match="no head provides attention, frame_logits"):
         network(heads=[Macro])
     with pytest.raises(WsedError, match=r"channels .* must be three"):
         ResNet1d(16, channels=(8, 8))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            partial(network, preset="papers"),
+            r"mmnet: unknown preset 'papers' \(did you mean paper\?\); known: code, paper",
+        ),
+        (
+            partial(network, ep_space="probs"),
+            r"mmnet: unknown ep_space 'probs' \(did you mean prob\?\); known: prob, logit",
+        ),
+        (partial(network, ep_weights="a"), r"mmnet: unknown ep_weights 'a'.*; known: softmax, share"),
+        (partial(network, mu=7.0), r"mmnet: mu must be in \[0, 1\], not 7"),
+        (partial(network, mu=-0.5), r"mmnet: mu must be in \[0, 1\], not -0\.5"),
+        (partial(ResNet1d, 16, depth=18), r"resnet1d: unknown depth 18 \(did you mean .*; known: 8, 12, 28, 50"),
+        (partial(Macro, 6, 3, "median"), r"macro: unknown pooling 'median' \(did you mean mean\?\); known: mean, max"),
+        (partial(Micro, 6, 3, attention_norm="men"), r"micro: unknown attention_norm 'men' .*mean.*; known: sum, mean"),
+        (partial(Micro, 6, 3, kernel=2), "micro: kernel must be odd and 1 or more, not 2"),
+        (partial(Micro, 6, 3, kernel=-1), "micro: kernel must be odd and 1 or more, not -1"),
+        (partial(Micro, 6, 3, aspects=-1), r"micro: aspects must be 0 \(no attention\) or more, not -1"),
+    ],
+)
+def test_settings_that_are_not_known_are_named(make, message):
+    with pytest.raises(WsedError, match=message):
+        make()
+
+
+def test_functions_refuse_what_they_do_not_know():
+    logits, valid = torch.zeros(1, 2, 3), torch.ones(1, 2, dtype=torch.bool)
+    with pytest.raises(WsedError, match="unknown ep_weights 'sofmax'"):
+        frame_vote(logits, logits, valid, weights="sofmax")
+    with pytest.raises(WsedError, match="unknown ep_space 'log'"):
+        ensemble_prediction(logits[0], logits[0], space="log")
+    with pytest.raises(WsedError, match="unknown norm 'max'"):
+        summed_attention(logits, valid, "max")
 
 
 ENCODERS = {

@@ -2,8 +2,10 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
+from lightning.pytorch import callbacks
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 
@@ -18,6 +20,29 @@ def keep_last(folder: Path) -> ModelCheckpoint:
     A callback of its own, since `save_last` of the one above writes only when the best changes.
     """
     return ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+
+
+class EarlyStopping(callbacks.EarlyStopping):
+    """Lightning's, which looks at no epoch before a given one: `patience` counts from there.
+
+    With `min_epochs` of the trainer instead, a lull before it ends the training there, whatever came of it since.
+
+    Args:
+        wait: epochs that are not looked at, as the 50 of Turpault et al. 2020.
+        kwargs: of Lightning's: `monitor`, `mode`, `patience`, ...
+    """
+
+    def __init__(self, wait: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.wait = wait
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch >= self.wait:
+            super().on_validation_end(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch >= self.wait:
+            super().on_train_epoch_end(trainer, pl_module)
 
 
 class EpochLine(pl.Callback):

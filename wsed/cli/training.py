@@ -151,10 +151,13 @@ class WsedCLI(LightningCLI):
 
     def before_fit(self) -> None:
         """Find mistakes in the test labels now, not after hours of training."""
+        tuning = self.model.tuning
         if self._get(self.config, "test_after_fit") and self._has("test"):
-            self.datamodule.check_labels("test")
-        if self.model.tuning is not None and not self._has(self.model.tuning.split):
-            raise WsedError(f"model.tuning.split is {self.model.tuning.split}, but the corpus has no such clips")
+            table = self.datamodule.check_labels("test")
+            if tuning is not None and tuning.split == "test":
+                tuning.check_events(table.timed)
+        if tuning is not None and not self._has(tuning.split):
+            raise WsedError(f"model.tuning.split is {tuning.split}, but the corpus has no such clips")
 
     def after_fit(self) -> None:
         """Tune the decoder of the best (or last) checkpoint if asked, and score it on the test clips."""

@@ -6,7 +6,10 @@ import copy
 import fcntl
 import io
 import json
+import socket
 import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,7 +29,8 @@ Settings are drawn by a tree-structured Parzen estimator. After 1, 4, 16 times -
 of the trainings that came so far goes on (asynchronous successive halving, Li et al. 2018); nobody waits for anybody.
 
 The study is one SQLite file. Start the command again to go on with it: a training that was killed continues from its
-last epoch. Start it in several terminals, or on machines that share the folder, and they share the trials."""
+last epoch. Start it in several terminals, or on machines that share the folder, and they share the trials. The folder
+holds their locks and checkpoints, so they share it with --storage too."""
 
 EXAMPLES = """\
 examples:
@@ -54,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--space", type=Path, required=True, metavar="FILE", help="the settings to search, see below")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the study (default: runs/tune/CONFIG)")
-    parser.add_argument("--storage", metavar="URL", help="where trials are kept (default: sqlite:///DIR/study.db)")
+    parser.add_argument("--storage", metavar="URL", help="database of the trials (default: sqlite:///DIR/study.db)")
     parser.add_argument("--trials", type=_count, default=20, metavar="N", help="in the study in all (default: 20)")
     parser.add_argument("--monitor", default="val/score", metavar="NAME", help="what counts (default: val/score)")
     parser.add_argument("--minimize", action="store_true", help="the lowest value is best, as of val/loss")
@@ -66,24 +70,50 @@ def run(args: argparse.Namespace) -> int:
     """Run trials until the study has as many as asked for; returns the exit status.
 
     Raises:
-        WsedError: optuna is not installed, the space does not fit the configuration, or all trials failed.
+        WsedError: optuna is not installed, the space does not fit the configuration, the study has another space or
+            folder, or all trials failed.
     """
-    optuna = _optuna()
+    _optuna()
     space = read_space(args.space)
     out = args.out or Path("runs/tune") / args.config[0].stem
     out.mkdir(parents=True, exist_ok=True)
     base = read_config([*(f"--config={path}" for path in args.config), *args.settings])
-    study = optuna.create_study(
-        study_name="wsed",
-        storage=args.storage or f"sqlite:///{out / 'study.db'}",
-        sampler=optuna.samplers.TPESampler(seed=args.seed),
-        pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=args.first_rung),
-        direction="minimize" if args.minimize else "maximize",
-        load_if_exists=True,
-    )
-    _same_space(study, space, out)
-    Search(study, base, space, out, args.monitor, args.trials).run()
+    Search(open_study(args, space, out), base, space, out, args.monitor, args.trials).run()
     return 0
+
+
+def open_study(args: argparse.Namespace, space: dict[str, Range], out: Path) -> Any:
+    """Create the study of a folder, or load it.
+
+    Raises:
+        WsedError: the study searches another space, or has another folder.
+    """
+    optuna = _optuna()
+    url = args.storage or f"sqlite:///{out / 'study.db'}"
+    # SQLite has one writer at a time: wait for it longer than the usual 5 s
+    engine = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    with alone(out):
+        study = optuna.create_study(
+            study_name="wsed",
+            storage=optuna.storages.RDBStorage(url, engine_kwargs=engine),
+            pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=args.first_rung),
+            direction="minimize" if args.minimize else "maximize",
+            load_if_exists=True,
+        )
+        _same_folder(study, url, out)
+        _same_space(study, space, out)
+    # with the seed as it is, a study that goes on would draw its first trials again
+    seed = None if args.seed is None else args.seed + len(study.get_trials(deepcopy=False))
+    study.sampler = optuna.samplers.TPESampler(seed=seed)
+    return study
+
+
+@contextlib.contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Meanwhile no other process with this folder opens the study, takes a trial or writes the report."""
+    with (out / "study.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class Search:
@@ -126,7 +156,7 @@ class Search:
         """A trial to run, and the lock that says that its process lives; None where the study has enough."""
         import optuna
 
-        while True:
+        with alone(self.out):
             for old in self.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
                 if (lock := self._lock(old.number)) is not None:
                     if not self.study.get_trials(deepcopy=False)[old.number].state.is_finished():
@@ -136,8 +166,9 @@ class Search:
             if len(self.study.get_trials(deepcopy=False)) >= self.trials:
                 return None
             trial = self.study.ask()
-            if (lock := self._lock(trial.number)) is not None:  # else another process was faster to take it
-                return trial, lock
+            lock = self._lock(trial.number)
+            assert lock is not None, "nobody else knows of the trial"
+            return trial, lock
 
     def _run(self, trial: Any) -> str | None:
         """Train, and tell the study; returns what went wrong."""
@@ -202,9 +233,10 @@ class Search:
         return lock
 
     def _report(self) -> None:
-        trials = self.study.get_trials(deepcopy=False)
-        write_trials(self.out / "trials.tsv", trials, list(self.space))
-        draw_trials(self.out / "trials.png", trials, self.space, self.monitor)
+        with alone(self.out):  # else older trials could replace newer ones
+            trials = self.study.get_trials(deepcopy=False)
+            write_trials(self.out / "trials.tsv", trials, list(self.space))
+            draw_trials(self.out / "trials.png", trials, self.space, self.monitor)
 
 
 class Report(pl.Callback):
@@ -251,6 +283,23 @@ def read_config(args: list[str]) -> dict[str, Any]:
         config.pop("config", None)
         return config
     raise AssertionError("the reader ends with what it read")
+
+
+def _same_folder(study: Any, url: str, out: Path) -> None:
+    """A study has one folder: its locks tell which trials are under way, and its checkpoints let them go on."""
+    here = (out / "study.id").read_text() if (out / "study.id").is_file() else None
+    there = study.user_attrs.get("folder")
+    if here is there is None:
+        folder = f"{socket.gethostname()}:{out.resolve()} {uuid.uuid4().hex}"
+        (out / "study.id").write_text(folder)
+        study.set_user_attr("folder", folder)
+    elif there is None:
+        raise WsedError(f"{out} holds the trials of another study than {url}; choose another folder with --out")
+    elif here != there:
+        raise WsedError(
+            f"--out: {out} is not the folder of the study in {url}; that is {there}. "
+            "Machines that share a study must share its folder, for locks and checkpoints"
+        )
 
 
 def _same_space(study: Any, space: dict[str, Range], out: Path) -> None:

@@ -118,9 +118,9 @@ class SEDDataModule(pl.LightningDataModule):
                 self._check_needs(self._tables[name])
         self._check_task()
 
-    def check_labels(self, stage: str) -> None:
+    def check_labels(self, stage: str) -> ClipTable:
         """Read the tables and headers of a stage, so that mistakes in them are found before a long training."""
-        self._load(stage, None)
+        return self._load(stage, None)[0]
 
     def table(self, stage: str) -> ClipTable:
         """The clips of a stage, after `setup`."""
@@ -279,4 +279,12 @@ class SEDDataModule(pl.LightningDataModule):
                 f"loss {loss!r} needs {each} clips of each of {max(need.classes, 2)} classes or more in a batch; "
                 f"data.batch is {self.batch} for {classes} classes and {ranks} process(es): over all processes it "
                 f"must be a multiple of {classes}, {each * classes} or more"
+            )
+        counts, drawn = dict(zip(self.labels, map(int, self.label_counts()), strict=True)), clips // classes
+        scarce = min(counts, key=lambda label: counts[label])
+        if counts[scarce] < drawn:  # a clip would stand in a batch twice, as its own positive
+            raise WsedError(
+                f"loss {loss!r} needs different clips of a class in a batch; by data.batch {self.batch} it has {drawn} "
+                f"of each, and there are {counts[scarce]} training clips of {scarce!r}: lower data.batch (to "
+                f"{each * classes} or more), or leave the class out of data.labels"
             )

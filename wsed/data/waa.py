@@ -205,7 +205,7 @@ def segment_start(
         first, last = sorted((onset, offset - length))
         first, last = max(first, 0.0), min(last, duration - length)
         begin = first + chance * (last - first)
-    elif offset - onset > length:
+    elif offset - onset > length + 1e-6:  # events of 0.2 s fit into a segment of 0.2 s, whatever rounding says
         begin = onset + length * (2 * chance - 1)
     else:
         begin = onset - length * chance

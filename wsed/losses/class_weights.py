@@ -1,5 +1,6 @@
 """Weights of classes by how common they are, so that rare ones are not drowned."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from wsed.errors import WsedError
 from wsed.losses.base import Loss
-from wsed.registry import near
+from wsed.registry import check_option
 
 Weights = tuple[Tensor, Tensor]
 """What the two terms of a cross-entropy weigh, that of `y` and that of `1 - y`; each `[label]`, or more axes before."""
@@ -29,23 +30,24 @@ def class_weights(
         formula: `paper`, as above; `code`: the released code's, with the second quotient upside down.
 
     Returns:
-        float64; a class as common as the mean weighs 1.
+        float64; a class as common as the mean weighs 1, and so does one without any label, which the mean leaves out.
 
     Raises:
-        WsedError: a class has no label, or all; or the formula is unknown.
+        WsedError: a count is below 0, or a class has all labels; or the formula is unknown.
     """
-    if formula not in FORMULAS:
-        raise WsedError(f"class_weights: unknown formula {formula!r}{near(formula, FORMULAS)}; known: paper, code")
+    check_option("class_weights", "formula", formula, FORMULAS)
     number = torch.as_tensor(counts, dtype=torch.float64)
     share = number / (number.sum() if n_clips is None else n_clips)
-    wrong = ((share <= 0) | (share >= 1)).nonzero().flatten().tolist()
+    wrong = ((share < 0) | (share >= 1)).nonzero().flatten().tolist()
     if wrong or not len(share):
         of = "all labels; give n_clips" if n_clips is None else f"{n_clips} clips"
         where = f"class {wrong[0]} has {number[wrong[0]]:g}" if wrong else "there is none"
-        raise WsedError(f"class_weights: counts must be above 0 and below those of {of}, but {where}")
-    mean = share.mean()
+        raise WsedError(f"class_weights.counts must be 0 or more and below those of {of}, but {where}")
+    known = number > 0
+    mean = share[known].mean()
     other = (1 - share) / (1 - mean)
-    return (mean / share * (other if formula == "paper" else 1 / other)) ** beta
+    weights = (mean / share * (other if formula == "paper" else 1 / other)) ** beta
+    return torch.where(known, weights, 1.0)
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,9 @@ class ClassWeighted(Loss):
     def count(self, counts: Sequence[float]) -> None:
         if self.setting is None:
             return
+        if absent := sum(n == 0 for n in counts):
+            told = f"{absent} of {len(counts)} classes have no training clip: class_weights lets them weigh 1"
+            warnings.warn(told, stacklevel=2)
         self.setting = replace(self.setting, counts=list(counts))
         self.positive, self.negative = self.setting.weights()
 

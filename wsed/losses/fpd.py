@@ -11,7 +11,7 @@ from wsed.errors import WsedError
 from wsed.losses.base import LOSSES, Loss
 from wsed.ops.frame_pairs import Cost, frame_categories, gather_clips, pair_sum, share_frames
 from wsed.ops.reduce import world_size
-from wsed.registry import near
+from wsed.registry import check_option
 from wsed.types import Batch, Needs, Output
 
 OPTIONS = {
@@ -176,9 +176,7 @@ def pseudo_strong(
 def check_options(**chosen: str) -> None:
     """A `WsedError` with the known names where an option has none of them."""
     for option, name in chosen.items():
-        known = OPTIONS[option]
-        if name not in known:
-            raise WsedError(f"fpd: unknown {option} {name!r}{near(name, known)}; known: {', '.join(known)}")
+        check_option("fpd", option, name, OPTIONS[option])
 
 
 @LOSSES.register("fpd")

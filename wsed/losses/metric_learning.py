@@ -24,9 +24,10 @@ class MetricLearning(Loss):
 
     Args:
         criterion: a class of `pytorch_metric_learning.losses`, or an import path.
-        arguments: its arguments.
+        arguments: its arguments; a distance, a reducer and the like are given as `{class_path: LpDistance, init_args:
+            {...}}`, by class name or import path.
         miner: a class of `pytorch_metric_learning.miners`, or an import path; none if None.
-        miner_arguments: its arguments.
+        miner_arguments: its arguments, in the same way.
 
     Raises:
         WsedError: the package is not installed, there is no such loss or miner, or (in training, where no data module
@@ -96,8 +97,13 @@ def _takes_pairs(criterion: Any) -> bool:
     return True
 
 
+PARTS = {"distance": "distances", "reducer": "reducers", "embedding_regularizer": "regularizers"}
+"""Where the classes of arguments are that are objects themselves."""
+
+
 def _made(kind: str, name: str, arguments: Mapping[str, Any] | None) -> Any:
-    """A loss or a miner, by class name or import path."""
+    """A loss, a miner or a part of them, by class name or import path."""
+    arguments = {key: _part(key, value) for key, value in (arguments or {}).items()}
     home, _, cls = name.rpartition(".")
     home = home or f"pytorch_metric_learning.{kind}"
     try:
@@ -111,6 +117,12 @@ def _made(kind: str, name: str, arguments: Mapping[str, Any] | None) -> Any:
             f"metric_learning: {home} has no {cls!r}{near(cls, [n for n in dir(module) if n[0].isupper()])}"
         )
     try:
-        return getattr(module, cls)(**(arguments or {}))
+        return getattr(module, cls)(**arguments)
     except TypeError as error:
         raise WsedError(f"metric_learning: arguments of {name}: {error}") from error
+
+
+def _part(argument: str, value: Any) -> Any:
+    if not isinstance(value, Mapping) or "class_path" not in value:
+        return value
+    return _made(PARTS.get(argument, argument), value["class_path"], value.get("init_args"))

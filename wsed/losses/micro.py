@@ -4,12 +4,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from wsed.errors import WsedError
 from wsed.losses.base import LOSSES
 from wsed.losses.bce import bce, frame_mask
 from wsed.losses.class_weights import ClassWeighted, ClassWeights, Weights
 from wsed.ops.reduce import masked_mean
-from wsed.registry import near
+from wsed.registry import check_option
 from wsed.types import Batch, Needs, Output
 
 PRESETS = {"code": {"attend": "positives", "reduction": "mean"}, "paper": {"attend": "all", "reduction": "sum"}}
@@ -63,9 +62,7 @@ def micro(
 
 def _check(**options: str) -> None:
     for option, name in options.items():
-        known = OPTIONS[option]
-        if name not in known:
-            raise WsedError(f"micro: unknown {option} {name!r}{near(name, known)}; known: {', '.join(known)}")
+        check_option("micro", option, name, OPTIONS[option])
 
 
 @LOSSES.register("micro")

@@ -47,7 +47,7 @@ class PLAT(ClassWeighted):
     """Cross-entropy of frame scores and labels made of the class activation map, anew in each step.
 
     For heads such as `[{class_path: macro, init_args: {activation_map: true}}, {class_path: micro, init_args:
-    {aspects: 0}}]`, beside `clip_bce`. The map is read where heads give attention.
+    {aspects: 0}}]`, beside `clip_bce`.
 
     Args:
         threshold: of the map, between 0 and 1: frames above it have the tags of their clip.
@@ -57,7 +57,7 @@ class PLAT(ClassWeighted):
         WsedError: the threshold is not between 0 and 1.
     """
 
-    needs = Needs(output=frozenset({"frame_logits", "attention"}), known=frozenset({"tagged"}))
+    needs = Needs(output=frozenset({"frame_logits", "activation_map"}), known=frozenset({"tagged"}))
 
     def __init__(self, threshold: float = 0.5, class_weights: ClassWeights | None = None) -> None:
         super().__init__(class_weights)
@@ -66,11 +66,11 @@ class PLAT(ClassWeighted):
         self.threshold = threshold
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        assert output.attention is not None, "checked by SEDTask"
+        assert output.activation_map is not None, "checked by SEDTask"
         tags = batch.clip_labels
         return plat(
             output.frame_scores,
-            output.attention,
+            output.activation_map,
             tags,
             output.valid,
             batch.tagged,

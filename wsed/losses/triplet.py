@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from wsed.errors import WsedError
 from wsed.losses.base import LOSSES, Loss
 from wsed.ops.mine import Pairs, all_clips, check_miner, relations, triplets
-from wsed.registry import near
+from wsed.registry import check_option
 from wsed.types import Batch, Needs, Output
 
 OPTIONS = {
@@ -119,9 +119,7 @@ def _hinge_sums(
 def check_options(**chosen: str) -> None:
     """A `WsedError` with the known names where an option has none of them."""
     for option, name in chosen.items():
-        known = OPTIONS[option]
-        if name not in known:
-            raise WsedError(f"triplet: unknown {option} {name!r}{near(name, known)}; known: {', '.join(known)}")
+        check_option("triplet", option, name, OPTIONS[option])
 
 
 @LOSSES.register("triplet")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,16 +15,16 @@ from wsed.models.heads.macro import Macro
 from wsed.models.heads.micro import Micro
 from wsed.models.network import Composed
 from wsed.ops.pooling import EPS, attention_pool
+from wsed.registry import check_option
 from wsed.types import Batch, Labels, Output
-
-Space = Literal["prob", "logit"]
-Weights = Literal["softmax", "share"]
 
 PRESETS: dict[str, dict[str, Any]] = {
     "code": {"ep_space": "logit", "ep_train": True, "detach_attention": True},
     "paper": {"ep_space": "prob", "ep_train": False, "detach_attention": False},
 }
 """What the released code does, and what the paper says."""
+
+OPTIONS = {"preset": tuple(PRESETS), "ep_space": ("prob", "logit"), "ep_weights": ("softmax", "share")}
 
 
 @NETWORKS.register("mmnet")
@@ -54,7 +54,8 @@ class MMNet(Composed):
         detach_attention: losses get the attention without its gradient.
 
     Raises:
-        WsedError: the heads give no clip scores, frame scores and attention; or attention would not be trained.
+        WsedError: the heads give no clip scores, frame scores and attention; attention would not be trained; an option
+            is unknown, or `mu` is not between 0 and 1.
     """
 
     def __init__(
@@ -63,11 +64,11 @@ class MMNet(Composed):
         encoder: EncoderFactory,
         head: Sequence[HeadFactory] = (Macro, Micro),
         frontend: Frontend | None = None,
-        preset: Literal["code", "paper"] = "code",
+        preset: str = "code",
         ep: bool = True,
         mu: float = 0.5,
-        ep_space: Space | None = None,
-        ep_weights: Weights = "softmax",
+        ep_space: str | None = None,
+        ep_weights: str = "softmax",
         ep_train: bool | None = None,
         detach_attention: bool | None = None,
     ) -> None:
@@ -75,9 +76,13 @@ class MMNet(Composed):
         missing = {"clip_logits", "frame_logits", "attention"} - self.provides
         if missing:
             raise WsedError(f"network mmnet: no head provides {', '.join(sorted(missing))}; use `head: [macro, micro]`")
+        if not 0 <= mu <= 1:
+            raise WsedError(f"network mmnet: mu must be in [0, 1], not {mu:g}")
+        _check(preset=preset)
         usual = PRESETS[preset]
         self.ep, self.mu, self.ep_weights = ep, mu, ep_weights
-        self.ep_space: Space = usual["ep_space"] if ep_space is None else ep_space
+        self.ep_space: str = usual["ep_space"] if ep_space is None else ep_space
+        _check(ep_space=self.ep_space, ep_weights=ep_weights)
         self.ep_train: bool = usual["ep_train"] if ep_train is None else ep_train
         self.detach_attention: bool = usual["detach_attention"] if detach_attention is None else detach_attention
         if self.detach_attention and not self.ep_train:
@@ -122,8 +127,8 @@ def frame_vote(
     frame_logits: Float[Tensor, "clip frame label"],
     attention: Float[Tensor, "clip frame label"],
     valid: Bool[Tensor, "clip frame"],
-    space: Space = "prob",
-    weights: Weights = "softmax",
+    space: str = "prob",
+    weights: str = "softmax",
 ) -> Float[Tensor, "clip label"]:
     """What the frames say of the clip, `sum_t alpha_t d_t`, the second term of EP (Chou, Jang & Yang 2018, Eq. 9).
 
@@ -133,14 +138,18 @@ def frame_vote(
         valid: frames that count.
         space: `d_t` is a probability (`prob`), or taken as a logit, and so is the result.
         weights: `alpha` is the `softmax` over time of `a_t`, as printed, or its `share` `a_t / sum a_t`.
+
+    Raises:
+        WsedError: `space` or `weights` is unknown.
     """
+    _check(ep_space=space, ep_weights=weights)
     logits = frame_logits.to(torch.promote_types(frame_logits.dtype, torch.float32))
     alpha = attention_over_time(attention, valid) if weights == "softmax" else attention
     return attention_pool(torch.sigmoid(logits) if space == "prob" else logits, valid, attention=alpha)
 
 
 def ensemble_prediction(
-    clip_logits: Float[Tensor, "clip label"], vote: Float[Tensor, "clip label"], mu: float = 0.5, space: Space = "prob"
+    clip_logits: Float[Tensor, "clip label"], vote: Float[Tensor, "clip label"], mu: float = 0.5, space: str = "prob"
 ) -> Float[Tensor, "clip label"]:
     """Logits of `mu y + (1 - mu) vote` (Chou, Jang & Yang 2018, Eq. 9), float32 or wider.
 
@@ -149,11 +158,20 @@ def ensemble_prediction(
         vote: of the frames, in `space`.
         mu: weight of the macro subnet.
         space: `prob`: probabilities are averaged; `logit`: logits are.
+
+    Raises:
+        WsedError: `space` is unknown.
     """
+    _check(ep_space=space)
     logits = clip_logits.to(torch.promote_types(clip_logits.dtype, torch.float32))
     if space == "logit":
         return mu * logits + (1 - mu) * vote
     return torch.logit(mu * torch.sigmoid(logits) + (1 - mu) * vote, eps=EPS)
+
+
+def _check(**options: str) -> None:
+    for option, name in options.items():
+        check_option("network mmnet", option, name, OPTIONS[option])
 
 
 def _needed(value: Tensor | None) -> Tensor:

@@ -1,7 +1,9 @@
 """The trials of a search as a table and a picture."""
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +38,8 @@ def write_trials(path: Path, trials: Sequence[Any], names: Sequence[str]) -> Non
         facts = (trial.number, trial.state.name.lower(), value, max(told, default=0), seconds)
         given = (trial.params.get(name) for name in names)
         rows.append(tuple("" if fact is None else str(fact) for fact in (*facts, *given)))  # numbers at full length
-    part = path.with_name(f".{path.name}.part")
-    table.write_rows(part, ("trial", "state", "value", "epochs", "seconds", *names), rows)
-    part.replace(path)
+    with _whole(path) as part:
+        table.write_rows(part, ("trial", "state", "value", "epochs", "seconds", *names), rows)
 
 
 def draw_trials(path: Path, trials: Sequence[Any], space: Mapping[str, Any], monitor: str) -> None:
@@ -75,7 +76,19 @@ def draw_trials(path: Path, trials: Sequence[Any], space: Mapping[str, Any], mon
         axis.set_axis_off()
     for row in range(height):
         axes[row * width].set_ylabel(monitor)
-    figure.savefig(path, dpi=110)
+    with _whole(path) as part:
+        figure.savefig(part, dpi=110)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Where to write a file that appears whole or not at all, also when several processes write it."""
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _show_range(axis: Any, values: Any) -> None:

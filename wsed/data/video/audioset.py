@@ -18,6 +18,7 @@ TRAIN = {
     "unbalanced_1m": "unbalanced_train_segments.csv",
     "strong": "audioset_train_strong.tsv",
 }
+TEST = "eval_segments.csv"
 COMMON = ("Music", "Speech")
 """Clips of `unbalanced_1m` have other classes than these."""
 
@@ -44,11 +45,13 @@ class AudioSet(VideoCorpus):
         WsedError: settings that contradict each other, or a list is not there.
     """
 
+    usual_test = TEST
+
     def __init__(
         self,
         root: Path,
         batch: Mapping[str, int],
-        test: str | None = "eval_segments.csv",
+        test: str | None = TEST,
         validation: str | None = None,
         predict: str | None = None,
         train: Mapping[str, str] | None = None,

@@ -17,7 +17,7 @@ from wsed.data.module import SEDDataModule
 from wsed.data.table import Clip
 from wsed.data.video.clips import Found, VideoClips
 from wsed.data.video.files import VideoFiles
-from wsed.data.video.layout import audio_folder, find_list
+from wsed.data.video.layout import audio_folder, find_list, list_there, not_there
 from wsed.data.video.segments import Segments, read_segments
 from wsed.errors import WsedError
 from wsed.registry import near
@@ -30,8 +30,8 @@ class VideoCorpus(SEDDataModule):
         root: the corpus.
         classes: the name of each class by what the lists call it, in order.
         train: list of each source.
-        stages: list of the clips of `validation`, `test` and `predict`; None: there are none. Without the test list,
-            training goes on and tells so.
+        stages: list of the clips of `validation`, `test` and `predict`; None: there are none. Without the `usual_test`
+            list, training goes on and tells so.
         batch: clips of each source in a training batch.
         lists: folder of the lists, which may also lie in a folder below it; `root` if None.
         audio: folder of the clips, at any depth; `root/audio` if None, or `root` where there is no such folder.
@@ -43,8 +43,12 @@ class VideoCorpus(SEDDataModule):
         loading: the other settings of `SEDDataModule`.
 
     Raises:
-        WsedError: settings that contradict each other.
+        WsedError: settings that contradict each other, or the list of the test clips or of those to predict is not
+            there.
     """
+
+    usual_test = ""
+    """Name of the list of the test clips unless the user gives another."""
 
     def __init__(
         self,
@@ -91,15 +95,14 @@ class VideoCorpus(SEDDataModule):
         super().setup(stage)
 
     def _drop_absent(self, stage: str) -> str:
-        """Not everybody has the list of the test clips: go on without; why, if it is not there."""
+        """Not everybody has the usual list of the test clips: go on without; why, if it is not there."""
         name = self.stages[stage]
-        if name is not None:
-            try:
-                find_list(self.lists, name)
-            except WsedError as error:
-                self.stages[stage] = None
-                return str(error)
-        return ""
+        if name is None or list_there(self.lists, name) is not None:
+            return ""
+        if name != self.usual_test:
+            raise WsedError(f"data.{stage}: {not_there(self.lists, name)}")
+        self.stages[stage] = None
+        return f"no list {name} in {self.lists} or a folder in it; put it there, or set data.lists or data.{stage}"
 
     def read(self, stage: str) -> list[Clip]:
         return list(self._load(stage, None)[0].clips)

@@ -35,6 +35,8 @@ class DCASE2017(VideoCorpus):
         WsedError: settings that contradict each other, or a list is not there.
     """
 
+    usual_test = TEST
+
     def __init__(
         self,
         root: Path,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wsed.data.table import read_rows
 from wsed.errors import WsedError
+from wsed.registry import near
 
 CLASSES = "class_labels_indices.csv"
 """AudioSet's list of classes."""
@@ -58,16 +59,28 @@ def audio_folder(root: Path, audio: Path | None = None) -> Path:
     return folder
 
 
+def list_there(folder: Path, name: str) -> Path | None:
+    """A list in a folder, or in one of the folders in it; None where there is none."""
+    places = (folder / name, *sorted(folder.glob(f"*/{name}")))
+    return next((path for path in places if path.is_file()), None)
+
+
 def find_list(folder: Path, name: str) -> Path:
     """A list in a folder, or in one of the folders in it.
 
     Raises:
         WsedError: it is not there.
     """
-    found = [path for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_file()]
-    if not found:
-        raise WsedError(f"no list {name} in {folder} or a folder in it; put it there, or set data.lists to its folder")
-    return found[0]
+    found = list_there(folder, name)
+    if found is None:
+        raise WsedError(not_there(folder, name))
+    return found
+
+
+def not_there(folder: Path, name: str) -> str:
+    """That a list is not in a folder, the names of lists there that are like it, and what to do."""
+    like = near(name, {path.name for path in video_lists(folder)})
+    return f"no list {name} in {folder} or a folder in it{like}; put it there, or set data.lists to its folder"
 
 
 def read_classes(path: Path) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """The residual network of M&mnet: bands are channels, convolutions go along time."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, Encoder
 from wsed.models.init import he_init
+from wsed.registry import check_option
 from wsed.types import Encoded
 
 BLOCKS = {8: (1, 1, 1), 12: (1, 1, 1), 28: (3, 4, 4), 50: (7, 7, 8)}
@@ -120,18 +120,19 @@ class ResNet1d(Encoder):
             transposed convolutions make of the last, so that there are 5 maps.
 
     Raises:
-        WsedError: there are not three channels and two pools, or one is less than 1.
+        WsedError: the depth is unknown, there are not three channels and two pools, or one is less than 1.
     """
 
     def __init__(
         self,
         n_bands: int,
-        depth: Literal[8, 12, 28, 50] = 12,
+        depth: int = 12,
         channels: Sequence[int] = (256, 384, 384),
         pools: Sequence[int] = (4, 4),
         pyramid: bool = False,
     ) -> None:
         super().__init__()
+        check_option("encoder resnet1d", "depth", depth, BLOCKS)
         if len(channels) != 3 or len(pools) != 2 or min(*channels, *pools) < 1:
             raise WsedError(
                 f"encoder: channels {list(channels)} must be three, pools {list(pools)} two, each 1 or more"

@@ -1,7 +1,5 @@
 """Scores of a clip from all of it at once: frames are pooled first, then classified."""
 
-from typing import Literal
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -9,6 +7,7 @@ from torch import Tensor, nn
 from wsed.models.base import HEADS, Head
 from wsed.models.heads.tagging import mean_and_max
 from wsed.models.init import he_init
+from wsed.registry import check_option
 from wsed.types import Encoded, Output
 
 
@@ -23,8 +22,11 @@ class Macro(Head):
         n_labels: classes.
         pooling: of the embeddings over time, `mean` or `max`.
         hidden: width of the dense layers; the second is the `clip_embedding`.
-        activation_map: give `attention` too: the class activation map, what the classifier says of each frame by
-            itself, from 0 to 1 over the clip. The loss `plat` reads it; it takes no gradient.
+        activation_map: give the class activation map too: what the classifier says of each frame by itself, from 0 to
+            1 over the clip. The loss `plat` reads it; it takes no gradient.
+
+    Raises:
+        WsedError: the pooling is unknown.
     """
 
     provides = frozenset({"clip_logits", "clip_embedding", "valid"})
@@ -33,24 +35,27 @@ class Macro(Head):
         self,
         dim: int,
         n_labels: int,
-        pooling: Literal["mean", "max"] = "mean",
+        pooling: str = "mean",
         hidden: int = 1024,
         activation_map: bool = False,
     ) -> None:
         super().__init__()
+        check_option("head macro", "pooling", pooling, ("mean", "max"))
         self.pooling, self.activation_map = pooling, activation_map
         self.dense = dense_layers(dim, hidden)
         self.linear = nn.Linear(hidden, n_labels)
         if activation_map:
-            self.provides = self.provides | {"attention"}
+            self.provides = self.provides | {"activation_map"}
         he_init(self)
 
     def forward(self, encoded: Encoded) -> Output:
         mean, largest = mean_and_max(encoded.frames, encoded.valid).chunk(2, dim=1)
         embedding = self.dense(mean if self.pooling == "mean" else largest)
-        attention = self._map(encoded) if self.activation_map else None
         return Output(
-            clip_logits=self.linear(embedding), clip_embedding=embedding, attention=attention, valid=encoded.valid
+            clip_logits=self.linear(embedding),
+            clip_embedding=embedding,
+            activation_map=self._map(encoded) if self.activation_map else None,
+            valid=encoded.valid,
         )
 
     @torch.no_grad()

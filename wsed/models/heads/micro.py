@@ -1,7 +1,5 @@
 """A detector and an attention on each frame, both convolutions over a few frames."""
 
-from typing import Literal
-
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -11,7 +9,10 @@ from wsed.models.heads.clip_attention import attention_over_time
 from wsed.models.heads.macro import dense_layers
 from wsed.models.init import he_init
 from wsed.ops.pooling import pool
+from wsed.registry import check_option
 from wsed.types import Encoded, Output
+
+NORMS = ("sum", "mean")
 
 
 @HEADS.register("micro")
@@ -37,7 +38,7 @@ class Micro(Head):
             one. After a head that scores clips they would replace its scores.
 
     Raises:
-        WsedError: the kernel is even.
+        WsedError: the kernel is not odd, there are less than 0 aspects, or the norm is unknown.
     """
 
     def __init__(
@@ -47,12 +48,15 @@ class Micro(Head):
         kernel: int = 3,
         dense_detector: bool = False,
         aspects: int | None = None,
-        attention_norm: Literal["sum", "mean"] = "sum",
+        attention_norm: str = "sum",
         clip_scores: bool = False,
     ) -> None:
         super().__init__()
-        if kernel % 2 == 0:
-            raise WsedError(f"head: kernel {kernel} must be odd")
+        if kernel < 1 or kernel % 2 == 0:
+            raise WsedError(f"head micro: kernel must be odd and 1 or more, not {kernel}")
+        if aspects is not None and aspects < 0:
+            raise WsedError(f"head micro: aspects must be 0 (no attention) or more, not {aspects}")
+        check_option("head micro", "attention_norm", attention_norm, NORMS)
         self.attention_norm, self.clip_scores = attention_norm, clip_scores
         self.dense = dense_layers(dim, 1024) if dense_detector else None
         size = (dim, kernel) if self.dense is None else (1024, 1)
@@ -92,7 +96,11 @@ def summed_attention(
         aspects: `v`, float32 or wider.
         valid: frames that hold signal.
         norm: `sum`: over time it has the sum M; `mean`: 1.
+
+    Raises:
+        WsedError: the norm is unknown.
     """
+    check_option("attention", "norm", norm, NORMS)
     each = attention_over_time(aspects, valid)
     return each.sum(2, keepdim=True) if norm == "sum" else each.mean(2, keepdim=True)
 
