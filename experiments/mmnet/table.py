@@ -198,13 +198,17 @@ def print_differences(systems: dict[str, list[Run]], pairs: Iterable[tuple[str, 
 
 
 def systems_of(runs: Sequence[Path], reference: Path, rows: Iterable[str] = ROWS) -> dict[str, list[Run]]:
-    """The finished runs of each row, in the order of the rows."""
+    """The finished runs of each row, in the order of the rows: of the first folder that has any.
+
+    Another paper's runs, in another folder, may have a row of the same name.
+    """
     truths = {split: truth_of(reference, *place) for split, place in SPLITS.items()}
-    places = {row: [p for folder in runs for p in sorted(folder.glob(f"{row}/seed_*"))] for row in rows}
-    found = {
-        row: [Run(p, truths) for p in paths if (p / "test" / "scores.json").is_file()] for row, paths in places.items()
-    }
-    return {row: each for row, each in found.items() if each}
+    found = {}
+    for row in rows:
+        finished = [[p.parents[1] for p in sorted(f.glob(f"{row}/seed_*/test/scores.json"))] for f in runs]
+        if paths := next(filter(None, finished), []):
+            found[row] = [Run(path, truths) for path in paths]
+    return found
 
 
 def truth_of(reference: Path, table: str, split: str) -> Truth:
@@ -213,7 +217,7 @@ def truth_of(reference: Path, table: str, split: str) -> Truth:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of runs; a row is read of the first that has it")
     parser.add_argument("--reference", type=Path, required=True, help="the corpus the runs were tested on")
     parser.add_argument("--rows", nargs="+", default=list(ROWS))
     args = parser.parse_args()

@@ -111,3 +111,12 @@ def test_no_finished_run_is_told(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["table.py", str(tmp_path), "--reference", str(corpus), "--rows", "att"])
     with pytest.raises(SystemExit, match="no finished run of att"):
         table.main()
+
+
+def test_a_row_is_read_of_the_first_folder_that_has_it(corpus, tmp_path):
+    """ATT of the cosine paper is another network than ATT here."""
+    for folder, row, seeds in (("ours", "att", 2), ("theirs", "att", 3), ("theirs", "glu_mil", 1)):
+        for seed in range(seeds):
+            run(tmp_path / folder / row / f"seed_{seed}", (0.9, 0.8, 0.3, 0.1))
+    found = table.systems_of([tmp_path / "ours", tmp_path / "theirs"], corpus, ["att", "glu_mil", "resnet"])
+    assert {row: len(each) for row, each in found.items()} == {"att": 2, "glu_mil": 1}
