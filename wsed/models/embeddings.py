@@ -24,7 +24,8 @@ class Embeddings(Frontend):
     them, `data.features` can keep them as it keeps spectrograms.
 
     Args:
-        encoder: as in the earlier run; the paper's if left out.
+        encoder: as in the earlier run; the paper's if left out. Of another, weights do not fit; but settings without
+            weights, as `normalize_steps`, are not compared.
         frontend: likewise; `standardised` if None.
         pretrained: checkpoint of that run. None: random weights, the control.
 
