@@ -9,7 +9,7 @@ from wsed.errors import WsedError
 from wsed.losses.base import LOSSES, Loss
 from wsed.ops.mine import Episode, all_clips, episode, name_order
 from wsed.ops.reduce import masked_mean
-from wsed.registry import near
+from wsed.registry import check_option
 from wsed.types import Batch, Needs, Output
 
 DISTANCES = ("sqeuclidean", "euclidean", "cosine")
@@ -70,9 +70,7 @@ def prototype_logits(
 
 def check_distance(distance: str) -> None:
     """A `WsedError` with the known names if there is no such distance."""
-    if distance not in DISTANCES:
-        known = ", ".join(DISTANCES)
-        raise WsedError(f"prototypical: unknown distance {distance!r}{near(distance, DISTANCES)}; known: {known}")
+    check_option("prototypical", "distance", distance, DISTANCES)
 
 
 @LOSSES.register("prototypical")
