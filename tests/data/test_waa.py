@@ -33,7 +33,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def waa(root: Path, needs: dict[str, Needs] | None = None, rank: int = 0, ranks: int = 1, of=WAA, **settings) -> WAA:
     """Set up for training beside losses with these needs."""
     data = of(root, **{"segment": 0.5, "sample_rate": RATE} | settings)
-    network = SimpleNamespace(labels=Labels(["high", "low"]), sample_rate=RATE)
+    network = SimpleNamespace(labels=Labels(["high", "low"]), sample_rate=RATE, frame_rate=50.0)
     task = SimpleNamespace(needs=needs or {}, network=network)
     data.trainer = SimpleNamespace(
         lightning_module=task, global_rank=rank, world_size=ranks, is_global_zero=True, default_root_dir=root / "run"
@@ -277,6 +277,8 @@ ROWS = Path(__file__).parents[2] / "experiments/waa"
         ("prototypical", ["--model.losses.prototypes.loss.init_args.shot=4"], "loss 'prototypes' asks for 5 clips of "),
         ("prototypical", ["--data.classes=3"], "data.classes is 3, but there are 2: set it to that, or to null"),
         ("end_to_end", ["--data.segment=2"], "data.segment is 2 s, but clip "),
+        ("triplet", ["--data.segment=0.1"], "data.segment is 0.1 s, less than one frame of the network (0.2 s): give"),
+        ("end_to_end", ["--data.test_segment=0.1"], "data.test_segment is 0.1 s, less than one frame of the network"),
         ("end_to_end", ["--data.test_segment=2"], "set data.test_segment to 1 or less"),  # before it is trained
     ],
 )

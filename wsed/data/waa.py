@@ -148,6 +148,17 @@ class WAA(SEDDataModule):
     def _batches(self, table: ClipTable) -> ClassSampler:
         return ClassSampler(table.tags.argmax(1), *self._shape(), self.seed, *self._rank())
 
+    def _check_task(self) -> None:
+        super()._check_task()
+        network = self._network()
+        for name in ("segment", "test_segment"):
+            seconds = getattr(self, name)
+            if network is not None and seconds is not None and seconds * network.frame_rate < 1 - 1e-6:
+                frame = f"{1 / network.frame_rate:g} s"
+                raise WsedError(
+                    f"data.{name} is {seconds:g} s, less than one frame of the network ({frame}): give {frame} or more"
+                )
+
     def _check_needs(self, table: ClipTable) -> None:
         classes, per_class = self._shape()
         self.batch = {"train": classes * per_class}
