@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
@@ -94,6 +94,12 @@ def check_option(owner: str, option: str, value: object, known: Iterable[object]
     if value not in choices:
         names = [str(choice) for choice in choices]
         raise WsedError(f"{owner}: unknown {option} {value!r}{near(str(value), names)}; known: {', '.join(names)}")
+
+
+def check_options(owner: str, known: Mapping[str, Iterable[object]], **chosen: object) -> None:
+    """`check_option` for several, each by its name in `known`."""
+    for option, value in chosen.items():
+        check_option(owner, option, value, known[option])
 
 
 def registry(kind: str) -> Registry[Any]:

@@ -11,7 +11,7 @@ from wsed.errors import WsedError
 from wsed.losses.base import LOSSES, Loss
 from wsed.ops.frame_pairs import Cost, frame_categories, gather_clips, pair_sum, share_frames
 from wsed.ops.reduce import world_size
-from wsed.registry import check_option
+from wsed.registry import check_options
 from wsed.types import Batch, Needs, Output
 
 OPTIONS = {
@@ -89,8 +89,8 @@ def fpd(
     Raises:
         WsedError: an option has an unknown name, or `pairs` asks for `strong` and it is not given.
     """
-    check_options(metric=metric, mode=mode, sign=sign, norm_on=norm_on)
-    check_options(reduction=reduction, silence=silence, pairs=pairs)
+    check_options("fpd", OPTIONS, metric=metric, mode=mode, sign=sign, norm_on=norm_on)
+    check_options("fpd", OPTIONS, reduction=reduction, silence=silence, pairs=pairs)
     costs = _euclidean(mode, alpha) if metric == "euclidean" else _inner_product(sign, norm_on, alpha)
     if valid is None:
         valid = torch.ones(embeddings.shape[:2], dtype=torch.bool, device=embeddings.device)
@@ -173,12 +173,6 @@ def pseudo_strong(
     return (tagged & (scores >= high)).float(), ~open_.any(2)
 
 
-def check_options(**chosen: str) -> None:
-    """A `WsedError` with the known names where an option has none of them."""
-    for option, name in chosen.items():
-        check_option("fpd", option, name, OPTIONS[option])
-
-
 @LOSSES.register("fpd")
 class FPD(Loss):
     """The frame pairwise distance loss on the embeddings (Tao, Huang et al. 2023).
@@ -228,7 +222,7 @@ class FPD(Loss):
         super().__init__()
         self.formula = {"metric": metric, "mode": mode, "sign": sign, "norm_on": norm_on}
         self.choice = {"reduction": reduction, "silence": silence, "pairs": pairs}
-        check_options(**self.formula, **self.choice, level=level, wps=wps)
+        check_options("fpd", OPTIONS, **self.formula, **self.choice, level=level, wps=wps)
         for option, owner in METRIC_OF.items():
             if metric != owner and self.formula[option] != OPTIONS[option][0]:
                 raise WsedError(f"fpd: {option} belongs to metric {owner}, and metric is {metric}: leave {option} out")

@@ -8,7 +8,7 @@ from wsed.losses.base import LOSSES
 from wsed.losses.bce import bce, frame_mask
 from wsed.losses.class_weights import ClassWeighted, ClassWeights, Weights
 from wsed.ops.reduce import masked_mean
-from wsed.registry import check_option
+from wsed.registry import check_options
 from wsed.types import Batch, Needs, Output
 
 PRESETS = {"code": {"attend": "positives", "reduction": "mean"}, "paper": {"attend": "all", "reduction": "sum"}}
@@ -49,7 +49,7 @@ def micro(
     Raises:
         WsedError: an option is unknown.
     """
-    _check(attend=attend, reduction=reduction)
+    check_options("micro", OPTIONS, attend=attend, reduction=reduction)
     positive, negative = (1.0, 1.0) if weights is None else weights
     positive, negative = attention * positive, (attention if attend == "all" else torch.ones_like(attention)) * negative
     costs = bce(tags[:, None], frame_scores, (positive, negative))
@@ -58,11 +58,6 @@ def micro(
     if valid is not None:
         costs = torch.where(valid[..., None], costs, 0.0)
     return masked_mean(costs.sum((1, 2)), tagged)
-
-
-def _check(**options: str) -> None:
-    for option, name in options.items():
-        check_option("micro", option, name, OPTIONS[option])
 
 
 @LOSSES.register("micro")
@@ -94,10 +89,10 @@ class Micro(ClassWeighted):
         class_weights: ClassWeights | None = None,
     ) -> None:
         super().__init__(class_weights)
-        _check(preset=preset)
+        check_options("micro", OPTIONS, preset=preset)
         given = {"attend": attend, "reduction": reduction}
         self.options = PRESETS[preset] | {name: value for name, value in given.items() if value is not None}
-        _check(**self.options)
+        check_options("micro", OPTIONS, **self.options)
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         tags = batch.clip_labels

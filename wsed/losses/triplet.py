@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from wsed.errors import WsedError
 from wsed.losses.base import LOSSES, Loss
 from wsed.ops.mine import Pairs, all_clips, check_miner, relations, triplets
-from wsed.registry import check_option
+from wsed.registry import check_options
 from wsed.types import Batch, Needs, Output
 
 OPTIONS = {
@@ -60,7 +60,7 @@ def triplet(
     Raises:
         WsedError: an option or the miner has an unknown name.
     """
-    check_options(normalize=normalize, grad=grad, reduction=reduction)
+    check_options("triplet", OPTIONS, normalize=normalize, grad=grad, reduction=reduction)
     check_miner(miner)
     with torch.autocast(embeddings.device.type, enabled=False):
         d = distances(embeddings, squared=squared, normalize=normalize, grad=grad)
@@ -116,12 +116,6 @@ def _hinge_sums(
     return torch.where(positive, costs, 0.0).sum(), whole, active
 
 
-def check_options(**chosen: str) -> None:
-    """A `WsedError` with the known names where an option has none of them."""
-    for option, name in chosen.items():
-        check_option("triplet", option, name, OPTIONS[option])
-
-
 @LOSSES.register("triplet")
 class Triplet(Loss):
     """The triplet loss on clip embeddings, of the clips of all ranks (Turpault et al. 2020).
@@ -153,7 +147,7 @@ class Triplet(Loss):
     ) -> None:
         super().__init__()
         check_miner(miner)
-        check_options(normalize=normalize, grad=grad, reduction=reduction)
+        check_options("triplet", OPTIONS, normalize=normalize, grad=grad, reduction=reduction)
         if margin < 0:
             raise WsedError(f"triplet: margin must be 0 or more, not {margin:g}")
         self.miner, self.margin, self.ratio, self.squared = miner, margin, ratio, squared

@@ -15,7 +15,7 @@ from wsed.models.heads.macro import Macro
 from wsed.models.heads.micro import Micro
 from wsed.models.network import Composed
 from wsed.ops.pooling import EPS, attention_pool
-from wsed.registry import check_option
+from wsed.registry import check_options
 from wsed.types import Batch, Labels, Output
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -78,11 +78,11 @@ class MMNet(Composed):
             raise WsedError(f"network mmnet: no head provides {', '.join(sorted(missing))}; use `head: [macro, micro]`")
         if not 0 <= mu <= 1:
             raise WsedError(f"network mmnet: mu must be in [0, 1], not {mu:g}")
-        _check(preset=preset)
+        check_options("network mmnet", OPTIONS, preset=preset)
         usual = PRESETS[preset]
         self.ep, self.mu, self.ep_weights = ep, mu, ep_weights
         self.ep_space: str = usual["ep_space"] if ep_space is None else ep_space
-        _check(ep_space=self.ep_space, ep_weights=ep_weights)
+        check_options("network mmnet", OPTIONS, ep_space=self.ep_space, ep_weights=ep_weights)
         self.ep_train: bool = usual["ep_train"] if ep_train is None else ep_train
         self.detach_attention: bool = usual["detach_attention"] if detach_attention is None else detach_attention
         if self.detach_attention and not self.ep_train:
@@ -142,7 +142,7 @@ def frame_vote(
     Raises:
         WsedError: `space` or `weights` is unknown.
     """
-    _check(ep_space=space, ep_weights=weights)
+    check_options("network mmnet", OPTIONS, ep_space=space, ep_weights=weights)
     logits = frame_logits.to(torch.promote_types(frame_logits.dtype, torch.float32))
     alpha = attention_over_time(attention, valid) if weights == "softmax" else attention
     return attention_pool(torch.sigmoid(logits) if space == "prob" else logits, valid, attention=alpha)
@@ -162,16 +162,11 @@ def ensemble_prediction(
     Raises:
         WsedError: `space` is unknown.
     """
-    _check(ep_space=space)
+    check_options("network mmnet", OPTIONS, ep_space=space)
     logits = clip_logits.to(torch.promote_types(clip_logits.dtype, torch.float32))
     if space == "logit":
         return mu * logits + (1 - mu) * vote
     return torch.logit(mu * torch.sigmoid(logits) + (1 - mu) * vote, eps=EPS)
-
-
-def _check(**options: str) -> None:
-    for option, name in options.items():
-        check_option("network mmnet", option, name, OPTIONS[option])
 
 
 def _needed(value: Tensor | None) -> Tensor:
