@@ -97,6 +97,7 @@ def test_plugins_come_by_entry_point(monkeypatch):
     registry.register("mine")(dict)
     assert registry.names() == ["broken", "mine"]
     assert registry["mine"] is dict
+    assert registry.classes() == [dict]
     with pytest.raises(WsedError, match=r"'broken' \(pkg:Class\) cannot be loaded: no module named pkg"):
         registry["broken"]
 

@@ -124,9 +124,9 @@ def _component(kind: str, config: Mapping[str, Any] | str) -> Any:
     """What builds the component: positional arguments come at the call, the configured ones are bound here."""
     config = {"class_path": config} if isinstance(config, str) else config
     module, _, name = config["class_path"].rpartition(".")
-    names = registry(kind).names()
+    known = registry(kind).classes()  # first: it loads the plugins
     cls = getattr(sys.modules.get(module), name, None)  # not imported: a stranger's file chooses no module to run
-    if cls not in [registry(kind)[n] for n in names]:
+    if cls not in known:
         raise WsedError(
             f"the checkpoint names the {kind} {config['class_path']!r}, which is not registered with wsed: "
             "install its plugin, or pass network=... to wsed.load"

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
@@ -52,6 +53,14 @@ class Registry(Generic[T]):
         """All names, sorted: built-in ones and plugins."""
         self._load()
         return sorted({*self._found, *self._plugins})
+
+    def classes(self) -> list[T]:
+        """All classes, by their names' order; a plugin that cannot be loaded is left out."""
+        found = []
+        for name in self.names():
+            with suppress(WsedError):
+                found.append(self[name])
+        return found
 
     def __contains__(self, name: object) -> bool:
         self._load()

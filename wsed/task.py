@@ -311,7 +311,7 @@ class SEDTask(pl.LightningModule):
 
     def _write(self, evaluation: Evaluation, stage: str) -> None:
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        table = None if data is None else data.table("validation" if stage == "val" else stage)
+        table = data.table("validation" if stage == "val" else stage) if hasattr(data, "table") else None
         clips = {} if table is None else {clip.id: clip for clip in table.clips}
         folder = Path(self.trainer.default_root_dir) / ("validate" if stage == "val" else stage)
         evaluation.write(folder, clips, self.network)
@@ -321,7 +321,10 @@ class SEDTask(pl.LightningModule):
             raise WsedError("model.losses is empty: give at least one, e.g. losses: {tags: {loss: mil}}")
         for name, value in asdict(self.decoder).items():
             if isinstance(value, list) and len(value) != len(self.network.labels):
-                raise WsedError(f"decoder.{name} has {len(value)} values for {len(self.network.labels)} labels")
+                raise WsedError(
+                    f"decoder.{name} has {len(value)} values for {len(self.network.labels)} labels: give one of each, "
+                    "in the order of data.labels, or a single number"
+                )
         for name, need in self.needs.items():
             missing = need.output - self.network.provides
             if missing:

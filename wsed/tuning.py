@@ -114,7 +114,10 @@ class Tuning:
         more: dict[str, Any] = {"valid": valid, "durations": store.durations()}
         if isinstance(decoder, BoxDecoder):
             if self.medians is not None or tags is not None:
-                raise WsedError("a box decoder is tuned without medians and tags")
+                raise WsedError(
+                    "a box decoder is tuned without medians and tags: set model.tuning.medians to null and "
+                    "model.decoder.tags to none"
+                )
             return tune_boxes(decoder, *events, **more)
         return tune_decoder(decoder, *events, medians=self.medians, tags=tags, **more)
 

@@ -91,6 +91,8 @@ class Events:
         frame, so that short events survive slow grids. Parts outside the grid are cut.
         """
         first = (self.onset * frame_rate).round()
+        # one that begins in the last half frame has that frame
+        first = torch.where(self.onset * frame_rate < n_frames, first.clamp(max=n_frames - 1), first)
         last = torch.maximum((self.offset * frame_rate).round(), first + 1)
         frames = torch.arange(n_frames, device=self.onset.device)
         active = (frames >= first[:, None]) & (frames < last[:, None])

@@ -219,7 +219,13 @@ def fails(capsys, *args):
 def test_scoring_needs_a_checkpoint(run, capsys):
     for verb in ("test", "validate", "predict"):
         assert f"wsed {verb} needs a checkpoint" in fails(capsys, verb, "--config", str(run / "config.yaml"))
-    assert "no " in fails(capsys, "show", str(run), "--stage", "predict")
+    assert "no " in fails(capsys, "show", str(run / "csv"))
+
+
+@pytest.mark.parametrize(("verb", "part"), [("test", "test"), ("validate", "validation")])
+def test_what_the_corpus_lacks_is_not_scored(run, capsys, verb, part):
+    args = ["--config", str(run / "config.yaml"), "--ckpt_path", "last", f"--data.{part}", "null"]
+    assert f"no clips for {part}: name their table in data.{part}" in fails(capsys, verb, *args)
 
 
 def changed(exp, tmp_path, **change):

@@ -233,6 +233,14 @@ def test_bad_trials_are_stopped_early(files, tmp_path):
     assert rows(tmp_path)[5]["epochs"] == "1"
 
 
+def test_the_validation_that_tunes_the_decoder_is_no_report(files, tmp_path):
+    tuned = ["--model.tuning.split", "validation", "--model.tuning.thresholds", "segments"]
+    assert main(["tune", *files, "--trials", "1", "--trainer.max_epochs", "2", *tuned]) == 0
+    (trial,) = study(tmp_path).get_trials()
+    assert sorted(trial.intermediate_values) == [1, 2]
+    assert trial.value == max(trial.intermediate_values.values())
+
+
 @pytest.mark.parametrize(
     ("space", "said"),
     [

@@ -40,6 +40,18 @@ def test_classes_are_drawn_equally_often_and_each_ones_clips_in_turn(sizes, batc
     assert all(sorted(label[i] for i in turn) == list(range(len(sizes))) for turn in rounds)
 
 
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 16), st.integers(0, 3))
+@settings(max_examples=100, deadline=None)
+def test_no_clip_comes_twice_in_a_batch_if_its_class_has_enough(sizes, batch, epoch):
+    label = [k for k, n in enumerate(sizes) for _ in range(n)]
+    drawn = sampler([[k] for k in label], {"weak": batch}, seed=5)
+    drawn.set_epoch(epoch)
+    for clips in [clips for _ in range(3) for clips in drawn]:
+        for k, size in enumerate(sizes):
+            mine = [i for i in clips if label[i] == k]
+            assert len(set(mine)) == len(mine) or len(mine) > size or size < -(-batch // len(sizes)) + 1
+
+
 def test_a_clip_of_several_classes_is_drawn_for_each():
     drawn = sampler([[0, 1, 2], [0], [0], [0], [0], [0], [0], [0]], {"weak": 6})
     uses = Counter(i for b in drawn for i in b)

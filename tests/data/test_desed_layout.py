@@ -90,7 +90,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     table(tmp_path / "metadata/train/weak.tsv", "filename\n")
     with pytest.raises(WsedError, match=r"no such table: .*waek\.tsv \(did you mean train/weak\?\)"):
         layout.find(tmp_path, "train/waek")
-    with pytest.raises(WsedError, match=r"no audio folder for table train/weak: .*audio/train/weak or .*`audio`"):
+    with pytest.raises(WsedError, match=r"no audio folder for table train/weak: .*audio/train/weak or .*; give"):
         layout.find(tmp_path, "train/weak")
     (tmp_path / "audio/train/weak").mkdir(parents=True)
     with pytest.raises(WsedError, match=r"no audio folder .*audio/other"):
@@ -146,7 +146,7 @@ def test_the_least_nested_file_is_taken_and_a_tie_is_an_error(tmp_path: Path) ->
         sound(tmp_path / name)
     assert layout.locate(tmp_path, ["a.wav"]) == {"a.wav": tmp_path / "a.wav"}
     assert tmp_path / "10_events/foreground0.wav" not in layout.sound_files(tmp_path)
-    with pytest.raises(WsedError, match=r"b\.wav is in .*one and in .*two; set `audio`"):
+    with pytest.raises(WsedError, match=r"b\.wav is in .*one and in .*two; move the wrong one"):
         layout.locate(tmp_path, ["b.wav"])
     assert layout.locate(tmp_path, ["two/b.wav"]) == {"two/b.wav": tmp_path / "two/b.wav"}
 

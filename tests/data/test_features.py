@@ -57,8 +57,8 @@ def test_they_are_what_the_audio_gives(root, tmp_path, frontend):
     for features in (None, tmp_path / "features"):
         net = network(build(), waa.WAA if frontend == "standardised" else Identity)
         data = module(root, net, features=features)
-        if frontend == "standardised":
-            net.frontend.fit(data.train_dataloader())
+        net.frontend.fit(data.train_dataloader())  # of embeddings, what they are made from
+        assert net.frontend.fitted
         batches = [*data.train_dataloader(), *data.val_dataloader(), *data.test_dataloader()]
         assert all((batch.features is None) == (features is None) for batch in batches)
         found[features is None] = [(batch, net(batch)) for batch in batches]
@@ -68,7 +68,7 @@ def test_they_are_what_the_audio_gives(root, tmp_path, frontend):
         torch.testing.assert_close(kept.n_samples, audio.n_samples)
         torch.testing.assert_close(other.clip_logits, one.clip_logits)
         assert torch.equal(other.valid, one.valid)
-    assert len(list((tmp_path / "features").glob("*.npy"))) == 3
+    assert len(list((tmp_path / "features").glob("*.npy"))) == (3 if frontend == "standardised" else 4)
 
 
 def test_they_are_computed_once(root, tmp_path, monkeypatch):
@@ -118,7 +118,7 @@ def test_two_processes_at_once(root, tmp_path):
 
 
 def test_mistakes(root, tmp_path):
-    system = SimpleNamespace(labels=Labels(["high", "low"]), sample_rate=RATE)
+    system = SimpleNamespace(labels=Labels(["high", "low"]), sample_rate=RATE, frame_rate=50.0)
     with pytest.raises(WsedError, match=r"data\.features needs a network with one frontend"):
         next(iter(module(root, system, features=tmp_path).train_dataloader()))
 

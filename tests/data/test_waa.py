@@ -300,7 +300,7 @@ def test_rows_say_which_class_has_one_clip(tmp_path, capsys, row):
     assert "has 1 training clip(s) of 'high': make more" in capsys.readouterr().err
     assert main([*args, "--data=desed", "--data.batch={weak: 4}", "--data.balanced=true"]) == 2  # else its own positive
     told = capsys.readouterr().err
-    assert "it has 2 of each, and there are 1 training clips of 'high': lower data.batch (to " in told
+    assert "2 of each of source 'weak', and there are 1 training clips of 'high': lower data.batch.weak, or" in told
 
 
 @pytest.mark.parametrize("row", ["triplet", "prototypical"])

@@ -48,7 +48,17 @@ def test_scores_of_frames_are_the_detectors_and_of_clips_the_taggers(tagger):
         torch.testing.assert_close(output.clip_logits, alone(batch).clip_logits)
         torch.testing.assert_close(output.frame_logits, system.detector(batch).frame_logits)
     assert output.frame_rate == system.frame_rate == system.detector.frame_rate
-    assert {"frame_logits", "clip_logits"} <= system.provides
+    assert "frame_logits" in system.provides
+
+
+def test_a_frozen_tagger_gives_losses_nothing_to_train(tagger):
+    def detector(labels):
+        found = DETECTOR(labels)
+        found.provides -= {"clip_logits"}
+        return found
+
+    assert "clip_logits" in TagGated(LABELS, detector, TAGGER).provides
+    assert "clip_logits" not in TagGated(LABELS, detector, TAGGER, pretrained=tagger[0]).provides
 
 
 def test_a_pretrained_tagger_is_frozen_and_rests_in_training(tagger):

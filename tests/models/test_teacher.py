@@ -59,6 +59,12 @@ def test_the_teacher_speaks_in_training_only_without_a_gradient_and_without_drop
     assert system.eval()(batch).teacher is None
 
 
+def test_without_the_teacher_its_labels_are_missing_not_wrong():
+    system, batch = MeanTeacher(LABELS, student).eval(), testing.batch()
+    judged, alone = FPD(wps="teacher", wps_start_epoch=0), FPD(wps="none", pairs="synthetic")
+    torch.testing.assert_close(judged(system(batch), batch), alone(system(batch), batch))
+
+
 def test_a_checkpoint_goes_on_where_it_stood():
     system, batch = MeanTeacher(LABELS, student, decay=0.9).train(), testing.batch()
     for _ in range(4):

@@ -16,8 +16,17 @@ def test_rasterise_equals_a_loop(rows, rate):
     expected = torch.zeros(3, 20, 2)
     for clip, label, onset, length in rows:
         first, last = round(onset * rate), round((onset + length) * rate)
+        if onset * rate < 20:
+            first = min(first, 19)
         expected[clip, first : max(last, first + 1), label] = 1
     assert torch.equal(grid, expected)
+
+
+def test_an_event_in_the_last_half_frame_has_that_frame():
+    events = Events.of([(0, 0, 9.99, 10.0), (1, 0, 10.0, 10.5)])
+    grid = events.rasterise(2, 1, 250, 25.0)[..., 0]
+    assert grid[0].nonzero().flatten().tolist() == [249]
+    assert not grid[1].any()
 
 
 def test_gain_is_kept_and_the_loudest_wins():

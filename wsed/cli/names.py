@@ -88,7 +88,7 @@ def _path(kind: str, name: str) -> str:
     if "." in name or not name or name[0] in "{[" or name == "null":
         return name
     names = registry(kind)
-    if name not in names and any(cls.__name__ == name for cls in (names[n] for n in names.names())):
+    if name not in names and any(cls.__name__ == name for cls in names.classes()):
         return name  # a class name, which jsonargparse knows
     cls = names[name]
     if not isinstance(cls, type):

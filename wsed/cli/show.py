@@ -13,7 +13,9 @@ from wsed.report.tables import score_table, seeds_table
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `wsed show` to a parser."""
     parser.add_argument("run", type=Path, help="folder of a run (runs/exp/seed_0), or of its seeds (runs/exp)")
-    parser.add_argument("--stage", default="test", help="which evaluation of it (default: test)")
+    parser.add_argument(
+        "--stage", choices=("test", "validate"), default="test", help="which evaluation of it (default: test)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,7 +38,10 @@ def show(run: Path, stage: str = "test") -> None:
             seed.name: json.loads(_file(seed, stage).read_text()) for seed in seeds if _file(seed, stage).is_file()
         }
         if not scored:
-            raise WsedError(f"none of the {len(seeds)} runs in {run} has {stage}/scores.json")
+            raise WsedError(
+                f"none of the {len(seeds)} runs in {run} has {stage}/scores.json: run `wsed {stage} --config CONFIG "
+                "--ckpt_path best` with the config.yaml of each"
+            )
         console.print(f"{run}: {', '.join(scored)}", soft_wrap=True, markup=False, highlight=False)
         console.print(seeds_table(scored, console.width), highlight=False)
         if waiting := [seed.name for seed in seeds if seed.name not in scored]:

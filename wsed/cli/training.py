@@ -149,6 +149,18 @@ class WsedCLI(LightningCLI):
         text = self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False)
         self.model.config = yaml.safe_dump(yaml.safe_load(text)["model"]["network"])
 
+    def before_validate(self) -> None:
+        """Refuse what the corpus cannot give."""
+        self._expect("validation")
+
+    def before_test(self) -> None:
+        """As before."""
+        self._expect("test")
+
+    def before_predict(self) -> None:
+        """As before."""
+        self._expect("predict")
+
     def before_fit(self) -> None:
         """Find mistakes in the test labels now, not after hours of training."""
         tuning = self.model.tuning
@@ -157,7 +169,10 @@ class WsedCLI(LightningCLI):
             if tuning is not None and tuning.split == "test":
                 tuning.check_events(table.timed)
         if tuning is not None and not self._has(tuning.split):
-            raise WsedError(f"model.tuning.split is {tuning.split}, but the corpus has no such clips")
+            raise WsedError(
+                f"model.tuning.split is {tuning.split}, but the corpus has no such clips: name their table in "
+                f"data.{tuning.split}, or set model.tuning to null"
+            )
 
     def after_fit(self) -> None:
         """Tune the decoder of the best (or last) checkpoint if asked, and score it on the test clips."""
@@ -188,12 +203,19 @@ class WsedCLI(LightningCLI):
             show(Path(self.trainer.default_root_dir), "test")
 
     def after_predict(self) -> None:
-        """Say where the detected events are."""
+        """Say where the detected events are, or the scores of a network that only tags."""
         if self.trainer.is_global_zero:
-            print(f"detected events: {Path(self.trainer.default_root_dir) / 'predict' / 'predictions.tsv'}")
+            folder = Path(self.trainer.default_root_dir) / "predict"
+            for name, what in (("predictions.tsv", "detected events"), ("clip_scores.npz", "clip scores")):
+                if (folder / name).is_file():
+                    print(f"{what}: {folder / name}")
 
     def _monitor(self) -> str | None:
         return "val/score" if self._has("validation") else None
+
+    def _expect(self, stage: str) -> None:
+        if not self._has(stage):
+            raise WsedError(f"the corpus has no clips for {stage}: name their table in data.{stage}")
 
     def _has(self, stage: str) -> bool:
         """Whether the corpus has clips for a stage; one that does not say is taken to have."""

@@ -250,6 +250,8 @@ class Report(pl.Callback):
         self.logged: list[str] = []
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn != "fit":  # the decoder is being tuned, on these very clips
+            return
         self.logged = sorted(trainer.callback_metrics)
         if self.monitor not in trainer.callback_metrics:
             return

@@ -70,7 +70,7 @@ class ClipTable:
             if unknown:
                 raise WsedError(
                     f"clip {clip.id} ({clip.source}) has the label {sorted(unknown)[0]!r}, "
-                    f"which is not one of data.labels: {', '.join(labels)}"
+                    f"which is not one of data.labels ({', '.join(labels)}): add it there, or mend the table"
                 )
             tags.append(sorted(index[t] for t in clip.tags or ()))
             stop = min(end, _seconds(clip))

@@ -106,7 +106,7 @@ def find(root: str | Path, table: str, audio: str | None = None) -> tuple[Path, 
         if (folder / "audio" / choice).is_dir():
             return path, folder / "audio" / choice
     places = " or ".join(str(folder / "audio" / choice) for choice in tried)
-    raise WsedError(f"no audio folder for table {name}: expected {places}; set `audio` to its name below audio/")
+    raise WsedError(f"no audio folder for table {name}: expected {places}; give the folder that name")
 
 
 def read_clips(
@@ -147,20 +147,19 @@ def sound_files(folder: str | Path) -> list[Path]:
     return found
 
 
-def locate(folder: str | Path, names: Iterable[str], files: Sequence[Path] | None = None) -> dict[str, Path]:
+def locate(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
     """The sound file of each clip name: same name, or same stem with another suffix; the least nested one.
 
     Args:
         folder: where the clips are; subfolders are searched too.
         names: as in the label table.
-        files: `sound_files(folder)`, if at hand.
 
     Raises:
         WsedError: a name fits files in two folders of the same depth.
     """
     folder = Path(folder)
     by_stem: dict[str, list[Path]] = {}
-    for file in sound_files(folder) if files is None else files:
+    for file in sound_files(folder):
         by_stem.setdefault(file.stem, []).append(file)
     return {name: _choose(folder, name, by_stem.get(stem(name), [])) for name in names}
 
@@ -180,7 +179,7 @@ def _choose(folder: Path, name: str, candidates: Sequence[Path]) -> Path:
     depth = min(len(c.parts) for c in candidates)
     nearest = [c for c in candidates if len(c.parts) == depth]
     if len({c.parent for c in nearest}) > 1:
-        raise WsedError(f"{name} is in {' and in '.join(str(c.parent) for c in nearest)}; set `audio` to the right one")
+        raise WsedError(f"{name} is in {' and in '.join(str(c.parent) for c in nearest)}; move the wrong one away")
     last = Path(name).name
     return min(nearest, key=lambda c: (c.name != last, sound.SUFFIXES.index(c.suffix.lower())))
 

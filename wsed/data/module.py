@@ -114,8 +114,8 @@ class SEDDataModule(pl.LightningDataModule):
             self._tables[name], missing = self._load(name, report)
             if speaks:
                 self._tell(name, self._tables[name].clips, missing, report)
-            if name == "train":
-                self._check_needs(self._tables[name])
+        if stage in (None, "fit"):
+            self._check_needs(self._tables["train"])
         self._check_task()
 
     def check_labels(self, stage: str) -> ClipTable:
@@ -280,11 +280,22 @@ class SEDDataModule(pl.LightningDataModule):
                 f"data.batch is {self.batch} for {classes} classes and {ranks} process(es): over all processes it "
                 f"must be a multiple of {classes}, {each * classes} or more"
             )
-        counts, drawn = dict(zip(self.labels, map(int, self.label_counts()), strict=True)), clips // classes
-        scarce = min(counts, key=lambda label: counts[label])
-        if counts[scarce] < drawn:  # a clip would stand in a batch twice, as its own positive
-            raise WsedError(
-                f"loss {loss!r} needs different clips of a class in a batch; by data.batch {self.batch} it has {drawn} "
-                f"of each, and there are {counts[scarce]} training clips of {scarce!r}: lower data.batch (to "
-                f"{each * classes} or more), or leave the class out of data.labels"
-            )
+        most = max(self.batch, key=lambda source: self.batch[source])
+        for source, quota in self.batch.items():
+            counts = self._source_counts(source)
+            # another source than the first need not have all classes
+            held = {label: n for label, n in counts.items() if n > 0 or source == most}
+            drawn, scarce = -(-quota * ranks // max(1, len(held))), min(held, key=lambda label: held[label], default="")
+            if quota and scarce and held[scarce] < drawn:  # a clip would stand in a batch twice, as its own positive
+                raise WsedError(
+                    f"loss {loss!r} needs different clips of a class in a batch; by data.batch {self.batch} it has "
+                    f"{drawn} of each of source {source!r}, and there are {held[scarce]} training clips of {scarce!r}: "
+                    f"lower data.batch.{source}, or leave the class out of data.labels"
+                )
+
+    def _source_counts(self, source: str) -> dict[str, int]:
+        """Training clips of each class that a source has."""
+        table = self.table("train")
+        of = table.sources.index(source) if source in table.sources else -1
+        held = table.labels.values[table.source[table.labels.rows] == of]
+        return dict(zip(self.labels, torch.bincount(held.long(), minlength=table.n_labels).tolist(), strict=True))

@@ -65,7 +65,9 @@ class QuotaSampler(EpochSampler):
             raise WsedError(f"data.batch asks for no clips at all: {dict(quota)}")
         for name, pool in self.pools.items():
             if not len(pool):
-                raise WsedError(f"data.batch asks for {quota[name]} clips of source {name!r}, which has none")
+                raise WsedError(
+                    f"data.batch asks for {quota[name]} clips of source {name!r}, which has none: leave it out"
+                )
         self.quota = dict(quota)
         super().__init__(seed, rank, ranks)
 
@@ -90,9 +92,9 @@ class BalancedSampler(QuotaSampler):
     """Batches with a fixed number of clips of each source, each clip drawn for the sake of a class.
 
     The classes a source has take turns, in a new order every round, and each gives its clips in a shuffled order, from
-    which none comes again before all have come. So all classes are drawn equally often, to one; a clip of several
-    classes is drawn for each of them. An epoch draws as many clips as one of `QuotaSampler`, and ranks share the
-    batches as there.
+    which none comes again before all have come, nor twice in a batch if there are enough. So all classes are drawn
+    equally often, to one; a clip of several classes is drawn for each of them, perhaps for two in one batch. An epoch
+    draws as many clips as one of `QuotaSampler`, and ranks share the batches as there.
 
     Args:
         labels: of each clip, the indices of its classes; clips without any are never drawn.
@@ -126,17 +128,27 @@ class BalancedSampler(QuotaSampler):
 
     def _order(self, number: int, name: str) -> Tensor:
         members, wanted = self.members[name], len(self) * self.quota[name] * self.ranks
-        generator = self.generator(number)
-        rounds = -(-wanted // len(members))
-        drawn = torch.stack([_passes(members[k], rounds, generator) for k in range(len(members))], dim=1)
+        generator, wide = self.generator(number), self.quota[name] * self.ranks
+        rounds, touched = (-(-clips // len(members)) for clips in (wanted, wide))
+        touched += wide % len(members) > 0  # rounds that a batch takes clips from, at most
+        drawn = torch.stack([_passes(members[k], rounds, generator, touched) for k in range(len(members))], dim=1)
         turns = torch.rand(rounds, len(members), generator=generator).argsort(1)
         return drawn.gather(1, turns).flatten()[:wanted]
 
 
-def _passes(pool: Tensor, wanted: int, generator: torch.Generator) -> Tensor:
-    """So many of the pool: newly shuffled passes through it, one after the other."""
-    passes = -(-wanted // len(pool))
-    return torch.cat([pool[torch.randperm(len(pool), generator=generator)] for _ in range(passes)])[:wanted]
+def _passes(pool: Tensor, wanted: int, generator: torch.Generator, apart: int = 1) -> Tensor:
+    """So many of the pool: newly shuffled passes through it, one after the other.
+
+    None comes twice among `apart` in a row, if the pool has as many: those that were the last of a pass are the last
+    of the next one too.
+    """
+    passes, recent = [], torch.zeros(0, dtype=torch.long)
+    for _ in range(-(-wanted // len(pool))):
+        order = torch.randperm(len(pool), generator=generator)
+        order = torch.cat([order[~torch.isin(order, recent)], recent])
+        recent = order[max(len(pool) - apart + 1, 1) :] if apart > 1 else recent
+        passes.append(order)
+    return pool[torch.cat(passes)[:wanted]]
 
 
 class ClassSampler(EpochSampler):

@@ -19,7 +19,7 @@ from wsed.data.module import DATA, SEDDataModule
 from wsed.data.sampler import ClassSampler
 from wsed.data.table import Clip
 from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.registry import check_option
 from wsed.types import Needs
 
 Placement = Literal["walle", "contained", "centered"]
@@ -77,9 +77,7 @@ class WAA(SEDDataModule):
         features: Path | None = None,
         **loading: Any,
     ) -> None:
-        if placement not in get_args(Placement):
-            known = get_args(Placement)
-            raise WsedError(f"unknown data.placement {placement!r}{near(placement, known)}; known: {', '.join(known)}")
+        check_option("data waa", "placement", placement, get_args(Placement))
         counts = {"segment": segment, "test_segment": test_segment, "classes": classes, "per_class": per_class}
         for name, value in counts.items():
             if value is not None and value <= 0:
@@ -87,7 +85,7 @@ class WAA(SEDDataModule):
         self.root, self.stages = Path(root), {name: table for name, table in TABLES.items() if name != "train"}
         self.segment, self.test_segment = segment, test_segment
         self.features = None if features is None else Path(features)
-        self._kept: dict[str, FeatureDataset] = {}
+        self._kept: dict[tuple[str, bool], FeatureDataset] = {}
         self.placement: Placement = placement
         self.placement_seed, self.classes, self.per_class = placement_seed, classes, per_class
         found = labels or layout.labels(self.root)
@@ -133,12 +131,13 @@ class WAA(SEDDataModule):
     def _features(self, stage: str, rate: int) -> FeatureDataset:
         """Those of a stage's segments, computed where no run has left them."""
         assert self.features is not None
-        if stage not in self._kept:
-            frontend = getattr(self._network(), "frontend", None)
-            if frontend is None:
-                raise WsedError("data.features needs a network with one frontend (composed); set it to null")
-            self._kept[stage] = keep(self.features, ClipDataset(self.table(stage), rate), frontend)
-        return self._kept[stage]
+        frontend = getattr(self._network(), "frontend", None)
+        if frontend is None:
+            raise WsedError("data.features needs a network with one frontend (composed); set it to null")
+        key = (stage, frontend.fitted)  # what it keeps may be another thing once it has seen the training set
+        if key not in self._kept:
+            self._kept[key] = keep(self.features, ClipDataset(self.table(stage), rate), frontend)
+        return self._kept[key]
 
     def _shape(self) -> tuple[int, int]:
         """Classes, and clips of each, in a training batch."""

@@ -110,18 +110,10 @@ class Decoder:
             events = steps.merge_gaps(events, self.merge_gap)
         return steps.min_duration(events, self.min_duration) if self.min_duration > 0 else events
 
-    def active(
-        self,
-        frame_scores: Float[Tensor, "clip frame label"],
-        frame_rate: float,
-        valid: Bool[Tensor, "clip frame"] | None = None,
-    ) -> Bool[Tensor, "clip frame label"]:
-        """Which frames are active, before tags, joining and dropping; frames that are not `valid` never are."""
-        return self._switched(self.curves(frame_scores, frame_rate, valid), valid)
-
     def _switched(
         self, curves: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"] | None
     ) -> Bool[Tensor, "clip frame label"]:
+        """Which frames are active, before tags, joining and dropping; frames that are not `valid` never are."""
         if self.low is None:
             active = steps.threshold(curves, self.threshold)
         else:

@@ -81,7 +81,8 @@ class ClassWeighted(Loss):
         class_weights: all classes weigh 1 if None.
 
     Raises:
-        WsedError: a count is not positive (see `class_weights`); in training: there are not as many as classes.
+        WsedError: a count is below 0, or a class has all labels (see `class_weights`); in training: there are not as
+            many as classes.
     """
 
     def __init__(self, class_weights: ClassWeights | None = None) -> None:

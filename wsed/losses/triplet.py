@@ -7,11 +7,12 @@ from torch.nn import functional as F
 
 from wsed.errors import WsedError
 from wsed.losses.base import LOSSES, Loss
-from wsed.ops.mine import Pairs, all_clips, check_miner, relations, triplets
+from wsed.ops.mine import MINERS, Pairs, all_clips, relations, triplets
 from wsed.registry import check_options
 from wsed.types import Batch, Needs, Output
 
 OPTIONS = {
+    "miner": MINERS,
     "normalize": ("final", "none"),
     "grad": ("all", "anchor_only"),
     "reduction": ("mean", "sum", "mean_active"),
@@ -60,8 +61,7 @@ def triplet(
     Raises:
         WsedError: an option or the miner has an unknown name.
     """
-    check_options("triplet", OPTIONS, normalize=normalize, grad=grad, reduction=reduction)
-    check_miner(miner)
+    check_options("triplet", OPTIONS, miner=miner, normalize=normalize, grad=grad, reduction=reduction)
     with torch.autocast(embeddings.device.type, enabled=False):
         d = distances(embeddings, squared=squared, normalize=normalize, grad=grad)
         positive, negative = relations(tags, tagged)
@@ -146,8 +146,7 @@ class Triplet(Loss):
         reduction: str = "mean",
     ) -> None:
         super().__init__()
-        check_miner(miner)
-        check_options("triplet", OPTIONS, normalize=normalize, grad=grad, reduction=reduction)
+        check_options("triplet", OPTIONS, miner=miner, normalize=normalize, grad=grad, reduction=reduction)
         if margin < 0:
             raise WsedError(f"triplet: margin must be 0 or more, not {margin:g}")
         self.miner, self.margin, self.ratio, self.squared = miner, margin, ratio, squared

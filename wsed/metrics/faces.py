@@ -15,18 +15,16 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from wsed.errors import WsedError
 from wsed.metrics.scores import FIGURES, SCENARIOS, System
 from wsed.metrics.store import Decode, ScoreStore
-from wsed.registry import near
+from wsed.registry import check_option
 from wsed.types import Batch, Labels, Output
 
 RANKINGS = ("macro_ap", "macro_auroc", "macro_pauroc", "macro_d_prime", "micro_ap", "micro_auroc", "micro_pauroc")
 
 
 def _known(name: str, names: Sequence[str]) -> str:
-    if name not in names:
-        raise WsedError(f"unknown figure {name!r}{near(name, names)}; known: {', '.join(names)}")
+    check_option("metric", "figure", name, names)
     return name
 
 

@@ -38,7 +38,10 @@ class Frontend(nn.Module):
     def raw(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        """What no training changes of the features, so that it can be computed once and kept: here all of them."""
+        """What no training changes of the features, so that it can be computed once and kept: here all of them.
+
+        Of a frontend that is not `fitted`, what its `fit` reads.
+        """
         features: tuple[Tensor, Tensor] = self(audio, n_samples)
         return features
 

@@ -1,5 +1,6 @@
 """A trained encoder as the frontend of another network: embedding first, then a classifier."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from wsed.models.base import FRONTENDS, EncoderFactory, Frontend
 from wsed.models.encoders.waa import WAA
 from wsed.models.frontends import Standardised
 from wsed.models.pretrained import read_checkpoint
+from wsed.types import Batch
 
 PARTS = ("frontend", "encoder")
 """Of an earlier run's network: what is taken from it."""
@@ -27,7 +29,8 @@ class Embeddings(Frontend):
         encoder: as in the earlier run; the paper's if left out. Of another, weights do not fit; but settings without
             weights, as `normalize_steps`, are not compared.
         frontend: likewise; `standardised` if None.
-        pretrained: checkpoint of that run. None: random weights, the control.
+        pretrained: checkpoint of that run. None: random weights, the control, on features that are standardised as
+            those of a training are.
 
     Raises:
         WsedError: no such checkpoint, or it is of another frontend or encoder.
@@ -50,6 +53,21 @@ class Embeddings(Frontend):
         """It stays in eval mode."""
         super().train(False)
         return self
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the other frontend is."""
+        return self.frontend.fitted
+
+    def fit(self, batches: Iterable[Batch]) -> None:
+        """Let the other frontend see the training set."""
+        self.frontend.fit(batches)
+
+    def raw(
+        self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
+    ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
+        """The embeddings; until the other frontend is fitted, what it is fitted on."""
+        return super().raw(audio, n_samples) if self.fitted else self.frontend.raw(audio, n_samples)
 
     def forward(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]

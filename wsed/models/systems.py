@@ -20,7 +20,7 @@ class TagGated(Network):
         detector: provides frame scores; trained.
         tagger: provides clip scores.
         pretrained: checkpoint of the tagger's own run; it is then frozen, and not run in training. None: it is
-            trained along with the detector, by losses that read `clip_logits`.
+            trained along with the detector, by losses that read `clip_logits` (a frozen one provides none to them).
 
     Raises:
         WsedError: a part does not provide its scores, they work at different sample rates, or the checkpoint is of
@@ -39,8 +39,8 @@ class TagGated(Network):
         self.sample_rate, self.frame_rate = self.detector.sample_rate, self.detector.frame_rate
         if self.tagger.sample_rate != self.sample_rate:
             raise WsedError(f"the detector works at {self.sample_rate} Hz, the tagger at {self.tagger.sample_rate} Hz")
-        self.provides = self.detector.provides | {"clip_logits"}
         self.frozen = pretrained is not None
+        self.provides = self.detector.provides | (frozenset() if self.frozen else {"clip_logits"})
         if pretrained is not None:
             load_weights(self.tagger, pretrained)
             self.tagger.requires_grad_(requires_grad=False)

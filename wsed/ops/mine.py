@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from wsed.errors import WsedError
 from wsed.ops.reduce import world_size
-from wsed.registry import near
+from wsed.registry import check_option
 
 MINERS = ("all", "random", "semi_hard", "hard")
 
@@ -86,7 +86,7 @@ def triplets(
     Raises:
         WsedError: an unknown miner, or one that needs `distance` and gets none.
     """
-    check_miner(miner)
+    check_option("triplets", "miner", miner, MINERS)
     if miner in ("semi_hard", "hard") and distance is None:
         raise WsedError(f"miner {miner!r} needs the distances between clips")
     if miner == "random":
@@ -102,12 +102,6 @@ def triplets(
         kept = kept & (farther > 0) & (farther < margin)
     count = kept.sum(1)
     return Triplets(anchor.repeat_interleave(count), same.repeat_interleave(count), kept.nonzero()[:, 1])
-
-
-def check_miner(miner: str) -> None:
-    """A `WsedError` with the known names if there is no such miner."""
-    if miner not in MINERS:
-        raise WsedError(f"unknown miner {miner!r}{near(miner, MINERS)}; known: {', '.join(MINERS)}")
 
 
 def _random(positive: Pairs, negative: Pairs, generator: torch.Generator | None) -> Triplets:

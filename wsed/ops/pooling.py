@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from wsed.errors import WsedError
+from wsed.registry import check_option
 
 Frames = Float[Tensor, "clip frame label"]
 Clips = Float[Tensor, "clip label"]
@@ -74,8 +74,7 @@ POOLINGS: dict[str, Callable[..., Tensor]] = {
 
 def pooling(name: str) -> Callable[..., Tensor]:
     """A pooling by name; a `WsedError` that lists the names if there is none."""
-    if name not in POOLINGS:
-        raise WsedError(f"unknown pooling {name!r}; known: {', '.join(POOLINGS)}")
+    check_option("mil", "pooling", name, POOLINGS)
     return POOLINGS[name]
 
 

@@ -27,12 +27,12 @@ def curves(
     labels: Labels,
     frame_rate: float,
     title: str,
-    threshold: float,
+    thresholds: Sequence[float],
 ) -> None:
     """Log-mel picture, and below it, for each class in the clip or detected, its curve over the true events.
 
     As figure 3 of Pellegrini & Cances 2019: true events are shaded, detected ones are bars at the foot; the thin
-    line is the score as the network gives it, the thick one the curve that the threshold (dotted) cuts.
+    line is the score as the network gives it, the thick one the curve that the class's threshold (dotted) cuts.
     """
     assert row.frame_scores is not None
     shown = sorted({int(label) for label, _, _ in row.events.tolist()} | {label for label, _, _ in detected})
@@ -52,7 +52,7 @@ def curves(
                 axis.plot([onset, offset], [-0.08, -0.08], color="tab:red", lw=4, solid_capstyle="butt")
         axis.plot(times, row.frame_scores[:, label], color="tab:blue", lw=0.7, alpha=0.7)
         axis.plot(times, smoothed[:, label], color="tab:blue", lw=1.6)
-        axis.axhline(threshold, color="0.4", lw=0.7, ls=":")
+        axis.axhline(thresholds[label], color="0.4", lw=0.7, ls=":")
         axis.set(ylim=(-0.15, 1.1), yticks=[0, 1])
         axis.set_ylabel(labels.names[label].replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
     axes[-1].set(

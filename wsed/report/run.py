@@ -90,8 +90,7 @@ class Evaluation:
         clip = self.store.clip_ids.index(name)
         mine = self.detected[self.detected.clip == clip]
         detected = list(zip(mine.label.tolist(), mine.onset.tolist(), mine.offset.tolist(), strict=True))
-        threshold = self.decoder.threshold
-        level = threshold if isinstance(threshold, float) else float(np.mean(threshold))
+        levels = np.broadcast_to(self.decoder.threshold, len(self.labels)).tolist()
         figures.curves(
-            path, features[0].cpu(), row, smoothed, detected, self.labels, self.store.frame_rate, name, level
+            path, features[0].cpu(), row, smoothed, detected, self.labels, self.store.frame_rate, name, levels
         )

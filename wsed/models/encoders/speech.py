@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, Encoder
-from wsed.registry import near
+from wsed.registry import check_option, near
 from wsed.types import Encoded
 
 ARCHITECTURES = ("wav2vec2", "hubert", "wavlm")
@@ -95,11 +95,7 @@ def configured(architecture: str, values: dict[str, Any]) -> Any:
         from transformers import AutoConfig
     except ImportError:
         raise WsedError("encoder wav2vec2 needs transformers: pip install 'wsed[speech]'") from None
-    if architecture not in ARCHITECTURES:
-        raise WsedError(
-            f"unknown architecture {architecture!r}{near(architecture, ARCHITECTURES)}; "
-            f"known: {', '.join(ARCHITECTURES)}"
-        )
+    check_option("encoder wav2vec2", "architecture", architecture, ARCHITECTURES)
     usual = AutoConfig.for_model(architecture).to_dict()
     for name in values:
         if name not in usual:

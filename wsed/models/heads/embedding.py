@@ -4,9 +4,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from wsed.errors import WsedError
 from wsed.models.base import HEADS, Head
-from wsed.registry import near
+from wsed.registry import check_option
 from wsed.types import Encoded, Output
 
 AGGREGATIONS = ("mean", "attention", "max", "gated")
@@ -51,7 +50,7 @@ class Aggregation(nn.Module):
 
     def __init__(self, dim: int, name: str = "mean") -> None:
         super().__init__()
-        check_aggregation(name)
+        check_option("head", "aggregation", name, AGGREGATIONS)
         self.name = name
         self.gate = nn.Linear(dim, 1) if name == "gated" else None
 
@@ -85,10 +84,3 @@ def aggregate(
     if how == "attention":
         return (held.softmax(1) * frames).sum(1)
     return torch.where(kept.any(1), held.amax(1), 0.0)
-
-
-def check_aggregation(name: str) -> None:
-    """A `WsedError` with the known names if there is no such aggregation."""
-    if name not in AGGREGATIONS:
-        known = ", ".join(AGGREGATIONS)
-        raise WsedError(f"head: unknown aggregation {name!r}{near(name, AGGREGATIONS)}; known: {known}")

@@ -2,11 +2,10 @@
 
 from torch import nn
 
-from wsed.errors import WsedError
 from wsed.models.base import HEADS, Head
 from wsed.models.init import keras_init
 from wsed.ops.pooling import pool
-from wsed.registry import near
+from wsed.registry import check_option
 from wsed.types import Encoded, Output
 
 PLAIN = ("max", "mean", "linear_softmax", "exp_softmax", "noisy_or")
@@ -28,8 +27,7 @@ class Framewise(Head):
 
     def __init__(self, dim: int, n_labels: int, pooling: str = "max", dropout: float = 0.0) -> None:
         super().__init__()
-        if pooling not in PLAIN:
-            raise WsedError(f"head: unknown pooling {pooling!r}{near(pooling, PLAIN)}; known: {', '.join(PLAIN)}")
+        check_option("head framewise", "pooling", pooling, PLAIN)
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(dim, n_labels)
