@@ -322,7 +322,7 @@ def test_a_run_is_not_overwritten_silently(run, exp, capsys):
         (["--model.network.encoder", "crn"], "unknown encoder 'crn' (did you mean crnn"),
         (["--data", "dased"], "unknown data 'dased' (did you mean desed"),
         (["--data.root", "/nowhere"], "no such folder: /nowhere"),
-        (["--data.labels", "[high]"], "has the label 'low', which is not one of data.labels: high"),
+        (["--data.labels", "[high]"], "has the label 'low', which is not one of data.labels (high)"),
         (["--data.batch", "{weakly: 4}"], "data.batch names the source 'weakly'; data.train has weak"),
         (["--data.batch", "{unlabelled: 4}"], "take unlabelled out of data.batch"),
         (["--data.validation", "validation/gone"], "set data.validation to null and data.holdout to 0.2"),

@@ -127,6 +127,6 @@ def test_mistakes(root, tmp_path):
             features, valid = super().forward(audio, n_samples)
             return features, valid & (torch.arange(valid.shape[1]) < valid.shape[1] // 2)
 
-    half = SimpleNamespace(labels=system.labels, sample_rate=RATE, frontend=Halved(RATE))
+    half = SimpleNamespace(labels=system.labels, sample_rate=RATE, frame_rate=50.0, frontend=Halved(RATE))
     with pytest.raises(WsedError, match="the frontend Halved leaves frames out"):
         next(iter(module(root, half, features=tmp_path).train_dataloader()))
