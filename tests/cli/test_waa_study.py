@@ -120,6 +120,7 @@ def test_other_ways_over_windows_are_compared_with_the_mean_of_them(paper, monke
     table.main()
     lines = capsys.readouterr().out
     assert "| waa triplet_max - triplet, test 10 s, 3 seeds | +20.1 [+19.9, +20.3] | holds |" in lines
+    assert "| waa triplet_max - end_to_end, test 10 s, 3 seeds | -" in lines
 
 
 def test_other_settings_are_refused_in_the_same_folder(root, tmp_path, monkeypatch):
