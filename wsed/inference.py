@@ -46,11 +46,14 @@ class Detector:
         rate = self.network.sample_rate
         samples = sound.read(audio, rate) if isinstance(audio, str | Path) else np.asarray(audio)
         if samples.ndim != 1 or len(samples) < rate / self.network.frame_rate:
-            raise WsedError(f"detect needs mono samples [sample] of at least one frame, not shape {samples.shape}")
+            raise WsedError(
+                f"detect needs mono samples [sample] of at least one frame, not shape {samples.shape}; average channels"
+            )
         if not np.issubdtype(samples.dtype, np.floating) or not np.isfinite(samples).all():
             raise WsedError("detect needs finite float samples in [-1, 1]; divide 16 bit samples by 32768")
         samples = samples.astype(np.float32, copy=False)
-        output = self.network(one_clip(torch.from_numpy(samples), len(self.labels)))
+        device = next(self.network.parameters(), torch.empty(0)).device
+        output = self.network(one_clip(torch.from_numpy(samples), len(self.labels)).to(device))
         clip_scores = None if output.clip_logits is None else output.clip_scores
         seconds = torch.tensor([len(samples) / rate], dtype=torch.float64)
         events = self.decoder(
@@ -77,14 +80,18 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
     content = read_checkpoint(path)
     facts = content.get("wsed")
     if facts is None:
-        raise WsedError(f"{path} was not written by wsed: it says nothing of labels and sample rate")
+        raise WsedError(
+            f"{path} was not written by wsed: it says nothing of labels and sample rate; train with `wsed fit`"
+        )
     labels = Labels(facts["labels"])
     if network is None:
         if not facts["model"]:
             raise WsedError(f"{path} was not made by `wsed fit` and does not tell its network; pass network=...")
         network = build(yaml.safe_load(facts["model"]), labels)
     if network.labels != labels:
-        raise WsedError(f"{path} knows the classes {list(labels)}, the network {list(network.labels)}")
+        raise WsedError(
+            f"{path} knows the classes {list(labels)}, the network {list(network.labels)}: build it with the former"
+        )
     load_weights(network, path)
     return Detector(network, decoder_of(facts["decoder"]))
 

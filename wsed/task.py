@@ -57,9 +57,11 @@ class SEDTask(pl.LightningModule):
         tuning: settings of the decoder to be fitted after training; `wsed fit` saves them with the checkpoint.
         judge_embeddings: whether clip embeddings are judged by how well they tell classes apart, which takes a pass
             over the training set for each evaluation; None: where a loss compares them.
+        resamples: of the clips, for the intervals of test and validation reports; 0: none, where tens of thousands of
+            clips of hundreds of classes would take half an hour.
 
     Raises:
-        WsedError: a loss reads a field of the output that the network does not provide.
+        WsedError: a loss reads a field of the output that the network does not provide, or `resamples` is below 0.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class SEDTask(pl.LightningModule):
         decoder: Decoder | BoxDecoder | None = None,
         tuning: Tuning | None = None,
         judge_embeddings: bool | None = None,
+        resamples: int = 1000,
     ) -> None:
         super().__init__()
         if not isinstance(network, Network):
@@ -83,7 +86,7 @@ class SEDTask(pl.LightningModule):
         self.losses = nn.ModuleDict({name: term.loss for name, term in losses.items()})
         self.needs: dict[str, Needs] = {name: term.loss.needs for name, term in losses.items()}
         self.decoder = decoder if decoder is not None else Decoder()
-        self.tuning = tuning
+        self.tuning, self.resamples = tuning, resamples
         self.tuned: dict[str, Any] | None = None  # what was tuned, once it was
         self._untuned = self.decoder
         compared = any("clip_embedding" in need.output for need in self.needs.values())
@@ -105,8 +108,10 @@ class SEDTask(pl.LightningModule):
         if self.device.type == "cpu":
             keep_freed_memory()
         data: Any = getattr(self.trainer, "datamodule", None)
-        if self.tuning is not None and self.tuning.split == "validation" and hasattr(data, "table"):
-            self.tuning.check_events(data.table("validation").timed)
+        if self.tuning is not None:
+            self.tuning.check(self.decoder)
+            if self.tuning.split == "validation" and hasattr(data, "table"):
+                self.tuning.check_events(data.table("validation").timed)
         self._fit_frontends()
         self._count_labels()
 
@@ -288,7 +293,8 @@ class SEDTask(pl.LightningModule):
         if not self.trainer.is_global_zero or within_fit:
             return
         if scores:
-            scores["intervals"] = intervals(system)
+            if self.resamples:
+                scores["intervals"] = intervals(system, resamples=self.resamples)
             scores["correlation"] = correlation(store, labels)
             scores |= {"decoder": asdict(self.decoder), "step": self._step or self.global_step}
             here = self.tuned is not None and self.tuned["split"] == STAGES[stage]
@@ -317,6 +323,8 @@ class SEDTask(pl.LightningModule):
         evaluation.write(folder, clips, self.network)
 
     def _check(self) -> None:
+        if self.resamples < 0:
+            raise WsedError(f"model.resamples must be 0 or more, not {self.resamples}")
         if not self.losses:
             raise WsedError("model.losses is empty: give at least one, e.g. losses: {tags: {loss: mil}}")
         for name, value in asdict(self.decoder).items():

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from wsed.decoding import BoxDecoder, Decoder, Tuned, exact_thresholds, grid_thresholds, random_thresholds
 from wsed.decoding.decoder import allowed_tags
-from wsed.decoding.sweep import tune_boxes, tune_decoder
+from wsed.decoding.sweep import check_searchable, tune_boxes, tune_decoder
 from wsed.decoding.tune import segment_labels, segment_scores
 from wsed.errors import WsedError
 from wsed.metrics import event_counts
@@ -73,12 +73,36 @@ class Tuning:
                 "model.tuning.medians to null, or take a set with events"
             )
 
+    def check(self, decoder: Decoder | BoxDecoder) -> None:
+        """Refuse a decoder that the search cannot take.
+
+        Raises:
+            WsedError: it has a setting that is not searched with.
+        """
+        if self.thresholds == "events" and isinstance(decoder, BoxDecoder):
+            if self.medians is not None or decoder.tags != "none":
+                raise WsedError(
+                    "a box decoder is tuned without medians and tags: set model.tuning.medians to null and "
+                    "model.decoder.tags to none"
+                )
+        elif self.thresholds == "events" and isinstance(decoder, Decoder):
+            check_searchable(decoder)
+        elif self.thresholds == "segments" and isinstance(decoder, Decoder):
+            plain = Decoder(threshold=0.5)
+            names = ("low", "merge_gap", "min_duration", "segment_counting")
+            if given := [name for name in names if getattr(decoder, name) != getattr(plain, name)]:
+                raise WsedError(
+                    f"tuning.thresholds: segments is exact only without {', '.join(names)}; leave model.decoder."
+                    f"{' and '.join(given)} out, or take events"
+                )
+
     def tune(self, decoder: Decoder | BoxDecoder, store: ScoreStore) -> tuple[Decoder | BoxDecoder, dict[str, Any]]:
         """The decoder with the values found, and plain values that tell what was done.
 
         Raises:
             WsedError: what the search needs is not known of the clips.
         """
+        self.check(decoder)
         found: list[Tuned] = []
         if self.tags is not None:
             found.append(self._tags(store))
@@ -113,11 +137,6 @@ class Tuning:
         events = frames, store.frame_rate, truth, event_counts, self.split
         more: dict[str, Any] = {"valid": valid, "durations": store.durations()}
         if isinstance(decoder, BoxDecoder):
-            if self.medians is not None or tags is not None:
-                raise WsedError(
-                    "a box decoder is tuned without medians and tags: set model.tuning.medians to null and "
-                    "model.decoder.tags to none"
-                )
             return tune_boxes(decoder, *events, **more)
         return tune_decoder(decoder, *events, medians=self.medians, tags=tags, **more)
 
@@ -130,10 +149,6 @@ class Tuning:
         valid: Tensor,
         tags: Tensor | None,
     ) -> Tuned:
-        plain = Decoder(threshold=0.5)
-        names = ("low", "merge_gap", "min_duration", "segment_counting")
-        if isinstance(decoder, Decoder) and any(getattr(decoder, n) != getattr(plain, n) for n in names):
-            raise WsedError(f"tuning.thresholds: segments is exact only without {', '.join(names)}")
         curves = decoder.curves(frames, store.frame_rate, valid)
         if tags is not None:
             curves = curves.masked_fill(~tags[:, None, :], -math.inf)

@@ -16,6 +16,9 @@ import yaml
 import wsed
 from wsed.cli.main import main
 from wsed.data.table import read_strong
+from wsed.decoding import BoxDecoder
+from wsed.errors import WsedError
+from wsed.tuning import Tuning
 
 SMALL = {
     "model": {
@@ -180,6 +183,26 @@ def test_boxes_can_be_named_and_tuned(exp, tmp_path):
 def test_a_tuning_that_means_nothing_is_refused(exp, tmp_path, capsys, tuning, message):
     assert main(["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path), "--model.tuning", tuning]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_decoder_that_cannot_be_tuned_is_refused_before_training(exp, tmp_path, capsys):
+    args = ["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]
+    for tuning, decoder, said in (
+        ("{thresholds: events}", "{low: 0.1}", "set decoder.low to null"),
+        ("{thresholds: segments}", "{merge_gap: 0.2}", "leave model.decoder.merge_gap out"),
+    ):
+        assert main([*args, "--model.tuning", tuning, "--model.decoder", decoder]) == 2
+        told = capsys.readouterr()
+        assert said in told.err
+        assert "epoch 0" not in told.out
+    with pytest.raises(WsedError, match=r"model\.decoder\.tags to none"):
+        Tuning(thresholds="events").check(BoxDecoder(tags="clip"))
+
+
+def test_intervals_can_be_left_out(run, tmp_path):
+    args = ["test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/last.ckpt")]
+    assert main([*args, "--trainer.default_root_dir", str(tmp_path), "--model.resamples", "0"]) == 0
+    assert "intervals" not in json.loads((tmp_path / "test/scores.json").read_text())
 
 
 def test_seeds_are_shown_together(run, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """Clips, collate and sampler: what a batch holds."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from wsed.data.clips import ClipDataset, ClipTable
 from wsed.data.collate import Collate
 from wsed.data.desed_layout import read_clips
 from wsed.data.sampler import QuotaSampler, ShardSampler
+from wsed.data.table import Clip
 from wsed.errors import WsedError
 from wsed.types import Labels
 
@@ -43,6 +46,13 @@ def test_shorter_clips_are_padded_with_zeros(corpus):
 def test_an_unknown_label_names_its_clip(corpus):
     with pytest.raises(WsedError, match=r"train_1.wav \(weak\) has the label 'high'.*data.labels .low.: add"):
         ClipTable.of(read_clips(corpus, "train/weak", "weak"), Labels(["low"]))
+
+
+def test_what_begins_after_the_part_that_is_read_is_no_tag():
+    events = (("high", 1.0, 2.0), ("high", 20.0, 21.0), ("low", 20.0, 21.0))
+    clip = Clip("a.wav", Path("a.wav"), "strong", frozenset(LABELS), events, 60.0)
+    assert ClipTable.of([clip], LABELS).tags.tolist() == [[1.0, 1.0]]
+    assert ClipTable.of([clip], LABELS, end=10.0).tags.tolist() == [[1.0, 0.0]]
 
 
 def batches(**how):

@@ -97,6 +97,16 @@ def test_constant_scores_are_all_accepted(value):
     assert tuned.score == pytest.approx([2 / 3])
 
 
+def test_what_is_never_accepted_wins_no_threshold():
+    """Frames of clips that the tags block are -inf: their events are lost, whatever the threshold."""
+    labels = torch.tensor([[1, 1], [1, 1], [1, 0], [0, 0]], dtype=torch.bool)
+    scores = torch.tensor([[0.9, -torch.inf], [-torch.inf, -torch.inf], [-torch.inf] * 2, [-torch.inf] * 2])
+    found = exact_thresholds(labels, scores, "validation", default=0.3)
+    assert 0.0 < found.values["threshold"][0] < 0.9
+    assert found.values["threshold"][1] == pytest.approx(0.3)
+    assert list(found.score) == pytest.approx([0.5, 0.0])
+
+
 def test_no_items_and_wrong_shapes():
     empty = exact_thresholds(torch.zeros(0, 2, dtype=torch.bool), torch.zeros(0, 2), "nothing")
     assert empty.values == {"threshold": (0.5, 0.5)}

@@ -173,13 +173,29 @@ def test_the_value_of_a_face_at_a_batch_is_of_that_batch_alone():
     assert float(alone) != pytest.approx(float(whole))
 
 
+def test_one_clip_compares_nothing():
+    one = Events.of([(0, 0, 1.0, 2.0)])
+    nothing, clip = Events.of([]), torch.tensor([10.0], dtype=torch.float64)
+    first, second = (System(Labels(["a"]), Detections(1, 1, one, said, clip)) for said in (nothing, one))
+    assert set(comparison(first, second, resamples=50)) == {"resamples", "level", "method", "seed"}
+
+
+def test_psds_of_a_system_that_its_tags_silence_is_zero():
+    scores, event = torch.rand(1, 100, 1) + 0.1, Events.of([(0, 0, 0.0, 10.0)])
+    said = Decoder(tags="clip").ranked(scores, RATE, clip_scores=torch.zeros(1, 1))
+    seconds = torch.tensor([10.0], dtype=torch.float64)
+    assert psds_from_scores(said, event, seconds, PSDS1, frame_rate=RATE).value == 0.0
+    said = Decoder(tags="clip").ranked(scores, RATE, clip_scores=torch.ones(1, 1))
+    assert psds_from_scores(said, event, seconds, PSDS1, frame_rate=RATE).value == pytest.approx(1.0)
+
+
 def test_psds_ranks_what_the_decoder_sees():
-    """Scores of classes that the tags do not allow, and outside boxes, are 0."""
+    """Classes that the tags do not allow, and what is outside boxes, are below every threshold."""
     batch, output, _ = store(Decoder())
     for decoder in (Decoder(tags="clip", tag_threshold=0.6), BoxDecoder(tags="clip", tag_threshold=0.6)):
         ranked = store(decoder)[2].detections.scores.scores
         said = output.clip_scores.detach()[batch.timed] > 0.6
-        assert bool((ranked[~said[:, None, :].expand_as(ranked)] == 0).all())
+        assert bool((ranked[~said[:, None, :].expand_as(ranked)] == -math.inf).all())
         assert float(ranked.max()) > 0
 
 

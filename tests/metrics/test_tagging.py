@@ -136,6 +136,12 @@ def test_constant_scores_are_chance():
     assert scores.macro_ap == pytest.approx(float(true.double().mean()))
 
 
+def test_scores_that_are_no_numbers_are_refused():
+    true, scores = torch.eye(2, dtype=torch.bool), torch.tensor([[0.1, 0.2], [0.3, torch.nan]])
+    with pytest.raises(WsedError, match="scores of clip 1 hold NaN"):
+        tagging_scores(true, scores)
+
+
 def test_d_prime():
     values = d_prime(np.array([0.5, 0.9213503964748575, 1.0]))  # Phi(2 / sqrt 2)
     assert values == pytest.approx([0.0, 2.0, np.inf], abs=1e-12)

@@ -55,7 +55,8 @@ class ClipTable:
         Args:
             clips: of any sources.
             labels: the classes.
-            end: seconds that are read of each clip; events are cut there and at the end of the file.
+            end: seconds that are read of each clip; events are cut there and at the end of the file, and tags whose
+                events all begin later are left out.
 
         Raises:
             WsedError: a label is not in `labels`, or an event begins after the end of its file.
@@ -72,8 +73,10 @@ class ClipTable:
                     f"clip {clip.id} ({clip.source}) has the label {sorted(unknown)[0]!r}, "
                     f"which is not one of data.labels ({', '.join(labels)}): add it there, or mend the table"
                 )
-            tags.append(sorted(index[t] for t in clip.tags or ()))
             stop = min(end, _seconds(clip))
+            heard = {label for label, on, _ in clip.events or () if on < stop}
+            beyond = {label for label, _, _ in clip.events or ()} - heard  # not in what is read
+            tags.append(sorted(index[t] for t in (clip.tags or frozenset()) - beyond))
             events += [(index[label], on, min(off, stop)) for label, on, off in clip.events or () if on < stop]
             first_event.append(len(events))
         return ClipTable(

@@ -153,13 +153,13 @@ class Decoder:
         clip_scores: Float[Tensor, "clip label"] | None = None,
         true_tags: Bool[Tensor, "clip label"] | None = None,
     ) -> Float[Tensor, "clip frame label"]:
-        """Scores for metrics over all thresholds, such as PSDS: the curves, 0 where the tags allow no event.
+        """Scores for metrics over all thresholds, such as PSDS: the curves, -inf where the tags allow no event.
 
         Joining and dropping of events do not enter. Arguments and errors as for the call.
         """
         curves = self.curves(frame_scores, frame_rate, valid)
         tags = allowed_tags(self.tags, self.tag_threshold, clip_scores, true_tags)
-        return curves if tags is None else curves * tags.to(curves.device)[:, None, :]
+        return curves if tags is None else curves.masked_fill(~tags.to(curves.device)[:, None, :], -math.inf)
 
 
 def allowed_tags(
@@ -177,7 +177,9 @@ def allowed_tags(
         return None
     if source == "oracle":
         if true_tags is None:
-            raise WsedError("decoder.tags is oracle, but the true tags of these clips are not known")
+            raise WsedError(
+                "decoder.tags is oracle, but the true tags of these clips are not known: set it to clip or none"
+            )
         return true_tags.bool()
     if clip_scores is None:
         raise WsedError("decoder.tags is clip, but the network gives no clip scores; add a head that does")

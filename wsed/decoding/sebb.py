@@ -4,6 +4,7 @@ Ebbers, Germain, Wichern, Le Roux: Sound Event Bounding Boxes, Interspeech 2024 
 paper's description; where it leaves a choice open, the docstrings say what is done here.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -116,10 +117,11 @@ class BoxDecoder:
         clip_scores: Float[Tensor, "clip label"] | None = None,
         true_tags: Bool[Tensor, "clip label"] | None = None,
     ) -> Scores:
-        """Scores for metrics over all thresholds, such as PSDS: see `Decoder.ranked`."""
+        """Scores for metrics over all thresholds, such as PSDS: -inf outside boxes too, see `Decoder.ranked`."""
         curves = self.curves(frame_scores, frame_rate, valid)
         tags = allowed_tags(self.tags, self.tag_threshold, clip_scores, true_tags)
-        return curves if tags is None else curves * tags.cpu()[:, None, :]
+        active = curves > 0 if tags is None else (curves > 0) & tags.cpu()[:, None, :]
+        return curves.masked_fill(~active, -math.inf)
 
     def boxes(
         self,

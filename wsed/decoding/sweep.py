@@ -92,6 +92,21 @@ def boxes_at(boxes: Boxes, thresholds: Sequence[float], n_clips: int) -> Events:
     return replace(events, clip=events.clip + at * n_clips)
 
 
+def check_searchable(decoder: Decoder) -> None:
+    """Refuse decoders whose threshold `tune_decoder` cannot search.
+
+    Raises:
+        WsedError: it has a lower threshold (`low`), or does not count frames exactly.
+    """
+    if decoder.low is not None:
+        raise WsedError("thresholds are searched without hysteresis; set decoder.low to null")
+    if decoder.segment_counting != "exact":
+        raise WsedError(
+            "thresholds are searched with frames counted exactly; set decoder.segment_counting to exact to tune, and "
+            f"back to {decoder.segment_counting} to compare with published figures"
+        )
+
+
 def tune_decoder(
     decoder: Decoder,
     frame_scores: Scores,
@@ -127,13 +142,7 @@ def tune_decoder(
         WsedError: the decoder has a lower threshold (`low`) or does not count frames exactly, wants tags that are not
             given, or there is no candidate.
     """
-    if decoder.low is not None:
-        raise WsedError("thresholds are searched without hysteresis; set decoder.low to null")
-    if decoder.segment_counting != "exact":
-        raise WsedError(
-            "thresholds are searched with frames counted exactly; set decoder.segment_counting to exact to tune, and "
-            f"back to {decoder.segment_counting} to compare with published figures"
-        )
+    check_searchable(decoder)
     if decoder.tags != "none" and tags is None:
         raise WsedError(f"decoder.tags is {decoder.tags}: give the tags of each clip to the search")
     n_clips, _, n_labels = frame_scores.shape

@@ -63,10 +63,10 @@ def exact_thresholds(
 
     Args:
         labels: what is true.
-        scores: positive where above the threshold (strictly).
+        scores: positive where above the threshold (strictly); -inf is never positive.
         tuned_on: name of this set.
         setting: of the decoder: `threshold`, or `tag_threshold` where items are clips.
-        default: for labels without positives.
+        default: for labels without positives, or with no score but -inf.
 
     Raises:
         WsedError: the shapes differ.
@@ -79,6 +79,7 @@ def exact_thresholds(
     n_said = torch.arange(1, len(falling) + 1, device=hits.device)[:, None].expand_as(falling)
     f1 = _f1(hits, n_said)
     f1[:-1][falling[:-1] == falling[1:]] = -1.0  # equal scores are accepted together or not at all
+    f1[falling == -torch.inf] = -1.0  # those never are
     best = f1.nan_to_num(-1.0).argmax(0, keepdim=True)
     low_end = torch.full_like(falling[:1], -torch.inf)
     accepted, rejected = falling.gather(0, best)[0], torch.cat([falling, low_end]).gather(0, best + 1)[0]
@@ -86,9 +87,9 @@ def exact_thresholds(
     middle = torch.where(middle < accepted, middle, rejected)  # neighbouring floats have no middle
     below_all = torch.where(accepted > 0, accepted / 2, accepted - 1e-6 * accepted.abs().clamp(min=1.0))
     value = torch.where(rejected.isfinite(), middle, below_all)
-    known = hits[-1] > 0
-    score = torch.where(known, f1.gather(0, best)[0], torch.nan)
-    return _tuned(setting, torch.where(known, value, default), score, tuned_on)
+    known, possible = hits[-1] > 0, falling[0] > -torch.inf
+    score = torch.where(known, f1.gather(0, best)[0].clamp(min=0.0), torch.nan)
+    return _tuned(setting, torch.where(known & possible, value, default), score, tuned_on)
 
 
 def grid_thresholds(

@@ -241,12 +241,14 @@ def comparison(
 ) -> dict[str, Any]:
     """Paired bootstrap of two systems on the same clips: second minus first, its interval and p, under the same keys.
 
-    Figures that only one of them has are left out. Arguments as `intervals`.
+    Figures that only one of them has, or that one clip alone has, are left out. Arguments as `intervals`.
     """
     found: dict[str, Any] = {"resamples": resamples, "level": level, "method": method, "seed": seed}
     other = {place: statistic for place, statistic, _ in second.statistics()}
     both = (named for named in first.statistics() if named[0] in other)
     for place, statistic, n_clips in progress(both):
+        if n_clips < 2:  # one clip tells nothing of others
+            continue
         result = compare(statistic, other[place], n_clips, resamples=resamples, level=level, method=method, seed=seed)
         values = {"first": result.first, "second": result.second, "difference": result.difference.value}
         _put(found, place, values | {"low": result.difference.low, "high": result.difference.high, "p": result.p})

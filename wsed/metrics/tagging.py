@@ -268,4 +268,6 @@ def _arrays(labels: Tensor, scores: Tensor) -> tuple[np.ndarray, np.ndarray]:
             f"expected two [clip label] tensors of one shape with a clip or more, got {tuple(labels.shape)} and "
             f"{tuple(scores.shape)}"
         )
+    if bool((nan := scores.isnan().any(1)).any()):
+        raise WsedError(f"the scores of clip {int(nan.nonzero()[0])} hold NaN: such clips cannot be ranked")
     return labels.bool().cpu().numpy(), scores.detach().double().cpu().numpy()

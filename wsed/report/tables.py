@@ -64,7 +64,7 @@ def seeds_table(runs: Mapping[str, Mapping[str, Any]], width: int = 80) -> Rende
     for name in SCENARIOS:
         if all(scores.get(name) is not None for scores in runs.values()):
             found = over_seeds(scores[name] for scores in runs.values())
-            lines.append(Text(f"{name.upper()} {found.mean:.3f} +- {found.std:.3f}"))
+            lines.append(Text(f"{name.upper()} {found.mean:.3f}" + (f" +- {found.std:.3f}" if len(runs) > 1 else "")))
     lines.append(Text(f"mean +- standard deviation over {len(runs)} runs"))
     if too_good := [name for name, scores in runs.items() if scores.get("tuned_on_these_clips")]:
         lines.append(Text(f"{TOO_GOOD} ({', '.join(too_good)})", style="bold red"))
