@@ -51,4 +51,4 @@ class Weighted:
     weight: float = 1.0
 
 
-LOSSES: Registry[type[Loss]] = Registry("loss", "wsed.losses")
+LOSSES: Registry[type[Loss]] = Registry("loss", "wsed.losses", Loss)
