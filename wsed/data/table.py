@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wsed.data.clip import Timed
 from wsed.errors import WsedError
+from wsed.files import write_text
 
 
 class RowError(WsedError):
@@ -175,9 +176,7 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence
     for cell in (cell for line in lines for cell in line):
         if "\t" in cell or "\n" in cell:
             raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
-    part = path.with_name(f".{path.name}.part")
-    part.write_text("".join("\t".join(line) + "\n" for line in [list(columns), *lines]), encoding="utf-8", newline="\n")
-    part.replace(path)
+    write_text(path, "".join("\t".join(line) + "\n" for line in [list(columns), *lines]))
 
 
 def report(error: RowError, problems: Problems) -> None:

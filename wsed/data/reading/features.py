@@ -1,10 +1,8 @@
 """Features that are computed once, for all runs on the same segments: a file, mapped into memory."""
 
-import fcntl
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
 from wsed.data.reading.files import ClipDataset, Item
 from wsed.errors import WsedError
+from wsed.files import locked, remove_leftovers, write_whole
 from wsed.types import Batch
 
 CHUNK = 50
@@ -86,11 +85,11 @@ def keep(folder: Path, clips: ClipDataset, frontend: Any) -> FeatureDataset:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_key(clips, frontend)}.npy"
-    with _alone(path.with_suffix(".lock")):
+    with locked(path.with_suffix(".lock")):
         if not path.is_file():
-            part = path.with_suffix(".part")
-            _compute(part, clips, frontend)
-            part.replace(path)
+            remove_leftovers(path)
+            with write_whole(path) as part:
+                _compute(part, clips, frontend)
     return FeatureDataset(path, _samples(clips))
 
 
@@ -145,11 +144,3 @@ def _raw(frontend: Any, audio: Tensor) -> Tensor:
         raise WsedError(f"data.features: the frontend {name} leaves frames out; set data.features to null")
     kept: Tensor = features.float().cpu()
     return kept
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time; the lock of a process that dies is free."""
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
