@@ -115,7 +115,7 @@ def remember(cls: type, registered: Registered) -> None:
             object.__setattr__(self, _SPEC, _record(type(self), init, args, kwargs))
 
     _REMEMBERING.add(__init__)
-    cls.__init__ = __init__  # type: ignore[method-assign]
+    cls.__init__ = __init__
 
 
 def _owner(cls: type, base: type) -> str:
@@ -123,9 +123,7 @@ def _owner(cls: type, base: type) -> str:
     return f"{known.kind} {known.name}"
 
 
-def _record(
-    cls: type, init: Callable[..., None], args: tuple[object, ...], kwargs: Mapping[str, object]
-) -> Spec | str:
+def _record(cls: type, init: Callable[..., None], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Spec | str:
     """The spec of a call, or why there is none."""
     bound = inspect.signature(init).bind(None, *args, **kwargs)
     named = {name: bound.arguments[name] for name, p in bound.signature.parameters.items() if name in bound.arguments}

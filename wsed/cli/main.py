@@ -94,12 +94,12 @@ def _dispatch(args: list[str]) -> int:
 
 
 def _list(args: list[str]) -> int:
-    from wsed.registry import HOMES, list_names
+    from wsed.registry import HOMES, components
 
     if len(args) != 1 or args[0] in ("-h", "--help"):
         print(f"usage: wsed list KIND\n\nNames registered for a kind: {', '.join(HOMES)}.")
         return 0 if args[:1] in (["-h"], ["--help"]) else 2
-    print("\n".join(list_names(args[0])))
+    print("\n".join(components(args[0])))
     return 0
 
 

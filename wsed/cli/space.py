@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import yaml
 
-from wsed.cli.names import load_yaml
+from wsed.cli.names import parse
 from wsed.errors import WsedError
 from wsed.registry import near
 
@@ -46,7 +46,7 @@ def read_space(path: Path) -> dict[str, Range]:
         WsedError: there is no such file, or an entry is neither a range nor a list of choices.
     """
     try:
-        found = load_yaml(path.read_text())
+        found = parse(path.read_text())
     except OSError as error:
         raise WsedError(f"cannot read --space {path}: {error.strerror}") from None
     except yaml.YAMLError as error:

@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 import wsed
 from wsed.cli.callbacks import EpochLine, keep_best, keep_last
-from wsed.cli.names import load_yaml, resolve_arguments
+from wsed.cli.names import parse, resolve, resolve_arguments
 from wsed.cli.show import show
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
@@ -45,6 +45,15 @@ QUIET = (
     ".*args parameter is intended to run from within Python.*",
 )
 """Warnings of Lightning that do not concern a user of wsed."""
+
+ROOT = {"model": SEDTask, "data": SEDDataModule}
+"""What the keys of a configuration are."""
+
+
+def load_yaml(text: str) -> object:
+    """YAML with the registered names resolved; jsonargparse reads its configurations by it."""
+    return resolve(parse(text), ROOT)
+
 
 set_loader("wsed", load_yaml, exceptions=(yaml.YAMLError,))  # here, so that processes started by ddp_spawn have it
 
@@ -243,7 +252,7 @@ def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
             parser_kwargs={"parser_mode": "wsed", "exit_on_error": False},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            args=resolve_arguments(args),
+            args=resolve_arguments(args, ROOT),
         )
     except Exception as error:
         told = user_error(error)

@@ -302,3 +302,6 @@ class SEDDataModule(pl.LightningDataModule):
         of = table.sources.index(source) if source in table.sources else -1
         held = table.labels.values[table.source[table.labels.rows] == of]
         return dict(zip(self.labels, torch.bincount(held.long(), minlength=table.n_labels).tolist(), strict=True))
+
+
+DATA.base = SEDDataModule
