@@ -103,7 +103,7 @@ def test_what_is_no_yaml(tmp_path: Path, text: str, message: str) -> None:
         parse_yaml(text)
     assert message in yaml_fault(caught.value)
     (tmp_path / "exp.yaml").write_text(text)
-    with pytest.raises(WsedError, match=r"exp\.yaml is no valid YAML: .*") as shown:
+    with pytest.raises(WsedError, match=r"exp\.yaml is not valid YAML: .*") as shown:
         read_yaml(tmp_path / "exp.yaml")
     assert "\n" not in str(shown.value)
 

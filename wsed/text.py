@@ -112,7 +112,7 @@ def read_yaml(path: str | Path, kind: str = "file") -> object:
     try:
         return parse_yaml(text)
     except yaml.YAMLError as error:
-        raise WsedError(f"{path} is no valid YAML: {yaml_fault(error)}") from None
+        raise WsedError(f"{path} is not valid YAML: {yaml_fault(error)}") from None
 
 
 def parse_yaml(text: str) -> object:

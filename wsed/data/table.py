@@ -3,39 +3,16 @@
 import csv
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from wsed.data.clip import Timed
 from wsed.errors import WsedError
+from wsed.files import write_text
 from wsed.text import composed
 from wsed.text import read_text as _read_text
 
-Timed = tuple[str, float, float]
-"""One event: label, onset, offset (seconds)."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One clip and what is known of it.
-
-    Attributes:
-        id: its name in the label tables.
-        path: its sound file.
-        source: which part of the corpus it belongs to (`weak`, `synthetic`, ...).
-        tags: the classes it holds; None where that is not known.
-        events: its events; None where they are not known, empty where it is known to hold none.
-        duration: seconds of its sound file; None until its header is read.
-        span: begin and length of the part of the file that is the clip, seconds; None: all of it. `events` and
-            `duration` are then of the part.
-    """
-
-    id: str
-    path: Path
-    source: str
-    tags: frozenset[str] | None = None
-    events: tuple[Timed, ...] | None = None
-    duration: float | None = None
-    span: tuple[float, float] | None = None
+LONGEST = csv.field_size_limit()
+"""Letters of the longest cell."""
 
 
 class RowError(WsedError):
@@ -120,12 +97,15 @@ def split_rows(path: str | Path, lines: Sequence[str], separator: str) -> Iterat
     """The cells of each line, with its number; cells in quotes, as spreadsheets write them, without these.
 
     Raises:
-        RowError: a quote in a comma-separated table is not closed on its line.
+        RowError: a quote in a comma-separated table is not closed on its line, or a cell is too long for a name.
     """
     if separator == "\t":
         # Line by line: a csv reader would take all rows after an unmatched quote for one cell.
         for number, line in enumerate(lines, start=1):
-            yield number, [unquoted(cell) for cell in line.split("\t")] if line else []
+            cells = [unquoted(cell) for cell in line.split("\t")] if line else []
+            if len(line) > LONGEST and max(map(len, cells)) > LONGEST:
+                raise RowError(path, number, f"a cell of more than {LONGEST} letters; is this a table?")
+            yield number, cells
         return
     reader = csv.reader(lines, strict=True)
     before = 0
@@ -225,9 +205,7 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence
         if "\t" in cell or "\n" in cell:
             raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
     lines = [[cell if unquoted(cell) == cell else _quoted(cell) for cell in line] for line in lines]
-    part = path.with_name(f".{path.name}.part")
-    part.write_text("".join("\t".join(line) + "\n" for line in [list(columns), *lines]), encoding="utf-8", newline="\n")
-    part.replace(path)
+    write_text(path, "".join("\t".join(line) + "\n" for line in [list(columns), *lines]))
 
 
 def _quoted(cell: str) -> str:
