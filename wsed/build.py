@@ -1,7 +1,7 @@
-"""One function that makes components from names and arguments: their kind comes from the annotation that asks for them.
+"""One function that makes components from names and arguments; their kind comes from the annotation.
 
-YAML, checkpoints, plugins and nested parts all go through it. Only registered classes are built, and nothing is imported
-by a name that a file gives, so a stranger's file executes nothing.
+Checkpoints, plugins and nested parts all go through it. Only registered classes are built, and nothing is imported by a
+name that a file gives, so a stranger's file executes nothing.
 """
 
 import functools
@@ -100,10 +100,10 @@ def is_mapping(annotation: object) -> bool:
 
 def call(factory: Callable[..., T], *given: object) -> T:
     """Call a factory; arguments that do not fit are a `WsedError`, errors from within stay what they are."""
+    made, named = (factory.func, factory.keywords) if isinstance(factory, functools.partial) else (factory, {})
     try:
-        inspect.signature(factory).bind(*given)
+        inspect.signature(made).bind(*given, **named)
     except TypeError as error:
-        made = factory.func if isinstance(factory, functools.partial) else factory
         raise WsedError(f"arguments of {made.__name__}: {error}") from None
     return factory(*given)
 

@@ -9,13 +9,13 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
+from wsed.build import build as build_component
 from wsed.data import audio as sound
 from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
 from wsed.files import write_whole
 from wsed.models.base import Network
 from wsed.models.pretrained import load_weights, read_checkpoint
-from wsed.build import build as build_component
 from wsed.tuning import decoder_of
 from wsed.types import Batch, Events, Labels
 

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
@@ -79,15 +80,18 @@ class Registry(Generic[T]):
         return classes
 
     def find(self, path: str) -> T:
-        """The class of a registered name or of the import path of a registered class; nothing is imported for it.
+        """The class of a registered name, or of an import path of a registered class; nothing is imported for it.
 
         Raises:
             WsedError: the name is unknown, or the path is of no registered class.
         """
         if "." not in path:
             return self[path]
-        for cls in self.classes():
-            if path_of(cls) == path:
+        module, _, name = path.rpartition(".")
+        classes = self.classes()  # loads the plugins
+        public = getattr(sys.modules.get(module), name, None)  # as `wsed.Composed`, which is defined elsewhere
+        for cls in classes:
+            if cls is public:
                 return cls
         raise WsedError(f"{self.kind} {path!r} is not registered with wsed")
 

@@ -1,7 +1,7 @@
 """How a component was made, in plain values: enough to make it again.
 
-A registered class remembers the arguments that it was called with, so that every network, loss or decoder can be written
-into a checkpoint, whether YAML or plain Python made it.
+A registered class remembers the arguments that it was called with, so that every network, loss or decoder can be
+written into a checkpoint, whether YAML or plain Python made it.
 """
 
 import functools
@@ -108,14 +108,14 @@ def remember(cls: type, registered: Registered) -> None:
     literals = Literals(init)
 
     @functools.wraps(init)
-    def __init__(self: object, *args: object, **kwargs: object) -> None:
+    def checked_init(self: object, *args: object, **kwargs: object) -> None:
         literals.check(_owner(type(self), cls), (self, *args), kwargs)
         init(self, *args, **kwargs)
-        if type(self).__init__ is __init__:  # not of a subclass with arguments of its own
+        if type(self).__init__ is checked_init:  # not of a subclass with arguments of its own
             object.__setattr__(self, _SPEC, _record(type(self), init, args, kwargs))
 
-    _REMEMBERING.add(__init__)
-    cls.__init__ = __init__
+    _REMEMBERING.add(checked_init)
+    cls.__init__ = checked_init
 
 
 def _owner(cls: type, base: type) -> str:
