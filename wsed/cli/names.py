@@ -160,7 +160,8 @@ def _component(value: str | dict[str, object], registry: Registry[type], member:
     if isinstance(value, str):
         if value.endswith((".yaml", ".yml")) and Path(value).is_file():
             return _resolve(parse(Path(value).read_text("utf-8")), member, before)
-        return {"class_path": _path(registry, value)} if value else value
+        path = _path(registry, value)
+        return value if path == value else {"class_path": path}
     if "class_path" not in value and "init_args" not in value and registry.default is not None:
         named = _at(before, "class_path")
         value = {"class_path": named if isinstance(named, str) else registry.default, "init_args": value}
