@@ -329,7 +329,8 @@ def test_batches_without_pairs_give_a_zero_with_a_graph(build):
     of, output = labelled()
     leaf = output.clip_embedding
     one_class = torch.eye(3)[torch.zeros(9, dtype=torch.long)]
-    alone = replace(of, clip_labels=torch.nn.functional.one_hot(torch.arange(9), 9).float())
+    known, unknown = torch.ones(9, 9, dtype=torch.bool), torch.zeros(9, 9, dtype=torch.bool)
+    alone = replace(of, clip_labels=torch.eye(9), tagged=known, timed=unknown)
     same, none = replace(of, clip_labels=one_class), replace(of, clip_labels=torch.zeros(9, 3))
     for batch in (same, none, alone):
         leaf.grad = None
