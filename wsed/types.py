@@ -13,7 +13,6 @@ from torch import Tensor
 
 from wsed.errors import WsedError
 
-
 Split = Literal["train", "validation", "test", "predict"]
 """What a set of clips is for."""
 
