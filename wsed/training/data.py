@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import lightning.pytorch as pl
 
-from wsed.data.clips import ClipTable
+from wsed.data.clip_table import ClipTable
 from wsed.types import Batch
 
 
