@@ -1,4 +1,4 @@
-"""What parts of a training learn from the training set before the first step: statistics, label counts, class centres."""
+"""What is learned from the training set before the first step: statistics, label counts, class centres."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable

@@ -118,10 +118,10 @@ class Events:
     ) -> Float[Tensor, "clip frame label"]:
         """The events as frame labels, on their device: float32 in [0, 1], 1 where an event of gain 1 is active.
 
-        Frame `i` covers the seconds `[i, i + 1) / frame_rate`. Its label is the greatest gain of the events of one group
-        (the source clip of a mix) whose rounded borders hold it, summed over groups, at most 1. Borders are rounded to
-        the nearest frame border, and an event is never shorter than one frame, so that short events survive slow
-        grids. Parts outside the grid are cut.
+        Frame `i` covers the seconds `[i, i + 1) / frame_rate`. Its label is the greatest gain of the events of one
+        group (the source clip of a mix) whose rounded borders hold it, summed over groups, at most 1. Borders are
+        rounded to the nearest frame border, and an event is never shorter than one frame, so that short events survive
+        slow grids. Parts outside the grid are cut.
 
         >>> one = Events.of([(0, 0, 0.0, 1.0), (0, 0, 0.5, 2.0)])
         >>> one.rasterise(n_clips=1, n_labels=1, n_frames=3, frame_rate=1.0).flatten().tolist()
