@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import fcntl
 import socket
 import uuid
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import optuna
 
 from wsed.cli.search_space import Range
 from wsed.errors import WsedError
+from wsed.files import locked
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -44,8 +44,7 @@ def open_study(args: argparse.Namespace, space: dict[str, Range], out: Path) -> 
 @contextlib.contextmanager
 def alone(out: Path) -> Iterator[None]:
     """Meanwhile no other process with this folder opens the study, takes a trial or writes the report."""
-    with (out / "study.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(out / "study.lock"):
         yield
 
 

@@ -2,12 +2,10 @@
 
 import contextlib
 import copy
-import fcntl
 import io
 import json
 import time
 from pathlib import Path
-from typing import IO
 
 import lightning.pytorch as pl
 import optuna
@@ -20,6 +18,7 @@ from wsed.cli.search_store import alone
 from wsed.cli.training import WsedCLI
 from wsed.cli.training import run as train
 from wsed.errors import WsedError
+from wsed.files import try_lock
 from wsed.report.trials import draw_trials, write_trials
 
 
@@ -62,7 +61,7 @@ class Search:
         print(yaml.safe_dump({name: self._value(best, name) for name in self.space}, sort_keys=False), end="")
         print(f"its configuration: {self._folder(best.number) / 'settings.yaml'}; all: {self.out / 'trials.tsv'}")
 
-    def _next(self) -> tuple[optuna.Trial, IO[str]] | None:
+    def _next(self) -> tuple[optuna.Trial, contextlib.ExitStack] | None:
         """A trial to run, with the lock that its process holds while it lives; None if the study has enough."""
         with alone(self.out):
             for old in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -126,16 +125,10 @@ class Search:
     def _folder(self, number: int) -> Path:
         return self.out / f"trial_{number:04d}"
 
-    def _lock(self, number: int) -> IO[str] | None:
+    def _lock(self, number: int) -> contextlib.ExitStack | None:
         """Of a trial; None where another process has it. That of a process that dies is free."""
         self._folder(number).mkdir(exist_ok=True)
-        lock = (self._folder(number) / "lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            return None
-        return lock
+        return try_lock(self._folder(number) / "lock")
 
     def _report(self) -> None:
         with alone(self.out):  # else older trials could replace newer ones
