@@ -47,7 +47,8 @@ def files(tmp_path, corpus):
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
-    lines = [line.split("\t") for line in (folder / "trials.tsv").read_text().splitlines()]
+    text = (folder / "trials.tsv").read_text().splitlines()
+    lines = [[table.unquoted(cell) for cell in line.split("\t")] for line in text]
     return [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
 
 
@@ -237,7 +238,7 @@ def test_bad_trials_are_stopped_early(files, tmp_path):
 
 
 def test_the_validation_that_tunes_the_decoder_is_no_report(files, tmp_path):
-    tuned = ["--model.tuning.split", "validation", "--model.tuning.thresholds", "segments"]
+    tuned = ["--evaluation.tuning.split", "validation", "--evaluation.tuning.thresholds", "segments"]
     assert main(["search", *files, "--trials", "1", "--trainer.max_epochs", "2", *tuned]) == 0
     (trial,) = study(tmp_path).get_trials()
     assert sorted(trial.intermediate_values) == [1, 2]

@@ -60,9 +60,9 @@ def run(name: str, args: Sequence[str]) -> int:
     """
     known = {verb.name: verb.module for verb in all_verbs()}
     if name not in known:
-        first = name.split()[0]
-        like = [verb for verb in known if verb.startswith(f"{first} ")] or list(known)
-        raise WsedError(f"unknown verb {name!r}{near(name, like)}; known: {', '.join(like)}")
+        first, _, second = name.rpartition(" ")
+        among = [verb.split()[-1] for verb in known if verb.startswith(f"{first} ")] if first else list(known)
+        raise WsedError(f"unknown verb {name!r}{near(second, among)}; known: {', '.join(among)}")
     status: int = import_module(known[name]).main(list(args))
     return status
 
