@@ -8,8 +8,8 @@ import importlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import get_args
+from functools import cache
+from typing import TypeAlias, get_args
 
 import yaml
 
@@ -18,17 +18,31 @@ from wsed.literals import members
 from wsed.registry import Registry
 from wsed.spec import path_of
 
-Root = Mapping[str, object]
-"""The annotation of each top-level key of a configuration."""
+Config: TypeAlias = dict[str, object]
 
 
-def parse(text: str) -> object:
-    """Read YAML, in which `1e-3` is a number, as in YAML 1.2."""
+@cache
+def root() -> Mapping[str, object]:
+    """The annotation of each top-level key of a configuration."""
+    from wsed.data.module import SEDDataModule
+    from wsed.training.evaluation import Evaluation
+    from wsed.training.task import SEDTask
+
+    return {"model": SEDTask, "data": SEDDataModule, "evaluation": Evaluation}
+
+
+def read_yaml(text: str) -> object:
+    """YAML as it is, but `1e-3` is a number, as in YAML 1.2."""
     return yaml.load(text, Loader=_Loader)
 
 
+def load_yaml(text: str) -> object:
+    """YAML with the names resolved; given to jsonargparse as the loader of its configurations."""
+    return resolve(read_yaml(text))
+
+
 class _Loader(yaml.SafeLoader):
-    pass
+    """Reads `1e-3` as a number, as YAML 1.2 does."""
 
 
 _Loader.add_implicit_resolver(
@@ -38,27 +52,41 @@ _Loader.add_implicit_resolver(
 )
 
 
-def resolve(config: object, root: Root, before: object = None) -> object:
-    """Replace names by import paths throughout a configuration.
+def resolve(config: object) -> object:
+    """Replace names by import paths throughout a configuration, and name the class of a kind that has a default.
 
-    Args:
-        config: as read from YAML; anything but a mapping is returned as it is.
-        root: the annotations of its keys.
-        before: the configuration that this one is laid over, which may name the classes that this one leaves out.
+    >>> config = resolve({"model": {"network": {"encoder": "crnn"}}})
+    >>> config["model"]["network"]["class_path"]
+    'wsed.models.network.Composed'
+    >>> config["model"]["network"]["init_args"]["encoder"]
+    {'class_path': 'wsed.models.encoders.crnn.CRNN'}
     """
+    return _root(config, _Names(defaults=True))
+
+
+def expand(config: object) -> object:
+    """Replace names by import paths, and write components as `class_path` and `init_args`.
+
+    A network whose class is left out has `init_args` alone, so that it can be merged over one of any class.
+    """
+    return _root(config, _Names(defaults=False))
+
+
+def _root(config: object, names: "_Names") -> object:
     if not isinstance(config, dict):
         return config
-    return {
-        key: _resolve(value, root[key], _at(before, key)) if key in root else value for key, value in config.items()
-    }
+    return {key: names.resolve(value, root().get(key), None) for key, value in config.items()}
 
 
-def resolve_arguments(args: Sequence[str], root: Root) -> list[str]:
-    """Do the same for `--model.network.encoder crnn`, `--data.corpus=desed` and values in braces.
+def resolve_arguments(args: Sequence[str], before: Mapping[str, object] | None = None) -> list[str]:
+    """Do the same for `--model.network.encoder crnn`, `--data=desed` and values in braces.
 
-    Classes that arguments leave out are those of earlier arguments and configuration files.
+    Args:
+        args: of the command line.
+        before: the configuration that they are laid over: it names the classes that the arguments leave out.
     """
-    state: dict[str, object] = {}
+    state: Config = {}
+    _merge(state, before)
     result: list[str] = []
     flag: str | None = None
     for arg in args:
@@ -67,34 +95,30 @@ def resolve_arguments(args: Sequence[str], root: Root) -> list[str]:
             if not equals:
                 result.append(arg)
                 continue
-            result.append(f"{flag}={_argument(flag, value, root, state)}")
+            result.append(f"{flag}={_argument(flag, value, state)}")
         else:
-            result.append(arg if flag is None else _argument(flag, arg, root, state))
+            result.append(arg if flag is None else _argument(flag, arg, state))
         flag = None
     return result
 
 
-def _argument(flag: str, text: str, root: Root, state: dict[str, object]) -> str:
+def _argument(flag: str, text: str, state: Config) -> str:
     """The text of a value with names resolved; `state` learns what it says."""
-    if flag in ("--config", "-c"):
-        if Path(text).is_file():
-            _merge(state, resolve(parse(Path(text).read_text("utf-8")), root, state))
-        return text
     keys = flag.lstrip("-").split(".")
-    annotation, before = _descend(keys, root, state)
+    annotation, before = _descend(keys, state)
     if annotation is None:
         return text
     value = _parsed(text)
-    resolved = _resolve(value, annotation, before)
+    resolved = _Names(defaults=True).resolve(value, annotation, before)
     _put(state, keys, resolved)
     if isinstance(value, str) and isinstance(resolved, dict) and isinstance(resolved.get("class_path"), str):
-        return str(resolved["class_path"]) if len(resolved) == 1 else json.dumps(resolved)
+        return str(resolved["class_path"])
     return text if resolved == value else json.dumps(resolved)
 
 
-def _descend(keys: Sequence[str], root: Root, state: object) -> tuple[object, object]:
+def _descend(keys: Sequence[str], state: object) -> tuple[object, object]:
     """The annotation that dotted keys lead to, None if it is not known, and what the state has there."""
-    annotation, before = root.get(keys[0]), _at(state, keys[0])
+    annotation, before = root().get(keys[0]), _at(state, keys[0])
     for key in keys[1:]:
         if key not in ("class_path", "init_args"):
             annotation, before = _below(annotation, key, before), _at(before, key)
@@ -142,50 +166,62 @@ def _class(registry: Registry[type], name: str) -> type | None:
     return cls if isinstance(cls, type) else None
 
 
-def _resolve(value: object, annotation: object, before: object) -> object:
-    for member in members(annotation):
-        part = part_of(member)
-        if part is not None and isinstance(value, str | dict):
-            return _component(value, part.registry, member, before)
-        if is_sequence(member) and isinstance(value, list):
-            return [_resolve(item, get_args(member)[0], None) for item in value]
-        if is_mapping(member) and isinstance(value, dict):
-            return {key: _resolve(item, get_args(member)[1], _at(before, key)) for key, item in value.items()}
-        if part is None and isinstance(member, type) and isinstance(value, dict):
-            return _arguments(value, member, value, before)
-    return value
+class _Names:
+    """Resolves the names in values of an annotation.
+
+    Args:
+        defaults: whether to name the class of a kind that has a default.
+    """
+
+    def __init__(self, *, defaults: bool) -> None:
+        self.defaults = defaults
+
+    def resolve(self, value: object, annotation: object, before: object) -> object:
+        """The value with names resolved; `before` is what it is laid over."""
+        for member in members(annotation):
+            part = part_of(member)
+            if part is not None and isinstance(value, str):
+                return {"class_path": _path(part.registry, value)} if _is_name(value) else value
+            if part is not None and isinstance(value, dict):
+                return self._component(value, part.registry, member, before)
+            if is_sequence(member) and isinstance(value, list):
+                return [self.resolve(item, get_args(member)[0], None) for item in value]
+            if is_mapping(member) and isinstance(value, dict):
+                return {key: self.resolve(item, get_args(member)[1], _at(before, key)) for key, item in value.items()}
+            if part is None and isinstance(member, type) and isinstance(value, dict):
+                return self._arguments(value, member, value, before)
+        return value
+
+    def _component(self, value: Config, registry: Registry[type], member: object, before: object) -> Config:
+        if "class_path" not in value and "init_args" not in value and registry.default is not None:
+            value = {"init_args": value}
+        path, named = value.get("class_path"), _at(before, "class_path")
+        if isinstance(path, str):
+            value = {**value, "class_path": _path(registry, path)}
+        elif self.defaults and registry.default is not None:
+            path = named if isinstance(named, str) else _path(registry, registry.default)
+            value = {"class_path": path, **value}
+        return self._arguments(value, member, value if isinstance(path, str) else before, before)
+
+    def _arguments(self, value: Config, member: object, named: object, before: object) -> Config:
+        """The mapping with the names in its arguments resolved: in `init_args`, or beside the class."""
+        resolved = dict(value)
+        for key, item in value.items():
+            if key == "init_args" and isinstance(item, dict):
+                resolved[key] = self._arguments(item, member, named, _at(before, "init_args"))
+            elif key != "class_path":
+                resolved[key] = self.resolve(item, _below(member, key, named), _at(before, key))
+        return resolved
 
 
-def _component(value: str | dict[str, object], registry: Registry[type], member: object, before: object) -> object:
-    if isinstance(value, str):
-        if value.endswith((".yaml", ".yml")) and Path(value).is_file():
-            return _resolve(parse(Path(value).read_text("utf-8")), member, before)
-        path = _path(registry, value)
-        return value if path == value else {"class_path": path}
-    if "class_path" not in value and "init_args" not in value and registry.default is not None:
-        named = _at(before, "class_path")
-        value = {"class_path": named if isinstance(named, str) else registry.default, "init_args": value}
-    path = value.get("class_path")
-    if isinstance(path, str):
-        value = {**value, "class_path": _path(registry, path)}
-    return _arguments(value, member, value if isinstance(path, str) else before, before)
-
-
-def _arguments(value: dict[str, object], member: object, named: object, before: object) -> dict[str, object]:
-    """The mapping with the names in its arguments resolved, whether they stand in `init_args` or beside the class."""
-    resolved = dict(value)
-    for key, item in value.items():
-        if key == "init_args" and isinstance(item, dict):
-            resolved[key] = _arguments(item, member, named, _at(before, "init_args"))
-        elif key != "class_path":
-            annotation = _below(member, key, named)
-            resolved[key] = _resolve(item, annotation, _at(before, key))
-    return resolved
+def _is_name(text: str) -> bool:
+    """Whether it may be a name or an import path, and not YAML of another type or a file of its own."""
+    return bool(text) and text[0] not in "{[" and text != "null" and not text.endswith((".yaml", ".yml"))
 
 
 def _path(registry: Registry[type], name: str) -> str:
-    """The import path of a registered name; import paths, class names and YAML of other kinds are left as they are."""
-    if "." in name or not name or name[0] in "{[" or name == "null":
+    """The import path of a registered name; import paths and class names are left as they are."""
+    if "." in name:
         return name
     if name not in registry and any(cls.__name__ == name for cls in registry.classes()):
         return name  # which jsonargparse knows
@@ -194,7 +230,7 @@ def _path(registry: Registry[type], name: str) -> str:
 
 def _parsed(text: str) -> object:
     try:
-        return parse(text) if text[:1] in ("{", "[") else text
+        return read_yaml(text) if text[:1] in ("{", "[") else text
     except yaml.YAMLError:
         return text  # the parser says what is wrong with it
 
@@ -209,13 +245,13 @@ def _at(config: object, key: str) -> object:
     return config.get(key)
 
 
-def _put(state: dict[str, object], keys: Sequence[str], value: object) -> None:
+def _put(state: Config, keys: Sequence[str], value: object) -> None:
     for key in reversed(keys):
         value = {key: value}
     _merge(state, value)
 
 
-def _merge(state: dict[str, object], config: object) -> None:
+def _merge(state: Config, config: object) -> None:
     for key, value in config.items() if isinstance(config, dict) else ():
         inner = state.get(key)
         if isinstance(inner, dict) and isinstance(value, dict):
