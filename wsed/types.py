@@ -5,13 +5,16 @@ Axis names: `clip`, `sample`, `band`, `frame`, `label`, `dim`, `event`.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.errors import WsedError
+
+Split = Literal["train", "validation", "test", "predict"]
+"""The sets of clips that a corpus may have."""
 
 
 @dataclass(frozen=True)

@@ -55,14 +55,14 @@ def child(what: str, path: Path, labels: int) -> None:
     from wsed.data.collate import Collate
     from wsed.data.corpus.videos.clips import Found, VideoClips
     from wsed.data.corpus.videos.files import VideoFiles
-    from wsed.data.corpus.videos.lists import read_segments
+    from wsed.data.corpus.videos.lists import read_list
     from wsed.data.sampling.balanced import BalancedSampler
     from wsed.types import Labels
 
     torch.set_num_threads(1)
     start, done = clocks(), 0
     if what in ("table", "batches", "sampler"):
-        segments = read_segments(path, classes(labels))
+        segments = read_list(path, classes(labels))
         done = len(segments)
     if what in ("table", "batches"):
         with tempfile.TemporaryDirectory() as one:
@@ -78,7 +78,7 @@ def child(what: str, path: Path, labels: int) -> None:
         for batch in drawn:
             collate([(i, silence) for i in batch])
     if what == "files":
-        segments = read_segments(path, classes(labels))
+        segments = read_list(path, classes(labels))
         start = clocks()
         found_files = VideoFiles(path.parent / "audio").find(segments.video, segments.begin)
         done = int((found_files >= 0).sum())

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from wsed.data.doctor.check import check
-from wsed.data.doctor.findings import Finding, Report, TableStats
+from wsed.data.findings import Finding, Report, TableStats
 from wsed.data.table import read_text
 from wsed.errors import WsedError
 

@@ -18,7 +18,7 @@ from wsed.data.corpus import dcase2017
 from wsed.data.corpus.audioset import AudioSet
 from wsed.data.corpus.dcase2017 import DCASE2017
 from wsed.data.corpus.videos.layout import DCASE2017_LABELS
-from wsed.data.corpus.videos.lists import read_segments
+from wsed.data.corpus.videos.lists import read_list
 from wsed.data.doctor.check import check
 from wsed.errors import WsedError
 from wsed.types import Labels, Needs
@@ -248,7 +248,7 @@ def test_the_real_training_list(real: Path, tmp_path: Path, capsys) -> None:
 def test_held_out_clips_of_the_real_list_hold_a_like_share_of_each_class(real: Path) -> None:
     data = DCASE2017(real, {"weak": 64}, workers=0)
     (_, train), (_, held) = data._parts("train")[0], data._parts("validation")[0]
-    whole = read_segments(real / "lists" / dcase2017.TRAIN, {name: i for i, name in enumerate(DCASE2017_LABELS)})
+    whole = read_list(real / "lists" / dcase2017.TRAIN, {name: i for i, name in enumerate(DCASE2017_LABELS)})
     assert len(train) + len(held) == len(whole) == 51172
     counts, total = (torch.bincount(s.labels.values, minlength=17) for s in (held, whole))
     assert (counts - 0.1 * total).abs().max() <= 30

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.data import broken
 from wsed.data.doctor.check import check, file_defects
-from wsed.data.doctor.findings import Finding
 from wsed.data.doctor.probe import CLIPPED_RUN, FULL_SCALE, Probe, clipped_share, declared_samples, probe
+from wsed.data.findings import Finding
 from wsed.errors import WsedError
 
 

@@ -12,7 +12,6 @@ from wsed.data import sound_files
 from wsed.data.corpus import desed_layout as layout
 from wsed.data.corpus.videos.layout import audio_folder, video_lists
 from wsed.data.corpus.videos.listing import read_video_listings
-from wsed.data.doctor.findings import SEVERITIES, Finding, Report, Severity
 from wsed.data.doctor.listing import (
     TOLERANCE,
     Listing,
@@ -24,6 +23,7 @@ from wsed.data.doctor.listing import (
     table_stats,
 )
 from wsed.data.doctor.probe import CLIPPED_SHARE, SILENT_PEAK, Probe, probe
+from wsed.data.findings import SEVERITIES, Finding, Report, Severity
 from wsed.errors import WsedError
 from wsed.registry import near
 

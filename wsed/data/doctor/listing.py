@@ -11,8 +11,8 @@ from wsed.data import sound_files
 from wsed.data import table as tsv
 from wsed.data.clip import Timed
 from wsed.data.corpus import desed_layout as layout
-from wsed.data.doctor.findings import ClassStats, Finding, Severity, TableStats
 from wsed.data.doctor.probe import Probe
+from wsed.data.findings import ClassStats, Finding, Severity, TableStats
 from wsed.data.table import RowError
 from wsed.errors import WsedError
 from wsed.registry import near

@@ -8,8 +8,8 @@ import numpy as np
 from wsed.data.corpus.videos.files import VideoFiles
 from wsed.data.corpus.videos.layout import CLASSES, DCASE2017_LABELS, audio_folder, read_classes
 from wsed.data.corpus.videos.lists import rows
-from wsed.data.doctor.findings import Finding
 from wsed.data.doctor.listing import Listing, Row
+from wsed.data.findings import Finding
 from wsed.data.table import RowError
 from wsed.errors import WsedError
 from wsed.registry import near
