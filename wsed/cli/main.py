@@ -19,7 +19,7 @@ Train and evaluate (every setting by --config FILE.yaml, and any of it on the co
   test       score a checkpoint on the test clips
   predict    write the detected events of clips
   tune       search settings: many trainings, of which the bad ones are stopped early
-    wsed fit --config exp.yaml [--data.root DIR] [--ckpt_path last]
+    wsed fit --config exp.yaml [--data.corpus.root DIR] [--ckpt_path last]
     wsed test --config runs/exp/seed_0/config.yaml --ckpt_path best
     wsed tune --config exp.yaml --space space.yaml --trials 40
 
@@ -33,7 +33,7 @@ Data:
 
 Look around:
   show RUN   the scores of a run and where its pictures are; of several seeds, mean and deviation
-  list KIND  names to use in YAML: loss, frontend, encoder, head, network, data
+  list KIND  names to use in YAML: loss, frontend, encoder, head, network, corpus, reader
 
 `wsed VERB --help` tells more. `wsed --version` prints the version.
 """

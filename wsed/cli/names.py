@@ -39,14 +39,26 @@ def resolve(config: Any) -> Any:
         return [resolve(value) for value in config]
     if not isinstance(config, dict):
         return config
+    _check_data(config.get("data"))
     kinds = {key: ALIASES.get(str(key), str(key)) for key in config}
     return {
         key: _component(kinds[key], value) if kinds[key] in HOMES else resolve(value) for key, value in config.items()
     }
 
 
+def _check_data(section: Any) -> None:
+    """Refuse the `data` section of wsed 0.1, where the corpus was the data module."""
+    if isinstance(section, dict) and {"class_path", "init_args"} & section.keys():
+        name = section.get("class_path", "desed")
+        raise WsedError(
+            f"`data: {{class_path: {name}, init_args: ...}}` is the form of wsed 0.1; write `data: {{corpus: {{class_path: "
+            f"{'single_event' if name == 'waa' else name}, init_args: {{root: ...}}}}, batch: ..., ...}}`, where tables and "
+            "labels are of the corpus and all else stands beside it"
+        )
+
+
 def resolve_arguments(args: Sequence[str]) -> list[str]:
-    """The same for `--model.network.encoder crnn`, `--data desed` and `--data=desed`."""
+    """The same for `--model.network.encoder crnn`, `--data.corpus desed` and `--data.corpus=desed`."""
     result: list[str] = []
     kind = None
     for arg in args:

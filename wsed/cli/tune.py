@@ -36,7 +36,7 @@ EXAMPLES = """\
 examples:
   wsed tune --config exp.yaml --space space.yaml --trials 40
   wsed tune --config exp.yaml --space space.yaml --trials 40 --monitor val/tagging_f1
-  wsed tune --config exp.yaml --space space.yaml --trials 40 --data.root data/waa --trainer.max_epochs 64
+  wsed tune --config exp.yaml --space space.yaml --trials 40 --data.corpus.root data/waa --trainer.max_epochs 64
 
 a space, by the paths of settings in the configuration (init_args may be left out):
   model.optimizer.lr: {low: 1e-4, high: 1e-2, log: true}
