@@ -117,7 +117,13 @@ def make(study: Study, training: Training, folder: Path) -> None:
         fit(study, training, folder / "embedding", training.method, classifier)
         best = folder / "embedding/checkpoints/best.ckpt"
         # of these weights alone: deleted with the run's end
-        classifier = ["--data.reader", "features", "--data.reader.folder", str(folder / "features"), "--model.network.frontend.init_args.pretrained"]
+        classifier = [
+            "--data.reader",
+            "features",
+            "--data.reader.folder",
+            str(folder / "features"),
+            "--model.network.frontend.init_args.pretrained",
+        ]
         classifier += [str(best), "--model.network.head.init_args.aggregation", head["aggregation"]]
     fit(study, training, folder / "classifier", "classifier" if two_stages else training.method, classifier)
     for test in study.missing(training):

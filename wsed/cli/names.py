@@ -49,11 +49,12 @@ def resolve(config: Any) -> Any:
 def _check_data(section: Any) -> None:
     """Refuse the `data` section of wsed 0.1, where the corpus was the data module."""
     if isinstance(section, dict) and {"class_path", "init_args"} & section.keys():
-        name = section.get("class_path", "desed")
+        old = section.get("class_path", "desed")
+        new = "single_event" if old == "waa" else old
         raise WsedError(
-            f"`data: {{class_path: {name}, init_args: ...}}` is the form of wsed 0.1; write `data: {{corpus: {{class_path: "
-            f"{'single_event' if name == 'waa' else name}, init_args: {{root: ...}}}}, batch: ..., ...}}`, where tables and "
-            "labels are of the corpus and all else stands beside it"
+            f"`data: {{class_path: {old}, init_args: ...}}` is the form of wsed 0.1; write "
+            f"`data: {{corpus: {{class_path: {new}, init_args: {{root: ...}}}}, batch: ..., ...}}`, where tables "
+            "and labels are of the corpus and all else stands beside it"
         )
 
 

@@ -101,7 +101,7 @@ class SEDDataModule(pl.LightningDataModule):
                 f"own: set {corpus.setting('validation')} or data.holdout to null"
             )
         sources = tuple(name for name, clips in self.batch.items() if clips > 0) or corpus.sources
-        self._loader = Loader(corpus, self.reader, sources, self.holdout, windows, duration, max_missing)
+        self.loader = Loader(corpus, self.reader, sources, self.holdout, windows, duration, max_missing)
         self._tables: dict[Split, ClipTable] = {}
         self._datasets: dict[tuple[Split, int, bool], Dataset[Item]] = {}
 
@@ -129,7 +129,7 @@ class SEDDataModule(pl.LightningDataModule):
 
     def check_labels(self, split: Split) -> ClipTable:
         """Read the tables and headers of a split, so that mistakes in them are found before a long training."""
-        return self._loader.load(split).table
+        return self.loader.load(split).table
 
     def table(self, split: Split) -> ClipTable:
         """The clips of a split, after `setup`."""
@@ -160,7 +160,7 @@ class SEDDataModule(pl.LightningDataModule):
     def train_in_order(self) -> Loaded | list[Loaded]:
         """Every training clip once, as in validation: for what is measured on the training set."""
         if "train" not in self._tables:
-            self._tables["train"] = self._loader.load("train").table
+            self._tables["train"] = self.loader.load("train").table
         return self._in_order("train")
 
     def _set_up(self, split: Split, stage: str | None) -> None:
@@ -168,7 +168,7 @@ class SEDDataModule(pl.LightningDataModule):
             raise WsedError(reason)
         main = self.trainer is None or self.trainer.is_global_zero
         report = self._folder() / f"missing_{split}.tsv" if main and self.trainer is not None else None
-        loaded = self._loader.load(split, report)
+        loaded = self.loader.load(split, report)
         self._tables[split] = loaded.table
         for note in loaded.notes:
             rank_zero_info(f"{split}: {note}")

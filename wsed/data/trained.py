@@ -27,6 +27,7 @@ class Frontend(Protocol):
         ...
 
 
+@runtime_checkable
 class Network(Protocol):
     """A network that is trained or scored."""
 
