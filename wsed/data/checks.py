@@ -202,7 +202,7 @@ def check_episodes(
         )
         raise WsedError(
             f"{', '.join(losses) or 'data.episodes.per_class'} asks for {per_class} clips of each class in a "
-            f"batch{each}, but there are {counts[scarce]} training clip(s) of {labels.names[scarce]!r}: make more "
+            f"batch{each}, but the corpus has {counts[scarce]} training clip(s) of {labels.names[scarce]!r}: make more "
             f"(`wsed data synth --clips train=N`), or {fewer}"
         )
 

@@ -30,13 +30,14 @@ class Collate:
         first, last = table.first_event[index], table.first_event[index + 1]
         label, onset, offset = torch.cat([table.events[a:b] for a, b in zip(first, last, strict=True)]).unbind(1)
         clip = torch.repeat_interleave(torch.arange(len(items)), last - first)
+        annotated = table.annotated[table.source[index]]
         return Batch(
             audio=_padded_audio(items),
             n_samples=torch.tensor([item.n_samples for item in items]),
             clip_labels=table.tags_of(index),
-            tagged=table.tagged[index],
+            tagged=table.tagged[index, None] & annotated,
             events=Events(clip, label.long(), onset, offset, torch.ones_like(onset)),
-            timed=table.timed[index],
+            timed=table.timed[index, None] & annotated,
             source=table.source[index],
             sources=table.sources,
             clip_ids=tuple(table.clips[i].id for i in index.tolist()),
