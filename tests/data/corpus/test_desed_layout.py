@@ -9,7 +9,7 @@ import soundfile
 from wsed.data import sound_files
 from wsed.data.clip import Clip
 from wsed.data.corpus import desed_layout as layout
-from wsed.data.doctor.listing import read_listing
+from wsed.data.corpus.desed_listing import read_listing
 from wsed.errors import WsedError
 
 STRONG = "filename\tonset\toffset\tevent_label\n"
@@ -68,8 +68,8 @@ def test_tables_may_be_csv(tmp_path: Path, separator: str) -> None:
     assert [clip.events for clip in clips] == [(("Dog", 0.0, 1.0),), (("Cat", 0.5, 2.0),)]
     assert [clip.tags for clip in layout.read_clips(tmp_path, "train/weak")] == [{"Dog", "Cat"}]
     assert layout.durations(tmp_path, "train/weak.csv") == {"a.wav": 9.0}
-    listing, findings = read_listing(tmp_path, "test/test")
-    assert (listing.kind, len(listing.rows), findings) == ("strong", 2, [])
+    listing = read_listing(tmp_path, "test/test")
+    assert (listing.kind, len(listing.rows), listing.problems) == ("strong", 2, ())
 
 
 def test_a_tsv_wins_over_a_csv_unless_that_is_named(tmp_path: Path) -> None:

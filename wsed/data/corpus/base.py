@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from wsed.data.clip import Clip
+from wsed.data.corpus.listing import Listings
 from wsed.data.findings import Finding
 from wsed.registry import Registry
 from wsed.types import Labels, Split
@@ -55,8 +57,21 @@ class Corpus(ABC):
         return f"data.corpus.{split}"
 
     def findings(self, split: Split) -> Iterable[Finding]:
-        """What is wrong with the lists of a split, as `wsed data check` shows it."""
+        """What is wrong with the lists of a split, as `wsed data check` shows it; no audio is looked at."""
         return ()
+
+    @classmethod
+    def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:  # noqa: ARG003
+        """All lists in a folder for the data doctor; None where the folder is not such a corpus.
+
+        Args:
+            root: the folder.
+            tables: names of the lists to read; None: all.
+
+        Raises:
+            WsedError: there is no list of such a name.
+        """
+        return None
 
 
 CORPORA: Registry[type[Corpus]] = Registry("corpus", "wsed.data.corpus")

@@ -1,7 +1,7 @@
 """DESED, DCASE task 4, and every corpus in that layout."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
@@ -10,6 +10,9 @@ from wsed.data import table as tsv
 from wsed.data.clip import Clip
 from wsed.data.corpus import desed_layout as layout
 from wsed.data.corpus.base import CORPORA, Corpus
+from wsed.data.corpus.desed_listing import read_listings
+from wsed.data.corpus.listing import Listings, row_findings
+from wsed.data.findings import Finding
 from wsed.errors import WsedError
 from wsed.registry import near
 from wsed.types import Labels, Split
@@ -102,6 +105,21 @@ class DESED(Corpus):
         if self.revision is not None and table == self.splits["test"]:
             check_revision(clips, self.revision, layout.find(self.root, str(table))[0])
         return clips
+
+    def findings(self, split: Split) -> Iterable[Finding]:
+        """What is wrong with the tables of a split that are there."""
+        names = [*self.train.values()] if split == "train" else [name for name in [self.splits[split]] if name]
+        there = [name for name in names if layout.table_file(self.root, name).is_file()]
+        if not there:
+            return
+        for listing in read_listings(self.root, there, self.max_missing).lists:
+            yield from row_findings(listing, self.labels.names)
+
+    @classmethod
+    def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:
+        """All tables in a folder with `metadata/`."""
+        there = any((root / folder).is_dir() for folder in ("metadata", "dataset/metadata"))
+        return read_listings(root, tables, cls.max_missing) if there else None
 
     def _read(self, table: str, source: str) -> list[Clip]:
         """The clips of a table; where it is not there, the error names the setting that names it."""

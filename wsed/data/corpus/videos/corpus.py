@@ -8,10 +8,13 @@ import numpy as np
 
 from wsed.data.clip import Clip
 from wsed.data.corpus.base import Corpus
+from wsed.data.corpus.listing import Listings, row_findings
 from wsed.data.corpus.videos.clips import Located, VideoClips
 from wsed.data.corpus.videos.files import VideoFiles
-from wsed.data.corpus.videos.layout import audio_folder, find_list, list_there, not_there
+from wsed.data.corpus.videos.layout import audio_folder, find_list, list_there, not_there, video_lists
+from wsed.data.corpus.videos.listing import read_listings
 from wsed.data.corpus.videos.lists import ListedClips, read_list
+from wsed.data.findings import Finding
 from wsed.errors import WsedError
 from wsed.types import Labels, Split
 
@@ -81,6 +84,21 @@ class VideoCorpus(Corpus):
             return [(name, self.read(name, self.train[name])) for name in (wanted if sources is None else sources)]
         name = self._splits[split]
         return [] if name is None else [(split, self.read(split, name))]
+
+    def findings(self, split: Split) -> Iterable[Finding]:
+        """What is wrong with the lists of a split that are there."""
+        names = [*self.train.values()] if split == "train" else [self._splits[split]]
+        there = {path.name: path for name in names if name and (path := list_there(self.lists, name)) is not None}
+        if not there:
+            return
+        for listing in read_listings(self.root, list(there.values()), None, self.max_missing).lists:
+            yield from row_findings(listing, self.labels.names)
+
+    @classmethod
+    def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:
+        """All published lists in a folder, and in the folders in it."""
+        lists = video_lists(root)
+        return read_listings(root, lists, tables, cls.max_missing) if lists else None
 
     def read(self, source: str, name: str) -> ListedClips:
         """The clips that a list names, whether their audio is there or not."""
