@@ -98,7 +98,7 @@ def measure(blocks: Iterable[NDArray[np.float32]], sample_rate: int, declared: i
         decoded += len(samples)
         peak = max(peak, float(np.max(level, where=finite, initial=0.0)))
         not_finite += int(finite.size - finite.sum())
-        digest.update(np.ascontiguousarray(samples))
+        digest.update(samples.tobytes())
         runs = runs or [Runs() for _ in range(level.shape[1])]
         for channel, run in enumerate(runs):
             run.add(level[:, channel])
