@@ -101,11 +101,6 @@ class SEDTask(pl.LightningModule):
         """The output, for callbacks."""
         return {"output": self(batch)}
 
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """A step of the optimiser, and of what follows the weights, such as a mean teacher."""
-        super().optimizer_step(*args, **kwargs)
-        self.network.after_step()
-
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser of all parameters, and its schedule."""
         optimizer = self._optimizer(self.parameters())
