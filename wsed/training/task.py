@@ -91,6 +91,11 @@ class SEDTask(pl.LightningModule):
             )
         return total
 
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """One step of the optimiser, and what the network does after each."""
+        super().optimizer_step(*args, **kwargs)
+        self.network.after_step()
+
     def validation_step(self, batch: Batch, _index: int) -> dict[str, Output]:
         """Log the losses; the output is there for callbacks."""
         return self._evaluate(batch, "val")
