@@ -204,7 +204,7 @@ class SEDDataModule(pl.LightningDataModule):
         rate = self.sample_rate or (network.sample_rate if network is not None else None)
         if rate is None:
             raise WsedError("data.sample_rate is not set, and there is no network to take it from")
-        key = (split, rate, self.reader.fitted(network))
+        key = (split, rate, self.reader.learned(network))
         if key not in self._datasets:
             self._datasets[key] = self.reader.open(self.table(split), rate, network)
         return self._datasets[key]

@@ -16,7 +16,7 @@ class Frontend(Protocol):
     sample_rate: int
 
     @property
-    def fitted(self) -> bool:
+    def learned(self) -> bool:
         """Whether it has seen the training set, if it must."""
         ...
 

@@ -64,7 +64,7 @@ class Reader(ABC):
             network: the network that will get the batches; None where there is none.
         """
 
-    def fitted(self, network: Network | None) -> bool:
+    def learned(self, network: Network | None) -> bool:
         """Whether what is read will stay as it is: features of a frontend may change once it saw the training set."""
         return True
 

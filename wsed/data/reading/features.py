@@ -116,9 +116,9 @@ class Features(Reader):
                     np.savez(lengths, n_frames=shapes.n_frames, n_samples=shapes.n_samples, silence=shapes.silence)
         return FeatureDataset(path)
 
-    def fitted(self, network: Network | None) -> bool:
+    def learned(self, network: Network | None) -> bool:
         """Whether the frontend has seen the training set, if it must."""
-        return frontend_of(network).fitted
+        return frontend_of(network).learned
 
     def headers(self, clips: Sequence[Clip]) -> Headers:
         """As the other reader gives them."""
