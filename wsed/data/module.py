@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader, Dataset
 
 from wsed.data import checks
+from wsed.data.augmenting import Augmentation, augmented
 from wsed.data.checks import Episodes
 from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
@@ -53,6 +54,7 @@ class SEDDataModule(pl.LightningDataModule):
         episodes: training batches of some clips of each class, in place of `batch`.
         reader: how clips become samples; `files` if None.
         windows: parts that are read in place of whole clips; None: whole clips.
+        augment: changes of training batches on their device, applied in order; in training only.
         holdout: training clips kept for validation, or their share of each class; None: none.
         balanced: whether classes take turns in giving clips, see `BalancedSampler`; None: if a loss needs it.
         eval_batch: clips in a batch of validation, test and prediction.
@@ -74,6 +76,7 @@ class SEDDataModule(pl.LightningDataModule):
         episodes: Episodes | None = None,
         reader: Reader | None = None,
         windows: Windows | None = None,
+        augment: Sequence[Augmentation] = (),
         holdout: Holdout | float | None = None,
         balanced: bool | None = None,
         eval_batch: int = 32,
@@ -87,6 +90,7 @@ class SEDDataModule(pl.LightningDataModule):
         _check_settings(eval_batch, workers, duration, max_missing)
         self.corpus, self.windows, self.episodes = corpus, windows, episodes
         self.batch, self.balanced = dict(batch or {}), balanced
+        self.augment = tuple(augment)
         self.eval_batch, self.workers, self.sample_rate = eval_batch, workers, sample_rate
         self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) if seed is None else seed
         self.reader = Files() if reader is None else reader
@@ -156,6 +160,14 @@ class SEDDataModule(pl.LightningDataModule):
     def predict_dataloader(self) -> Loaded | list[Loaded]:
         """Every clip to predict once."""
         return self._in_order("predict")
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Augment training batches, with draws that follow from seed, epoch, step and rank, also in a resumed run."""
+        trainer = self.trainer
+        if not self.augment or trainer is None or not trainer.training:
+            return batch
+        step = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        return augmented(batch, self.augment, self.seed, trainer.current_epoch, step, trainer.global_rank)
 
     def train_in_order(self) -> Loaded | list[Loaded]:
         """Every training clip once, as in validation: for what is measured on the training set."""
