@@ -1,7 +1,7 @@
 """The data module: serves batches of any corpus, as the losses of the task need them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import final
 
@@ -28,7 +28,7 @@ from wsed.data.sampling.shards import ShardSampler
 from wsed.data.trained import Network, Trained
 from wsed.data.windows import Windows
 from wsed.errors import WsedError
-from wsed.types import Labels, Needs, Split
+from wsed.types import Batch, Labels, Needs, Split
 
 Loaded = DataLoader[Item]
 
