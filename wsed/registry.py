@@ -22,7 +22,8 @@ HOMES = {
     "encoder": ("wsed.models.base", "ENCODERS"),
     "head": ("wsed.models.base", "HEADS"),
     "network": ("wsed.models.base", "NETWORKS"),
-    "data": ("wsed.data.module", "DATA"),
+    "corpus": ("wsed.data.corpus.base", "CORPORA"),
+    "reader": ("wsed.data.reading.base", "READERS"),
 }
 """Module and name of the registry of each kind, as strings, so that listing the kinds imports nothing."""
 

@@ -6,7 +6,6 @@ as they are. A registry with a default, such as that of networks, may have its c
 
 import importlib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import TypeAlias, get_args
@@ -17,6 +16,7 @@ from wsed.build import arguments_of, is_mapping, is_sequence, part_of
 from wsed.literals import members
 from wsed.registry import Registry
 from wsed.spec import path_of
+from wsed.text import parse_yaml
 
 Config: TypeAlias = dict[str, object]
 
@@ -31,25 +31,9 @@ def root() -> Mapping[str, object]:
     return {"model": SEDTask, "data": SEDDataModule, "evaluation": Evaluation}
 
 
-def read_yaml(text: str) -> object:
-    """YAML as it is, but `1e-3` is a number, as in YAML 1.2."""
-    return yaml.load(text, Loader=_Loader)
-
-
 def load_yaml(text: str) -> object:
     """YAML with the names resolved; given to jsonargparse as the loader of its configurations."""
-    return resolve(read_yaml(text))
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads `1e-3` as a number, as YAML 1.2 does."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
+    return resolve(parse_yaml(text))
 
 
 def resolve(config: object) -> object:
@@ -230,7 +214,7 @@ def _path(registry: Registry[type], name: str) -> str:
 
 def _parsed(text: str) -> object:
     try:
-        return read_yaml(text) if text[:1] in ("{", "[") else text
+        return parse_yaml(text) if text[:1] in ("{", "[") else text
     except yaml.YAMLError:
         return text  # the parser says what is wrong with it
 
