@@ -68,7 +68,7 @@ def test_a_class_of_theirs_is_configured_by_yaml_and_command_line(theirs, tmp_pa
             "network": {"class_path": theirs, "init_args": {"backbone": {"encoder": "waa"}}},
             "losses": {"tags": {"loss": "mil"}},
         },
-        "data": {"class_path": "desed", "init_args": {"root": str(corpus), "batch": {"weak": 4}}},
+        "data": {"corpus": {"class_path": "desed", "init_args": {"root": str(corpus)}}, "batch": {"weak": 4}},
     }
     (tmp_path / "theirs.yaml").write_text(yaml.safe_dump(config))
     args = ["--config", str(tmp_path / "theirs.yaml"), "--model.network.backbone.encoder", "crnn", "--print-config"]
