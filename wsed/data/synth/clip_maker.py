@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import threading
 import zlib
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from wsed.data import audio
+from wsed.data.processes import end_with_parent
 from wsed.data.synth.corpus_files import PARTS
 from wsed.data.synth.draw import draw_scene
 from wsed.data.synth.mix import Mix, SoundCache, mix
@@ -133,15 +133,7 @@ def _begin_worker(maker: ClipMaker) -> None:
     global _maker
     _maker = maker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this worker when its parent ends: a parent killed with SIGKILL cannot stop its workers."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    end_with_parent()
 
 
 def _make(key: ClipKey) -> ClipRecord:
