@@ -360,7 +360,7 @@ def test_a_checkpoint_of_another_network_is_refused(run, tmp_path, capsys):
             ["--model.optimizer", "torch.optim.SGD", "--model.optimizer.init_args.lr", "0.1"],
             "the checkpoint is of a training with another optimiser: its settings are",
         ),
-        (["--overwrite", "--data.root", "/nowhere"], "no such folder: /nowhere"),
+        (["--overwrite", "--data.corpus.root", "/nowhere"], "no such folder: /nowhere"),
     ],
 )
 def test_a_start_that_is_refused_changes_nothing_in_the_folder(run, exp, capsys, change, expected):

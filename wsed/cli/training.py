@@ -25,6 +25,7 @@ from wsed.errors import WsedError
 from wsed.training.evaluation import Evaluation
 from wsed.training.ranking import KeepBest
 from wsed.training.task import SEDTask
+from wsed.types import Split
 
 
 def load(text: str) -> Any:
@@ -167,13 +168,13 @@ class WsedCLI(LightningCLI):
                 if (folder / name).is_file():
                     print(f"{what}: {folder / name}")
 
-    def _expect(self, stage: str) -> None:
-        if not self._has(stage):
-            raise WsedError(f"the corpus has no clips for {stage}: name their table in data.corpus.{stage}")
+    def _expect(self, split: Split) -> None:
+        if not self._has(split):
+            raise WsedError(f"the corpus has no clips for {split}: name their table in data.corpus.{split}")
 
-    def _has(self, stage: str) -> bool:
-        """Whether there are clips for a stage."""
-        return bool(self.datamodule.has(stage))
+    def _has(self, split: Split) -> bool:
+        """Whether there are clips of a split."""
+        return bool(self.datamodule.has(split))
 
 
 def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
