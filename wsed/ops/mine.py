@@ -78,9 +78,8 @@ def relations(tags: Tags, tagged: Tagged | None = None) -> tuple[Pairs, Pairs]:
     pair = ~torch.eye(len(tags), dtype=torch.bool, device=tags.device)
     if tagged is None:
         return share & pair, ~share & pair
-    known = tagged.float()
-    pair &= known @ known.T > 0
-    doubtful = sets @ (1 - known).T > 0  # a tag of the clip of the row is unknown in the clip of the column
+    pair &= tagged.float() @ tagged.float().T > 0
+    doubtful = sets @ (~tagged).float().T > 0  # a tag of the clip of the row is unknown in the clip of the column
     return share & pair, ~share & pair & ~(doubtful | doubtful.T)
 
 
@@ -126,13 +125,13 @@ def triplets(
         assert distance is not None
         return _hard(positive, negative, distance.detach())
     anchor, same = positive.nonzero(as_tuple=True)
-    kept = negative[anchor]  # [pair clip]
+    usable = negative[anchor]  # [pair clip]
     if miner == "semi_hard":
         assert distance is not None
         farther = distance.detach()[anchor] - distance.detach()[anchor, same][:, None]
-        kept = kept & (farther > 0) & (farther < margin)
-    count = kept.sum(1)
-    return Triplets(anchor.repeat_interleave(count), same.repeat_interleave(count), kept.nonzero()[:, 1])
+        usable = usable & (farther > 0) & (farther < margin)
+    count = usable.sum(1)
+    return Triplets(anchor.repeat_interleave(count), same.repeat_interleave(count), usable.nonzero()[:, 1])
 
 
 def _random(positive: Pairs, negative: Pairs, generator: torch.Generator | None) -> Triplets:
