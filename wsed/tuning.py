@@ -68,9 +68,9 @@ class Tuning:
         """
         if self.thresholds is not None and not bool(timed.all()):
             raise WsedError(
-                f"model.tuning.thresholds needs the events of all clips of the {self.split} set, and "
-                f"{int((~timed).sum())} of {len(timed)} have tags only: set model.tuning.thresholds and "
-                "model.tuning.medians to null, or take a set with events"
+                f"evaluation.tuning.thresholds needs the events of all clips of the {self.split} set, and "
+                f"{int((~timed).sum())} of {len(timed)} have tags only: set evaluation.tuning.thresholds and "
+                "evaluation.tuning.medians to null, or take a set with events"
             )
 
     def check(self, decoder: Decoder | BoxDecoder) -> None:
@@ -82,8 +82,8 @@ class Tuning:
         if self.thresholds == "events" and isinstance(decoder, BoxDecoder):
             if self.medians is not None or decoder.tags != "none":
                 raise WsedError(
-                    "a box decoder is tuned without medians and tags: set model.tuning.medians to null and "
-                    "model.decoder.tags to none"
+                    "a box decoder is tuned without medians and tags: set evaluation.tuning.medians to null and "
+                    "evaluation.decoder.tags to none"
                 )
         elif self.thresholds == "events" and isinstance(decoder, Decoder):
             check_searchable(decoder)
@@ -92,7 +92,7 @@ class Tuning:
             names = ("low", "merge_gap", "min_duration", "segment_counting")
             if given := [name for name in names if getattr(decoder, name) != getattr(plain, name)]:
                 raise WsedError(
-                    f"tuning.thresholds: segments is exact only without {', '.join(names)}; leave model.decoder."
+                    f"tuning.thresholds: segments is exact only without {', '.join(names)}; leave evaluation.decoder."
                     f"{' and '.join(given)} out, or take events"
                 )
 
@@ -128,7 +128,9 @@ class Tuning:
         scores = store.frame_scores()
         self.check_events(timed)
         if scores is None:
-            raise WsedError("model.tuning.thresholds needs frame scores, and the network gives none: set it to null")
+            raise WsedError(
+                "evaluation.tuning.thresholds needs frame scores, and the network gives none: set it to null"
+            )
         frames, valid = scores
         known = store.known(valid)
         tags = allowed_tags(decoder.tags, decoder.tag_threshold, known["clip_scores"], known["true_tags"])

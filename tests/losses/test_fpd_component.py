@@ -19,7 +19,7 @@ def test_timed_clips_are_labelled_by_their_events(metric):
     of = testing.batch(6)
     output = testing.output(of)
     found = FPD(metric, silence="background")(output, of)
-    labels, known = of.frame_labels(12, 12.0), of.timed[:, None] & output.valid
+    labels, known = of.frame_labels(12, 12.0), of.timed[:, :1] & output.valid
     torch.testing.assert_close(found, fpd(output.embeddings, labels, known, metric=metric, silence="background"))
     assert found > 0
 
@@ -29,9 +29,11 @@ def test_tagged_clips_come_in_at_the_start_epoch():
     output = testing.output(of)
     late, never = FPD(silence="background"), FPD(silence="background", wps="none")
     early = late(output, of)
-    late.epoch = never.epoch = 4
+    late.start_epoch(4)
+    never.start_epoch(4)
     assert late(output, of) == early == never(output, of)
-    late.epoch = never.epoch = 5
+    late.start_epoch(5)
+    never.start_epoch(5)
     assert late(output, of) != early
     assert never(output, of) == early
     assert FPD(silence="background", wps_start_epoch=0)(output, of) == late(output, of)
@@ -41,17 +43,17 @@ def test_tagged_clips_come_in_at_the_start_epoch():
 @pytest.mark.parametrize("wps", ["self", "teacher"])
 def test_tagged_clips_are_labelled_by_scores(wps, level):
     of = testing.batch(8)
-    of = replace(of, tagged=torch.arange(8) != 2)  # one clip of which nothing is known
+    of = replace(of, tagged=of.tagged & (torch.arange(8) != 2)[:, None])  # one clip of which nothing is known
     output = testing.output(of)
     judge = testing.output(of, seed=1) if wps == "teacher" else output
     output = replace(output, teacher=Output(frame_logits=judge.frame_logits))
     loss = FPD(wps=wps, wps_start_epoch=0, level=level)
     pseudo = (judge.frame_scores >= 0.5) * of.clip_labels[:, None]
-    labels = torch.where(of.timed[:, None, None], of.frame_labels(12, 12.0), pseudo)
+    labels = torch.where(of.timed[:, None], of.frame_labels(12, 12.0), pseudo)
     tags = None
     if level == "clip_and_frame":
-        tags = torch.where(of.timed[:, None], labels.amax(1), of.clip_labels)
-    known = output.valid & (of.tagged | of.timed)[:, None]
+        tags = torch.where(of.timed, labels.amax(1), of.clip_labels)
+    known = output.valid & (of.tagged | of.timed)[:, :1]
     found = loss(output, of)
     torch.testing.assert_close(found, fpd(output.embeddings, labels, known, tags))
     found.backward()
@@ -72,7 +74,7 @@ def test_pseudo_strong_labels():
 
 def test_doubtful_frames_are_left_out():
     of = testing.batch(4)
-    of = replace(of, timed=torch.zeros(4, dtype=torch.bool), events=wsed.Events.of([]))
+    of = replace(of, timed=torch.zeros(4, 3, dtype=torch.bool), events=wsed.Events.of([]))
     output = testing.output(of)
     loss = FPD(wps_start_epoch=0, wps_low=0.4, wps_high=0.7)
     doubtful = (of.clip_labels[:, None] > 0) & (output.frame_scores >= 0.4) & (output.frame_scores < 0.7)

@@ -194,7 +194,7 @@ def test_psds_ranks_what_the_decoder_sees():
     batch, output, _ = store(Decoder())
     for decoder in (Decoder(tags="clip", tag_threshold=0.6), BoxDecoder(tags="clip", tag_threshold=0.6)):
         ranked = store(decoder)[2].detections.scores.scores
-        said = output.clip_scores.detach()[batch.timed] > 0.6
+        said = output.clip_scores.detach()[batch.timed.all(1)] > 0.6
         assert bool((ranked[~said[:, None, :].expand_as(ranked)] == -math.inf).all())
         assert float(ranked.max()) > 0
 

@@ -4,14 +4,12 @@ The value under a key that is a kind (`loss`, `encoder`, `head`, ...) may be a r
 `class_path`; import paths are left as they are. `network` may leave the class out: it is the composed one.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
 from wsed.errors import WsedError
 from wsed.registry import ALIASES, HOMES, registry
+from wsed.text import parse_yaml
 
 DEFAULTS = {"network": "composed"}
 """Kinds whose class may be left out."""
@@ -19,30 +17,44 @@ DEFAULTS = {"network": "composed"}
 
 def load_yaml(text: str) -> Any:
     """YAML with the names resolved; given to jsonargparse as the loader of its configurations."""
-    return resolve(yaml.load(text, Loader=_Loader))
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads `1e-3` as a number, as YAML 1.2 does."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
+    return resolve(parse_yaml(text))
 
 
 def resolve(config: Any) -> Any:
-    """Replace names by import paths throughout a configuration."""
+    """Replace names by import paths throughout a configuration, and name the class of a kind that has a default.
+
+    >>> resolve({"network": {"encoder": "wsed.models.encoders.crnn.CRNN"}})["network"]["class_path"]
+    'wsed.models.network.Composed'
+    """
+    return _with_defaults(expand(config))
+
+
+def expand(config: Any) -> Any:
+    """Replace names by import paths, and write components as `class_path` and `init_args`.
+
+    A network whose class is left out has `init_args` alone, so that it can be merged over one of any class.
+    """
     if isinstance(config, list):
-        return [resolve(value) for value in config]
+        return [expand(value) for value in config]
     if not isinstance(config, dict):
         return config
     kinds = {key: ALIASES.get(str(key), str(key)) for key in config}
     return {
-        key: _component(kinds[key], value) if kinds[key] in HOMES else resolve(value) for key, value in config.items()
+        key: _component(kinds[key], value) if kinds[key] in HOMES else expand(value) for key, value in config.items()
     }
+
+
+def _with_defaults(config: Any) -> Any:
+    if isinstance(config, list):
+        return [_with_defaults(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    result = {key: _with_defaults(value) for key, value in config.items()}
+    for key, value in result.items():
+        kind = ALIASES.get(str(key), str(key))
+        if kind in DEFAULTS and isinstance(value, dict) and "class_path" not in value:
+            result[key] = {"class_path": _path(kind, DEFAULTS[kind]), **value}
+    return result
 
 
 def resolve_arguments(args: Sequence[str]) -> list[str]:
@@ -78,10 +90,10 @@ def _component(kind: str, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if "class_path" not in value and "init_args" not in value and kind in DEFAULTS:
-        value = {"class_path": DEFAULTS[kind], "init_args": value}
+        value = {"init_args": value}
     if isinstance(value.get("class_path"), str):
         value = {**value, "class_path": _path(kind, value["class_path"])}
-    return resolve(value)
+    return expand(value)
 
 
 def _path(kind: str, name: str) -> str:

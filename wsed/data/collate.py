@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
-from wsed.data.clips import ClipTable, Item
+from wsed.data.clip_table import ClipTable
+from wsed.data.reading.files import Item
 from wsed.types import Batch, Events
 
 
@@ -28,9 +29,9 @@ class Collate:
             audio=audio,
             n_samples=n_samples,
             clip_labels=table.tags_of(index),
-            tagged=table.tagged[index],
+            tagged=table.tagged[index, None].repeat(1, table.n_labels),
             events=Events(clip, label.long(), onset, offset, torch.ones_like(onset)),
-            timed=table.timed[index],
+            timed=table.timed[index, None].repeat(1, table.n_labels),
             source=table.source[index],
             sources=table.sources,
             clip_ids=tuple(table.clips[i].id for i in index.tolist()),

@@ -6,9 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from math import log10
 from pathlib import Path
 
-from wsed.data import desed_layout as layout
+from wsed.data import sound_files
+from wsed.data.corpus import desed_layout as layout
+from wsed.data.corpus.videos.layout import audio_folder, video_lists
+from wsed.data.corpus.videos.listing import read_video_listings
 from wsed.data.doctor.findings import SEVERITIES, Finding, Report, Severity
 from wsed.data.doctor.listing import (
     TOLERANCE,
@@ -20,9 +24,7 @@ from wsed.data.doctor.listing import (
     repeated_rows,
     table_stats,
 )
-from wsed.data.doctor.probe import CLIPPED_SHARE, SILENT_PEAK, Probe, probe
-from wsed.data.video.layout import audio_folder, video_lists
-from wsed.data.video.listing import read_video_listings
+from wsed.data.doctor.probe import SILENT_PEAK, Probe, probe
 from wsed.errors import WsedError
 from wsed.registry import near
 
@@ -45,7 +47,7 @@ def check(
     """Look at every clip and every row of a DESED folder, or of one with the lists of AudioSet or DCASE 2017 task 4.
 
     Args:
-        root: the corpus, see `wsed.data.desed_layout` and `wsed.data.video.corpus`.
+        root: the corpus, see `wsed.data.corpus.desed_layout` and `wsed.data.corpus.videos.corpus`.
         labels: the classes; None reads `metadata/labels.txt`. Where there is none: the ten of DESED if the training
             tables use any of them, else those the training tables name. AudioSet and DCASE 2017 have their own.
         sample_rate: rate the clips should have, Hz; None takes the most common one.
@@ -150,7 +152,7 @@ def _file_findings(
 def file_defects(found: Probe, rate: int | None, duration: float) -> Iterator[tuple[Severity, str, str]]:
     """Severity, check and message of everything wrong with one file; of a broken one only that it is."""
     if found.error:
-        yield "error", "unreadable", f"{found.error}; download it again, or delete it to leave the clip out"
+        yield "error", "unreadable", f"{found.error}, or delete it to leave the clip out"
         return
     if found.truncated:
         text = f"truncated: its header says {found.declared} samples, only {found.decoded} can be decoded"
@@ -162,8 +164,11 @@ def file_defects(found: Probe, rate: int | None, duration: float) -> Iterator[tu
     elif found.peak is not None and found.peak < SILENT_PEAK:
         level = "it holds only zeros" if found.peak == 0 else "its peak is below -60 dBFS"
         yield "warning", "silent", f"silent: {level}; delete it to leave the clip out"
-    if found.clipped > CLIPPED_SHARE:
+    if found.cut_off:
         yield "warning", "clipped", f"{found.clipped:.1%} of its samples are cut off at full scale; record it quieter"
+    if found.too_loud:
+        level = f"its peak is {20 * log10(found.peak or 1.0):.1f} dB above full scale, where other programs cut it off"
+        yield "warning", "loud", f"too loud: {level}; scale it down"
     if rate is not None and found.sample_rate != rate:
         text = f"{found.sample_rate} Hz where {rate} Hz is expected; it is resampled at every reading: convert it once"
         yield "warning", "wrong_rate", text
@@ -198,8 +203,8 @@ def _identities(clip: str, path: Path, found: Probe | None) -> Iterator[tuple[in
         yield 0, found.digest
     if found:
         yield 1, str(path)
-    if _VIDEO.fullmatch(layout.stem(clip)):
-        yield 2, layout.stem(clip)
+    if _VIDEO.fullmatch(sound_files.stem(clip)):
+        yield 2, sound_files.stem(clip)
 
 
 def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
@@ -211,5 +216,5 @@ def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
 
 
 def _unlisted(folder: Path, listed: Iterable[Path]) -> Iterator[Finding]:
-    for path in sorted(set(layout.sound_files(folder)).difference(listed)):
+    for path in sorted(set(sound_files.sound_files(folder)).difference(listed)):
         yield Finding("note", "unlisted", "no table lists this file; it is not used", file=str(path))

@@ -1,0 +1,24 @@
+"""Learning rates by epoch."""
+
+import pytest
+import torch
+
+from wsed import WsedError
+from wsed.training.schedules import Piecewise
+
+
+def test_rates_hold_from_their_epoch_on():
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.7)
+    schedule = Piecewise(optimizer, {0: 1e-3, 2: 5e-4, 5: 1e-4})
+    seen = []
+    for _ in range(7):
+        seen.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    assert seen == pytest.approx([1e-3, 1e-3, 5e-4, 5e-4, 5e-4, 1e-4, 1e-4])
+
+
+@pytest.mark.parametrize("rates", [{}, {1: 1e-3}, {0: 0.0}])
+def test_rates_that_mean_nothing_are_refused(rates):
+    with pytest.raises(WsedError, match="start at epoch 0"):
+        Piecewise(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1), rates)

@@ -1,0 +1,129 @@
+"""The space of `wsed search`: which settings are searched, and where their values go in a configuration."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeGuard, runtime_checkable
+
+import yaml
+
+from wsed.cli.configs import Config
+from wsed.cli.names import load_yaml
+from wsed.errors import WsedError
+from wsed.registry import near
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """What a range asks of an optuna trial."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str: ...
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool) -> int: ...
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool) -> float: ...
+
+
+KEYS = ("low", "high", "log", "choices")
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values of one setting: between two numbers (whole if both are), or some of a list.
+
+    Args:
+        low: least value.
+        high: greatest value.
+        log: search the logarithm, for values over several orders of magnitude.
+        choices: the values, instead of the other three.
+    """
+
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = False
+    choices: tuple[object, ...] = ()
+
+    def suggest(self, trial: Draws, name: str) -> object:
+        """A value drawn by an optuna trial. Choices are kept as JSON, so that they may be lists."""
+        if self.choices:
+            return json.loads(trial.suggest_categorical(name, [json.dumps(value) for value in self.choices]))
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(name, self.low, self.high, log=self.log)
+        assert self.low is not None, "a range without choices has both ends"
+        assert self.high is not None
+        return trial.suggest_float(name, self.low, self.high, log=self.log)
+
+
+def read_space(path: Path) -> dict[str, Range]:
+    """The ranges of a YAML file, by the dotted path of the setting.
+
+    Raises:
+        WsedError: there is no such file, or an entry is neither a range nor a list of choices.
+    """
+    try:
+        ranges = load_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WsedError(f"cannot read --space {path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise WsedError(f"--space {path} is no YAML: {error}") from None
+    if not isinstance(ranges, dict) or not ranges:
+        raise WsedError(f"--space {path} names no settings; write e.g. model.optimizer.lr: {{low: 1e-4, high: 1e-2}}")
+    return {str(name): _range(path, str(name), entry) for name, entry in ranges.items()}
+
+
+def _range(path: Path, name: str, entry: object) -> Range:
+    where = f"{path}: {name}"
+    if not isinstance(entry, Mapping):
+        raise WsedError(f"{where} is {entry!r}; write {{low: ..., high: ...}} or {{choices: [...]}}")
+    for key in entry:
+        if key not in KEYS:
+            raise WsedError(f"{where} has {key!r}{near(str(key), KEYS)}; known: {', '.join(KEYS)}")
+    if "choices" in entry:
+        choices = entry["choices"]
+        if not isinstance(choices, list) or not choices or len(entry) > 1:
+            raise WsedError(f"{where}: choices is a list with a value or more, and stands alone")
+        return Range(choices=tuple(choices))
+    low, high, log = entry.get("low"), entry.get("high"), entry.get("log", False)
+    if not _number(low) or not _number(high):
+        raise WsedError(f"{where} needs the numbers low and high, or choices")
+    if low >= high or (log and low <= 0):
+        raise WsedError(f"{where}: low ({low:g}) must be below high ({high:g}){', and above 0 with log' * bool(log)}")
+    return Range(low, high, bool(log))
+
+
+def _number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def places(config: Mapping[str, object], space: Mapping[str, Range]) -> dict[str, tuple[str, ...]]:
+    """Where the value of each setting goes in a full configuration; `init_args` may be left out of a path.
+
+    Raises:
+        WsedError: the configuration has no such setting; near names are in the message.
+    """
+    known: dict[str, tuple[str, ...]] = {}
+    for path in _paths(config):
+        known.setdefault(".".join(part for part in path if part != "init_args"), path)
+    exact = {".".join(path): path for path in known.values()}
+    for name in space:
+        if name not in known and name not in exact:
+            raise WsedError(
+                f"--space: the configuration has no setting {name!r}{near(name, known)}; "
+                "`wsed fit --config ... --print_config` shows all"
+            )
+    return {name: exact[name] if name in exact else known[name] for name in space}
+
+
+def _paths(config: Mapping[str, object], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in config.items():
+        yield (*above, str(key))
+        if isinstance(value, Mapping):
+            yield from _paths(value, (*above, str(key)))
+
+
+def put(config: Config, path: tuple[str, ...], value: object) -> None:
+    """Set one value in a nested configuration."""
+    for key in path[:-1]:
+        inner = config[key]
+        assert isinstance(inner, dict), "the path is of this configuration"
+        config = inner
+    config[path[-1]] = value
