@@ -35,4 +35,5 @@ class Collate:
             source=table.source[index],
             sources=table.sources,
             clip_ids=tuple(table.clips[i].id for i in index.tolist()),
+            full=bool((n_samples == audio.shape[1]).all()),
         )

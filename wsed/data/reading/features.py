@@ -66,7 +66,7 @@ class FeatureCollate(Collate):
         """A batch in the order of the items."""
         batch = super().__call__([(i, NONE) for i, _ in items])
         features = torch.from_numpy(np.stack([rows for _, rows in items]))
-        return replace(batch, features=features, n_samples=torch.full((len(items),), self.n_samples))
+        return replace(batch, features=features, n_samples=torch.full((len(items),), self.n_samples), full=True)
 
 
 def keep(folder: Path, clips: ClipDataset, frontend: Any) -> FeatureDataset:
