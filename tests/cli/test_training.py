@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import lightning.pytorch  # noqa: F401  here: its log handler keeps the stderr it finds, which must not be a test's own
@@ -18,6 +19,7 @@ from wsed.cli.main import main
 from wsed.data.table import read_strong
 from wsed.decoding import BoxDecoder
 from wsed.errors import WsedError
+from wsed.tuned import read_tuned
 from wsed.tuning import Tuning
 
 SMALL = {
@@ -108,8 +110,8 @@ def test_the_saved_configuration_scores_the_checkpoint_again(run, tmp_path):
     assert main(["predict", "--config", str(run / "config.yaml"), "--ckpt_path", "best"]) == 0
     assert (run / "predict" / "predictions.tsv").read_text() == (run / "test" / "predictions.tsv").read_text()
     assert main(["validate", "--config", str(run / "config.yaml"), "--ckpt_path", "last"]) == 0
-    assert json.loads((run / "validate" / "scores.json").read_text())["clips"] == 8
-    assert main(["show", str(run), "--stage", "validate"]) == 0
+    assert json.loads((run / "validation" / "scores.json").read_text())["clips"] == 8
+    assert main(["show", str(run), "--stage", "validation"]) == 0
 
 
 def test_tuned_settings_are_saved_with_the_checkpoint_and_used(exp, tmp_path, capsys):
@@ -120,9 +122,9 @@ def test_tuned_settings_are_saved_with_the_checkpoint_and_used(exp, tmp_path, ca
     assert scores["tuned"]["split"] == "validation"
     assert set(scores["tuned"]["values"]) == {"tag_threshold", "threshold", "median"}
     assert not scores["tuned_on_these_clips"]
-    assert json.loads((tmp_path / "validate" / "scores.json").read_text())["tuned_on_these_clips"]
+    assert json.loads((tmp_path / "validation" / "scores.json").read_text())["tuned_on_these_clips"]
     assert "decoder tuned on the validation set" in capsys.readouterr().out
-    content = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["wsed"]
+    content = yaml.safe_load((tmp_path / "checkpoints" / "best.decoder.yaml").read_text())
     assert content["decoder"]["threshold"] == scores["tuned"]["values"]["threshold"] == scores["decoder"]["threshold"]
     assert content["decoder"]["smooth"] == 0.1
     assert wsed.load(tmp_path / "checkpoints" / "best.ckpt").decoder.median == scores["tuned"]["values"]["median"]
@@ -142,21 +144,26 @@ def test_further_training_forgets_the_tuning_and_tunes_anew(exp, tmp_path):
     given = ["--trainer.default_root_dir", str(tmp_path), "--evaluation.tuning", "{thresholds: events}"]
     last = tmp_path / "checkpoints" / "last.ckpt"
     assert main(["fit", "--config", exp, *given, "--test_after_fit", "false"]) == 0
+    content = last.read_bytes()
     assert main(["validate", "--config", exp, *given, "--ckpt_path", "last"]) == 0
-    before = torch.load(last, weights_only=True)["wsed"]
-    assert before["tuned"]["clips"] == 8
+    assert last.read_bytes() == content  # scoring never changes a checkpoint
+    assert read_tuned(last).tuned["clips"] == 8
     more = ["--trainer.max_epochs", "3", "--ckpt_path", "last", "--test_checkpoint", "last"]
     assert main(["fit", "--config", exp, *given, *more]) == 0
     after = torch.load(last, weights_only=True)
     assert after["global_step"] == 6
     scores = json.loads((tmp_path / "test" / "scores.json").read_text())
     assert scores["step"] == 6
-    assert scores["decoder"] == after["wsed"]["decoder"]
-    # A checkpoint that was written before a decoder had all its settings keeps its tuning.
-    old = after | {"wsed": after["wsed"] | {"untuned": {"smooth": 0.1, "tags": "clip"}}}
-    torch.save(old, last)
+    tuned = read_tuned(last)
+    assert scores["decoder"] == tuned.decoder
+    # One that was written before a decoder had all its settings is still of use.
+    replace(tuned, untuned={"smooth": 0.1, "tags": "clip"}).write(last)
     assert main(["test", "--config", exp, *given, "--ckpt_path", "last"]) == 0
     assert json.loads((tmp_path / "test" / "scores.json").read_text())["tuned"] == scores["tuned"]
+    # That of another state of the checkpoint is not.
+    torch.save(after | {"epoch": 99}, last)
+    assert main(["test", "--config", exp, *given, "--ckpt_path", "last"]) == 0
+    assert json.loads((tmp_path / "test" / "scores.json").read_text())["tuned"] is None
 
 
 def test_boxes_can_be_named_and_tuned(exp, tmp_path):
@@ -223,7 +230,7 @@ def test_seeds_are_shown_together(run, tmp_path, capsys):
     assert "40.0" in shown
     assert "over 2 runs" in shown
     assert "without scores: seed_2" in shown
-    assert main(["show", str(tmp_path), "--stage", "validate"]) == 2
+    assert main(["show", str(tmp_path), "--stage", "validation"]) == 2
     assert "none of the 3 runs" in capsys.readouterr().err
 
 

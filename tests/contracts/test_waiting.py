@@ -94,7 +94,8 @@ def test_losses(name, epoch, waits):
     if name in OWN_WAY:
         pytest.skip(OWN_WAY[name])
     loss, of = registry("loss")[name](), testing.batch(6)
-    loss.epoch, output = epoch, testing.output(of)
+    loss.start_epoch(epoch)
+    output = testing.output(of)
     with waits:
         loss(output, of).backward()
     assert waits.found == []
@@ -154,7 +155,7 @@ def test_a_step_of_the_usual_network_with_a_teacher(full, waits):
 def test_losses_on_a_device(name):
     loss, of = registry("loss")[name]().cuda(), testing.batch(6)
     output = testing.output(of)
-    loss.epoch = 1000
+    loss.start_epoch(1000)
     moved = testing.move_output(output, "cuda")
     batch = of.to("cuda")
     loss(moved, batch).backward()  # what is set up once
@@ -171,7 +172,7 @@ def test_the_way_of_an_accelerator_gives_the_same(name, monkeypatch):
     for on_cpu in (True, False):
         monkeypatch.setattr(host, "on_cpu", lambda tensor, on_cpu=on_cpu: on_cpu)
         loss, output = registry("loss")[name](), testing.output(of)
-        loss.epoch = 1000
+        loss.start_epoch(1000)
         value = loss(output, of)
         value.backward()
         values.append([value, (output.embeddings if name == "fpd" else output.frame_logits).grad])

@@ -517,12 +517,12 @@ def test_an_experiment_runs_and_is_tested_again_without_ensemble_prediction(tmp_
     def scores(run, stage="test"):
         return json.loads((tmp_path / run / stage / "scores.json").read_text())
 
-    assert scores("run")["tuned"]["values"] == scores("run", "validate")["tuned"]["values"]
+    assert scores("run")["tuned"]["values"] == scores("run", "validation")["tuned"]["values"]
     assert main(["test", *again]) == 0
     assert scores("other")["tuned"] is None
     assert main(["validate", *again]) == 0
     assert main(["test", *again]) == 0
-    assert scores("other")["tuned"]["values"] == scores("other", "validate")["tuned"]["values"]
+    assert scores("other")["tuned"]["values"] == scores("other", "validation")["tuned"]["values"]
     assert scores("other")["decoder"] != scores("run")["decoder"]
     assert not wsed.load(other).network.ep
     assert wsed.load(best).network.ep

@@ -218,7 +218,7 @@ class WsedCLI(LightningCLI):
     def after_validate(self) -> None:
         """Print the scores and where the pictures are."""
         if self.trainer.is_global_zero:
-            show(Path(self.trainer.default_root_dir), "validate")
+            show(Path(self.trainer.default_root_dir), "validation")
 
     def after_test(self) -> None:
         """Print the scores and where the pictures are."""

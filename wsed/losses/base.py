@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from wsed.losses.schedule import Schedule
 from wsed.registry import Registry
 from wsed.types import Batch, Needs, Output
 
@@ -17,12 +18,21 @@ class Loss(nn.Module):
     changes its inputs. The formula stands beside it as a pure function of tensors; the library's own are
     re-exported by `wsed.losses.functional`.
 
-    `epoch` is the epoch being trained, from 0, set by `SEDTask` before each one: for losses that change over training.
+    A loss that changes over training reads `epoch`; `SEDTask` calls `start_epoch` before each one.
     A loss that must see the training set first keeps the contract `wsed.learning.LearnsFrom`.
     """
 
     needs: Needs = Needs()
-    epoch: int = 0
+    _epoch: int = 0
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is being trained, from 0."""
+        return self._epoch
+
+    def start_epoch(self, epoch: int) -> None:
+        """Called before each epoch; a loss made of others passes it on."""
+        self._epoch = epoch
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """The loss, 0-d."""
@@ -35,11 +45,15 @@ class Weighted:
 
     Args:
         loss: the loss, by registry name or import path in YAML.
-        weight: its factor in the sum.
+        weight: its factor in the sum: a number, or a schedule over steps such as `Ramp`.
     """
 
     loss: Loss
-    weight: float = 1.0
+    weight: float | Schedule = 1.0
+
+    def at(self, step: int) -> float:
+        """The weight at an optimiser step, from 0."""
+        return self.weight(step) if isinstance(self.weight, Schedule) else self.weight
 
 
 LOSSES: Registry[type[Loss]] = Registry("loss", "wsed.losses")

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from math import log10
 from pathlib import Path
 
 from wsed.data import sound_files
@@ -23,7 +24,7 @@ from wsed.data.doctor.listing import (
     repeated_rows,
     table_stats,
 )
-from wsed.data.doctor.probe import CLIPPED_SHARE, SILENT_PEAK, Probe, probe
+from wsed.data.doctor.probe import SILENT_PEAK, Probe, probe
 from wsed.errors import WsedError
 from wsed.registry import near
 
@@ -151,7 +152,7 @@ def _file_findings(
 def file_defects(found: Probe, rate: int | None, duration: float) -> Iterator[tuple[Severity, str, str]]:
     """Severity, check and message of everything wrong with one file; of a broken one only that it is."""
     if found.error:
-        yield "error", "unreadable", f"{found.error}; download it again, or delete it to leave the clip out"
+        yield "error", "unreadable", f"{found.error}, or delete it to leave the clip out"
         return
     if found.truncated:
         text = f"truncated: its header says {found.declared} samples, only {found.decoded} can be decoded"
@@ -163,8 +164,11 @@ def file_defects(found: Probe, rate: int | None, duration: float) -> Iterator[tu
     elif found.peak is not None and found.peak < SILENT_PEAK:
         level = "it holds only zeros" if found.peak == 0 else "its peak is below -60 dBFS"
         yield "warning", "silent", f"silent: {level}; delete it to leave the clip out"
-    if found.clipped > CLIPPED_SHARE:
+    if found.cut_off:
         yield "warning", "clipped", f"{found.clipped:.1%} of its samples are cut off at full scale; record it quieter"
+    if found.too_loud:
+        level = f"its peak is {20 * log10(found.peak or 1.0):.1f} dB above full scale, where other programs cut it off"
+        yield "warning", "loud", f"too loud: {level}; scale it down"
     if rate is not None and found.sample_rate != rate:
         text = f"{found.sample_rate} Hz where {rate} Hz is expected; it is resampled at every reading: convert it once"
         yield "warning", "wrong_rate", text
