@@ -17,7 +17,11 @@ JOBS = {
     "python -c pass": [sys.executable, "-c", "pass"],
     "import torch": [sys.executable, "-c", "import torch"],
     "import torch, wsed": [sys.executable, "-c", "import torch, wsed"],
-    "import torch, wsed; wsed.list('loss')": [sys.executable, "-c", "import torch, wsed; wsed.list('loss')"],
+    "import torch, wsed; wsed.components('loss')": [
+        sys.executable,
+        "-c",
+        "import torch, wsed; wsed.components('loss')",
+    ],
 }
 
 

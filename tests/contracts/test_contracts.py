@@ -13,7 +13,7 @@ from wsed.registry import registry
 LABELS = wsed.Labels(["a", "b", "c"])
 
 
-@pytest.mark.parametrize("name", wsed.list("loss"))
+@pytest.mark.parametrize("name", wsed.components("loss"))
 def test_loss(name):
     needs_extra(name)
     testing.check_loss(registry("loss")[name]())
@@ -24,7 +24,7 @@ def test_mil_with_any_pooling(pooling):
     testing.check_loss(registry("loss")["mil"](pooling=pooling))
 
 
-@pytest.mark.parametrize("name", wsed.list("frontend"))
+@pytest.mark.parametrize("name", wsed.components("frontend"))
 def test_frontend(name):
     testing.check_frontend(registry("frontend")[name]())
 
@@ -37,7 +37,7 @@ def needs_extra(name):
         pytest.importorskip("transformers", reason="the extra speech is not installed")
 
 
-@pytest.mark.parametrize("name", wsed.list("encoder"))
+@pytest.mark.parametrize("name", wsed.components("encoder"))
 def test_encoder(name):
     needs_extra(name)
     encoder, frontend = registry("encoder")[name].example()
@@ -60,19 +60,19 @@ def test_encoder_with_other_settings(name, arguments):
     testing.check_encoder(partial(registry("encoder")[name], **arguments))
 
 
-@pytest.mark.parametrize("name", wsed.list("head"))
+@pytest.mark.parametrize("name", wsed.components("head"))
 def test_head(name):
     testing.check_head(registry("head")[name])
 
 
-@pytest.mark.parametrize("name", wsed.list("encoder"))
+@pytest.mark.parametrize("name", wsed.components("encoder"))
 def test_network_of_any_encoder(name):
     needs_extra(name)
     encoder, frontend = registry("encoder")[name].example()
     testing.check_network(wsed.Composed(LABELS, encoder, frontend=frontend))
 
 
-@pytest.mark.parametrize("name", wsed.list("network"))
+@pytest.mark.parametrize("name", wsed.components("network"))
 def test_network(name):
     testing.check_network(registry("network")[name].example(LABELS))
 

@@ -89,7 +89,7 @@ def test_what_waits_is_counted(waits):
 
 
 @pytest.mark.parametrize("epoch", [0, 1000])
-@pytest.mark.parametrize("name", wsed.list("loss"))
+@pytest.mark.parametrize("name", wsed.components("loss"))
 def test_losses(name, epoch, waits):
     if name in OWN_WAY:
         pytest.skip(OWN_WAY[name])
@@ -111,7 +111,7 @@ def test_miners(miner, waits):
 
 
 @pytest.mark.parametrize("padded", [True, False])
-@pytest.mark.parametrize("name", wsed.list("encoder"))
+@pytest.mark.parametrize("name", wsed.components("encoder"))
 def test_encoders(name, padded, waits):
     if name in OWN_WAY and padded:
         pytest.skip(OWN_WAY[name])
@@ -127,7 +127,7 @@ def test_encoders(name, padded, waits):
     assert waits.found == []
 
 
-@pytest.mark.parametrize("name", wsed.list("head"))
+@pytest.mark.parametrize("name", wsed.components("head"))
 def test_heads(name, waits):
     head, valid = registry("head")[name](6, 3), torch.arange(9).expand(2, 9) < torch.tensor([[9], [5]])
     with waits:
@@ -151,7 +151,7 @@ def test_a_step_of_the_usual_network_with_a_teacher(full, waits):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("name", [name for name in wsed.list("loss") if name not in OWN_WAY])
+@pytest.mark.parametrize("name", [name for name in wsed.components("loss") if name not in OWN_WAY])
 def test_losses_on_a_device(name):
     loss, of = registry("loss")[name]().cuda(), testing.batch(6)
     output = testing.output(of)

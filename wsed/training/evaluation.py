@@ -78,7 +78,7 @@ class Evaluation(pl.Callback):
             if isinstance(values, list) and len(values) != len(labels):
                 raise WsedError(
                     f"decoder.{name} has {len(values)} values for {len(labels)} labels: give one of each, "
-                    "in the order of data.labels, or a single number"
+                    "in the order of data.corpus.labels, or a single number"
                 )
 
     def decoding(self) -> dict[str, Any]:

@@ -52,5 +52,5 @@ def check_labels(checkpoint: dict[str, Any], labels: Labels) -> None:
     if known is not None and list(known) != list(labels):
         raise WsedError(
             f"the checkpoint knows the classes {known}, the data has {list(labels)}: "
-            "set data.labels to the checkpoint's, in its order, or train anew"
+            "set data.corpus.labels to the checkpoint's, in its order, or train anew"
         )
