@@ -169,6 +169,9 @@ class Batch:
     What is known is kept apart from what is true, per clip and class: `tagged[i, c]` means that the tag
     `clip_labels[i, c]` is known, `timed[i, c]` means that the events of class `c` in clip `i` are known (even if there
     are none). A clip of a corpus that never annotated a class is unknown there. `source[i]` indexes `sources`.
+
+    `full` means that every clip fills its row: there is no padding. It is known on the CPU, where the batch is made, so
+    that a network need not wait for its device to find out; False if it is not known.
     """
 
     audio: Float[Tensor, "clip sample"]
@@ -181,6 +184,7 @@ class Batch:
     sources: tuple[str, ...]
     clip_ids: tuple[str, ...]
     features: Float[Tensor, "clip band frame"] | None = None
+    full: bool = False
 
     def __len__(self) -> int:
         return len(self.clip_ids)
