@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.data import broken
 from wsed.data.doctor.check import check, file_defects
-from wsed.data.doctor.findings import Finding
 from wsed.data.doctor.probe import CLIPPED_RUN, FULL_SCALE, Probe, Runs, clipped_share, probe
+from wsed.data.findings import Finding
 from wsed.data.headers import declared_samples
 from wsed.errors import WsedError
 
