@@ -141,14 +141,17 @@ def one_per_anchor(
     distance: Float[Tensor, "clip clip"] | None = None,
     generator: torch.Generator | None = None,
 ) -> tuple[Int[Tensor, " clip"], Int[Tensor, " clip"], Bool[Tensor, " clip"]]:
-    """The positive and the negative of each anchor, of the miners `random` and `hard`, and whether there are both.
+    """Pick one positive and one negative per anchor; returns both, and whether the anchor has both.
 
     Args:
-        positive: see `relations`.
-        negative: see there.
+        positive: positive pairs, see `relations`.
+        negative: negative pairs, see `relations`.
         miner: `random` or `hard`, see `triplets`.
-        distance: from anchor (row) to clip; read by `hard`.
-        generator: of `random`; torch's own if None.
+        distance: distance from anchor (row) to clip (column), for `hard`.
+        generator: random numbers for `random`; the default generator of torch if None.
+
+    Raises:
+        WsedError: the miner is unknown, or it needs `distance` and `distance` is None.
 
     >>> positive, negative = relations(torch.eye(2)[[0, 0, 1]])
     >>> one_per_anchor(positive, negative)
@@ -170,7 +173,7 @@ def one_per_anchor(
 
 
 def _one_of(place: Int[Tensor, "anchor clip"], generator: torch.Generator | None) -> Int[Tensor, " anchor"]:
-    """One of the candidates of each row, all of them equally likely; 0 for a row without any."""
+    """One random candidate per row, all equally likely; 0 for a row without candidates."""
     count = place[:, -1]
     drawn = (_uniform(count, generator) * count).int().clamp(max=count - 1) + 1
     return torch.searchsorted(place, drawn.clamp(min=0)[:, None])[:, 0].clamp(max=place.shape[1] - 1)
