@@ -122,7 +122,7 @@ def test_truth_of_events():
 
 def test_truth_tables_have_one_shape():
     table = torch.zeros(2, 3, dtype=torch.bool)
-    with pytest.raises(Exception, match="one shape|clip label"):  # under the tests, jaxtyping sees it first
+    with pytest.raises(Exception, match=r"one shape|clip label"):  # under the tests, jaxtyping sees it first
         Truth(table, table, Events.of([]), table[:, :2])
 
 

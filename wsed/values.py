@@ -137,6 +137,12 @@ class Scores:
             raise WsedError("these scores hold no frames; use a network with a head that provides frame_logits")
         return self.frames, self.lengths
 
+    @property
+    def is_full(self) -> bool:
+        """Whether all clips have the same number of frames, so that `padded` pads nothing."""
+        _, lengths = self.need()
+        return not len(lengths) or bool((lengths == lengths[0]).all())
+
     def split(self) -> tuple[Float[Tensor, "_ label"], ...]:
         """The frame scores of each clip, without a copy."""
         frames, lengths = self.need()
@@ -150,7 +156,7 @@ class Scores:
         frames, lengths = self.need()
         most = int(lengths.max()) if len(lengths) else 0
         valid = torch.arange(most, device=frames.device) < lengths.to(frames.device)[:, None]
-        if len(frames) == most * len(self):
+        if self.is_full:
             return frames.view(len(self), most, frames.shape[1]), valid
         table = frames.new_zeros(len(self), most, frames.shape[1])
         table[valid] = frames
@@ -164,9 +170,10 @@ class Scores:
     def with_padded(self, scores: Float[Tensor, "clip frame label"]) -> "Scores":
         """The same clips with other frame scores, `[clip frame label]` as `padded` lays them out."""
         _, lengths = self.need()
-        whole = bool((lengths == scores.shape[1]).all())
+        if self.is_full:
+            return replace(self, frames=_unpadded(scores, None))
         valid = torch.arange(scores.shape[1], device=scores.device) < lengths.to(scores.device)[:, None]
-        return replace(self, frames=_unpadded(scores, None if whole else valid))
+        return replace(self, frames=_unpadded(scores, valid))
 
     def select(self, clips: Int[Tensor, " chosen"]) -> "Scores":
         """Some of the clips, in the order of their indices.

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from wsed.decoding import (
-    Decoder,
+    StepDecoder,
     hysteresis,
     merge_gaps,
     moving_average,
@@ -36,7 +36,7 @@ def rows(events) -> list[tuple]:
 def test_cosine_penalty_preset_gives_the_golden_events(dtype):
     names = sorted(GOLDEN["cases"])
     curves = torch.stack([torch.tensor(GOLDEN["cases"][n]["curve"], dtype=dtype) for n in names], dim=1)[None]
-    events = Decoder.cosine_penalty(tags="none")(curves, 43.1)
+    events = StepDecoder.cosine_penalty(tags="none")(curves, 43.1)
     expected = [(i, *span) for i, n in enumerate(names) for span in GOLDEN["cases"][n]["seconds_merged_gap_lt_0p2"]]
     assert [row[1] for row in rows(events)] == [row[0] for row in expected]
     assert torch.stack([events.onset, events.offset], 1).flatten().tolist() == pytest.approx(
@@ -60,7 +60,7 @@ def legacy_seconds(name: str, gap: float) -> list[list[float]]:
 def test_both_ways_of_counting_give_the_golden_events(counting, merge_gap):
     names = sorted(GOLDEN["cases"])
     curves = torch.stack([torch.tensor(GOLDEN["cases"][n]["curve"], dtype=torch.float64) for n in names], dim=1)[None]
-    preset = Decoder.cosine_penalty(tags="none")
+    preset = StepDecoder.cosine_penalty(tags="none")
     decoder = dataclasses.replace(preset, merge_gap=merge_gap, segment_counting=counting)
     key = "seconds_merged_gap_lt_0p2" if merge_gap else "seconds_clean"
     for i, name in enumerate(names):
@@ -75,7 +75,7 @@ def test_miscounted_events_with_hysteresis_one_threshold_a_label_tags_and_paddin
     lengths = torch.tensor([80, 31, 6])
     valid, scores = torch.arange(80)[None] < lengths[:, None], scores_of()
     tags = torch.tensor([[True, False], [True, True], [True, True]])
-    decoder = Decoder(smooth=0.3, threshold=[0.6, 0.5], low=0.4, tags="oracle", segment_counting="ijcnn")
+    decoder = StepDecoder(smooth=0.3, threshold=[0.6, 0.5], low=0.4, tags="oracle", segment_counting="ijcnn")
     together = decoder(scores, 10.0, valid=valid, true_tags=tags)
     curves = decoder.curves(scores, 10.0, valid)
     active = hysteresis(curves, 0.4, [0.6, 0.5]) & valid[..., None] & tags[:, None]
@@ -90,7 +90,7 @@ def test_miscounted_events_with_hysteresis_one_threshold_a_label_tags_and_paddin
 
 def test_steps_in_order():
     scores, tags = scores_of(), torch.tensor([[True, False], [True, True], [False, False]])
-    decoder = Decoder(rescale_edge=3, smooth=0.5, threshold=0.6, merge_gap=0.2, tags="clip", tag_threshold=0.5)
+    decoder = StepDecoder(rescale_edge=3, smooth=0.5, threshold=0.6, merge_gap=0.2, tags="clip", tag_threshold=0.5)
     curves = moving_average(rescale(scores, 3), 5)
     expected = merge_gaps(to_events(tag_filter(threshold(curves, 0.6), tags), 10.0), 0.2)
     assert rows(decoder(scores, 10.0, clip_scores=tags.float())) == rows(expected)
@@ -100,7 +100,7 @@ def test_steps_in_order():
 
 
 def test_padding_changes_nothing():
-    decoder = Decoder(rescale_edge=3, smooth=0.5, median=[0.3, 0.7], threshold=0.6, low=0.4, merge_gap=0.2)
+    decoder = StepDecoder(rescale_edge=3, smooth=0.5, median=[0.3, 0.7], threshold=0.6, low=0.4, merge_gap=0.2)
     lengths = torch.tensor([80, 31, 6])
     valid = torch.arange(80)[None] < lengths[:, None]
     together = decoder(scores_of(), 10.0, valid=valid)
@@ -111,21 +111,21 @@ def test_padding_changes_nothing():
 
 def test_one_threshold_per_label():
     scores = scores_of()
-    events = Decoder(threshold=[0.2, 2.0])(scores, 10.0)
+    events = StepDecoder(threshold=[0.2, 2.0])(scores, 10.0)
     assert set(events.label.tolist()) == {0}
 
 
 def test_durations_and_short_events():
     active = torch.zeros(1, 20, 1)
     active[0, 2] = active[0, 8:] = 1.0
-    decoder = Decoder(min_duration=0.2)
+    decoder = StepDecoder(min_duration=0.2)
     assert rows(decoder(active, 10.0, durations=torch.tensor([1.95]))) == [(0, 0, 0.8, pytest.approx(1.95))]
 
 
 @pytest.mark.parametrize("shape", [(0, 20, 2), (2, 0, 2), (2, 1, 2)], ids=["no clips", "no frames", "one frame"])
 @pytest.mark.parametrize("counting", ["exact", "ijcnn"])
 def test_hardly_any_scores_give_no_events(shape, counting):
-    decoder = Decoder(rescale_edge=3, smooth=0.5, median=0.3, low=0.2, merge_gap=0.2, min_duration=0.1)
+    decoder = StepDecoder(rescale_edge=3, smooth=0.5, median=0.3, low=0.2, merge_gap=0.2, min_duration=0.1)
     assert len(dataclasses.replace(decoder, segment_counting=counting)(torch.rand(*shape), 10.0)) == 0
 
 
@@ -137,22 +137,22 @@ def test_a_window_written_in_seconds_is_that_window(n, rate):
 
 
 def test_values_are_plain_and_give_the_decoder_back():
-    decoder = Decoder(
+    decoder = StepDecoder(
         smooth=0.4, median=[0.3, 0.5], threshold=[0.1, 0.9], low=0.05, tags="clip", segment_counting="ijcnn"
     )
-    assert Decoder(**json.loads(json.dumps(dataclasses.asdict(decoder)))) == decoder
+    assert StepDecoder(**json.loads(json.dumps(dataclasses.asdict(decoder)))) == decoder
 
 
 def test_jsonargparse_reads_it_from_yaml():
     jsonargparse = pytest.importorskip("jsonargparse")
     parser = jsonargparse.ArgumentParser(exit_on_error=False)
-    parser.add_argument("--decoder", type=Decoder)
+    parser.add_argument("--decoder", type=StepDecoder)
     given = {
         "decoder": {"rescale_edge": 3, "smooth": 0.441, "threshold": [0.03, 0.5], "merge_gap": 0.2, "tags": "clip"}
     }
     instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes  # renamed in jsonargparse 4.5x
     made = instantiate(parser.parse_object(given)).decoder
-    assert made == Decoder(rescale_edge=3, smooth=0.441, threshold=[0.03, 0.5], merge_gap=0.2, tags="clip")
+    assert made == StepDecoder(rescale_edge=3, smooth=0.441, threshold=[0.03, 0.5], merge_gap=0.2, tags="clip")
 
 
 @pytest.mark.parametrize(
@@ -170,13 +170,13 @@ def test_jsonargparse_reads_it_from_yaml():
 )
 def test_wrong_settings_are_named(settings, message):
     with pytest.raises((WsedError, TypeError), match=message):  # TypeError: where annotations are checked
-        Decoder(**settings)
+        StepDecoder(**settings)
 
 
 def test_missing_tags_are_named():
     with pytest.raises(WsedError, match="no clip scores"):
-        Decoder(tags="clip")(scores_of(), 10.0)
+        StepDecoder(tags="clip")(scores_of(), 10.0)
     with pytest.raises(WsedError, match="true tags"):
-        Decoder(tags="oracle")(scores_of(), 10.0)
+        StepDecoder(tags="oracle")(scores_of(), 10.0)
     with pytest.raises(WsedError, match="frame_rate"):
-        Decoder()(scores_of(), 0.0)
+        StepDecoder()(scores_of(), 0.0)

@@ -1,24 +1,21 @@
 """Thresholds that give the best F1 on a set of clips: exact over all thresholds, over a grid, or by random search.
 
-All work on `[item label]` tables: items are clips (tags), frames, or segments (`segment_scores`, `segment_labels`). For
-events, whose F1 is not a function of items, see `wsed.decoding.sweep`.
+All work on `[item label]` tables: items are clips (tags), frames, or segments (see `wsed.decoding.segments`). For
+events, whose F1 is not a function of items, see `wsed.decoding.tuning`.
 
 A class without positives has no F1 (NaN, as in `wsed.metrics.Counts`) and keeps the default threshold.
 """
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from wsed.decoding.base import Decoder, replaced
 from wsed.errors import WsedError
-from wsed.types import Events
 
-D = TypeVar("D")
 ItemLabels = Bool[Tensor, "item label"]
 ItemScores = Float[Tensor, "item label"]
 Ranks = Int[Tensor, "rank label"]
@@ -47,10 +44,9 @@ class Tuned:
         """Mean score over the labels that have one."""
         return float(torch.tensor(self.score, dtype=torch.float64).nanmean())
 
-    def apply(self, decoder: D) -> D:
+    def apply(self, decoder: Decoder) -> Decoder:
         """A copy of a decoder with these settings."""
-        changed: dict[str, Any] = {name: list(values) for name, values in self.values.items()}
-        return dataclasses.replace(decoder, **changed)  # type: ignore[type-var]
+        return replaced(decoder, {name: list(values) for name, values in self.values.items()})
 
 
 def exact_thresholds(
@@ -153,57 +149,6 @@ def random_thresholds(
 def f1_at(labels: ItemLabels, scores: ItemScores, thresholds: PerCandidate) -> PerCandidate:
     """F1 of each label at each threshold (strictly above is positive), float64; NaN for a label without positives."""
     return _f1_above(*_ranked(labels, scores), thresholds)
-
-
-def segment_scores(
-    frame_scores: Float[Tensor, "clip frame label"],
-    frame_rate: float,
-    *,
-    length: float = 1.0,
-    valid: Bool[Tensor, "clip frame"] | None = None,
-    durations: Float[Tensor, " clip"] | None = None,
-) -> tuple[Float[Tensor, "clip segment label"], Bool[Tensor, "clip segment"]]:
-    """Highest score of the frames that touch each segment, and which segments count.
-
-    A segment is active at a threshold exactly where `segment_counts` finds one of the events decoded at it, so that
-    `exact_thresholds` on segments is exact for segment-based F1. Segments without a frame score -inf.
-
-    Args:
-        frame_scores: as the threshold sees them.
-        frame_rate: frames per second.
-        length: seconds of a segment.
-        valid: frames that hold signal.
-        durations: seconds of each clip; segments that start at or after it do not count. None: its frames.
-    """
-    scores = frame_scores.detach().double().cpu()
-    n_clips, n_frames, n_labels = scores.shape
-    known = torch.ones(n_clips, n_frames, dtype=torch.bool) if valid is None else valid.cpu()
-    frame = torch.arange(n_frames, dtype=torch.float64)
-    ends = known.sum(1).double() / frame_rate if durations is None else durations.detach().cpu().double()
-    known = known & (frame / frame_rate < ends[:, None])
-    scores = scores.masked_fill(~known[..., None], -torch.inf)
-    # The same roundings as events that start and end at these frames meet in `segment_counts`.
-    first = (frame / frame_rate / length).floor().long()
-    stop = ((frame + 1) / frame_rate / length).ceil().long()
-    n_segments = (ends / length).ceil().long()
-    width = max(int(n_segments.max()) if n_clips else 0, int(stop[-1]) if n_frames else 0)
-    table = torch.full((n_clips, width, n_labels), -torch.inf, dtype=torch.float64)
-    for shift in range(int((stop - first).max()) if n_frames else 0):
-        touched = torch.minimum(first + shift, stop - 1)[None, :, None].expand_as(scores)
-        table.scatter_reduce_(1, touched, scores, "amax")
-    return table, torch.arange(width) < n_segments[:, None]
-
-
-def segment_labels(
-    events: Events, n_clips: int, n_labels: int, n_segments: int, length: float = 1.0
-) -> Bool[Tensor, "clip segment label"]:
-    """Segments that an event touches: `floor(onset / length)` to `ceil(offset / length)`, as in `segment_counts`."""
-    first, stop = (events.onset.double() / length).floor(), (events.offset.double() / length).ceil()
-    segment = torch.arange(n_segments)
-    event, place = ((segment >= first[:, None]) & (segment < stop[:, None])).nonzero(as_tuple=True)
-    table = torch.zeros(n_clips, n_segments, n_labels, dtype=torch.bool)
-    table[events.clip[event], place, events.label[event]] = True
-    return table
 
 
 def _ranked(labels: ItemLabels, scores: ItemScores) -> tuple[ItemScores, Ranks]:
