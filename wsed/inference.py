@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from wsed.data import audio as sound
 from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
+from wsed.files import write_whole
 from wsed.models.base import Network
 from wsed.models.pretrained import load_weights, read_checkpoint
 from wsed.registry import ALIASES, HOMES, registry
@@ -100,9 +101,8 @@ def rewrite_facts(path: Path, facts: Mapping[str, Any]) -> None:
     """Change what a checkpoint says of itself (such as its decoder, once tuned); all at once or not at all."""
     content = read_checkpoint(path)
     content["wsed"] |= facts
-    part = path.with_name(f".{path.name}.part")
-    torch.save(content, part)
-    part.replace(path)
+    with write_whole(path) as part:
+        torch.save(content, part)
 
 
 def build(config: Mapping[str, Any], labels: Labels) -> Network:

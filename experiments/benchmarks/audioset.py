@@ -53,10 +53,10 @@ def child(what: str, path: Path, labels: int) -> None:
     import torch
 
     from wsed.data.collate import Collate
-    from wsed.data.sampler import BalancedSampler
-    from wsed.data.video.clips import Found, VideoClips
-    from wsed.data.video.files import VideoFiles
-    from wsed.data.video.segments import read_segments
+    from wsed.data.corpus.videos.clips import Found, VideoClips
+    from wsed.data.corpus.videos.files import VideoFiles
+    from wsed.data.corpus.videos.lists import read_segments
+    from wsed.data.sampling.balanced import BalancedSampler
     from wsed.types import Labels
 
     torch.set_num_threads(1)

@@ -19,9 +19,10 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
-from wsed.data.clips import ClipDataset, ClipTable
+from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
-from wsed.data.desed import DESED
+from wsed.data.corpus.desed import DESED
+from wsed.data.reading.files import ClipDataset
 from wsed.losses.base import Weighted
 from wsed.losses.cosine_penalty import CosinePenalty
 from wsed.losses.mil import MIL

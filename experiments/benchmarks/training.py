@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 import wsed
 from wsed import Batch, Composed, Events, Labels
-from wsed.data.desed import DESED
+from wsed.data.corpus.desed import DESED
 from wsed.decoding import Decoder
 from wsed.losses.cosine_penalty import CosinePenalty
 from wsed.losses.mil import MIL

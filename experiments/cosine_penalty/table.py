@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wsed.data.desed_layout import read_clips
+from wsed.data.corpus.desed_layout import read_clips
 from wsed.decoding import Decoder
 from wsed.metrics import class_correlation, event_counts, mean_positive_correlation, overlap_seconds, segment_counts
 from wsed.metrics.bootstrap import over_seeds

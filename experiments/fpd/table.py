@@ -17,7 +17,7 @@ import matplotlib
 import numpy as np
 from scipy import stats
 
-from wsed.data.desed_layout import read_clips
+from wsed.data.corpus.desed_layout import read_clips
 from wsed.decoding import Decoder
 from wsed.report.finished import read_store
 from wsed.tuning import Tuning

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from scipy import stats
 from torch import Tensor
 
-from wsed.data.desed_layout import read_clips
+from wsed.data.corpus.desed_layout import read_clips
 from wsed.decoding import grid_thresholds
 from wsed.metrics.bootstrap import over_seeds
 from wsed.metrics.clips import tag_counts

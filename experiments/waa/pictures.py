@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import gaussian_kde
 
-from wsed.data import desed_layout as layout
+from wsed.data.corpus import desed_layout as layout
 
 
 def durations_of(root: Path, table: str) -> dict[str, list[float]]:

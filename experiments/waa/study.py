@@ -13,7 +13,6 @@ embeddings of a network that learned nothing.
 """
 
 import argparse
-import fcntl
 import hashlib
 import json
 import os
@@ -26,6 +25,8 @@ from fnmatch import fnmatch
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
+
+from wsed.files import locked, write_text
 
 HERE = Path(__file__).parent
 DATA = ("waa_200ms", "waa")
@@ -90,7 +91,7 @@ class Study:
                 f"study.py: {self.out} was begun with other settings ({', '.join(other)}; see {path}): "
                 "give them again, or another --out"
             )
-        whole(path, json.dumps(begun | asked, indent=1) + "\n")
+        write_text(path, json.dumps(begun | asked, indent=1) + "\n")
 
 
 def run(study: Study, training: Training) -> float:
@@ -100,8 +101,7 @@ def run(study: Study, training: Training) -> float:
     """
     folder = study.out / training.name / f"seed_{training.seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / ".lock"):
         begin = time.monotonic()
         if study.missing(training):
             make(study, training, folder)
@@ -179,17 +179,10 @@ def command(args: list[str]) -> None:
 def write(path: Path, cell: dict) -> None:
     """The cell, and the table of all cells so far."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole(path, json.dumps(cell) + "\n")
+    write_text(path, json.dumps(cell) + "\n")
     cells = [json.loads(file.read_text()) for file in sorted(path.parent.glob("*.json"))]
     lines = ["\t".join(cell), *("\t".join(str(value) for value in one.values()) for one in cells)]
-    whole(path.parents[1] / "cells.tsv", "\n".join(lines) + "\n")
-
-
-def whole(path: Path, text: str) -> None:
-    """A file that is there as a whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text)
-    part.replace(path)
+    write_text(path.parents[1] / "cells.tsv", "\n".join(lines) + "\n")
 
 
 def into_log(out: Path) -> None:

@@ -12,7 +12,7 @@ import yaml
 from tests.conftest import make_corpus
 from tests.data.dcase2018 import first_release, make_dcase2018
 from wsed.cli.main import main
-from wsed.data.video.layout import DCASE2017_LABELS as LABELS
+from wsed.data.corpus.videos.layout import DCASE2017_LABELS as LABELS
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 REAL = "cosine_penalty/dcase2018.yaml"

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from wsed.data.table import Timed, strong_rows, weak_rows
+from wsed.data.clip import Timed
+from wsed.data.table import strong_rows, weak_rows
 
 LABELS = "dcase2019_task4"
 Event = tuple[str, Timed]

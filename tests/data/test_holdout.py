@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wsed.data.clip import Clip
 from wsed.data.holdout import by_class, by_clip
-from wsed.data.table import Clip, read_weak
+from wsed.data.table import read_weak
 
 tag_sets = st.lists(st.frozensets(st.sampled_from("abcd"), max_size=3), max_size=40)
 

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from wsed.data.clips import ClipDataset, ClipTable
+from wsed.data.clip import Clip
+from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
-from wsed.data.desed_layout import read_clips
-from wsed.data.sampler import QuotaSampler, ShardSampler
-from wsed.data.table import Clip
+from wsed.data.corpus.desed_layout import read_clips
+from wsed.data.reading.files import ClipDataset
+from wsed.data.sampling.quota import QuotaSampler
+from wsed.data.sampling.shards import ShardSampler
 from wsed.errors import WsedError
 from wsed.types import Labels
 

@@ -12,7 +12,7 @@ from lightning.pytorch import Trainer
 
 from tests.conftest import make_corpus
 from wsed import Labels, WsedError, testing
-from wsed.data.desed import DESED
+from wsed.data.corpus.desed import DESED
 from wsed.losses import functional as F
 from wsed.losses.base import Weighted
 from wsed.losses.bce import ClipBCE, FalseStrong

@@ -9,7 +9,7 @@ import torch
 
 import wsed
 from wsed import Weighted, WsedError, testing
-from wsed.data.desed import DESED
+from wsed.data.corpus.desed import DESED
 from wsed.inference import build
 from wsed.losses.bce import ClipBCE
 from wsed.losses.prototypical import Prototypical

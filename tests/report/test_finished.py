@@ -7,7 +7,7 @@ import torch
 
 import wsed
 from wsed import WsedError, testing
-from wsed.data.table import Clip
+from wsed.data.clip import Clip
 from wsed.decoding import Decoder
 from wsed.metrics.store import ScoreStore
 from wsed.models.encoders.cnn import CNN

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import copy
-import fcntl
 import io
 import json
 import socket
@@ -11,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import lightning.pytorch as pl
 import yaml
@@ -20,6 +19,7 @@ from wsed.cli.space import Range, places, put, read_space
 from wsed.cli.training import WsedCLI
 from wsed.cli.training import run as train
 from wsed.errors import WsedError
+from wsed.files import locked, try_lock
 from wsed.report.trials import draw_trials, write_trials
 
 DESCRIPTION = """\
@@ -111,8 +111,7 @@ def open_study(args: argparse.Namespace, space: dict[str, Range], out: Path) -> 
 @contextlib.contextmanager
 def alone(out: Path) -> Iterator[None]:
     """Meanwhile no other process with this folder opens the study, takes a trial or writes the report."""
-    with (out / "study.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(out / "study.lock"):
         yield
 
 
@@ -152,7 +151,7 @@ class Search:
         print(yaml.safe_dump({name: self._value(best, name) for name in self.space}, sort_keys=False), end="")
         print(f"its configuration: {self._folder(best.number) / 'settings.yaml'}; all: {self.out / 'trials.tsv'}")
 
-    def _next(self) -> tuple[Any, IO[str]] | None:
+    def _next(self) -> tuple[Any, contextlib.ExitStack] | None:
         """A trial to run, and the lock that says that its process lives; None where the study has enough."""
         import optuna
 
@@ -221,16 +220,10 @@ class Search:
     def _folder(self, number: int) -> Path:
         return self.out / f"trial_{number:04d}"
 
-    def _lock(self, number: int) -> IO[str] | None:
+    def _lock(self, number: int) -> contextlib.ExitStack | None:
         """Of a trial; None where another process has it. That of a process that dies is free."""
         self._folder(number).mkdir(exist_ok=True)
-        lock = (self._folder(number) / "lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            return None
-        return lock
+        return try_lock(self._folder(number) / "lock")
 
     def _report(self) -> None:
         with alone(self.out):  # else older trials could replace newer ones

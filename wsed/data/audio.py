@@ -9,6 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from wsed.errors import WsedError
+from wsed.files import write_whole
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -100,10 +101,9 @@ def write(path: str | Path, audio: NDArray[np.floating], sample_rate: int) -> No
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise WsedError(f"cannot write {path}: expected a suffix of {', '.join(SUFFIXES)}")
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
     subtype = "PCM_16" if path.suffix.lower() in (".wav", ".flac") else None
-    soundfile.write(str(part), audio, sample_rate, subtype=subtype)
-    part.replace(path)
+    with write_whole(path) as part:
+        soundfile.write(str(part), audio, sample_rate, subtype=subtype)
 
 
 def _open(path: str | Path) -> soundfile.SoundFile:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
-from wsed.data.clips import ClipTable, Item
+from wsed.data.clip_table import ClipTable
+from wsed.data.reading.files import Item
 from wsed.types import Batch, Events
 
 

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from wsed.data.clip import Clip
 from wsed.data.ragged import Ragged
-from wsed.data.table import Clip
 
 
 def by_clip(clips: Sequence[Clip], share: float, seed: int = 0) -> tuple[list[Clip], list[Clip]]:

@@ -12,11 +12,14 @@ import lightning.pytorch as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from wsed.data.clips import ClipDataset, ClipTable, Item
+from wsed.data.clip import Clip
+from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
-from wsed.data.desed_layout import split_present
-from wsed.data.sampler import BalancedSampler, QuotaSampler, ShardSampler
-from wsed.data.table import Clip
+from wsed.data.reading.files import ClipDataset, Item
+from wsed.data.sampling.balanced import BalancedSampler
+from wsed.data.sampling.quota import QuotaSampler
+from wsed.data.sampling.shards import ShardSampler
+from wsed.data.sound_files import split_present
 from wsed.errors import WsedError
 from wsed.registry import Registry
 from wsed.types import Labels, Needs

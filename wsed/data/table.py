@@ -3,37 +3,11 @@
 import csv
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from wsed.data.clip import Timed
 from wsed.errors import WsedError
-
-Timed = tuple[str, float, float]
-"""One event: label, onset, offset (seconds)."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One clip and what is known of it.
-
-    Attributes:
-        id: its name in the label tables.
-        path: its sound file.
-        source: which part of the corpus it belongs to (`weak`, `synthetic`, ...).
-        tags: the classes it holds; None where that is not known.
-        events: its events; None where they are not known, empty where it is known to hold none.
-        duration: seconds of its sound file; None until its header is read.
-        span: begin and length of the part of the file that is the clip, seconds; None: all of it. `events` and
-            `duration` are then of the part.
-    """
-
-    id: str
-    path: Path
-    source: str
-    tags: frozenset[str] | None = None
-    events: tuple[Timed, ...] | None = None
-    duration: float | None = None
-    span: tuple[float, float] | None = None
+from wsed.files import write_text
 
 
 class RowError(WsedError):
@@ -202,9 +176,7 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence
     for cell in (cell for line in lines for cell in line):
         if "\t" in cell or "\n" in cell:
             raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
-    part = path.with_name(f".{path.name}.part")
-    part.write_text("".join("\t".join(line) + "\n" for line in [list(columns), *lines]), encoding="utf-8", newline="\n")
-    part.replace(path)
+    write_text(path, "".join("\t".join(line) + "\n" for line in [list(columns), *lines]))
 
 
 def report(error: RowError, problems: Problems) -> None:

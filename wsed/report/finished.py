@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wsed.data.table import Clip
+from wsed.data.clip import Clip
 from wsed.errors import WsedError
 from wsed.metrics.store import Row, ScoreStore
 from wsed.types import Labels
@@ -17,7 +17,7 @@ def read_store(folder: Path, clips: Iterable[Clip], seconds: float) -> tuple[Lab
 
     Args:
         folder: that holds `frame_scores.npz`, `clip_scores.npz` or both.
-        clips: of the same corpus, as `wsed.data.desed_layout.read_clips` reads them; more may be given.
+        clips: of the same corpus, as `wsed.data.corpus.desed_layout.read_clips` reads them; more may be given.
         seconds: length of a clip.
 
     Returns:

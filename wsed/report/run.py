@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from wsed.data import audio, table
+from wsed.data.clip import Clip
 from wsed.decoding import BoxDecoder, Decoder
 from wsed.metrics.store import ScoreStore
 from wsed.models.base import Network
@@ -28,7 +29,7 @@ class Evaluation:
     labels: Labels
     decoder: Decoder | BoxDecoder
 
-    def write(self, folder: Path, clips: Mapping[str, table.Clip], network: Network) -> None:
+    def write(self, folder: Path, clips: Mapping[str, Clip], network: Network) -> None:
         """`predictions.tsv`, `frame_scores.npz`, `clip_scores.npz`, `scores.json`, `class_f1.png` and `curves.png`.
 
         Of networks whose clip embeddings are judged, also `embeddings.npz` and `embeddings.png`.
@@ -76,7 +77,7 @@ class Evaluation:
         rows += [(names[clip], "", "", "") for clip in sorted(silent)]
         table.write_rows(path, ("filename", "onset", "offset", "event_label"), rows)
 
-    def draw_curves(self, path: Path, name: str, sound: table.Clip, network: Network) -> None:
+    def draw_curves(self, path: Path, name: str, sound: Clip, network: Network) -> None:
         """The curves of one clip over its spectrogram."""
         row = self.store.rows[name]
         assert row.frame_scores is not None

@@ -1,9 +1,7 @@
 """The trials of a search as a table and a picture."""
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from wsed.data import table
+from wsed.files import write_whole
 
 COLOURS = {"COMPLETE": "tab:blue", "PRUNED": "tab:orange"}
 
@@ -38,7 +37,7 @@ def write_trials(path: Path, trials: Sequence[Any], names: Sequence[str]) -> Non
         facts = (trial.number, trial.state.name.lower(), value, max(told, default=0), seconds)
         given = (trial.params.get(name) for name in names)
         rows.append(tuple("" if fact is None else str(fact) for fact in (*facts, *given)))  # numbers at full length
-    with _whole(path) as part:
+    with write_whole(path) as part:
         table.write_rows(part, ("trial", "state", "value", "epochs", "seconds", *names), rows)
 
 
@@ -76,19 +75,8 @@ def draw_trials(path: Path, trials: Sequence[Any], space: Mapping[str, Any], mon
         axis.set_axis_off()
     for row in range(height):
         axes[row * width].set_ylabel(monitor)
-    with _whole(path) as part:
+    with write_whole(path) as part:
         figure.savefig(part, dpi=110)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Where to write a file that appears whole or not at all, also when several processes write it."""
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _show_range(axis: Any, values: Any) -> None:

@@ -8,7 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from wsed.data import desed_layout as layout
+from wsed.data import sound_files
+from wsed.data.corpus import desed_layout as layout
+from wsed.data.corpus.videos.layout import audio_folder, video_lists
+from wsed.data.corpus.videos.listing import read_video_listings
 from wsed.data.doctor.findings import SEVERITIES, Finding, Report, Severity
 from wsed.data.doctor.listing import (
     TOLERANCE,
@@ -21,8 +24,6 @@ from wsed.data.doctor.listing import (
     table_stats,
 )
 from wsed.data.doctor.probe import CLIPPED_SHARE, SILENT_PEAK, Probe, probe
-from wsed.data.video.layout import audio_folder, video_lists
-from wsed.data.video.listing import read_video_listings
 from wsed.errors import WsedError
 from wsed.registry import near
 
@@ -45,7 +46,7 @@ def check(
     """Look at every clip and every row of a DESED folder, or of one with the lists of AudioSet or DCASE 2017 task 4.
 
     Args:
-        root: the corpus, see `wsed.data.desed_layout` and `wsed.data.video.corpus`.
+        root: the corpus, see `wsed.data.corpus.desed_layout` and `wsed.data.corpus.videos.corpus`.
         labels: the classes; None reads `metadata/labels.txt`. Where there is none: the ten of DESED if the training
             tables use any of them, else those the training tables name. AudioSet and DCASE 2017 have their own.
         sample_rate: rate the clips should have, Hz; None takes the most common one.
@@ -198,8 +199,8 @@ def _identities(clip: str, path: Path, found: Probe | None) -> Iterator[tuple[in
         yield 0, found.digest
     if found:
         yield 1, str(path)
-    if _VIDEO.fullmatch(layout.stem(clip)):
-        yield 2, layout.stem(clip)
+    if _VIDEO.fullmatch(sound_files.stem(clip)):
+        yield 2, sound_files.stem(clip)
 
 
 def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
@@ -211,5 +212,5 @@ def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
 
 
 def _unlisted(folder: Path, listed: Iterable[Path]) -> Iterator[Finding]:
-    for path in sorted(set(layout.sound_files(folder)).difference(listed)):
+    for path in sorted(set(sound_files.sound_files(folder)).difference(listed)):
         yield Finding("note", "unlisted", "no table lists this file; it is not used", file=str(path))

@@ -7,11 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from statistics import median
 
-from wsed.data import desed_layout as layout
+from wsed.data import sound_files
 from wsed.data import table as tsv
+from wsed.data.clip import Timed
+from wsed.data.corpus import desed_layout as layout
 from wsed.data.doctor.findings import ClassStats, Finding, Severity, TableStats
 from wsed.data.doctor.probe import Probe
-from wsed.data.table import RowError, Timed
+from wsed.data.table import RowError
 from wsed.errors import WsedError
 from wsed.registry import near
 
@@ -64,7 +66,7 @@ def read_listing(folder: Path, name: str) -> tuple[Listing, list[Finding]]:
     files: dict[str, Path] = {}
     try:
         _, audio = layout.find(folder, name)
-        files = layout.locate(audio, dict.fromkeys(row.clip for row in rows))
+        files = sound_files.locate(audio, dict.fromkeys(row.clip for row in rows))
     except WsedError as error:
         findings.append(Finding("error", "folder", f"{error}; move the table away if you do not need it", name))
     return Listing(name, kind, tuple(rows), files), findings

@@ -4,7 +4,6 @@ Five classes are short and have pauses, five go on for seconds. Every recording 
 length. They are no stand-in for real sounds: a small CRNN tells them apart after minutes of training on a CPU.
 """
 
-import shutil
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from wsed.data import audio
 from wsed.errors import WsedError
+from wsed.files import remove_leftovers, write_folder
 
 RATE = 16000
 """Sample rate of the soundbank, Hz."""
@@ -47,14 +47,13 @@ def write_soundbank(folder: str | Path, seed: int = 0) -> Path:
         return folder
     if folder.exists():
         raise WsedError(f"{folder} is not the builtin soundbank of seed {seed}; move it away or choose another folder")
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    for split, n in COUNTS.items():
-        for label in CLASSES:
-            _write_all(part / "foreground" / split / label, n, partial(recording, label, split, seed=seed))
-        _write_all(part / "background" / split, _N_BACKGROUNDS[split], partial(background, split, seed=seed))
-    (part / _MARK).write_text(mark, "utf-8")
-    part.rename(folder)
+    remove_leftovers(folder)
+    with write_folder(folder) as part:
+        for split, n in COUNTS.items():
+            for label in CLASSES:
+                _write_all(part / "foreground" / split / label, n, partial(recording, label, split, seed=seed))
+            _write_all(part / "background" / split, _N_BACKGROUNDS[split], partial(background, split, seed=seed))
+        (part / _MARK).write_text(mark, "utf-8")
     return folder
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from wsed.data import table
 from wsed.errors import WsedError
+from wsed.files import write_text
 
 
 class Part(NamedTuple):
@@ -73,9 +74,9 @@ class Corpus:
             (self.root / PARTS[split].folder).mkdir(parents=True, exist_ok=True)
             for torn in (self.root / PARTS[split].audio).glob(".*.part.flac"):
                 torn.unlink()
-        _write_text(self._head, json.dumps({**fingerprint, "clips": dict(wanted)}, indent=1) + "\n")
+        write_text(self._head, json.dumps({**fingerprint, "clips": dict(wanted)}, indent=1) + "\n")
         self._records = {key: r for key, r in self._read_journal().items() if self._audio(r).exists()}
-        _write_text(self._journal, "".join(json.dumps(r) + "\n" for r in self._records.values()))
+        write_text(self._journal, "".join(json.dumps(r) + "\n" for r in self._records.values()))
         return set(self._records)
 
     def add(self, record: dict[str, Any]) -> None:
@@ -91,7 +92,7 @@ class Corpus:
             mine = [r for r in records if r["split"] == split]
             if mine:
                 self._write_tables(part, mine, clip)
-        _write_text(self.root / "metadata" / "labels.txt", "".join(f"{label}\n" for label in labels))
+        write_text(self.root / "metadata" / "labels.txt", "".join(f"{label}\n" for label in labels))
         return records
 
     def _write_tables(self, part: Part, records: Sequence[Mapping[str, Any]], clip: float) -> None:
@@ -147,9 +148,3 @@ class Corpus:
             for name in (part.weak, part.strong, part.durations, "provenance.tsv"):
                 if name:
                     (self.root / part.folder / name).unlink(missing_ok=True)
-
-
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, "utf-8")
-    part.replace(path)

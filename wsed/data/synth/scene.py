@@ -6,9 +6,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from wsed.data.clip import Timed
 from wsed.data.synth.recipe import Recipe
 from wsed.data.synth.soundbank import Recording, Stretch, close_gaps
-from wsed.data.table import Timed
 
 T = TypeVar("T")
 Sounds = Mapping[str, Sequence[Sequence[Recording]]]

@@ -1,0 +1,1 @@
+"""Corpora: which clips there are, and what is known of each."""

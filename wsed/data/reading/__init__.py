@@ -1,0 +1,1 @@
+"""Readers: how a clip becomes samples or features."""

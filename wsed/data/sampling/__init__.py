@@ -1,0 +1,1 @@
+"""Samplers: which training clips form which batch."""
