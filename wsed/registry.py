@@ -17,6 +17,7 @@ HOMES = {
     "encoder": ("wsed.models.base", "ENCODERS"),
     "head": ("wsed.models.base", "HEADS"),
     "network": ("wsed.models.base", "NETWORKS"),
+    "decoder": ("wsed.decoding.base", "DECODERS"),
     "data": ("wsed.data.module", "DATA"),
 }
 """Where the registry of each kind lives: a data sheet, so that listing kinds imports nothing."""

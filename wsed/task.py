@@ -15,10 +15,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 import wsed
-from wsed.decoding import BoxDecoder, Decoder
+from wsed.decoding import Decoder, StepDecoder
 from wsed.errors import WsedError
 from wsed.inference import rewrite_facts
 from wsed.losses.base import Loss, Weighted
+from wsed.metrics import event_counts
 from wsed.metrics.embedding import class_centres
 from wsed.metrics.faces import AllFigures
 from wsed.metrics.scores import FIGURES, SCENARIOS, intervals
@@ -71,7 +72,7 @@ class SEDTask(pl.LightningModule):
         labels: Labels | None = None,
         optimizer: OptimizerFactory = adam,
         lr_scheduler: SchedulerFactory | None = None,
-        decoder: Decoder | BoxDecoder | None = None,
+        decoder: Decoder | None = None,
         tuning: Tuning | None = None,
         judge_embeddings: bool | None = None,
         resamples: int = 1000,
@@ -85,7 +86,7 @@ class SEDTask(pl.LightningModule):
         self.weights = {name: term.weight for name, term in losses.items()}
         self.losses = nn.ModuleDict({name: term.loss for name, term in losses.items()})
         self.needs: dict[str, Needs] = {name: term.loss.needs for name, term in losses.items()}
-        self.decoder = decoder if decoder is not None else Decoder()
+        self.decoder = decoder if decoder is not None else StepDecoder()
         self.tuning, self.resamples = tuning, resamples
         self.tuned: dict[str, Any] | None = None  # what was tuned, once it was
         self._untuned = self.decoder
@@ -174,7 +175,7 @@ class SEDTask(pl.LightningModule):
 
     def decoding(self) -> dict[str, Any]:
         """The decoder, and how it was tuned, as plain values for a checkpoint."""
-        return {"decoder": asdict(self.decoder), "tuned": self.tuned, "untuned": asdict(self._untuned)}
+        return {"decoder": self.decoder.values(), "tuned": self.tuned, "untuned": self._untuned.values()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of other classes before its weights are misread."""
@@ -265,7 +266,7 @@ class SEDTask(pl.LightningModule):
             rewrite_facts(Path(path), self.decoding() | ({"model": self.config} if self.config else {}))
         self.trainer.strategy.barrier("tuned")
 
-    def _decode_with(self, decoder: Decoder | BoxDecoder, tuned: dict[str, Any] | None) -> None:
+    def _decode_with(self, decoder: Decoder, tuned: dict[str, Any] | None) -> None:
         self.decoder, self.tuned = decoder, tuned
         self.figures.decoder = decoder
 
@@ -276,7 +277,7 @@ class SEDTask(pl.LightningModule):
         if not len(store):
             return
         if self.tuning is not None and self.tuned is None and self.tuning.split == STAGES[stage] and not within_fit:
-            self._decode_with(*self.tuning.tune(self.decoder, store))
+            self._decode_with(*self.tuning.tune(self.decoder, store.scores(), store.truth(), event_counts))
             self._keep_tuned()
         if self.tuning is not None and self.tuned is None and stage == "test":
             rank_zero_info("not tuned as model.tuning asks: run `wsed validate` with this checkpoint first")
@@ -296,7 +297,7 @@ class SEDTask(pl.LightningModule):
             if self.resamples:
                 scores["intervals"] = intervals(system, resamples=self.resamples)
             scores["correlation"] = correlation(store, labels)
-            scores |= {"decoder": asdict(self.decoder), "step": self._step or self.global_step}
+            scores |= {"decoder": self.decoder.values(), "step": self._step or self.global_step}
             here = self.tuned is not None and self.tuned["split"] == STAGES[stage]
             scores |= {"tuned": self.tuned, "tuned_on_these_clips": here}
         self._write(Evaluation(store, detected, scores, labels, self.decoder), stage)
@@ -327,7 +328,7 @@ class SEDTask(pl.LightningModule):
             raise WsedError(f"model.resamples must be 0 or more, not {self.resamples}")
         if not self.losses:
             raise WsedError("model.losses is empty: give at least one, e.g. losses: {tags: {loss: mil}}")
-        for name, value in asdict(self.decoder).items():
+        for name, value in self.decoder.values().items():
             if isinstance(value, list) and len(value) != len(self.network.labels):
                 raise WsedError(
                     f"decoder.{name} has {len(value)} values for {len(self.network.labels)} labels: give one of each, "

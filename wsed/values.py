@@ -202,7 +202,7 @@ class Scores:
 def _unpadded(
     scores: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"] | None
 ) -> Float[Tensor, "all_frames label"]:
-    return scores.reshape(-1, scores.shape[2]) if valid is None else scores[valid.to(scores.device)]
+    return scores.flatten(0, 1) if valid is None else scores[valid.to(scores.device)]
 
 
 def _taken(part: Tensor | None, rows: Int[Tensor, " row"]) -> Tensor | None:

@@ -42,8 +42,8 @@ from scoring_data import (
     made,
 )
 
-from wsed.decoding import Decoder, odd_frames
-from wsed.decoding.sweep import THRESHOLDS, decode_at
+from wsed.decoding import StepDecoder, decode_at, odd_frames
+from wsed.decoding.tuning import THRESHOLDS
 from wsed.metrics import (
     PSDS1,
     PSDS2,
@@ -56,6 +56,7 @@ from wsed.metrics import (
 from wsed.metrics.bootstrap import bootstrap
 from wsed.metrics.psds import PSDSTable
 from wsed.types import Events
+from wsed.values import Scores
 
 FOLDER = Path(__file__).parents[2].parent / "shared/data/reference/desed_baseline2021_teacher"
 SCENARIOS = {"PSDS1": PSDS1, "PSDS2": PSDS2}
@@ -137,10 +138,10 @@ def counted(data: Desed, name: str, repeats: int) -> Iterator[Row]:
 
 def decoded(_: None, repeats: int) -> Iterator[Row]:
     """Median filter and 50 thresholds, from scores to events."""
-    scores, decoder = made(CLIPS, LABELS, 1.7).scores, Decoder(median=MEDIAN)
+    scores, decoder = made(CLIPS, LABELS, 1.7).scores, StepDecoder(median=MEDIAN)
 
     def run() -> Events:
-        return decode_at(decoder.curves(scores, FRAME_RATE), FRAME_RATE, THRESHOLDS)
+        return decode_at(decoder.curves(Scores.of_padded(scores, FRAME_RATE)), THRESHOLDS)
 
     ours, events = best(run, repeats)
     found = np.stack([events.clip, events.label, events.onset, events.offset], axis=1)

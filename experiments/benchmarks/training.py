@@ -28,7 +28,7 @@ from torch.nn import functional as F
 import wsed
 from wsed import Batch, Composed, Events, Labels
 from wsed.data.corpus.desed import DESED
-from wsed.decoding import Decoder
+from wsed.decoding import StepDecoder
 from wsed.losses.cosine_penalty import CosinePenalty
 from wsed.losses.mil import MIL
 from wsed.metrics.store import ScoreStore
@@ -37,6 +37,7 @@ from wsed.models.frontends import LogMel
 from wsed.ops.memory import keep_freed_memory
 
 CLIPS, SECONDS = 32, 10
+DECODER = StepDecoder(rescale_edge=3, smooth=19 * 10 / 431, threshold=0.03, merge_gap=0.2, tags="clip")
 KINDS = {
     "convolution": ("convolution",),
     "batch norm": ("batch_norm",),
@@ -229,7 +230,7 @@ def scores(model: nn.Module, data: DESED, network: Composed) -> dict[str, Any]:
             logits = model(batch)
             output = wsed.Output(frame_logits=logits, clip_logits=logits.amax(1), frame_rate=network.frame_rate)
         store.update(output, batch, network.sample_rate)
-    return store.gather().system(data.labels, Decoder.cosine_penalty()).figures()
+    return store.gather().system(data.labels, DECODER).figures()
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ import numpy as np
 from scipy import stats
 
 from wsed.data.corpus.desed_layout import read_clips
-from wsed.decoding import Decoder
+from wsed.decoding import StepDecoder
+from wsed.metrics import event_counts
 from wsed.report.finished import read_store
 from wsed.tuning import Tuning
 
@@ -31,7 +32,7 @@ ROWS = (
     "strong_builtin", "weak_attention", "euc_attention", "strong_attention",
 )  # fmt: skip
 FIGURES = ("event F1", "tuned event F1", "segment F1", "tagging F1", "mAP", "PSDS1", "PSDS2")
-DECODER = Decoder(median=0.45, threshold=0.5, tags="clip")
+DECODER = StepDecoder(median=0.45, threshold=0.5, tags="clip")
 TUNING = Tuning(thresholds="events", medians=[0.2, 0.45, 0.9, 1.8])
 Found = dict[str, dict[str, list[float]]]
 
@@ -46,7 +47,7 @@ def figures(run: Path, reference: Path) -> list[float]:
     tuned = np.nan
     if (run / "validate" / "frame_scores.npz").is_file():
         held = read_store(run / "validate", read_clips(reference, "validation/validation", "validation"), 10.0)[1]
-        decoder = TUNING.tune(DECODER, held)[0]
+        decoder = TUNING.tune(DECODER, held.scores(), held.truth(), event_counts)[0]
         tuned = store.system(labels, decoder).figures()["event_f1"]["macro"]
     f1 = [found[name]["macro"] for name in ("event_f1", "segment_f1", "tagging_f1")]
     values = [f1[0], tuned, *f1[1:], found["tagging"]["macro_ap"], found["psds1"], found["psds2"]]

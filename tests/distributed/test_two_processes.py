@@ -9,7 +9,7 @@ import torch
 import wsed
 from tests.distributed.ranks import run
 from wsed import testing
-from wsed.decoding import Decoder
+from wsed.decoding import StepDecoder
 from wsed.losses.functional import fpd
 from wsed.losses.prototypical import Prototypical
 from wsed.losses.triplet import Triplet
@@ -126,7 +126,7 @@ def scores_of(rank, ranks):
     for index in padded.split(2):
         store.update(testing.take_output(output, index), testing.take(batch, index), 8000)
     store = store.gather()
-    return store.system(wsed.Labels("abc"), Decoder(smooth=0.2)).figures()
+    return store.system(wsed.Labels("abc"), StepDecoder(smooth=0.2)).figures()
 
 
 def flat(value):

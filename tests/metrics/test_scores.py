@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from wsed import Labels, WsedError, testing
-from wsed.decoding import BoxDecoder, Decoder
+from wsed.decoding import BoxDecoder, StepDecoder
 from wsed.metrics import PSDS1, PSDS2, event_counts, intersection_counts, psds_from_scores
 from wsed.metrics.bootstrap import bootstrap, clip_counts
 from wsed.metrics.detections import Detections, FrameScores, Tags
@@ -16,6 +16,7 @@ from wsed.metrics.faces import F1, AllFigures, PSDSScore, TaggingScore
 from wsed.metrics.scores import System, comparison, intervals
 from wsed.metrics.store import ScoreStore
 from wsed.types import Events
+from wsed.values import Scores
 
 N_CLIPS, N_LABELS, RATE = 12, 3, 10.0
 NAMES = Labels("abc")
@@ -32,8 +33,8 @@ def system(found=0.7):
     said = Events.of(sure + wrong)
     said = replace(said, gain=torch.from_numpy(draw.uniform(0.3, 1.0, len(said))))
     scores = said.rasterise(N_CLIPS, N_LABELS, 100, RATE)
-    decoder = Decoder(median=0.5, threshold=0.45)
-    detected = decoder(scores, RATE)
+    decoder = StepDecoder(median=0.5, threshold=0.45)
+    detected = decoder(Scores.of_padded(scores, RATE)).events
     durations = torch.full((N_CLIPS,), 10.0, dtype=torch.float64)
     true = torch.zeros(N_CLIPS, N_LABELS, dtype=torch.bool)
     true[reference.clip, reference.label] = True
@@ -135,7 +136,7 @@ def store(decoder):
     return batch, output, whole.system(NAMES, decoder)
 
 
-@pytest.mark.parametrize("decoder", [Decoder(median=0.3, tags="clip"), BoxDecoder(tags="clip")])
+@pytest.mark.parametrize("decoder", [StepDecoder(median=0.3, tags="clip"), BoxDecoder(tags="clip")])
 def test_faces_give_the_figures_of_the_store(decoder):
     batch, output, direct = store(decoder)
     given = NAMES, 8000, decoder
@@ -163,8 +164,8 @@ def make_faces(given):
 
 
 def test_the_value_of_a_face_at_a_batch_is_of_that_batch_alone():
-    batch, output, direct = store(Decoder())
-    metric = F1(NAMES, 8000, Decoder(), figure="tagging_f1")
+    batch, output, direct = store(StepDecoder())
+    metric = F1(NAMES, 8000, StepDecoder(), figure="tagging_f1")
     first, second = (torch.arange(6)[i::2] for i in range(2))
     alone = metric(testing.take_output(output, first), testing.take(batch, first))
     metric(testing.take_output(output, second), testing.take(batch, second))
@@ -182,44 +183,45 @@ def test_one_clip_compares_nothing():
 
 def test_psds_of_a_system_that_its_tags_silence_is_zero():
     scores, event = torch.rand(1, 100, 1) + 0.1, Events.of([(0, 0, 0.0, 10.0)])
-    said = Decoder(tags="clip").ranked(scores, RATE, clip_scores=torch.zeros(1, 1))
+    said = StepDecoder(tags="clip").ranked(Scores.of_padded(scores, RATE, clip_scores=torch.zeros(1, 1))).padded()[0]
     seconds = torch.tensor([10.0], dtype=torch.float64)
     assert psds_from_scores(said, event, seconds, PSDS1, frame_rate=RATE).value == 0.0
-    said = Decoder(tags="clip").ranked(scores, RATE, clip_scores=torch.ones(1, 1))
+    said = StepDecoder(tags="clip").ranked(Scores.of_padded(scores, RATE, clip_scores=torch.ones(1, 1))).padded()[0]
     assert psds_from_scores(said, event, seconds, PSDS1, frame_rate=RATE).value == pytest.approx(1.0)
 
 
 def test_psds_ranks_what_the_decoder_sees():
     """Classes that the tags do not allow, and what is outside boxes, are below every threshold."""
-    batch, output, _ = store(Decoder())
-    for decoder in (Decoder(tags="clip", tag_threshold=0.6), BoxDecoder(tags="clip", tag_threshold=0.6)):
-        ranked = store(decoder)[2].detections.scores.scores
+    batch, output, _ = store(StepDecoder())
+    for decoder in (StepDecoder(tags="clip", tag_threshold=0.6), BoxDecoder(tags="clip", tag_threshold=0.6)):
+        frames = store(decoder)[2].detections.scores
+        ranked = frames.scores
         said = output.clip_scores.detach()[batch.timed] > 0.6
-        assert bool((ranked[~said[:, None, :].expand_as(ranked)] == -math.inf).all())
+        assert bool((ranked[~said[:, None, :] & frames.valid[..., None]] == -math.inf).all())
         assert float(ranked.max()) > 0
 
 
 def test_a_tagger_has_no_event_figures():
-    batch, output, _ = store(Decoder())
+    batch, output, _ = store(StepDecoder())
     only = ScoreStore()
     only.update(replace(output, frame_logits=None, frame_rate=None), batch, 8000)
-    assert len(only.detected(Decoder())) == 0
-    assert "event_f1" not in only.system(NAMES, Decoder()).figures()
-    assert math.isnan(F1(NAMES, 8000, Decoder()).value(only.system(NAMES, Decoder())))
-    assert math.isnan(PSDSScore(NAMES, 8000, Decoder()).value(only.system(NAMES, Decoder())))
+    assert len(only.detected(StepDecoder())) == 0
+    assert "event_f1" not in only.system(NAMES, StepDecoder()).figures()
+    assert math.isnan(F1(NAMES, 8000, StepDecoder()).value(only.system(NAMES, StepDecoder())))
+    assert math.isnan(PSDSScore(NAMES, 8000, StepDecoder()).value(only.system(NAMES, StepDecoder())))
 
 
 def test_faces_of_no_clips_and_of_no_figures():
-    assert math.isnan(F1(NAMES, 8000, Decoder()).value(System(NAMES)))
-    for metric in make_faces((NAMES, 8000, Decoder()))[:3]:
+    assert math.isnan(F1(NAMES, 8000, StepDecoder()).value(System(NAMES)))
+    for metric in make_faces((NAMES, 8000, StepDecoder()))[:3]:
         metric.reset()
         metric._update_count = 1  # torchmetrics would warn otherwise
         assert math.isnan(metric.compute())
     for make in (
-        lambda: F1(NAMES, 8000, Decoder(), figure="evnt_f1"),
-        lambda: F1(NAMES, 8000, Decoder(), average="weighted"),
-        lambda: PSDSScore(NAMES, 8000, Decoder(), scenario="psds3"),
-        lambda: TaggingScore(NAMES, 8000, Decoder(), figure="mAP"),
+        lambda: F1(NAMES, 8000, StepDecoder(), figure="evnt_f1"),
+        lambda: F1(NAMES, 8000, StepDecoder(), average="weighted"),
+        lambda: PSDSScore(NAMES, 8000, StepDecoder(), scenario="psds3"),
+        lambda: TaggingScore(NAMES, 8000, StepDecoder(), figure="mAP"),
     ):
         with pytest.raises(WsedError, match="unknown figure"):
             make()

@@ -8,7 +8,7 @@ import torch
 import wsed
 from wsed import WsedError, testing
 from wsed.data.clip import Clip
-from wsed.decoding import Decoder
+from wsed.decoding import StepDecoder
 from wsed.metrics.store import ScoreStore
 from wsed.models.encoders.cnn import CNN
 from wsed.models.network import Composed
@@ -34,7 +34,7 @@ def clips_of(batch):
 @pytest.fixture
 def written(tmp_path):
     batch = testing.batch(6, 3)
-    store, decoder = ScoreStore(), Decoder(median=0.1, threshold=0.5)
+    store, decoder = ScoreStore(), StepDecoder(median=0.1, threshold=0.5)
     store.update(testing.output(batch), batch, 8000)
     store = store.gather()
     report = store.system(LABELS, decoder).figures()

@@ -7,7 +7,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from wsed.decoding import Decoder
+from wsed.decoding import StepDecoder
+from wsed.metrics import event_counts
 from wsed.metrics.detections import Tags
 from wsed.metrics.scores import System
 from wsed.metrics.store import Row, ScoreStore
@@ -40,7 +41,7 @@ def tagger(golden) -> ScoreStore:
 def test_thresholds_tuned_on_the_test_clips_give_the_papers_figures(tagger, golden) -> None:
     """M&mnet's protocol from tuning to print: a grid of thresholds for each class on the very clips that are scored."""
     g = golden("mmnet_metrics")
-    decoder, how = Tuning(split="test", tags="grid").tune(Decoder(), tagger)
+    decoder, how = Tuning(split="test", tags="grid").tune(StepDecoder(), tagger.scores(), tagger.truth(), event_counts)
     assert how["split"] == "test"
     found = tagger.system(ABC, decoder).figures()
     assert found["tagging"]["macro_ap"] == pytest.approx(g["mAP"], abs=1e-12)
@@ -65,7 +66,7 @@ def test_thresholds_tuned_on_the_test_clips_give_the_papers_figures(tagger, gold
 def test_every_report_says_what_was_tuned_on_its_own_clips(tagger, tmp_path, same, monkeypatch) -> None:
     titles = []
     monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda self, title, **how: titles.append(title))
-    decoder, how = Tuning(split="test", tags="grid").tune(Decoder(), tagger)
+    decoder, how = Tuning(split="test", tags="grid").tune(StepDecoder(), tagger.scores(), tagger.truth(), event_counts)
     found = plain(tagger.system(ABC, decoder).figures() | {"tuned": how, "tuned_on_these_clips": same})
     told = text(score_table(found))
     assert ("these scores are too good" in told) == same

@@ -1,7 +1,7 @@
 """Registry names in YAML and on the command line: `encoder: crnn` for `encoder: {class_path: wsed...CRNN}`.
 
 The value under a key that is a kind (`loss`, `encoder`, `head`, ...) may be a registered name, alone or as
-`class_path`; import paths are left as they are. `network` may leave the class out: it is the composed one.
+`class_path`; import paths are left as they are. `network` and `decoder` may leave the class out: `composed`, `steps`.
 """
 
 import re
@@ -13,7 +13,7 @@ import yaml
 from wsed.errors import WsedError
 from wsed.registry import ALIASES, HOMES, registry
 
-DEFAULTS = {"network": "composed"}
+DEFAULTS = {"network": "composed", "decoder": "steps"}
 """Kinds whose class may be left out."""
 
 

@@ -119,7 +119,7 @@ class StepDecoder(Decoder):
         self._check_searchable()
         return [{}] if medians is None else [{"median": seconds or 1 / frame_rate} for seconds in medians]
 
-    def check_segments(self) -> None:
+    def inexact_for_segments(self) -> list[str]:
         plain = StepDecoder()
         settings = {
             "low": self.low != plain.low,
@@ -127,11 +127,7 @@ class StepDecoder(Decoder):
             "min_duration": self.min_duration != plain.min_duration,
             "segment_counting": self.segment_counting != plain.segment_counting,
         }
-        if changed := [name for name, differs in settings.items() if differs]:
-            raise WsedError(
-                f"tuning.thresholds: segments is exact only without {', '.join(settings)}; leave model.decoder."
-                f"{' and '.join(changed)} out, or take events"
-            )
+        return [name for name, differs in settings.items() if differs]
 
     def _check_searchable(self) -> None:
         if self.low is not None:

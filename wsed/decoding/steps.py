@@ -182,7 +182,7 @@ def to_events(
 
 
 def cut(events: Events, durations: Float[Tensor, " clip"]) -> tuple[Events, Bool[Tensor, " event"]]:
-    """Events that end with their clip at the latest, and which of them start before its end (the others are dropped)."""
+    """Events cut at the end of their clip, without those that start there or later; and which of them are kept."""
     end = durations.detach().cpu().double()[events.clip]
     inside = events.onset < end
     return replace(events, offset=torch.minimum(events.offset, end))[inside], inside

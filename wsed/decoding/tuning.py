@@ -104,12 +104,13 @@ class Tuning:
         """
         if self.thresholds == "events":
             decoder.settings(1.0, self.medians)
-        elif self.thresholds == "segments":
-            decoder.check_segments()
+        elif self.thresholds == "segments" and (names := decoder.inexact_for_segments()):
+            raise WsedError(
+                "tuning.thresholds: segments is exact only where an event is the frames above the threshold; leave "
+                f"model.decoder.{' and '.join(names)} out, or take events"
+            )
 
-    def tune(
-        self, decoder: Decoder, scores: Scores, truth: Truth, count: Count
-    ) -> tuple[Decoder, dict[str, object]]:
+    def tune(self, decoder: Decoder, scores: Scores, truth: Truth, count: Count) -> tuple[Decoder, dict[str, object]]:
         """The decoder with the values found, and plain values that tell what was done.
 
         Args:
@@ -155,7 +156,7 @@ class Tuning:
 
     def _segments(self, decoder: Decoder, scores: Scores, truth: Truth, tags: Tensor | None) -> Tuned:
         table, counted = segment_scores(decoder.allowed_curves(scores, tags))
-        true = segment_labels(truth.events, *table.shape[::2], table.shape[1])
+        true = segment_labels(truth.events, len(truth), table.shape[2], table.shape[1])
         unknown = ~truth.timed[:, None]
         true, table = true & ~unknown, table.masked_fill(unknown, -math.inf)
         return exact_thresholds(true[counted], table[counted], self.split)
@@ -217,9 +218,7 @@ def _f1(count: Count, truth: Truth, events: Events, n_thresholds: int) -> Grid:
     return np.where(n_ref > 0, 2 * tp / np.maximum(n_ref + n_sys, 1), np.nan)
 
 
-def _best(
-    grids: Sequence[Grid], settings: Sequence[Setting], thresholds: Sequence[float], tuned_on: str
-) -> Tuned:
+def _best(grids: Sequence[Grid], settings: Sequence[Setting], thresholds: Sequence[float], tuned_on: str) -> Tuned:
     f1 = np.concatenate(grids)
     known = ~np.isnan(f1).any(0)
     together = f1[:, known].sum(1).argmax()

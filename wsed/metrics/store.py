@@ -1,48 +1,33 @@
 """The scores of an evaluation, one row a clip, gathered over ranks."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from wsed.metrics.detections import Detections, FrameScores, Tags
+from wsed.metrics.detections import Detections as EventSides
+from wsed.metrics.detections import FrameScores, Tags
 from wsed.metrics.scores import System
 from wsed.ops.reduce import world_size
 from wsed.types import Batch, Events, Labels, Output
+from wsed.values import Detections, Scores, Truth
 
 
 @runtime_checkable
 class Decode(Protocol):
-    """A decoder: frame scores to events, and to the scores that a metric over all thresholds ranks."""
+    """A decoder, see `wsed.decoding.Decoder`."""
 
     @property
     def tag_threshold(self) -> float | list[float]:
-        """A class is said to be in a clip if its clip score is above it."""
+        """A class is predicted to be in a clip if its clip score is above it."""
 
-    def __call__(
-        self,
-        frame_scores: Tensor,
-        frame_rate: float,
-        *,
-        valid: Tensor | None = None,
-        clip_scores: Tensor | None = None,
-        true_tags: Tensor | None = None,
-        durations: Tensor | None = None,
-    ) -> Events:
+    def __call__(self, scores: Scores, tags: Tensor | None = None) -> Detections:
         """The events of each clip."""
 
-    def ranked(
-        self,
-        frame_scores: Tensor,
-        frame_rate: float,
-        *,
-        valid: Tensor | None = None,
-        clip_scores: Tensor | None = None,
-        true_tags: Tensor | None = None,
-    ) -> Tensor:
-        """`[clip frame label]`: the scores as its threshold sees them."""
+    def ranked(self, scores: Scores, tags: Tensor | None = None) -> Scores:
+        """What PSDS ranks."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +130,24 @@ class ScoreStore:
 
     def detected(self, decoder: Decode) -> Events:
         """The events a system detects; clip indices are those of `clip_ids`. None without frame scores (a tagger)."""
-        scores = self.frame_scores()
-        if scores is None:
+        if self.frame_scores() is None:
             return Events.of([])
-        return decoder(scores[0], self.frame_rate, durations=self.durations(), **self.known(scores[1]))
+        return decoder(self.scores(), self.known_tags()).events
+
+    def scores(self) -> Scores:
+        """What the network predicts for all clips."""
+        rows = list(self.rows.values())
+        clips = [row.frame_scores for row in rows if row.frame_scores is not None]
+        tags, points = self.clip_scores(), self.embeddings()
+        if len(clips) < len(rows) or not rows:
+            return Scores(self.clip_ids, self.durations(), clip_scores=tags, embeddings=points)
+        whole = Scores.of_clips(self.clip_ids, clips, self.frame_rate, self.durations(), tags)
+        return replace(whole, embeddings=points)
+
+    def truth(self) -> Truth:
+        """What is true of all clips."""
+        (tags, tagged), (events, timed) = self.tags(), self.events()
+        return Truth(tags > 0.5, tagged[:, None].expand_as(tags), events, timed[:, None].expand_as(tags))
 
     def system(self, labels: Labels, decoder: Decode, detected: Events | None = None) -> System:
         """What is scored: events on the clips whose events are known, tags on those whose tags are known.
@@ -161,13 +160,12 @@ class ScoreStore:
         detected = self.detected(decoder) if detected is None else detected
         return System(labels, self._detections(len(labels), decoder, detected), self._tags(decoder.tag_threshold))
 
-    def known(self, valid: Tensor) -> dict[str, Any]:
-        """What a decoder may ask beside the frame scores; the true tags only if those of all clips are known."""
+    def known_tags(self) -> Tensor | None:
+        """The true tags; None if those of some clips are not known."""
         tags, tagged = self.tags()
-        true_tags = tags > 0.5 if bool(tagged.all()) else None
-        return {"valid": valid, "clip_scores": self.clip_scores(), "true_tags": true_tags}
+        return tags > 0.5 if bool(tagged.all()) else None
 
-    def _detections(self, n_labels: int, decoder: Decode, detected: Events) -> Detections | None:
+    def _detections(self, n_labels: int, decoder: Decode, detected: Events) -> EventSides | None:
         truth, timed = self.events()
         scores = self.frame_scores()
         if scores is None or not bool(timed.any()):
@@ -176,9 +174,9 @@ class ScoreStore:
         reference, detected = (
             replace(kept, clip=place[kept.clip]) for kept in (e[timed[e.clip]] for e in (truth, detected))
         )
-        ranked = decoder.ranked(scores[0], self.frame_rate, **self.known(scores[1]))
-        frames = FrameScores(ranked[timed], self.frame_rate, valid=scores[1][timed])
-        return Detections(n_labels, int(timed.sum()), reference, detected, self.durations()[timed], frames)
+        ranked, valid = decoder.ranked(self.scores(), self.known_tags()).padded()
+        frames = FrameScores(ranked[timed], self.frame_rate, valid=valid[timed])
+        return EventSides(n_labels, int(timed.sum()), reference, detected, self.durations()[timed], frames)
 
     def _tags(self, threshold: float | list[float]) -> Tags | None:
         true, tagged = self.tags()

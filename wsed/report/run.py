@@ -10,13 +10,14 @@ import torch
 
 from wsed.data import audio, table
 from wsed.data.clip import Clip
-from wsed.decoding import BoxDecoder, Decoder
+from wsed.decoding import Decoder
 from wsed.metrics.store import ScoreStore
 from wsed.models.base import Network
 from wsed.report import figures
 from wsed.report.embeddings import write_embeddings
 from wsed.report.scores import write_json
 from wsed.types import Events, Labels
+from wsed.values import Scores
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Evaluation:
     detected: Events
     scores: dict[str, Any]
     labels: Labels
-    decoder: Decoder | BoxDecoder
+    decoder: Decoder
 
     def write(self, folder: Path, clips: Mapping[str, Clip], network: Network) -> None:
         """`predictions.tsv`, `frame_scores.npz`, `clip_scores.npz`, `scores.json`, `class_f1.png` and `curves.png`.
@@ -87,7 +88,8 @@ class Evaluation:
         frontend: Any = network.frontend
         with torch.no_grad():
             features, _ = frontend(samples.to(device), torch.tensor([samples.shape[1]], device=device))
-        smoothed = self.decoder.curves(row.frame_scores[None], self.store.frame_rate)[0]
+        one = Scores.of_padded(row.frame_scores[None], self.store.frame_rate)
+        smoothed = self.decoder.curves(one).need()[0]
         clip = self.store.clip_ids.index(name)
         mine = self.detected[self.detected.clip == clip]
         detected = list(zip(mine.label.tolist(), mine.onset.tolist(), mine.offset.tolist(), strict=True))
