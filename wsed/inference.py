@@ -111,7 +111,7 @@ def build(config: Mapping[str, Any], labels: Labels) -> Network:
 
 def one_clip(samples: torch.Tensor, n_labels: int) -> Batch:
     """A batch of one clip of which nothing is known."""
-    no = torch.zeros(1, dtype=torch.bool)
+    no = torch.zeros(1, n_labels, dtype=torch.bool)
     return Batch(
         audio=samples[None],
         n_samples=torch.tensor([samples.numel()]),

@@ -31,9 +31,9 @@ def batch(n_clips: int = 4, n_labels: int = 3, seconds: float = 1.0, sample_rate
         audio=audio,
         n_samples=n_samples,
         clip_labels=tags,
-        tagged=torch.ones(n_clips, dtype=torch.bool),
+        tagged=torch.ones(n_clips, n_labels, dtype=torch.bool),
         events=Events.of(events),
-        timed=source == 1,
+        timed=(source == 1)[:, None].repeat(1, n_labels),
         source=source,
         sources=SOURCES,
         clip_ids=tuple(f"clip_{i}.wav" for i in range(n_clips)),
@@ -93,7 +93,7 @@ def check_loss(loss: Loss) -> None:
     _check_permutation(loss, of)
     _check_padding(loss, of)
     _check_unknown(loss, of)
-    nothing = torch.zeros(len(of), dtype=torch.bool)
+    nothing = torch.zeros_like(of.tagged)
     unknown = replace(of, tagged=nothing, timed=nothing, events=Events.of([]))
     given = output(unknown)
     value = loss(given, unknown)
@@ -149,11 +149,35 @@ def _check_padding(loss: Loss, of: Batch) -> None:
 
 
 def _check_unknown(loss: Loss, of: Batch) -> None:
-    hidden = torch.arange(len(of)) == 0
-    untagged = replace(of, tagged=~hidden)
-    other = replace(untagged, clip_labels=torch.where(hidden[:, None], 1 - of.clip_labels, of.clip_labels))
-    same = torch.allclose(loss(output(of), untagged), loss(output(of), other), atol=1e-5)
-    assert same, "the tags of clips that are not tagged must not count: use batch.tagged"
+    """Unknown classes of a clip count for nothing: one class of clip 0, one of clip 1, and all of clip 2."""
+    hidden = torch.zeros_like(of.tagged)
+    hidden[[0, 1], [0, 1]] = True
+    hidden[2] = True
+    known = replace(of, tagged=of.tagged & ~hidden, timed=of.timed & ~hidden)
+    tags = replace(known, clip_labels=torch.where(hidden, 1 - of.clip_labels, of.clip_labels))
+    seen = of.events[~hidden[of.events.clip, of.events.label]]
+    clip, label = hidden.nonzero().T.tolist()
+    other = Events.of((c, i, 0.3, 0.8) for c, i in zip(clip, label, strict=True))
+    events = replace(known, events=Events.cat([seen, other]))
+    epoch = loss.epoch
+    for loss.epoch in (epoch, 1000):  # losses may change over training
+        expected = _value_and_gradients(loss, known)
+        message = "{} of a class that is not {} in a clip must not count: use batch.{}"
+        assert _same(_value_and_gradients(loss, tags), expected), message.format("the tag", "tagged", "tagged")
+        assert _same(_value_and_gradients(loss, events), expected), message.format("the events", "timed", "timed")
+    loss.epoch = epoch
+
+
+def _value_and_gradients(loss: Loss, of: Batch) -> list[Tensor]:
+    given = output(of)
+    value = loss(given, of)
+    value.backward()
+    grads = [v.grad for f in fields(given) if isinstance(v := getattr(given, f.name), Tensor) and v.grad is not None]
+    return [value.detach(), *grads]
+
+
+def _same(some: list[Tensor], others: list[Tensor]) -> bool:
+    return len(some) == len(others) and all(torch.allclose(a, b, atol=1e-5) for a, b in zip(some, others, strict=True))
 
 
 def check_frontend(frontend: Frontend) -> None:

@@ -113,16 +113,17 @@ class Events:
 class Batch:
     """A batch of clips and everything that is known of them.
 
-    What is known is said by booleans: `tagged[i]` means row `i` of `clip_labels` is known, `timed[i]` means
-    the events of clip `i` are known (even if there are none). `source[i]` indexes `sources`.
+    What is known is kept apart from what is true, per clip and class: `tagged[i, c]` means that the tag
+    `clip_labels[i, c]` is known, `timed[i, c]` means that the events of class `c` in clip `i` are known (even if there
+    are none). A clip of a corpus that never annotated a class is unknown there. `source[i]` indexes `sources`.
     """
 
     audio: Float[Tensor, "clip sample"]
     n_samples: Int[Tensor, " clip"]
     clip_labels: Float[Tensor, "clip label"]
-    tagged: Bool[Tensor, " clip"]
+    tagged: Bool[Tensor, "clip label"]
     events: Events
-    timed: Bool[Tensor, " clip"]
+    timed: Bool[Tensor, "clip label"]
     source: Int[Tensor, " clip"]
     sources: tuple[str, ...]
     clip_ids: tuple[str, ...]
@@ -147,14 +148,14 @@ class Batch:
     def frame_labels(self, n_frames: int, frame_rate: float) -> Float[Tensor, "clip frame label"]:
         """The events on a grid of `n_frames` frames at `frame_rate` frames a second, on the batch's device.
 
-        Rows of clips that are not `timed` are zero: mask them. See `Events.rasterise`.
+        Classes that are not `timed` in a clip are zero there: mask them. See `Events.rasterise`.
         """
         return self.events.rasterise(len(self), self.clip_labels.shape[1], n_frames, frame_rate)
 
     def of(self, source: str) -> Bool[Tensor, " clip"]:
         """Which clips come from `source`; none if the batch has no such source."""
         if source not in self.sources:
-            return torch.zeros_like(self.tagged)
+            return torch.zeros_like(self.source, dtype=torch.bool)
         return self.source == self.sources.index(source)
 
 

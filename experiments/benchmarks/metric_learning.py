@@ -40,8 +40,9 @@ def made(clips: int, seconds: float) -> Batch:
     """Noise of one class each, balanced."""
     draw = torch.Generator().manual_seed(0)
     samples = round(16000 * seconds)
-    yes, zero = torch.ones(clips, dtype=torch.bool), torch.zeros(clips, dtype=torch.long)
+    zero = torch.zeros(clips, dtype=torch.long)
     tags = torch.eye(10)[torch.arange(clips) % 10]
+    yes = torch.ones_like(tags, dtype=torch.bool)
     audio = 0.1 * torch.randn(clips, samples, generator=draw)
     ids = tuple(f"clip {i}" for i in range(clips))
     return Batch(audio, zero + samples, tags, yes, Events.of([]), ~yes, zero, ("train",), ids)

@@ -53,7 +53,8 @@ def made(clips: int, network: Network) -> Batch:
     draw = torch.Generator().manual_seed(0)
     samples, rate = 10 * network.sample_rate, network.sample_rate
     tags = (torch.rand(clips, len(network.labels), generator=draw) < 0.1).float()
-    yes, zero = torch.ones(clips, dtype=torch.bool), torch.zeros(clips, dtype=torch.long)
+    zero = torch.zeros(clips, dtype=torch.long)
+    yes = torch.ones_like(tags, dtype=torch.bool)
     audio = 0.1 * torch.randn(clips, 10 * rate, generator=draw)
     return Batch(audio, zero + samples, tags, yes, Events.of([]), ~yes, zero, ("weak",), tuple(map(str, range(clips))))
 

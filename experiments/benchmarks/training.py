@@ -85,7 +85,7 @@ def made(n_labels: int, rate: int, n_tags: int = 2) -> Batch:
     draw = torch.Generator().manual_seed(0)
     tags = torch.zeros(CLIPS, n_labels)
     tags.scatter_(1, torch.rand(CLIPS, n_labels, generator=draw).topk(n_tags).indices, 1.0)
-    yes, none = torch.ones(CLIPS, dtype=torch.bool), torch.zeros(CLIPS, dtype=torch.long)
+    yes, none = torch.ones_like(tags, dtype=torch.bool), torch.zeros(CLIPS, dtype=torch.long)
     ids = tuple(map(str, range(CLIPS)))
     audio = 0.1 * torch.randn(CLIPS, SECONDS * rate, generator=draw)
     return Batch(audio, none + SECONDS * rate, tags, yes, Events.of([]), ~yes, none, ("weak",), ids)

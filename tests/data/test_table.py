@@ -1,5 +1,6 @@
 """Label tables: the real ones read with the right counts, malformed ones name file and row."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from wsed.data import table
 from wsed.errors import WsedError
+from wsed.text import composed
 
 STRONG = "filename\tonset\toffset\tevent_label\n"
 WEAK = "filename\tevent_labels\n"
@@ -144,7 +146,9 @@ _names = _cells.map(str.strip).filter(lambda name: name and not name.startswith(
 @given(st.lists(st.tuples(_names, st.integers(0, 9000), st.integers(1, 9000), _names)))
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, rows) -> None:
     path = tmp_path_factory.mktemp("written") / "table.tsv"
-    events = [(name, start / 1000, (start + length) / 1000, label) for name, start, length, label in rows]
+    events = [
+        (composed(name), start / 1000, (start + length) / 1000, composed(label)) for name, start, length, label in rows
+    ]
     table.write_rows(path, ("filename", "onset", "offset", "event_label"), events)
     assert [(name, *event[1:], event[0]) for _, name, event in table.strong_rows(path) if event] == events
 
@@ -153,3 +157,48 @@ def test_cells_that_would_break_the_table_are_refused(tmp_path: Path) -> None:
     with pytest.raises(WsedError, match=r"table\.tsv: .*tab or a line break"):
         table.write_rows(tmp_path / "table.tsv", ("filename",), [("a\tb.wav",)])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "tags"),
+    [
+        ('"Horn,Siren"', {"Horn", "Siren"}),
+        (' "Horn, Siren" ', {"Horn", "Siren"}),
+        ('"the ""big"" horn"', {'the "big" horn'}),
+        ('""', set()),
+        ('"', {'"'}),
+        ('12" horn', {'12" horn'}),
+        ('"Horn', {'"Horn'}),
+        ('Horn"', {'Horn"'}),
+        ('"a" and "b"', {'"a" and "b"'}),
+    ],
+)
+def test_quotes_of_spreadsheets(tmp_path: Path, cell: str, tags: set[str]) -> None:
+    """Matched around a whole cell they go; others are letters, and no row is swallowed."""
+    path = write(tmp_path, f"{WEAK}a.wav\t{cell}\nb.wav\tDog\n")
+    assert table.read_weak(path) == {"a.wav": tags, "b.wav": {"Dog"}}
+
+
+def test_a_table_with_all_cells_in_quotes(tmp_path: Path) -> None:
+    text = '"filename"\t"onset"\t"offset"\t"event_label"\n"a.wav"\t"0.5"\t1\t"Dog"\n'
+    assert table.read_columns(write(tmp_path, text)) == ["filename", "onset", "offset", "event_label"]
+    assert table.read_strong(write(tmp_path, text)) == {"a.wav": (("Dog", 0.5, 1.0),)}
+
+
+@pytest.mark.parametrize("separator", ["\t", ","])
+def test_empty_rows_of_a_spreadsheet(tmp_path: Path, separator: str) -> None:
+    rows = ["filename", "onset", "offset", "event_label"], ["a.wav", "0.5", "1", "Dog"], [""] * 4, [" "] * 4, [""] * 9
+    path = write(tmp_path, "\n".join(separator.join(row) for row in rows))
+    assert table.read_strong(path) == {"a.wav": (("Dog", 0.5, 1.0),)}
+
+
+def test_decomposed_letters_are_composed(tmp_path: Path) -> None:
+    """macOS writes `é` as two characters."""
+    path = write(tmp_path, f"{WEAK}cafe\u0301.wav\tHu\u0308ndchen\n")
+    assert table.read_weak(path) == {"caf\u00e9.wav": {"H\u00fcndchen"}}
+
+
+def test_a_row_error_crosses_processes() -> None:
+    error = pickle.loads(pickle.dumps(table.RowError("a.tsv", 3, "no filename")))
+    assert str(error) == "a.tsv:3: no filename"
+    assert (error.path, error.line, error.text) == (Path("a.tsv"), 3, "no filename")

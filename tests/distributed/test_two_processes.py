@@ -120,7 +120,7 @@ def test_frame_pairs_over_ranks_are_those_of_one_process():
 
 def scores_of(rank, ranks):
     batch, output = whole()
-    batch = replace(batch, timed=torch.ones(N_CLIPS, dtype=torch.bool))
+    batch = replace(batch, timed=torch.ones_like(batch.timed))
     store = ScoreStore()
     padded = torch.cat([shard(rank, ranks), torch.arange(rank)])  # the sampler repeats the first clips
     for index in padded.split(2):

@@ -84,7 +84,7 @@ def test_degenerate_curves_cost_nothing_and_keep_gradients_finite(golden, name, 
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("tagged", [None, [False, False]])
+@pytest.mark.parametrize("tagged", [None, [[False] * 3] * 2])
 def test_without_pairs_the_penalty_is_a_zero_with_a_graph(penalty, tagged):
     p, y = torch.rand(2, 6, 3, requires_grad=True), torch.zeros(2, 3)
     if tagged is not None:
@@ -241,12 +241,12 @@ def test_padding_and_untagged_clips_do_not_count():
     valid = torch.arange(10).expand(2, 10) < 6
     for loss in (F.mil, F.mmm, F.false_strong, *PENALTIES):
         torch.testing.assert_close(loss(longer, y, valid), loss(p, y))
-        tagged = torch.tensor([True, False])
+        tagged = torch.tensor([[True] * 3, [False] * 3])
         torch.testing.assert_close(loss(p, y, None, tagged), loss(p[:1], y[:1]))
 
 
 def test_frame_bce_is_the_mean_over_known_frames():
     p, y = torch.rand(2, 5, 3), (torch.rand(2, 5, 3) > 0.5).float()
-    timed, valid = torch.tensor([True, False]), torch.arange(5).expand(2, 5) < 4
+    timed, valid = torch.tensor([[True] * 3, [False] * 3]), torch.arange(5).expand(2, 5) < 4
     expected = torch.nn.functional.binary_cross_entropy(p[:1, :4], y[:1, :4])
     torch.testing.assert_close(F.frame_bce(p, y, valid, timed), expected)

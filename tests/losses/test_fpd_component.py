@@ -19,7 +19,7 @@ def test_timed_clips_are_labelled_by_their_events(metric):
     of = testing.batch(6)
     output = testing.output(of)
     found = FPD(metric, silence="background")(output, of)
-    labels, known = of.frame_labels(12, 12.0), of.timed[:, None] & output.valid
+    labels, known = of.frame_labels(12, 12.0), of.timed[:, :1] & output.valid
     torch.testing.assert_close(found, fpd(output.embeddings, labels, known, metric=metric, silence="background"))
     assert found > 0
 
@@ -41,17 +41,17 @@ def test_tagged_clips_come_in_at_the_start_epoch():
 @pytest.mark.parametrize("wps", ["self", "teacher"])
 def test_tagged_clips_are_labelled_by_scores(wps, level):
     of = testing.batch(8)
-    of = replace(of, tagged=torch.arange(8) != 2)  # one clip of which nothing is known
+    of = replace(of, tagged=of.tagged & (torch.arange(8) != 2)[:, None])  # one clip of which nothing is known
     output = testing.output(of)
     judge = testing.output(of, seed=1) if wps == "teacher" else output
     output = replace(output, teacher=Output(frame_logits=judge.frame_logits))
     loss = FPD(wps=wps, wps_start_epoch=0, level=level)
     pseudo = (judge.frame_scores >= 0.5) * of.clip_labels[:, None]
-    labels = torch.where(of.timed[:, None, None], of.frame_labels(12, 12.0), pseudo)
+    labels = torch.where(of.timed[:, None], of.frame_labels(12, 12.0), pseudo)
     tags = None
     if level == "clip_and_frame":
-        tags = torch.where(of.timed[:, None], labels.amax(1), of.clip_labels)
-    known = output.valid & (of.tagged | of.timed)[:, None]
+        tags = torch.where(of.timed, labels.amax(1), of.clip_labels)
+    known = output.valid & (of.tagged | of.timed)[:, :1]
     found = loss(output, of)
     torch.testing.assert_close(found, fpd(output.embeddings, labels, known, tags))
     found.backward()
@@ -72,7 +72,7 @@ def test_pseudo_strong_labels():
 
 def test_doubtful_frames_are_left_out():
     of = testing.batch(4)
-    of = replace(of, timed=torch.zeros(4, dtype=torch.bool), events=wsed.Events.of([]))
+    of = replace(of, timed=torch.zeros(4, 3, dtype=torch.bool), events=wsed.Events.of([]))
     output = testing.output(of)
     loss = FPD(wps_start_epoch=0, wps_low=0.4, wps_high=0.7)
     doubtful = (of.clip_labels[:, None] > 0) & (output.frame_scores >= 0.4) & (output.frame_scores < 0.7)

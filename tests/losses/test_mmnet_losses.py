@@ -226,10 +226,10 @@ def slow(d, a, y, valid, tagged, attend, reduction, weights):
     """Frame by frame, as the paper writes it."""
     costs, clips = [], []
     for i in range(len(d)):
-        if not tagged[i]:
+        if not tagged[i].any():
             continue
         own = []
-        for t, c in [(t, c) for t in range(d.shape[1]) for c in range(d.shape[2]) if valid[i, t]]:
+        for t, c in [(t, c) for t in range(d.shape[1]) for c in range(d.shape[2]) if valid[i, t] and tagged[i, c]]:
             p, w = d[i, t, c].item(), a[i, t, c].item()
             positive = weights[0][c].item() * w * y[i, c].item() * -math.log(p)
             negative = weights[1][c].item() * (w if attend == "all" else 1) * (1 - y[i, c].item()) * -math.log(1 - p)
@@ -252,7 +252,7 @@ def test_micro_is_the_slow_reference(seed, shape, attend, reduction):
     random = partial(torch.rand, generator=draw, dtype=torch.float64)
     clips, frames, labels = shape
     d, a, y = 0.98 * random(shape) + 0.01, random(shape), random(clips, labels).round()
-    valid, tagged = random(clips, frames) > 0.3, random(clips) > 0.3
+    valid, tagged = random(clips, frames) > 0.3, random(clips, labels) > 0.3
     weights = (random(labels), random(labels))
     found = F.micro(d, a, y, valid, tagged, attend=attend, reduction=reduction, weights=weights)
     near(found, slow(d, a, y, valid, tagged, attend, reduction, weights))
@@ -262,7 +262,7 @@ def test_micro_is_the_slow_reference(seed, shape, attend, reduction):
 def test_padding_and_untagged_clips_do_not_count(preset):
     d, a, y = torch.rand(2, 6, 3), torch.rand(2, 6, 3), torch.tensor([[1.0, 1, 0], [1, 0, 1]])
     longer, further = (torch.cat([x, torch.rand(2, 4, 3)], dim=1) for x in (d, a))
-    valid, tagged = torch.arange(10).expand(2, 10) < 6, torch.tensor([True, False])
+    valid, tagged = torch.arange(10).expand(2, 10) < 6, torch.tensor([[True] * 3, [False] * 3])
     for loss in (partial(F.micro, **preset), F.plat):
         torch.testing.assert_close(loss(longer, further, y, valid), loss(d, a, y))
         torch.testing.assert_close(loss(d, a, y, None, tagged), loss(d[:1], a[:1], y[:1]))

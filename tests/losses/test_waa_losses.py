@@ -90,13 +90,13 @@ def slow_triplet(points, tags, tagged, miner, margin, ratio, squared, normalize,
     points = [row.tolist() for row in points]
     if normalize == "final":
         points = [[x / math.hypot(*row) for x in row] for row in points]
-    sets = [set(row.nonzero().flatten().tolist()) for row in tags]
-    known = [i for i, k in enumerate(tagged.tolist()) if k]
+    sets, known = ([set(row.nonzero().flatten().tolist()) for row in mask] for mask in ((tags > 0) & tagged, tagged))
     costs = []
-    for a in known:
-        d = {i: slow_distance(points[a], points[i], squared) for i in known if i != a}
+    for a in range(len(points)):
+        d = {i: slow_distance(points[a], points[i], squared) for i in range(len(points)) if i != a}
         near = [d[i] for i in d if sets[a] & sets[i]]
-        far = [d[i] for i in d if not sets[a] & sets[i]]
+        apart = [i for i in d if known[a] & known[i] and not sets[a] & sets[i]]
+        far = [d[i] for i in apart if sets[a] <= known[i] and sets[i] <= known[a]]
         pairs = [(p, n) for p in near for n in far]
         if miner == "semi_hard":
             pairs = [(p, n) for p, n in pairs if p < n < p + margin]
@@ -123,7 +123,8 @@ def test_triplet_equals_a_loop(miner, ratio, squared, normalize, reduction, clip
     draw = torch.Generator().manual_seed(seed)
     points = torch.randn(clips, 3, generator=draw, dtype=torch.float64)
     tags = (torch.rand(clips, labels, generator=draw) > 0.6).float()
-    tagged = torch.rand(clips, generator=draw) > 0.2
+    tagged = torch.rand(clips, labels, generator=draw) > 0.1
+    tagged &= torch.rand(clips, 1, generator=draw) > 0.1
     options = {"ratio": ratio, "squared": squared, "normalize": normalize, "reduction": reduction}
     loss = partial(F.triplet, miner=miner, margin=margin, **options)
     expected = slow_triplet(points, tags, tagged, miner, margin, **options)
@@ -328,7 +329,8 @@ def test_batches_without_pairs_give_a_zero_with_a_graph(build):
     of, output = labelled()
     leaf = output.clip_embedding
     one_class = torch.eye(3)[torch.zeros(9, dtype=torch.long)]
-    alone = replace(of, clip_labels=torch.nn.functional.one_hot(torch.arange(9), 9).float())
+    known, unknown = torch.ones(9, 9, dtype=torch.bool), torch.zeros(9, 9, dtype=torch.bool)
+    alone = replace(of, clip_labels=torch.eye(9), tagged=known, timed=unknown)
     same, none = replace(of, clip_labels=one_class), replace(of, clip_labels=torch.zeros(9, 3))
     for batch in (same, none, alone):
         leaf.grad = None

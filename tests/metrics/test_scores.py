@@ -196,7 +196,7 @@ def test_psds_ranks_what_the_decoder_sees():
     for decoder in (StepDecoder(tags="clip", tag_threshold=0.6), BoxDecoder(tags="clip", tag_threshold=0.6)):
         frames = store(decoder)[2].detections.scores
         ranked = frames.scores
-        said = output.clip_scores.detach()[batch.timed] > 0.6
+        said = output.clip_scores.detach()[batch.timed.all(1)] > 0.6
         assert bool((ranked[~said[:, None, :] & frames.valid[..., None]] == -math.inf).all())
         assert float(ranked.max()) > 0
 

@@ -17,18 +17,19 @@ def drawn(clips, labels, seed, single=False):
     tags = (torch.rand(clips, labels, generator=draw) > 0.6).float()
     if single:
         tags = torch.eye(labels)[torch.randint(labels, (clips,), generator=draw)]
-    tagged = torch.rand(clips, generator=draw) > 0.2
+    tagged = torch.rand(clips, labels, generator=draw) > 0.1
+    tagged &= torch.rand(clips, 1, generator=draw) > 0.1
     distance = torch.rand(clips, clips, generator=draw, dtype=torch.float64)
     return tags, tagged, distance + distance.T
 
 
 def slow_triplets(tags, tagged, miner, d, margin):
-    sets = [set(row.nonzero().flatten().tolist()) for row in tags]
-    known = [i for i, k in enumerate(tagged.tolist()) if k]
-    found = []
-    for a in known:
-        near = [p for p in known if p != a and sets[a] & sets[p]]
-        far = [n for n in known if n != a and not sets[a] & sets[n]]
+    sets, known = ([set(row.nonzero().flatten().tolist()) for row in mask] for mask in ((tags > 0) & tagged, tagged))
+    clips, found = range(len(tags)), []
+    for a in clips:
+        near = [p for p in clips if p != a and sets[a] & sets[p]]
+        apart = [n for n in clips if n != a and known[a] & known[n] and not sets[a] & sets[n]]
+        far = [n for n in apart if sets[a] <= known[n] and sets[n] <= known[a]]
         if miner == "hard" and near and far:
             found.append((a, max(near, key=lambda p: d[a, p]), min(far, key=lambda n: d[a, n])))
         elif miner != "hard":
@@ -121,7 +122,7 @@ def test_what_cannot_be_mined_is_refused():
 
 
 def slow_episode(tags, tagged, shot, query, order):
-    sets = [set(row.nonzero().flatten().tolist()) if k else set() for row, k in zip(tags, tagged, strict=True)]
+    sets = [set(row.nonzero().flatten().tolist()) for row in (tags > 0) & tagged]
     line = sorted(range(len(tags)), key=lambda i: (order[i], i))
     classes = range(tags.shape[1])
     supports = {i for c in classes for i in [j for j in line if c in sets[j]][:shot]}

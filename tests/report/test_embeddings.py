@@ -22,7 +22,7 @@ THREE = Labels(["a", "b", "c"])
 def stored(points, tags):
     clips = batch(len(points), 3)
     store = ScoreStore()
-    tagged = torch.ones(len(points), dtype=torch.bool)
+    tagged = torch.ones_like(tags, dtype=torch.bool)
     ids = tuple(f"clip {i:03}" for i in range(len(points)))
     from dataclasses import replace
 

@@ -26,8 +26,10 @@ def clips_of(batch):
         rows = zip(mine.label.tolist(), mine.onset.tolist(), mine.offset.tolist(), strict=True)
         events = tuple((LABELS.names[label], onset, offset) for label, onset, offset in rows)
         tags = frozenset(LABELS.names[c] for c in range(3) if batch.clip_labels[i, c] > 0)
-        timed = bool(batch.timed[i])
-        found.append(Clip(name, Path(name), "test", tags if bool(batch.tagged[i]) else None, events if timed else None))
+        timed = bool(batch.timed[i].all())
+        found.append(
+            Clip(name, Path(name), "test", tags if bool(batch.tagged[i].all()) else None, events if timed else None)
+        )
     return found
 
 

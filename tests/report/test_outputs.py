@@ -237,8 +237,11 @@ def test_a_clip_with_commas_in_its_name_is_no_row_of_commas(tmp_path: Path) -> N
         ",event_label,onset,offset,filename\n0,Dog,0.0,0.50,a.wav\n1,Cat,1,2,b.wav",
         '"event_label","onset","offset","filename"\r\n"Dog",0,"0.5","a.wav"\r\nCat,1,2,b.wav\r\n',
         "\ufeffevent_label\tonset\toffset\tfilename\tindex\r\n Dog\t0 \t0.5\ta.wav \t7\r\nCat\t1\t2\tb.wav\t8\t\r\n",
+        '"filename"\t"onset"\t"offset"\t"event_label"\n"a.wav"\t"0"\t0.5\t"Dog"\n"b.wav"\t1\t2\t"Cat"\n',
+        f"{HEAD}a.wav\t0\t0.5\tDog\nb.wav\t1\t2\tCat\n\t\t\t\n \t\t\t\n",
+        "filename,onset,offset,event_label\na.wav,0,0.5,Dog\nb.wav,1,2,Cat\n,,,\n",
     ],
-    ids=["tabs", "gaps", "pandas", "quotes", "Windows"],
+    ids=["tabs", "gaps", "pandas", "quotes", "Windows", "quotes and tabs", "empty rows", "empty rows of commas"],
 )
 def test_the_ways_in_which_tables_are_written(tmp_path: Path, truth: Reference, text: str) -> None:
     path = tmp_path / "said.csv"

@@ -8,6 +8,11 @@ from pathlib import Path
 from wsed.data.clip import Timed
 from wsed.errors import WsedError
 from wsed.files import write_text
+from wsed.text import composed
+from wsed.text import read_text as _read_text
+
+LONGEST = csv.field_size_limit()
+"""Letters of the longest cell."""
 
 
 class RowError(WsedError):
@@ -22,6 +27,10 @@ class RowError(WsedError):
     def __init__(self, path: str | Path, line: int, text: str) -> None:
         super().__init__(f"{path}:{line}: {text}")
         self.path, self.line, self.text = Path(path), line, text
+
+    def __reduce__(self) -> tuple[type["RowError"], tuple[Path, int, str]]:
+        """What a worker process sends."""
+        return RowError, (self.path, self.line, self.text)
 
 
 Problems = list[RowError] | None
@@ -64,21 +73,19 @@ def read_rows(path: str | Path, columns: Sequence[str], problems: Problems = Non
 
 
 def _cells(path: str | Path) -> list[tuple[int, list[str]]]:
-    """All lines that are not blank, with their numbers; the first is the header, even if blank."""
+    """All rows with something in a cell, with their line numbers; the first is the header, even if blank."""
     lines = read_text(path).split("\n")
     rows = split_rows(path, lines, separator_of(lines[0]))
-    return [(line, cells) for line, cells in rows if cells or line == 1]
+    return [(line, cells) for line, cells in rows if line == 1 or any(cell.strip() for cell in cells)]
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a table; a `WsedError` if the file is missing or no UTF-8 text."""
-    path = Path(path)
-    if not path.is_file():
-        raise WsedError(f"no such table: {path}")
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise WsedError(f"{path} is no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    """The text of a table or a list of classes, with composed letters (NFC): names are compared by them.
+
+    Raises:
+        WsedError: see `wsed.text.read_text`.
+    """
+    return composed(_read_text(path, "table"))
 
 
 def separator_of(header: str) -> str:
@@ -87,14 +94,20 @@ def separator_of(header: str) -> str:
 
 
 def split_rows(path: str | Path, lines: Sequence[str], separator: str) -> Iterator[tuple[int, list[str]]]:
-    """The cells of each line, with its number.
+    """The cells of each line, with its number; cells in quotes, as spreadsheets write them, without these.
 
     Raises:
-        RowError: a quote in a comma-separated table is not closed on its line.
+        RowError: a quote in a comma-separated table is not closed on its line, or a cell is too long for a name.
     """
-    # In a tab-separated table a quote is a character like any other: read as a delimiter it would swallow rows.
-    comma = separator == ","
-    reader = csv.reader(lines, strict=True) if comma else csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    if separator == "\t":
+        # Line by line: a csv reader would take all rows after an unmatched quote for one cell.
+        for number, line in enumerate(lines, start=1):
+            cells = [unquoted(cell) for cell in line.split("\t")] if line else []
+            if len(line) > LONGEST and max(map(len, cells)) > LONGEST:
+                raise RowError(path, number, f"a cell of more than {LONGEST} letters; is this a table?")
+            yield number, cells
+        return
+    reader = csv.reader(lines, strict=True)
     before = 0
     try:
         for cells in reader:
@@ -104,6 +117,21 @@ def split_rows(path: str | Path, lines: Sequence[str], separator: str) -> Iterat
             yield before, cells
     except csv.Error as error:
         raise RowError(path, before + 1, f"{error}; mend the row, or its quotes") from None
+
+
+def unquoted(cell: str) -> str:
+    """A cell without the quotes of a spreadsheet; unmatched ones are letters.
+
+    >>> [unquoted(cell) for cell in ('"Horn,Siren"', '"the ""big"" horn"', '12" horn', '"Horn', '"a" and "b"')]
+    ['Horn,Siren', 'the "big" horn', '12" horn', '"Horn', '"a" and "b"']
+    """
+    if '"' not in cell:
+        return cell
+    inside = cell.strip()
+    if len(inside) < 2 or inside[0] != '"' or inside[-1] != '"':
+        return cell
+    inside = inside[1:-1]
+    return inside.replace('""', '"') if '"' not in inside.replace('""', "") else cell
 
 
 def weak_rows(path: str | Path, problems: Problems = None) -> list[tuple[int, str, frozenset[str]]]:
@@ -176,7 +204,12 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence
     for cell in (cell for line in lines for cell in line):
         if "\t" in cell or "\n" in cell:
             raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
+    lines = [[cell if unquoted(cell) == cell else _quoted(cell) for cell in line] for line in lines]
     write_text(path, "".join("\t".join(line) + "\n" for line in [list(columns), *lines]))
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
 
 
 def report(error: RowError, problems: Problems) -> None:

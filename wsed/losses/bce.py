@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from wsed.losses.base import LOSSES, Loss
@@ -30,14 +31,19 @@ def clip_bce(
     weights: Weights | None = None,
     reduction: Literal["mean", "sum"] = "mean",
 ) -> Tensor:
-    """Mean cross-entropy of clip scores `[clip label]` and tags `[clip label]`, over the `tagged [clip]` clips.
+    """Mean cross-entropy of clip scores `[clip label]` and tags `[clip label]`, over the known tags.
 
-    `weights`, each `[label]`, multiply the term of `y` and that of `1 - y`. Over labels it is the mean, or the `sum`.
+    Args:
+        clip_scores: probabilities.
+        tags: in [0, 1].
+        tagged: `[clip label]`, tags that are known.
+        weights: of the term of `y` and that of `1 - y`, each `[label]`.
+        reduction: over labels: `mean`, or the `sum` over the known ones. Over clips it is the mean.
     """
     costs = bce(tags, clip_scores, weights)
     if reduction == "sum":
-        return masked_mean(costs.sum(1), tagged)
-    return masked_mean(costs, None if tagged is None else tagged[:, None])
+        return sum_per_clip(costs, tagged)
+    return masked_mean(costs, tagged)
 
 
 def frame_bce(
@@ -49,7 +55,7 @@ def frame_bce(
         frame_scores: probabilities.
         frame_labels: in [0, 1].
         valid: `[clip frame]`, frames that hold signal.
-        timed: `[clip]`, clips whose events are known.
+        timed: `[clip label]`, classes of a clip whose events are known.
     """
     return masked_mean(bce(frame_labels, frame_scores), frame_mask(valid, timed))
 
@@ -69,22 +75,31 @@ def false_strong(
         frame_scores: `[clip frame label]`.
         tags: `[clip label]`.
         valid: `[clip frame]`.
-        tagged: `[clip]`.
+        tagged: `[clip label]`, tags that are known.
         weights: of the term of `y` and that of `1 - y`, each `[label]`.
     """
     return masked_mean(bce(tags[:, None], frame_scores, weights), frame_mask(valid, tagged))
 
 
 def frame_mask(valid: Tensor | None, known: Tensor | None) -> Tensor | None:
-    """`[clip frame 1]`: frames that hold signal, of clips of which something is known; None where all do."""
-    parts = [
-        m
-        for m in (None if valid is None else valid[..., None], None if known is None else known[:, None, None])
-        if m is not None
-    ]
-    if not parts:
-        return None
-    return parts[0] if len(parts) == 1 else parts[0] & parts[1]
+    """Frames that hold signal (`valid [clip frame]`), of known classes (`known [clip label]`).
+
+    Returns:
+        a mask that broadcasts to `[clip frame label]`; None if everything counts.
+    """
+    if valid is None:
+        return None if known is None else known[:, None]
+    return valid[..., None] if known is None else valid[..., None] & known[:, None]
+
+
+def sum_per_clip(costs: Tensor, known: Tensor | None) -> Tensor:
+    """Mean over clips of the sum over the known classes: of `costs [clip label]`, by `known [clip label]`.
+
+    Clips of which no class is known are left out.
+    """
+    if known is None:
+        return masked_mean(costs.sum(1))
+    return masked_mean(torch.where(known, costs, 0.0).sum(1), known.any(1))
 
 
 @LOSSES.register("clip_bce")

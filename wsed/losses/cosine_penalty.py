@@ -26,7 +26,7 @@ def cosine_penalty(
     frame_scores: Float[Tensor, "clip frame label"],
     tags: Float[Tensor, "clip label"],
     valid: Bool[Tensor, "clip frame"] | None = None,
-    tagged: Bool[Tensor, " clip"] | None = None,
+    tagged: Bool[Tensor, "clip label"] | None = None,
     *,
     reduction: Reduction = "mean",
     count_pairs: CountPairs = "ordered",
@@ -39,7 +39,7 @@ def cosine_penalty(
         frame_scores: probabilities.
         tags: in [0, 1].
         valid: frames that hold signal.
-        tagged: clips whose tags are known.
+        tagged: tags that are known.
         reduction: see `wsed.losses.pairs.pair_penalty`.
         count_pairs: see there; each unordered pair counts twice by default, as in the paper.
 

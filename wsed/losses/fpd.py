@@ -37,6 +37,7 @@ def fpd(
     valid: Bool[Tensor, "clip frame"] | None = None,
     tags: Float[Tensor, "clip label"] | None = None,
     strong: Bool[Tensor, " clip"] | None = None,
+    known: Bool[Tensor, "clip label"] | None = None,
     *,
     metric: str = "euclidean",
     mode: str = "distance",
@@ -70,6 +71,8 @@ def fpd(
         valid: frames that count; a frame that is not valid may hold anything.
         tags: if given, label sets of the clips must be equal (disjoint) too.
         strong: clips that count as synthetic for `pairs`.
+        known: classes of a clip whose labels (and tags) are known; all if None. A pair is negative only where each
+            class that is active in one frame is known to be absent in the other.
         metric: `euclidean` or `ip` (inner product).
         mode: of `euclidean`, see above.
         sign: of `ip`: `corrected` or `literal`.
@@ -97,8 +100,8 @@ def fpd(
     with torch.autocast(embeddings.device.type, enabled=False):  # label sets of 257 classes count to 256 in bfloat16
         if gather and world_size() > 1:
             embeddings, frame_labels, valid = share_frames(embeddings, frame_labels, valid)
-            tags, strong = (None if value is None else gather_clips(value) for value in (tags, strong))
-        categories = frame_categories(frame_labels, valid, tags, _chosen(strong, pairs), silence=silence)
+            tags, strong, known = (None if value is None else gather_clips(value) for value in (tags, strong, known))
+        categories = frame_categories(frame_labels, valid, tags, _chosen(strong, pairs), known, silence=silence)
         total = pair_sum(embeddings, valid, categories, _weights(categories, reduction), *costs)
     return total.to(torch.promote_types(embeddings.dtype, torch.float32))
 
@@ -177,8 +180,9 @@ def pseudo_strong(
 class FPD(Loss):
     """The frame pairwise distance loss on the embeddings (Tao, Huang et al. 2023).
 
-    Labels of `timed` clips are their events. Those of clips that are only `tagged` are made from the scores, once
-    training has come to `wps_start_epoch`; before, and with `wps: none`, such clips are left out.
+    Labels of `timed` classes are the clip's events. Those of classes that are only `tagged` are made from the scores,
+    from the epoch `wps_start_epoch` on; before, and with `wps: none`, they are unknown. Clips are compared by the
+    classes that are known (see `known` in `fpd`); clips without a known class are left out.
 
     Args:
         metric: `euclidean` or `ip` (inner product).
@@ -236,37 +240,36 @@ class FPD(Loss):
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         assert output.embeddings is not None, "checked by SEDTask"
-        labels, known = self._labels(output, batch)
+        labels, known, sure = self._labels(output, batch)
         tags = None
         if self.level == "clip_and_frame":
-            tags = torch.where(batch.timed[:, None], labels.amax(1), batch.clip_labels)
+            tags = torch.where(batch.timed, labels.amax(1), batch.clip_labels)
         return fpd(
             output.embeddings,
             labels,
-            known if output.valid is None else known & output.valid,
+            sure if output.valid is None else sure & output.valid,
             tags,
-            batch.timed,
+            batch.timed.any(1),
+            known,
             **self.formula,
             **self.choice,
             alpha=self.alpha,
             gather=self.gather,
         )
 
-    def _labels(self, output: Output, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Frame labels, and the frames where they are known."""
+    def _labels(self, output: Output, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Frame labels, the classes of each clip where they are known, and the frames that count."""
         assert output.embeddings is not None
         assert output.frame_rate is not None, "a network states its frame rate"
         n_frames = output.embeddings.shape[1]
         labels = batch.frame_labels(n_frames, output.frame_rate)
-        known = batch.timed[:, None].expand(-1, n_frames)
-        if self.wps == "none" or self.epoch < self.wps_start_epoch:
-            return labels, known
         judge = output if self.wps == "self" else output.teacher
-        if judge is None:  # a teacher speaks in training only
-            return labels, known
-        pseudo, sure = pseudo_strong(judge.frame_scores, batch.clip_labels, self.wps_low, self.wps_high)
-        only_tagged = (batch.tagged & ~batch.timed)[:, None]
-        return torch.where(only_tagged[..., None], pseudo, labels), torch.where(only_tagged, sure, known)
+        if self.wps == "none" or self.epoch < self.wps_start_epoch or judge is None:  # teachers judge in training only
+            return labels, batch.timed, batch.timed.any(1, keepdim=True).expand(-1, n_frames)
+        only_tagged, known = batch.tagged & ~batch.timed, batch.tagged | batch.timed
+        tags = torch.where(only_tagged, batch.clip_labels, 0.0)
+        pseudo, sure = pseudo_strong(judge.frame_scores, tags, self.wps_low, self.wps_high)
+        return torch.where(only_tagged[:, None], pseudo, labels), known, sure & known.any(1, keepdim=True)
 
 
 def _fields(wps: str) -> frozenset[str]:

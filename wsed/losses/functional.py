@@ -1,7 +1,7 @@
 """The losses as pure functions of tensors, for any training loop.
 
-Frame scores are `[clip frame label]` probabilities, tags `[clip label]`; `valid [clip frame]` and `tagged [clip]`
-say what counts. Each returns a 0-d mean that is exact over ranks.
+Frame scores are `[clip frame label]` probabilities, tags `[clip label]`; `valid [clip frame]` and `tagged [clip
+label]` say what counts. Each returns a 0-d mean that is exact over ranks.
 """
 
 from wsed.losses.bce import clip_bce, false_strong, frame_bce

@@ -32,7 +32,7 @@ def kl_penalty(
     frame_scores: Float[Tensor, "clip frame label"],
     tags: Float[Tensor, "clip label"],
     valid: Bool[Tensor, "clip frame"] | None = None,
-    tagged: Bool[Tensor, " clip"] | None = None,
+    tagged: Bool[Tensor, "clip label"] | None = None,
     *,
     reduction: Reduction = "mean",
     count_pairs: CountPairs = "ordered",
@@ -48,7 +48,7 @@ def kl_penalty(
         frame_scores: probabilities; below 1e-7 they count as 1e-7.
         tags: in [0, 1].
         valid: frames that hold signal.
-        tagged: clips whose tags are known.
+        tagged: tags that are known.
         reduction: see `wsed.losses.pairs.pair_penalty`.
         count_pairs: see there.
 

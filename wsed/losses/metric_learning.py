@@ -19,7 +19,8 @@ from wsed.types import Batch, Needs, Output
 class MetricLearning(Loss):
     """A loss of pytorch-metric-learning on clip embeddings, with a miner of it, of the clips of all ranks.
 
-    Clips without tags are left out. Where clips have several tags, only losses of pairs and triplets work, and without
+    Clips without a known tag are left out, and a loss that takes one class per clip takes the unknown ones as absent.
+    Where clips have several tags, only losses of pairs and triplets work, and without
     miner: clips that share a tag are positive pairs, clips that share none negative ones. Needs the extra `metric`.
 
     Args:
@@ -53,26 +54,27 @@ class MetricLearning(Loss):
     def forward(self, output: Output, batch: Batch) -> Tensor:
         assert output.clip_embedding is not None, "checked by SEDTask"
         embeddings, tags, tagged = all_clips(output.clip_embedding.float(), batch.clip_labels, batch.tagged)
-        known = tagged & (tags > 0).any(1)
+        tags = torch.where(tagged, tags, 0.0)
+        known = (tags > 0).any(1)
         zero = 0 * embeddings.sum()
         if not bool(known.any()):
             return zero
-        embeddings, tags = embeddings[known], (tags[known] > 0).float()
+        embeddings, tags, tagged = embeddings[known], (tags[known] > 0).float(), tagged[known]
         with torch.autocast(embeddings.device.type, enabled=False):
             if bool((tags.sum(1) == 1).all()):
                 labels = tags.argmax(1)
                 indices = None if self.miner is None else self.miner(embeddings, labels)
                 loss: Tensor = self.criterion(embeddings, labels, indices)
             else:
-                loss = self._of_pairs(embeddings, tags)
+                loss = self._of_pairs(embeddings, tags, tagged)
         return zero + loss
 
-    def _of_pairs(self, embeddings: Tensor, tags: Tensor) -> Tensor:
+    def _of_pairs(self, embeddings: Tensor, tags: Tensor, tagged: Tensor) -> Tensor:
         """The loss of clips with several tags: they have no label, only relations."""
         criterion, miner = self.names
         if self.miner is not None:
             raise WsedError(f"metric_learning: miner {miner} takes one tag a clip, and clips here have several; {HELP}")
-        positive, negative = relations(tags)
+        positive, negative = relations(tags, tagged)
         try:
             loss: Tensor = self.criterion(
                 embeddings, indices_tuple=(*positive.nonzero().unbind(1), *negative.nonzero().unbind(1))

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from wsed.losses.base import LOSSES
-from wsed.losses.bce import bce, frame_mask
+from wsed.losses.bce import bce, frame_mask, sum_per_clip
 from wsed.losses.class_weights import ClassWeighted, ClassWeights, Weights
 from wsed.ops.reduce import masked_mean
 from wsed.registry import check_options
@@ -22,7 +22,7 @@ def micro(
     attention: Float[Tensor, "clip frame label"],
     tags: Float[Tensor, "clip label"],
     valid: Bool[Tensor, "clip frame"] | None = None,
-    tagged: Bool[Tensor, " clip"] | None = None,
+    tagged: Bool[Tensor, "clip label"] | None = None,
     *,
     attend: str = "all",
     reduction: str = "sum",
@@ -38,13 +38,13 @@ def micro(
         attention: `a`; the same for all labels, or not.
         tags: `y`, in [0, 1].
         valid: frames that hold signal.
-        tagged: clips whose tags are known.
+        tagged: tags that are known.
         attend: what the attention multiplies: `all`, as printed, or the term of `y` alone (`positives`).
         reduction: over frames and labels: the `sum`, as printed, or `mean`. Over clips it is the mean.
         weights: of the term of `y` and that of `1 - y`, each `[label]`.
 
     Returns:
-        0-d; zero with a graph where no clip is tagged.
+        0-d; zero with a graph where no tag is known.
 
     Raises:
         WsedError: an option is unknown.
@@ -57,7 +57,7 @@ def micro(
         return masked_mean(costs, frame_mask(valid, tagged))
     if valid is not None:
         costs = torch.where(valid[..., None], costs, 0.0)
-    return masked_mean(costs.sum((1, 2)), tagged)
+    return sum_per_clip(costs.sum(1), tagged)
 
 
 @LOSSES.register("micro")

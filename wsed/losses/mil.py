@@ -26,12 +26,12 @@ def mil(
         frame_scores: `[clip frame label]` probabilities.
         tags: `[clip label]` in [0, 1].
         valid: `[clip frame]`, frames that hold signal.
-        tagged: `[clip]`, clips whose tags are known.
+        tagged: `[clip label]`, tags that are known.
         pooling: a name of `wsed.ops.pooling.POOLINGS`.
         arguments: what the pooling asks for (`attention [clip frame label]`, `alpha`).
     """
     clip_scores = find_pooling(pooling)(frame_scores, valid, **arguments)
-    return masked_mean(bce(tags, clip_scores), None if tagged is None else tagged[:, None])
+    return masked_mean(bce(tags, clip_scores), tagged)
 
 
 def mmm(frame_scores: Tensor, tags: Tensor, valid: Tensor | None = None, tagged: Tensor | None = None) -> Tensor:
@@ -44,7 +44,7 @@ def mmm(frame_scores: Tensor, tags: Tensor, valid: Tensor | None = None, tagged:
         + bce(tags.to(frame_scores.dtype) / 2, mean_pool(frame_scores, valid))
         + bce(torch.zeros_like(tags), min_pool(frame_scores, valid))
     )
-    return masked_mean(per_label, None if tagged is None else tagged[:, None])
+    return masked_mean(per_label, tagged)
 
 
 @LOSSES.register("mil")

@@ -8,13 +8,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from wsed.losses.base import Loss
-from wsed.ops.reduce import masked_mean
+from wsed.ops.reduce import count, masked_mean
 from wsed.types import Batch, Needs, Output
 
 Frames = Float[Tensor, "clip frame label"]
 Tags = Float[Tensor, "clip label"]
 Valid = Bool[Tensor, "clip frame"]
-Tagged = Bool[Tensor, " clip"]
+Tagged = Bool[Tensor, "clip label"]
 
 Similarity = Callable[[Tensor, Tensor | None], Tensor]
 """From curves `[clip frame label]`, float32 or wider, and `valid` to a symmetric matrix `[clip label label]`."""
@@ -42,7 +42,7 @@ def pair_penalty(
         frames: what the curves are made of, scores or (if `similarity` takes them) logits.
         tags: in [0, 1]; pairs weigh the product of their tags.
         valid: frames that hold signal.
-        tagged: clips whose tags are known.
+        tagged: tags that are known; a class whose tag is not is in no pair.
         reduction: over labels: `mean`, as the paper's code, or `sum_classes`, the paper's Eq. 2 summed over c. Over
             clips it is the mean.
         count_pairs: `ordered`: each pair counts for both of its classes, as in the paper; `unordered`: once.
@@ -55,8 +55,16 @@ def pair_penalty(
     with torch.autocast(frames.device.type, enabled=False):  # matrix products in bfloat16 keep three digits
         alike = similarity(curves, valid).triu(1)  # each pair once, no class with itself
         per_clip = (tags[:, None] @ alike @ tags[..., None]).flatten()
-    factor = {"ordered": 2, "unordered": 1}[count_pairs] / {"mean": n_labels, "sum_classes": 1}[reduction]
-    return factor * masked_mean(per_clip, tagged)
+    factor: Tensor | float = {"ordered": 2, "unordered": 1}[count_pairs]
+    clips = None if tagged is None else tagged.any(1)
+    if reduction == "mean":
+        factor = factor / (n_labels if tagged is None or clips is None else _labels_per_clip(tagged, clips))
+    return factor * masked_mean(per_clip, clips)
+
+
+def _labels_per_clip(tagged: Tagged, clips: Bool[Tensor, " clip"]) -> Float[Tensor, ""]:
+    """The mean number of known tags of the clips that have any, over all ranks."""
+    return count(tagged) / count(clips)
 
 
 def _tagged_curves(
@@ -69,7 +77,7 @@ def _tagged_curves(
     wide = torch.promote_types(frames.dtype, torch.float32)
     tags = tags.to(wide)
     if tagged is not None:
-        tags = torch.where(tagged[:, None], tags, 0.0)
+        tags = torch.where(tagged, tags, 0.0)
     kept = max((tags > 0).sum(1).tolist(), default=0)
     tags, index = tags.topk(kept, dim=1)
     return _Take.apply(frames, index).to(wide), tags

@@ -17,7 +17,7 @@ def plat(
     activation_map: Float[Tensor, "clip frame label"],
     tags: Float[Tensor, "clip label"],
     valid: Bool[Tensor, "clip frame"] | None = None,
-    tagged: Bool[Tensor, " clip"] | None = None,
+    tagged: Bool[Tensor, "clip label"] | None = None,
     *,
     threshold: float = 0.5,
     weights: Weights | None = None,
@@ -31,12 +31,12 @@ def plat(
         activation_map: from 0 to 1 over a clip; takes no gradient.
         tags: in [0, 1].
         valid: frames that hold signal.
-        tagged: clips whose tags are known.
+        tagged: tags that are known.
         threshold: of the map.
         weights: of the term of `y` and that of `1 - y`, each `[label]`.
 
     Returns:
-        0-d; zero with a graph where no clip is tagged.
+        0-d; zero with a graph where no tag is known.
     """
     targets = torch.where(activation_map.detach() > threshold, tags.to(frame_scores.dtype)[:, None], 0.0)
     return masked_mean(bce(targets, frame_scores, weights), frame_mask(valid, tagged))

@@ -37,6 +37,8 @@ def prototypical(
         WsedError: an unknown distance.
     """
     logits = prototype_logits(embeddings, of.support, distance=distance)
+    if of.known is not None:  # a query is compared with the classes that are known of it
+        logits = torch.where(of.known, logits, torch.finfo(logits.dtype).min)
     share = of.query.to(logits.dtype) / of.query.sum(1, keepdim=True).clamp(min=1)
     costs = -torch.where(of.query, logits.log_softmax(1), 0.0) * share
     loss = masked_mean(costs.sum(1), of.query.any(1))

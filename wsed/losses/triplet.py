@@ -25,7 +25,7 @@ Distance = Float[Tensor, "clip clip"]
 def triplet(
     embeddings: Float[Tensor, "clip dim"],
     tags: Float[Tensor, "clip label"],
-    tagged: Bool[Tensor, " clip"] | None = None,
+    tagged: Bool[Tensor, "clip label"] | None = None,
     *,
     miner: str = "all",
     margin: float = 0.3,
@@ -38,13 +38,13 @@ def triplet(
 ) -> Float[Tensor, ""]:
     """Mean of `[d(a, p) - d(a, n) + margin]_+` over triplets (Turpault et al. 2020, Eq. 2).
 
-    A positive of an anchor shares a tag with it, a negative shares none. `all` (and `semi_hard`) take memory of the
-    square of the batch only, unless with `ratio`.
+    A positive of an anchor shares a tag with it, a negative shares none for certain. `all` and `semi_hard` take memory
+    of the square of the batch only, unless with `ratio`.
 
     Args:
         embeddings: one a clip, any float type; the work is done in float64.
         tags: above 0 where a class is in a clip.
-        tagged: clips whose tags are known; the others are in no triplet.
+        tagged: tags that are known; see `wsed.ops.mine.relations`.
         miner: which triplets: see `wsed.ops.mine.triplets`. With balanced classes the mean over `all` is what the
             mean over `random` ones, as in the paper, is on average.
         margin: in the unit of the distance; squared distances of unit vectors go from 0 to 4.

@@ -70,9 +70,9 @@ class ScoreStore:
                 clip_scores=None if clips is None else clips[i].clone(),
                 duration=int(batch.n_samples[i]) / sample_rate,
                 tags=batch.clip_labels[i].clone(),
-                tagged=bool(batch.tagged[i]),
+                tagged=bool(batch.tagged[i].all()),
                 events=torch.stack(times, dim=1),
-                timed=bool(batch.timed[i]),
+                timed=bool(batch.timed[i].all()),
                 embedding=None if points is None else points[i].clone(),
             )
 

@@ -32,31 +32,38 @@ def frame_categories(
     valid: Bool[Tensor, "clip frame"],
     tags: Float[Tensor, "clip label"] | None = None,
     chosen: Bool[Tensor, "clip clip"] | None = None,
+    known: Bool[Tensor, "clip label"] | None = None,
     *,
     silence: str = "ignore",
 ) -> Categories:
     """Which pairs of frames are of the same events (positive) and which of other ones (negative).
 
-    Positive: the label sets are equal. Negative: they are disjoint. Sets that overlap in part are not used.
+    Positive: the label sets are equal. Negative: they are disjoint for certain: no class that is in one is unknown in
+    the other clip. Sets that overlap in part are not used.
 
     Args:
         labels: above 0 where a class is active.
         valid: frames that count.
         tags: if given, the clips' label sets must be equal (disjoint) too.
         chosen: pairs of clips that count, symmetric; all if None.
+        known: classes of a clip whose labels and tags are known; all if None. Clips without a known class in common
+            are not paired.
         silence: frames without any label. `ignore`: left out; `negative`: each is a negative of every frame that has
             labels; `background`: so too, and two of them are a positive pair.
     """
-    active = (labels > 0).transpose(0, 1).contiguous().float()
+    active = labels > 0 if known is None else (labels > 0) & known[:, None]
+    active = active.transpose(0, 1).contiguous().float()
     used = valid.T & active.any(2) if silence == "ignore" else valid.T
     equal_tags = disjoint_tags = torch.ones((), dtype=torch.bool, device=labels.device)
     if tags is not None:
-        equal_tags, disjoint_tags, _ = _compare((tags > 0).float())
+        equal_tags, disjoint_tags, _ = _compare((tags > 0 if known is None else (tags > 0) & known).float(), known)
     if chosen is None:
         chosen = equal_tags.new_ones(len(labels), len(labels))
+    if known is not None:
+        chosen = chosen & (known.float() @ known.float().T > 0)
     parts = []
     for part in _steps(*active.shape):
-        equal, disjoint, shared = _compare(active[part])
+        equal, disjoint, shared = _compare(active[part], known)
         if silence == "negative":
             disjoint, equal = disjoint & ~equal, equal & shared
         pair = (used[part, :, None] & used[part, None]) & chosen.triu(1)
@@ -65,12 +72,19 @@ def frame_categories(
     return torch.cat(parts) if parts else active.new_zeros(0, len(labels), len(labels), dtype=torch.int8)
 
 
-def _compare(sets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Whether sets `[... clip label]` of 0 and 1 are equal, disjoint, and share something, each `[... clip clip]`."""
+def _compare(sets: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Whether sets `[... clip label]` of 0 and 1 are equal, disjoint, and share something, each `[... clip clip]`.
+
+    Sets hold `known [clip label]` classes only; disjoint ones hold no class that is unknown in the other clip.
+    """
     shared = sets @ sets.mT  # counts: exact in float32
     size = sets.sum(-1)
     equal = (shared == size[..., :, None]) & (shared == size[..., None, :])
-    return equal, shared == 0, shared > 0
+    disjoint = shared == 0
+    if known is not None:
+        certain = sets @ (~known).float().T == 0
+        disjoint &= certain & certain.mT
+    return equal, disjoint, shared > 0
 
 
 def pair_sum(

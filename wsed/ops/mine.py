@@ -20,7 +20,7 @@ from wsed.registry import check_option
 MINERS = ("all", "random", "semi_hard", "hard")
 
 Tags = Float[Tensor, "clip label"]
-Tagged = Bool[Tensor, " clip"]
+Tagged = Bool[Tensor, "clip label"]
 Pairs = Bool[Tensor, "clip clip"]
 
 
@@ -36,26 +36,34 @@ class Episode(NamedTuple):
     """A batch split into supports and queries, by class; no clip is both.
 
     `support[i, c]`: clip `i` counts for the prototype of class `c`. `query[i, c]`: clip `i` is a query, and `c` is one
-    of its classes. A class without supports has no part in the episode.
+    of its classes. A class without supports has no part in the episode. `known[i, c]`: it is known whether clip `i` is
+    of class `c`, so that it may be compared with that class's prototype; everything is if None.
     """
 
     support: Bool[Tensor, "clip label"]
     query: Bool[Tensor, "clip label"]
+    known: Bool[Tensor, "clip label"] | None = None
 
 
 def relations(tags: Tags, tagged: Tagged | None = None) -> tuple[Pairs, Pairs]:
     """Which pairs of clips share a tag (positive) and which share none (negative); symmetric, no clip with itself.
 
+    A negative pair shares none for certain: the tags of either clip are known to be absent in the other.
+
     Args:
         tags: above 0 where a class is in a clip.
-        tagged: clips whose tags are known; the others are in no pair.
+        tagged: tags that are known; clips that have no class in common whose tags are known are in no pair.
     """
-    sets = (tags > 0).float()
+    member = tags > 0 if tagged is None else (tags > 0) & tagged
+    sets = member.float()
     share = sets @ sets.T > 0
     pair = ~torch.eye(len(tags), dtype=torch.bool, device=tags.device)
-    if tagged is not None:
-        pair &= tagged[:, None] & tagged
-    return share & pair, ~share & pair
+    if tagged is None:
+        return share & pair, ~share & pair
+    known = tagged.float()
+    pair &= known @ known.T > 0
+    doubtful = sets @ (1 - known).T > 0  # a tag of the row's clip is unknown in the column's
+    return share & pair, ~share & pair & ~(doubtful | doubtful.T)
 
 
 def triplets(
@@ -148,13 +156,13 @@ def episode(
 
     Args:
         tags: above 0 where a class is in a clip.
-        tagged: clips whose tags are known; the others are not drawn.
+        tagged: tags that are known; a clip is not drawn for a class that is unknown in it.
         shot: supports of a class.
         query: queries of a class; None: all clips that are no supports.
         order: clips are drawn from the lowest value on; drawn at random if None.
         generator: of that draw; torch's own if None.
     """
-    member = tags > 0 if tagged is None else (tags > 0) & tagged[:, None]
+    member = tags > 0 if tagged is None else (tags > 0) & tagged
     if order is None:
         order = _lot(tags[:, 0], generator)
     rows = order.argsort(stable=True)
@@ -166,7 +174,7 @@ def episode(
     if query is not None:
         rest = rest & (rest & (rest.cumsum(0) <= query)).any(1, keepdim=True)
     back = rows.argsort()
-    return Episode((support & present)[back], rest[back])
+    return Episode((support & present)[back], rest[back], tagged)
 
 
 def name_order(names: Sequence[str], epoch: int) -> Int[Tensor, " clip"]:

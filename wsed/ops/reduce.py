@@ -29,8 +29,12 @@ def masked_mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
     if mask is None:
         mask = torch.ones((), dtype=torch.bool, device=values.device)
     mask = mask.expand_as(values)
-    count = mask.sum().to(values.dtype)
-    ranks = world_size()
-    if ranks > 1:
-        dist.all_reduce(count)
-    return torch.where(mask, values, 0.0).sum() * ranks / count.clamp(min=1)
+    return torch.where(mask, values, 0.0).sum() * world_size() / count(mask, values.dtype)
+
+
+def count(mask: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Where `mask` holds, over all ranks: 0-d and at least 1, to divide by. Every rank must call it."""
+    total = mask.sum().to(dtype)
+    if world_size() > 1:
+        dist.all_reduce(total)
+    return total.clamp(min=1)

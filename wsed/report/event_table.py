@@ -120,7 +120,8 @@ def read_table(path: Path, columns: Sequence[str], numeric: Collection[str], tex
             wrong = "no column" if column not in names else "more than one column"
             raise WsedError(f"{path}: {wrong} {column}; its header is {list(names)}, expected {list(columns)}")
     width, place = len(names), {name: names.index(name) for name in columns}
-    if {line.count(separator) for line in lines} == {width - 1} and (separator == "\t" or '"' not in text):
+    written = all(line.strip(f" {separator}") for line in lines)  # no empty rows of a spreadsheet
+    if written and '"' not in text and {line.count(separator) for line in lines} == {width - 1}:
         cells = separator.join(lines).split(separator)
         found = {name: list(map(str.strip, cells[i + width :: width])) for name, i in place.items()}
         return Table(path, range(2, len(lines) + 1), found)
@@ -135,10 +136,10 @@ def read_table(path: Path, columns: Sequence[str], numeric: Collection[str], tex
 
 def _fitted(path: Path, line: int, cells: list[str], separator: str, width: int, numeric: Sequence[int]) -> list[str]:
     """A row with as many cells as the header; a blank one is empty."""
+    if not any(map(str.strip, cells)):
+        return []
     if len(cells) == width:
         return cells
-    if not any(cell.strip() for cell in cells):
-        return []
     other, name, expected = ("\t", "tabs", "commas") if separator == "," else (",", "commas", "tabs")
     parts = [part.strip() for part in cells[0].split(other)]
     values = [parts[place] for place in numeric if place < len(parts)]

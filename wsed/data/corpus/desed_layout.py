@@ -134,7 +134,7 @@ def durations(root: str | Path, table: str) -> dict[str, float]:
 def labels(root: str | Path) -> tuple[str, ...]:
     """The classes of `metadata/labels.txt`, one a line; empty where there is no such file."""
     listed = base(root) / "metadata" / "labels.txt"
-    lines = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+    lines = tsv.read_text(listed).splitlines() if listed.is_file() else []
     names = tuple(line.strip() for line in lines if line.strip())
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

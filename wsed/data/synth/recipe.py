@@ -1,17 +1,16 @@
 """Recipes for synthetic soundscapes: what a clip is made of. The constructor of `Recipe` is the YAML schema."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from importlib import resources
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from wsed.errors import WsedError
 from wsed.registry import near
+from wsed.text import parse_yaml, read_yaml
 
 SPLITS = ("train", "validation", "eval")
 """The splits of a soundbank and of a corpus; sounds never cross from one to another."""
@@ -124,7 +123,7 @@ def load_recipe(name: str) -> Recipe:
         WsedError: no such recipe, no YAML, an unknown setting or a value out of range; names the file and the setting.
     """
     known = packaged()
-    if name not in known and not Path(name).is_file():
+    if name not in known and not os.path.exists(name):  # noqa: PTH110 - a name that is too long is no error
         raise WsedError(f"no recipe {name!r}{near(name, known)}: neither a YAML file nor one of {', '.join(known)}")
     where, values = _settings(name)
     try:
@@ -143,13 +142,9 @@ def load_recipe(name: str) -> Recipe:
 def _settings(name: str) -> tuple[str, dict[str, Any]]:
     """What messages call a recipe, and its settings as they stand in its file."""
     if name in packaged():
-        text, where = (PACKAGED / f"{name}.yaml").read_text("utf-8"), f"recipe {name}"
+        values, where = parse_yaml((PACKAGED / f"{name}.yaml").read_text("utf-8")), f"recipe {name}"
     else:
-        text, where = Path(name).read_text("utf-8"), name
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise WsedError(f"{where} is not valid YAML: {error}") from None
+        values, where = read_yaml(name, "recipe"), name
     if not isinstance(values, dict):
         raise WsedError(f"{where}: expected settings such as 'clips: {{train: 100}}', found {type(values).__name__}")
     return where, values

@@ -1,0 +1,212 @@
+"""Text, JSON and YAML that users write: UTF-8 whatever the locale, errors in one line with file and row."""
+
+import json
+import re
+import stat
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from wsed.errors import WsedError
+
+CLASS_LISTS = frozenset({"labels"})
+"""Keys of YAML whose value lists class names, which are read as they are written: `no` and `0` are names."""
+
+CLASS_MAPPINGS = frozenset({"classes", "together", "extend", "threshold"})
+"""Keys of YAML whose value may have class names as keys."""
+
+MOST_NODES = 1_000_000
+"""Values of a YAML file with its aliases written out: more is no configuration."""
+
+
+def read_text(path: str | Path, kind: str = "file") -> str:
+    r"""The text of a UTF-8 file, with or without a byte order mark, line ends as `\n`.
+
+    Args:
+        path: a regular file.
+        kind: what messages call it: `table`, `recipe`, ...
+
+    Raises:
+        WsedError: the file is missing, a folder or a pipe, cannot be read, or is no UTF-8 text; names file and row.
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise WsedError(f"{path} is a folder; name a {kind} in it")
+        if not stat.S_ISREG(mode):
+            raise WsedError(f"{path} is no regular file; write the {kind} to a file first, it is read more than once")
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise WsedError(f"no such {kind}: {path}") from None
+    except OSError as error:
+        raise WsedError(f"cannot read the {kind} {_short(path)}: {error.strerror}") from None
+    return decode_text(content, path)
+
+
+def decode_text(content: bytes, path: str | Path) -> str:
+    r"""The text of bytes read from `path`; errors as in `read_text`.
+
+    >>> decode_text(b"\xef\xbb\xbfCat\r\nDog\n", "labels.txt")
+    'Cat\nDog\n'
+    """
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise WsedError(f"{path} is no UTF-8 text but UTF-16 (Excel's 'Unicode text'); save it as UTF-8")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content[: error.start].count(b"\n") + 1
+        odd = f"byte 0x{content[error.start]:02x}"
+        raise WsedError(f"{path} is no UTF-8 text (row {row}: {odd}); save it as UTF-8") from None
+    if text.count("\0") > len(text) // 4:
+        raise WsedError(f"{path} is no UTF-8 text: it is full of NUL bytes, as UTF-16 is; save it as UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def composed(text: str) -> str:
+    """The text with composed letters (Unicode NFC): macOS writes the names of files decomposed.
+
+    >>> len("cafe\u0301"), len(composed("cafe\u0301"))
+    (5, 4)
+    """
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+def read_json(path: str | Path, remedy: str) -> object:
+    """The value of a JSON file that wsed wrote.
+
+    Args:
+        path: the file.
+        remedy: how to make the file anew, for the message: `run wsed test again`.
+
+    Raises:
+        WsedError: as `read_text`, or the file is damaged.
+    """
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        reason = f"row {error.lineno}: {error.msg}"
+    except (ValueError, RecursionError):
+        reason = "a number is too long, or values are nested too deeply"
+    raise WsedError(f"{path} is damaged ({reason}); {remedy}")
+
+
+def read_json_object(path: str | Path, remedy: str) -> dict[str, object]:
+    """The same of a file that holds an object `{...}`."""
+    value = read_json(path, remedy)
+    if not isinstance(value, dict):
+        raise WsedError(f"{path} is damaged (expected an object {{...}}); {remedy}")
+    return value
+
+
+def read_yaml(path: str | Path, kind: str = "file") -> object:
+    """The value of a YAML file; see `parse_yaml`.
+
+    Raises:
+        WsedError: as `read_text`, or the file is no YAML; names file and row.
+    """
+    text = read_text(path, kind)
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError as error:
+        raise WsedError(f"{path} is not valid YAML: {yaml_fault(error)}") from None
+
+
+def parse_yaml(text: str) -> object:
+    """A YAML value with what is read otherwise than PyYAML does: as in YAML 1.2, and class names as they are written.
+
+    >>> parse_yaml("{lr: 1e-3, labels: [yes, no, 0], test: no}")
+    {'lr': 0.001, 'labels': ['yes', 'no', '0'], 'test': 'no'}
+
+    Raises:
+        yaml.YAMLError: it is no YAML, or its aliases or nesting grow beyond bounds.
+    """
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _size(node, {})
+        _keep_class_names(node)
+        value: object = loader.construct_document(node)
+        return value
+    except RecursionError:
+        raise yaml.YAMLError("values are nested too deeply") from None
+    except ValueError as error:  # a date or number that is none: 2024-99-99
+        raise yaml.YAMLError(f"{error}; put it in quotes") from None
+    finally:
+        loader.dispose()
+
+
+def yaml_fault(error: yaml.YAMLError) -> str:
+    """What is wrong and in which row, in one line."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"row {error.problem_mark.line + 1}: {error.problem or error.context}"
+    return " ".join(str(error).split())
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads `1e-3` as a number, and only true and false as truth values."""
+
+
+_BOOL, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOL]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOL, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(_FLOAT, re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"), list("-+0123456789"))
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Values below a node with its aliases written out."""
+    if id(node) in known:
+        if known[id(node)] == 0:
+            raise yaml.YAMLError("an alias holds itself")
+        return known[id(node)]
+    known[id(node)] = 0
+    size = 1 if isinstance(node, yaml.ScalarNode) else 1 + sum(_size(part, known) for part in _below(node))
+    if size > MOST_NODES:
+        raise yaml.YAMLError("it holds more than a million values")
+    known[id(node)] = size
+    return size
+
+
+def _keep_class_names(node: yaml.Node) -> None:
+    """Mark class names as text, so that the classes `no`, `1` and `null` keep their names."""
+    pending, seen = [node], set[int]()
+    while pending:
+        node = pending.pop()
+        if id(node) in seen or isinstance(node, yaml.ScalarNode):
+            continue
+        seen.add(id(node))
+        pending += _below(node)
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in CLASS_LISTS and isinstance(value, yaml.SequenceNode):
+                _mark(value.value)
+            elif key.value in CLASS_MAPPINGS and isinstance(value, yaml.MappingNode):
+                _mark(name for name, _ in value.value)
+                for _, companions in value.value:
+                    if isinstance(companions, yaml.MappingNode):
+                        _mark(name for name, _ in companions.value)
+
+
+def _below(node: yaml.Node) -> list[yaml.Node]:
+    return [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else list(node.value)
+
+
+def _mark(names: Iterable[yaml.Node]) -> None:
+    for name in names:
+        if isinstance(name, yaml.ScalarNode) and name.tag != "tag:yaml.org,2002:merge":
+            name.tag, name.value = "tag:yaml.org,2002:str", composed(name.value)
+
+
+def _short(path: Path) -> str:
+    """A path for a message; a sentence taken for a file name is cut."""
+    text = str(path)
+    return text if len(text) <= 200 else f"{text[:200]}..."
