@@ -122,6 +122,20 @@ class Scores:
         scores = Scores.of_padded(frames, rate, valid=valid, durations=seconds, clip_scores=clips, clip_ids=clip_ids)
         return replace(scores, embeddings=points)
 
+    @staticmethod
+    def cat(parts: Sequence["Scores"]) -> "Scores":
+        """The clips of several scores, one after the other; a part of the clips is kept if all of them have it."""
+        names = tuple(name for part in parts for name in part.clip_ids)
+        seconds = torch.cat([part.durations for part in parts])
+        rate = max((part.frame_rate for part in parts), default=0.0)
+        frames, lengths, clip_scores, embeddings, borders = (
+            _joined(column)
+            for column in zip(
+                *((p.frames, p.lengths, p.clip_scores, p.embeddings, p.borders) for p in parts), strict=True
+            )
+        )
+        return Scores(names, seconds, rate, frames, lengths, clip_scores, embeddings, borders)
+
     def __len__(self) -> int:
         return len(self.clip_ids)
 
@@ -205,6 +219,11 @@ def _unpadded(
     return scores.flatten(0, 1) if valid is None else scores[valid.to(scores.device)]
 
 
+def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+    there = [part for part in parts if part is not None]
+    return torch.cat(there) if there and len(there) == len(parts) else None
+
+
 def _taken(part: Tensor | None, rows: Int[Tensor, " row"]) -> Tensor | None:
     return None if part is None else part[rows.to(part.device)]
 
@@ -277,6 +296,17 @@ class Truth:
         """The truth where all events of all clips are known; the tags of a clip are the classes of its events."""
         known = torch.ones(n_clips, n_labels, dtype=torch.bool)
         return Truth(tags_of(events, n_clips, n_labels), known, events, known)
+
+    @staticmethod
+    def cat(parts: Sequence["Truth"]) -> "Truth":
+        """The clips of several truths, one after the other."""
+        sizes = [len(part) for part in parts]
+        starts = [sum(sizes[:i]) for i in range(len(sizes))]
+        events = Events.cat(
+            replace(part.events, clip=part.events.clip + start) for part, start in zip(parts, starts, strict=True)
+        )
+        tags, tagged, timed = (torch.cat(c) for c in zip(*((p.tags, p.tagged, p.timed) for p in parts), strict=True))
+        return Truth(tags, tagged, events, timed)
 
     def __len__(self) -> int:
         return len(self.tags)
