@@ -234,7 +234,7 @@ def test_bad_trials_are_stopped_early(files, tmp_path):
 
 
 def test_the_validation_that_tunes_the_decoder_is_no_report(files, tmp_path):
-    tuned = ["--model.tuning.split", "validation", "--model.tuning.thresholds", "segments"]
+    tuned = ["--evaluation.tuning.split", "validation", "--evaluation.tuning.thresholds", "segments"]
     assert main(["tune", *files, "--trials", "1", "--trainer.max_epochs", "2", *tuned]) == 0
     (trial,) = study(tmp_path).get_trials()
     assert sorted(trial.intermediate_values) == [1, 2]

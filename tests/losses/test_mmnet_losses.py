@@ -26,7 +26,7 @@ from wsed.models.heads.micro import Micro as MicroHead
 from wsed.models.heads.micro import summed_attention
 from wsed.models.network import Composed
 from wsed.ops.pooling import attention_pool, mean_pool
-from wsed.task import SEDTask
+from wsed.training.task import SEDTask
 
 PAPER, CODE = {"attend": "all", "reduction": "sum"}, {"attend": "positives", "reduction": "mean"}
 
