@@ -20,8 +20,9 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 import wsed
 from wsed.cli.callbacks import EpochLine, KeepMemory, keep_last
+from wsed.cli.configs import prepared
 from wsed.cli.moved import check_arguments, check_config
-from wsed.cli.names import load_yaml, resolve_arguments
+from wsed.cli.names import load_yaml
 from wsed.cli.show import show
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
@@ -253,19 +254,20 @@ def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's affair, not the user's
     try:
         check_arguments(args)
-        cli(
-            SEDTask,
-            SEDDataModule,
-            subclass_mode_data=True,
-            save_config_callback=KeepConfig,
-            save_config_kwargs={"overwrite": True},
-            trainer_defaults={"use_distributed_sampler": False, "num_sanity_val_steps": 0},
-            seed_everything_default=0,
-            parser_kwargs={"parser_mode": "wsed", "exit_on_error": False},
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-            args=resolve_arguments(args),
-        )
+        with prepared(args) as arguments:
+            cli(
+                SEDTask,
+                SEDDataModule,
+                subclass_mode_data=True,
+                save_config_callback=KeepConfig,
+                save_config_kwargs={"overwrite": True},
+                trainer_defaults={"use_distributed_sampler": False, "num_sanity_val_steps": 0},
+                seed_everything_default=0,
+                parser_kwargs={"parser_mode": "wsed", "exit_on_error": False},
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+                args=arguments,
+            )
     except Exception as error:
         told = user_error(error)
         if told is error:

@@ -1,17 +1,19 @@
 """What a training asks of the data: protocols that a data module fulfils, whatever its class."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import lightning.pytorch as pl
 
 from wsed.data.clip_table import ClipTable
+from wsed.learning import TrainingSet
 from wsed.types import Batch
 
 
 @runtime_checkable
-class TrainingSet(Protocol):
-    """The training clips, for what is learnt from them before training, or measured on them."""
+class TrainingData(Protocol):
+    """A data module that offers its training clips."""
 
     def train_dataloader(self) -> Iterable[Batch]:
         """One epoch of training batches; of this rank."""
@@ -31,10 +33,29 @@ class Tables(Protocol):
         """The clips of `train`, `validation`, `test` or `predict`, and what is known of them."""
 
 
+@dataclass(frozen=True)
+class LoadedTrainingSet:
+    """The training set (`wsed.learning.TrainingSet`) of a data module."""
+
+    module: TrainingData
+
+    def batches(self) -> Iterable[Batch]:
+        """One epoch of training batches."""
+        return self.module.train_dataloader()
+
+    def in_order(self) -> Iterable[Batch]:
+        """Every training clip once."""
+        return self.module.train_in_order()
+
+    def label_counts(self) -> Sequence[float]:
+        """How many training clips have each tag."""
+        return self.module.label_counts()
+
+
 def training_set(trainer: pl.Trainer) -> TrainingSet | None:
     """The training clips of a trainer's data module, or None if it offers none."""
     data: object = trainer.datamodule  # type: ignore[attr-defined]
-    return data if isinstance(data, TrainingSet) else None
+    return LoadedTrainingSet(data) if isinstance(data, TrainingData) else None
 
 
 def tables(trainer: pl.Trainer) -> Tables | None:

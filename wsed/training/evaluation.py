@@ -151,7 +151,7 @@ class Evaluation(pl.Callback):
         self._store, self._centres = ScoreStore(), None
         data = training_set(trainer) if self._measures_embeddings(task) else None
         if data is not None:
-            self._centres = _class_centres(trainer, task, data.train_in_order())
+            self._centres = _class_centres(trainer, task, data.in_order())
 
     def _measures_embeddings(self, task: SEDTask) -> bool:
         if self.embeddings is not None:

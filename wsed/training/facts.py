@@ -1,62 +1,37 @@
-"""What frontends and losses learn from the training set before training."""
+"""What parts of a training learn from the training set before the first step."""
 
 import lightning.pytorch as pl
 
 from wsed.errors import WsedError
-from wsed.losses.base import Loss
-from wsed.models.base import Frontend
-from wsed.training.data import TrainingSet, training_set
+from wsed.learning import TrainingSet, learners
+from wsed.training.data import training_set
 
 
 class LearnFacts(pl.Callback):
-    """Lets frontends measure the training set and tells losses how common classes are, before the first step.
+    """Lets frontends and losses learn from the training set what they must know before the first step.
 
-    `SEDTask` brings it along; a checkpoint keeps what was learnt.
+    `SEDTask` brings it along; a checkpoint keeps what was learned.
     """
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """All ranks learn the same.
 
         Raises:
-            WsedError: something must see the training set, and the trainer has no data module that offers it.
+            WsedError: a part must see the training set, and the trainer has no data module that offers it.
         """
-        data = training_set(trainer)
-        fit_frontends(pl_module, data)
-        count_labels(pl_module, data)
+        learn(pl_module, training_set(trainer))
 
 
-def fit_frontends(task: pl.LightningModule, data: TrainingSet | None) -> None:
-    """Let frontends see the training set that must, unless a checkpoint brought what they know of it.
+def learn(task: pl.LightningModule, data: TrainingSet | None) -> None:
+    """Let each part of a task that has something to learn see the training set.
 
     Raises:
-        WsedError: one must, and there is no data module.
+        WsedError: there is such a part, and no training set.
     """
-    frontends = [part for part in task.modules() if isinstance(part, Frontend)]
-    within = {id(inner) for part in frontends for inner in part.modules() if inner is not part}
-    for frontend in frontends:
-        if frontend.fitted or id(frontend) in within:  # one within another is the other's affair
-            continue
+    for part in learners(task):
         if data is None:
             raise WsedError(
-                f"the frontend {type(frontend).__name__} must see the training set: give the trainer a data "
-                "module, or call network.frontend.fit(batches) first"
+                f"{type(part).__name__} must see the training set: give the trainer a data module. Without one, call "
+                "network.frontend.measure(batches) first, and give losses class_weights.counts"
             )
-        frontend.fit(data.train_dataloader())
-
-
-def count_labels(task: pl.LightningModule, data: TrainingSet | None) -> None:
-    """Tell losses that weigh classes how common they are in the training set.
-
-    Raises:
-        WsedError: a loss does, and there is no data module.
-    """
-    waiting = [loss for loss in task.modules() if isinstance(loss, Loss) and loss.uncounted]
-    if not waiting:
-        return
-    if data is None:
-        raise WsedError(
-            "a loss weighs classes by how common they are: give the trainer a SEDDataModule, or the loss "
-            "class_weights.counts"
-        )
-    for loss in waiting:
-        loss.count(data.label_counts())
+        part.learn(data)

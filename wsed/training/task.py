@@ -1,8 +1,7 @@
 """SEDTask: trains any network with any weighted sum of losses."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -12,9 +11,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from wsed.errors import WsedError
-from wsed.losses.base import Loss, Weighted
+from wsed.losses.base import Weighted
 from wsed.models.base import Network, NetworkFactory
 from wsed.training.facts import LearnFacts
+from wsed.training.finite import CheckLoss
 from wsed.training.saving import check_labels, checkpoint_facts
 from wsed.types import Batch, Labels, Needs, Output
 
@@ -57,7 +57,7 @@ class SEDTask(pl.LightningModule):
                 raise WsedError("SEDTask needs labels to build the network; pass labels, or a network")
             network = network(labels)
         self.network: Network = network
-        self.weights = {name: term.weight for name, term in losses.items()}
+        self.terms = dict(losses)
         self.losses = nn.ModuleDict({name: term.loss for name, term in losses.items()})
         self.needs: dict[str, Needs] = {name: term.loss.needs for name, term in losses.items()}
         self.config = ""  # of the network, as YAML; `wsed fit` sets it
@@ -73,23 +73,21 @@ class SEDTask(pl.LightningModule):
     def configure_callbacks(self) -> list[pl.Callback]:
         """What every training needs, unless the trainer has one of its own."""
         present = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
-        return [callback for callback in (LearnFacts(),) if type(callback) not in present]
+        return [callback for callback in (LearnFacts(), CheckLoss()) if type(callback) not in present]
 
     def on_train_epoch_start(self) -> None:
         """Losses may change over training."""
-        for loss in self.losses.values():
-            cast(Loss, loss).epoch = self.current_epoch
+        for term in self.terms.values():
+            term.loss.start_epoch(self.current_epoch)
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """The weighted sum of the losses; each is logged under its name."""
-        total = self._objective(self(batch), batch, "train")
-        value = float(total.detach())
-        if not math.isfinite(value):
-            raise WsedError(
-                f"the training loss is {value} at step {self.global_step}; lower the learning rate, "
-                "or use trainer.precision 32-true; the last checkpoint is untouched"
-            )
-        return total
+        return self._objective(self(batch), batch, "train")
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """One step of the optimiser, and what the network does after each."""
+        super().optimizer_step(*args, **kwargs)
+        self.network.after_step()
 
     def validation_step(self, batch: Batch, _index: int) -> dict[str, Output]:
         """Log the losses; the output is there for callbacks."""
@@ -120,11 +118,11 @@ class SEDTask(pl.LightningModule):
         self.trained_steps = checkpoint.get("global_step", 0)
 
     def _objective(self, output: Output, batch: Batch, stage: str) -> Tensor:
-        terms = {name: loss(output, batch) for name, loss in self.losses.items()}
-        total = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
-        several = {f"{stage}/loss_{name}": term for name, term in terms.items()} if len(terms) > 1 else {}
-        values = {f"{stage}/loss": total, **several}
-        self.log_dict(values, batch_size=len(batch), on_step=False, on_epoch=True, sync_dist=True, prog_bar=False)
+        values = {name: term.loss(output, batch) for name, term in self.terms.items()}
+        total = torch.stack([self.terms[name].at(self.global_step) * value for name, value in values.items()]).sum()
+        several = {f"{stage}/loss_{name}": value for name, value in values.items()} if len(values) > 1 else {}
+        logged = {f"{stage}/loss": total, **several}
+        self.log_dict(logged, batch_size=len(batch), on_step=False, on_epoch=True, sync_dist=True, prog_bar=False)
         return total
 
     def _evaluate(self, batch: Batch, stage: str) -> dict[str, Output]:
