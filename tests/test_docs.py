@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wsed.cli.main import DATA_VERBS, VERBS
+from wsed.cli.main import RENAMED
+from wsed.cli.verbs import all_verbs, groups
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("experiments/**/*.md")]
@@ -21,15 +22,15 @@ def test_the_reference_is_up_to_date():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_links_files_and_verbs_exist(page):
-    text = page.read_text()
+    text, verbs = page.read_text(), {verb.name for verb in all_verbs()} | {*RENAMED}
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (page.parent / target).exists() or (page.parent / f"{target}.md").exists(), f"broken link {target}"
     for file in re.findall(r"(?<![\w/.])((?:wsed|experiments|tests|docs)/[\w/.-]+\.(?:py|yaml|md))", text):
         if "my_" not in file:
             assert (ROOT / file).exists(), f"{file} is named and not there"
     for verb, sub in re.findall(r"^\s*wsed (\w+)(?: (\w+))?", text, flags=re.MULTILINE):
-        assert verb in VERBS, f"wsed {verb}"
-        assert verb != "data" or sub in DATA_VERBS
+        name = f"{verb} {sub}" if verb in groups() else verb
+        assert name in verbs, f"wsed {name}"
 
 
 def test_no_placeholder_is_left():

@@ -160,12 +160,13 @@ def _check_unknown(loss: Loss, of: Batch) -> None:
     other = Events.of((c, i, 0.3, 0.8) for c, i in zip(clip, label, strict=True))
     events = replace(known, events=Events.cat([seen, other]))
     epoch = loss.epoch
-    for loss.epoch in (epoch, 1000):  # losses may change over training
+    for moment in (epoch, 1000):  # losses may change over training
+        loss.start_epoch(moment)
         expected = _value_and_gradients(loss, known)
         message = "{} of a class that is not {} in a clip must not count: use batch.{}"
         assert _same(_value_and_gradients(loss, tags), expected), message.format("the tag", "tagged", "tagged")
         assert _same(_value_and_gradients(loss, events), expected), message.format("the events", "timed", "timed")
-    loss.epoch = epoch
+    loss.start_epoch(epoch)
 
 
 def _value_and_gradients(loss: Loss, of: Batch) -> list[Tensor]:

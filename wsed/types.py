@@ -5,13 +5,16 @@ Axis names: `clip`, `sample`, `band`, `frame`, `label`, `dim`, `event`.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.errors import WsedError
+
+Split = Literal["train", "validation", "test", "predict"]
+"""What a set of clips is for."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,17 @@ class Labels:
 class Events:
     """Sound events in long form: one entry per event, times in seconds from the start of its clip.
 
-    `clip` indexes the clips of the batch (or of a list of clip ids), `label` indexes `Labels`. Times are
-    float64: scoring compares them with collars of 0.2 s and must not depend on rounding. `gain` in [0, 1] is
-    the share of the event in the mix (1 unless clips were mixed up).
+    Args:
+        clip: which clip of the batch, or of a list of clip ids.
+        label: index into `Labels`.
+        onset: seconds, float64: scoring compares times with collars of 0.2 s and must not depend on rounding.
+        offset: seconds, float64.
+        gain: in [0, 1], the share of the event in a mix of clips; 1 if not given.
+        group: which source clip of a mix the event is from; 0 if not given.
+
+    >>> events = Events.of([(0, 1, 0.5, 2.0), (1, 0, 0.0, 1.0)])
+    >>> len(events), events[events.clip == 1].offset.tolist()
+    (2, [1.0])
     """
 
     clip: Int[Tensor, " event"]
@@ -60,13 +71,34 @@ class Events:
     onset: Float[Tensor, " event"]
     offset: Float[Tensor, " event"]
     gain: Float[Tensor, " event"]
+    group: Int[Tensor, " event"]
+
+    def __init__(
+        self,
+        clip: Int[Tensor, " event"],
+        label: Int[Tensor, " event"],
+        onset: Float[Tensor, " event"],
+        offset: Float[Tensor, " event"],
+        gain: Float[Tensor, " event"] | None = None,
+        group: Int[Tensor, " event"] | None = None,
+    ) -> None:
+        values = (
+            clip,
+            label,
+            onset,
+            offset,
+            torch.ones_like(onset) if gain is None else gain,
+            torch.zeros_like(label) if group is None else group,
+        )
+        for f, value in zip(fields(self), values, strict=True):
+            object.__setattr__(self, f.name, value)
 
     @staticmethod
     def of(rows: Iterable[tuple[int, int, float, float]]) -> "Events":
         """Events from `(clip, label, onset, offset)` rows; `Events.of([])` holds none."""
         table = torch.tensor(list(rows), dtype=torch.float64).reshape(-1, 4)
         clip, label, onset, offset = table.unbind(1)
-        return Events(clip.long(), label.long(), onset, offset, torch.ones_like(onset))
+        return Events(clip.long(), label.long(), onset, offset)
 
     @staticmethod
     def cat(parts: "Iterable[Events]") -> "Events":
@@ -86,9 +118,17 @@ class Events:
     ) -> Float[Tensor, "clip frame label"]:
         """The events as frame labels, on their device: float32 in [0, 1], 1 where an event of gain 1 is active.
 
-        Frame `i` covers the seconds `[i, i + 1) / frame_rate`; its label is the gain of the loudest event whose rounded
-        borders hold it. Borders are rounded to the nearest frame border, and an event is never shorter than one
-        frame, so that short events survive slow grids. Parts outside the grid are cut.
+        Frame `i` covers the seconds `[i, i + 1) / frame_rate`. Its label is the greatest gain of the events of one
+        group (the source clip of a mix) whose rounded borders hold it, summed over groups, at most 1. Borders are
+        rounded to the nearest frame border, and an event is never shorter than one frame, so that short events survive
+        slow grids. Parts outside the grid are cut.
+
+        >>> one = Events.of([(0, 0, 0.0, 1.0), (0, 0, 0.5, 2.0)])
+        >>> one.rasterise(n_clips=1, n_labels=1, n_frames=3, frame_rate=1.0).flatten().tolist()
+        [1.0, 1.0, 0.0]
+        >>> mixed = Events(one.clip, one.label, one.onset, one.offset, torch.tensor([0.75, 0.25]), torch.tensor([0, 1]))
+        >>> mixed.rasterise(n_clips=1, n_labels=1, n_frames=4, frame_rate=2.0).flatten().tolist()
+        [0.75, 1.0, 0.25, 0.25]
         """
         first = (self.onset * frame_rate).round()
         # one that begins in the last half frame has that frame
@@ -97,16 +137,29 @@ class Events:
         frames = torch.arange(n_frames, device=self.onset.device)
         active = (frames >= first[:, None]) & (frames < last[:, None])
         values = active.float() * self.gain[:, None].float()
-        grid = values.new_zeros(n_clips * n_labels, n_frames)
-        rows = (self.clip * n_labels + self.label)[:, None].expand(-1, n_frames)
-        grid.scatter_reduce_(0, rows, values, "amax")
-        return grid.view(n_clips, n_labels, n_frames).transpose(1, 2)
+        row, greatest = _greatest(values, self.clip * n_labels + self.label, self.group)
+        grid = values.new_zeros(n_clips * n_labels, n_frames).index_add_(0, row, greatest)
+        return grid.clamp_(max=1).view(n_clips, n_labels, n_frames).transpose(1, 2)
 
     def to(self, device: Any, non_blocking: bool = False) -> "Events":
         return Events(*(getattr(self, f.name).to(device, non_blocking=non_blocking) for f in fields(self)))
 
     def pin_memory(self) -> "Events":
         return Events(*(getattr(self, f.name).pin_memory() for f in fields(self)))
+
+
+def _greatest(
+    values: Float[Tensor, "event frame"], row: Int[Tensor, " event"], group: Int[Tensor, " event"]
+) -> tuple[Int[Tensor, " event"], Float[Tensor, "event frame"]]:
+    """The greatest values of the events of each row and group, with the row; zeros where there are fewer groups."""
+    order = group.argsort(stable=True)
+    order = order[row[order].argsort(stable=True)]
+    row, group = row[order], group[order]
+    begins = torch.ones_like(row, dtype=torch.bool)
+    begins[1:] = (row[1:] != row[:-1]) | (group[1:] != group[:-1])
+    pair = begins.cumsum(0) - 1  # number of each pair of row and group that occurs
+    greatest = torch.zeros_like(values).scatter_reduce_(0, pair[:, None].expand_as(values), values[order], "amax")
+    return torch.zeros_like(row).scatter_(0, pair, row), greatest
 
 
 @dataclass(frozen=True)

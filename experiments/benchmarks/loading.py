@@ -29,7 +29,7 @@ from wsed.losses.mil import MIL
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
 from wsed.models.network import Composed
-from wsed.task import SEDTask
+from wsed.training.task import SEDTask
 
 STEPS, WARM = 40, 5
 

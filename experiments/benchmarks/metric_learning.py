@@ -52,7 +52,7 @@ def trainer(loss: Loss, head: Callable[[int, int], nn.Module], batch: Batch) -> 
     """One step of training a network of its own."""
     torch.manual_seed(0)
     network = Composed(TEN, WAA, head, Standardised()).train()
-    network.frontend.fit([batch])
+    network.frontend.measure([batch])
     optimiser = torch.optim.AdamW(network.parameters())
 
     def step() -> None:

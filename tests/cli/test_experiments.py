@@ -118,7 +118,7 @@ def test_rows_of_mmnet_on_the_papers_corpora(part, videos, tmp_path):
 
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_a_row_of_mmnet_is_tuned_and_tested_on_clips_with_tags_only(split, videos, tmp_path):
-    short = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2", "--model.tuning.split", split]
+    short = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2", "--evaluation.tuning.split", split]
     assert main([*on_videos("mmnet/dcase2017.yaml", videos, tmp_path), *short]) == 0
     assert 0 <= json.loads((tmp_path / "test/scores.json").read_text())["tagging_f1"]["macro"] <= 1
 
@@ -126,8 +126,8 @@ def test_a_row_of_mmnet_is_tuned_and_tested_on_clips_with_tags_only(split, video
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_thresholds_of_events_are_refused_before_training_where_events_are_not_known(split, videos, tmp_path, capsys):
     args = [*on_videos("mmnet/dcase2017.yaml", videos, tmp_path), "--trainer.max_epochs", "1"]
-    assert main([*args, "--model.tuning.thresholds", "events", "--model.tuning.split", split]) == 2
+    assert main([*args, "--evaluation.tuning.thresholds", "events", "--evaluation.tuning.split", split]) == 2
     told = capsys.readouterr()
     assert f"the events of all clips of the {split} set" in told.err
-    assert "set model.tuning.thresholds and model.tuning.medians to null" in told.err
+    assert "set evaluation.tuning.thresholds and evaluation.tuning.medians to null" in told.err
     assert "epoch 0" not in told.out

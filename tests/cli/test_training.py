@@ -30,8 +30,8 @@ SMALL = {
             },
         },
         "losses": {"tags": {"loss": "mil"}, "apart": {"loss": "cosine_penalty", "weight": 0.1}},
-        "decoder": {"smooth": 0.1, "tags": "clip"},
     },
+    "evaluation": {"decoder": {"smooth": 0.1, "tags": "clip"}},
     "data": {"class_path": "desed", "init_args": {"batch": {"weak": 4}, "workers": 0}},
     "trainer": {"max_epochs": 2, "accelerator": "cpu"},
 }
@@ -113,7 +113,7 @@ def test_the_saved_configuration_scores_the_checkpoint_again(run, tmp_path):
 
 
 def test_tuned_settings_are_saved_with_the_checkpoint_and_used(exp, tmp_path, capsys):
-    tuned = ["--model.tuning", "{tags: random, thresholds: events, medians: [0, 0.1]}"]
+    tuned = ["--evaluation.tuning", "{tags: random, thresholds: events, medians: [0, 0.1]}"]
     folder = ["--trainer.default_root_dir", str(tmp_path)]
     assert main(["fit", "--config", exp, *folder, *tuned]) == 0
     scores = json.loads((tmp_path / "test" / "scores.json").read_text())
@@ -130,16 +130,16 @@ def test_tuned_settings_are_saved_with_the_checkpoint_and_used(exp, tmp_path, ca
     config = ["--config", str(tmp_path / "config.yaml"), "--ckpt_path", "best"]
     assert main(["test", *config]) == 0
     assert json.loads((tmp_path / "test" / "scores.json").read_text())["decoder"] == scores["decoder"]
-    assert main(["test", *config, "--model.decoder.threshold", "0.25"]) == 0
+    assert main(["test", *config, "--evaluation.decoder.threshold", "0.25"]) == 0
     other = json.loads((tmp_path / "test" / "scores.json").read_text())
     assert (other["decoder"]["threshold"], other["tuned"]) == (0.25, None)
     capsys.readouterr()
-    assert main(["test", *config, "--model.tuning", "{thresholds: segments, split: test, medians: null}"]) == 0
+    assert main(["test", *config, "--evaluation.tuning", "{thresholds: segments, split: test, medians: null}"]) == 0
     assert "tuned on these very clips" in capsys.readouterr().out
 
 
 def test_further_training_forgets_the_tuning_and_tunes_anew(exp, tmp_path):
-    given = ["--trainer.default_root_dir", str(tmp_path), "--model.tuning", "{thresholds: events}"]
+    given = ["--trainer.default_root_dir", str(tmp_path), "--evaluation.tuning", "{thresholds: events}"]
     last = tmp_path / "checkpoints" / "last.ckpt"
     assert main(["fit", "--config", exp, *given, "--test_after_fit", "false"]) == 0
     assert main(["validate", "--config", exp, *given, "--ckpt_path", "last"]) == 0
@@ -161,10 +161,8 @@ def test_further_training_forgets_the_tuning_and_tunes_anew(exp, tmp_path):
 
 def test_boxes_can_be_named_and_tuned(exp, tmp_path):
     config = yaml.safe_load(Path(exp).read_text())
-    config["model"] |= {
-        "decoder": {"class_path": "sebb", "init_args": {"window": 0.2, "merge_abs": 0.1}},
-        "tuning": {"thresholds": "events"},
-    }
+    boxes = {"class_path": "sebb", "init_args": {"window": 0.2, "merge_abs": 0.1}}
+    config["evaluation"] = {"decoder": boxes, "tuning": {"thresholds": "events"}}
     (tmp_path / "boxes.yaml").write_text(yaml.safe_dump(config))
     assert main(["fit", "--config", str(tmp_path / "boxes.yaml"), "--trainer.default_root_dir", str(tmp_path)]) == 0
     assert main(["test", "--config", str(tmp_path / "config.yaml"), "--ckpt_path", "best"]) == 0
@@ -184,7 +182,9 @@ def test_boxes_can_be_named_and_tuned(exp, tmp_path):
     ],
 )
 def test_a_tuning_that_means_nothing_is_refused(exp, tmp_path, capsys, tuning, message):
-    assert main(["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path), "--model.tuning", tuning]) == 2
+    assert (
+        main(["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path), "--evaluation.tuning", tuning]) == 2
+    )
     assert message in capsys.readouterr().err
 
 
@@ -192,19 +192,19 @@ def test_a_decoder_that_cannot_be_tuned_is_refused_before_training(exp, tmp_path
     args = ["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]
     for tuning, decoder, said in (
         ("{thresholds: events}", "{low: 0.1}", "set decoder.low to null"),
-        ("{thresholds: segments}", "{merge_gap: 0.2}", "leave model.decoder.merge_gap out"),
+        ("{thresholds: segments}", "{merge_gap: 0.2}", "leave evaluation.decoder.merge_gap out"),
     ):
-        assert main([*args, "--model.tuning", tuning, "--model.decoder", decoder]) == 2
+        assert main([*args, "--evaluation.tuning", tuning, "--evaluation.decoder", decoder]) == 2
         told = capsys.readouterr()
         assert said in told.err
         assert "epoch 0" not in told.out
-    with pytest.raises(WsedError, match=r"model\.decoder\.tags to none"):
+    with pytest.raises(WsedError, match=r"evaluation\.decoder\.tags to none"):
         Tuning(thresholds="events").check(BoxDecoder(tags="clip"))
 
 
 def test_intervals_can_be_left_out(run, tmp_path):
     args = ["test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/last.ckpt")]
-    assert main([*args, "--trainer.default_root_dir", str(tmp_path), "--model.resamples", "0"]) == 0
+    assert main([*args, "--trainer.default_root_dir", str(tmp_path), "--evaluation.resamples", "0"]) == 0
     assert "intervals" not in json.loads((tmp_path / "test/scores.json").read_text())
 
 
@@ -255,11 +255,11 @@ def test_what_the_corpus_lacks_is_not_scored(run, capsys, verb, part):
 
 
 def changed(exp, tmp_path, **change):
-    """The small experiment with parts of `model` replaced, as a file."""
+    """The small experiment with parts replaced, as a file."""
     config = yaml.safe_load(Path(exp).read_text())
     for path, value in change.items():
         *parents, key = path.split("__")
-        part = config["model"]
+        part = config
         for parent in parents:
             part = part[parent]
         part[key] = value
@@ -270,7 +270,7 @@ def changed(exp, tmp_path, **change):
 
 def test_several_heads_travel_in_the_checkpoint(exp, tmp_path):
     heads = ["framewise", {"class_path": "framewise", "init_args": {"pooling": "mean"}}]
-    config = changed(exp, tmp_path, network__head=heads)
+    config = changed(exp, tmp_path, model__network__head=heads)
     args = ["--trainer.default_root_dir", str(tmp_path), "--trainer.max_epochs", "1", "--test_after_fit", "false"]
     assert main(["fit", "--config", config, *args]) == 0
     detector = wsed.load(tmp_path / "checkpoints" / "last.ckpt")
@@ -310,10 +310,19 @@ def test_mistakes_in_the_test_labels_are_found_before_training(exp, tmp_path, co
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"losses": {}}, "model.losses is empty"),
-        ({"decoder": {"tag_threshold": [0.1, 0.2, 0.3]}}, "decoder.tag_threshold has 3 values for 2 labels"),
-        ({"network__head": {"class_path": "framewise", "init_args": {"pooling": "auto"}}}, "unknown pooling 'auto'"),
-        ({"network__encoder__init_args": {"pools": [[1, 4, 2]]}}, "pools are [time, band] pairs"),
+        ({"model__losses": {}}, "model.losses is empty"),
+        (
+            {"evaluation__decoder": {"tag_threshold": [0.1, 0.2, 0.3]}},
+            "decoder.tag_threshold has 3 values for 2 labels",
+        ),
+        ({"evaluation__rank_by": []}, "evaluation.rank_by is empty"),
+        ({"model__decoder": {"smooth": 0.1}}, "model.decoder is evaluation.decoder since wsed 0.2"),
+        ({"model__judge_embeddings": True}, "model.judge_embeddings is evaluation.embeddings since wsed 0.2"),
+        (
+            {"model__network__head": {"class_path": "framewise", "init_args": {"pooling": "auto"}}},
+            "unknown pooling 'auto'",
+        ),
+        ({"model__network__encoder__init_args": {"pools": [[1, 4, 2]]}}, "pools are [time, band] pairs"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(exp, tmp_path, capsys, change, expected):
@@ -354,7 +363,9 @@ def test_a_run_is_not_overwritten_silently(run, exp, capsys):
         (["--data.validation", "validation/gone"], "set data.validation to null and data.holdout to 0.2"),
         (["--ckpt_path", "last"], "no checkpoint"),
         (["--ckpt_path", "gone.ckpt"], "no such checkpoint: gone.ckpt"),
-        (["--model.decoder.smooth", "-1"], "decoder.smooth must be more than 0"),
+        (["--evaluation.decoder.smooth", "-1"], "decoder.smooth must be more than 0"),
+        (["--model.decoder.smooth", "0.2"], "model.decoder is evaluation.decoder since wsed 0.2"),
+        (["--model.tuning={tags: exact}"], "model.tuning is evaluation.tuning since wsed 0.2"),
         (["--data.eval_batch", "0"], "data.eval_batch must be 1 or more"),
         (["--data.sample_rate", "16000"], "data.sample_rate is 16000, the network's 8000"),
         (["--trainer.precision", "bf16-true"], "use bf16-mixed"),
@@ -378,7 +389,7 @@ def test_mistakes_get_a_message(exp, tmp_path, capsys, change, expected):
     ],
 )
 def test_losses_that_cannot_be_served_are_refused(exp, tmp_path, capsys, losses, expected):
-    config = changed(exp, tmp_path, losses=losses)
+    config = changed(exp, tmp_path, model__losses=losses)
     assert expected in fails(capsys, "fit", "--config", config, "--trainer.default_root_dir", str(tmp_path / "run"))
 
 
@@ -394,7 +405,7 @@ def test_losses_that_cannot_be_served_are_refused(exp, tmp_path, capsys, losses,
 )
 def test_pairs_of_frames_that_no_source_can_give_are_refused(exp, tmp_path, capsys, options, batch, missing):
     losses = {"tags": {"loss": "mil"}, "apart": {"loss": {"class_path": "fpd", "init_args": options}}}
-    config = changed(exp, tmp_path, losses=losses, network__head=["framewise", "projection"])
+    config = changed(exp, tmp_path, model__losses=losses, model__network__head=["framewise", "projection"])
     tables = ["--data.batch", batch, "--data.train.strong", "validation/validation"]
     message = fails(capsys, "fit", "--config", config, *tables, "--trainer.default_root_dir", str(tmp_path / "run"))
     assert f"loss 'apart' needs clips with {missing}, and none of the sources of data.batch" in message
@@ -410,13 +421,15 @@ def test_a_loss_of_the_users_own_lies_beside_the_yaml(exp, tmp_path, monkeypatch
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != ""])
-    config = changed(exp, tmp_path, losses={"tags": {"loss": "mil"}, "few": {"loss": "my_losses.Few", "weight": 0.1}})
+    config = changed(
+        exp, tmp_path, model__losses={"tags": {"loss": "mil"}, "few": {"loss": "my_losses.Few", "weight": 0.1}}
+    )
     args = ["--trainer.fast_dev_run", "1", "--trainer.default_root_dir", str(tmp_path)]
     assert main(["fit", "--config", config, *args]) == 0
 
 
 def test_a_wrong_argument_name_in_yaml_is_named(exp, tmp_path, capsys):
-    config = changed(exp, tmp_path, network__encoder__init_args__chanels=4)
+    config = changed(exp, tmp_path, model__network__encoder__init_args__chanels=4)
     assert "chanels" in fails(capsys, "fit", "--config", config)
 
 

@@ -192,7 +192,7 @@ def test_triplets_and_episodes_over_ranks_are_those_of_one_process():
 def measured(rank, ranks):
     """Mean and deviation of the bands, of clips that are spread over ranks."""
     frontend = Standardised()
-    frontend.fit([testing.take(testing.batch(N_CLIPS, N_LABELS, sample_rate=16000), shard(rank, ranks))])
+    frontend.measure([testing.take(testing.batch(N_CLIPS, N_LABELS, sample_rate=16000), shard(rank, ranks))])
     return torch.stack([frontend.mean, frontend.std]).tolist()
 
 

@@ -29,9 +29,11 @@ def test_tagged_clips_come_in_at_the_start_epoch():
     output = testing.output(of)
     late, never = FPD(silence="background"), FPD(silence="background", wps="none")
     early = late(output, of)
-    late.epoch = never.epoch = 4
+    late.start_epoch(4)
+    never.start_epoch(4)
     assert late(output, of) == early == never(output, of)
-    late.epoch = never.epoch = 5
+    late.start_epoch(5)
+    never.start_epoch(5)
     assert late(output, of) != early
     assert never(output, of) == early
     assert FPD(silence="background", wps_start_epoch=0)(output, of) == late(output, of)

@@ -26,7 +26,7 @@ from wsed.models.heads.micro import Micro as MicroHead
 from wsed.models.heads.micro import summed_attention
 from wsed.models.network import Composed
 from wsed.ops.pooling import attention_pool, mean_pool
-from wsed.task import SEDTask
+from wsed.training.task import SEDTask
 
 PAPER, CODE = {"attend": "all", "reduction": "sum"}, {"attend": "positives", "reduction": "mean"}
 
@@ -187,12 +187,12 @@ def test_class_weights_are_counted_before_training(tmp_path):
     loss, known = ClipBCE(ClassWeights()), ClipBCE(ClassWeights([5.0, 4.0]))
     network = Composed(data.labels, partial(ResNet1d, channels=(4, 4, 4)), Macro, LogMel(8000, 256, 80, 16, 0.0))
     of, output = testing.batch(4, 2), testing.output(testing.batch(4, 2))
-    assert loss.uncounted
+    assert not loss.learned
     assert loss(output, of) == ClipBCE()(output, of)
     trainer = Trainer(fast_dev_run=1, accelerator="cpu", logger=False, enable_progress_bar=False)
     trainer.fit(SEDTask(network, {"tags": Weighted(loss)}), datamodule=data)
     assert data.labels == Labels(["high", "low"])
-    assert not loss.uncounted
+    assert loss.learned
     torch.testing.assert_close(loss(output, of), known(output, of))
     assert loss(output, of) != ClipBCE()(output, of)
 

@@ -306,8 +306,9 @@ def test_the_losses_are_the_functions_of_the_clip_embedding():
         torch.testing.assert_close(Triplet(**options)(output, of), F.triplet(e, of.clip_labels, **options))
     loss = Prototypical("euclidean", shot=2, query=1)
     values = []
-    for loss.epoch in range(6):
-        parts = episode(of.clip_labels, of.tagged, 2, 1, name_order(of.clip_ids, loss.epoch))
+    for epoch in range(6):
+        loss.start_epoch(epoch)
+        parts = episode(of.clip_labels, of.tagged, 2, 1, name_order(of.clip_ids, epoch))
         values.append(loss(output, of).item())
         assert values[-1] == pytest.approx(F.prototypical(e, parts, distance="euclidean").item())
     assert len(set(values)) > 1

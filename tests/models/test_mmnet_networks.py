@@ -494,7 +494,7 @@ model:
   losses:
     macro: {loss: {class_path: clip_bce, init_args: {reduction: sum, class_weights: {counts: [4, 4], n_clips: 8}}}}
     micro: {loss: {class_path: micro, init_args: {preset: paper, class_weights: {counts: [4, 4], formula: code}}}}
-  tuning: {tags: exact}
+evaluation: {tuning: {tags: exact}}
 data: {class_path: desed, init_args: {batch: {weak: 4}, workers: 0}}
 trainer: {max_epochs: 1, accelerator: cpu}
 """

@@ -4,14 +4,17 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 import wsed
 from wsed import WsedError, testing
+from wsed.learning import learners
 from wsed.losses.fpd import FPD
 from wsed.models.encoders.crnn import CRNN
-from wsed.models.frontends import LogMel
+from wsed.models.frontends import LogMel, Standardised
 from wsed.models.heads.clip_attention import ClipAttention
 from wsed.models.network import Composed
+from wsed.models.systems import TagGated
 from wsed.models.teacher import MeanTeacher
 
 LABELS = wsed.Labels("abc")
@@ -37,16 +40,57 @@ def test_the_teacher_is_the_running_mean_of_the_students_weights():
     torch.testing.assert_close(weights(system.teacher), weights(system.student))
     mean = weights(system.student)
     for step in range(1, 6):
-        move(system.student, 0.1 * step)
         system(batch)
-        decay = min(0.6, 1 - 1 / step)
+        system(batch)  # of an accumulated gradient: the optimiser has not moved
+        torch.testing.assert_close(weights(system.teacher), mean)
+        move(system.student, 0.1 * step)
+        system.after_step()
+        decay = min(0.6, 1 - 1 / (step + 1))
         mean = decay * mean + (1 - decay) * weights(system.student)
         torch.testing.assert_close(weights(system.teacher), mean)
-    for mine, its in zip(system.teacher.buffers(), system.student.buffers(), strict=True):
-        torch.testing.assert_close(mine, its)  # as they are after the step's forward pass of the student
+    for own, new in zip(system.teacher.buffers(), system.student.buffers(), strict=True):
+        torch.testing.assert_close(own, new)
 
 
-def test_the_teacher_speaks_in_training_only_without_a_gradient_and_without_dropout():
+def test_a_network_of_networks_passes_the_step_on():
+    tagger = partial(student, channels=2)
+    system = TagGated(LABELS, partial(MeanTeacher, student=student), tagger).train()
+    system.after_step()
+    assert system.detector.steps == 1
+
+
+class OneBatch:
+    """A training set of one batch."""
+
+    def batches(self):
+        return [testing.batch(sample_rate=8000)]
+
+    in_order = batches
+
+    def label_counts(self):
+        return [1.0, 1.0, 1.0]
+
+
+def test_a_frontend_in_student_and_teacher_learns_once(monkeypatch):
+    calls, measure = [], Standardised.measure
+    monkeypatch.setattr(Standardised, "measure", lambda self, batches: (calls.append(self), measure(self, batches)))
+
+    def standardised(labels):
+        system = student(labels)
+        return Composed(labels, partial(CRNN, channels=4, gru=4, dense=8), frontend=Standardised(system.frontend))
+
+    system = MeanTeacher(LABELS, standardised)
+    (learner,) = learners(nn.ModuleList([system]))
+    assert learner is system
+    system.learn(OneBatch())
+    assert calls == [system.student.frontend]
+    assert system.learned
+    assert torch.equal(system.teacher.frontend.mean, system.student.frontend.mean)
+    assert system.student.frontend.mean.any()
+    assert not list(learners(system))
+
+
+def test_the_teachers_output_is_there_in_training_only_without_a_gradient_and_without_dropout():
     system, batch = MeanTeacher(LABELS, student).train(), testing.batch()
     output = system(batch)
     assert {"teacher", "frame_logits"} <= system.provides
@@ -68,13 +112,14 @@ def test_without_the_teacher_its_labels_are_missing_not_wrong():
 def test_a_checkpoint_goes_on_where_it_stood():
     system, batch = MeanTeacher(LABELS, student, decay=0.9).train(), testing.batch()
     for _ in range(4):
-        move(system.student, 0.1)
         system(batch)
+        move(system.student, 0.1)
+        system.after_step()
     again = MeanTeacher(LABELS, student, decay=0.9).train()
     again.load_state_dict(system.state_dict())
     for one in (system, again):
         move(one.student, 0.1)
-        one.follow()
+        one.after_step()
     torch.testing.assert_close(weights(again.teacher), weights(system.teacher))
 
 
@@ -85,6 +130,7 @@ def test_a_pretrained_teacher_stays_as_it_is(tmp_path):
     system = MeanTeacher(LABELS, student, pretrained=str(path)).train()
     move(system.student, 1.0)
     system(testing.batch())
+    system.after_step()
     torch.testing.assert_close(weights(system.teacher), weights(earlier))
     with pytest.raises(WsedError, match="another network"):
         MeanTeacher(LABELS, partial(student, channels=5), pretrained=str(path))

@@ -235,7 +235,7 @@ def test_frontends_that_cannot_work_are_refused():
     with pytest.raises(WsedError, match="log_offset"):
         LogMel(log_offset=0.0)
     with pytest.raises(WsedError, match="no frames to measure"):
-        Standardised().fit([])
+        Standardised().measure([])
 
 
 def batches():
@@ -248,9 +248,9 @@ def batches():
 def test_standardised_features_have_mean_0_and_standard_deviation_1():
     frontend = Standardised()
     raw = [frontend(batch.audio, batch.n_samples) for batch in batches()]
-    assert not frontend.fitted
-    frontend.fit(batches())
-    assert frontend.fitted
+    assert not frontend.learned
+    frontend.measure(batches())
+    assert frontend.learned
     seen, expected = [], torch.cat([f.transpose(1, 2)[valid] for f, valid in raw]).double()
     for batch in batches():
         features, valid = frontend(batch.audio, batch.n_samples)
@@ -264,7 +264,7 @@ def test_standardised_features_have_mean_0_and_standard_deviation_1():
 def test_a_band_that_never_changes_stays_finite():
     frontend = Standardised()
     silent = replace(testing.batch(2, 10, sample_rate=16000), audio=torch.zeros(2, 16000))
-    frontend.fit([silent])
+    frontend.measure([silent])
     features, _ = frontend(silent.audio, silent.n_samples)
     torch.testing.assert_close(features, torch.zeros_like(features), atol=1e-5, rtol=0)
 
@@ -277,9 +277,9 @@ def test_a_network_of_a_checkpoints_configuration_takes_the_measured_values():
     parts = {"encoder": part("encoders", "waa.WAA"), "head": part("heads", "mlp.MLP")}
     config = part("network", "Composed", frontend=part("frontends", "Standardised", frontend=inner), **parts)
     system, other = build(config, TEN), build(config, TEN)
-    system.frontend.fit(batches())
+    system.frontend.measure(batches())
     other.load_state_dict(system.state_dict())
-    assert other.frontend.fitted
+    assert other.frontend.learned
     assert torch.equal(other.frontend.mean, system.frontend.mean)
     assert other.frontend.frontend.hop_length == 160
 
@@ -317,11 +317,11 @@ def trained(corpus, folder, frontend, checkpoint=None, epochs=1):
 def test_training_measures_the_training_set_once(corpus, tmp_path, monkeypatch):
     inner = {"sample_rate": 8000, "n_fft": 256, "hop_length": 80, "n_bands": 32, "f_max": 4000.0}
     calls = []
-    measure = Standardised.fit
-    monkeypatch.setattr(Standardised, "fit", lambda self, batches: (calls.append(1), measure(self, batches))[1])
+    measure = Standardised.measure
+    monkeypatch.setattr(Standardised, "measure", lambda self, batches: (calls.append(1), measure(self, batches))[1])
     trainer, task = trained(corpus, tmp_path, Standardised(LogMel(**inner)))
     frontend = task.network.frontend
-    assert frontend.fitted
+    assert frontend.learned
     data = trainer.datamodule
     every = [frontend.frontend(b.audio, b.n_samples)[0].transpose(1, 2).flatten(0, 1) for b in data.train_dataloader()]
     torch.testing.assert_close(frontend.mean, torch.cat(every).mean(0), atol=1e-2, rtol=0)
@@ -334,5 +334,5 @@ def test_training_measures_the_training_set_once(corpus, tmp_path, monkeypatch):
 def test_without_a_data_module_a_frontend_must_be_measured_by_hand():
     task = wsed.SEDTask(network(), {"clips": Weighted(ClipBCE())})
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, max_epochs=1)
-    with pytest.raises(WsedError, match=r"Standardised must see the training set.*frontend\.fit"):
+    with pytest.raises(WsedError, match=r"Standardised must see the training set.*frontend\.measure"):
         trainer.fit(task, *2 * [[testing.batch(2, 10, sample_rate=16000)]])

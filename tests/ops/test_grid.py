@@ -1,3 +1,4 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +35,41 @@ def test_gain_is_kept_and_the_loudest_wins():
     soft = Events(one.clip, one.label, one.onset, one.offset, torch.tensor([0.3, 0.7], dtype=torch.float64))
     grid = soft.rasterise(1, 1, 4, 2.0)[0, :, 0]
     torch.testing.assert_close(grid, torch.tensor([0.3, 0.7, 0.7, 0.7]))
+
+
+def drawn_mix(seed, sources, events):
+    """Events of one class in one clip, mixed of several clips."""
+    draw = torch.Generator().manual_seed(seed)
+    onset = 3 * torch.rand(events, generator=draw, dtype=torch.float64)
+    offset = onset + 2 * torch.rand(events, generator=draw, dtype=torch.float64)
+    group = torch.randint(sources, (events,), generator=draw)
+    share = torch.rand(sources, generator=draw)
+    gain = (share / share.sum())[group].double() * (0.5 + 0.5 * torch.rand(events, generator=draw).double())
+    zero = torch.zeros(events, dtype=torch.long)
+    return Events(zero, zero, onset, offset, gain, group)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 8), st.sampled_from([2.0, 12.5, 43.066, 100.0]))
+def test_mixed_clips_are_summed_and_events_within_one_are_not(seed, sources, events, rate):
+    mix, frames = drawn_mix(seed, sources, events), round(5 * rate)
+    expected = torch.zeros(frames)
+    for source in range(sources):
+        alone = mix[mix.group == source]
+        expected += alone.rasterise(1, 1, frames, rate)[0, :, 0]
+    torch.testing.assert_close(mix.rasterise(1, 1, frames, rate)[0, :, 0], expected.clamp(max=1))
+
+
+@pytest.mark.parametrize("rate", [4.0, 12.5, 43.066, 62.5])
+def test_a_class_that_is_in_both_clips_of_a_mix_is_whole(rate):
+    clip, label = torch.zeros(2, dtype=torch.long), torch.ones(2, dtype=torch.long)
+    onset, offset = torch.zeros(2, dtype=torch.float64), torch.full((2,), 2.0, dtype=torch.float64)
+    mix = Events(clip, label, onset, offset, torch.tensor([0.7, 0.3], dtype=torch.float64), torch.tensor([0, 1]))
+    grid = mix.rasterise(2, 2, round(4 * rate), rate)
+    torch.testing.assert_close(grid[0, : round(2 * rate), 1], torch.ones(round(2 * rate)))
+    assert grid.sum() == pytest.approx(round(2 * rate), abs=1e-4)
+    swapped = mix[torch.tensor([1, 0])]
+    assert torch.equal(swapped.rasterise(2, 2, round(4 * rate), rate), grid)
 
 
 def test_valid_frames_of_a_centred_grid():

@@ -8,16 +8,13 @@ import lightning.pytorch as pl
 from lightning.pytorch import callbacks
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-
-def keep_best(folder: Path, monitor: str | None) -> ModelCheckpoint:
-    """`best.ckpt`: the epoch with the highest `monitor`; where it is None there is nothing to choose by: the last."""
-    return ModelCheckpoint(folder, "best", monitor=monitor, mode="max", save_top_k=1, enable_version_counter=False)
+from wsed.ops.memory import keep_freed_memory
 
 
 def keep_last(folder: Path) -> ModelCheckpoint:
     """`last.ckpt`, at the end of every epoch: what a killed run goes on from.
 
-    A callback of its own, since `save_last` of the one above writes only when the best changes.
+    A callback of its own, since `save_last` of `KeepBest` writes only when the best changes.
     """
     return ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
 
@@ -43,6 +40,14 @@ class EarlyStopping(callbacks.EarlyStopping):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.current_epoch >= self.wait:
             super().on_train_epoch_end(trainer, pl_module)
+
+
+class KeepMemory(pl.Callback):
+    """Keeps freed memory where training runs on the CPU, which doubles the speed."""
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if pl_module.device.type == "cpu":
+            keep_freed_memory()
 
 
 class EpochLine(pl.Callback):

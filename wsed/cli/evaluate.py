@@ -2,16 +2,19 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from wsed.cli.check import read_labels
+from wsed.cli.arguments import parsed
+from wsed.cli.types import read_labels, whole
 from wsed.errors import WsedError
 
+HELP = "F1 of events, segments, intersections and tags, PSDS, intervals; compare two systems"
+GROUP = "score"
 PICTURES = (".png", ".pdf", ".svg")
 DESCRIPTION = """\
 Score the events that a system detected against the true ones. Nothing needs to be trained, or to be wsed's.
@@ -67,7 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='who computes: our own code (default), or the field\'s packages (pip install "wsed[eval]")',
     )
     parser.add_argument(
-        "--resamples", type=_count, default=1000, metavar="N", help="of the bootstrap (default: 1000); 0: no intervals"
+        "--resamples",
+        type=whole(0),
+        default=1000,
+        metavar="N",
+        help="of the bootstrap (default: 1000; 0: none)",
     )
     parser.add_argument(
         "--interval",
@@ -75,14 +82,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="centred",
         help="kind of interval (default: centred percentiles)",
     )
-    parser.add_argument("--seed", type=_count, default=0, help="of the bootstrap (default: 0)")
+    parser.add_argument("--seed", type=whole(0), default=0, help="of the bootstrap (default: 0)")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Score, write, print; returns the exit status."""
+def main(arguments: Sequence[str]) -> int:
+    """Score, write, print and return the exit status."""
     from wsed.report.evaluate import evaluate
     from wsed.report.scores import plain, write_json
 
+    args = parsed("evaluate", add_arguments, arguments)
     _check(args)
     errors = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
@@ -150,9 +158,3 @@ def _print(found: Mapping[str, Any], errors: Console) -> None:
         first, second = (r["predictions"] for r in reports)
         console.print(f"\nfirst: {first}\nsecond: {second}", soft_wrap=True, markup=False, highlight=False)
         console.print(comparison_table(found["comparison"]), highlight=False)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
-    return int(text)

@@ -19,11 +19,16 @@ DEFAULTS = {"network": "composed", "decoder": "steps"}
 
 def load_yaml(text: str) -> Any:
     """YAML with the names resolved; given to jsonargparse as the loader of its configurations."""
-    return resolve(yaml.load(text, Loader=_Loader))
+    return resolve(read_yaml(text))
+
+
+def read_yaml(text: str) -> Any:
+    """YAML as it is, but `1e-3` is a number, as in YAML 1.2."""
+    return yaml.load(text, Loader=_Loader)
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads `1e-3` as a number, as YAML 1.2 does."""
+    pass
 
 
 _Loader.add_implicit_resolver(
@@ -34,15 +39,40 @@ _Loader.add_implicit_resolver(
 
 
 def resolve(config: Any) -> Any:
-    """Replace names by import paths throughout a configuration."""
+    """Replace names by import paths throughout a configuration, and name the class of a kind that has a default.
+
+    >>> resolve({"network": {"encoder": "wsed.models.encoders.crnn.CRNN"}})["network"]["class_path"]
+    'wsed.models.network.Composed'
+    """
+    return _with_defaults(expand(config))
+
+
+def expand(config: Any) -> Any:
+    """Replace names by import paths, and write components as `class_path` and `init_args`.
+
+    A network whose class is left out has `init_args` alone, so that it can be merged over one of any class.
+    """
     if isinstance(config, list):
-        return [resolve(value) for value in config]
+        return [expand(value) for value in config]
     if not isinstance(config, dict):
         return config
     kinds = {key: ALIASES.get(str(key), str(key)) for key in config}
     return {
-        key: _component(kinds[key], value) if kinds[key] in HOMES else resolve(value) for key, value in config.items()
+        key: _component(kinds[key], value) if kinds[key] in HOMES else expand(value) for key, value in config.items()
     }
+
+
+def _with_defaults(config: Any) -> Any:
+    if isinstance(config, list):
+        return [_with_defaults(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    result = {key: _with_defaults(value) for key, value in config.items()}
+    for key, value in result.items():
+        kind = ALIASES.get(str(key), str(key))
+        if kind in DEFAULTS and isinstance(value, dict) and "class_path" not in value:
+            result[key] = {"class_path": _path(kind, DEFAULTS[kind]), **value}
+    return result
 
 
 def resolve_arguments(args: Sequence[str]) -> list[str]:
@@ -78,10 +108,10 @@ def _component(kind: str, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if "class_path" not in value and "init_args" not in value and kind in DEFAULTS:
-        value = {"class_path": DEFAULTS[kind], "init_args": value}
+        value = {"init_args": value}
     if isinstance(value.get("class_path"), str):
         value = {**value, "class_path": _path(kind, value["class_path"])}
-    return resolve(value)
+    return expand(value)
 
 
 def _path(kind: str, name: str) -> str:

@@ -2,25 +2,32 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from wsed.cli.arguments import parsed
 from wsed.errors import WsedError
 from wsed.report.tables import score_table, seeds_table
+
+HELP = "the scores of a RUN and where its pictures are; of several seeds, mean and deviation"
+GROUP = "look"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `wsed show` to a parser."""
+    parser.description = __doc__
     parser.add_argument("run", type=Path, help="folder of a run (runs/exp/seed_0), or of its seeds (runs/exp)")
     parser.add_argument(
         "--stage", choices=("test", "validate"), default="test", help="which evaluation of it (default: test)"
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print the table; returns the exit status."""
-    show(args.run, args.stage)
+def main(args: Sequence[str]) -> int:
+    """Print the table and return the exit status."""
+    arguments = parsed("show", add_arguments, args)
+    show(arguments.run, arguments.stage)
     return 0
 
 

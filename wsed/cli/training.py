@@ -19,14 +19,18 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 import wsed
-from wsed.cli.callbacks import EpochLine, keep_best, keep_last
-from wsed.cli.names import load_yaml, resolve_arguments
+from wsed.cli.callbacks import EpochLine, KeepMemory, keep_last
+from wsed.cli.configs import prepared
+from wsed.cli.moved import check_arguments, check_config
+from wsed.cli.names import load_yaml
 from wsed.cli.show import show
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
 from wsed.models.pretrained import read_checkpoint
 from wsed.report.scores import write_json
-from wsed.task import SEDTask
+from wsed.training.evaluation import Evaluation
+from wsed.training.ranking import KeepBest
+from wsed.training.task import SEDTask
 
 rank_zero_log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
 
@@ -46,7 +50,15 @@ QUIET = (
 )
 """Warnings of Lightning that do not concern a user of wsed."""
 
-set_loader("wsed", load_yaml, exceptions=(yaml.YAMLError,))  # here, so that processes started by ddp_spawn have it
+
+def load(text: str) -> Any:
+    """YAML with names resolved; settings of wsed 0.1 that have moved are refused."""
+    config = load_yaml(text)
+    check_config(config)
+    return config
+
+
+set_loader("wsed", load, exceptions=(yaml.YAMLError,))  # here, so that processes started by ddp_spawn have it
 
 
 class KeepConfig(SaveConfigCallback):
@@ -71,7 +83,8 @@ class WsedCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
-        parser.set_defaults({"model.decoder": {"class_path": "wsed.decoding.StepDecoder"}})
+        parser.add_lightning_class_args(Evaluation, "evaluation")
+        parser.set_defaults({"evaluation.decoder": {"class_path": "wsed.decoding.StepDecoder"}})
         parser.add_argument("--test_after_fit", type=bool, default=True, help="score a checkpoint after fit")
         parser.add_argument(
             "--test_checkpoint", type=Literal["best", "last"], default="best", help="which: best on validation, or last"
@@ -96,6 +109,8 @@ class WsedCLI(LightningCLI):
             config.ckpt_path = str(path)
         if self.subcommand in ("validate", "test"):
             config.verbose = False  # our own table is printed
+        if self.subcommand == "predict":
+            config.return_predictions = False  # Evaluation writes them; the outputs need not stay in memory
         if self.subcommand != "fit" and not config.ckpt_path:
             raise WsedError(f"wsed {self.subcommand} needs a checkpoint: add --ckpt_path best, last or a file")
         if config.ckpt_path:
@@ -124,7 +139,8 @@ class WsedCLI(LightningCLI):
         own = config.get("callbacks") or []
         own = list(own) if isinstance(own, Sequence) else [own]
         if self.subcommand == "fit":
-            own += [keep_best(folder / "checkpoints", self._monitor()), keep_last(folder / "checkpoints")]
+            ranks = self.evaluation if self._has("validation") else None
+            own += [KeepBest(folder / "checkpoints", ranks), keep_last(folder / "checkpoints")]
         elif config.get("enable_checkpointing") is None:
             kwargs["enable_checkpointing"] = False
         if config.get("enable_model_summary") is None:
@@ -135,10 +151,17 @@ class WsedCLI(LightningCLI):
 
     def own_callbacks(self) -> list[Callback]:
         """What every trainer gets."""
-        return [EpochLine()]
+        return [EpochLine(), KeepMemory()]
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The callback that scores."""
+        evaluation: Evaluation = self._get(self.config_init, "evaluation")
+        return evaluation
 
     def after_instantiate_classes(self) -> None:
         """The checkpoint carries the part of the configuration that builds the network."""
+        self.evaluation.check(self.model)
         network = self.model.network
         if self.trainer.is_global_zero:
             parameters = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
@@ -164,20 +187,20 @@ class WsedCLI(LightningCLI):
 
     def before_fit(self) -> None:
         """Find mistakes in the test labels now, not after hours of training."""
-        tuning = self.model.tuning
+        tuning = self.evaluation.tuning
         if self._get(self.config, "test_after_fit") and self._has("test"):
             table = self.datamodule.check_labels("test")
             if tuning is not None and tuning.split == "test":
                 tuning.check_events(table.timed)
         if tuning is not None and not self._has(tuning.split):
             raise WsedError(
-                f"model.tuning.split is {tuning.split}, but the corpus has no such clips: name their table in "
-                f"data.{tuning.split}, or set model.tuning to null"
+                f"evaluation.tuning.split is {tuning.split}, but the corpus has no such clips: name their table in "
+                f"data.{tuning.split}, or set evaluation.tuning to null"
             )
 
     def after_fit(self) -> None:
         """Tune the decoder of the best (or last) checkpoint if asked, and score it on the test clips."""
-        trainer, tuning = self.trainer, self.model.tuning
+        trainer, tuning = self.trainer, self.evaluation.tuning
         if trainer.fast_dev_run or trainer.interrupted:  # type: ignore[attr-defined]
             return
         name = f"{self._get(self.config, 'test_checkpoint')}.ckpt"
@@ -211,9 +234,6 @@ class WsedCLI(LightningCLI):
                 if (folder / name).is_file():
                     print(f"{what}: {folder / name}")
 
-    def _monitor(self) -> str | None:
-        return "val/score" if self._has("validation") else None
-
     def _expect(self, stage: str) -> None:
         if not self._has(stage):
             raise WsedError(f"the corpus has no clips for {stage}: name their table in data.{stage}")
@@ -233,19 +253,21 @@ def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's affair, not the user's
     try:
-        cli(
-            SEDTask,
-            SEDDataModule,
-            subclass_mode_data=True,
-            save_config_callback=KeepConfig,
-            save_config_kwargs={"overwrite": True},
-            trainer_defaults={"use_distributed_sampler": False, "num_sanity_val_steps": 0},
-            seed_everything_default=0,
-            parser_kwargs={"parser_mode": "wsed", "exit_on_error": False},
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-            args=resolve_arguments(args),
-        )
+        check_arguments(args)
+        with prepared(args) as arguments:
+            cli(
+                SEDTask,
+                SEDDataModule,
+                subclass_mode_data=True,
+                save_config_callback=KeepConfig,
+                save_config_kwargs={"overwrite": True},
+                trainer_defaults={"use_distributed_sampler": False, "num_sanity_val_steps": 0},
+                seed_everything_default=0,
+                parser_kwargs={"parser_mode": "wsed", "exit_on_error": False},
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+                args=arguments,
+            )
     except Exception as error:
         told = user_error(error)
         if told is error:

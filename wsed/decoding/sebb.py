@@ -112,8 +112,8 @@ class BoxDecoder(Decoder):
         """Every combination of window and merging thresholds."""
         if medians is not None or self.tags != "none":
             raise WsedError(
-                "a box decoder is tuned without medians and tags: set model.tuning.medians to null and "
-                "model.decoder.tags to none"
+                "a box decoder is tuned without medians and tags: set evaluation.tuning.medians to null and "
+                "evaluation.decoder.tags to none"
             )
         names = ("window", "merge_abs", "merge_rel")
         return [dict(zip(names, chosen, strict=True)) for chosen in product(WINDOWS, MERGE_ABS, MERGE_REL)]

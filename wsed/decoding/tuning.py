@@ -91,9 +91,9 @@ class Tuning:
         clips = timed.any(1) if timed.ndim == 2 else timed
         if self.thresholds is not None and not bool(clips.all()):
             raise WsedError(
-                f"model.tuning.thresholds needs the events of all clips of the {self.split} set, and "
-                f"{int((~clips).sum())} of {len(clips)} have tags only: set model.tuning.thresholds and "
-                "model.tuning.medians to null, or take a set with events"
+                f"evaluation.tuning.thresholds needs the events of all clips of the {self.split} set, and "
+                f"{int((~clips).sum())} of {len(clips)} have tags only: set evaluation.tuning.thresholds and "
+                "evaluation.tuning.medians to null, or take a set with events"
             )
 
     def check(self, decoder: Decoder) -> None:
@@ -107,7 +107,7 @@ class Tuning:
         elif self.thresholds == "segments" and (names := decoder.inexact_for_segments()):
             raise WsedError(
                 "tuning.thresholds: segments is exact only where an event is the frames above the threshold; leave "
-                f"model.decoder.{' and '.join(names)} out, or take events"
+                f"evaluation.decoder.{' and '.join(names)} out, or take events"
             )
 
     def tune(self, decoder: Decoder, scores: Scores, truth: Truth, count: Count) -> tuple[Decoder, dict[str, object]]:
@@ -147,7 +147,9 @@ class Tuning:
     def _thresholds(self, decoder: Decoder, scores: Scores, truth: Truth, count: Count) -> Tuned:
         self.check_events(truth.timed)
         if scores.frames is None:
-            raise WsedError("model.tuning.thresholds needs frame scores, and the network gives none: set it to null")
+            raise WsedError(
+                "evaluation.tuning.thresholds needs frame scores, and the network gives none: set it to null"
+            )
         tags = truth.tags if bool(truth.tagged.all()) else None
         if self.thresholds == "segments":
             return self._segments(decoder, scores, truth, tags)

@@ -1,4 +1,4 @@
-"""Weights of classes by how common they are, so that rare ones are not drowned."""
+"""Weights of classes by how common they are, so that rare classes are not dominated."""
 
 import warnings
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wsed.errors import WsedError
+from wsed.learning import TrainingSet
 from wsed.losses.base import Loss
 from wsed.registry import check_option
 
@@ -88,21 +89,27 @@ class ClassWeighted(Loss):
     def __init__(self, class_weights: ClassWeights | None = None) -> None:
         super().__init__()
         self.setting = class_weights
-        known = None if self.uncounted else class_weights
+        known = class_weights if self.learned else None
         positive, negative = (None, None) if known is None else known.weights()
         self.register_buffer("positive", positive, persistent=False)
         self.register_buffer("negative", negative, persistent=False)
 
     @property
-    def uncounted(self) -> bool:
-        return self.setting is not None and self.setting.counts is None
+    def learned(self) -> bool:
+        """Whether it is known how common classes are, if it matters."""
+        return self.setting is None or self.setting.counts is not None
+
+    def learn(self, train: TrainingSet) -> None:
+        """Count the training clips of each class."""
+        self.count(train.label_counts())
 
     def count(self, counts: Sequence[float]) -> None:
+        """Weigh classes by how many training clips have each tag."""
         if self.setting is None:
             return
         if absent := sum(n == 0 for n in counts):
-            told = f"{absent} of {len(counts)} classes have no training clip: class_weights lets them weigh 1"
-            warnings.warn(told, stacklevel=2)
+            message = f"{absent} of {len(counts)} classes have no training clip: class_weights lets them weigh 1"
+            warnings.warn(message, stacklevel=2)
         self.setting = replace(self.setting, counts=list(counts))
         self.positive, self.negative = self.setting.weights()
 

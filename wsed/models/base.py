@@ -1,10 +1,11 @@
 """What a network is made of, and the registries of its parts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from wsed.learning import TrainingSet
 from wsed.ops.grid import valid_frames
 from wsed.registry import Registry
 from wsed.types import Batch, Encoded, Labels, Output
@@ -13,7 +14,7 @@ from wsed.types import Batch, Encoded, Labels, Output
 class Frontend(nn.Module):
     """From audio to features. States `sample_rate` (Hz), `n_bands` and `frame_rate` (frames a second).
 
-    One that must see the training set first is not `fitted`; `SEDTask` then calls `fit` once, before training.
+    One that must see the training set first is not `learned`: it keeps the contract `wsed.learning.LearnsFrom`.
     """
 
     sample_rate: int
@@ -21,13 +22,12 @@ class Frontend(nn.Module):
     frame_rate: float
 
     @property
-    def fitted(self) -> bool:
+    def learned(self) -> bool:
         """Whether it is ready to be used."""
         return True
 
-    def fit(self, batches: Iterable[Batch]) -> None:
-        """See the training set, or this rank's part of it; all ranks call it."""
-        raise NotImplementedError
+    def learn(self, train: TrainingSet) -> None:
+        """See the training set, if there is something to learn; all ranks call it."""
 
     def forward(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
@@ -40,7 +40,7 @@ class Frontend(nn.Module):
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
         """What no training changes of the features, so that it can be computed once and kept: here all of them.
 
-        Of a frontend that is not `fitted`, what its `fit` reads.
+        Of a frontend that is not `learned`, what its `learn` reads.
         """
         features: tuple[Tensor, Tensor] = self(audio, n_samples)
         return features
@@ -85,9 +85,9 @@ class Head(nn.Module):
 
 
 class Network(nn.Module):
-    """All that task, inference and command line know of a model: from a batch to an output.
+    """All that training, inference and command line know of a model: from a batch to an output.
 
-    States `labels`, `sample_rate` (Hz), `frame_rate` (of its output, frames a second) and `provides`.
+    States `labels`, `sample_rate` (Hz), `frame_rate` (of its output, frames per second) and `provides`.
     """
 
     labels: Labels
@@ -96,8 +96,17 @@ class Network(nn.Module):
     provides: frozenset[str]
 
     def forward(self, batch: Batch) -> Output:
-        """What the network says of the clips."""
+        """What the network predicts for the clips."""
         raise NotImplementedError
+
+    def after_step(self) -> None:
+        """What changes once per optimiser step, such as the running mean of weights; `SEDTask` calls it.
+
+        A network that is made of networks passes the call on to them.
+        """
+        for part in self.children():
+            if isinstance(part, Network):
+                part.after_step()
 
 
 EncoderFactory = Callable[[int], Encoder]

@@ -1,6 +1,5 @@
 """A trained encoder as the frontend of another network: embedding first, then a classifier."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -8,11 +7,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.errors import WsedError
+from wsed.learning import TrainingSet
 from wsed.models.base import FRONTENDS, EncoderFactory, Frontend
 from wsed.models.encoders.waa import WAA
 from wsed.models.frontends import Standardised
 from wsed.models.pretrained import read_checkpoint
-from wsed.types import Batch
 
 PARTS = ("frontend", "encoder")
 """Of an earlier run's network: what is taken from it."""
@@ -55,19 +54,19 @@ class Embeddings(Frontend):
         return self
 
     @property
-    def fitted(self) -> bool:
-        """Whether the other frontend is."""
-        return self.frontend.fitted
+    def learned(self) -> bool:
+        """Whether the other frontend is ready."""
+        return self.frontend.learned
 
-    def fit(self, batches: Iterable[Batch]) -> None:
+    def learn(self, train: TrainingSet) -> None:
         """Let the other frontend see the training set."""
-        self.frontend.fit(batches)
+        self.frontend.learn(train)
 
     def raw(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        """The embeddings; until the other frontend is fitted, what it is fitted on."""
-        return super().raw(audio, n_samples) if self.fitted else self.frontend.raw(audio, n_samples)
+        """The embeddings; until the other frontend has learned, what it learns from."""
+        return super().raw(audio, n_samples) if self.learned else self.frontend.raw(audio, n_samples)
 
     def forward(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]

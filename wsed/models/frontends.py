@@ -10,6 +10,7 @@ from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 from wsed.errors import WsedError
+from wsed.learning import TrainingSet
 from wsed.models.base import FRONTENDS, Frontend
 from wsed.ops.grid import valid_frames
 from wsed.ops.reduce import world_size
@@ -106,8 +107,8 @@ def waa_logmel() -> LogMel:
 class Standardised(Frontend):
     """Features of another frontend, each band with mean 0 and standard deviation 1 over the training set.
 
-    `SEDTask` measures them once, before training, on one epoch of training batches; they are saved with the weights.
-    Until then features are left as they are.
+    They are measured once, before training, on one epoch of training batches, and saved with the weights. Until then
+    features are left as they are.
 
     Args:
         frontend: the other one; `waa_logmel`, as in Turpault et al. 2020, if None.
@@ -127,12 +128,16 @@ class Standardised(Frontend):
         self.register_buffer("measured", torch.tensor(False))
 
     @property
-    def fitted(self) -> bool:
+    def learned(self) -> bool:
         """Whether mean and standard deviation were measured."""
         return bool(self.measured)
 
+    def learn(self, train: TrainingSet) -> None:
+        """Measure them on one epoch of training batches; all ranks call it."""
+        self.measure(train.batches())
+
     @torch.no_grad()
-    def fit(self, batches: Iterable[Batch]) -> None:
+    def measure(self, batches: Iterable[Batch]) -> None:
         """Measure mean and standard deviation of each band, over the valid frames of all ranks' batches.
 
         Args:

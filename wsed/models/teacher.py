@@ -1,10 +1,11 @@
-"""A student and a teacher in one network; the teacher's scores are there for losses to learn from."""
+"""A student and a teacher in one network: losses learn from the teacher's scores."""
 
 from dataclasses import replace
 
 import torch
 
 from wsed.errors import WsedError
+from wsed.learning import TrainingSet, learners
 from wsed.models.base import NETWORKS, Network, NetworkFactory
 from wsed.models.pretrained import load_weights
 from wsed.types import Batch, Labels, Output
@@ -14,10 +15,11 @@ from wsed.types import Batch, Labels, Output
 class MeanTeacher(Network):
     """A network, and its teacher: the running mean of its weights, or a network trained before.
 
-    In training `output.teacher` is what the teacher says of the same batch, without a gradient and without dropout. In
-    validation, test and prediction the student answers alone. The mean is exponential, `decay` of the old and the rest
-    of the new weights a step, with a smaller `decay` in the first steps (`1 - 1 / step`), as in mean teacher
-    (Tarvainen & Valpola 2017); other buffers, such as batch norm's statistics, are the student's own.
+    In training `output.teacher` is what the teacher predicts for the same batch, without a gradient and without
+    dropout. In validation, test and prediction there is the student alone. The mean is exponential and moves once per
+    optimiser step: `decay` of the old and the rest of the new weights, with a smaller `decay` in the first steps
+    (`1 - 1 / (step + 1)`), as in mean teacher (Tarvainen & Valpola 2017). Buffers, such as batch norm's statistics, are
+    copied from the student. What a part must learn from the training set is learned by the student and copied.
 
     Args:
         labels: the classes.
@@ -58,20 +60,39 @@ class MeanTeacher(Network):
         output: Output = self.student(batch)
         if not self.training:
             return output
-        if not self.fixed:
-            self.follow()
         with torch.no_grad():
             return replace(output, teacher=self.teacher(batch))
 
+    @property
+    def learned(self) -> bool:
+        """Whether student and teacher have learned what they must from the training set."""
+        return not any(True for part in self.children() for _ in learners(part))
+
+    def learn(self, train: TrainingSet) -> None:
+        """Let the student's parts learn, and the teacher's be the same; a pretrained teacher learns what it lacks."""
+        for part in learners(self.student):
+            part.learn(train)
+        for part in learners(self.teacher) if self.fixed else ():
+            part.learn(train)
+        if not self.fixed:
+            self._copy_buffers()
+
     @torch.no_grad()
-    def follow(self) -> None:
+    def after_step(self) -> None:
         """Move the teacher towards the student, by one step."""
+        super().after_step()
+        if self.fixed:
+            return
         self.steps += 1
-        share = max(1 / int(self.steps), 1 - self.decay)
-        for kept, new in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
-            kept.lerp_(new, share)
-        for held, now in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
-            held.copy_(now)
+        share = (1 / (self.steps + 1)).clamp(min=1 - self.decay)
+        for mean, new in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
+            mean.lerp_(new, share.to(mean.dtype))
+        self._copy_buffers()
+
+    @torch.no_grad()
+    def _copy_buffers(self) -> None:
+        for own, new in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
+            own.copy_(new)
 
     @property
     def frontend(self) -> object:

@@ -1,9 +1,9 @@
-"""Pairs of frames of the same time index from two clips: how their labels relate, and sums of costs over all of them.
+"""Pairs of frames of two clips at the same time index: compare their labels and sum costs over all pairs.
 
-A batch of 32 clips has 496 pairs of clips; with 628 frames of 128 dims their differences take 160 MB, and several
-times that in training. All that is asked of a pair follows from three inner products: those of the clips at one time
-index are a matrix `[clip clip]`, and the gradient is a product with such a matrix again. Both are made of some frames
-at a time, and costs of the pairs that are used only.
+A batch of 32 clips has 496 pairs of clips. With 628 frames of 128 dims, the differences of their embeddings take 160
+MB, and several times that in training. The cost of a pair only needs three inner products. The inner products of all
+clips at one time index form a matrix `[clip clip]`, and the gradient is a product with another such matrix. Both are
+computed for a few frames at a time, and costs are computed only for the pairs that are used.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,13 +18,13 @@ from torch.nn import functional as F
 from wsed.ops.reduce import world_size
 
 Categories = Int8[Tensor, "frame clip clip"]
-"""1: a positive pair, -1: a negative one, 0: not used. Each pair of clips stands once, above the diagonal."""
+"""1 for a positive pair, -1 for a negative pair, 0 for an unused one. Only entries above the diagonal are used."""
 
 Cost = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""From the inner products `a.b`, `a.a` and `b.b` of pairs of frames, each `[pair]`, to what each pair costs."""
+"""Maps the inner products `a.b`, `a.a` and `b.b` of pairs of frames, each `[pair]`, to the cost of each pair."""
 
 CHUNK = 2**18
-"""Elements of the float64 matrices of one step, 2 MB: larger ones are no faster."""
+"""Elements of the float64 matrices of one step (2 MB); larger ones are no faster."""
 
 
 def frame_categories(
@@ -36,20 +36,27 @@ def frame_categories(
     *,
     silence: str = "ignore",
 ) -> Categories:
-    """Which pairs of frames are of the same events (positive) and which of other ones (negative).
+    """Sort pairs of frames into positive (equal sets of labels) and negative (disjoint sets of labels).
 
-    Positive: the label sets are equal. Negative: they are disjoint for certain: no class that is in one is unknown in
-    the other clip. Sets that overlap in part are not used.
+    A negative pair must be certain: no class of either frame is unknown in the other clip. Pairs whose sets overlap in
+    part are not used.
 
     Args:
         labels: above 0 where a class is active.
-        valid: frames that count.
-        tags: if given, the clips' label sets must be equal (disjoint) too.
-        chosen: pairs of clips that count, symmetric; all if None.
-        known: classes of a clip whose labels and tags are known; all if None. Clips without a known class in common
-            are not paired.
-        silence: frames without any label. `ignore`: left out; `negative`: each is a negative of every frame that has
-            labels; `background`: so too, and two of them are a positive pair.
+        valid: frames that are used.
+        tags: if not None, the tags of the two clips must be equal (or disjoint) too.
+        chosen: pairs of clips that are used, symmetric; all if None.
+        known: classes whose labels and tags are known, per clip; all if None. Two clips without a common known class
+            form no pairs.
+        silence: what to do with frames without labels. `ignore`: leave them out. `negative`: pair them as negatives
+            with all frames that have labels. `background`: likewise, and pair them with one another as positives.
+
+    >>> dog, cat = [1.0, 0.0], [0.0, 1.0]
+    >>> labels = torch.tensor([[dog], [dog], [cat]])
+    >>> frame_categories(labels, torch.ones(3, 1, dtype=torch.bool))
+    tensor([[[ 0,  1, -1],
+             [ 0,  0, -1],
+             [ 0,  0,  0]]], dtype=torch.int8)
     """
     active = labels > 0 if known is None else (labels > 0) & known[:, None]
     active = active.transpose(0, 1).contiguous().float()
@@ -73,9 +80,9 @@ def frame_categories(
 
 
 def _compare(sets: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Whether sets `[... clip label]` of 0 and 1 are equal, disjoint, and share something, each `[... clip clip]`.
+    """Whether label sets `[... clip label]` (0 or 1) are equal, disjoint, and overlap, each `[... clip clip]`.
 
-    Sets hold `known [clip label]` classes only; disjoint ones hold no class that is unknown in the other clip.
+    Sets contain only classes in `known [clip label]`. Disjoint sets contain no class that is unknown in the other clip.
     """
     shared = sets @ sets.mT  # counts: exact in float32
     size = sets.sum(-1)
@@ -95,24 +102,33 @@ def pair_sum(
     positive: Cost,
     negative: Cost,
 ) -> Float[Tensor, ""]:
-    """Weighted sum of the costs of all positive and negative pairs, float64; differentiable once, by the embeddings.
+    """Weighted sum of the costs of all positive and negative pairs, in float64.
 
-    The inner products are taken in float64: of near frames far from the origin, only they tell the distance.
+    Differentiable once, with respect to the embeddings. Inner products are computed in float64, since in float32 the
+    distance of two close frames far from the origin would be lost.
 
     Args:
         embeddings: any float type.
-        valid: other frames are read as zero, whatever they hold. A frame in a pair must be valid.
+        valid: frames that may be in a pair; all others are set to zero.
         categories: see `frame_categories`.
-        weights: of the positive and of the negative pairs, float64.
-        positive: what a positive pair costs, made of differentiable operations.
-        negative: the same of a negative pair.
+        weights: weight of the positive and of the negative pairs, float64.
+        positive: cost of a positive pair, from differentiable operations.
+        negative: cost of a negative pair, from differentiable operations.
+
+    >>> embeddings = torch.tensor([[[0.0, 0.0]], [[3.0, 4.0]]])
+    >>> positive_pair = torch.tensor([[[0, 1], [0, 0]]], dtype=torch.int8)
+    >>> squared_distance = lambda ab, aa, bb: aa + bb - 2 * ab
+    >>> weights = torch.ones(2, dtype=torch.float64)
+    >>> valid = torch.ones(2, 1, dtype=torch.bool)
+    >>> pair_sum(embeddings, valid, positive_pair, weights, squared_distance, squared_distance)
+    tensor(25., dtype=torch.float64)
     """
     total: Tensor = _PairSum.apply(embeddings, valid, categories, weights, (positive, negative))
     return total
 
 
 class _PairSum(torch.autograd.Function):
-    """Kept for the backward, beside the embeddings: the slopes by each inner product, `[frame clip clip]`."""
+    """Saves the embeddings and the derivatives by each inner product, `[frame clip clip]`, for the backward pass."""
 
     @staticmethod
     def forward(
@@ -132,7 +148,7 @@ class _PairSum(torch.autograd.Function):
                     for place, each in zip(places, torch.autograd.grad(some, products), strict=True):
                         slope.view(-1).index_add_(0, place, each)
             if needed:
-                slopes.append(slope + slope.mT)  # a.b is b.a too, and the slope of a.a is 2 a
+                slopes.append(slope + slope.mT)  # since a.b = b.a, and the derivative of a.a is 2 a
         ctx.save_for_backward(embeddings, valid, *slopes)
         return total
 
@@ -147,7 +163,7 @@ class _PairSum(torch.autograd.Function):
 
 
 def _places(categories: Tensor, kind: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Where, in the flat matrices of inner products, those of positive (0) or negative (1) pairs are: ab, aa, bb."""
+    """Flat indices of the inner products a.b, a.a and b.b of all positive (kind 0) or negative (kind 1) pairs."""
     clips = categories.shape[2]
     frame, a, b = (categories == 1 - 2 * kind).nonzero(as_tuple=True)
     row_a, row_b = frame * clips + a, frame * clips + b
@@ -155,7 +171,7 @@ def _places(categories: Tensor, kind: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _chunks(embeddings: Tensor, valid: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Some frames at a time, `[frame clip dim]` in float64, zero where they are not valid."""
+    """A few frames at a time, `[frame clip dim]` in float64, zero where they are not valid."""
     clips, n_frames, dim = embeddings.shape
     for part in _steps(n_frames, clips, dim):
         frames = embeddings.new_empty(part.stop - part.start, clips, dim, dtype=torch.float64)
@@ -169,16 +185,17 @@ def _steps(n_frames: int, clips: int, dim: int) -> Iterator[slice]:
 
 
 def share_frames(*values: Tensor) -> list[Tensor]:
-    """From this rank's clips and all their frames to the clips of all ranks and this rank's part of the frames.
+    """Exchange all frames of this rank's clips for a share of the frames of the clips of all ranks.
 
-    Pairs over all ranks are then spread evenly over the ranks, and gradients find their way back. Every rank must
-    call it with as many tensors.
+    This spreads the pairs over all ranks evenly. Gradients flow back to the rank that owns the clip. Every rank must
+    call it with the same number of tensors, within a `torch.distributed` process group.
 
     Args:
-        values: `[clip frame ...]`; the numbers of clips and frames are the same for all, and may differ by rank.
+        *values: `[clip frame ...]`, all with the same clips and frames; their numbers may differ between ranks.
 
     Returns:
-        `[clip of all ranks, frame]` in the same order of clips; filled up with zeros (False), as `valid` then tells.
+        The same tensors as `[clip of all ranks, frame ...]`, with clips in the order of the ranks. Padding is zero or
+        False; if `valid` is among the values, it is False there.
     """
     ranks = world_size()
     clips, frames = _largest(values[0], 2)
@@ -192,23 +209,24 @@ def share_frames(*values: Tensor) -> list[Tensor]:
 
 
 def gather_clips(value: Tensor) -> Tensor:
-    """`[clip ...]` of all ranks, in the order and with the filling up of `share_frames`; without gradient."""
+    """`[clip ...]` of all ranks, in the order and with the padding of `share_frames`, without gradient."""
     (clips,) = _largest(value, 1)
     mine = F.pad(value, (0, 0) * (value.ndim - 1) + (0, clips - len(value))).contiguous()
-    found = [torch.empty_like(mine) for _ in range(world_size())]
-    dist.all_gather(found, mine)
-    return torch.cat(found)
+    parts = [torch.empty_like(mine) for _ in range(world_size())]
+    dist.all_gather(parts, mine)
+    return torch.cat(parts)
 
 
 def _largest(value: Tensor, axes: int) -> list[int]:
+    """The largest sizes of the first `axes` axes over all ranks."""
     sizes = torch.tensor(value.shape[:axes], device=value.device)
     dist.all_reduce(sizes, dist.ReduceOp.MAX)
-    found: list[int] = sizes.tolist()
-    return found
+    largest: list[int] = sizes.tolist()
+    return largest
 
 
 class _Exchange(torch.autograd.Function):
-    """Block `r` of `[rank ...]` goes to rank `r`, and its own block comes back; gradients go the same way."""
+    """Send block `r` of `[rank ...]` to rank `r` and receive one block from each; gradients take the same way back."""
 
     @staticmethod
     def forward(blocks: Tensor) -> Tensor:
@@ -218,7 +236,7 @@ class _Exchange(torch.autograd.Function):
 
     @staticmethod
     def setup_context(_ctx: Any, _inputs: tuple[Tensor], _output: Tensor) -> None:
-        """Nothing is kept."""
+        """The backward pass needs no saved values."""
 
     @staticmethod
     def backward(_ctx: Any, grad: Tensor) -> Tensor:

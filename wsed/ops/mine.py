@@ -1,6 +1,6 @@
-"""Triplets and episodes, mined from a flat batch by the tags of its clips.
+"""Mining of triplets and episodes from a batch by the tags of its clips.
 
-A clip may have several tags: two clips are a positive pair if they share one, a negative pair if they share none.
+A clip may have several tags. Two clips are a positive pair if they share a tag and a negative pair if they share none.
 """
 
 import zlib
@@ -25,7 +25,11 @@ Pairs = Bool[Tensor, "clip clip"]
 
 
 class Triplets(NamedTuple):
-    """Indices of clips in a batch, one triplet each: the anchor, a positive and a negative of it."""
+    """Triplets as indices of clips in a batch: each anchor with a positive and a negative.
+
+    >>> Triplets(anchor=torch.tensor([0]), positive=torch.tensor([1]), negative=torch.tensor([2])).negative
+    tensor([2])
+    """
 
     anchor: Int[Tensor, " triplet"]
     positive: Int[Tensor, " triplet"]
@@ -33,11 +37,18 @@ class Triplets(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """A batch split into supports and queries, by class; no clip is both.
+    """A batch that is split into supports and queries per class; no clip is both.
 
-    `support[i, c]`: clip `i` counts for the prototype of class `c`. `query[i, c]`: clip `i` is a query, and `c` is one
-    of its classes. A class without supports has no part in the episode. `known[i, c]`: it is known whether clip `i` is
-    of class `c`, so that it may be compared with that class's prototype; everything is if None.
+    Attributes:
+        support: `support[i, c]` is True if clip `i` is part of the prototype of class `c`. Classes without supports are
+            not in the episode.
+        query: `query[i, c]` is True if clip `i` is a query and has class `c`.
+        known: `known[i, c]` is True if it is known whether clip `i` has class `c`. Only then is the clip compared with
+            the prototype of the class. None: everything is known.
+
+    >>> clips = torch.eye(2, dtype=torch.bool)
+    >>> Episode(support=clips[:, :1], query=~clips[:, :1]).known is None
+    True
     """
 
     support: Bool[Tensor, "clip label"]
@@ -46,13 +57,20 @@ class Episode(NamedTuple):
 
 
 def relations(tags: Tags, tagged: Tagged | None = None) -> tuple[Pairs, Pairs]:
-    """Which pairs of clips share a tag (positive) and which share none (negative); symmetric, no clip with itself.
+    """Pairs of clips that share a tag (positive) and that share none (negative).
 
-    A negative pair shares none for certain: the tags of either clip are known to be absent in the other.
+    Both matrices are symmetric and False on the diagonal. A negative pair must be certain: the tags of each clip are
+    known to be absent in the other.
 
     Args:
         tags: above 0 where a class is in a clip.
-        tagged: tags that are known; clips that have no class in common whose tags are known are in no pair.
+        tagged: tags that are known; all if None. Two clips without a common class whose tag is known form no pair.
+
+    >>> positive, negative = relations(torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]))
+    >>> positive.nonzero().tolist()
+    [[0, 1], [1, 0], [1, 2], [2, 1]]
+    >>> negative.nonzero().tolist()
+    [[0, 2], [2, 0]]
     """
     member = tags > 0 if tagged is None else (tags > 0) & tagged
     sets = member.float()
@@ -62,7 +80,7 @@ def relations(tags: Tags, tagged: Tagged | None = None) -> tuple[Pairs, Pairs]:
         return share & pair, ~share & pair
     known = tagged.float()
     pair &= known @ known.T > 0
-    doubtful = sets @ (1 - known).T > 0  # a tag of the row's clip is unknown in the column's
+    doubtful = sets @ (1 - known).T > 0  # a tag of the clip of the row is unknown in the clip of the column
     return share & pair, ~share & pair & ~(doubtful | doubtful.T)
 
 
@@ -74,25 +92,30 @@ def triplets(
     margin: float = 0.3,
     generator: torch.Generator | None = None,
 ) -> Triplets:
-    """The triplets that a miner picks; sorted by anchor.
+    """Pick triplets from positive and negative pairs; returns them sorted by anchor.
 
     | miner | picks |
     |---|---|
-    | all | every triplet; their number grows with the cube of the batch: 12 million for 512 clips of 10 classes |
-    | random | for each anchor that has both, one positive and one negative (Turpault et al. 2020) |
-    | semi_hard | all whose negative is farther than the positive, by less than the margin (Schroff et al. 2015) |
-    | hard | for each anchor its farthest positive and its nearest negative (Hermans et al. 2017) |
+    | all | every triplet; 12 million for 512 clips of 10 classes, and growing with the cube of the batch size |
+    | random | one positive and one negative for each anchor that has both (Turpault et al. 2020) |
+    | semi_hard | triplets whose negative is farther than the positive by less than the margin (Schroff et al. 2015) |
+    | hard | the farthest positive and the nearest negative of each anchor (Hermans et al. 2017) |
 
     Args:
-        positive: see `relations`.
-        negative: see there.
+        positive: positive pairs, see `relations`.
+        negative: negative pairs, see `relations`.
         miner: one of `MINERS`.
-        distance: from anchor (row) to clip; read by `semi_hard` and `hard`.
-        margin: of `semi_hard`, in the unit of `distance`.
-        generator: of `random`; torch's own if None.
+        distance: distance from anchor (row) to clip (column), for `semi_hard` and `hard`.
+        margin: margin of `semi_hard`, in the unit of `distance`.
+        generator: random numbers for `random`; the default generator of torch if None.
 
     Raises:
-        WsedError: an unknown miner, or one that needs `distance` and gets none.
+        WsedError: the miner is unknown, or it needs `distance` and `distance` is None.
+
+    >>> positive, negative = relations(torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+    >>> torch.stack(triplets(positive, negative, "all"), dim=1)
+    tensor([[0, 1, 2],
+            [1, 0, 2]])
     """
     check_option("triplets", "miner", miner, MINERS)
     if miner in ("semi_hard", "hard") and distance is None:
@@ -113,29 +136,29 @@ def triplets(
 
 
 def _random(positive: Pairs, negative: Pairs, generator: torch.Generator | None) -> Triplets:
-    # of each candidate: its place among those of its anchor
+    # the rank of each candidate among the candidates of its anchor
     same, other = (pairs.cumsum(1, dtype=torch.int32) for pairs in (positive, negative))
     anchor = ((same[:, -1] > 0) & (other[:, -1] > 0)).nonzero().flatten()
     return Triplets(anchor, _one_of(same[anchor], generator), _one_of(other[anchor], generator))
 
 
 def _one_of(place: Int[Tensor, "anchor clip"], generator: torch.Generator | None) -> Int[Tensor, " anchor"]:
-    """One of the candidates of each row, all of them equally likely; each row has one."""
+    """One random candidate per row, all equally likely; every row must have a candidate."""
     count = place[:, -1]
-    drawn = (_lot(count, generator) * count).int().clamp(max=count - 1) + 1
+    drawn = (_uniform(count, generator) * count).int().clamp(max=count - 1) + 1
     return torch.searchsorted(place, drawn[:, None])[:, 0]
 
 
 def _hard(positive: Pairs, negative: Pairs, distance: Float[Tensor, "clip clip"]) -> Triplets:
     farthest, same = torch.where(positive, distance, -torch.inf).max(1)
     nearest, other = torch.where(negative, distance, torch.inf).min(1)
-    # a distance that is no number stays, for the loss to say so
+    # anchors with a NaN distance stay, so that the loss can report them
     anchor = ((farthest != -torch.inf) & (nearest != torch.inf)).nonzero().flatten()
     return Triplets(anchor, same[anchor], other[anchor])
 
 
-def _lot(like: Shaped[Tensor, " clip"], generator: torch.Generator | None) -> Float[Tensor, " clip"]:
-    """A number in [0, 1) for each."""
+def _uniform(like: Shaped[Tensor, " clip"], generator: torch.Generator | None) -> Float[Tensor, " clip"]:
+    """A uniform random number in [0, 1) per clip."""
     device = like.device if generator is None else generator.device
     return torch.rand(like.shape, generator=generator, device=device).to(like.device)
 
@@ -148,23 +171,28 @@ def episode(
     order: Shaped[Tensor, " clip"] | None = None,
     generator: torch.Generator | None = None,
 ) -> Episode:
-    """Supports and queries of each class, drawn from a flat batch (Snell et al. 2017; Turpault et al. 2020, Eq. 3).
+    """Draw supports and queries of each class from a batch (Snell et al. 2017; Turpault et al. 2020, Eq. 3).
 
-    In the order of the draw, the first `shot` clips of each class are supports, and of the rest the next `query` of
-    each class are queries. A class with fewer than `shot` clips is left out. Clips with several tags count for all of
-    their classes: a prototype may then have more supports than `shot`, and a clip drawn for two classes is one query.
+    The first `shot` clips of each class, by `order`, are supports. Of the other clips, the first `query` of each class
+    are queries. Classes with fewer than `shot` clips are left out. A clip with several tags counts for each of its
+    classes: a prototype may then have more than `shot` supports, and a clip that is drawn for two classes is one query.
 
     Args:
         tags: above 0 where a class is in a clip.
-        tagged: tags that are known; a clip is not drawn for a class that is unknown in it.
-        shot: supports of a class.
-        query: queries of a class; None: all clips that are no supports.
-        order: clips are drawn from the lowest value on; drawn at random if None.
-        generator: of that draw; torch's own if None.
+        tagged: tags that are known; all if None. A clip is not drawn for a class that is unknown in it.
+        shot: supports per class.
+        query: queries per class; None: all clips that are not supports.
+        order: clips are drawn in ascending order of these values; in random order if None.
+        generator: random numbers for that order; the default generator of torch if None.
+
+    >>> tags = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    >>> drawn = episode(tags, order=torch.arange(4))
+    >>> drawn.support.any(1), drawn.query.any(1)
+    (tensor([ True, False,  True, False]), tensor([False,  True, False,  True]))
     """
     member = tags > 0 if tagged is None else (tags > 0) & tagged
     if order is None:
-        order = _lot(tags[:, 0], generator)
+        order = _uniform(tags[:, 0], generator)
     rows = order.argsort(stable=True)
     member = member[rows]
     chosen = (member & (member.cumsum(0) <= shot)).any(1, keepdim=True)
@@ -178,15 +206,22 @@ def episode(
 
 
 def name_order(names: Sequence[str], epoch: int) -> Int[Tensor, " clip"]:
-    """A random order of clips that depends on their names and the epoch: not on the batch, the rank or a seed."""
+    """A random order of clips that depends only on their names and the epoch, not on batch, rank or seed.
+
+    >>> name_order(["a.wav", "b.wav"], epoch=0).argsort()
+    tensor([1, 0])
+    """
     return torch.tensor([zlib.crc32(f"{epoch} {name}".encode()) for name in names], dtype=torch.int64)
 
 
 def all_clips(*values: Shaped[Tensor, "clip ..."]) -> tuple[Tensor, ...]:
-    """`[clip ...]` of all ranks, so that clips of different ranks meet; every rank must call it.
+    """Gather `[clip ...]` from all ranks, so that clips of different ranks can form pairs; every rank must call it.
 
-    Each rank then computes the same loss of all clips. The gradient of its own clips is multiplied by the number of
-    ranks, since DDP averages: N processes give the gradients of one.
+    Each rank then computes the same loss over all clips. DDP averages gradients over ranks, so the gradient of the
+    rank's own clips is multiplied by the number of ranks. N processes then give the same gradients as one.
+
+    >>> all_clips(torch.tensor([0.2, 0.8]))
+    (tensor([0.2000, 0.8000]),)
     """
     if world_size() == 1:
         return values
@@ -201,9 +236,9 @@ class _AllClips(torch.autograd.Function):
     @staticmethod
     def forward(value: Tensor, counts: list[int]) -> Tensor:
         mine = F.pad(value, (0, 0) * (value.ndim - 1) + (0, max(counts) - len(value))).contiguous()
-        found = [torch.empty_like(mine) for _ in counts]
-        dist.all_gather(found, mine)
-        return torch.cat([part[:n] for part, n in zip(found, counts, strict=True)])
+        parts = [torch.empty_like(mine) for _ in counts]
+        dist.all_gather(parts, mine)
+        return torch.cat([part[:n] for part, n in zip(parts, counts, strict=True)])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, list[int]], _output: Tensor) -> None:

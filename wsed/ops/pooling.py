@@ -1,8 +1,13 @@
 """Pooling of frame scores over time: `[clip frame label]` probabilities to `[clip label]` probabilities.
 
-Every function takes `valid [clip frame]` (None: all frames hold signal) and leaves the other frames out. Work in
-float32 or wider: `pool` is the entry for logits of any precision. Names follow McFee et al. 2018 (auto) and Wang
-et al. 2019, "A comparison of five multiple instance learning pooling functions".
+Every function takes `valid [clip frame]` and ignores the other frames; with None, all frames are valid. Scores must be
+float32 or float64; `pool` takes logits of any precision. Names follow McFee et al. 2018 (auto) and Wang et al. 2019,
+"A comparison of five multiple instance learning pooling functions".
+
+>>> scores = torch.tensor([[[0.2], [0.8], [0.9]]])
+>>> valid = torch.tensor([[True, True, False]])
+>>> mean_pool(scores, valid)
+tensor([[0.5000]])
 """
 
 from collections.abc import Callable
@@ -18,46 +23,83 @@ Clips = Float[Tensor, "clip label"]
 Valid = Bool[Tensor, "clip frame"]
 
 EPS = 1e-7
-"""Probabilities are kept this far from 0 and 1 before a logarithm (the clipping of Keras)."""
+"""Probabilities are clamped to `[EPS, 1 - EPS]` before a logarithm, as in Keras."""
 
 
 def max_pool(scores: Frames, valid: Valid | None = None) -> Clips:
-    """The largest score; the gradient reaches the first frame that has it."""
+    """The largest score; only the first frame with it gets a gradient.
+
+    >>> max_pool(torch.tensor([[[0.2], [0.8]]]))
+    tensor([[0.8000]])
+    """
     return scores.gather(1, _fill(scores, valid, -1.0).argmax(1, keepdim=True)).squeeze(1)
 
 
 def min_pool(scores: Frames, valid: Valid | None = None) -> Clips:
-    """The smallest score."""
+    """The smallest score.
+
+    >>> min_pool(torch.tensor([[[0.2], [0.8]]]))
+    tensor([[0.2000]])
+    """
     return scores.gather(1, _fill(scores, valid, 2.0).argmin(1, keepdim=True)).squeeze(1)
 
 
 def mean_pool(scores: Frames, valid: Valid | None = None) -> Clips:
-    """The average score."""
+    """The average score.
+
+    >>> mean_pool(torch.tensor([[[0.2], [0.8]]]))
+    tensor([[0.5000]])
+    """
     return _weighted(scores, torch.ones_like(scores), valid)
 
 
 def linear_softmax(scores: Frames, valid: Valid | None = None) -> Clips:
-    """Sum of squares over sum: scores weigh themselves."""
+    """The average score weighted by the score itself: the sum of squares divided by the sum.
+
+    >>> linear_softmax(torch.tensor([[[0.2], [0.8]]]))
+    tensor([[0.6800]])
+    """
     return _weighted(scores, scores, valid)
 
 
 def exp_softmax(scores: Frames, valid: Valid | None = None) -> Clips:
-    """Weights `exp(score)`."""
+    """The average score with weights `exp(score)`.
+
+    >>> exp_softmax(torch.tensor([[[0.2], [0.8]]]))
+    tensor([[0.5874]])
+    """
     return auto_pool(scores, valid, 1.0)
 
 
 def auto_pool(scores: Frames, valid: Valid | None = None, alpha: Tensor | float = 1.0) -> Clips:
-    """Weights `exp(alpha * score)`: 0 is the mean, large is the max; `alpha` is a number or `[label]`."""
+    """The average score with weights `exp(alpha * score)` (McFee et al. 2018).
+
+    Args:
+        scores: probabilities.
+        valid: frames that hold signal.
+        alpha: a number or `[label]`; 0 gives the mean, a large value approaches the maximum.
+
+    >>> auto_pool(torch.tensor([[[0.2], [0.8]]]), alpha=0.0)
+    tensor([[0.5000]])
+    """
     return (scores * _fill(alpha * scores, valid, torch.finfo(scores.dtype).min).softmax(dim=1)).sum(1)
 
 
 def attention_pool(scores: Frames, valid: Valid | None = None, *, attention: Frames) -> Clips:
-    """Weights given by the network, normalised over time here (Xu et al. 2017)."""
+    """The average score with weights from the network, which are normalised over time here (Xu et al. 2017).
+
+    >>> attention_pool(torch.tensor([[[0.2], [0.8]]]), attention=torch.tensor([[[1.0], [3.0]]]))
+    tensor([[0.6500]])
+    """
     return _weighted(scores, attention, valid)
 
 
 def noisy_or(scores: Frames, valid: Valid | None = None) -> Clips:
-    """Probability that at least one frame is active, frames being independent."""
+    """The probability that at least one frame is active, if frames are independent.
+
+    >>> noisy_or(torch.tensor([[[0.5], [0.5]]]))
+    tensor([[0.7500]])
+    """
     return -torch.expm1(torch.log1p(-_fill(scores, valid, 0.0).clamp(max=1 - EPS)).sum(1))
 
 
@@ -73,13 +115,30 @@ POOLINGS: dict[str, Callable[..., Tensor]] = {
 
 
 def pooling(name: str) -> Callable[..., Tensor]:
-    """A pooling by name; a `WsedError` that lists the names if there is none."""
+    """The pooling function with this name.
+
+    Raises:
+        WsedError: the name is unknown; the message lists all names.
+
+    >>> pooling("max") is max_pool
+    True
+    """
     check_option("mil", "pooling", name, POOLINGS)
     return POOLINGS[name]
 
 
 def pool(frame_logits: Frames, name: str, valid: Valid | None = None, **arguments: Tensor | float) -> Clips:
-    """Clip logits from frame logits; poolings of probabilities go back through a clamped float32 logit."""
+    """Clip logits from frame logits of any precision: sigmoid, pooling, clamped logit, at least in float32.
+
+    Args:
+        frame_logits: logits per clip, frame and label.
+        name: a key of `POOLINGS`.
+        valid: frames that hold signal; all if None.
+        **arguments: further arguments of the pooling, such as `alpha` or `attention`.
+
+    >>> pool(torch.tensor([[[-2.0], [0.0]]]), "max")
+    tensor([[0.]])
+    """
     scores = torch.sigmoid(frame_logits if frame_logits.dtype == torch.float64 else frame_logits.float())
     return torch.logit(pooling(name)(scores, valid, **arguments), eps=EPS)
 

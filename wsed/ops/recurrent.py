@@ -1,7 +1,9 @@
-"""A bidirectional GRU for processors, where torch's own takes a third of a training step of the paper's network.
+"""A bidirectional GRU that is fast on a CPU.
 
-torch unrolls the GRU into some thirty small operations a frame and direction. Here both directions go together, and all
-that does not depend on the next frame is done for all frames at once: six operations a frame forward, three backward.
+torch unrolls a GRU into about thirty small operations per frame and direction. On a CPU, that takes a third of a
+training step of the network of Pellegrini and Cances (2019). Here both directions run together, and everything that
+does not depend on the previous state is computed for all frames at once: six operations per frame forward, three
+backward.
 """
 
 from typing import Any
@@ -17,15 +19,20 @@ Gates = Float[Tensor, "direction frame clip gate"]
 def bidirectional_gru(
     gru: nn.GRU, frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"] | None = None
 ) -> Float[Tensor, "clip frame both"]:
-    """What a bidirectional `nn.GRU` of one layer gives, in float32 at least.
+    """The output of a bidirectional `nn.GRU` with one layer, at least in float32.
 
-    Equal up to rounding, as is its gradient, and laid out in memory alike.
+    Output and gradient equal those of torch up to rounding, and the output has the same memory layout.
 
     Args:
-        gru: its weights; batch first, with bias.
+        gru: the layer whose weights are used; `batch_first`, with bias.
         frames: the input.
-        valid: frames that hold signal, the first ones of each clip; None: all. The others give zeros, and the backward
-            direction starts at the last valid one, as with packed sequences.
+        valid: frames that hold signal, which come first in each clip; all if None. The output of other frames is zero,
+            and the backward direction starts at the last valid frame, as with packed sequences.
+
+    >>> gru = nn.GRU(4, 8, batch_first=True, bidirectional=True)
+    >>> frames = torch.randn(2, 10, 4)
+    >>> torch.allclose(bidirectional_gru(gru, frames), gru(frames)[0], atol=1e-6)
+    True
     """
     frames = frames.to(torch.promote_types(frames.dtype, torch.float32))
     sides = [[getattr(gru, f"{name}_l0{side}") for side in ("", "_reverse")] for name in NAMES]
@@ -38,14 +45,14 @@ def bidirectional_gru(
         result = torch.cat([there, back.gather(0, turn.transpose(0, 1).expand_as(back))], dim=2)
     if valid is not None:
         result = result * valid.T[..., None]
-    return result.transpose(0, 1)  # laid out in memory as torch's: dropout then draws the same mask
+    return result.transpose(0, 1)  # the memory layout of torch, so that dropout draws the same mask
 
 
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 def _turn(frames: Tensor, valid: Tensor | None) -> Int[Tensor, "clip frame 1"]:
-    """Index of the frames in reverse order; padding stays behind."""
+    """Indices that reverse the valid frames of each clip and leave the padding at the end."""
     n_clips, n_frames = frames.shape[:2]
     frame = torch.arange(n_frames, device=frames.device).expand(n_clips, -1)
     if valid is None:
@@ -55,7 +62,7 @@ def _turn(frames: Tensor, valid: Tensor | None) -> Int[Tensor, "clip frame 1"]:
 
 
 class _Recurrence(torch.autograd.Function):
-    """The recurrent part: from gates of the input `[direction frame clip 3 * dim]` to states."""
+    """From the input part of the gates, `[direction frame clip 3 * dim]`, to the states."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Gates, w_hh: Tensor, b_hh: Tensor) -> Tensor:
@@ -80,7 +87,7 @@ class _Recurrence(torch.autograd.Function):
         gates, states, hidden_new, w_hh = ctx.saved_tensors
         n_sides, n_frames, n_clips, dim = grads[0].shape
         reset, update, new = gates.split(dim, dim=3)
-        # What a change of the state does to the candidate, to each gate before its sigmoid, and to `hidden`.
+        # Derivatives of the next state by the candidate (before tanh), by the gates (before sigmoid) and by `hidden`.
         to_new = (1 - update) * (1 - new * new)
         to_update = (states[:, :-1] - new) * update * (1 - update)
         to_reset = to_new * hidden_new * reset * (1 - reset)

@@ -1,4 +1,4 @@
-"""Means that do not depend on how a batch is spread over ranks."""
+"""Means over a batch that is split over several ranks."""
 
 import torch
 import torch.distributed as dist
@@ -6,24 +6,31 @@ from torch import Tensor
 
 
 def world_size() -> int:
-    """Number of processes that train together."""
+    """Number of processes that train together.
+
+    >>> world_size()
+    1
+    """
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def masked_mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean of `values` where `mask` holds, over all ranks: a 0-d float32 (or float64) tensor.
+    """Mean of the `values` whose `mask` is True, over all ranks: a 0-d float32 (or float64) tensor.
 
-    The sum of this rank is divided by the count of *all* ranks and multiplied by their number. DDP averages the
-    gradients over ranks, so N processes give the gradients of one process that saw all clips; likewise the
-    average of the returned values over ranks is the mean over all clips.
+    The sum of this rank is divided by the count over *all* ranks and multiplied by the number of ranks. DDP averages
+    the gradients over ranks, so N processes give the same gradients as one process with all clips. Likewise, the
+    average of the returned values over ranks is the mean over all clips. Every rank must call it.
 
     Args:
         values: any shape.
         mask: boolean, broadcastable to `values`; everything counts if None.
 
     Returns:
-        The mean, or a zero attached to the graph where the mask holds nowhere on any rank. Values outside the
-        mask may be NaN or infinite: neither they nor their gradients get through.
+        The mean, or a zero attached to the graph if the mask is False everywhere on all ranks. Values outside the mask
+        may be NaN or infinite: they affect neither the mean nor the gradients.
+
+    >>> masked_mean(torch.tensor([1.0, 3.0, float("nan")]), torch.tensor([True, True, False]))
+    tensor(2.)
     """
     values = values if values.dtype == torch.float64 else values.float()
     if mask is None:
@@ -33,7 +40,13 @@ def masked_mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def count(mask: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Where `mask` holds, over all ranks: 0-d and at least 1, to divide by. Every rank must call it."""
+    """Number of True values of `mask` over all ranks, at least 1 so that one can divide by it: a 0-d tensor.
+
+    Every rank must call it.
+
+    >>> count(torch.tensor([True, True, False])), count(torch.tensor([False]))
+    (tensor(2.), tensor(1.))
+    """
     total = mask.sum().to(dtype)
     if world_size() > 1:
         dist.all_reduce(total)

@@ -273,7 +273,8 @@ def test_a_test_list_is_taken_where_it_is(tmp_path: Path) -> None:
     }
     tuning, settings = {"split": "test", "tags": "grid"}, {"batch": {"weak": 2}, "workers": 0, "holdout": 0.5}
     row = {
-        "model": {"network": network, "losses": {"tags": {"loss": "clip_bce"}}, "tuning": tuning},
+        "model": {"network": network, "losses": {"tags": {"loss": "clip_bce"}}},
+        "evaluation": {"tuning": tuning},
         "data": {"class_path": "dcase2017", "init_args": {**settings, "root": str(tmp_path)}},
         "trainer": {"max_epochs": 1, "accelerator": "cpu", "default_root_dir": str(tmp_path / "run")},
     }  # fmt: skip

@@ -20,6 +20,7 @@ from wsed.models.encoders.identity import Identity
 from wsed.models.frontends import LogMel, Standardised, Waveform
 from wsed.models.heads.mlp import MLP
 from wsed.models.network import Composed
+from wsed.training.data import LoadedTrainingSet
 from wsed.types import Labels, Needs
 
 RATE = 8000
@@ -57,8 +58,8 @@ def test_they_are_what_the_audio_gives(root, tmp_path, frontend):
     for features in (None, tmp_path / "features"):
         net = network(build(), waa.WAA if frontend == "standardised" else Identity)
         data = module(root, net, features=features)
-        net.frontend.fit(data.train_dataloader())  # of embeddings, what they are made from
-        assert net.frontend.fitted
+        net.frontend.learn(LoadedTrainingSet(data))  # of embeddings, what they are made from
+        assert net.frontend.learned
         batches = [*data.train_dataloader(), *data.val_dataloader(), *data.test_dataloader()]
         assert all((batch.features is None) == (features is None) for batch in batches)
         found[features is None] = [(batch, net(batch)) for batch in batches]

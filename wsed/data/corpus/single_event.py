@@ -135,7 +135,7 @@ class WAA(SEDDataModule):
         frontend = getattr(self._network(), "frontend", None)
         if frontend is None:
             raise WsedError("data.features needs a network with one frontend (composed); set it to null")
-        key = (stage, frontend.fitted)  # what it keeps may be another thing once it has seen the training set
+        key = (stage, frontend.learned)  # what it keeps may be another thing once it has seen the training set
         if key not in self._kept:
             self._kept[key] = keep(self.features, ClipDataset(self.table(stage), rate), frontend)
         return self._kept[key]

@@ -1,4 +1,4 @@
-"""The verb `tune`: trials of the tiny experiment, shared by processes, resumed after a kill."""
+"""The verb `search`: trials of the tiny experiment, shared by processes, resumed after a kill."""
 
 import argparse
 import contextlib
@@ -17,13 +17,16 @@ from matplotlib.figure import Figure
 
 from tests.cli.test_training import SMALL
 from wsed.cli.main import main
-from wsed.cli.space import Range, places, read_space
-from wsed.cli.tune import Search, add_arguments, open_study
+from wsed.cli.search import add_arguments
+from wsed.cli.search_space import Range, places, read_space
 from wsed.data import table
 from wsed.errors import WsedError
 from wsed.report.trials import draw_trials, write_trials
 
 optuna = pytest.importorskip("optuna", reason="the extra tune is not installed")
+
+from wsed.cli.search_store import open_study  # noqa: E402
+from wsed.cli.search_trials import Search  # noqa: E402
 
 SPACE = {
     "model.network.encoder.dropout": {"low": 0.0, "high": 0.5},
@@ -44,7 +47,8 @@ def files(tmp_path, corpus):
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
-    lines = [line.split("\t") for line in (folder / "trials.tsv").read_text().splitlines()]
+    text = (folder / "trials.tsv").read_text().splitlines()
+    lines = [[table.unquoted(cell) for cell in line.split("\t")] for line in text]
     return [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
 
 
@@ -72,13 +76,13 @@ def draw(files: list[str], *more: str) -> dict[str, object]:
     return trial.params
 
 
-def tune(*args: str) -> subprocess.Popen[str]:
+def search(*args: str) -> subprocess.Popen[str]:
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-m", "wsed.cli.main", "tune", *args], env=env, stdout=subprocess.PIPE)
+    return subprocess.Popen([sys.executable, "-m", "wsed.cli.main", "search", *args], env=env, stdout=subprocess.PIPE)
 
 
 def test_trials_and_more_of_them(files, tmp_path, capsys):
-    assert main(["tune", *files, "--trials", "2", "--trainer.max_epochs", "1"]) == 0
+    assert main(["search", *files, "--trials", "2", "--trainer.max_epochs", "1"]) == 0
     assert "best of 2 trials" in capsys.readouterr().out
     first = rows(tmp_path)
     assert [row["state"] for row in first] == ["complete", "complete"]
@@ -90,15 +94,15 @@ def test_trials_and_more_of_them(files, tmp_path, capsys):
         assert network["encoder"]["init_args"]["dropout"] == float(row["model.network.encoder.dropout"])
         assert f'"{network["head"]["init_args"]["pooling"]}"' == row["model.network.head.pooling"]
         assert made["trainer"]["max_epochs"] == 1
-    assert main(["tune", *files, "--trials", "3", "--trainer.max_epochs", "1"]) == 0
+    assert main(["search", *files, "--trials", "3", "--trainer.max_epochs", "1"]) == 0
     again = rows(tmp_path)
     assert again[:2] == first
     assert len(again) == 3
 
 
 def test_a_killed_trial_goes_on_and_two_processes_share_a_study(files, tmp_path):
-    args = [*files, "--trials", "3", "--first_rung", "1000"]
-    process = tune(*args, "--trainer.max_epochs", "1000")
+    args = [*files, "--trials", "3", "--first-rung", "1000"]
+    process = search(*args, "--trainer.max_epochs", "1000")
     log = tmp_path / "trial_0000" / "log.txt"
     for _ in range(1200):
         if log.is_file() and "epoch 2 " in log.read_text():
@@ -111,7 +115,7 @@ def test_a_killed_trial_goes_on_and_two_processes_share_a_study(files, tmp_path)
     # where it stopped: the settings of the trial are kept, so the two that follow end it at its next epoch
     settings, params = tmp_path / "trial_0000" / "settings.yaml", running.params
     done = max(running.intermediate_values)
-    two = [tune(*args, "--trainer.max_epochs", str(done + 2)) for _ in range(2)]
+    two = [search(*args, "--trainer.max_epochs", str(done + 2)) for _ in range(2)]
     said = [process.communicate()[0].decode() for process in two]
     assert [process.returncode for process in two] == [0, 0], said
     assert sum("trial 0 goes on" in text for text in said) == 1
@@ -168,11 +172,11 @@ def test_a_study_has_one_folder(files, tmp_path, capsys):
     opened(files, *kept)
     assert opened(files, *kept).study_name == "wsed"  # once more is fine
     elsewhere = [*files[:-1], str(tmp_path / "elsewhere")]
-    assert main(["tune", *elsewhere, *kept]) == 2
+    assert main(["search", *elsewhere, *kept]) == 2
     said = capsys.readouterr().err
     assert f"is not the folder of the study in {kept[1]}; that is" in said
     assert str(tmp_path) in said
-    assert main(["tune", *files]) == 2
+    assert main(["search", *files]) == 2
     assert "holds the trials of another study" in capsys.readouterr().err
 
 
@@ -219,7 +223,7 @@ def test_the_picture_is_whole_or_as_it_was(files, tmp_path, monkeypatch):
 
 
 def test_bad_trials_are_stopped_early(files, tmp_path):
-    main(["tune", *files, "--trials", "1", "--trainer.max_epochs", "1"])
+    main(["search", *files, "--trials", "1", "--trainer.max_epochs", "1"])
     before = study(tmp_path)
     for _ in range(4):  # four that were better at the first rung than anything can be
         trial = before.ask()
@@ -228,14 +232,14 @@ def test_bad_trials_are_stopped_early(files, tmp_path):
         trial.report(9.0, 1)
         trial.should_prune()
         before.tell(trial, 9.0)
-    assert main(["tune", *files, "--trials", "6", "--first_rung", "1", "--trainer.max_epochs", "3"]) == 0
+    assert main(["search", *files, "--trials", "6", "--first-rung", "1", "--trainer.max_epochs", "3"]) == 0
     assert rows(tmp_path)[5]["state"] == "pruned"
     assert rows(tmp_path)[5]["epochs"] == "1"
 
 
 def test_the_validation_that_tunes_the_decoder_is_no_report(files, tmp_path):
-    tuned = ["--model.tuning.split", "validation", "--model.tuning.thresholds", "segments"]
-    assert main(["tune", *files, "--trials", "1", "--trainer.max_epochs", "2", *tuned]) == 0
+    tuned = ["--evaluation.tuning.split", "validation", "--evaluation.tuning.thresholds", "segments"]
+    assert main(["search", *files, "--trials", "1", "--trainer.max_epochs", "2", *tuned]) == 0
     (trial,) = study(tmp_path).get_trials()
     assert sorted(trial.intermediate_values) == [1, 2]
     assert trial.value == max(trial.intermediate_values.values())
@@ -259,18 +263,18 @@ def test_the_validation_that_tunes_the_decoder_is_no_report(files, tmp_path):
 )
 def test_mistakes_in_the_space(files, tmp_path, capsys, space, said):
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(space))
-    assert main(["tune", *files]) == 2
+    assert main(["search", *files]) == 2
     assert said in capsys.readouterr().err
 
 
 def test_other_mistakes(files, tmp_path, capsys):
-    assert main(["tune", *files, "--trials", "1", "--monitor", "val/f1", "--trainer.max_epochs", "1"]) == 2
+    assert main(["search", *files, "--trials", "1", "--monitor", "val/f1", "--trainer.max_epochs", "1"]) == 2
     assert "the training logs no 'val/f1'; it logs" in capsys.readouterr().err
     (tmp_path / "space.yaml").write_text("model.network.encoder.channels: {low: 1, high: 9}")
-    assert main(["tune", *files]) == 2
+    assert main(["search", *files]) == 2
     assert "searches another space" in capsys.readouterr().err
     (tmp_path / "space.yaml").unlink()
-    assert main(["tune", *files]) == 2
+    assert main(["search", *files]) == 2
     assert "cannot read --space" in capsys.readouterr().err
 
 
@@ -281,9 +285,9 @@ def test_a_trial_that_breaks_is_not_tried_again(files, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Search, "_train", broken)
         with pytest.raises(RuntimeError, match="no memory is left"):
-            main(["tune", *files, "--trials", "2"])
+            main(["search", *files, "--trials", "2"])
     assert [trial.state.name for trial in study(tmp_path).trials] == ["FAIL"]
-    assert main(["tune", *files, "--trials", "2", "--trainer.max_epochs", "1"]) == 0
+    assert main(["search", *files, "--trials", "2", "--trainer.max_epochs", "1"]) == 0
     assert [row["state"] for row in rows(tmp_path)] == ["fail", "complete"]
 
 
@@ -298,7 +302,7 @@ def test_paths_may_leave_init_args_out():
 
 def test_help_reads_well(capsys):
     with pytest.raises(SystemExit):
-        main(["tune", "--help"])
+        main(["search", "--help"])
     said = capsys.readouterr().out
     assert "asynchronous successive halving" in said
     assert "choices: [mean, max]" in said

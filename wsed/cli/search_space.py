@@ -1,16 +1,27 @@
-"""The space of `wsed tune`: which settings are searched, and where their values go in a configuration."""
+"""The space of `wsed search`: which settings are searched, and where their values go in a configuration."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import yaml
 
+from wsed.cli.configs import Config
 from wsed.cli.names import load_yaml
 from wsed.errors import WsedError
 from wsed.registry import near
+
+
+@runtime_checkable
+class Draws(Protocol):
+    """What a range asks of an optuna trial."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str: ...
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool) -> int: ...
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool) -> float: ...
+
 
 KEYS = ("low", "high", "log", "choices")
 
@@ -29,14 +40,17 @@ class Range:
     low: int | float | None = None
     high: int | float | None = None
     log: bool = False
-    choices: tuple[Any, ...] = ()
+    choices: tuple[object, ...] = ()
 
-    def suggest(self, trial: Any, name: str) -> Any:
-        """A value by an optuna trial. Choices are kept as JSON, so that they may be lists."""
+    def suggest(self, trial: Draws, name: str) -> object:
+        """A value drawn by an optuna trial. Choices are kept as JSON, so that they may be lists."""
         if self.choices:
             return json.loads(trial.suggest_categorical(name, [json.dumps(value) for value in self.choices]))
-        whole = isinstance(self.low, int) and isinstance(self.high, int)
-        return (trial.suggest_int if whole else trial.suggest_float)(name, self.low, self.high, log=self.log)
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(name, self.low, self.high, log=self.log)
+        assert self.low is not None, "a range without choices has both ends"
+        assert self.high is not None
+        return trial.suggest_float(name, self.low, self.high, log=self.log)
 
 
 def read_space(path: Path) -> dict[str, Range]:
@@ -46,29 +60,29 @@ def read_space(path: Path) -> dict[str, Range]:
         WsedError: there is no such file, or an entry is neither a range nor a list of choices.
     """
     try:
-        found = load_yaml(path.read_text())
+        ranges = load_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise WsedError(f"cannot read --space {path}: {error.strerror}") from None
     except yaml.YAMLError as error:
         raise WsedError(f"--space {path} is no YAML: {error}") from None
-    if not isinstance(found, dict) or not found:
+    if not isinstance(ranges, dict) or not ranges:
         raise WsedError(f"--space {path} names no settings; write e.g. model.optimizer.lr: {{low: 1e-4, high: 1e-2}}")
-    return {str(name): _range(path, str(name), given) for name, given in found.items()}
+    return {str(name): _range(path, str(name), entry) for name, entry in ranges.items()}
 
 
-def _range(path: Path, name: str, given: Any) -> Range:
+def _range(path: Path, name: str, entry: object) -> Range:
     where = f"{path}: {name}"
-    if not isinstance(given, Mapping):
-        raise WsedError(f"{where} is {given!r}; write {{low: ..., high: ...}} or {{choices: [...]}}")
-    for key in given:
+    if not isinstance(entry, Mapping):
+        raise WsedError(f"{where} is {entry!r}; write {{low: ..., high: ...}} or {{choices: [...]}}")
+    for key in entry:
         if key not in KEYS:
             raise WsedError(f"{where} has {key!r}{near(str(key), KEYS)}; known: {', '.join(KEYS)}")
-    if "choices" in given:
-        choices = given["choices"]
-        if not isinstance(choices, list) or not choices or len(given) > 1:
+    if "choices" in entry:
+        choices = entry["choices"]
+        if not isinstance(choices, list) or not choices or len(entry) > 1:
             raise WsedError(f"{where}: choices is a list with a value or more, and stands alone")
         return Range(choices=tuple(choices))
-    low, high, log = given.get("low"), given.get("high"), given.get("log", False)
+    low, high, log = entry.get("low"), entry.get("high"), entry.get("log", False)
     if not _number(low) or not _number(high):
         raise WsedError(f"{where} needs the numbers low and high, or choices")
     if low >= high or (log and low <= 0):
@@ -76,11 +90,11 @@ def _range(path: Path, name: str, given: Any) -> Range:
     return Range(low, high, bool(log))
 
 
-def _number(value: Any) -> TypeGuard[int | float]:
+def _number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def places(config: Mapping[str, Any], space: Mapping[str, Range]) -> dict[str, tuple[str, ...]]:
+def places(config: Mapping[str, object], space: Mapping[str, Range]) -> dict[str, tuple[str, ...]]:
     """Where the value of each setting goes in a full configuration; `init_args` may be left out of a path.
 
     Raises:
@@ -99,15 +113,17 @@ def places(config: Mapping[str, Any], space: Mapping[str, Range]) -> dict[str, t
     return {name: exact[name] if name in exact else known[name] for name in space}
 
 
-def _paths(config: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def _paths(config: Mapping[str, object], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     for key, value in config.items():
         yield (*above, str(key))
         if isinstance(value, Mapping):
             yield from _paths(value, (*above, str(key)))
 
 
-def put(config: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+def put(config: Config, path: tuple[str, ...], value: object) -> None:
     """Set one value in a nested configuration."""
     for key in path[:-1]:
-        config = config[key]
+        inner = config[key]
+        assert isinstance(inner, dict), "the path is of this configuration"
+        config = inner
     config[path[-1]] = value

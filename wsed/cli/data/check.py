@@ -2,20 +2,21 @@
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from wsed.cli.arguments import parsed
+from wsed.cli.types import positive, read_labels, share, whole
 from wsed.data.doctor.check import check
 from wsed.data.doctor.findings import Finding, Report, TableStats
-from wsed.data.table import read_text
 from wsed.errors import WsedError
 
+HELP = "examine a corpus before training on it"
 DESCRIPTION = """\
 Look at every clip and every row of a corpus in DESED's layout, or of a folder with the published lists of AudioSet or
 DCASE 2017 task 4 and clips named after their videos, and say what would stop or spoil a training.
@@ -35,7 +36,6 @@ examples:
   wsed data check data/audioset --quick --tables eval_segments.csv          lists of clips cut from videos
   wsed data check data/desed --json report.json                             every finding, for other programs"""
 
-Number = TypeVar("Number", int, float)
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -52,35 +52,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: ROOT/metadata/labels.txt; else the ten of DESED, or those of the training tables)",
     )
     parser.add_argument(
-        "--sample-rate", type=_positive(int), metavar="HZ", help="rate clips should have (default: the most common one)"
+        "--sample-rate", type=whole(1), metavar="HZ", help="rate clips should have (default: the most common one)"
     )
     parser.add_argument(
         "--duration",
-        type=_positive(float),
+        type=positive,
         default=10.0,
         metavar="S",
         help="seconds a clip should last (default: 10)",
     )
     parser.add_argument(
         "--max-missing",
-        type=_share,
+        type=share,
         metavar="SHARE",
         help="share of a table's clips that may be missing (default: as in training, 0.05; 1 in AudioSet, DCASE 2017)",
     )
     parser.add_argument("--quick", action="store_true", help="read headers only, decode nothing")
-    parser.add_argument("--workers", type=_positive(int), metavar="N", help="threads (default: one a core, at most 8)")
-    parser.add_argument(
-        "--show", type=_positive(int), default=5, metavar="N", help="findings shown of a kind (default: 5)"
-    )
+    parser.add_argument("--workers", type=whole(1), metavar="N", help="threads (default: one a core, at most 8)")
+    parser.add_argument("--show", type=whole(1), default=5, metavar="N", help="findings shown of a kind (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every finding and figure to this file")
 
 
-def run(args: argparse.Namespace) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Examine the corpus and print what was found; 0 if it is fit for training, 1 if not.
 
     Raises:
         WsedError: there is no such corpus, table or label file, or the JSON file cannot be written.
     """
+    args = parsed("data check", add_arguments, arguments)
     labels = read_labels(args.labels) if args.labels is not None else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -102,22 +101,6 @@ def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     show(report, console if console.is_terminal else Console(highlight=False, width=120), args.show)
     return 0 if report.ok else 1
-
-
-def read_labels(text: str) -> list[str]:
-    """Class names from a file with one a line, or from names with commas.
-
-    Raises:
-        WsedError: there are none, or the text looks like a file that is not there.
-    """
-    path = Path(text)
-    if not path.is_file() and (path.suffix in (".txt", ".tsv", ".csv") or len(path.parts) > 1):
-        raise WsedError(f"--labels: no such file: {path}")
-    names = read_text(path).splitlines() if path.is_file() else text.split(",")
-    names = [name.strip() for name in names if name.strip()]
-    if not names:
-        raise WsedError(f"--labels {text!r} names no class")
-    return names
 
 
 def show(report: Report, console: Console, n_shown: int = 5) -> None:
@@ -163,23 +146,3 @@ def _write_json(report: Report, path: Path) -> None:
         path.write_text(json.dumps(report.as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise WsedError(f"cannot write --json {path}: {error.strerror}") from None
-
-
-def _positive(kind: Callable[[str], Number]) -> Callable[[str], Number]:
-    def number(text: str) -> Number:
-        value = kind(text)
-        if not value > 0:
-            raise argparse.ArgumentTypeError(f"{text} is not above 0")
-        return value
-
-    number.__name__ = getattr(
-        kind, "__name__", "number"
-    )  # argparse names the type in its message for what is no number
-    return number
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share (0 to 1)")
-    return value

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wsed import WsedError
-from wsed.schedules import Piecewise
+from wsed.training.schedules import Piecewise
 
 
 def test_rates_hold_from_their_epoch_on():

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.data import broken
-from wsed.cli.check import read_labels
 from wsed.cli.main import main
+from wsed.cli.types import read_labels
 from wsed.errors import WsedError
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from wsed.cli.data.synth import add_arguments
 from wsed.cli.main import main
-from wsed.cli.synth import add_arguments
 from wsed.data import audio
 from wsed.data.table import read_rows, read_strong
 

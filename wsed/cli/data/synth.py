@@ -1,16 +1,21 @@
 """`wsed data synth`: make a corpus of synthetic soundscapes from a soundbank."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from wsed.cli.arguments import parsed
+from wsed.cli.types import whole
 from wsed.data.synth.recipe import SPLITS, packaged
 from wsed.data.synth.soundscape import Summary, synthesise
 from wsed.registry import near
 
+HELP = "make a corpus of soundscapes from recordings of single sounds"
+_workers = whole(1, "not a number of processes")
 DESCRIPTION = """\
 Mix isolated sounds over backgrounds into clips with known events, laid out as DESED.
 
@@ -57,16 +62,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SPLIT=N",
         help="clips to make of train, validation, eval (default: as the recipe says)",
     )
-    parser.add_argument("--workers", type=_workers, metavar="N", help="processes (default: one a core)")
+    parser.add_argument("--workers", type=_workers, metavar="N", help="processes (default: one per core)")
     parser.add_argument("--overwrite", action="store_true", help="replace a corpus made otherwise")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Make the corpus with a progress bar and print what it holds; the exit status, 0.
+def main(arguments: Sequence[str]) -> int:
+    """Make the corpus with a progress bar, print what it holds and return the exit status.
 
     Raises:
         WsedError: something the user gave cannot be used.
     """
+    args = parsed("data synth", add_arguments, arguments)
     console = Console()
     times = (MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(TextColumn("{task.description}"), BarColumn(), *times, console=console, transient=True) as bar:
@@ -110,9 +116,3 @@ def _split_count(text: str) -> tuple[str, int]:
     if not count.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} lacks a number of clips; write for example {split}=100")
     return split, int(count)
-
-
-def _workers(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes (1 or more)")
-    return int(text)

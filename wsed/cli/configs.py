@@ -1,0 +1,144 @@
+"""Several `--config` as one configuration, merged by name before anything is parsed.
+
+Mappings merge key by key. A component of another class replaces the earlier one with its `init_args`, a list replaces
+a list. Null removes an entry of a mapping whose keys the user chooses (losses, sources, batch), else it is a value.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeAlias
+
+import yaml
+
+from wsed.cli.flags import underscores
+from wsed.cli.names import expand, read_yaml, resolve_arguments
+from wsed.errors import WsedError
+
+Config: TypeAlias = dict[str, object]
+
+ENTRIES = ("losses", "train", "batch")
+"""Mappings whose keys the user chooses."""
+
+
+def merge(first: Mapping[str, object], second: Mapping[str, object]) -> tuple[Config, list[str]]:
+    """The second configuration over the first, and what it replaced or removed, in words.
+
+    >>> merge({"losses": {"a": {"weight": 1}, "b": {}}}, {"losses": {"a": {"weight": 2}, "b": None}})
+    ({'losses': {'a': {'weight': 2}}}, ['removes losses.b'])
+    >>> merge({"head": {"class_path": "mlp", "init_args": {"hidden": 8}}}, {"head": {"class_path": "micro"}})
+    ({'head': {'class_path': 'micro'}}, ['replaces head mlp by micro'])
+    """
+    changes: list[str] = []
+    return _merge(dict(first), dict(second), (), changes), changes
+
+
+def _merge(first: Config, second: Config, path: tuple[str, ...], changes: list[str]) -> Config:
+    result = dict(first)
+    for key, new in second.items():
+        old, here = first.get(key), (*path, key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            if _class(new) in (None, _class(old)):
+                result[key] = _merge(old, new, here, changes)
+                continue
+            changes.append(f"replaces {_dotted(here)} {_class(old) or 'as it was'} by {_class(new)}")
+        elif new is None and path and path[-1] in ENTRIES and key in first:
+            changes.append(f"removes {_dotted(here)}")
+            del result[key]
+            continue
+        elif isinstance(old, list) and old != new:
+            changes.append(f"replaces the list {_dotted(here)}")
+        elif isinstance(old, dict) and new is None:
+            changes.append(f"sets {_dotted(here)} to null")
+        result[key] = new
+    return result
+
+
+def _class(value: Config) -> str | None:
+    path = value.get("class_path")
+    return path if isinstance(path, str) else None
+
+
+def _dotted(path: tuple[str, ...]) -> str:
+    return ".".join(part for part in path if part != "init_args")
+
+
+@contextmanager
+def prepared(args: Sequence[str]) -> Iterator[list[str]]:
+    """The arguments of a training verb as its parser takes them: names resolved, and all `--config` merged to one file.
+
+    The file stands before the settings of the command line, which win over it. What a `--config` replaced or removed in
+    an earlier one is printed to stderr.
+
+    Raises:
+        WsedError: a file is not there, or is no mapping in YAML.
+    """
+    files, rest = _split(args)
+    rest = resolve_arguments(underscores(rest, _names_with_hyphens(files)))
+    with TemporaryDirectory() as folder:
+        if len(files) > 1:
+            path = Path(folder) / f"{Path(files[0]).stem}.yaml"  # a run is called after its first configuration
+            path.write_text(yaml.safe_dump(_merged(files), sort_keys=False), encoding="utf-8")
+            files = [str(path)]
+        yield [*rest[:1], *(f"--config={file}" for file in files), *rest[1:]]
+
+
+def _merged(files: Sequence[str]) -> Config:
+    merged = _read(files[0])
+    for file in files[1:]:
+        merged, changes = merge(merged, _read(file))
+        if changes and os.environ.get("LOCAL_RANK", "0") == "0":
+            print(f"{file}: {'; '.join(changes)}", file=sys.stderr)
+    return merged
+
+
+def _names_with_hyphens(files: Sequence[str]) -> set[str]:
+    """Keys of configurations that have hyphens: a flag that names one is spelt so."""
+    found: set[str] = set()
+    for file in files:
+        if Path(file).is_file():
+            _collect(_read(file), found)
+    return found
+
+
+def _collect(value: object, found: set[str]) -> None:
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _collect(item, found)
+    if isinstance(value, dict):
+        found |= {key for key in value if isinstance(key, str) and "-" in key}
+
+
+def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Files of `--config` (and `-c`), and the other arguments."""
+    files, rest, waiting = list[str](), list[str](), iter(args)
+    for arg in waiting:
+        flag, equals, value = arg.partition("=")
+        if flag not in ("--config", "-c"):
+            rest.append(arg)
+        elif equals:
+            files.append(value)
+        elif (following := next(waiting, None)) is not None:
+            files.append(following)
+        else:
+            rest.append(arg)
+    return files, rest
+
+
+def _read(file: str) -> Config:
+    try:
+        value = read_yaml(Path(file).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise WsedError(f"cannot read --config {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise WsedError(f"--config {file} is no UTF-8 text") from None
+    except yaml.YAMLError as error:
+        raise WsedError(f"--config {file} is no YAML: {error}") from None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise WsedError(f"--config {file} holds {type(value).__name__}, no settings")
+    named: Config = expand(value)
+    return named

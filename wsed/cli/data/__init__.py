@@ -1,0 +1,1 @@
+"""`wsed data VERB`: one module per verb, as in `wsed.cli`."""

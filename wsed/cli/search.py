@@ -1,0 +1,81 @@
+"""`wsed search`: search the settings of a training."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from wsed.cli.arguments import parsed
+from wsed.cli.types import whole
+from wsed.errors import WsedError
+
+HELP = "search settings: many trainings, of which the bad ones are stopped early"
+GROUP = "train"
+DESCRIPTION = """\
+Train with many settings and keep those that do well on the validation clips; test clips are never looked at.
+
+Settings are drawn by a tree-structured Parzen estimator. After 1, 4, 16 times --first-rung epochs only the best quarter
+of the trainings that came so far goes on (asynchronous successive halving, Li et al. 2018); nobody waits for anybody.
+
+The study is one SQLite file. Start the command again to go on with it: a training that was killed continues from its
+last epoch. Start it in several terminals, or on machines that share the folder, and they share the trials. The folder
+holds their locks and checkpoints, so they share it with --storage too."""
+
+EXAMPLES = """\
+examples:
+  wsed search --config exp.yaml --space space.yaml --trials 40
+  wsed search --config exp.yaml --space space.yaml --trials 40 --monitor val/tagging_f1
+  wsed search --config exp.yaml --space space.yaml --trials 40 --data.root data/waa --trainer.max_epochs 64
+
+a space, by the paths of settings in the configuration (init_args may be left out):
+  model.optimizer.lr: {low: 1e-4, high: 1e-2, log: true}
+  model.network.encoder.dropout: {low: 0.0, high: 0.5}
+  data.per_class: {low: 1, high: 4}                             whole numbers
+  model.network.head.aggregation: {choices: [mean, max]}"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `wsed search` to a parser."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = DESCRIPTION, EXAMPLES
+    parser.usage = "wsed search --config FILE --space FILE [options] [--any.setting VALUE ...]"
+    parser.add_argument(
+        "--config", type=Path, action="append", required=True, metavar="FILE", help="as for wsed fit; may be repeated"
+    )
+    parser.add_argument("--space", type=Path, required=True, metavar="FILE", help="the settings to search, see below")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the study (default: runs/search/CONFIG)")
+    parser.add_argument("--storage", metavar="URL", help="database of the trials (default: sqlite:///DIR/study.db)")
+    parser.add_argument("--trials", type=whole(1), default=20, metavar="N", help="in the study in all (default: 20)")
+    parser.add_argument("--monitor", default="val/score", metavar="NAME", help="what counts (default: val/score)")
+    parser.add_argument("--minimize", action="store_true", help="the lowest value is best, as of val/loss")
+    parser.add_argument("--first-rung", type=whole(1), default=5, metavar="N", help="epochs of each trial (default: 5)")
+    parser.add_argument("--seed", type=int, metavar="N", help="of the draws; give it to one process only")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run trials until the study has as many as asked for, and return the exit status.
+
+    Raises:
+        WsedError: optuna is not installed, the space does not fit the configuration, the study has another space or
+            folder, or all trials failed.
+    """
+    args = parsed("search", add_arguments, arguments, settings=True)
+    _check_optuna()
+    from wsed.cli.search_space import read_space
+    from wsed.cli.search_store import open_study
+    from wsed.cli.search_trials import Search, read_config
+
+    space, name = read_space(args.space), args.config[0].stem
+    out = args.out or Path("runs/search") / name
+    if args.out is None and not out.exists() and (old := Path("runs/tune") / name).is_dir():
+        print(f"wsed: a study of an earlier version is in {old}; go on with it by --out {old}", file=sys.stderr)
+    out.mkdir(parents=True, exist_ok=True)
+    base = read_config([*(f"--config={path}" for path in args.config), *args.settings])
+    Search(open_study(args, space, out), base, space, out, args.monitor, args.trials).run()
+    return 0
+
+
+def _check_optuna() -> None:
+    if find_spec("optuna") is None:
+        raise WsedError("wsed search needs optuna: pip install 'wsed[tune]'")

@@ -1,0 +1,75 @@
+"""The study of `wsed search`: one database and one folder, which processes share. Needs optuna."""
+
+import argparse
+import contextlib
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+
+from wsed.cli.search_space import Range
+from wsed.errors import WsedError
+from wsed.files import locked
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def open_study(args: argparse.Namespace, space: dict[str, Range], out: Path) -> optuna.Study:
+    """Create the study of a folder, or load it.
+
+    Raises:
+        WsedError: the study searches another space, or has another folder.
+    """
+    url = args.storage or f"sqlite:///{out / 'study.db'}"
+    # SQLite has one writer at a time: wait for it longer than the usual 5 s
+    engine = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    with alone(out):
+        study = optuna.create_study(
+            study_name="wsed",
+            storage=optuna.storages.RDBStorage(url, engine_kwargs=engine),
+            pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=args.first_rung),
+            direction="minimize" if args.minimize else "maximize",
+            load_if_exists=True,
+        )
+        _check_folder(study, url, out)
+        _check_space(study, space, out)
+    # with the seed as it is, a study that goes on would draw its first trials again
+    seed = None if args.seed is None else args.seed + len(study.get_trials(deepcopy=False))
+    study.sampler = optuna.samplers.TPESampler(seed=seed)
+    return study
+
+
+@contextlib.contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Meanwhile no other process with this folder opens the study, takes a trial or writes the report."""
+    with locked(out / "study.lock"):
+        yield
+
+
+def _check_folder(study: optuna.Study, url: str, out: Path) -> None:
+    """A study has one folder: its locks tell which trials are under way, and its checkpoints let them go on."""
+    here = (out / "study.id").read_text() if (out / "study.id").is_file() else None
+    there = study.user_attrs.get("folder")
+    if here is there is None:
+        folder = f"{socket.gethostname()}:{out.resolve()} {uuid.uuid4().hex}"
+        (out / "study.id").write_text(folder)
+        study.set_user_attr("folder", folder)
+    elif there is None:
+        raise WsedError(f"{out} holds the trials of another study than {url}; choose another folder with --out")
+    elif here != there:
+        raise WsedError(
+            f"--out: {out} is not the folder of the study in {url}; that is {there}. "
+            "Machines that share a study must share its folder, for locks and checkpoints"
+        )
+
+
+def _check_space(study: optuna.Study, space: dict[str, Range], out: Path) -> None:
+    """A study of another space is another study."""
+    here = {name: repr(values) for name, values in space.items()}
+    there = study.user_attrs.get("space")
+    if there is None:
+        study.set_user_attr("space", here)
+    elif there != here:
+        raise WsedError(f"the study in {out} searches another space; choose another folder with --out")

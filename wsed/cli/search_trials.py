@@ -1,0 +1,189 @@
+"""The trials of `wsed search`: one training each, stopped early where others did better. Needs optuna."""
+
+import contextlib
+import copy
+import io
+import json
+import time
+from pathlib import Path
+
+import lightning.pytorch as pl
+import optuna
+import yaml
+from optuna.trial import FrozenTrial, TrialState
+
+from wsed.cli.configs import Config
+from wsed.cli.search_space import Range, places, put
+from wsed.cli.search_store import alone
+from wsed.cli.training import WsedCLI
+from wsed.cli.training import run as train
+from wsed.errors import WsedError
+from wsed.files import try_lock
+from wsed.report.trials import draw_trials, write_trials
+
+
+class Search:
+    """The trials of one process.
+
+    Args:
+        study: of optuna.
+        base: the full configuration.
+        space: what varies in it.
+        out: each trial has a folder in it.
+        monitor: the logged value that counts.
+        trials: in the study in all.
+    """
+
+    def __init__(
+        self, study: optuna.Study, base: Config, space: dict[str, Range], out: Path, monitor: str, trials: int
+    ) -> None:
+        self.study, self.base, self.space, self.out = study, base, space, out
+        self.monitor, self.trials = monitor, trials
+        self.places = places(base, space)
+
+    def run(self) -> None:
+        """Finish what a killed process left, then draw new trials.
+
+        Raises:
+            WsedError: all trials failed.
+        """
+        failure = None
+        while (taken := self._next()) is not None:
+            trial, lock = taken
+            with lock:
+                failure = self._run(trial) or failure
+            self._report()
+        self._report()
+        if not any(trial.value is not None for trial in self.study.get_trials(deepcopy=False)):
+            raise WsedError(f"no trial has a value{f'; the last one said: {failure}' if failure else ''}")
+        best = self.study.best_trial
+        print(f"best of {len(self.study.trials)} trials: {best.number}, {self.monitor} {best.value:.4g}")
+        print(yaml.safe_dump({name: self._value(best, name) for name in self.space}, sort_keys=False), end="")
+        print(f"its configuration: {self._folder(best.number) / 'settings.yaml'}; all: {self.out / 'trials.tsv'}")
+
+    def _next(self) -> tuple[optuna.Trial, contextlib.ExitStack] | None:
+        """A trial to run, with the lock that its process holds while it lives; None if the study has enough."""
+        with alone(self.out):
+            for old in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                if (lock := self._lock(old.number)) is not None:
+                    if not self.study.get_trials(deepcopy=False)[old.number].state.is_finished():
+                        print(f"trial {old.number} goes on", flush=True)
+                        return optuna.trial.Trial(self.study, old._trial_id), lock
+                    lock.close()
+            if len(self.study.get_trials(deepcopy=False)) >= self.trials:
+                return None
+            trial = self.study.ask()
+            lock = self._lock(trial.number)
+            assert lock is not None, "no other process knows of the trial"
+            return trial, lock
+
+    def _run(self, trial: optuna.Trial) -> str | None:
+        """Train and tell the study the result; returns the message of a trial that failed."""
+        for name, values in self.space.items():
+            values.suggest(trial, name)
+        report, start = Report(trial, self.monitor, self.study.direction.name == "MAXIMIZE"), time.monotonic()
+        try:
+            self._train(trial, report)
+            if report.best is None:
+                raise WsedError(f"--monitor: the training logs no {self.monitor!r}; it logs {', '.join(report.logged)}")
+            self.study.tell(trial, report.best)
+            outcome = f"{self.monitor} {report.best:.4g}"
+        except optuna.TrialPruned:
+            self.study.tell(trial, state=TrialState.PRUNED)
+            outcome = f"stopped early, {self.monitor} {report.best:.4g}"
+        except WsedError as error:
+            self.study.tell(trial, state=TrialState.FAIL)
+            print(f"trial {trial.number}: failed: {error}", flush=True)
+            return str(error)
+        except Exception:  # a mistake of ours or the machine's: with the same settings it would come again
+            self.study.tell(trial, state=TrialState.FAIL)
+            raise
+        print(f"trial {trial.number}: {outcome}, {time.monotonic() - start:.0f} s", flush=True)
+        return None
+
+    def _train(self, trial: optuna.Trial, report: "Report") -> None:
+        folder = self._folder(trial.number)
+        config = copy.deepcopy(self.base)
+        for name, path in self.places.items():
+            put(config, path, self._value(trial, name))
+        (folder / "settings.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        args = ["fit", "--config", str(folder / "settings.yaml"), "--trainer.default_root_dir", str(folder)]
+        args += ["--test-after-fit", "false", "--trainer.enable_progress_bar", "false"]
+        args += ["--ckpt-path", "last"] if (folder / "checkpoints/last.ckpt").is_file() else []
+
+        class TrialCLI(WsedCLI):
+            def own_callbacks(self) -> list[pl.Callback]:
+                return [*super().own_callbacks(), report]
+
+        with (folder / "log.txt").open("a") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            train(args, TrialCLI)
+
+    def _value(self, trial: optuna.Trial | FrozenTrial, name: str) -> object:
+        value: object = trial.params[name]
+        return json.loads(str(value)) if self.space[name].choices else value
+
+    def _folder(self, number: int) -> Path:
+        return self.out / f"trial_{number:04d}"
+
+    def _lock(self, number: int) -> contextlib.ExitStack | None:
+        """Of a trial; None where another process has it. That of a process that dies is free."""
+        self._folder(number).mkdir(exist_ok=True)
+        return try_lock(self._folder(number) / "lock")
+
+    def _report(self) -> None:
+        with alone(self.out):  # else older trials could replace newer ones
+            trials = self.study.get_trials(deepcopy=False)
+            write_trials(self.out / "trials.tsv", trials, list(self.space))
+            draw_trials(self.out / "trials.png", trials, self.space, self.monitor)
+
+
+class Report(pl.Callback):
+    """Reports the monitored value to the study after each validation, and ends a trial where others did better.
+
+    Args:
+        trial: of optuna.
+        monitor: the logged value that counts.
+        maximize: whether the highest value is the best.
+    """
+
+    def __init__(self, trial: optuna.Trial, monitor: str, maximize: bool) -> None:
+        self.trial, self.monitor = trial, monitor
+        self._better = max if maximize else min
+        self._reported = dict(trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
+        self.best: float | None = self._better(self._reported.values()) if self._reported else None
+        self.logged: list[str] = []
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn != "fit":  # the decoder is being tuned, on these very clips
+            return
+        self.logged = sorted(trainer.callback_metrics)
+        if self.monitor not in trainer.callback_metrics:
+            return
+        value, epoch = float(trainer.callback_metrics[self.monitor]), trainer.current_epoch + 1
+        self.best = value if self.best is None else self._better(self.best, value)
+        if epoch not in self._reported:  # a training that goes on reports no epoch twice
+            self._reported[epoch] = value
+            self.trial.report(value, epoch)
+        if self.trial.should_prune():
+            raise optuna.TrialPruned
+
+
+class _Read(Exception):  # noqa: N818  no error: carries the configuration that was read
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+
+def read_config(args: list[str]) -> Config:
+    """The full configuration of `wsed fit` with these arguments, as plain values; nothing is built."""
+
+    class Reader(WsedCLI):
+        def before_instantiate_classes(self) -> None:
+            raise _Read(yaml.safe_load(self._parser("fit").dump(self.config["fit"], skip_none=False)))
+
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            train(["fit", *args], Reader)
+    except _Read as result:
+        result.config.pop("config", None)
+        return result.config
+    raise AssertionError("the reader ends with what it read")

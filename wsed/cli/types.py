@@ -1,0 +1,70 @@
+"""Types of arguments that several verbs take; each raises what argparse turns into a message."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from wsed.errors import WsedError
+
+
+def whole(least: int, what: str = "no whole number") -> Callable[[str], int]:
+    """A whole number of `least` or more.
+
+    >>> whole(1)("12")
+    12
+    """
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is {what} of {least} or more")
+        return int(text)
+
+    return number
+
+
+def positive(text: str) -> float:
+    """A number above 0.
+
+    >>> positive("0.5")
+    0.5
+    """
+    value = _number(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share (0 to 1)")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
+def read_labels(text: str) -> list[str]:
+    """Class names from a file with one per line, or from names with commas.
+
+    Raises:
+        WsedError: there are none, or the text looks like a file that is not there.
+
+    >>> read_labels("Dog, Cat")
+    ['Dog', 'Cat']
+    """
+    from wsed.data.table import read_text
+
+    path = Path(text)
+    if not path.is_file() and (path.suffix in (".txt", ".tsv", ".csv") or len(path.parts) > 1):
+        raise WsedError(f"--labels: no such file: {path}")
+    names = read_text(path).splitlines() if path.is_file() else text.split(",")
+    names = [name.strip() for name in names if name.strip()]
+    if not names:
+        raise WsedError(f"--labels {text!r} names no class")
+    return names

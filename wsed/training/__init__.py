@@ -1,0 +1,1 @@
+"""Training: the task (network, losses, optimiser) and the callbacks around it."""

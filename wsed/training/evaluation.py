@@ -1,0 +1,245 @@
+"""Evaluation: collects the scores of clips, tunes the decoder, decodes, scores, logs and writes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+from lightning.pytorch.utilities import rank_zero_info
+from torch import Tensor
+
+from wsed.decoding import Decoder, StepDecoder
+from wsed.errors import WsedError
+from wsed.inference import rewrite_facts
+from wsed.metrics import event_counts
+from wsed.metrics.embedding import class_centres
+from wsed.metrics.scores import FIGURES, SCENARIOS, intervals
+from wsed.metrics.store import ScoreStore
+from wsed.training.data import tables, training_set
+from wsed.training.ranking import RANK_BY, number, ranking
+from wsed.training.task import SEDTask
+from wsed.tuning import Tuning, decoder_of, same_network
+from wsed.types import Batch, Output
+
+LOGGED = {"validation": "val", "test": "test"}
+"""What the names of logged values begin with; `val` as users of Lightning expect."""
+
+EvaluatedSplit = Literal["validation", "test", "predict"]
+
+
+class Evaluation(pl.Callback):
+    """Scores the clips of a validation or test, and writes the events of these and of predictions.
+
+    During `fit`, each validation is scored and logged. In a validation, test or prediction of its own, the decoder is
+    tuned first if that is asked and these are the clips for it, and everything is left in the run's folder.
+
+    Args:
+        decoder: from frame scores to events; `StepDecoder()` if None.
+        tuning: settings of the decoder to be fitted after training; they are saved with the checkpoint.
+        embeddings: whether to measure how well clip embeddings tell classes apart, which takes a pass over the training
+            set per evaluation; None: if a loss compares them.
+        resamples: of the clips, for the intervals of test and validation reports; 0: none, where tens of thousands of
+            clips of hundreds of classes would take half an hour.
+        rank_by: metrics by which the best epoch is chosen; each decides where those before it are equal.
+
+    Raises:
+        WsedError: `resamples` is below 0, or `rank_by` is empty.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder | None = None,
+        tuning: Tuning | None = None,
+        embeddings: bool | None = None,
+        resamples: int = 1000,
+        rank_by: list[str] | None = None,
+    ) -> None:
+        if resamples < 0:
+            raise WsedError(f"evaluation.resamples must be 0 or more, not {resamples}")
+        self.decoder = decoder if decoder is not None else StepDecoder()
+        self.tuning, self.embeddings, self.resamples = tuning, embeddings, resamples
+        self.rank_by = RANK_BY if rank_by is None else tuple(rank_by)
+        if not self.rank_by:
+            raise WsedError("evaluation.rank_by is empty: name metrics, e.g. [event_f1/macro]")
+        self.tuned: dict[str, Any] | None = None  # how the decoder was tuned, once it was
+        self.ranking: tuple[float, ...] = ()  # of the last validation
+        self._untuned = self.decoder
+        self._store = ScoreStore()
+        self._centres: Tensor | None = None  # of the classes, in the training set
+
+    def check(self, task: SEDTask) -> None:
+        """Refuse a decoder of other classes than the task's.
+
+        Raises:
+            WsedError: a setting has one value per class, of another number of classes.
+        """
+        labels = task.network.labels
+        for name, values in self.decoder.values().items():
+            if isinstance(values, list) and len(values) != len(labels):
+                raise WsedError(
+                    f"decoder.{name} has {len(values)} values for {len(labels)} labels: give one of each, "
+                    "in the order of data.labels, or a single number"
+                )
+
+    def decoding(self) -> dict[str, Any]:
+        """The decoder, and how it was tuned, as plain values for a checkpoint."""
+        return {"decoder": self.decoder.values(), "tuned": self.tuned, "untuned": self._untuned.values()}
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self.check(_sed(pl_module))
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuse a tuning that would fail after training."""
+        if self.tuning is None:
+            return
+        self.tuning.check(self.decoder)
+        data = tables(trainer)
+        if self.tuning.split == "validation" and data is not None:
+            self.tuning.check_events(data.table("validation").timed)
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take the tuned decoder of the checkpoint, unless another one, or another tuning, is asked for."""
+        self.decoder, self.tuned = self._untuned, None
+        facts = checkpoint.get("wsed", {})
+        tuned = facts.get("tuned")
+        if not tuned or trainer.state.fn == "fit":  # further training makes them another network's thresholds
+            return
+        asked = self.tuning is None or asdict(self.tuning).items() <= tuned.items()
+        asked &= same_network(facts["model"], _sed(pl_module).config)
+        if asked and decoder_of(facts["untuned"]) == self._untuned:
+            self.decoder, self.tuned = decoder_of(facts["decoder"]), tuned
+        else:
+            rank_zero_info("the checkpoint's tuned decoder is not used: another network, decoder or tuning is asked")
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._begin(trainer, _sed(pl_module))
+
+    def on_test_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._begin(trainer, _sed(pl_module))
+
+    def on_predict_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._store = ScoreStore()
+
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, *_: int
+    ) -> None:
+        self._collect(pl_module, outputs, batch)
+
+    def on_test_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, *_: int
+    ) -> None:
+        self._collect(pl_module, outputs, batch)
+
+    def on_predict_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, *_: int
+    ) -> None:
+        self._collect(pl_module, outputs, batch)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._report(trainer, _sed(pl_module), "validation")
+
+    def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._report(trainer, _sed(pl_module), "test")
+
+    def on_predict_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._report(trainer, _sed(pl_module), "predict")
+
+    def _begin(self, trainer: pl.Trainer, task: SEDTask) -> None:
+        self._store, self._centres = ScoreStore(), None
+        data = training_set(trainer) if self._measures_embeddings(task) else None
+        if data is not None:
+            self._centres = _class_centres(trainer, task, data.in_order())
+
+    def _measures_embeddings(self, task: SEDTask) -> bool:
+        if self.embeddings is not None:
+            return self.embeddings
+        return any("clip_embedding" in need.output for need in task.needs.values())
+
+    def _collect(self, task: pl.LightningModule, outputs: Mapping[str, Output], batch: Batch) -> None:
+        self._store.update(outputs["output"], batch, _sed(task).network.sample_rate)
+
+    def _report(self, trainer: pl.Trainer, task: SEDTask, split: EvaluatedSplit) -> None:
+        """Gather over ranks, decode, score, log; outside `fit`, leave everything in the run's folder."""
+        store, self._store = self._store.gather(), ScoreStore()
+        if not len(store):
+            return
+        within_fit = trainer.state.fn == "fit"  # each epoch's validation: scores only
+        if not within_fit:
+            self._tune(trainer, task, store, split)
+        labels = task.network.labels
+        detected = store.detected(self.decoder)
+        scores: dict[str, Any] = {}
+        if split != "predict":
+            system = store.system(labels, self.decoder, detected)
+            scores = {"clips": len(store)} | system.figures()
+            if self._measures_embeddings(task):
+                from wsed.report.embeddings import embedding_figures
+
+                scores["embedding"] = embedding_figures(store, self._centres)
+            self._log(task, scores, split)
+        if not trainer.is_global_zero or within_fit:
+            return
+        from wsed.report import run  # draws: matplotlib is imported only here
+        from wsed.report.scores import correlation
+
+        if scores:
+            if self.resamples:
+                scores["intervals"] = intervals(system, resamples=self.resamples)
+            scores["correlation"] = correlation(store, labels)
+            scores |= {"decoder": self.decoder.values(), "step": task.trained_steps or trainer.global_step}
+            here = self.tuned is not None and self.tuned["split"] == split
+            scores |= {"tuned": self.tuned, "tuned_on_these_clips": here}
+        data = tables(trainer)
+        clips = {} if data is None else {clip.id: clip for clip in data.table(split).clips}
+        folder = Path(trainer.default_root_dir) / ("validate" if split == "validation" else split)
+        run.Evaluation(store, detected, scores, labels, self.decoder).write(folder, clips, task.network)
+
+    def _tune(self, trainer: pl.Trainer, task: SEDTask, store: ScoreStore, split: EvaluatedSplit) -> None:
+        """Tune the decoder if these are the clips for it, and save it with the checkpoint that is scored."""
+        if self.tuning is None or self.tuned is not None:
+            return
+        if self.tuning.split == split:
+            self.decoder, self.tuned = self.tuning.tune(self.decoder, store.scores(), store.truth(), event_counts)
+            path = trainer.ckpt_path
+            if path is not None and trainer.is_global_zero:
+                model = {"model": task.config} if task.config else {}
+                rewrite_facts(Path(path), self.decoding() | model)
+            trainer.strategy.barrier("tuned")
+        elif split == "test":
+            rank_zero_info("not tuned as evaluation.tuning asks: run `wsed validate` with this checkpoint first")
+
+    def _log(self, task: SEDTask, scores: dict[str, Any], split: Literal["validation", "test"]) -> None:
+        """Log macro and micro F1 and PSDS; they are the same on all ranks, since each has the clips of all."""
+        stage, values = LOGGED[split], dict[str, float]()
+        for key, _ in FIGURES:
+            if key in scores:
+                values |= {f"{stage}/{key}": scores[key]["macro"], f"{stage}/{key}_micro": scores[key]["micro"]}
+        values |= {f"{stage}/{key}": metric for key, metric in scores.get("embedding", {}).items()}
+        values |= {f"{stage}/{key}": scores[key] for key in SCENARIOS if scores.get(key) is not None}
+        shown = {"val/event_f1", "val/segment_f1", "val/tagging_f1"}
+        for name, metric in values.items():
+            task.log(name, number(metric), prog_bar=name in shown, sync_dist=True)
+        if split == "validation":
+            self.ranking = ranking(scores, self.rank_by)
+            task.log("val/score", self.ranking[0], sync_dist=True)
+
+
+def _class_centres(trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch]) -> Tensor | None:
+    """The mean embedding of each class over the training clips of all ranks, as the network embeds them now."""
+    store = ScoreStore()
+    with trainer.precision_plugin.forward_context():  # as the clips that are compared with them
+        for batch in batches:
+            here = batch.to(task.device)
+            store.update(task(here), here, task.network.sample_rate)
+    store = store.gather()
+    embeddings, (tags, tagged) = store.embeddings(), store.tags()
+    return None if embeddings is None else class_centres(embeddings[tagged], tags[tagged])
+
+
+def _sed(task: pl.LightningModule) -> SEDTask:
+    if not isinstance(task, SEDTask):
+        raise WsedError(f"Evaluation scores a SEDTask, not a {type(task).__name__}")
+    return task

@@ -1,0 +1,75 @@
+"""Which epoch is the best: named metrics of the validation clips, compared one after the other."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
+
+RANK_BY = ("event_f1/macro", "segment_f1/macro", "tagging_f1/macro", "embedding/centre_accuracy")
+"""The default: event F1; where it is equal (0 at first), segment F1, and so on."""
+
+
+def ranking(scores: Mapping[str, Any], rank_by: Sequence[str] = RANK_BY) -> tuple[float, ...]:
+    """The values of the named metrics in this order, to be compared as a tuple; 0 for one that is missing or NaN.
+
+    >>> ranking({"segment_f1": {"macro": 0.5}}, ["event_f1/macro", "segment_f1/macro"])
+    (0.0, 0.5)
+    """
+    return tuple(number(value(scores, name)) for name in rank_by)
+
+
+def value(scores: Mapping[str, Any], name: str) -> float:
+    """A metric by its path in the scores, such as `event_f1/macro`; NaN if it is missing."""
+    part: Any = scores
+    for key in name.split("/"):
+        part = part.get(key) if isinstance(part, Mapping) else None
+    return float(part) if isinstance(part, int | float) else math.nan
+
+
+def number(value: float) -> float:
+    """The value, or 0 for NaN, which loggers and comparisons cannot take."""
+    return 0.0 if math.isnan(value) else value
+
+
+@runtime_checkable
+class Ranks(Protocol):
+    """A callback that ranks epochs by their validation clips."""
+
+    ranking: tuple[float, ...]
+
+
+class KeepBest(ModelCheckpoint):
+    """Keeps `best.ckpt`: the epoch whose ranking, a tuple of metrics, is the greatest; of equal ones the first.
+
+    Args:
+        folder: of the checkpoints.
+        ranks: ranks each epoch, `Evaluation` as a rule; None: there are no validation clips, and the last epoch counts.
+    """
+
+    def __init__(self, folder: str | Path, ranks: Ranks | None) -> None:
+        monitor = None if ranks is None else "val/score"
+        super().__init__(folder, "best", monitor=monitor, mode="max", save_top_k=1, enable_version_counter=False)
+        self.ranks = ranks
+        self.best: tuple[float, ...] = ()
+
+    def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
+        """Whether this epoch is the best so far; all ranks agree."""
+        here = () if self.ranks is None else self.ranks.ranking
+        better = bool(trainer.strategy.reduce_boolean_decision(here > self.best))
+        if better:
+            self.best = here
+        return better
+
+    def state_dict(self) -> dict[str, Any]:
+        """With the best ranking, so that a resumed training goes on from it."""
+        return super().state_dict() | {"ranking": list(self.best)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As saved; in another folder there is no best epoch yet."""
+        super().load_state_dict(state_dict)
+        if self.best_k_models:
+            self.best = tuple(state_dict["ranking"])

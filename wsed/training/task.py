@@ -1,0 +1,142 @@
+"""SEDTask: trains any network with any weighted sum of losses."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from wsed.errors import WsedError
+from wsed.losses.base import Weighted
+from wsed.models.base import Network, NetworkFactory
+from wsed.training.facts import LearnFacts
+from wsed.training.finite import CheckLoss
+from wsed.training.saving import check_labels, checkpoint_facts
+from wsed.types import Batch, Labels, Needs, Output
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+SchedulerFactory = Callable[[Optimizer], LRScheduler]
+
+
+def adam(parameters: Iterable[nn.Parameter]) -> Optimizer:
+    """Adam with its usual learning rate of 1e-3, the default optimiser."""
+    return torch.optim.Adam(parameters, lr=1e-3)
+
+
+class SEDTask(pl.LightningModule):
+    """Trains a network with a weighted sum of losses; knows no loss, network or corpus by name.
+
+    What else a training may need is a callback: `Evaluation` scores clips, tunes the decoder and writes reports.
+
+    Args:
+        network: a network, or a factory that builds one from the labels (as YAML gives it).
+        losses: the terms of the objective by a name of your own; their weighted sum is minimised.
+        optimizer: built from the parameters; Adam with 1e-3 by default.
+        lr_scheduler: built from the optimiser, stepped each epoch; none by default.
+        labels: the classes; needed where `network` is a factory.
+
+    Raises:
+        WsedError: there is no loss, or one reads a field of the output that the network does not provide.
+    """
+
+    def __init__(
+        self,
+        network: Network | NetworkFactory,
+        losses: Mapping[str, Weighted],
+        optimizer: OptimizerFactory = adam,
+        lr_scheduler: SchedulerFactory | None = None,
+        labels: Labels | None = None,
+    ) -> None:
+        super().__init__()
+        if not isinstance(network, Network):
+            if labels is None:
+                raise WsedError("SEDTask needs labels to build the network; pass labels, or a network")
+            network = network(labels)
+        self.network: Network = network
+        self.terms = dict(losses)
+        self.losses = nn.ModuleDict({name: term.loss for name, term in losses.items()})
+        self.needs: dict[str, Needs] = {name: term.loss.needs for name, term in losses.items()}
+        self.config = ""  # of the network, as YAML; `wsed fit` sets it
+        self.trained_steps = 0  # of the checkpoint that was loaded
+        self._optimizer, self._lr_scheduler = optimizer, lr_scheduler
+        self._check()
+
+    def forward(self, batch: Batch) -> Output:
+        """The network's output for a batch."""
+        output: Output = self.network(batch)
+        return output
+
+    def configure_callbacks(self) -> list[pl.Callback]:
+        """What every training needs, unless the trainer has one of its own."""
+        present = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
+        return [callback for callback in (LearnFacts(), CheckLoss()) if type(callback) not in present]
+
+    def on_train_epoch_start(self) -> None:
+        """Losses may change over training."""
+        for term in self.terms.values():
+            term.loss.start_epoch(self.current_epoch)
+
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
+        """The weighted sum of the losses; each is logged under its name."""
+        return self._objective(self(batch), batch, "train")
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """One step of the optimiser, and what the network does after each."""
+        super().optimizer_step(*args, **kwargs)
+        self.network.after_step()
+
+    def validation_step(self, batch: Batch, _index: int) -> dict[str, Output]:
+        """Log the losses; the output is there for callbacks."""
+        return self._evaluate(batch, "val")
+
+    def test_step(self, batch: Batch, _index: int) -> dict[str, Output]:
+        """As in validation."""
+        return self._evaluate(batch, "test")
+
+    def predict_step(self, batch: Batch, _index: int) -> dict[str, Output]:
+        """The output, for callbacks."""
+        return {"output": self(batch)}
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimiser of all parameters, and its schedule."""
+        optimizer = self._optimizer(self.parameters())
+        if self._lr_scheduler is None:
+            return optimizer
+        return [optimizer], [self._lr_scheduler(optimizer)]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save what a stranger needs to use the network, as plain values."""
+        checkpoint["wsed"] = checkpoint_facts(self.network, self.config, self.trainer)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of other classes before its weights are misread."""
+        check_labels(checkpoint, self.network.labels)
+        self.trained_steps = checkpoint.get("global_step", 0)
+
+    def _objective(self, output: Output, batch: Batch, stage: str) -> Tensor:
+        values = {name: term.loss(output, batch) for name, term in self.terms.items()}
+        total = torch.stack([self.terms[name].at(self.global_step) * value for name, value in values.items()]).sum()
+        several = {f"{stage}/loss_{name}": value for name, value in values.items()} if len(values) > 1 else {}
+        logged = {f"{stage}/loss": total, **several}
+        self.log_dict(logged, batch_size=len(batch), on_step=False, on_epoch=True, sync_dist=True, prog_bar=False)
+        return total
+
+    def _evaluate(self, batch: Batch, stage: str) -> dict[str, Output]:
+        output = self(batch)
+        self._objective(output, batch, stage)
+        return {"output": output}
+
+    def _check(self) -> None:
+        if not self.losses:
+            raise WsedError("model.losses is empty: give at least one, e.g. losses: {tags: {loss: mil}}")
+        for name, need in self.needs.items():
+            missing = need.output - self.network.provides
+            if missing:
+                raise WsedError(
+                    f"loss {name!r} reads {', '.join(sorted(missing))}, which the network does not provide "
+                    f"(it provides {', '.join(sorted(self.network.provides))}); use a head that does, or drop the loss"
+                )
