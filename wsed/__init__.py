@@ -28,7 +28,7 @@ _PUBLIC = {
     "Evaluation": "wsed.training.evaluation",
     "SEDDataModule": "wsed.data.module",
     "load": "wsed.inference",
-    "evaluate": "wsed.report.evaluate",
+    "evaluate": "wsed.scoring.evaluate",
 }
 
 __all__ = [*_PUBLIC, "__version__", "list"]  # noqa: PLE0604

@@ -18,6 +18,7 @@ HOMES = {
     "head": ("wsed.models.base", "HEADS"),
     "network": ("wsed.models.base", "NETWORKS"),
     "decoder": ("wsed.decoding.base", "DECODERS"),
+    "metric": ("wsed.metrics.base", "METRICS"),
     "data": ("wsed.data.module", "DATA"),
 }
 """Where the registry of each kind lives: a data sheet, so that listing kinds imports nothing."""

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from wsed.metrics.store import ScoreStore
 
 import wsed
 from tests.distributed.ranks import run
@@ -13,7 +14,6 @@ from wsed.decoding import StepDecoder
 from wsed.losses.functional import fpd
 from wsed.losses.prototypical import Prototypical
 from wsed.losses.triplet import Triplet
-from wsed.metrics.store import ScoreStore
 from wsed.models.frontends import Standardised
 from wsed.registry import registry
 from wsed.types import Output

@@ -1,7 +1,6 @@
 """Tagging scores: which classes a clip holds, without times."""
 
 import numpy as np
-import torch
 from jaxtyping import Bool
 from torch import Tensor
 

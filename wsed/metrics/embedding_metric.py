@@ -21,7 +21,7 @@ class Embedding(Metric):
     default: the centres take a pass over the training set.
 
     Args:
-        centres: of the classes in the training set, see `learn`.
+        centres: of the classes in the training set, see `learn_centres`.
     """
 
     title, place, needs = "embeddings", 60, frozenset({"embeddings"})
@@ -30,7 +30,7 @@ class Embedding(Metric):
     def __init__(self, centres: Float[Tensor, "label dim"] | None = None) -> None:
         self.centres = centres
 
-    def learn(self, scores: Scores, truth: Truth) -> None:
+    def learn_centres(self, scores: Scores, truth: Truth) -> None:
         """Take the class centres from what the network predicts for the training clips."""
         self.centres = None
         if scores.embeddings is not None and bool(truth.tagged.any()):

@@ -86,7 +86,7 @@ class EventF1(CountedEvents):
 
 @METRICS.register("segment_f1")
 class SegmentF1(CountedEvents):
-    """Segment-based F1, segments of 1 s, not cut at the clip's end: what sed_eval does as the DCASE baselines call it."""
+    """Segment-based F1, 1 s, not cut at the clip's end: what sed_eval does as the DCASE baselines call it."""
 
     title, place = "segment F1", 20
 

@@ -55,14 +55,26 @@ class Report:
     input: Input | None = None
     run: RunFacts | None = None
 
-    def value(self, path: str) -> float:
+    def value(self, path: str, default: float | None = None) -> float:
         """A number by its path: `event_f1/macro`, `psds1`, `tagging/macro_ap`, `event_f1/per_class/Dog/f1`.
 
         The name of a metric alone is its first number. NaN where the metric could not be computed.
 
+        Args:
+            path: of the number.
+            default: for a number that is not there; None: that is an error.
+
         Raises:
             WsedError: there is no such number; the message has near names.
         """
+        try:
+            return self._value(path)
+        except WsedError:
+            if default is None:
+                raise
+            return default
+
+    def _value(self, path: str) -> float:
         name, _, rest = path.partition("/")
         if name not in self.metrics:
             raise WsedError(f"the report has no {name!r}{near(name, self.metrics)}; it has {', '.join(self.metrics)}")
@@ -88,7 +100,7 @@ class Report:
 
     def to_dict(self) -> Plain:
         """The report as nested plain values, NaN where a number does not exist; keys as in the JSON file."""
-        plain: dict[str, object] = {} if self.input is None else self.input.to_dict()
+        plain: dict[str, object] = {} if self.input is None else {**self.input.to_dict()}
         plain["clips"] = self.clips
         details: dict[str, object] = {}
         for name, metric in self.metrics.items():
@@ -105,7 +117,7 @@ class Report:
             plain["overlap_minutes"] = dict(self.overlap_minutes)
         if self.intervals is not None:
             plain["intervals"] = self.intervals.to_dict()
-        return plain | ({} if self.run is None else self.run.to_dict())
+        return plain if self.run is None else {**plain, **self.run.to_dict()}
 
     def to_json(self) -> str:
         """The report as JSON, null where a number does not exist."""
@@ -145,9 +157,7 @@ class Report:
         """The report of nested plain values as `to_dict` gives them; null is NaN."""
         details = plain.get("psds", {})
         confusion = plain.get("confusion")
-        metrics = {
-            name: _metric(value, details.get(name)) for name, value in plain.items() if name not in OTHER_KEYS
-        }
+        metrics = {name: _metric(value, details.get(name)) for name, value in plain.items() if name not in OTHER_KEYS}
         return Report(
             clips=int(plain.get("clips", 0)),
             metrics=metrics,

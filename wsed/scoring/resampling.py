@@ -67,7 +67,7 @@ class Intervals:
 
     def to_dict(self) -> Plain:
         """Plain values by the keys of the JSON file."""
-        return asdict(self.how) | _nested(self.ranges)
+        return {**asdict(self.how), **_nested(self.ranges)}
 
     @staticmethod
     def of_dict(plain: Plain) -> "Intervals":
@@ -84,7 +84,7 @@ class Comparison:
 
     def to_dict(self) -> Plain:
         """Plain values by the keys of the JSON file."""
-        return asdict(self.how) | _nested(self.differences)
+        return {**asdict(self.how), **_nested(self.differences)}
 
 
 def samples(system: System, metrics: Mapping[str, Metric]) -> list[Sampled]:
@@ -154,8 +154,8 @@ def remembered(statistic: Statistic) -> Statistic:
 def _nested(parts: Mapping[str, Mapping[str, Range]] | Mapping[str, Mapping[str, Difference]]) -> Plain:
     """By metric, then by number; the one `value` of a score stands for the metric."""
     plain: dict[str, object] = {}
-    for name, numbers in parts.items():
-        rows = {number: asdict(row) for number, row in numbers.items()}
+    for name, of_metric in parts.items():
+        rows = {number: asdict(row) for number, row in of_metric.items()}
         plain[name] = rows["value"] if set(rows) == {"value"} else rows
     return plain
 

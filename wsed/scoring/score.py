@@ -24,9 +24,7 @@ def detect(scores: Scores, truth: Truth, decoder: Decoder) -> Detections | None:
     return None if scores.frames is None else decoder(scores, _true_tags(truth))
 
 
-def system_of(
-    scores: Scores, truth: Truth, labels: Labels, decoder: Decoder, detected: Events | None = None
-) -> System:
+def system_of(scores: Scores, truth: Truth, labels: Labels, decoder: Decoder, detected: Events | None = None) -> System:
     """What is scored of a network: events, tags and embeddings, each where the truth is known.
 
     Args:

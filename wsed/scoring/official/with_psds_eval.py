@@ -7,26 +7,27 @@ from typing import Any
 
 import numpy as np
 
-from wsed.metrics.detections import Detections
-from wsed.metrics.official.given import Given, clashes, clip_name, figure_of, handed_over, points_of, refuse
+from wsed.metrics.base import MetricValue
 from wsed.metrics.pairs import Columns
 from wsed.metrics.psds import PSDSParameters
+from wsed.metrics.system import TimedClips
+from wsed.scoring.official.given import Inputs, Values, clashes, clip_name, f1_of, inputs_of, points_of, refuse
 from wsed.types import Labels
 
 
 def by_psds_eval(
-    package: ModuleType, detections: Detections, labels: Labels, scenarios: Mapping[str, PSDSParameters]
-) -> dict[str, Any]:
-    given = handed_over(detections, labels, "psds_eval")
+    package: ModuleType, detections: TimedClips, labels: Labels, scenarios: Mapping[str, PSDSParameters]
+) -> Values:
+    given = inputs_of(detections, labels, "psds_eval")
     known = given.known
-    found: dict[str, Any] = dict.fromkeys(("event_f1", "segment_f1", "tagging_f1", *scenarios))
+    found: Values = dict.fromkeys(("event_f1", "segment_f1", "tagging_f1", *scenarios))
     # Classes are those of the reference: of one without, its rate of hits would be whatever lay in memory.
     told = {"ground_truth": _event_table(given.ref), "metadata": _clip_table(given)}
     f1: dict[int, float] = {}
     if known.size:
-        by_name = package.PSDSEval(0.5, 0.5, **told).compute_macro_f_score(_event_table(given.said))[1]
+        by_name = package.PSDSEval(0.5, 0.5, **told).compute_macro_f_score(_event_table(given.detected))[1]
         f1 = {k: float(np.nan_to_num(by_name[str(k)])) for k in known.tolist()}
-    found["intersection_f1"] = figure_of(f1, None, labels)
+    found["intersection_f1"] = f1_of(f1, float("nan"), labels)
     if given.seconds is None or not detections.points:
         return found
     points = points_of(detections, given)
@@ -34,9 +35,10 @@ def by_psds_eval(
         refuse(point, clashes(point, touching=False), "events of an operating point overlap", labels, "psds_eval")
     for name, p in scenarios.items():
         if not known.size:
-            found[name] = float("nan")
+            found[name] = MetricValue({"value": float("nan")})
         elif known.size > 1 and p.alpha_ct <= 1:
-            found[name] = _points_psds(package.PSDSEval(p.dtc, p.gtc, p.cttc or 0.3, **told), points, p)
+            judge = package.PSDSEval(p.dtc, p.gtc, p.cttc or 0.3, **told)
+            found[name] = MetricValue({"value": _points_psds(judge, points, p)})
     return found
 
 
@@ -52,12 +54,12 @@ def _event_table(events: Columns) -> Any:
     return import_module("pandas").DataFrame({"filename": clips, **times, "event_label": names})
 
 
-def _clip_table(given: Given) -> Any:
+def _clip_table(given: Inputs) -> Any:
     """Seconds of the clips; where they are not known, no event reaches beyond them."""
     seconds = given.seconds
     if seconds is None:
         seconds = np.ones(given.n_clips)
-        for side in (given.ref, given.said):
+        for side in (given.ref, given.detected):
             np.maximum.at(seconds, side.clip, side.offset)
     names = [clip_name(clip) for clip in range(given.n_clips)]
     return import_module("pandas").DataFrame({"filename": names, "duration": seconds})

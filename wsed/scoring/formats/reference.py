@@ -11,7 +11,15 @@ from torch import Tensor
 
 from wsed.data.table import RowError
 from wsed.errors import WsedError
-from wsed.report.event_table import COLUMNS, Notes, as_events, note_events, read_event_table, read_table, tidied
+from wsed.scoring.formats.event_table import (
+    COLUMNS,
+    Notes,
+    as_events,
+    note_events,
+    read_event_table,
+    read_table,
+    tidied,
+)
 from wsed.types import Events, Labels
 
 TOLERANCE = 0.1

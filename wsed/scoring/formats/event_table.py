@@ -253,8 +253,7 @@ def note_events(
 
 def as_events(found: Columns) -> Events:
     """The same as tensors, of gain 1."""
-    clip, label, onset, offset = map(torch.from_numpy, found)
-    return Events(clip, label, onset, offset, torch.ones_like(onset))
+    return Events(*map(torch.from_numpy, found))
 
 
 def _repeated(found: Columns) -> Bool[np.ndarray, " event"]:

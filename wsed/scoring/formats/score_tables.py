@@ -15,10 +15,10 @@ from jaxtyping import Float
 from wsed.data.audio import SUFFIXES
 from wsed.data.table import RowError, read_text
 from wsed.errors import WsedError
-from wsed.metrics.detections import FrameScores
 from wsed.registry import near
-from wsed.report.event_table import BLANK, Notes, header, read_table
-from wsed.report.reference import Reference, check_clips
+from wsed.scoring.formats.event_table import BLANK, Notes, header, read_table
+from wsed.scoring.formats.reference import Reference, check_clips
+from wsed.values import Scores
 
 Progress = Callable[[Sequence[Path], str], Iterable[Path]]
 """Wrapped around files, with what is done to them, to show how far it is."""
@@ -41,7 +41,7 @@ class _Layout:
 
 def read_frame_scores(
     folder: Path, files: Sequence[Path], reference: Reference, notes: Notes, progress: Progress
-) -> FrameScores:
+) -> Scores:
     """The scores of every clip of the reference; a clip without a file has no frames.
 
     Scores are float64: two that differ in the file must not tie, since ties decide a PSDS.
@@ -54,8 +54,8 @@ def read_frame_scores(
         progress: wrapped around the files.
 
     Returns:
-        One float64 `[frame label]` tensor a clip, and `[clip frame + 1]` borders, the last one repeated where a clip
-        has fewer frames than others.
+        Float64 scores with the borders of their frames. A clip lasts as long as the reference says; without durations,
+        as long as its frames.
 
     Raises:
         WsedError: a table is malformed, its classes are not those of the others or lack one of the reference, its
@@ -80,9 +80,14 @@ def read_frame_scores(
     silent = sorted(set(range(len(borders))) - set(clip_of.values()))
     matter = "clips of the reference without a file of scores, where nothing is detected"
     notes.add(matter, len(silent), repr(reference.clip_ids[silent[0]]) if silent else "")
-    n_borders = max(map(len, borders))
-    times = np.stack([np.pad(row, (0, n_borders - len(row)), mode="edge") for row in borders])
-    return FrameScores(scores, times=torch.from_numpy(times))
+    ends = torch.tensor([float(row[-1]) for row in borders], dtype=torch.float64)
+    return Scores(
+        reference.clip_ids,
+        ends if reference.durations is None else reference.durations,
+        frames=torch.cat(scores),
+        lengths=torch.tensor([len(clip) for clip in scores]),
+        borders=torch.from_numpy(np.concatenate(borders)),
+    )
 
 
 def _clips_of(files: Iterable[Path], reference: Reference) -> dict[Path, int]:

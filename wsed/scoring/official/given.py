@@ -1,19 +1,20 @@
-"""What is handed over to a package, and what comes back.
+"""What a package is given, and what comes back.
 
 Clips and classes go by their numbers: a class may be called "onset", or have a backslash in its name.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from wsed.errors import WsedError
-from wsed.metrics.detections import Detections
+from wsed.metrics.base import MetricValue
 from wsed.metrics.intersection import lasting
 from wsed.metrics.pairs import Columns, columns
-from wsed.metrics.psds import Truth
+from wsed.metrics.psds import Reference
+from wsed.metrics.system import TimedClips
 from wsed.types import Labels
 
 Classes = Int[np.ndarray, " known"]
@@ -23,11 +24,15 @@ def clip_name(clip: int) -> str:
     return f"{clip:08d}"
 
 
-class Given(NamedTuple):
+Values = dict[str, MetricValue | None]
+"""Metrics by name; None: the package does not compute it from this."""
+
+
+class Inputs(NamedTuple):
     """Events that a package accepts. `seconds` of the clips: None if they are not known."""
 
     ref: Columns
-    said: Columns
+    detected: Columns
     n_clips: int
     labels: Labels
     seconds: Float[np.ndarray, " clip"] | None
@@ -38,7 +43,9 @@ class Given(NamedTuple):
         return np.unique(self.ref.label)
 
 
-def handed_over(detections: Detections, labels: Labels, backend: str) -> Given:
+def inputs_of(detections: TimedClips, labels: Labels, backend: str) -> Inputs:
+    if detections.timed is not None:
+        raise WsedError(f"{backend} takes no clips of which some classes are unknown: use the backend native")
     sides = []
     for who, events in (("reference", detections.reference), ("detected", detections.detected)):
         table = columns(events, detections.n_labels)
@@ -54,14 +61,14 @@ def handed_over(detections: Detections, labels: Labels, backend: str) -> Given:
             how, clash = "touch or overlap (join them first, touching ones too)", clashes(table, touching=True)
         refuse(table, clash, f"{who} events of one class {how}", labels, backend)
         sides.append(table)
-    return Given(sides[0], sides[1], detections.n_clips, labels, _seconds(detections))
+    return Inputs(sides[0], sides[1], detections.n_clips, labels, _seconds(detections))
 
 
 def refuse(events: Columns, wrong: Int[np.ndarray, " n"], what: str, labels: Labels, backend: str) -> None:
     if wrong.size:
         i = wrong[0]
         where = f"clip {events.clip[i]}, {labels.names[events.label[i]]}, from {events.onset[i]:g} s"
-        raise WsedError(f"{backend} cannot be told of these events: {what}: {where}")
+        raise WsedError(f"{backend} does not take these events: {what}: {where}")
 
 
 def clashes(events: Columns, touching: bool) -> Int[np.ndarray, " n"]:
@@ -78,28 +85,28 @@ def of_classes(events: Columns, known: Classes) -> Columns:
     return events.take(np.isin(events.label, known))
 
 
-def _seconds(detections: Detections) -> Float[np.ndarray, " clip"] | None:
+def _seconds(detections: TimedClips) -> Float[np.ndarray, " clip"] | None:
     """Seconds of every clip; None if they are not known."""
     if detections.durations is None:
         return None
-    seconds = Truth.of(detections.reference, detections.durations, detections.n_labels).durations
+    seconds = Reference.of(detections.reference, detections.durations, detections.n_labels).durations
     if seconds.shape != (detections.n_clips,):
         raise WsedError(f"there are {detections.n_clips} clips, but durations of {seconds.size}")
     return seconds
 
 
-def points_of(detections: Detections, given: Given) -> list[Columns]:
+def points_of(detections: TimedClips, inputs: Inputs) -> list[Columns]:
     """Events of the operating points that last, lie in their clips, and are of known classes."""
     tables = (lasting(columns(point, detections.n_labels)) for point in detections.points)
-    points = [of_classes(table, given.known) for table in tables]
-    if any(p.clip.size and not 0 <= p.clip.min() <= p.clip.max() < given.n_clips for p in points):
-        raise WsedError(f"an operating point has events in clips beyond the {given.n_clips} there are")
-    seconds = np.full(given.n_clips, np.inf) if given.seconds is None else given.seconds
+    points = [of_classes(table, inputs.known) for table in tables]
+    if any(p.clip.size and not 0 <= p.clip.min() <= p.clip.max() < inputs.n_clips for p in points):
+        raise WsedError(f"an operating point has events in clips beyond the {inputs.n_clips} there are")
+    seconds = np.full(inputs.n_clips, np.inf) if inputs.seconds is None else inputs.seconds
     return [p.take((p.onset < seconds[p.clip]) & (p.offset > 0)) for p in points]
 
 
-def figure_of(f1: Mapping[int, float], micro: float | None, labels: Labels) -> dict[str, Any]:
+def f1_of(f1: Mapping[int, float], micro: float, labels: Labels) -> MetricValue:
     """F1 of classes by their number, with NaN for those that are missing."""
     macro = float(np.mean(list(f1.values()))) if f1 else float("nan")
     per_class = {name: {"f1": float(f1.get(i, float("nan")))} for i, name in enumerate(labels)}
-    return {"macro": macro, "micro": micro if micro is None else float(micro), "per_class": per_class}
+    return MetricValue({"macro": macro, "micro": float(micro)}, per_class)

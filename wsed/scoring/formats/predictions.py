@@ -4,20 +4,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from wsed.errors import WsedError
-from wsed.metrics.detections import FrameScores
-from wsed.report.event_table import BLANK, Notes, as_events, header, note_events, read_event_table, tidied
-from wsed.report.frame_tables import Progress, read_frame_scores
-from wsed.report.reference import Reference, check_clips
+from wsed.scoring.facts import Kind
+from wsed.scoring.formats.event_table import BLANK, Notes, as_events, header, note_events, read_event_table, tidied
+from wsed.scoring.formats.reference import Reference, check_clips
+from wsed.scoring.formats.score_tables import Progress, read_frame_scores
 from wsed.types import Events
-
-Kind = Literal["events", "operating points", "frame scores"]
+from wsed.values import Scores
 
 TABLES = (".tsv", ".csv", ".txt")
 NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
@@ -25,8 +23,8 @@ MEND = "rename it, or, if the reference merely holds no event of this class, nam
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """What a system said.
+class Predictions:
+    """What a system predicts.
 
     Attributes:
         name: the path as given.
@@ -41,7 +39,7 @@ class Outputs:
     kind: Kind
     thresholds: tuple[float, ...]
     points: tuple[Events, ...]
-    scores: FrameScores | None
+    scores: Scores | None
     notes: tuple[str, ...]
 
     def taken(self, threshold: float) -> float | None:
@@ -68,7 +66,7 @@ class Outputs:
         clip, 0 if at none. All are finite, and a clip without frames scores as low as any, and 0 at most.
         """
         if self.scores is not None:
-            return _highest(self.scores.scores, n_clips, n_labels)
+            return _highest(self.scores.split(), n_clips, n_labels)
         if len(self.thresholds) < 2:
             return None
         scores = torch.zeros(n_clips, n_labels, dtype=torch.float64)
@@ -86,27 +84,27 @@ def _highest(scores: Sequence[Tensor] | Tensor, n_clips: int, n_labels: int) -> 
     return highest.nan_to_num(neginf=0.0 if low >= 0 else low - 1, posinf=high + 1)
 
 
-def _runs_above(of: FrameScores, threshold: float) -> Events:
+def _runs_above(scores: Scores, threshold: float) -> Events:
     """Clips stand end to end, with an inactive place after each: then a frame and its first border share a place."""
-    assert of.times is not None
-    lengths = [len(clip) for clip in of.scores]
-    off = torch.zeros(1, of.scores[0].shape[1], dtype=torch.bool)
-    active = torch.cat([off, *(part for clip in of.scores for part in (clip > threshold, off))]).T.to(torch.int8)
-    border = torch.cat([row[: n + 1] for row, n in zip(of.times, lengths, strict=True)])
-    clip = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths) + 1)
+    frames, lengths = scores.need()
+    assert scores.borders is not None
+    start = (lengths + 1).cumsum(0) - lengths  # places of the first frames, after one inactive place
+    place = torch.arange(len(frames)) + scores.per_frame(start - (lengths.cumsum(0) - lengths))
+    active = torch.zeros(frames.shape[1], len(frames) + len(lengths) + 1, dtype=torch.int8)
+    active[:, place] = (frames > threshold).T.to(torch.int8)
+    clip = torch.repeat_interleave(torch.arange(len(lengths)), lengths + 1)
     change = active.diff(dim=1)
-    (label, start), (_, stop) = (change == 1).nonzero().unbind(1), (change == -1).nonzero().unbind(1)
-    order = torch.argsort(clip[start], stable=True)
-    label, start, stop = label[order], start[order], stop[order]
-    onset = border[start]
-    return Events(clip[start], label, onset, border[stop], torch.ones_like(onset))
+    (label, first), (_, stop) = (change == 1).nonzero().unbind(1), (change == -1).nonzero().unbind(1)
+    order = torch.argsort(clip[first], stable=True)
+    label, first, stop = label[order], first[order], stop[order]
+    return Events(clip[first], label, scores.borders[first], scores.borders[stop])
 
 
 def _silently(files: Sequence[Path], _what: str) -> Iterable[Path]:
     return files
 
 
-def read_outputs(path: str | Path, reference: Reference, progress: Progress = _silently) -> Outputs:
+def read_predictions(path: str | Path, reference: Reference, progress: Progress = _silently) -> Predictions:
     """What a system said of the clips of `reference`, in one of three forms.
 
     * A table `filename, onset, offset, event_label`: detected events.
@@ -131,7 +129,7 @@ def read_outputs(path: str | Path, reference: Reference, progress: Progress = _s
         files = sorted(p for p in place.iterdir() if p.suffix.lower() in TABLES and p.name[0] != "." and p.is_file())
         if _kind_of_all(place, files) == "frame scores":
             scores = read_frame_scores(place, files, reference, notes, progress)
-            return Outputs(name, "frame scores", (), (), scores, notes.lines())
+            return Predictions(name, "frame scores", (), (), scores, notes.lines())
         thresholds = _thresholds(files)
         rising = sorted(thresholds)
         odd = [t for t in rising if t > 1]
@@ -142,12 +140,12 @@ def read_outputs(path: str | Path, reference: Reference, progress: Progress = _s
         )
         inner = progress([thresholds[t] for t in rising], "reading operating points")
         points = _detections(inner, reference, notes, name)
-        return Outputs(name, "operating points", tuple(rising), points, None, notes.lines())
+        return Predictions(name, "operating points", tuple(rising), points, None, notes.lines())
     if not place.is_file():
         raise WsedError(f"no such file or folder: {path}")
     if _kind(place) == "frame scores":
         raise WsedError(f"{path} holds the frame scores of one clip; pass the folder with the files of all clips")
-    return Outputs(name, "events", (), _detections([place], reference, notes, name), None, notes.lines())
+    return Predictions(name, "events", (), _detections([place], reference, notes, name), None, notes.lines())
 
 
 def odd_name(thresholds: Mapping[float, Path], odd: Sequence[float]) -> str:

@@ -11,21 +11,24 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from wsed.errors import WsedError
-from wsed.metrics.detections import Detections, FrameScores, Tags
-from wsed.metrics.official.given import (
-    Classes,
-    Given,
-    clashes,
-    clip_name,
-    figure_of,
-    handed_over,
-    of_classes,
-    points_of,
-)
+from wsed.metrics.base import MetricValue
 from wsed.metrics.pairs import Columns
 from wsed.metrics.psds import PSDSParameters
 from wsed.metrics.sweep import ScoreGrid
+from wsed.metrics.system import TaggedClips, TimedClips
+from wsed.scoring.official.given import (
+    Classes,
+    Inputs,
+    Values,
+    clashes,
+    clip_name,
+    f1_of,
+    inputs_of,
+    of_classes,
+    points_of,
+)
 from wsed.types import Labels
+from wsed.values import Scores
 
 Table = tuple[Float[np.ndarray, " _"], Float[np.ndarray, "_ label"]]
 """Borders of the frames of a clip in seconds, and their scores; -inf: never active."""
@@ -33,55 +36,59 @@ Table = tuple[Float[np.ndarray, " _"], Float[np.ndarray, "_ label"]]
 
 def by_sed_scores_eval(
     package: ModuleType,
-    detections: Detections,
-    tags: Tags | None,
+    detections: TimedClips,
+    tags: TaggedClips | None,
     labels: Labels,
     scenarios: Mapping[str, PSDSParameters],
-) -> dict[str, Any]:
-    given = handed_over(detections, labels, "sed_scores_eval")
+) -> Values:
+    given = inputs_of(detections, labels, "sed_scores_eval")
     events, segments, shares = (
         getattr(package, f"{kind}_based").fscore for kind in ("collar", "segment", "intersection")
     )
     collars = {"onset_collar": 0.2, "offset_collar": 0.2, "offset_collar_rate": 0.2}
-    found: dict[str, Any] = {
+    found: Values = {
         "event_f1": _events_f1(given, partial(events, **collars)),
         "segment_f1": _events_f1(given, partial(segments, segment_length=1.0, audio_durations=None)),
         "intersection_f1": _events_f1(given, partial(shares, dtc_threshold=0.5, gtc_threshold=0.5)),
-        "tagging_f1": None if tags is None else _tagging_f1(package.clip_based.fscore, tags, labels),
+        "tagging_f1": None,
     }
+    if tags is not None and tags.predicted is not None:
+        found["tagging_f1"] = _tagging_f1(package.clip_based.fscore, tags, labels)
     if given.seconds is None or not detections.has_psds:
         return found | dict.fromkeys(scenarios)
     lasts = dict(zip(map(clip_name, range(given.n_clips)), given.seconds.tolist(), strict=True))
     tables, truth = _psds_tables(detections, given), _truth(given.ref, given.n_clips)
-    return found | {name: _exact_psds(package, tables, truth, lasts, p) for name, p in scenarios.items()}
+    exact = {name: _exact_psds(package, tables, truth, lasts, p) for name, p in scenarios.items()}
+    return found | {name: None if psds is None else MetricValue({"value": psds}) for name, psds in exact.items()}
 
 
-def _events_f1(given: Given, fscore: Callable[..., Any]) -> dict[str, Any]:
+def _events_f1(given: Inputs, fscore: Callable[..., Any]) -> MetricValue:
     """F1 of events that are told as scores: frames between all borders, active where events are."""
     known, n_clips = given.known, given.n_clips
-    levels = _levels([of_classes(given.said, known)], n_clips, len(given.labels), given.ref.offset.max(initial=1.0))
+    levels = _levels([of_classes(given.detected, known)], n_clips, len(given.labels), given.ref.offset.max(initial=1.0))
     if not known.size or levels is None:
-        return figure_of({}, float("nan"), given.labels)
+        return f1_of({}, float("nan"), given.labels)
     # At 0 whole clips are detected: below the threshold, but a class without any change makes the package fail.
     tables = ((borders, np.maximum(scores, 0.0)) for borders, scores in levels)
     return _f1(fscore, _score_tables(tables, known), _truth(given.ref, n_clips), given.labels)
 
 
-def _tagging_f1(fscore: Callable[..., Any], tags: Tags, labels: Labels) -> dict[str, Any]:
-    true, said = (side.bool().cpu().numpy() for side in (tags.true, tags.said))
+def _tagging_f1(fscore: Callable[..., Any], tags: TaggedClips, labels: Labels) -> MetricValue:
+    assert tags.predicted is not None
+    true, said = (side.bool().cpu().numpy() for side in (tags.true, tags.predicted))
     known = np.flatnonzero(true.any(0))
     if not known.size:
-        return figure_of({}, float("nan"), labels)
+        return f1_of({}, float("nan"), labels)
     scores = _score_tables(zip(repeat(np.array([0.0, 1.0])), said[:, None].astype(np.float64), strict=False), known)
     truth = {clip_name(i): [str(k) for k in np.flatnonzero(row)] for i, row in enumerate(true)}
     return _f1(fscore, scores, truth, labels)
 
 
-def _f1(fscore: Callable[..., Any], scores: Any, truth: Any, labels: Labels) -> dict[str, Any]:
+def _f1(fscore: Callable[..., Any], scores: Any, truth: Any, labels: Labels) -> MetricValue:
     by_name = dict(fscore(scores, truth, threshold=0.5)[0])
     micro = by_name.pop("micro_average")
     del by_name["macro_average"]  # the mean of the others
-    return figure_of({int(name): value for name, value in by_name.items()}, micro, labels)
+    return f1_of({int(name): value for name, value in by_name.items()}, micro, labels)
 
 
 def _exact_psds(
@@ -109,14 +116,14 @@ def _exact_psds(
     return float(value[0])
 
 
-def _psds_tables(detections: Detections, given: Given) -> dict[str, Any] | None:
+def _psds_tables(detections: TimedClips, given: Inputs) -> dict[str, Any] | None:
     """Scores of all clips: empty without a known class, None where no scores have these operating points."""
     known, n_labels = given.known, len(given.labels)
     if not known.size:
         return {}
     end = given.ref.offset.max()
-    if detections.scores is not None:
-        clips = list(_frames(detections.scores, given.n_clips, n_labels))
+    if detections.ranked is not None:
+        clips = list(_frames(detections.ranked, given.n_clips, n_labels))
     elif (levels := _levels(points_of(detections, given), given.n_clips, n_labels, end)) is not None:
         clips = levels
     else:
@@ -152,9 +159,9 @@ def _score_tables(clips: Iterable[Table], known: Classes) -> dict[str, Any]:
     return {clip_name(i): create(scores[:, known], borders, names) for i, (borders, scores) in enumerate(clips)}
 
 
-def _frames(of: FrameScores, n_clips: int, n_labels: int) -> Iterator[Table]:
+def _frames(of: Scores, n_clips: int, n_labels: int) -> Iterator[Table]:
     """Frame scores clip by clip, without the frames after the last real one."""
-    grid = ScoreGrid.of(of.scores, of.frame_rate, of.times, of.valid)
+    grid = ScoreGrid.of(of)
     if (grid.scores.shape[0], grid.scores.shape[2]) != (n_clips, n_labels):
         raise WsedError(f"there are {n_clips} clips and {n_labels} labels, but scores {list(grid.scores.shape)}")
     for clip in range(n_clips):

@@ -1,4 +1,4 @@
-"""The same figures of merit by the field's own packages, as a second opinion: `sed_scores_eval` and `psds_eval`.
+"""The same metrics by the field's own packages, as a second opinion: `sed_scores_eval` and `psds_eval`.
 
 Both come with the extra `eval` and are imported when they are asked. The packages do the counting and the averaging
 here; what is ours is how detections are handed over, and three conventions of `Counts` put in the place of theirs:
@@ -24,32 +24,32 @@ import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
 from wsed.errors import WsedError
-from wsed.metrics.detections import Detections, Tags
-from wsed.metrics.official.with_psds_eval import by_psds_eval
-from wsed.metrics.official.with_sed_scores_eval import by_sed_scores_eval
 from wsed.metrics.psds import PSDSParameters
+from wsed.metrics.system import TaggedClips, TimedClips
+from wsed.scoring.official.given import Values
+from wsed.scoring.official.with_psds_eval import by_psds_eval
+from wsed.scoring.official.with_sed_scores_eval import by_sed_scores_eval
 from wsed.types import Labels
 
 BACKENDS = ("sed_scores_eval", "psds_eval")
-"""The packages, as `official_figures` names them."""
+"""The packages, as `official_metrics` names them."""
 
 
-def official_figures(
+def official_metrics(
     backend: str,
-    detections: Detections,
-    tags: Tags | None,
+    detections: TimedClips,
+    tags: TaggedClips | None,
     labels: Labels,
     scenarios: Mapping[str, PSDSParameters],
-) -> dict[str, Any]:
-    """The figures of merit that a package computes; the module says where they differ from ours.
+) -> Values:
+    """The metrics that a package computes; the module says where they differ from ours.
 
     Args:
         backend: one of `BACKENDS`.
         detections: what was detected. Events of one class in one clip may not overlap, nor, for `sed_scores_eval`,
-            touch (`Detections.joined` mends overlaps only). `sed_scores_eval` needs events that last and start at 0 s
+            touch (`TimedClips.joined` mends overlaps only). `sed_scores_eval` needs events that last and start at 0 s
             or later; `psds_eval` leaves those of 0 s out, as do intersections and PSDS everywhere.
         tags: the classes said of clips; None: no tagging F1.
         labels: the classes.
@@ -63,11 +63,11 @@ def official_figures(
           points if some scores have exactly these as their events at falling thresholds (each point holds all events
           of the one before, class by class, and none that touch). `psds_eval` takes it from operating points only.
 
-        An F1 is `{"macro": x, "micro": x, "per_class": {label: {"f1": x}}}`. None is a figure that the package does not
-        compute from this; NaN one that is not defined.
+        An F1 has `macro` and `micro`, and `f1` per class; a PSDS one `value`. None is a metric that the package does
+        not compute from this; NaN one that is not defined.
 
     Raises:
-        WsedError: the package is not installed or is none of `BACKENDS`, or it cannot be told of these events.
+        WsedError: the package is not installed or is none of `BACKENDS`, or it does not take these events.
     """
     if backend not in BACKENDS:
         raise WsedError(f"unknown backend {backend!r}; known backends: {', '.join(BACKENDS)}")
