@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from wsed.errors import WsedError
 from wsed.metrics.base import Metric, MetricValue, default_metrics
@@ -27,6 +27,7 @@ Backend = Literal["native", "sed_scores_eval", "psds_eval"]
 T = TypeVar("T")
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Shows how far a long loop is."""
 

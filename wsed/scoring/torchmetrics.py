@@ -18,7 +18,7 @@ from wsed.metrics.base import METRICS, Metric
 from wsed.metrics.system import System, nothing
 from wsed.registry import near
 from wsed.scoring.collect import Collector
-from wsed.scoring.report import Report
+from wsed.scoring.plain import Plain
 from wsed.scoring.score import compute, score, system_of
 from wsed.types import Batch, Labels, Output
 
@@ -105,12 +105,12 @@ class TorchMetric(_OfClips):
 
 
 class TorchReport(_OfClips):
-    """Every metric at once, as a `Report`. Arguments as for `TorchMetric`."""
+    """Every metric at once, as `Report.to_dict` gives it. Arguments as for `TorchMetric`."""
 
-    def compute(self) -> Report:
+    def compute(self) -> Plain:
         """The report over the clips of all ranks; every rank must call it."""
-        return score(self._system(self.collector))
+        return score(self._system(self.collector)).to_dict()
 
-    def forward(self, output: Output, batch: Batch) -> Report:
+    def forward(self, output: Output, batch: Batch) -> Plain:
         """Add a batch, and the report of this batch alone."""
-        return score(self._alone(output, batch))
+        return score(self._alone(output, batch)).to_dict()

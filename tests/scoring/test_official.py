@@ -13,14 +13,15 @@ import torch
 from wsed.errors import WsedError
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.counts import Counts
-from wsed.metrics.detections import Detections, FrameScores, Tags
 from wsed.metrics.events import event_counts
 from wsed.metrics.intersection import intersection_counts
-from wsed.metrics.official import BACKENDS, official_figures
 from wsed.metrics.psds import PSDS1, PSDS2, PSDSParameters
 from wsed.metrics.segments import segment_counts
+from wsed.metrics.system import TaggedClips, TimedClips
 from wsed.metrics.tagging import partial_area, ranking_scores, tagging_scores
+from wsed.scoring.official import BACKENDS, official_metrics
 from wsed.types import Events, Labels
+from wsed.values import Scores
 
 CLIPS, FRAMES, LABELS, RATE = 5, 24, 3, 8.0
 LENGTH = FRAMES / RATE
@@ -31,6 +32,16 @@ CROSS = PSDSParameters(dtc=0.5, gtc=0.25, cttc=0.3, alpha_ct=0.5, alpha_st=1.0, 
 SCENARIOS = {"loose": LOOSE, "cross": CROSS}
 ROUNDS = 5e-7
 """What rounding to microseconds adds to a collar."""
+
+
+def official(backend, clips, tags, labels, scenarios):
+    """The metrics of a package as plain values: a PSDS as a number, an F1 as a table."""
+    found = official_metrics(backend, clips, tags, labels, scenarios)
+    return {name: value and (value.main if value.is_single else plain(value)) for name, value in found.items()}
+
+
+def plain(value):
+    return {**value.numbers, "per_class": value.per_class}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -77,8 +88,8 @@ def made(seed):
     points = tuple(detected_at(scores, t) for t in scores.unique().tolist()[:: (1, 8)[seed % 2]])
     true = rng.random((CLIPS, LABELS)) < 0.5
     true[0], true[:, len(present) :] = True, False
-    tags = Tags(torch.from_numpy(true), torch.from_numpy(rng.random((CLIPS, LABELS)) < 0.5))
-    return Detections(LABELS, CLIPS, reference, detected, seconds, FrameScores(scores, RATE), points), tags
+    tags = TaggedClips(torch.from_numpy(true), torch.from_numpy(rng.random((CLIPS, LABELS)) < 0.5))
+    return TimedClips(LABELS, CLIPS, reference, detected, seconds, Scores.of_padded(scores, RATE, durations=seconds), points), tags
 
 
 def of_known(counts):
@@ -102,15 +113,15 @@ def test_equal_to_sed_scores_eval(seed):
     if seed % 6 == 5:
         detections = dataclasses.replace(detections, durations=None)
     sides = detections.reference, detections.detected, LABELS
-    found = official_figures("sed_scores_eval", detections, tags, NAMES, SCENARIOS)
+    found = official("sed_scores_eval", detections, tags, NAMES, SCENARIOS)
     same(found["event_f1"], event_counts(*sides, collar_eps=ROUNDS))
     if seed % 5 == 0:  # times anywhere: no difference is exactly a collar
         same(found["event_f1"], event_counts(*sides))
     same(found["segment_f1"], segment_counts(*sides))
     same(found["intersection_f1"], intersection_counts(*sides))
-    same(found["tagging_f1"], tag_counts(tags.true, tags.said))
-    from_points = official_figures(
-        "sed_scores_eval", dataclasses.replace(detections, scores=None), None, NAMES, SCENARIOS
+    same(found["tagging_f1"], tag_counts(tags.true, tags.predicted))
+    from_points = official(
+        "sed_scores_eval", dataclasses.replace(detections, ranked=None), None, NAMES, SCENARIOS
     )
     assert from_points["tagging_f1"] is None
     for name, p in SCENARIOS.items():
@@ -118,25 +129,25 @@ def test_equal_to_sed_scores_eval(seed):
             assert found[name] is from_points[name] is None
             continue
         assert found[name] == pytest.approx(detections.psds_table(p).psds().value, abs=1e-9)
-        ours = dataclasses.replace(detections, scores=None).psds_table(p).psds().value
+        ours = dataclasses.replace(detections, ranked=None).psds_table(p).psds().value
         assert from_points[name] == pytest.approx(ours, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_equal_to_psds_eval(seed):
     detections, tags = made(seed)
-    found = official_figures("psds_eval", detections, tags, NAMES, SCENARIOS)
+    found = official("psds_eval", detections, tags, NAMES, SCENARIOS)
     assert [found[name] for name in ("event_f1", "segment_f1", "tagging_f1")] == [None] * 3
-    assert found["intersection_f1"]["micro"] is None
+    assert np.isnan(found["intersection_f1"]["micro"])
     counts = intersection_counts(detections.reference, detections.detected, LABELS, decimals=None)
     same(found["intersection_f1"], counts, micro=False)
     for name, p in SCENARIOS.items():
         bare = dataclasses.replace(p, decimals=None)
-        ours = dataclasses.replace(detections, scores=None).psds_table(bare).psds().value
+        ours = dataclasses.replace(detections, ranked=None).psds_table(bare).psds().value
         assert found[name] == pytest.approx(ours, abs=1e-9)
-    only_scores = official_figures("psds_eval", dataclasses.replace(detections, points=()), None, NAMES, SCENARIOS)
+    only_scores = official("psds_eval", dataclasses.replace(detections, points=()), None, NAMES, SCENARIOS)
     assert (only_scores["loose"], only_scores["cross"]) == (None, None)
-    unknown = official_figures("psds_eval", dataclasses.replace(detections, durations=None), None, NAMES, SCENARIOS)
+    unknown = official("psds_eval", dataclasses.replace(detections, durations=None), None, NAMES, SCENARIOS)
     assert unknown["loose"] is None
     same(unknown["intersection_f1"], counts, micro=False)
 
@@ -162,8 +173,8 @@ class Baseline:
         seconds = torch.tensor([lasts[name] for name in desed.files], dtype=torch.float64)
         points = tuple(map(events, sorted((desed.folder / "predictions_operating_points").iterdir())))
         sides = Events.of(desed.reference), Events.of(desed.estimated)
-        self.detections = Detections(self.n, len(desed.files), *sides, seconds, points=points)
-        self.tags = Tags(*(self.tagged(side) for side in sides))
+        self.detections = TimedClips(self.n, len(desed.files), *sides, seconds, points=points)
+        self.tags = TaggedClips(*(self.tagged(side) for side in sides))
 
     def tagged(self, events):
         table = torch.zeros(self.detections.n_clips, self.n, dtype=torch.bool)
@@ -172,7 +183,7 @@ class Baseline:
 
     def figures(self, backend, scenarios, **changes):
         detections = dataclasses.replace(self.detections, **changes)
-        return official_figures(backend, detections, self.tags, self.labels, scenarios)
+        return official(backend, detections, self.tags, self.labels, scenarios)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +200,7 @@ def test_desed_baseline_by_sed_scores_eval(baseline):
     sides = baseline.detections.reference, baseline.detections.detected, baseline.n
     assert f"{100 * found['intersection_f1']['macro']:.2f}" == "66.17"
     same(found["intersection_f1"], intersection_counts(*sides), baseline.labels)
-    same(found["tagging_f1"], tag_counts(baseline.tags.true, baseline.tags.said), baseline.labels)
+    same(found["tagging_f1"], tag_counts(baseline.tags.true, baseline.tags.predicted), baseline.labels)
     segment = found["segment_f1"]
     same(segment, segment_counts(*sides), baseline.labels)
     assert (f"{100 * segment['macro']:.2f}", f"{100 * segment['micro']:.2f}") == ("71.57", "77.03")
@@ -219,20 +230,21 @@ def test_desed_baseline_by_psds_eval(baseline):
 
 def test_frame_scores_of_any_form():
     detections, _ = made(1)
-    scores = detections.scores.scores.float()
+    scores, seconds = detections.ranked.padded()[0].float(), detections.durations
     last = torch.tensor([24, 20, 9, 0, 24])
     valid = torch.arange(FRAMES) < last[:, None]
-    valid[0, 11] = False  # a gap
-    times = (torch.arange(FRAMES + 1) / RATE).repeat(CLIPS, 1)
-    padded = torch.where(torch.arange(FRAMES + 1) <= last[:, None], times, 0.0)
+    gap = scores.clone()
+    gap[0, 11] = -torch.inf
+    padded = Scores.of_padded(gap, RATE, valid=valid, durations=seconds)
+    borders = torch.cat([torch.arange(n + 1) / RATE for n in last.tolist()]).double()
     for of in (
-        FrameScores(scores, RATE, valid=valid),
-        FrameScores(scores.half(), times=padded, valid=valid),
-        FrameScores([s[:n] for s, n in zip(scores, last.tolist(), strict=True)], RATE),
-        FrameScores(scores.logit(), times=times[0].double() * 1.1),
+        padded,
+        dataclasses.replace(padded, frames=padded.frames.half(), frame_rate=0.0, borders=borders),
+        Scores.of_clips("abcde", [s[:n] for s, n in zip(scores, last.tolist(), strict=True)], RATE, seconds),
+        dataclasses.replace(padded, frames=padded.frames.logit(), frame_rate=0.0, borders=borders * 1.1),
     ):
-        given = dataclasses.replace(detections, scores=of)
-        found = official_figures("sed_scores_eval", given, None, NAMES, SCENARIOS)
+        given = dataclasses.replace(detections, ranked=of)
+        found = official("sed_scores_eval", given, None, NAMES, SCENARIOS)
         for name, p in SCENARIOS.items():
             assert found[name] == pytest.approx(given.psds_table(p).psds().value, abs=1e-9)
 
@@ -240,7 +252,7 @@ def test_frame_scores_of_any_form():
 def simple(reference, detected, n_clips=2, seconds=3.0, points=()):
     rows = [Events.of(side) for side in (reference, detected)]
     durations = torch.full((n_clips,), seconds, dtype=torch.float64)
-    return Detections(LABELS, n_clips, *rows, durations, points=tuple(Events.of(p) for p in points))
+    return TimedClips(LABELS, n_clips, *rows, durations, points=tuple(Events.of(p) for p in points))
 
 
 def test_operating_points_that_are_no_thresholds():
@@ -251,9 +263,9 @@ def test_operating_points_that_are_no_thresholds():
     clips = [[(0, 0, 0.0, 2.0)], [(1, 0, 0.0, 1.0)]]  # nested in either clip, but the other way round
     for points in (moved, touching, clips):
         detections = simple(truth, truth, points=points)
-        assert official_figures("sed_scores_eval", detections, None, NAMES, SCENARIOS)["loose"] is None
+        assert official("sed_scores_eval", detections, None, NAMES, SCENARIOS)["loose"] is None
         ours = detections.psds_table(dataclasses.replace(LOOSE, decimals=None)).psds().value
-        assert official_figures("psds_eval", detections, None, NAMES, SCENARIOS)["loose"] == pytest.approx(ours)
+        assert official("psds_eval", detections, None, NAMES, SCENARIOS)["loose"] == pytest.approx(ours)
     # Each class has thresholds of its own, and what lies outside the clip or has no reference does not matter.
     points = [
         [(0, 0, 0.0, 1.0), (1, 1, 0.0, 1.5), (0, 2, 0.0, 1.0)],
@@ -261,28 +273,28 @@ def test_operating_points_that_are_no_thresholds():
     ]
     detections = simple(truth, truth, points=points)
     for backend in BACKENDS:
-        found = official_figures(backend, detections, None, NAMES, SCENARIOS)
+        found = official(backend, detections, None, NAMES, SCENARIOS)
         for name, p in SCENARIOS.items():
             assert found[name] == pytest.approx(detections.psds_table(p).psds().value, abs=1e-9)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_nothing_true_and_nothing_said(backend):
-    tags = Tags(torch.zeros(2, LABELS, dtype=torch.bool), torch.ones(2, LABELS, dtype=torch.bool))
+    tags = TaggedClips(torch.zeros(2, LABELS, dtype=torch.bool), torch.ones(2, LABELS, dtype=torch.bool))
     said = [(0, 0, 0.0, 1.0)]
-    nobody = official_figures(backend, simple([], said, points=[said]), tags, NAMES, SCENARIOS)
+    nobody = official(backend, simple([], said, points=[said]), tags, NAMES, SCENARIOS)
     assert np.isnan([nobody["intersection_f1"]["macro"], nobody["loose"], nobody["cross"]]).all()
     assert np.isnan([c["f1"] for c in nobody["intersection_f1"]["per_class"].values()]).all()
     if backend == "sed_scores_eval":
         assert np.isnan([nobody[name]["micro"] for name in ("event_f1", "segment_f1", "tagging_f1")]).all()
     truth = [(0, 0, 0.0, 1.0), (1, 1, 0.0, 1.0)]
-    silent = official_figures(backend, simple(truth, [], points=[[], []]), tags, NAMES, SCENARIOS)
+    silent = official(backend, simple(truth, [], points=[[], []]), tags, NAMES, SCENARIOS)
     assert (silent["intersection_f1"]["macro"], silent["loose"], silent["cross"]) == (0.0, 0.0, 0.0)
-    assert official_figures(backend, simple(truth, []), tags, NAMES, SCENARIOS)["loose"] is None
+    assert official(backend, simple(truth, []), tags, NAMES, SCENARIOS)["loose"] is None
     # Relevant, but too little to find the event: no count changes at any threshold.
     part = [(0, 0, 0.0, 0.5)]
     little = simple([(0, 0, 0.0, 3.0), (0, 1, 0.0, 3.0)], part, n_clips=1, points=[part])
-    found = official_figures(backend, little, None, NAMES, SCENARIOS)
+    found = official(backend, little, None, NAMES, SCENARIOS)
     assert (found["intersection_f1"]["macro"], found["loose"], found["cross"]) == (0.0, 0.0, 0.0)
     if backend == "sed_scores_eval":
         assert found["segment_f1"]["macro"] == pytest.approx(0.25)
@@ -292,7 +304,7 @@ def test_differs_collars_are_rounded_by_sed_scores_eval():
     """A difference of 0.8 - 0.6 s is above 0.2 by noise: `sed_eval` and we leave it out; with an epsilon we do not."""
     detections = simple([(0, 0, 0.6, 2.0)], [(0, 0, 0.8, 2.0)])
     sides = detections.reference, detections.detected, LABELS
-    assert official_figures("sed_scores_eval", detections, None, NAMES, {})["event_f1"]["macro"] == 1.0
+    assert official("sed_scores_eval", detections, None, NAMES, {})["event_f1"]["macro"] == 1.0
     assert event_counts(*sides).macro_f1 == 0.0
     assert event_counts(*sides, collar_eps=ROUNDS).macro_f1 == 1.0
 
@@ -300,7 +312,7 @@ def test_differs_collars_are_rounded_by_sed_scores_eval():
 def test_differs_segment_borders_are_rounded_by_sed_scores_eval():
     """1.0000001 s reaches into the second segment with us and `sed_eval`, and is 1 s with `sed_scores_eval`."""
     detections = simple([(0, 0, 0.0, 1.0)], [(0, 0, 0.0, 1.0000001)])
-    found = official_figures("sed_scores_eval", detections, None, NAMES, {})
+    found = official("sed_scores_eval", detections, None, NAMES, {})
     assert found["segment_f1"]["macro"] == 1.0
     assert segment_counts(detections.reference, detections.detected, LABELS).macro_f1 == pytest.approx(2 / 3)
 
@@ -309,13 +321,13 @@ def test_differs_micro_f1_leaves_out_classes_without_reference():
     """`sed_scores_eval` refuses these, so that their false alarms are nowhere; `sed_eval` and we count them."""
     true = [(0, 0, 0.0, 1.0)]
     detections = simple(true, [*true, (0, 2, 1.0, 2.0)])
-    tags = Tags(torch.tensor([[True, False, False]]), torch.tensor([[True, False, True]]))
-    found = official_figures("sed_scores_eval", detections, tags, NAMES, {})
+    tags = TaggedClips(torch.tensor([[True, False, False]]), torch.tensor([[True, False, True]]))
+    found = official("sed_scores_eval", detections, tags, NAMES, {})
     names = ("event_f1", "segment_f1", "intersection_f1", "tagging_f1")
     assert [found[name]["micro"] for name in names] == [1.0] * 4
     counts = [count(detections.reference, detections.detected, LABELS) for count in (event_counts, segment_counts)]
     counts += [intersection_counts(detections.reference, detections.detected, LABELS)]
-    assert [c.micro_f1 for c in (*counts, tag_counts(tags.true, tags.said))] == pytest.approx([2 / 3] * 4)
+    assert [c.micro_f1 for c in (*counts, tag_counts(tags.true, tags.predicted))] == pytest.approx([2 / 3] * 4)
     assert all(c.macro_f1 == 1.0 for c in counts)
 
 
@@ -344,18 +356,18 @@ def test_differs_psds_eval_leaves_out_classes_without_hits(packages):
     assert macro == per_class["a"] == 1.0
     assert np.isnan(per_class["b"])
     detections = simple([(0, 0, 0.0, 1.0), (0, 1, 0.0, 1.0)], [(0, 0, 0.0, 1.0)])
-    found = official_figures("psds_eval", detections, None, NAMES, {})["intersection_f1"]
+    found = official("psds_eval", detections, None, NAMES, {})["intersection_f1"]
     assert (found["macro"], found["per_class"][NAMES.names[1]]["f1"]) == (0.5, 0.0)
 
 
 def test_differs_psds_eval_ignores_detections_outside_their_clip():
     """Where durations are known; F1 elsewhere is taken without them."""
     detections = simple([(0, 0, 0.0, 1.0)], [(0, 0, 0.0, 1.0), (0, 0, 3.0, 4.0)])
-    assert official_figures("psds_eval", detections, None, NAMES, {})["intersection_f1"]["macro"] == 1.0
-    others = official_figures("sed_scores_eval", detections, None, NAMES, {})["intersection_f1"]["macro"]
+    assert official("psds_eval", detections, None, NAMES, {})["intersection_f1"]["macro"] == 1.0
+    others = official("sed_scores_eval", detections, None, NAMES, {})["intersection_f1"]["macro"]
     ours = intersection_counts(detections.reference, detections.detected, LABELS).macro_f1
     unknown = dataclasses.replace(detections, durations=None)
-    assert official_figures("psds_eval", unknown, None, NAMES, {})["intersection_f1"]["macro"] == ours == others
+    assert official("psds_eval", unknown, None, NAMES, {})["intersection_f1"]["macro"] == ours == others
     assert ours == pytest.approx(2 / 3)
 
 
@@ -364,13 +376,13 @@ def test_differs_psds_eval_does_not_round():
     share = dataclasses.replace(LOOSE, dtc=0.7, gtc=0.7)
     truth, said = [(0, 0, 1.2, 1.9), (1, 1, 0.0, 1.0)], [(0, 0, 1.2, 2.2), (1, 1, 0.0, 1.0)]
     detections = simple(truth, truth, points=[said])
-    theirs = official_figures("psds_eval", detections, None, NAMES, {"share": share})["share"]
-    exact = official_figures("sed_scores_eval", detections, None, NAMES, {"share": share})["share"]
+    theirs = official("psds_eval", detections, None, NAMES, {"share": share})["share"]
+    exact = official("sed_scores_eval", detections, None, NAMES, {"share": share})["share"]
     assert theirs < exact
     assert exact == pytest.approx(detections.psds_table(share).psds().value, abs=1e-9)
     bare = {"share": dataclasses.replace(share, decimals=None)}
     assert theirs == pytest.approx(detections.psds_table(bare["share"]).psds().value, abs=1e-9)
-    assert official_figures("sed_scores_eval", detections, None, NAMES, bare)["share"] is None
+    assert official("sed_scores_eval", detections, None, NAMES, bare)["share"] is None
 
 
 def test_differs_one_class_has_no_cross_triggers():
@@ -378,13 +390,13 @@ def test_differs_one_class_has_no_cross_triggers():
     truth = [(0, 0, 0.0, 1.0), (1, 0, 0.0, 1.0)]
     detections = simple(truth, truth, points=[[truth[0], (1, 0, 2.0, 3.0)]])
     scenarios = {**SCENARIOS, "heavy": dataclasses.replace(CROSS, alpha_ct=1.5)}
-    found = official_figures("sed_scores_eval", detections, None, NAMES, scenarios)
+    found = official("sed_scores_eval", detections, None, NAMES, scenarios)
     for name, p in scenarios.items():
         assert found[name] == pytest.approx(detections.psds_table(p).psds().value, abs=1e-9)
-    found = official_figures("psds_eval", detections, None, NAMES, scenarios)
+    found = official("psds_eval", detections, None, NAMES, scenarios)
     assert (found["loose"], found["cross"]) == (None, None)
     two = simple([*truth, (0, 1, 0.0, 1.0)], truth, points=[truth])
-    found = official_figures("psds_eval", two, None, NAMES, scenarios)
+    found = official("psds_eval", two, None, NAMES, scenarios)
     assert found["heavy"] is None  # it takes weights of 1 at most
     assert found["cross"] is not None
 
@@ -432,15 +444,15 @@ def test_events_that_a_package_refuses(backend):
     good, both = [(1, 1, 0.0, 1.0)], [(1, 1, 0.5, 2.0), (1, 1, 0.0, 1.0)]
     for sides, who in (((both, good), "reference"), ((good, both), "detected")):
         with pytest.raises(WsedError, match=rf"{backend} .*{who} events .*overlap.* clip 1, back\\slash, from 0 s"):
-            official_figures(backend, simple(*sides), None, NAMES, {})
+            official(backend, simple(*sides), None, NAMES, {})
     touching, instant = [(1, 1, 0.0, 1.0), (1, 1, 1.0, 2.0)], [*good, (0, 0, 1.0, 1.0)]
     for rows, why in ((touching, "touch or overlap"), (instant, "do not last"), ([(0, 0, -1.0, 1.0)], "before 0 s")):
         detections = simple(rows, rows)
         if backend == "sed_scores_eval":
             with pytest.raises(WsedError, match=why):
-                official_figures(backend, detections, None, NAMES, {})
+                official(backend, detections, None, NAMES, {})
         else:
-            found = official_figures(backend, detections, None, NAMES, {})["intersection_f1"]
+            found = official(backend, detections, None, NAMES, {})["intersection_f1"]
             same(found, intersection_counts(detections.reference, detections.detected, LABELS), micro=False)
 
 
@@ -448,23 +460,26 @@ def test_user_mistakes(monkeypatch):
     truth = [(0, 0, 0.0, 1.0), (1, 1, 0.0, 1.0)]
     detections = simple(truth, truth, points=[truth])
     with pytest.raises(WsedError, match="unknown backend 'sed_eval'; known backends: sed_scores_eval, psds_eval"):
-        official_figures("sed_eval", detections, None, NAMES, {})
+        official("sed_eval", detections, None, NAMES, {})
     with pytest.raises(WsedError, match="2 class names do not fit"):
-        official_figures("psds_eval", detections, None, Labels(["a", "b"]), {})
+        official("psds_eval", detections, None, Labels(["a", "b"]), {})
     with pytest.raises(WsedError, match="detected events in clip 7, but there are 2 clips"):
-        official_figures("psds_eval", simple(truth, [(7, 0, 0.0, 1.0)]), None, NAMES, {})
+        official("psds_eval", simple(truth, [(7, 0, 0.0, 1.0)]), None, NAMES, {})
     overlapping = simple(truth, truth, points=[[(0, 0, 0.0, 1.0), (0, 0, 0.5, 2.0)]])
     with pytest.raises(WsedError, match="an operating point overlap"):
-        official_figures("psds_eval", overlapping, None, NAMES, {})
+        official("psds_eval", overlapping, None, NAMES, {})
     with pytest.raises(WsedError, match="operating point has events in clips beyond the 2"):
-        official_figures("psds_eval", simple(truth, truth, points=[[(2, 0, 0.0, 1.0)]]), None, NAMES, {})
+        official("psds_eval", simple(truth, truth, points=[[(2, 0, 0.0, 1.0)]]), None, NAMES, {})
     with pytest.raises(WsedError, match="2 clips, but durations of 3"):
-        official_figures("psds_eval", dataclasses.replace(detections, durations=torch.ones(3)), None, NAMES, {})
+        official("psds_eval", dataclasses.replace(detections, durations=torch.ones(3)), None, NAMES, {})
     for scores, why in ((torch.zeros(3, 4, LABELS), "2 clips and 3 labels"), (torch.full((2, 4, 3), np.nan), "NaN")):
-        given = dataclasses.replace(detections, scores=FrameScores(scores, RATE))
+        given = dataclasses.replace(detections, ranked=Scores.of_padded(scores, RATE))
         with pytest.raises(WsedError, match=why):
-            official_figures("sed_scores_eval", given, None, NAMES, SCENARIOS)
+            official("sed_scores_eval", given, None, NAMES, SCENARIOS)
+    unknown = dataclasses.replace(detections, timed=torch.tensor([[True] * LABELS, [False] * LABELS]))
+    with pytest.raises(WsedError, match="use the backend native"):
+        official("psds_eval", unknown, None, NAMES, {})
     for backend in BACKENDS:
         monkeypatch.setitem(sys.modules, backend, None)
         with pytest.raises(WsedError, match=rf'{backend} cannot be imported .*pip install "wsed\[eval\]"'):
-            official_figures(backend, detections, None, NAMES, {})
+            official(backend, detections, None, NAMES, {})

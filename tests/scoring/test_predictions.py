@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from wsed.errors import WsedError
 from wsed.metrics import PSDS1, PSDS2, event_counts, psds_from_operating_points, psds_from_scores
 from wsed.metrics.joined import joined, overlapping
-from wsed.report.outputs import read_outputs
-from wsed.report.reference import Reference, read_reference
+from wsed.scoring.formats.predictions import read_predictions
+from wsed.scoring.formats.reference import Reference, read_reference
 from wsed.types import Events, Labels
 
 HEAD = "filename\tonset\toffset\tevent_label\n"
@@ -60,12 +60,12 @@ def test_the_published_figures_of_a_real_system(shared: Path) -> None:
     reference = read_reference(folder / "validation.tsv", folder / "validation_durations.tsv")
     assert (len(reference.clip_ids), len(reference.events), len(reference.labels)) == (1168, 4224, 10)
     assert reference.durations is not None
-    said = read_outputs(folder / "predictions0.5.csv", reference)
+    said = read_predictions(folder / "predictions0.5.csv", reference)
     assert (said.kind, said.taken(0.3), said.clip_scores(1168, 10)) == ("events", None, None)
     (absent,) = said.notes
     assert absent.startswith(f"{ABSENT}: 23 (first: ")
     assert event_counts(reference.events, said.detected(0.5), 10).macro_f1 == pytest.approx(0.4214, abs=1e-4)
-    said = read_outputs(folder / "predictions_operating_points", reference)
+    said = read_predictions(folder / "predictions_operating_points", reference)
     assert said.kind == "operating points"
     assert said.thresholds == pytest.approx(np.arange(50) * 0.02 + 0.01)
     assert said.taken(0.5) == 0.49
@@ -181,7 +181,7 @@ BAD_ROWS = [
 def test_a_row_at_fault_is_named(tmp_path: Path, truth: Reference, row: str, message: str, blank: str) -> None:
     path = write(tmp_path, f"{HEAD}a.wav\t0\t1\tDog\n{blank}{row}\nb.wav\t0\t1\tCat\n")
     line = 4 if blank else 3
-    for read in (lambda: read_reference(path), lambda: read_outputs(path, truth)):
+    for read in (lambda: read_reference(path), lambda: read_predictions(path, truth)):
         with pytest.raises(WsedError) as caught:
             read()
         assert str(caught.value).startswith(f"{path}:{line}: {message}")
@@ -191,7 +191,7 @@ def test_a_row_at_fault_is_named(tmp_path: Path, truth: Reference, row: str, mes
 def test_tabs_in_a_comma_separated_table(tmp_path: Path, truth: Reference, row: str) -> None:
     path = write(tmp_path, f",filename,onset,offset,event_label\n0,a.wav,0,1,Dog\n{row}\n")
     with pytest.raises(WsedError, match=r"said\.tsv:3: this row is separated by tabs, the header by commas"):
-        read_outputs(path, truth)
+        read_predictions(path, truth)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_tabs_in_a_comma_separated_table(tmp_path: Path, truth: Reference, row: 
 def test_a_quote_left_open_swallows_no_rows(tmp_path: Path, truth: Reference, row: str, line: int) -> None:
     path = write(tmp_path, f"filename,onset,offset,event_label\na.wav,0,1,Dog\n{row}\nb.wav,0,1,Cat\n")
     with pytest.raises(WsedError, match=rf"said\.tsv:{line}: .*mend the row, or its quotes"):
-        read_outputs(path, truth)
+        read_predictions(path, truth)
 
 
 cells = st.sampled_from(
@@ -217,11 +217,11 @@ def test_whatever_a_file_holds_is_read_or_refused(
     folder = tmp_path_factory.mktemp("any")
     reference = read_reference(write(folder, TRUTH, "truth.tsv"))
     path = write(folder / "p", "\n".join([head, *lines]), "a0.5.tsv")
-    for read in (lambda: read_reference(path), lambda: read_outputs(path, reference).detected(0.5)):
+    for read in (lambda: read_reference(path), lambda: read_predictions(path, reference).detected(0.5)):
         with contextlib.suppress(WsedError):
             read()
     with contextlib.suppress(WsedError):
-        read_outputs(write(folder / "s", "\n".join([head, *lines]), "a.tsv").parent, reference).clip_scores(3, 2)
+        read_predictions(write(folder / "s", "\n".join([head, *lines]), "a.tsv").parent, reference).clip_scores(3, 2)
 
 
 def test_a_clip_with_commas_in_its_name_is_no_row_of_commas(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_a_clip_with_commas_in_its_name_is_no_row_of_commas(tmp_path: Path) -> N
 def test_the_ways_in_which_tables_are_written(tmp_path: Path, truth: Reference, text: str) -> None:
     path = tmp_path / "said.csv"
     path.write_bytes(text.encode())
-    said = read_outputs(str(path), truth)
+    said = read_predictions(str(path), truth)
     assert (said.name, said.kind, said.thresholds, said.scores) == (str(path), "events", (), None)
     assert rows(said.detected(0.9)) == [(0, 1, 0.0, 0.5), (1, 0, 1.0, 2.0)]
     assert said.notes == (() if "c.wav" in text else (f"{ABSENT}: 1 (first: c.wav)",))
@@ -255,7 +255,7 @@ def test_the_ways_in_which_tables_are_written(tmp_path: Path, truth: Reference, 
 def test_unknown_labels(tmp_path: Path, truth: Reference) -> None:
     path = write(tmp_path, f"{HEAD}x.wav\t0\t1\tHorse\na.wav\t0\t1\tdog\n")
     with pytest.raises(WsedError) as caught:
-        read_outputs(path, truth)
+        read_predictions(path, truth)
     text = str(caught.value)
     assert text.startswith(f"{path}:3: unknown label 'dog' (did you mean Dog?); rename it, or, if the reference")
     assert "name all classes with --labels; known: Cat, Dog" in text
@@ -264,7 +264,7 @@ def test_unknown_labels(tmp_path: Path, truth: Reference) -> None:
 def test_what_is_odd_in_detections_is_counted(tmp_path: Path, truth: Reference) -> None:
     text = HEAD + "a.wav\t0\t1\tDog\na.wav\t0\t1\tDog\na.wav\t2\t2\tDog\na.wav\t0.5\t1.5\tDog\na.wav\t1.5\t2\tDog\n"
     path = write(tmp_path, f"{text}x.wav\t0\t1\tDog\nx.wav\t1\t2\tDog\ny.wav\nb.wav\t4\t5\tDog\n")
-    said = read_outputs(path, truth)
+    said = read_predictions(path, truth)
     assert rows(said.detected(0.5)) == [(0, 1, 0, 1), (0, 1, 0.5, 1.5), (0, 1, 1.5, 2), (1, 1, 4, 5)]
     zero, repeated, overlap, late, strangers, absent = said.notes
     assert absent == f"{ABSENT}: 1 (first: c.wav)"
@@ -278,12 +278,12 @@ def test_what_is_odd_in_detections_is_counted(tmp_path: Path, truth: Reference) 
 def test_no_clip_of_the_reference(tmp_path: Path, truth: Reference) -> None:
     path = write(tmp_path, f"{HEAD}audio/a.wav\t0\t1\tDog\naudio/b.wav\t0\t1\tDog\n")
     with pytest.raises(WsedError, match=r"none of its 2 clips.*'audio/a\.wav', .*said\.tsv:2.*'a\.wav'.*extensions"):
-        read_outputs(path, truth)
+        read_predictions(path, truth)
 
 
 @pytest.mark.parametrize("text", ["", "\n", HEAD, HEAD + "a.wav\n"])
 def test_a_system_that_detects_nothing(tmp_path: Path, truth: Reference, text: str) -> None:
-    said = read_outputs(write(tmp_path, text), truth)
+    said = read_predictions(write(tmp_path, text), truth)
     assert len(said.detected(0.5)) == 0
     *empty, absent = said.notes
     assert [note.split(",")[0] for note in empty] == ([] if text.strip() else ["empty files"])
@@ -292,24 +292,24 @@ def test_a_system_that_detects_nothing(tmp_path: Path, truth: Reference, text: s
 
 def test_paths_that_hold_nothing(tmp_path: Path, truth: Reference) -> None:
     with pytest.raises(WsedError, match=r"no such file or folder: .*gone"):
-        read_outputs(tmp_path / "gone", truth)
+        read_predictions(tmp_path / "gone", truth)
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "inner.tsv").mkdir()
     write(folder, HEAD, ".hidden_0.5.tsv")
     write(folder, HEAD, "scores.json")
     with pytest.raises(WsedError, match=r"nothing to read in the folder .*folder: no file in it ends in \.tsv, \.csv"):
-        read_outputs(folder, truth)
+        read_predictions(folder, truth)
     write(folder, "", "th_0.5.tsv")
-    silent = read_outputs(folder, truth)
+    silent = read_predictions(folder, truth)
     assert (silent.kind, silent.thresholds, len(silent.detected(0.5))) == ("operating points", (0.5,), 0)
     with pytest.raises(WsedError, match=r"no such table: .*gone"):
         read_reference(tmp_path / "gone")
     (tmp_path / "latin.tsv").write_bytes((HEAD + "M\xfcll.wav").encode("latin-1"))
     with pytest.raises(WsedError, match=r"latin\.tsv is no UTF-8 text"):
-        read_outputs(tmp_path / "latin.tsv", truth)
+        read_predictions(tmp_path / "latin.tsv", truth)
     with pytest.raises(WsedError, match=r"said\.tsv:3: "):
-        read_outputs(write(tmp_path, f"{HEAD}a.wav\n{'x' * 200_000}\n"), truth)
+        read_predictions(write(tmp_path, f"{HEAD}a.wav\n{'x' * 200_000}\n"), truth)
 
 
 # Operating points
@@ -328,7 +328,7 @@ def test_operating_points(tmp_path: Path, truth: Reference) -> None:
         seen.append((len(files), what))
         return files
 
-    said = read_outputs(folder, truth, progress)
+    said = read_predictions(folder, truth, progress)
     assert seen == [(4, "reading operating points")]
     assert (said.kind, said.thresholds) == ("operating points", (0.001, 0.1, 0.5, 0.75))
     assert [len(point) for point in said.points] == [0, 2, 1, 0]
@@ -346,14 +346,14 @@ def test_operating_points(tmp_path: Path, truth: Reference) -> None:
 def test_notes_of_all_operating_points_are_counted_together(tmp_path: Path, truth: Reference) -> None:
     for t in (0.2, 0.4):
         write(tmp_path / "p", f"{HEAD}a.wav\t0\t1\tDog\na.wav\t0\t1\tDog\nx.wav\t0\t1\tDog\ny{t}.wav\n", f"{t}.tsv")
-    repeated, strangers, _ = read_outputs(tmp_path / "p", truth).notes
+    repeated, strangers, _ = read_predictions(tmp_path / "p", truth).notes
     assert repeated.endswith("left out: 2 (first: " + str(tmp_path / "p/0.2.tsv") + ":3)")
     assert "left out: 3 (first: 'x.wav'" in strangers
 
 
 def test_one_operating_point_ranks_no_clips(tmp_path: Path, truth: Reference) -> None:
     write(tmp_path / "p", f"{HEAD}a.wav\t0\t1\tDog\n", "0.5.tsv")
-    said = read_outputs(tmp_path / "p", truth)
+    said = read_predictions(tmp_path / "p", truth)
     assert said.clip_scores(3, 2) is None
     assert said.taken(0.9) == 0.5
 
@@ -385,7 +385,7 @@ def test_folders_that_do_not_belong_together(
     for name, text in files.items():
         write(tmp_path / "p", text, name)
     with pytest.raises(WsedError, match=message):
-        read_outputs(tmp_path / "p", truth)
+        read_predictions(tmp_path / "p", truth)
 
 
 # Frame scores
@@ -411,7 +411,7 @@ def test_frame_scores(tmp_path: Path, truth: Reference) -> None:
         seen.append((len(files), what))
         return files
 
-    said = read_outputs(folder, truth, progress)
+    said = read_predictions(folder, truth, progress)
     assert seen == [(2, "reading frame scores")]
     assert (said.kind, said.thresholds, said.points, said.taken(0.4)) == ("frame scores", (), (), 0.4)
     found = [(0, 0, 0, 1), (0, 0, 1.5, 2), (0, 1, 0.5, 1), (0, 1, 1.5, 2), (0, 1, 2.5, 3), (1, 1, 2, 2.5)]
@@ -422,12 +422,12 @@ def test_frame_scores(tmp_path: Path, truth: Reference) -> None:
     assert scores is not None
     assert scores.tolist() == [[0.9, 0.7], [0.2, 0.6], [0, 0]]
     assert said.scores is not None
-    assert [list(clip.shape) for clip in said.scores.scores] == [[6, 2], [2, 2], [0, 2]]
+    assert [list(clip.shape) for clip in said.scores.split()] == [[6, 2], [2, 2], [0, 2]]
     odd, silent = said.notes
     says(odd, "files whose frames end over 1 s before or after", "b.wav.csv)")
     assert silent == "clips of the reference without a file of scores, where nothing is detected: 1 (first: 'c.wav')"
     assert truth.durations is not None
-    psds = psds_from_scores(said.scores.scores, truth.events, truth.durations, PSDS1, times=said.scores.times)
+    psds = psds_from_scores(said.scores, truth.events, PSDS1)
     assert 0 <= psds.value <= 1
 
 
@@ -468,13 +468,13 @@ def test_frame_scores(tmp_path: Path, truth: Reference) -> None:
 def test_scores_at_fault_are_named(tmp_path: Path, truth: Reference, text: str, message: str) -> None:
     write(tmp_path / "s", text, "a.tsv")
     with pytest.raises(WsedError) as caught:
-        read_outputs(tmp_path / "s", truth)
+        read_predictions(tmp_path / "s", truth)
     assert str(caught.value).startswith(str(tmp_path / "s") + "/" + message)
 
 
 def test_frames_may_miss_one_another_by_rounding(tmp_path: Path, truth: Reference) -> None:
     write(tmp_path / "s", table(QUIET).replace("0.5\t1.0", "0.5000005\t1.0") + "\n\n", "a.tsv")
-    assert len(read_outputs(tmp_path / "s", truth).detected(0.15)) == 1
+    assert len(read_predictions(tmp_path / "s", truth).detected(0.15)) == 1
 
 
 def test_columns_without_use_are_left_out(tmp_path: Path, truth: Reference) -> None:
@@ -482,9 +482,9 @@ def test_columns_without_use_are_left_out(tmp_path: Path, truth: Reference) -> N
     write(tmp_path / "s", table(plain, ("", "Cat", "Dog", "Owl", "Bird")), "a.tsv")
     write(tmp_path / "s", table(plain, ("", "Cat", "Dog", "Owl", "Bird")).replace("0.9", "-"), "b.tsv")
     write(tmp_path / "s", table(QUIET).split("\n")[0] + "\tOwl\tBird\n", "c.tsv")
-    said = read_outputs(tmp_path / "s", truth)
+    said = read_predictions(tmp_path / "s", truth)
     assert said.scores is not None
-    assert [clip.tolist() for clip in said.scores.scores] == [QUIET, QUIET, []]
+    assert [clip.tolist() for clip in said.scores.split()] == [QUIET, QUIET, []]
     (note,) = said.notes
     says(note, "score columns of no class", "names them): 2 (first: Bird)")
 
@@ -506,19 +506,19 @@ def test_score_files_that_do_not_fit(
     for name, scores in files.items():
         write(tmp_path / "s", table(scores), f"{name}.tsv")
     if message is None:
-        assert f"left out: 1 (first: {tmp_path}/s/both.tsv)" in read_outputs(tmp_path / "s", truth).notes[0]
+        assert f"left out: 1 (first: {tmp_path}/s/both.tsv)" in read_predictions(tmp_path / "s", truth).notes[0]
         return
     with pytest.raises(WsedError, match=message):
-        read_outputs(tmp_path / "s", truth)
+        read_predictions(tmp_path / "s", truth)
 
 
 def test_all_files_have_the_same_classes(tmp_path: Path, truth: Reference) -> None:
     write(tmp_path / "s", table(QUIET), "a.tsv")
     write(tmp_path / "s", table([[0.1] * 3] * 8, ("Cat", "Dog", "Owl")), "b.tsv")
     with pytest.raises(WsedError, match=r"b\.tsv has a column 'Owl' and .*a\.tsv has none: all must have the same"):
-        read_outputs(tmp_path / "s", truth)
+        read_predictions(tmp_path / "s", truth)
     with pytest.raises(WsedError, match=r"a\.tsv holds the frame scores of one clip; pass the folder"):
-        read_outputs(tmp_path / "s/a.tsv", truth)
+        read_predictions(tmp_path / "s/a.tsv", truth)
 
 
 def test_clips_by_name_without_folder_and_extension(tmp_path: Path) -> None:
@@ -528,19 +528,19 @@ def test_clips_by_name_without_folder_and_extension(tmp_path: Path) -> None:
     write(tmp_path / "s", table([[1.0]], ["Dog"]), "Y_1.000.tsv")
     write(tmp_path / "s", "", "none.tsv")
     write(tmp_path / "s", " \n", "Y_1.000_2.tsv")
-    said = read_outputs(tmp_path / "s", reference)
+    said = read_predictions(tmp_path / "s", reference)
     assert [reference.clip_ids[i] for i in said.detected(0.5).clip] == ["Y_1.000", "one/Y_1.000_2.000.wav"]
     write(tmp_path / "s", table([[1.0]], ["Dog"]), "x.tsv")
     with pytest.raises(WsedError, match=r"x\.tsv may be of 'two/x\.flac' and 'two/x\.wav'; name score files like"):
-        read_outputs(tmp_path / "s", reference)
+        read_predictions(tmp_path / "s", reference)
 
 
 def test_an_empty_score_file_is_a_clip_without_frames(tmp_path: Path, truth: Reference) -> None:
     write(tmp_path / "s", table(QUIET), "a.tsv")
     write(tmp_path / "s", "", "b.tsv")
-    said = read_outputs(tmp_path / "s", truth)
+    said = read_predictions(tmp_path / "s", truth)
     assert said.scores is not None
-    assert [len(clip) for clip in said.scores.scores] == [8, 0, 0]
+    assert [len(clip) for clip in said.scores.split()] == [8, 0, 0]
     assert said.notes[0].startswith("empty files")
 
 
@@ -558,14 +558,14 @@ def test_clip_scores_are_finite(tmp_path: Path, values: list[float], expected: l
     reference = read_reference(write(tmp_path, HEAD + "a\t0\t1\tDog\nb\nc\n"))
     for name, value in zip("ab", values, strict=True):
         write(tmp_path / "s", table([[value]], ["Dog"]), f"{name}.tsv")
-    scores = read_outputs(tmp_path / "s", reference).clip_scores(3, 1)
+    scores = read_predictions(tmp_path / "s", reference).clip_scores(3, 1)
     assert scores is not None
     assert scores.tolist() == expected
 
 
 def test_scores_that_differ_by_little_do_not_tie(tmp_path: Path, truth: Reference) -> None:
     write(tmp_path / "s", table([[0.1, 0.1 + 1e-12], [0.1, 0.1]]), "a.tsv")
-    assert rows(read_outputs(tmp_path / "s", truth).detected(0.1)) == [(0, 1, 0.0, 0.5)]
+    assert rows(read_predictions(tmp_path / "s", truth).detected(0.1)) == [(0, 1, 0.0, 0.5)]
 
 
 @given(st.lists(st.lists(st.tuples(*[st.integers(0, 3)] * 2), max_size=5), min_size=1, max_size=3))
@@ -585,7 +585,7 @@ def test_runs_of_frames_equal_a_loop(
         for on, run in itertools.groupby(enumerate(active), key=lambda pair: pair[1]):
             frames = [i for i, _ in run]
             expected += [(clip, label, frames[0] / 2, (frames[-1] + 1) / 2)] if on else []
-    assert rows(read_outputs(folder / "s", reference).detected(1.0)) == expected
+    assert rows(read_predictions(folder / "s", reference).detected(1.0)) == expected
 
 
 def test_the_format_of_sed_scores_eval(tmp_path: Path) -> None:
@@ -627,13 +627,13 @@ def test_the_format_of_sed_scores_eval(tmp_path: Path) -> None:
             for onset, offset, label in scores_to_event_list(read[name], 0.5)
         ]
     reference = read_reference(write(tmp_path, text), write(tmp_path, text_lengths, "lengths.tsv"))
-    said = read_outputs(tmp_path / "scores", reference)
+    said = read_predictions(tmp_path / "scores", reference)
     assert said.notes == ()
     assert sorted(rows(said.detected(0.5))) == sorted(said_there)
     assert said.scores is not None
     assert reference.durations is not None
     p = dataclasses.replace(PSDS2, dtc=0.3, gtc=0.3, max_efpr=3000.0)
-    found = psds_from_scores(said.scores.scores, reference.events, reference.durations, p, times=said.scores.times)
+    found = psds_from_scores(said.scores, reference.events, p)
     assert 0 < value < 1
     assert found.value == pytest.approx(value, abs=1e-12)
 
@@ -690,7 +690,7 @@ def test_numbers_that_are_hardly_thresholds_are_noted(tmp_path: Path, truth: Ref
     rows_of_all = f"{HEAD}a.wav\t0\t1\tDog\nb.wav\nc.wav\n"
     for name in ("th0.5_run2.tsv", "th0.5_run3.tsv"):
         write(tmp_path / "p", rows_of_all, name)
-    said = read_outputs(tmp_path / "p", truth)
+    said = read_predictions(tmp_path / "p", truth)
     assert said.thresholds == (2, 3)
     (note,) = said.notes
     says(note, "thresholds above 1", ": 2 (first: th0.5_run2.tsv is 2)")
@@ -707,7 +707,7 @@ def test_a_duration_of_nothing_or_of_no_clip_is_refused(tmp_path: Path) -> None:
 def test_times_that_no_clip_has_are_refused(tmp_path: Path, truth: Reference) -> None:
     path = write(tmp_path, f"{HEAD}a.wav\t0\t1\tDog\na.wav\t0\t1e12\tDog\n")
     with pytest.raises(WsedError, match=r"said\.tsv:3: offset is '1e12', expected seconds"):
-        read_outputs(path, truth)
+        read_predictions(path, truth)
 
 
 def test_touching_events_are_merged_on_request() -> None:
