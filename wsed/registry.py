@@ -19,7 +19,8 @@ HOMES = {
     "network": ("wsed.models.base", "NETWORKS"),
     "decoder": ("wsed.decoding.base", "DECODERS"),
     "metric": ("wsed.metrics.base", "METRICS"),
-    "data": ("wsed.data.module", "DATA"),
+    "corpus": ("wsed.data.corpus.base", "CORPORA"),
+    "reader": ("wsed.data.reading.base", "READERS"),
 }
 """Where the registry of each kind lives: a data sheet, so that listing kinds imports nothing."""
 
@@ -114,7 +115,7 @@ def check_options(owner: str, known: Mapping[str, Iterable[object]], **chosen: o
 
 
 def registry(kind: str) -> Registry[Any]:
-    """The registry of a kind: loss, frontend, encoder, head, network or data."""
+    """The registry of a kind: loss, frontend, encoder, head, network, corpus or reader."""
     if kind not in HOMES:
         raise WsedError(f"unknown kind {kind!r}{near(kind, HOMES)}; known: {', '.join(HOMES)}")
     module, name = HOMES[kind]

@@ -24,14 +24,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from wsed.metrics.store import ScoreStore
 
 import wsed
 from wsed import Batch, Composed, Events, Labels
 from wsed.data.corpus.desed import DESED
+from wsed.data.module import SEDDataModule
 from wsed.decoding import StepDecoder
 from wsed.losses.cosine_penalty import CosinePenalty
 from wsed.losses.mil import MIL
-from wsed.metrics.store import ScoreStore
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
 from wsed.ops.memory import keep_freed_memory
@@ -196,7 +197,7 @@ def parity(folder: Path, steps: int, seed: int) -> None:
     """Both trained on a corpus from the same weights on the same batches, then scored on its test clips."""
     torch.manual_seed(seed)
     channels, frontend = settings(True)
-    data = DESED(folder, {"weak": CLIPS}, sample_rate=frontend["sample_rate"])
+    data = SEDDataModule(DESED(folder), {"weak": CLIPS}, sample_rate=frontend["sample_rate"])
     data.setup()
     network = Composed(
         data.labels, partial(CRNN, activation="glu", channels=channels), frontend=LogMel(**frontend)
@@ -221,7 +222,7 @@ def parity(folder: Path, steps: int, seed: int) -> None:
 
 
 @torch.no_grad()
-def scores(model: nn.Module, data: DESED, network: Composed) -> dict[str, Any]:
+def scores(model: nn.Module, data: SEDDataModule, network: Composed) -> dict[str, Any]:
     store = ScoreStore()
     for batch in data.test_dataloader():
         if model is network:

@@ -89,7 +89,9 @@ def made(seed):
     true = rng.random((CLIPS, LABELS)) < 0.5
     true[0], true[:, len(present) :] = True, False
     tags = TaggedClips(torch.from_numpy(true), torch.from_numpy(rng.random((CLIPS, LABELS)) < 0.5))
-    return TimedClips(LABELS, CLIPS, reference, detected, seconds, Scores.of_padded(scores, RATE, durations=seconds), points), tags
+    return TimedClips(
+        LABELS, CLIPS, reference, detected, seconds, Scores.of_padded(scores, RATE, durations=seconds), points
+    ), tags
 
 
 def of_known(counts):
@@ -120,9 +122,7 @@ def test_equal_to_sed_scores_eval(seed):
     same(found["segment_f1"], segment_counts(*sides))
     same(found["intersection_f1"], intersection_counts(*sides))
     same(found["tagging_f1"], tag_counts(tags.true, tags.predicted))
-    from_points = official(
-        "sed_scores_eval", dataclasses.replace(detections, ranked=None), None, NAMES, SCENARIOS
-    )
+    from_points = official("sed_scores_eval", dataclasses.replace(detections, ranked=None), None, NAMES, SCENARIOS)
     assert from_points["tagging_f1"] is None
     for name, p in SCENARIOS.items():
         if detections.durations is None:

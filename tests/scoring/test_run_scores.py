@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from wsed.metrics.store import ScoreStore
+from wsed.report.finished import read_store
 
 import wsed
 from wsed import WsedError, testing
 from wsed.data.clip import Clip
 from wsed.decoding import StepDecoder
-from wsed.metrics.store import ScoreStore
 from wsed.models.encoders.cnn import CNN
 from wsed.models.network import Composed
-from wsed.report.finished import read_store
 from wsed.report.run import Evaluation
 
 LABELS = wsed.Labels("abc")

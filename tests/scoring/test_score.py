@@ -202,7 +202,7 @@ def test_psds_of_a_system_that_its_tags_silence_is_zero():
 
 def test_psds_ranks_what_the_decoder_sees():
     """Classes that the tags do not allow, and what is outside boxes, are below every threshold."""
-    batch, output, scores, _, _ = collected(StepDecoder())
+    _, output, scores, _, _ = collected(StepDecoder())
     for decoder in (StepDecoder(tags="clip", tag_threshold=0.6), BoxDecoder(tags="clip", tag_threshold=0.6)):
         ranked = decoder.ranked(scores)
         allowed = ranked.per_frame(output.clip_scores.detach() > 0.6)

@@ -15,8 +15,9 @@ from typing import TypeAlias
 import yaml
 
 from wsed.cli.flags import underscores
-from wsed.cli.names import expand, read_yaml, resolve_arguments
+from wsed.cli.names import expand, resolve_arguments
 from wsed.errors import WsedError
+from wsed.text import read_yaml
 
 Config: TypeAlias = dict[str, object]
 
@@ -70,8 +71,8 @@ def _dotted(path: tuple[str, ...]) -> str:
 def prepared(args: Sequence[str]) -> Iterator[list[str]]:
     """The arguments of a training verb as its parser takes them: names resolved, and all `--config` merged to one file.
 
-    The file stands before the settings of the command line, which win over it. What a `--config` replaced or removed in
-    an earlier one is printed to stderr.
+    The file is called as the first of them that is not `base`: the run's folder is named after it. It stands before the
+    settings of the command line, which win over it. What a `--config` replaces or removes is printed to stderr.
 
     Raises:
         WsedError: a file is not there, or is no mapping in YAML.
@@ -80,7 +81,8 @@ def prepared(args: Sequence[str]) -> Iterator[list[str]]:
     rest = resolve_arguments(underscores(rest, _names_with_hyphens(files)))
     with TemporaryDirectory() as folder:
         if len(files) > 1:
-            path = Path(folder) / f"{Path(files[0]).stem}.yaml"  # a run is called after its first configuration
+            names = [Path(file).stem for file in files]
+            path = Path(folder) / f"{next((name for name in names if name != 'base'), 'base')}.yaml"  # names the run
             path.write_text(yaml.safe_dump(_merged(files), sort_keys=False), encoding="utf-8")
             files = [str(path)]
         yield [*rest[:1], *(f"--config={file}" for file in files), *rest[1:]]
@@ -128,14 +130,7 @@ def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _read(file: str) -> Config:
-    try:
-        value = read_yaml(Path(file).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise WsedError(f"cannot read --config {file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise WsedError(f"--config {file} is no UTF-8 text") from None
-    except yaml.YAMLError as error:
-        raise WsedError(f"--config {file} is no YAML: {error}") from None
+    value = read_yaml(file, "--config")
     if value is None:
         return {}
     if not isinstance(value, dict):

@@ -4,14 +4,12 @@ The value under a key that is a kind (`loss`, `encoder`, `head`, ...) may be a r
 `class_path`; import paths are left as they are. `network` and `decoder` may leave the class out: `composed`, `steps`.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
 from wsed.errors import WsedError
 from wsed.registry import ALIASES, HOMES, registry
+from wsed.text import parse_yaml
 
 DEFAULTS = {"network": "composed", "decoder": "steps"}
 """Kinds whose class may be left out."""
@@ -19,23 +17,7 @@ DEFAULTS = {"network": "composed", "decoder": "steps"}
 
 def load_yaml(text: str) -> Any:
     """YAML with the names resolved; given to jsonargparse as the loader of its configurations."""
-    return resolve(read_yaml(text))
-
-
-def read_yaml(text: str) -> Any:
-    """YAML as it is, but `1e-3` is a number, as in YAML 1.2."""
-    return yaml.load(text, Loader=_Loader)
-
-
-class _Loader(yaml.SafeLoader):
-    pass
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
+    return resolve(parse_yaml(text))
 
 
 def resolve(config: Any) -> Any:
@@ -76,7 +58,7 @@ def _with_defaults(config: Any) -> Any:
 
 
 def resolve_arguments(args: Sequence[str]) -> list[str]:
-    """The same for `--model.network.encoder crnn`, `--data desed` and `--data=desed`."""
+    """The same for `--model.network.encoder crnn`, `--data.corpus desed` and `--data.corpus=desed`."""
     result: list[str] = []
     kind = None
     for arg in args:

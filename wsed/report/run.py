@@ -86,7 +86,7 @@ class Evaluation:
         """The curves of one clip over its features."""
         one = self.scores.select(torch.tensor([place]))
         seconds = float(one.durations[0])
-        start = sound.span[0] if sound.span else 0.0
+        start = sound.start or 0.0
         samples = torch.from_numpy(audio.read(sound.path, frontend.sample_rate, start, seconds))[None]
         with torch.no_grad():
             features, _ = frontend(samples.to(device), torch.tensor([samples.shape[1]], device=device))

@@ -1,0 +1,89 @@
+"""Means, differences and verdicts, against scipy and by hand."""
+
+import math
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from wsed.errors import WsedError
+from wsed.metrics.bootstrap import Spread
+from wsed.study import compare
+from wsed.study.claims import Claim, judge, verdict
+from wsed.study.compare import Difference, difference, paired, spread, welch
+
+
+def test_differences_are_those_of_scipy():
+    values = np.random.default_rng(0).normal(1, 2, 5)
+    result = difference(values)
+    test = stats.ttest_1samp(values, 0)
+    low, high = test.confidence_interval()
+    assert (result.mean, result.low, result.high, result.p, result.n) == pytest.approx(
+        (values.mean(), low, high, test.pvalue, 5)
+    )
+
+
+def test_what_is_unknown_is_a_dash():
+    assert str(difference([1.0, math.nan])) == "-" == str(difference([])) == spread([math.nan, 1.0])
+    assert str(difference([1.25])) == "+1.2"
+    assert str(difference([2.0, 2.0])) == "+2.0 [+2.0, +2.0]"
+
+
+def test_differences_are_paired_by_seed():
+    assert paired({"seed_1": 1.0, "seed_0": 2.0, "seed_3": 0.0}, {"seed_0": 5.0, "seed_1": 5.0}) == [3.0, 4.0]
+
+
+def test_welch_is_that_of_scipy():
+    one, other = np.random.default_rng(1).normal(0, 1, (2, 7))
+    parts = [Spread(float(v.mean()), float(v.std(ddof=1)), v.size) for v in (one, other)]
+    assert welch(*parts) == pytest.approx(stats.ttest_ind(one, other, equal_var=False).pvalue)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expect", "margin", "result"),
+    [
+        (1, 3, "above", 0, "holds"),
+        (-3, -1, "above", 0, "does not hold"),
+        (-1, 3, "above", 0, "open"),
+        (-3, -1, "below", 0, "holds"),
+        (1, 3, "below", 0, "does not hold"),
+        (-1, 3, "equal", 5, "holds"),
+        (6, 8, "equal", 5, "does not hold"),
+        (-8, -6, "equal", 5, "does not hold"),
+        (-1, 8, "equal", 5, "open"),
+    ],
+)
+def test_verdicts(low, high, expect, margin, result):
+    low, high, margin = map(float, (low, high, margin))
+    assert verdict(Difference((low + high) / 2, low, high, 0.5, 3), expect, margin) == result
+    assert verdict(Difference(low, math.nan, math.nan, math.nan, 1), expect, margin) == "one seed"
+
+
+def test_a_claim_is_judged_on_the_seeds_of_both_rows():
+    claim = Claim.read("claim", {"name": "b", "rows": ["mil", "glu"], "measure": "f1", "expect": "above"})
+    runs = {"mil": {"0": 1.0, "1": 2.0, "2": 9.0}, "glu": {"0": 3.0, "1": 4.1}}
+    judged = judge(claim, runs)
+    assert (judged.difference.n, judged.verdict) == (2, "holds")
+    assert judge(claim, {"mil": runs["mil"]}).verdict == "one seed"
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"rows": ["a"], "name": "x", "measure": "f", "expect": "above"}, "rows are two"),
+        ({"rows": ["a", "b"], "name": "x", "measure": "f", "expect": "abov"}, "did you mean above"),
+        ({"rows": ["a", "b"], "name": "x", "expect": "above"}, "lacks measure"),
+        ({"row": ["a", "b"]}, "did you mean rows"),
+        ("a", "write {name, rows"),
+    ],
+)
+def test_mistakes_in_claims_are_named(entry, message):
+    with pytest.raises(WsedError, match=message):
+        Claim.read("recipe.yaml: claim 1", entry)
+
+
+def test_without_scipy_the_remedy_is_named(monkeypatch):
+    monkeypatch.setattr(compare, "find_spec", lambda name: None if name == "scipy" else sys.modules[name].__spec__)
+    with pytest.raises(WsedError, match=r"pip install 'wsed\[study\]'"):
+        difference([1.0, 2.0])

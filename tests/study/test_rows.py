@@ -1,0 +1,73 @@
+"""Recipes: rows, what makes them, their runs."""
+
+import pytest
+
+from wsed.errors import WsedError
+from wsed.study.rows import finished, read_recipe
+
+RECIPE = """
+title: A paper
+seeds: 2
+rows:
+  mil: {title: MIL, paper: {event_f1: [28.9, 1.95], tagging_f1: 68}}
+  glu: {seeds: [0, 3], after: mil}
+  glu_oracle: {weights_of: glu}
+overlays:
+  small: "*"
+  oracle: ["*", "!mil"]
+claims:
+  - {name: b, rows: [mil, glu], measure: event_f1, expect: above}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "rows").mkdir()
+    for name in ("base", "rows/mil", "rows/glu", "rows/glu_oracle", "small", "oracle"):
+        (tmp_path / f"{name}.yaml").write_text("{}")
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    return tmp_path
+
+
+def test_a_recipe_says_what_makes_a_row(folder):
+    recipe = read_recipe(folder)
+    assert list(recipe.rows) == ["mil", "glu", "glu_oracle"]
+    assert (recipe.rows["mil"].seeds, recipe.rows["glu"].seeds) == ((0, 1), (0, 3))
+    assert recipe.rows["mil"].paper["event_f1"].std == 1.95
+    assert (recipe.rows["glu"].after, recipe.rows["glu_oracle"].weights_of) == ("mil", "glu")
+    names = [path.relative_to(folder).as_posix() for path in recipe.configs("glu", "oracle")]
+    assert names == ["base.yaml", "rows/glu.yaml", "oracle.yaml"]
+    assert ("mil", "oracle") not in recipe.combinations()
+    assert len(recipe.combinations()) == 3 + 3 + 2
+    with pytest.raises(WsedError, match="is not for the row mil"):
+        recipe.configs("mil", "oracle")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("title: A", "titel: A", "did you mean title"),
+        ("weights_of: glu", "weights: glu", "did you mean weights_of"),
+        ("  mil: {", "  mill: {", "needs .*mill.yaml, which is not there"),
+        ("[28.9, 1.95]", "high", "a number or"),
+        ("seeds: 2", "seeds: two", "seeds are a number of them or a list"),
+        ('"!mil"', '"!mill"', "did you mean mil"),
+        ("rows: [mil, glu], m", "rows: [mil, gluu], m", "did you mean glu"),
+    ],
+)
+def test_mistakes_are_named(folder, old, new, message):
+    assert old in RECIPE
+    (folder / "recipe.yaml").write_text(RECIPE.replace(old, new))
+    with pytest.raises(WsedError, match=message):
+        read_recipe(folder)
+
+
+def test_finished_runs_are_of_the_first_folder_that_has_any(tmp_path):
+    for run in ("ours/att/seed_1", "ours/att/seed_0", "theirs/att/seed_2", "theirs/mil/seed_0"):
+        (tmp_path / run / "test").mkdir(parents=True)
+        (tmp_path / run / "test/scores.json").write_text("{}")
+    (tmp_path / "ours/mil/seed_0").mkdir(parents=True)  # not finished
+    both = [tmp_path / "ours", tmp_path / "theirs"]
+    assert [path.name for path in finished(both, "att")] == ["seed_0", "seed_1"]
+    assert finished(both, "mil") == [tmp_path / "theirs/mil/seed_0"]
+    assert finished(tmp_path / "ours", "mil") == []

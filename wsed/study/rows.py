@@ -1,0 +1,186 @@
+"""A recipe: the rows of a paper's tables, what to merge to train one, and where its runs lie."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from wsed.errors import WsedError
+from wsed.registry import near
+from wsed.study.claims import Claim
+from wsed.study.expected import Expected, read_expected
+from wsed.text import read_yaml
+
+ROW_FIELDS = ("title", "paper", "seeds", "after", "weights_of")
+FIELDS = ("title", "base", "seeds", "rows", "overlays", "claims")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    Args:
+        name: of `rows/NAME.yaml` and of the folder of its runs.
+        title: as the paper calls it.
+        configs: to be merged in this order.
+        seeds: of its runs.
+        paper: its values in the paper, by measure.
+        after: the row whose checkpoint it needs.
+        weights_of: the row whose trained weights it scores in another way; it is not trained itself.
+    """
+
+    name: str
+    title: str
+    configs: tuple[Path, ...]
+    seeds: tuple[int, ...]
+    paper: Mapping[str, Expected] = field(default_factory=dict)
+    after: str | None = None
+    weights_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The study of one paper.
+
+    Args:
+        folder: of `recipe.yaml`.
+        title: of the paper.
+        rows: by name.
+        overlays: files that are merged over a row, and the rows each is for.
+        claims: comparisons of rows.
+    """
+
+    folder: Path
+    title: str
+    rows: Mapping[str, Row]
+    overlays: Mapping[str, tuple[str, ...]]
+    claims: tuple[Claim, ...]
+
+    def row(self, name: str) -> Row:
+        """A row by its name.
+
+        Raises:
+            WsedError: there is none; near names are in the message.
+        """
+        if name not in self.rows:
+            raise WsedError(f"{self.folder}: no row {name!r}{near(name, self.rows)}; known: {', '.join(self.rows)}")
+        return self.rows[name]
+
+    def configs(self, row: str, overlay: str | None = None) -> tuple[Path, ...]:
+        """The files that make a row, for `wsed fit --config ... --config ...`.
+
+        Raises:
+            WsedError: there is no such row or overlay, or the overlay is not for this row.
+        """
+        configs = self.row(row).configs
+        if overlay is None:
+            return configs
+        if overlay not in self.overlays:
+            raise WsedError(f"{self.folder}: no overlay {overlay!r}{near(overlay, self.overlays)}")
+        if row not in self.overlays[overlay]:
+            raise WsedError(f"{self.folder}: the overlay {overlay} is not for the row {row}")
+        return (*configs, self.folder / f"{overlay}.yaml")
+
+    def combinations(self) -> tuple[tuple[str, str | None], ...]:
+        """Each row alone, then with each overlay it is for."""
+        pairs = [(row, overlay) for overlay, rows in self.overlays.items() for row in rows]
+        return (*((row, None) for row in self.rows), *pairs)
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe of a folder: `recipe.yaml`, `base.yaml` and `rows/*.yaml`.
+
+    Raises:
+        WsedError: a file is missing, or a field of the recipe is unknown or of another form.
+    """
+    path = folder / "recipe.yaml"
+    content = _mapping(str(path), read_yaml(path))
+    _check(str(path), content, FIELDS)
+    entries = _mapping(f"{path}: rows", content.get("rows", {}))
+    base, seeds = folder / str(content.get("base", "base.yaml")), _seeds(f"{path}: seeds", content.get("seeds", [0]))
+    rows = {str(name): _row(folder, base, str(name), entry, seeds) for name, entry in entries.items()}
+    for row in rows.values():
+        for config in row.configs:
+            if not config.is_file():
+                raise WsedError(f"{path}: the row {row.name} needs {config}, which is not there")
+    overlays = {
+        str(name): _rows_of(f"{path}: overlays.{name}", entry, list(rows))
+        for name, entry in _mapping(f"{path}: overlays", content.get("overlays", {})).items()
+    }
+    claims = content.get("claims", [])
+    if not isinstance(claims, list):
+        raise WsedError(f"{path}: claims are a list")
+    judged = tuple(Claim.read(f"{path}: claim {i + 1}", entry) for i, entry in enumerate(claims))
+    recipe = Recipe(folder, str(content.get("title", folder.name)), rows, overlays, judged)
+    for claim in judged:
+        recipe.row(claim.first), recipe.row(claim.second)
+    return recipe
+
+
+def finished(folders: Path | Sequence[Path], row: str, file: str = "test/scores.json") -> list[Path]:
+    """The run folders of a row that hold a file, in the order of their seeds, of the first folder that has any.
+
+    Args:
+        folders: of runs; another paper's runs, in another folder, may have a row of the same name.
+        row: its name.
+        file: what a finished run has left.
+    """
+    for folder in [folders] if isinstance(folders, Path) else folders:
+        runs = [path.parents[len(Path(file).parts) - 1] for path in sorted(folder.glob(f"{row}/seed_*/{file}"))]
+        if runs:
+            return runs
+    return []
+
+
+def _row(folder: Path, base: Path, name: str, entry: object, seeds: tuple[int, ...]) -> Row:
+    place = f"{folder / 'recipe.yaml'}: rows.{name}"
+    fields = _mapping(place, entry or {})
+    _check(place, fields, ROW_FIELDS)
+    return Row(
+        name,
+        str(fields.get("title", name)),
+        (base, folder / "rows" / f"{name}.yaml"),
+        _seeds(place, fields["seeds"]) if "seeds" in fields else seeds,
+        read_expected(f"{place}.paper", fields.get("paper", {})),
+        str(fields["after"]) if "after" in fields else None,
+        str(fields["weights_of"]) if "weights_of" in fields else None,
+    )
+
+
+def _seeds(place: str, entry: object) -> tuple[int, ...]:
+    if isinstance(entry, int):
+        return tuple(range(entry))
+    if not isinstance(entry, list) or not all(isinstance(seed, int) for seed in entry):
+        raise WsedError(f"{place}: seeds are a number of them or a list, not {entry!r}")
+    return tuple(entry)
+
+
+def _rows_of(place: str, entry: object, rows: Sequence[str]) -> tuple[str, ...]:
+    """Rows by names and patterns; those that begin with `!` are taken out."""
+    patterns = [entry] if isinstance(entry, str) else entry
+    if not isinstance(patterns, list):
+        raise WsedError(f"{place} is {entry!r}; name the rows it is for")
+    chosen: list[str] = []
+    for pattern in map(str, patterns):
+        matched = _matching(place, pattern.removeprefix("!"), rows)
+        chosen = [r for r in chosen if r not in matched] if pattern.startswith("!") else [*chosen, *matched]
+    return tuple(row for row in rows if row in chosen)
+
+
+def _matching(place: str, pattern: str, rows: Iterable[str]) -> list[str]:
+    matched = [row for row in rows if fnmatch(row, pattern)]
+    if not matched:
+        raise WsedError(f"{place}: no row is called {pattern!r}{near(pattern, rows)}")
+    return matched
+
+
+def _mapping(place: str, entry: object) -> Mapping[str, object]:
+    if not isinstance(entry, Mapping):
+        raise WsedError(f"{place} is {type(entry).__name__}, no mapping")
+    return entry
+
+
+def _check(place: str, fields: Mapping[str, object], known: Sequence[str]) -> None:
+    for name in fields:
+        if name not in known:
+            raise WsedError(f"{place} has {name!r}{near(str(name), known)}; known: {', '.join(known)}")

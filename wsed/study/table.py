@@ -1,0 +1,85 @@
+"""Tables in Markdown."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from wsed.study.compare import difference, paired, spread
+
+Run = TypeVar("Run")
+Measures = Mapping[str, Callable[[Run], float]]
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]] = ()) -> str:
+    """A table.
+
+    >>> print(markdown(["row", "F1"], [["mil", "28.7"]]))
+    | row | F1 |
+    |---|---|
+    | mil | 28.7 |
+    """
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def rows_table(title: str, runs: Mapping[str, Sequence[Run]], measures: Measures[Run]) -> str:
+    """A line per row of a study, a column per measure: mean and deviation over its runs.
+
+    Args:
+        title: of the first column.
+        runs: of each row.
+        measures: a value per run, by the column's name.
+
+    >>> print(rows_table("%", {"mil": [0.2, 0.4]}, {"F1": lambda run: 100 * run}))
+    | % | F1 |
+    |---|---|
+    | mil (2) | 30.0 +- 14.1 |
+    """
+    lines = (
+        [f"{row} ({len(several)})", *(spread(measure(run) for run in several) for measure in measures.values())]
+        for row, several in runs.items()
+    )
+    return markdown([title, *measures], lines)
+
+
+def columns_table(title: str, runs: Mapping[str, Sequence[Run]], measures: Measures[Run]) -> str:
+    """The same with a column per row of the study and a line per measure.
+
+    >>> print(columns_table("%", {"mil": [0.2, 0.4]}, {"F1": lambda run: 100 * run}))
+    | % | mil (2) |
+    |---|---|
+    | F1 | 30.0 +- 14.1 |
+    """
+    lines = (
+        [name, *(spread(measure(run) for run in several) for several in runs.values())]
+        for name, measure in measures.items()
+    )
+    return markdown([title, *(f"{row} ({len(several)})" for row, several in runs.items())], lines)
+
+
+def differences_table(
+    title: str,
+    values: Mapping[str, Mapping[str, Mapping[str, float]]],
+    pairs: Iterable[tuple[str, str]],
+    columns: Sequence[str],
+) -> str:
+    """A line per pair of rows: second less first, on the seeds that both have; pairs without one are left out.
+
+    Args:
+        title: of the first column.
+        values: of each row, by the column's name, then by seed.
+        pairs: first and second row.
+        columns: what to show.
+
+    >>> values = {"mil": {"F1": {"seed_0": 28.0}}, "glu": {"F1": {"seed_0": 24.0}}}
+    >>> print(differences_table("points", values, [("mil", "glu")], ["F1"]))
+    | points | F1 |
+    |---|---|
+    | glu - mil (1) | -4.0 |
+    """
+    lines = []
+    for first, second in pairs:
+        both = [(values.get(first, {}).get(name, {}), values.get(second, {}).get(name, {})) for name in columns]
+        if both and (shared := both[0][0].keys() & both[0][1].keys()):
+            cells = [str(difference(paired(*each))) for each in both]
+            lines.append([f"{second} - {first} ({len(shared)})", *cells])
+    return markdown([title, *columns], lines)
