@@ -24,7 +24,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from wsed.metrics.store import ScoreStore
 
 import wsed
 from wsed import Batch, Composed, Events, Labels
@@ -36,6 +35,8 @@ from wsed.losses.mil import MIL
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
 from wsed.ops.memory import keep_freed_memory
+from wsed.scoring.collect import Collector
+from wsed.scoring.score import score, system_of
 
 CLIPS, SECONDS = 32, 10
 DECODER = StepDecoder(rescale_edge=3, smooth=19 * 10 / 431, threshold=0.03, merge_gap=0.2, tags="clip")
@@ -223,15 +224,15 @@ def parity(folder: Path, steps: int, seed: int) -> None:
 
 @torch.no_grad()
 def scores(model: nn.Module, data: SEDDataModule, network: Composed) -> dict[str, Any]:
-    store = ScoreStore()
+    collector = Collector()
     for batch in data.test_dataloader():
         if model is network:
             output = network(batch)
         else:
             logits = model(batch)
             output = wsed.Output(frame_logits=logits, clip_logits=logits.amax(1), frame_rate=network.frame_rate)
-        store.update(output, batch, network.sample_rate)
-    return store.gather().system(data.labels, DECODER).figures()
+        collector.update(output, batch, network.sample_rate)
+    return score(system_of(*collector.gather(), data.labels, DECODER)).to_dict()
 
 
 def main() -> None:

@@ -26,8 +26,9 @@ from wsed.cli.names import load_yaml
 from wsed.cli.show import show
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
+from wsed.files import write_text
 from wsed.models.pretrained import read_checkpoint
-from wsed.report.scores import write_json
+from wsed.scoring.plain import to_json
 from wsed.training.evaluation import Evaluation
 from wsed.training.ranking import KeepBest
 from wsed.training.task import SEDTask
@@ -73,9 +74,8 @@ class KeepConfig(SaveConfigCallback):
             once = {"overwrite": False, "ckpt_path": None}  # of this start, not of the run
             config = yaml.safe_load(self.parser.dump(self.config, skip_none=False)) | once
             write_config(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-        write_json(
-            folder / f"versions_{getattr(stage, 'value', stage)}.json", versions(self.config.get("seed_everything"))
-        )
+        facts = versions(self.config.get("seed_everything"))
+        write_text(folder / f"versions_{getattr(stage, 'value', stage)}.json", to_json(facts))
 
 
 class WsedCLI(LightningCLI):
