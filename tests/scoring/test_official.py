@@ -237,11 +237,12 @@ def test_frame_scores_of_any_form():
     gap[0, 11] = -torch.inf
     padded = Scores.of_padded(gap, RATE, valid=valid, durations=seconds)
     borders = torch.cat([torch.arange(n + 1) / RATE for n in last.tolist()]).double()
+    logits = padded.frames.logit().masked_fill(padded.frames == -torch.inf, -torch.inf)
     for of in (
         padded,
         dataclasses.replace(padded, frames=padded.frames.half(), frame_rate=0.0, borders=borders),
         Scores.of_clips("abcde", [s[:n] for s, n in zip(scores, last.tolist(), strict=True)], RATE, seconds),
-        dataclasses.replace(padded, frames=padded.frames.logit(), frame_rate=0.0, borders=borders * 1.1),
+        dataclasses.replace(padded, frames=logits, frame_rate=0.0, borders=borders * 1.1),
     ):
         given = dataclasses.replace(detections, ranked=of)
         found = official("sed_scores_eval", given, None, NAMES, SCENARIOS)

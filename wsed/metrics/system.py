@@ -55,16 +55,18 @@ class TimedClips:
         Raises:
             WsedError: neither is there, or no durations.
         """
-        self._durations()
+        durations = self._durations()
         if self.ranked is None:
             return self.psds_table(parameters).psds()
-        return psds_from_scores(self.ranked, self.joined.reference, parameters, timed=self.timed)
+        ranked = replace(self.ranked, durations=durations)
+        return psds_from_scores(ranked, self.joined.reference, parameters, timed=self.timed)
 
     def psds_table(self, parameters: PSDSParameters = PSDS1) -> PSDSTable:
         """What the PSDS is made of, clip by clip, for resamples of the clips; errors as `psds`."""
         durations, reference = self._durations(), self.joined.reference
         if self.ranked is not None:
-            return PSDSTable.of_scores(self.ranked, reference, parameters, timed=self.timed)
+            ranked = replace(self.ranked, durations=durations)
+            return PSDSTable.of_scores(ranked, reference, parameters, timed=self.timed)
         return PSDSTable.of_operating_points(
             reference, self.joined.points, self.n_labels, durations, parameters, timed=self.timed
         )
