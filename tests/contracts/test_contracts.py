@@ -12,7 +12,7 @@ from wsed.registry import registry
 LABELS = wsed.Labels(["a", "b", "c"])
 
 
-@pytest.mark.parametrize("name", wsed.list("loss"))
+@pytest.mark.parametrize("name", wsed.components("loss"))
 def test_loss(name):
     if name == "metric_learning":
         pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
@@ -24,7 +24,7 @@ def test_mil_with_any_pooling(pooling):
     testing.check_loss(registry("loss")["mil"](pooling=pooling))
 
 
-@pytest.mark.parametrize("name", wsed.list("frontend"))
+@pytest.mark.parametrize("name", wsed.components("frontend"))
 def test_frontend(name):
     testing.check_frontend(registry("frontend")[name]())
 
@@ -40,7 +40,7 @@ def small(name):
     return partial(encoder, config=sizes), registry("frontend")["waveform"]()
 
 
-@pytest.mark.parametrize("name", wsed.list("encoder"))
+@pytest.mark.parametrize("name", wsed.components("encoder"))
 def test_encoder(name):
     encoder, frontend = small(name)
     if frontend is None:
@@ -62,12 +62,12 @@ def test_encoder_with_other_settings(name, arguments):
     testing.check_encoder(partial(registry("encoder")[name], **arguments))
 
 
-@pytest.mark.parametrize("name", wsed.list("head"))
+@pytest.mark.parametrize("name", wsed.components("head"))
 def test_head(name):
     testing.check_head(registry("head")[name])
 
 
-@pytest.mark.parametrize("name", wsed.list("encoder"))
+@pytest.mark.parametrize("name", wsed.components("encoder"))
 def test_network(name):
     encoder, frontend = small(name)
     testing.check_network(wsed.Composed(LABELS, encoder, frontend=frontend))

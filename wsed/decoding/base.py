@@ -12,7 +12,7 @@ from torch import Tensor
 
 from wsed.decoding import steps
 from wsed.errors import WsedError
-from wsed.registry import Registry, check_option
+from wsed.registry import Registry
 from wsed.types import Events
 from wsed.values import Detections, Scores
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 TagSource = Literal["none", "clip", "oracle"]
-TAG_SOURCES = ("none", "clip", "oracle")
 PerLabel = float | list[float]
 Setting = Mapping[str, float]
 """Values of some settings to try, by their names."""
@@ -128,7 +127,7 @@ class Decoder(ABC):
         return asdict(_dataclass(self))
 
 
-DECODERS: Registry[type[Decoder]] = Registry("decoder", "wsed.decoding")
+DECODERS: Registry[type[Decoder]] = Registry("decoder", "wsed.decoding", Decoder, default="steps")
 
 
 def replaced(decoder: Decoder, values: Mapping[str, float | list[float]]) -> Decoder:
@@ -147,15 +146,6 @@ def _dataclass(decoder: Decoder) -> "DataclassInstance":
     if isinstance(decoder, type) or not is_dataclass(decoder):
         raise WsedError(f"{type(decoder).__name__} must be a dataclass, so that its settings can be changed and saved")
     return decoder
-
-
-def check_common(decoder: Decoder) -> None:
-    """Refuse settings that no decoder can have.
-
-    Raises:
-        WsedError: `tags` is unknown.
-    """
-    check_option("decoder", "tags", decoder.tags, TAG_SOURCES)
 
 
 def rising(thresholds: Sequence[float], like: Tensor | None = None) -> Float[Tensor, " threshold"]:

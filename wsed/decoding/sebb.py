@@ -20,7 +20,6 @@ from wsed.decoding.base import (
     PerLabel,
     Setting,
     TagSource,
-    check_common,
     frames_at_a_rate,
     listed,
     rising,
@@ -78,7 +77,6 @@ class BoxDecoder(Decoder):
         for name, values in (("merge_abs", self.merge_abs), ("merge_rel", self.merge_rel)):
             if any(not value >= 0 for value in listed(values)):
                 raise WsedError(f"{name} must be 0 or more, not {values}")
-        check_common(self)
 
     def __call__(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Detections:
         """The boxes above the threshold, in classes that the tags allow."""

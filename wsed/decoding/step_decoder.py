@@ -16,7 +16,6 @@ from wsed.decoding.base import (
     PerLabel,
     Setting,
     TagSource,
-    check_common,
     frames_at_a_rate,
     listed,
 )
@@ -80,9 +79,6 @@ class StepDecoder(Decoder):
                 raise WsedError(f"decoder.{name} must be 0 or more, not {time}")
         if self.low is not None and any(self.low > high for high in listed(self.threshold)):
             raise WsedError(f"decoder.low ({self.low}) must not be above decoder.threshold ({self.threshold})")
-        check_common(self)
-        if self.segment_counting not in ("exact", "ijcnn"):
-            raise WsedError(f"decoder.segment_counting must be exact or ijcnn, not {self.segment_counting!r}")
 
     def __call__(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Detections:
         curves, valid = self._smoothed(scores)

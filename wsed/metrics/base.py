@@ -21,7 +21,8 @@ from wsed.metrics.roc import Curve
 from wsed.metrics.system import System
 from wsed.registry import Registry
 
-PerClass = Mapping[str, Mapping[str, float]]
+Number = float | int
+PerClass = Mapping[str, Mapping[str, Number]]
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,14 @@ class MetricValue:
     0.5
     """
 
-    numbers: Mapping[str, float]
+    numbers: Mapping[str, Number]
     per_class: PerClass = field(default_factory=dict)
     counts: Counts | None = None
     curves: Curves | None = None
     settings: Mapping[str, float | int | None] = field(default_factory=dict)
 
     @property
-    def main(self) -> float:
+    def main(self) -> Number:
         """The first number; NaN if there is none."""
         return next(iter(self.numbers.values()), float("nan"))
 
@@ -101,7 +102,7 @@ class Metric(ABC):
         """Its numbers as functions of clip weights; None: there are no intervals."""
         return None
 
-    def logged(self, name: str, value: MetricValue) -> Mapping[str, float]:
+    def logged(self, name: str, value: MetricValue) -> Mapping[str, Number]:
         """What a training logs after each validation, by the name in the log."""
         return {name: value.main}
 
@@ -110,7 +111,7 @@ class Metric(ABC):
         return None
 
 
-METRICS: Registry[type[Metric]] = Registry("metric", "wsed.metrics")
+METRICS: Registry[type[Metric]] = Registry("metric", "wsed.metrics", Metric)
 
 
 def default_metrics() -> dict[str, Metric]:

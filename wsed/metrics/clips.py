@@ -26,6 +26,7 @@ def tag_counts(
     Raises:
         WsedError: the shapes differ.
 
+    >>> import torch
     >>> true = torch.tensor([[True, False], [True, True]])
     >>> tag_counts(true, torch.tensor([[True, True], [False, True]])).tp.tolist()
     [1, 1]

@@ -6,7 +6,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
-from wsed.metrics.base import METRICS, Metric, MetricValue
+from wsed.metrics.base import METRICS, Metric, MetricValue, Number
 from wsed.metrics.embedding import centre_accuracy, class_centres, scatter_ratio, silhouette
 from wsed.metrics.f1 import or_dash
 from wsed.metrics.system import System
@@ -50,7 +50,7 @@ class Embedding(Metric):
         found = centre_accuracy(points, tags, self.centres.to(points.device), known=clips.known)
         return MetricValue({"centre_accuracy": found} | numbers)
 
-    def logged(self, name: str, value: MetricValue) -> Mapping[str, float]:
+    def logged(self, name: str, value: MetricValue) -> Mapping[str, Number]:
         return value.numbers
 
     def line(self, value: MetricValue) -> str:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from wsed.metrics.base import METRICS, Metric, MetricValue, Resampled
+from wsed.metrics.base import METRICS, Metric, MetricValue, Number, Resampled
 from wsed.metrics.bootstrap import ClipCounts, clip_counts
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.counts import Counts
@@ -38,7 +38,7 @@ class F1(Metric):
             len(counts.tp), {"macro": counts.statistic(average="macro"), "micro": counts.statistic(average="micro")}
         )
 
-    def logged(self, name: str, value: MetricValue) -> Mapping[str, float]:
+    def logged(self, name: str, value: MetricValue) -> Mapping[str, Number]:
         return {name: value.numbers["macro"], f"{name}_micro": value.numbers["micro"]}
 
 
@@ -151,7 +151,7 @@ def f1_value(counts: Counts, labels: Labels) -> MetricValue:
     }
     averages = {name: value for name, value in counts.summary().items() if not name.endswith("_f1")}
     n_ref, n_sys, tp = (int(part.sum()) for part in (counts.n_ref, counts.n_sys, counts.tp))
-    numbers = {"macro": counts.macro_f1, "micro": counts.micro_f1, **averages}
+    numbers: dict[str, Number] = {"macro": counts.macro_f1, "micro": counts.micro_f1, **averages}
     numbers |= {"macro_f_harmonic": f1_averages(counts)["macro_f_harmonic"], "n_ref": n_ref, "n_sys": n_sys, "tp": tp}
     errors = {
         "substitutions": counts.n_sub,
@@ -161,7 +161,7 @@ def f1_value(counts: Counts, labels: Labels) -> MetricValue:
     return MetricValue(numbers | errors, per_class, counts)
 
 
-def percent(value: float) -> str:
+def percent(value: Number) -> str:
     """A fraction in per cent with one digit; a dash for NaN.
 
     >>> percent(0.1234), percent(float("nan"))
@@ -170,6 +170,6 @@ def percent(value: float) -> str:
     return or_dash(100 * value, ".1f")
 
 
-def or_dash(value: float, form: str) -> str:
+def or_dash(value: Number, form: str) -> str:
     """A number in a format; a dash for what is not finite."""
     return f"{value:{form}}" if np.isfinite(value) else "-"

@@ -1,6 +1,6 @@
 """Tagging scores that need no threshold as a registered metric: mAP and its kin."""
 
-from wsed.metrics.base import METRICS, Metric, MetricValue, Resampled
+from wsed.metrics.base import METRICS, Metric, MetricValue, Number, Resampled
 from wsed.metrics.f1 import or_dash, percent
 from wsed.metrics.system import System
 from wsed.metrics.tagging import ranking_statistic, tagging_scores
@@ -23,7 +23,7 @@ class Tagging(Metric):
         statistic = ranking_statistic(clips.true, clips.scores, known=clips.known)
         return Resampled(len(clips.true), {"macro_ap": statistic})
 
-    def logged(self, name: str, value: MetricValue) -> dict[str, float]:
+    def logged(self, name: str, value: MetricValue) -> dict[str, Number]:
         return {}
 
     def line(self, value: MetricValue) -> str:

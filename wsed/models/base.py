@@ -116,7 +116,7 @@ EncoderFactory = Callable[[int], Encoder]
 HeadFactory = Callable[[int, int], Head]
 NetworkFactory = Callable[[Labels], Network]
 
-FRONTENDS: Registry[type[Frontend]] = Registry("frontend", "wsed.models")
-ENCODERS: Registry[type[Encoder]] = Registry("encoder", "wsed.models")
-HEADS: Registry[type[Head]] = Registry("head", "wsed.models")
-NETWORKS: Registry[type[Network]] = Registry("network", "wsed.models")
+FRONTENDS: Registry[type[Frontend]] = Registry("frontend", "wsed.models", Frontend)
+ENCODERS: Registry[type[Encoder]] = Registry("encoder", "wsed.models", Encoder, given=1)
+HEADS: Registry[type[Head]] = Registry("head", "wsed.models", Head, given=2)
+NETWORKS: Registry[type[Network]] = Registry("network", "wsed.models", Network, given=1, default="composed")

@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wsed.metrics.base import METRICS, MetricValue, ordered, title_of
+from wsed.metrics.base import METRICS, MetricValue, Number, ordered, title_of
 from wsed.metrics.bootstrap import over_seeds
 from wsed.metrics.f1 import or_dash, percent
 from wsed.scoring.report import Report
@@ -152,11 +152,11 @@ def _header(name: str) -> str:
     return title_of(name).replace(" ", "\n").replace("intersection", "intersec.")
 
 
-def _count(numbers: Mapping[str, float]) -> str:
+def _count(numbers: Mapping[str, Number]) -> str:
     return f"{numbers['n_ref']:.0f}" if "n_ref" in numbers else ""
 
 
-def _spread(values: Sequence[float]) -> str:
+def _spread(values: Sequence[Number]) -> str:
     known = [value for value in values if np.isfinite(value)]
     if not known:
         return "-"
@@ -174,7 +174,7 @@ def _single(report: Report, name: str) -> str:
     return value if limits is None else f"{value} ({limits.low:.3f}-{limits.high:.3f})"
 
 
-def _with_range(value: float, limits: Range | None) -> str:
+def _with_range(value: Number, limits: Range | None) -> str:
     if limits is None or not np.isfinite(value):
         return percent(value)
     return f"{100 * value:.1f}\n{100 * limits.low:.1f}-{100 * limits.high:.1f}"

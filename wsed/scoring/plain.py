@@ -27,14 +27,14 @@ def to_json(value: Plain) -> str:
     return json.dumps(without_nan(value), indent=1) + "\n"
 
 
-def number(value: float | None) -> float:
+def number(value: float | int | None) -> float | int:
     """A number read from JSON; null is NaN."""
     if value is None:
         return float("nan")
     return value if isinstance(value, int) else float(value)
 
 
-def numbers(values: Mapping[str, float | None]) -> dict[str, float]:
+def numbers(values: Mapping[str, float | int | None]) -> dict[str, float | int]:
     """Numbers by name, null as NaN.
 
     >>> numbers({"macro": None, "n_ref": 3})

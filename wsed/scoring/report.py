@@ -9,7 +9,7 @@ import numpy as np
 
 from wsed.errors import WsedError
 from wsed.files import write_text
-from wsed.metrics.base import Curves, MetricValue
+from wsed.metrics.base import Curves, MetricValue, Number
 from wsed.metrics.confusion import Confusion
 from wsed.metrics.roc import Curve
 from wsed.registry import near
@@ -55,7 +55,7 @@ class Report:
     input: Input | None = None
     run: RunFacts | None = None
 
-    def value(self, path: str, default: float | None = None) -> float:
+    def value(self, path: str, default: float | None = None) -> Number:
         """A number by its path: `event_f1/macro`, `psds1`, `tagging/macro_ap`, `event_f1/per_class/Dog/f1`.
 
         The name of a metric alone is its first number. NaN where the metric could not be computed.
@@ -74,7 +74,7 @@ class Report:
                 raise
             return default
 
-    def _value(self, path: str) -> float:
+    def _value(self, path: str) -> Number:
         name, _, rest = path.partition("/")
         if name not in self.metrics:
             raise WsedError(f"the report has no {name!r}{near(name, self.metrics)}; it has {', '.join(self.metrics)}")

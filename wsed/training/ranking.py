@@ -18,6 +18,7 @@ RANK_BY = ("event_f1/macro", "segment_f1/macro", "tagging_f1/macro", "embedding/
 def ranking(report: Report, rank_by: Sequence[str] = RANK_BY) -> tuple[float, ...]:
     """The values of the named metrics in this order, to be compared as a tuple; 0 for one that is missing or NaN.
 
+    >>> from wsed.metrics.base import MetricValue
     >>> report = Report(clips=1, metrics={"segment_f1": MetricValue({"macro": 0.5})})
     >>> ranking(report, ["event_f1/macro", "segment_f1/macro"])
     (0.0, 0.5)
@@ -25,7 +26,7 @@ def ranking(report: Report, rank_by: Sequence[str] = RANK_BY) -> tuple[float, ..
     return tuple(number(report.value(path, 0.0)) for path in rank_by)
 
 
-def number(value: float) -> float:
+def number(value: float | int) -> float | int:
     """The value, or 0 for NaN, which loggers and comparisons cannot take."""
     return 0.0 if math.isnan(value) else value
 
