@@ -74,7 +74,9 @@ def test_tags_by_hand():
     value = METRICS["tagging_f1"]().compute(system(ALL, PART))
     assert value.per_class["Dog"]["f1"] == 1.0
     assert METRICS["tagging_f1"]().compute(system(ALL)).per_class["Dog"]["f1"] == pytest.approx(4 / 5)
-    counts = tag_counts(torch.tensor([[True], [False]]), torch.tensor([[True], [True]]), torch.tensor([[True], [False]]))
+    counts = tag_counts(
+        torch.tensor([[True], [False]]), torch.tensor([[True], [True]]), torch.tensor([[True], [False]])
+    )
     assert (counts.tp[0], counts.n_ref[0], counts.n_sys[0]) == (1, 1, 1)
 
 
