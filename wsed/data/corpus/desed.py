@@ -134,12 +134,10 @@ class DESED(SEDDataModule):
             raise WsedError(f"{error}. data.{setting} names it: name another table there, or {remedy}") from None
 
     def _find_labels(self, batch: Mapping[str, int]) -> list[str]:
-        if listed := layout.labels(self.root):
-            return list(listed)
-        found = sorted({tag for clip in self._read_train(batch) for tag in clip.tags or ()})
+        found = layout.classes(self.root, lambda: (tag for c in self._read_train(batch) for tag in c.tags or ()))
         if not found:
             raise WsedError(f"no class names in the training tables of {self.root}; set data.labels")
-        return found
+        return list(found)
 
     def _check(self, batch: Mapping[str, int]) -> None:
         if self.revision is not None:

@@ -89,8 +89,7 @@ class WAA(SEDDataModule):
         self._kept: dict[tuple[str, bool], FeatureDataset] = {}
         self.placement: Placement = placement
         self.placement_seed, self.classes, self.per_class = placement_seed, classes, per_class
-        found = labels or layout.labels(self.root)
-        found = found or sorted({tag for clip in self.read("train") for tag in clip.tags or ()})
+        found = labels or layout.classes(self.root, lambda: (tag for c in self.read("train") for tag in c.tags or ()))
         super().__init__(found, batch={"train": 1}, duration=None, workers=workers, keep_audio=keep_audio, **loading)
 
     def read(self, stage: str) -> list[Clip]:

@@ -22,6 +22,7 @@ from wsed.data.doctor.listing import (
     missing,
     read_listing,
     repeated_rows,
+    similar_labels,
     table_stats,
 )
 from wsed.data.doctor.probe import SILENT_PEAK, Probe, probe
@@ -48,8 +49,8 @@ def check(
 
     Args:
         root: the corpus, see `wsed.data.corpus.desed_layout` and `wsed.data.corpus.videos.corpus`.
-        labels: the classes; None reads `metadata/labels.txt`. Where there is none: the ten of DESED if the training
-            tables use any of them, else those the training tables name. AudioSet and DCASE 2017 have their own.
+        labels: the classes; None takes those of training: `metadata/labels.txt`, or where there is none, what the
+            training tables name. AudioSet and DCASE 2017 have their own.
         sample_rate: rate the clips should have, Hz; None takes the most common one.
         duration: length the clips should have, seconds.
         workers: threads; None takes as many as there are cores, at most 8.
@@ -70,12 +71,14 @@ def check(
         folder = layout.base(root)
         read = [read_listing(folder, name) for name in _tables(folder, tables)]
         audio, most = folder / "audio", 0.05
-        usual = layout.labels(folder) or _usual_labels([listing for listing, _ in read])
+        usual = layout.classes(folder, lambda: _trained(folder, [listing for listing, _ in read]))
     listings = [listing for listing, _ in read]
     known = usual if labels is None else tuple(labels)
     findings = [finding for _, found in read for finding in found]
+    if labels is None and not lists and not layout.labels(folder):
+        findings += similar_labels(listings)
     listed = {path for listing in listings for path in listing.files.values()}
-    probes = _probe_all(sorted(path for path in listed if path.is_file()), workers, quick, progress)
+    probes = _probe_all(sorted(filter(sound_files.is_file, listed)), workers, quick, progress)
     rates = Counter(p.sample_rate for p in probes.values() if not p.error)
     rate = sample_rate or (rates.most_common(1)[0][0] if rates else None)
     for listing in listings:
@@ -103,13 +106,12 @@ def _tables(folder: Path, tables: Sequence[str] | None) -> list[str]:
     return names
 
 
-def _usual_labels(listings: Sequence[Listing]) -> tuple[str, ...]:
-    """The ten classes of DESED where the training tables use any of them, else those the training tables name."""
-    trained = {
-        label for listing in listings if listing.split == "train" for row in listing.rows for label in row.labels
-    }
-    desed = not trained or bool(trained & set(layout.DESED_LABELS))
-    return layout.DESED_LABELS if desed else tuple(sorted(trained))
+def _trained(folder: Path, listings: Sequence[Listing]) -> set[str]:
+    """The labels of the training tables, looked at or not; of the others where there are no training tables."""
+    names = [name for name in layout.tables(folder) if name.startswith("train/")]
+    read = {listing.table: listing for listing in listings}
+    trained = [read[name] if name in read else read_listing(folder, name)[0] for name in names]
+    return {label for listing in trained or listings for row in listing.rows for label in row.labels}
 
 
 def _order(finding: Finding) -> tuple[int, str, str, int, str]:
@@ -216,5 +218,8 @@ def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
 
 
 def _unlisted(folder: Path, listed: Iterable[Path]) -> Iterator[Finding]:
-    for path in sorted(set(sound_files.sound_files(folder)).difference(listed)):
+    if not (others := set(sound_files.sound_files(folder)).difference(listed)):
+        return
+    used = {os.path.realpath(path) for path in listed}  # by a link, or by a name with `..`
+    for path in sorted(path for path in others if os.path.realpath(path) not in used):
         yield Finding("note", "unlisted", "no table lists this file; it is not used", file=str(path))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from statistics import median
@@ -19,6 +20,9 @@ from wsed.registry import near
 
 TOLERANCE = 0.1
 """Seconds by which a clip may be shorter than asked, and an event longer than its clip: cut videos are so."""
+
+RARE = 10
+"""A class that is spelt like one of this many times its rows may be a slip of the pen."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,9 @@ def read_listing(folder: Path, name: str) -> tuple[Listing, list[Finding]]:
     problems: list[RowError] = []
     try:
         kind, rows = _rows(path, problems)
+    except RowError as error:
+        text = f"{error.text}; the table is not read"
+        return Listing(name, "unlabelled", (), {}), [Finding("error", "row", text, name, error.line)]
     except WsedError as error:
         fix = "; mend its first line, or move it out of metadata/ if it is no clip table"
         return Listing(name, "unlabelled", (), {}), [Finding("error", "table", f"{error}{fix}", name)]
@@ -66,7 +73,15 @@ def read_listing(folder: Path, name: str) -> tuple[Listing, list[Finding]]:
     files: dict[str, Path] = {}
     try:
         _, audio = layout.find(folder, name)
-        files = sound_files.locate(audio, dict.fromkeys(row.clip for row in rows))
+        first = {row.clip: row for row in reversed(rows)}
+        outside = {clip: row.line for clip, row in first.items() if sound_files.leaves(audio, clip, folder)}
+        text = f"the file {layout.OUTSIDE}"
+        findings += [Finding("error", "outside", text, name, line, clip) for clip, line in outside.items()]
+        files = sound_files.locate(
+            audio, (clip for clip in dict.fromkeys(row.clip for row in rows) if clip not in outside)
+        )
+        if not rows and not problems:
+            findings.append(Finding("error", "empty", "lists no clips; fill it, or move it out of metadata/", name))
     except WsedError as error:
         findings.append(Finding("error", "folder", f"{error}; move the table away if you do not need it", name))
     return Listing(name, kind, tuple(rows), files), findings
@@ -115,6 +130,24 @@ def label_findings(listing: Listing, labels: Sequence[str]) -> Iterator[Finding]
         text = f"unknown label {label!r} in {count} row{'s' if count > 1 else ''}{near(label, labels)}"
         fix = f"; rename it, or add it to the classes (metadata/labels.txt, or labels); known: {', '.join(labels)}"
         yield Finding("error", "unknown_label", text + fix, listing.table, row.line, row.clip)
+
+
+def similar_labels(listings: Sequence[Listing]) -> Iterator[Finding]:
+    """Classes of the training tables that few clips have and that are spelt like one that many have."""
+    counts: Counter[str] = Counter()
+    first: dict[str, tuple[Listing, Row]] = {}
+    for listing in listings:
+        for row in listing.rows if listing.split == "train" else ():
+            counts.update(row.labels)
+            for label in row.labels:
+                first.setdefault(label, (listing, row))
+    for label, count in counts.items():
+        common = [other for other, n in counts.items() if n >= max(RARE * count, 2)]
+        if like := get_close_matches(label, common, cutoff=0.8):
+            listing, row = first[label]
+            text = f"the class {label!r} is in {count} row{'s' if count > 1 else ''} (did you mean {like[0]}?)"
+            fix = "; rename it there, or list the classes in metadata/labels.txt"
+            yield Finding("warning", "similar_label", text + fix, listing.table, row.line, row.clip)
 
 
 def repeated_rows(listing: Listing) -> Iterator[Finding]:
