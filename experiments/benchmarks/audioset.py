@@ -1,13 +1,13 @@
-"""Time and memory of AudioSet's label table, and clips a second of class-balanced sampling.
+"""Time and memory of AudioSet's label table, and the speed of class-balanced sampling.
 
     python experiments/benchmarks/audioset.py [--clips 2000000] [--labels 527] [--rounds 3]
 
-A list of that many clips is written as AudioSet's are published, with as many tags a clip as there (2.5 on average) and
-classes as unequal. Each measurement is of a process of its own on one core, whose peak memory is printed with and
-without what importing torch takes; on a busy machine the processor's seconds tell more than those that passed. Asked: 2
-million clips of 527 classes in under 10 s and 1 GB, 100,000 clips a second.
+The benchmark writes a list of clips in the format of AudioSet. It has as many tags per clip (2.5 on average) and
+classes of as different sizes as AudioSet. Each measurement runs in its own process on one core. It reports peak memory
+with and without that of importing torch; on a busy machine, CPU time is more reliable than elapsed time. Targets: 2
+million clips of 527 classes in under 10 s and 1 GB, and 100,000 sampled clips per second.
 
-`--audio` also makes that many empty files and measures how long it takes to find the clips' files among them.
+`--audio` also creates an empty file per clip and measures how long it takes to find the files of the clips.
 """
 
 import argparse
@@ -53,32 +53,33 @@ def child(what: str, path: Path, labels: int) -> None:
     import torch
 
     from wsed.data.collate import Collate
-    from wsed.data.corpus.videos.clips import Found, VideoClips
+    from wsed.data.corpus.videos.clips import Located, VideoClips
     from wsed.data.corpus.videos.files import VideoFiles
-    from wsed.data.corpus.videos.lists import read_segments
+    from wsed.data.corpus.videos.lists import read_list
+    from wsed.data.reading.base import Item
     from wsed.data.sampling.balanced import BalancedSampler
     from wsed.types import Labels
 
     torch.set_num_threads(1)
     start, done = clocks(), 0
     if what in ("table", "batches", "sampler"):
-        segments = read_segments(path, classes(labels))
+        segments = read_list(path, classes(labels))
         done = len(segments)
     if what in ("table", "batches"):
         with tempfile.TemporaryDirectory() as one:
             (Path(one) / "Yaaaaaaaaaaa.wav").touch()  # the file of all clips
             first = np.zeros(done, dtype=np.int64)
-            found = Found("unbalanced", segments, first, np.full(done, np.nan))
-            table = VideoClips.of([found], VideoFiles(Path(one)), Labels(classes(labels))).table(10.0)
+            located, names = Located("unbalanced", segments, first), Labels(classes(labels))
+            table = VideoClips.of([located], VideoFiles(Path(one)), names).table(names, 10.0)
         assert table.tags_of(torch.tensor([done - 1])).sum() > 0
     if what == "batches":
         collate, silence = Collate(table), np.zeros(1, dtype=np.float32)
         drawn = np.random.default_rng(0).integers(0, done, (100, 64)).tolist()
         start, done = clocks(), len(drawn)
         for batch in drawn:
-            collate([(i, silence) for i in batch])
+            collate([Item(i, 1, silence) for i in batch])
     if what == "files":
-        segments = read_segments(path, classes(labels))
+        segments = read_list(path, classes(labels))
         start = clocks()
         found_files = VideoFiles(path.parent / "audio").find(segments.video, segments.begin)
         done = int((found_files >= 0).sum())

@@ -17,7 +17,7 @@ class Decodes(Protocol):
     """A callback that decodes scores; checkpoints carry its decoder."""
 
     def decoding(self) -> dict[str, Any]:
-        """The decoder and how it was tuned, as plain values."""
+        """The decoder as plain values."""
 
 
 def checkpoint_facts(network: Network, config: str, trainer: pl.Trainer) -> dict[str, Any]:
@@ -28,19 +28,54 @@ def checkpoint_facts(network: Network, config: str, trainer: pl.Trainer) -> dict
         config: YAML that builds it; "" if it is not known.
         trainer: one of its callbacks may tell the decoder; else it is the default one.
     """
-    plain = asdict(Decoder())
-    decoding = {"decoder": plain, "tuned": None, "untuned": plain}
+    decoder = asdict(Decoder())
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Decodes):
-            decoding = callback.decoding()
+            decoder = callback.decoding()
     return {
         "version": wsed.__version__,
         "labels": list(network.labels),
         "sample_rate": network.sample_rate,
         "frame_rate": network.frame_rate,
-        **decoding,
+        "decoder": decoder,
         "model": config,
     }
+
+
+class CheckResume(pl.Callback):
+    """Refuses to go on with a checkpoint whose optimiser has other settings; `SEDTask` brings it along."""
+
+    def __init__(self) -> None:
+        self._saved: list[dict[str, Any]] = []
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        states = checkpoint.get("optimizer_states", [])
+        self._saved = [group for state in states for group in state["param_groups"]]
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare the saved parameter groups with those of the optimiser.
+
+        Raises:
+            WsedError: they have other settings or other sizes.
+        """
+        groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+        saved, self._saved = self._saved, []
+        if saved and [_shape(group) for group in saved] != [_shape(group) for group in groups]:
+            raise WsedError(
+                f"the checkpoint is of a training with another optimiser: its settings are {_settings(saved)}, "
+                f"those of model.optimizer {_settings(groups)}; resume with the former, or start a new run"
+            )
+
+
+def _shape(group: dict[str, Any]) -> tuple[int, frozenset[str]]:
+    return len(group["params"]), frozenset(group) - {"params", "initial_lr"}
+
+
+def _settings(groups: list[dict[str, Any]]) -> str:
+    parts = [f"{', '.join(sorted(settings))} of {size} parameters" for size, settings in map(_shape, groups)]
+    return "; ".join(parts)
 
 
 def check_labels(checkpoint: dict[str, Any], labels: Labels) -> None:
@@ -53,5 +88,5 @@ def check_labels(checkpoint: dict[str, Any], labels: Labels) -> None:
     if known is not None and list(known) != list(labels):
         raise WsedError(
             f"the checkpoint knows the classes {known}, the data has {list(labels)}: "
-            "set data.labels to the checkpoint's, in its order, or train anew"
+            "set data.corpus.labels to the checkpoint's, in its order, or train anew"
         )

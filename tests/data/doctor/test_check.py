@@ -14,8 +14,8 @@ from tests.data import broken
 from wsed.data.corpus.desed import DESED
 from wsed.data.corpus.desed_layout import read_clips
 from wsed.data.doctor.check import check, file_defects
-from wsed.data.doctor.findings import Finding
 from wsed.data.doctor.probe import CLIPPED_RUN, FULL_SCALE, Probe, Runs, clipped_share, probe
+from wsed.data.findings import Finding
 from wsed.data.headers import declared_samples
 from wsed.data.sound_files import sound_files
 from wsed.errors import WsedError
@@ -101,12 +101,12 @@ def test_the_classes_are_those_of_training(tmp_path: Path) -> None:
     (root / "metadata/labels.txt").unlink()
     (root / "metadata/train/weak.tsv").write_text("filename\tevent_labels\n0.wav\tDog,Horn\n1.wav\tCat,Speech\n")
     report = check(root, duration=1.0)
-    assert report.labels == ("Cat", "Dog", "Horn", "Speech") == tuple(DESED(root=root, batch={"weak": 2}).labels)
+    assert report.labels == ("Cat", "Dog", "Horn", "Speech") == tuple(DESED(root).labels)
     assert report.ok
     assert check(root, duration=1.0, tables=["eval/public"]).labels == report.labels
     (root / "metadata/labels.txt").write_bytes("\ufeffSpeech\r\nHorn\r\nDog\r\nCat\r\n".encode())  # Notepad
     assert check(root, duration=1.0).labels == ("Speech", "Horn", "Dog", "Cat")
-    assert tuple(DESED(root=root, batch={"weak": 2}).labels) == ("Speech", "Horn", "Dog", "Cat")
+    assert tuple(DESED(root).labels) == ("Speech", "Horn", "Dog", "Cat")
 
 
 def test_a_class_that_may_be_a_slip_of_the_pen(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ A table may also be a `.csv`, tab- or comma-separated, as in DCASE 2018; where b
 ROOT may also be the folder above (`ROOT/dataset/metadata`, as in DCASE 2018 and 2019).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from wsed.data import table as tsv
@@ -155,11 +156,17 @@ def labels(root: str | Path) -> tuple[str, ...]:
     return names
 
 
-def classes(root: str | Path, trained: Callable[[], Iterable[str]]) -> tuple[str, ...]:
-    """The classes of a corpus, for training and for the data doctor: those of `metadata/labels.txt`, else the trained.
+def classes(root: str | Path, trained: Iterable[str]) -> tuple[str, ...]:
+    """The classes of a corpus: those of `metadata/labels.txt`, or where there is none those of the training tables.
 
     Args:
         root: the corpus.
-        trained: gives the labels in the training tables; called where there is no `labels.txt`.
+        trained: names of the training tables; those that are not there or cannot be read are passed over.
     """
-    return labels(root) or tuple(sorted(set(trained())))
+    if listed := labels(root):
+        return listed
+    found: set[str] = set()
+    for path in (table_file(root, name) for name in trained):
+        with suppress(WsedError):
+            found |= tsv.label_names(path)
+    return tuple(sorted(found))

@@ -1,4 +1,4 @@
-"""The data doctor: everything in a DESED folder that would stop or spoil a training, found before it starts."""
+"""The data doctor: everything in a corpus that would stop or spoil a training, found before it starts."""
 
 import os
 import re
@@ -11,23 +11,12 @@ from pathlib import Path
 
 from wsed.data import sound_files
 from wsed.data.corpus import desed_layout as layout
-from wsed.data.corpus.videos.layout import audio_folder, video_lists
-from wsed.data.corpus.videos.listing import read_video_listings
-from wsed.data.doctor.findings import SEVERITIES, Finding, Report, Severity
-from wsed.data.doctor.listing import (
-    TOLERANCE,
-    Listing,
-    event_findings,
-    label_findings,
-    missing,
-    read_listing,
-    repeated_rows,
-    similar_labels,
-    table_stats,
-)
+from wsed.data.corpus.base import CORPORA
+from wsed.data.corpus.listing import Listing, Listings, row_findings, similar_labels
+from wsed.data.doctor.clips import TOLERANCE, event_findings, missing, table_stats
 from wsed.data.doctor.probe import SILENT_PEAK, Probe, probe
+from wsed.data.findings import SEVERITIES, Finding, Report, Severity
 from wsed.errors import WsedError
-from wsed.registry import near
 
 _VIDEO = re.compile(r"Y?[\w-]{11}_\d+\.\d+_\d+\.\d+")
 """Clip names that say which stretch of which video a clip is: equal names are equal sounds."""
@@ -45,10 +34,10 @@ def check(
     max_missing: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Look at every clip and every row of a DESED folder, or of one with the lists of AudioSet or DCASE 2017 task 4.
+    """Look at every clip and every row of a corpus, of any kind that knows the folder as its own.
 
     Args:
-        root: the corpus, see `wsed.data.corpus.desed_layout` and `wsed.data.corpus.videos.corpus`.
+        root: the corpus, see `wsed.data.corpus`.
         labels: the classes; None takes those of training: `metadata/labels.txt`, or where there is none, what the
             training tables name. AudioSet and DCASE 2017 have their own.
         sample_rate: rate the clips should have, Hz; None takes the most common one.
@@ -63,55 +52,41 @@ def check(
     Raises:
         WsedError: there is no such folder or table, or no table at all.
     """
-    if lists := video_lists(Path(root)):
-        folder = Path(root)
-        read, usual = read_video_listings(folder, lists, tables)
-        audio, most = audio_folder(folder), 1.0
-    else:
-        folder = layout.base(root)
-        read = [read_listing(folder, name) for name in _tables(folder, tables)]
-        audio, most = folder / "audio", 0.05
-        usual = layout.classes(folder, lambda: _trained(folder, [listing for listing, _ in read]))
-    listings = [listing for listing, _ in read]
-    known = usual if labels is None else tuple(labels)
-    findings = [finding for _, found in read for finding in found]
-    if labels is None and not lists and not layout.labels(folder):
-        findings += similar_labels(listings)
+    corpus = listings_of(Path(root), tables)
+    listings, folder = corpus.lists, corpus.folder
+    known = corpus.labels if labels is None else tuple(labels)
+    findings: list[Finding] = []
     listed = {path for listing in listings for path in listing.files.values()}
     probes = _probe_all(sorted(filter(sound_files.is_file, listed)), workers, quick, progress)
     rates = Counter(p.sample_rate for p in probes.values() if not p.error)
     rate = sample_rate or (rates.most_common(1)[0][0] if rates else None)
     for listing in listings:
-        findings += missing(listing, probes, most if max_missing is None else max_missing)
-        findings += label_findings(listing, known)
-        findings += repeated_rows(listing)
+        findings += row_findings(listing, known)
+        findings += missing(listing, probes, corpus.max_missing if max_missing is None else max_missing)
         findings += event_findings(listing, probes)
     findings += _file_findings(listings, probes, rate, duration)
     findings += _repeated_sounds(listings, probes)
+    if labels is None and not corpus.listed:
+        findings += similar_labels(listings)
     if tables is None:
-        findings += _unlisted(audio, listed)
+        findings += _unlisted(corpus.audio, listed)
     stats = tuple(table_stats(listing, probes, known) for listing in listings)
     findings = sorted((_relative(f, folder) for f in findings), key=_order)
     return Report(str(root), rate, duration, quick, known, tuple(findings), stats)
 
 
-def _tables(folder: Path, tables: Sequence[str] | None) -> list[str]:
-    known = layout.tables(folder)
-    if not known:
-        raise WsedError(f"no table in {folder / 'metadata'}; expected for example metadata/train/weak.tsv")
-    names = known if tables is None else [layout.table_name(name) for name in tables]
-    for name in names:
-        if name not in known:
-            raise WsedError(f"no table {name!r} in {folder / 'metadata'}{near(name, known)}: {', '.join(known)}")
-    return names
+def listings_of(root: Path, tables: Sequence[str] | None = None) -> Listings:
+    """The lists of the corpus in a folder: of the first kind of corpus that knows the folder as its own.
 
-
-def _trained(folder: Path, listings: Sequence[Listing]) -> set[str]:
-    """The labels of the training tables, looked at or not; of the others where there are no training tables."""
-    names = [name for name in layout.tables(folder) if name.startswith("train/")]
-    read = {listing.table: listing for listing in listings}
-    trained = [read[name] if name in read else read_listing(folder, name)[0] for name in names]
-    return {label for listing in trained or listings for row in listing.rows for label in row.labels}
+    Raises:
+        WsedError: there is no such folder or table, or no kind of corpus knows the folder.
+    """
+    for kind in CORPORA.classes():
+        listings = kind.examine(root, tables)
+        if listings is not None:
+            return listings
+    layout.base(root)  # says what is wrong with the folder
+    raise WsedError(f"{root} is no corpus of a known kind: {', '.join(CORPORA.names())}")
 
 
 def _order(finding: Finding) -> tuple[int, str, str, int, str]:
