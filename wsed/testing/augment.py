@@ -107,7 +107,7 @@ def _check_labels(results: list[Batch], rate: float, level: str) -> None:
         energy = signal.float().square() if signal.ndim == 2 else signal.float().square().mean(1)
         per_second = energy.shape[1] / 2
         n_frames = int(2 * rate)
-        energy = energy[:, : round(n_frames * per_second / rate)].unflatten(1, (n_frames, -1)).mean(2)
+        energy = energy[:, : round(n_frames * per_second / rate)].reshape(len(energy), n_frames, -1).mean(2)
         active = result.frame_labels(n_frames, rate).amax(2)
         inside = -torch.nn.functional.max_pool1d(-active[:, None], 3, 1, 1)[:, 0]  # frames at borders are mixed
         outside = torch.nn.functional.max_pool1d(active[:, None], 3, 1, 1)[:, 0]
