@@ -23,6 +23,8 @@ HOMES = {
     "head": ("wsed.models.base", "HEADS"),
     "network": ("wsed.models.base", "NETWORKS"),
     "augment": ("wsed.augment.base", "AUGMENTS"),
+    "decoder": ("wsed.decoding.base", "DECODERS"),
+    "metric": ("wsed.metrics.base", "METRICS"),
     "corpus": ("wsed.data.corpus.base", "CORPORA"),
     "reader": ("wsed.data.reading.base", "READERS"),
 }
