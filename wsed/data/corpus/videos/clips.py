@@ -99,10 +99,9 @@ class VideoClips(Columns):
             raise IndexError(index)
         index %= len(self)
         names = self.names.names
-        begin, end = self.place[index].tolist()
         events = tuple((names[int(k)], on, off) for k, on, off in self.events[index].tolist())
         seconds, file = float(self.duration[index]), int(self.file[index])
-        name = clip_name(bytes(self.video[index].numpy()).decode(), begin, end)
+        name = self._name(index)
         return Clip(
             name,
             self.folder / (os.fsdecode(self.paths.text(file)) if file >= 0 else name),
@@ -111,6 +110,10 @@ class VideoClips(Columns):
             events if self.timed[index] else None,
             None if np.isnan(seconds) else seconds,
         )
+
+    def _name(self, index: int) -> str:
+        begin, end = self.place[index].tolist()
+        return clip_name(bytes(self.video[index].numpy()).decode(), begin, end)
 
     def take(self, index: NDArray[np.int64]) -> "VideoClips":
         """Some of the clips, in the order of `index`."""
@@ -139,6 +142,10 @@ class VideoClips(Columns):
     def has_file(self) -> Bool[np.ndarray, " clip"]:
         """Which clips have a sound file."""
         return self.file.numpy() >= 0
+
+    def row(self, index: int) -> tuple[str, str, Path]:
+        """Name and source of a clip, and the folder where its file was looked for."""
+        return self._name(index), self.sources[int(self.source[index])], self.folder
 
     def used_sources(self) -> set[str]:
         """The sources that clips are of."""
