@@ -13,7 +13,7 @@ class Augmentation(Protocol):
     """What changes a training batch: its audio and, where they move along, its labels."""
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """The changed batch; the one given stays as it is."""
+        """The changed batch; the argument stays as it is."""
         ...
 
 

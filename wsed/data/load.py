@@ -1,4 +1,4 @@
-"""From a corpus to the table of a split: listed, held out, looked for, cut and put into arrays."""
+"""From a corpus to the table of a split: clips are listed, held out, looked for, cut and put into arrays."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ class Loader:
 
     Args:
         corpus: the corpus.
-        reader: what tells how long clips are, and which cannot be read.
+        reader: looks at the files: how long clips are, and which cannot be read.
         sources: the sources of the training clips.
         holdout: which training clips are kept for validation; None: none.
         windows: parts that are read in place of whole clips; None: whole clips.
