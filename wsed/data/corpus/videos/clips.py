@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from wsed.data.corpus.videos.files import VideoFiles
 from wsed.data.corpus.videos.lists import ListedClips, clip_name
 from wsed.data.ragged import Ragged
 from wsed.types import Labels
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 class Located(NamedTuple):
@@ -182,6 +184,6 @@ class VideoClips(Columns):
         )
 
 
-def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+def _joined(arrays: Sequence[NDArray[Number]]) -> NDArray[Number]:
     """One after the other; a single one, which may be of millions of clips, is not copied."""
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
