@@ -28,13 +28,13 @@ class TunedDecoder:
         decoder: its settings, plain values.
         untuned: its settings before tuning.
         tuned: the setting `evaluation.tuning`, the number of clips and the values.
-        network: YAML that builds the network whose scores it was tuned on; "" if that is not known.
+        network: spec of the network whose scores it was tuned on; None if it cannot be written down.
     """
 
     decoder: Mapping[str, Any]
     untuned: Mapping[str, Any]
     tuned: Mapping[str, Any]
-    network: str = ""
+    network: Mapping[str, Any] | None = None
 
     def write(self, checkpoint: str | Path) -> Path:
         """Write it beside a checkpoint; returns the path."""

@@ -19,6 +19,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 import wsed
+from wsed.checkpoint import check_readable, start_from
 from wsed.cli.callbacks import EpochLine, KeepMemory, keep_last
 from wsed.cli.configs import prepared
 from wsed.cli.moved import check_arguments, check_config
@@ -26,7 +27,6 @@ from wsed.cli.names import load_yaml
 from wsed.cli.show import show
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
-from wsed.models.pretrained import read_checkpoint
 from wsed.report.scores import write_json
 from wsed.training.evaluation import Evaluation
 from wsed.training.ranking import KeepBest
@@ -88,6 +88,10 @@ class WsedCLI(LightningCLI):
         parser.add_argument(
             "--test_checkpoint", type=Literal["best", "last"], default="best", help="which: best on validation, or last"
         )
+        parser.add_argument(
+            "--init_from", type=str | None, default=None,
+            help="checkpoint whose weights the network starts from, where they fit; its classes may be others",
+        )  # fmt: skip
         parser.add_argument("--overwrite", action="store_true", help="let a new training replace a run in its folder")
 
     def _parse_ckpt_path(self) -> None:
@@ -113,7 +117,7 @@ class WsedCLI(LightningCLI):
         if self.subcommand != "fit" and not config.ckpt_path:
             raise WsedError(f"wsed {self.subcommand} needs a checkpoint: add --ckpt_path best, last or a file")
         if config.ckpt_path:
-            _check_readable(Path(config.ckpt_path))
+            check_readable(config.ckpt_path)
         if (
             self.subcommand == "fit"
             and not config.ckpt_path
@@ -159,7 +163,7 @@ class WsedCLI(LightningCLI):
         return evaluation
 
     def after_instantiate_classes(self) -> None:
-        """The checkpoint carries the part of the configuration that builds the network."""
+        """Describe the network, and start it from another run if that is asked."""
         self.evaluation.check(self.model)
         network = self.model.network
         if self.trainer.is_global_zero:
@@ -169,8 +173,11 @@ class WsedCLI(LightningCLI):
         if self._overwrite and self.trainer.is_global_zero:
             for old in (Path(self.trainer.default_root_dir) / "checkpoints").glob("*.ckpt"):
                 old.unlink()
-        text = self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False)
-        self.model.config = yaml.safe_dump(yaml.safe_load(text)["model"]["network"])
+        path = self._get(self.config, "init_from")
+        if self.subcommand == "fit" and path is not None and not self._get(self.config, "ckpt_path"):
+            leftovers = start_from(network, path)
+            if self.trainer.is_global_zero:
+                print(f"starts from {path}: {leftovers}")
 
     def before_validate(self) -> None:
         """Refuse what the corpus cannot give."""
@@ -290,12 +297,6 @@ def user_error(error: Exception) -> Exception:
     lines = [line.split(" Got value:")[0].split(" Given value")[0].rstrip() for line in str(error).splitlines()]
     kept = list(dict.fromkeys(line for line in lines if line.strip() and not line.strip().startswith("Given value")))
     return WsedError("\n".join([*kept, "`wsed VERB --help` lists the settings"]))
-
-
-def _check_readable(path: Path) -> None:
-    if not path.is_file():
-        raise WsedError(f"no such checkpoint: {path}")
-    read_checkpoint(path)
 
 
 def write_config(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
+from wsed.checkpoint import plain_spec, same_network
 from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
 from wsed.metrics.embedding import class_centres
@@ -18,7 +19,7 @@ from wsed.training.data import tables, training_set
 from wsed.training.ranking import RANK_BY, number, ranking
 from wsed.training.task import SEDTask
 from wsed.tuned import TunedDecoder, decoder_file, read_tuned
-from wsed.tuning import Tuning, decoder_of, same_network
+from wsed.tuning import Tuning, decoder_of
 from wsed.types import Batch, Output
 
 LOGGED = {"validation": "val", "test": "test"}
@@ -151,7 +152,7 @@ class Evaluation(pl.Callback):
                 rank_zero_info(f"{decoder_file(trainer.ckpt_path)} is not used: the checkpoint has changed since")
             return
         asked = self.tuning is None or asdict(self.tuning).items() <= kept.tuned.items()
-        asked &= same_network(kept.network, task.config)
+        asked &= same_network(kept.network, plain_spec(task.network))
         if asked and decoder_of(dict(kept.untuned)) == self._untuned:
             self.decoder, self.tuned = decoder_of(dict(kept.decoder)), dict(kept.tuned)
         else:
@@ -215,7 +216,8 @@ class Evaluation(pl.Callback):
             self.decoder, self.tuned = self.tuning.tune(self.decoder, store)
             path = trainer.ckpt_path
             if path is not None and trainer.is_global_zero:
-                TunedDecoder(asdict(self.decoder), asdict(self._untuned), self.tuned, task.config).write(path)
+                network = plain_spec(task.network)
+                TunedDecoder(asdict(self.decoder), asdict(self._untuned), self.tuned, network).write(path)
             trainer.strategy.barrier("tuned")
         elif split == "test":
             rank_zero_info("not tuned as evaluation.tuning asks: run `wsed validate` with this checkpoint first")

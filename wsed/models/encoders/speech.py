@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, Encoder
 from wsed.registry import check_option, near
+from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
 ARCHITECTURES = ("wav2vec2", "hubert", "wavlm")
@@ -51,7 +52,7 @@ class Wav2Vec2(Encoder):
         n_bands: int,
         architecture: str = "wav2vec2",
         config: dict[str, Any] | None = None,
-        pretrained: str | None = None,
+        pretrained: StartingWeights = None,
         freeze: bool = False,
     ) -> None:
         super().__init__()
