@@ -53,11 +53,8 @@ def test_output_merges_and_names_what_is_missing():
 
 
 def test_needs_join_to_the_least_that_serves_both():
-    joined = Needs(frozenset({"frame_logits"}), sources={"weak": 1}) | Needs(
-        sources={"weak": 2, "synthetic": 1}, classes=4
-    )
-    assert joined.sources == {"synthetic": 1, "weak": 2}
-    assert joined.classes == 4
+    joined = Needs(frozenset({"frame_logits"}), classes=2, per_class=3) | Needs(classes=4, one_class=True)
+    assert (joined.classes, joined.per_class, joined.one_class) == (4, 3, True)
     assert joined.output == {"frame_logits"}
 
 

@@ -97,4 +97,5 @@ def one_clip(samples: torch.Tensor, n_labels: int) -> Batch:
         source=torch.zeros(1, dtype=torch.long),
         sources=("",),
         clip_ids=("",),
+        full=True,
     )

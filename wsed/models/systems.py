@@ -5,6 +5,7 @@ from dataclasses import replace
 from wsed.checkpoint import load_exactly, weights_of
 from wsed.errors import WsedError
 from wsed.models.base import NETWORKS, Network, NetworkFactory
+from wsed.models.network import Composed
 from wsed.spec import StartingWeights
 from wsed.types import Batch, Labels, Output
 
@@ -45,6 +46,11 @@ class TagGated(Network):
         if pretrained is not None:
             load_exactly(self.tagger, weights_of(pretrained, labels), pretrained)
             self.tagger.requires_grad_(requires_grad=False)
+
+    @classmethod
+    def example(cls, labels: Labels) -> Network:
+        """Two small networks, trained together."""
+        return cls(labels, Composed.example, Composed.example)
 
     def train(self, mode: bool = True) -> "TagGated":
         """A frozen tagger stays in eval mode."""
