@@ -11,6 +11,7 @@ from wsed.data import audio as sound
 from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
 from wsed.models.base import Network
+from wsed.run import RunFolder
 from wsed.spec import Spec
 from wsed.tuned import read_tuned
 from wsed.tuning import decoder_of
@@ -67,13 +68,14 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
     only components registered with wsed are built from it: a file that a stranger sent executes nothing.
 
     Args:
-        checkpoint: `runs/.../checkpoints/best.ckpt`.
+        checkpoint: `runs/.../checkpoints/best.ckpt`, or the folder of a run, whose best checkpoint is taken.
         network: of a checkpoint that does not tell its network: the one to put its weights into.
 
     Raises:
         WsedError: no such file, not a checkpoint of wsed, or one that names an unregistered component.
     """
-    opened = Checkpoint.open(checkpoint)
+    path = Path(checkpoint)
+    opened = Checkpoint.open(RunFolder.open(path).checkpoint() if path.is_dir() else path)
     tuned = read_tuned(opened.path)
     if network is not None:
         opened.weights_into(network)

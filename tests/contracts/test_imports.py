@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "wsed"
 FLOORS = {"errors": 0, "literals": 1, "files": 1, "spec": 2, "types": 3, "registry": 3, "text": 4, "build": 4}
-FLOORS |= {"checkpoint": 5, "learning": 5, "values": 5, "ops": 5}
+FLOORS |= {"run": 4, "checkpoint": 5, "learning": 5, "values": 5, "ops": 5}
 FLOORS |= dict.fromkeys(("losses", "models", "augment", "data", "decoding", "metrics"), 6)
 FLOORS |= dict.fromkeys(("training", "inference", "tuned", "tuning", "report", "testing", "study"), 7) | {"cli": 8}
 LIGHTNING = ("training/", "cli/", "data/module.py")
