@@ -24,7 +24,7 @@ from wsed.types import Labels
 LABELS = Labels(["cat", "dog", "owl"])
 SMALL = partial(CRNN, channels=4, gru=4, dense=8)
 FRONTEND = partial(LogMel, sample_rate=8000, n_fft=256, hop_length=160, f_max=4000.0)
-DECODER = {"threshold": 0.5}
+DECODER = {"class_path": "steps", "init_args": {"threshold": 0.5}}
 
 
 def network(labels=LABELS, encoder=SMALL):

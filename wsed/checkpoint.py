@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from wsed.build import build
 from wsed.errors import WsedError
 from wsed.registry import registry
-from wsed.spec import Spec, spec_of
+from wsed.spec import Spec, path_of, spec_of
 from wsed.types import Labels
 
 if TYPE_CHECKING:
+    from wsed.decoding import Decoder
     from wsed.models.base import Network
 
 UNSAFE = (
@@ -40,7 +41,7 @@ class Checkpoint:
         frame_rate: of the network's output, in frames per second.
         spec: of the network; None if it cannot be written down.
         no_spec: why there is no spec.
-        decoder: settings of the decoder, plain values.
+        decoder: spec of the decoder, plain values.
         steps: optimiser steps of the training.
         weights: of the network, by name.
     """
@@ -134,7 +135,7 @@ def facts_of(network: "Network", decoder: Mapping[str, Any], version: str) -> di
 
     Args:
         network: the one that is saved.
-        decoder: settings of its decoder, plain values.
+        decoder: spec of its decoder, plain values.
         version: of wsed.
     """
     return {
@@ -151,6 +152,14 @@ def facts_of(network: "Network", decoder: Mapping[str, Any], version: str) -> di
 def plain_spec(network: "Network") -> dict[str, Any] | None:
     """The spec of a network as plain values; None if it cannot be written down."""
     return None if _why(network) else spec_of(network).to_plain()
+
+
+def decoder_spec(decoder: "Decoder") -> dict[str, Any]:
+    """The spec of a decoder as plain values; also of one that is not registered, which can be named but not loaded."""
+    try:
+        return spec_of(decoder).to_plain()
+    except WsedError:
+        return Spec(path_of(type(decoder)), decoder.values()).to_plain()
 
 
 def _why(network: "Network") -> str:

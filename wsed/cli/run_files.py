@@ -13,8 +13,8 @@ from lightning.pytorch.cli import SaveConfigCallback
 
 import wsed
 from wsed.files import write_text
-from wsed.report.scores import write_json
 from wsed.run import RunFolder
+from wsed.scoring.plain import to_json
 
 PACKAGES = ("torch", "torchaudio", "lightning", "jsonargparse", "numpy", "soundfile", "soxr")
 """Whose versions are kept."""
@@ -59,7 +59,8 @@ class KeepConfig(SaveConfigCallback):
             run = RunFolder(Path(trainer.default_root_dir))
             run.path.mkdir(parents=True, exist_ok=True)
             verb = getattr(trainer.state.fn, "value", trainer.state.fn)
-            write_json(run.versions(str(verb)), versions(self.config.get("seed_everything")))
+            facts = versions(self.config.get("seed_everything"))
+            write_text(run.versions(str(verb)), to_json(facts))
 
 
 def write_config(path: Path, text: str) -> None:

@@ -1,7 +1,6 @@
 """`wsed show`: the scores of a run as a table and where its pictures are; of several seeds, mean and deviation."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from wsed.cli.arguments import parsed
 from wsed.errors import WsedError
 from wsed.report.tables import score_table, seeds_table
 from wsed.run import RunFolder
+from wsed.scoring.report import Report
 from wsed.types import Split
 
 HELP = "the scores of a RUN and where its pictures are; of several seeds, mean and deviation"
@@ -48,7 +48,7 @@ def show(run: Path, stage: Split = "test") -> None:
     console, folder = Console(), RunFolder.open(run)
     if seeds := folder.seeds():
         scored = {
-            seed.path.name: json.loads(seed.split(stage).report.read_text())
+            seed.path.name: Report.read(seed.split(stage).report)
             for seed in seeds
             if seed.split(stage).report.is_file()
         }
@@ -67,7 +67,7 @@ def show(run: Path, stage: Split = "test") -> None:
         again = f"wsed {_verb(stage)} --config {folder.config} --ckpt_path best"
         raise WsedError(f"no {left.report}: run `{again}`")
     console.print(f"{left.path}", soft_wrap=True, markup=False, highlight=False)
-    console.print(score_table(json.loads(left.report.read_text()), console.width), highlight=False)
+    console.print(score_table(Report.read(left.report), console.width), highlight=False)
     for path in (*(left.picture(name) for name in ("curves", "class_f1", "embeddings")), left.predictions):
         if path.is_file():
             console.print(f"{path}", soft_wrap=True)

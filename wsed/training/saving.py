@@ -1,13 +1,12 @@
 """What checkpoints of a training carry beside the weights."""
 
-from dataclasses import asdict
 from typing import Any, Protocol, runtime_checkable
 
 import lightning.pytorch as pl
 
 import wsed
-from wsed.checkpoint import facts_of
-from wsed.decoding import Decoder
+from wsed.checkpoint import decoder_spec, facts_of
+from wsed.decoding import StepDecoder
 from wsed.errors import WsedError
 from wsed.models.base import Network
 from wsed.types import Labels
@@ -18,7 +17,7 @@ class Decodes(Protocol):
     """A callback that decodes scores; checkpoints carry its decoder."""
 
     def decoding(self) -> dict[str, Any]:
-        """The decoder as plain values."""
+        """The spec of the decoder, as plain values."""
 
 
 def checkpoint_facts(network: Network, trainer: pl.Trainer) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def checkpoint_facts(network: Network, trainer: pl.Trainer) -> dict[str, Any]:
         network: the one that is saved.
         trainer: one of its callbacks may tell the decoder; else it is the default one.
     """
-    decoder = asdict(Decoder())
+    decoder = decoder_spec(StepDecoder())
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Decodes):
             decoder = callback.decoding()
