@@ -13,11 +13,11 @@ def sound_files(folder: str | Path) -> list[Path]:
 
     Hidden files are left out, and `*_events/`, where Scaper keeps the single events of a soundscape.
     """
-    found = []
+    paths = []
     for where, below, files in os.walk(folder, followlinks=True):
         below[:] = sorted(d for d in below if not d.endswith("_events") and not d.startswith("."))
-        found += [Path(where, f) for f in sorted(files) if f.lower().endswith(sound.SUFFIXES) and not f.startswith(".")]
-    return found
+        paths += [Path(where, f) for f in sorted(files) if f.lower().endswith(sound.SUFFIXES) and not f.startswith(".")]
+    return paths
 
 
 def locate(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:

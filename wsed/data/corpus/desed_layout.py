@@ -108,9 +108,9 @@ def find(root: str | Path, table: str, audio: str | None = None) -> tuple[Path, 
 def read_clips(
     root: str | Path, table: str = "train/weak", source: str = "weak", audio: str | None = None
 ) -> list[Clip]:
-    """The clips of one table, in file order, with the sound file of each and what the table says of it.
+    """The clips of one table, in file order, each with its sound file, tags and events.
 
-    The header tells the kind of table: `event_labels` gives tags; `onset, offset, event_label` give events, and
+    The header decides the kind of table: `event_labels` gives tags; `onset, offset, event_label` give events, and
     the tags that follow from them; `filename` alone gives unlabelled clips. A clip without a sound file gets the
     path where it should be. Arguments and errors as in `find`, and those of `table.read_*`.
     """
@@ -132,11 +132,11 @@ def durations(root: str | Path, table: str) -> dict[str, float]:
 
 
 def labels(root: str | Path) -> tuple[str, ...]:
-    """The classes of `metadata/labels.txt`, one a line; empty where there is no such file."""
+    """The classes of `metadata/labels.txt`, one per line; empty where there is no such file."""
     listed = base(root) / "metadata" / "labels.txt"
     lines = tsv.read_text(listed).splitlines() if listed.is_file() else []
     names = tuple(line.strip() for line in lines if line.strip())
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise WsedError(f"{listed}: {twice!r} is listed twice; a class is named once, one a line")
+        raise WsedError(f"{listed}: {twice!r} is listed twice; a class is named once, one per line")
     return names

@@ -72,7 +72,7 @@ class Listings:
 
 
 def row_findings(listing: Listing, labels: Sequence[str]) -> Iterator[Finding]:
-    """All that can be said of a list without its audio."""
+    """The findings in a list that need no audio."""
     yield from listing.problems
     yield from label_findings(listing, labels)
     yield from repeated_rows(listing)
@@ -97,6 +97,6 @@ def repeated_rows(listing: Listing) -> Iterator[Finding]:
         key = (row.clip, row.event or row.labels)
         if key in seen:
             effect = ", or the event counts twice in scores" if row.event else ""
-            text = f"says the same as row {seen[key]}; delete one of them{effect}"
+            text = f"repeats row {seen[key]}; delete one of them{effect}"
             yield Finding("warning", "repeated_row", text, listing.table, row.line, row.clip)
         seen.setdefault(key, row.line)
