@@ -1,8 +1,8 @@
 """All 54 cells of Tables 2 and 3 by one command: 18 trainings a seed, each tested at three durations.
 
-    OMP_NUM_THREADS=1 python experiments/waa/study.py --waa data/waa --waa_200ms data/waa_200ms --out runs/waa \\
+    OMP_NUM_THREADS=1 python -m experiments.waa.study --waa data/waa --waa_200ms data/waa_200ms --out runs/waa \\
         --seeds 0 1 2 --jobs 2
-    python experiments/waa/table.py runs/waa
+    python -m experiments.waa.table runs/waa
 
 A training is `wsed fit` on the rows of this folder, within a process that does many; triplet and prototypes are two
 runs chained by a path. Features are computed once for the study and mapped into memory. Killed, and started again with

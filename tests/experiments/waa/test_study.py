@@ -10,13 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from experiments.waa import study, table
 from wsed.cli.main import main
 
-HERE = Path(__file__).parents[2] / "experiments/waa"
-sys.path.insert(0, str(HERE))
-
-import study  # noqa: E402
-import table  # noqa: E402
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +26,11 @@ def root(tmp_path_factory):
 
 
 def started(root, out, *more):
-    args = [sys.executable, str(HERE / "study.py"), "--waa", str(root), "--waa_200ms", str(root), "--out", str(out)]
+    args = [sys.executable, "-m", "experiments.waa.study", "--waa", str(root), "--waa_200ms", str(root)]
+    args += ["--out", str(out)]
     args += ["--epochs", "5", "1", "1", "--jobs", "2", "--trainer.min_epochs", "1", *more]
-    done = subprocess.run(args, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(args, capture_output=True, text=True, env=environment, cwd=ROOT)
     logs = "".join(log.read_text()[-3000:] for log in out.glob("log_*.txt"))
     assert done.returncode == 0, done.stdout + done.stderr + logs
     return done.stdout
@@ -140,11 +139,11 @@ def test_a_training_waits_for_the_process_that_is_at_it(root, tmp_path):
     folder = tmp_path / "waa-end_to_end-0.2/seed_0"
     folder.mkdir(parents=True)
     (tmp_path / "cells").mkdir()
-    args = [sys.executable, str(HERE / "study.py"), "--waa", str(root), "--waa_200ms", str(root)]
+    args = [sys.executable, "-m", "experiments.waa.study", "--waa", str(root), "--waa_200ms", str(root)]
     args += ["--out", str(tmp_path), "--cells", "waa-end_to_end-0.2", "--jobs", "1"]
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        running = subprocess.Popen(args, stdout=subprocess.DEVNULL)
+        running = subprocess.Popen(args, stdout=subprocess.DEVNULL, cwd=ROOT)
         while not list(tmp_path.glob("log_*.txt")):
             time.sleep(0.1)
         time.sleep(3)  # enough for `wsed fit` to be called

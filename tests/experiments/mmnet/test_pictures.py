@@ -1,6 +1,5 @@
 """The figures of `experiments/mmnet`, from made-up runs whose scores are counted by hand and from a small training."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -9,17 +8,10 @@ import pytest
 import yaml
 from matplotlib.figure import Figure
 
-from tests.cli.test_mmnet_table import table
+from experiments.mmnet import pictures
 from wsed.cli.main import main
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments/mmnet"
-spec = importlib.util.spec_from_file_location("mmnet_pictures", EXPERIMENTS / "pictures.py")
-assert spec is not None
-assert spec.loader is not None
-pictures = importlib.util.module_from_spec(spec)
-with pytest.MonkeyPatch.context() as patch:
-    patch.setitem(sys.modules, "table", table)  # experiments/waa has a table.py as well
-    spec.loader.exec_module(pictures)
+EXPERIMENTS = Path(pictures.__file__).parent
 
 LOW = (0.9, 0.1, 0.8, 0.1, 0.7, 0.1, 0.6, 0.1)  # the corpus' test clips hold `low` and `high` in turn
 LATE = (0.5, 0.6, 0.7, 0.8, 0.1, 0.2, 0.3, 0.4)

@@ -1,19 +1,12 @@
 """The tables of `experiments/mmnet`, from made-up runs whose figures are counted by hand."""
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-PATH = Path(__file__).parents[2] / "experiments/mmnet/table.py"
-spec = importlib.util.spec_from_file_location("mmnet_table", PATH)  # experiments/waa has a table.py as well
-assert spec is not None
-assert spec.loader is not None
-table = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(table)
+from experiments.mmnet import table
 
 EVENTS = {
     "eval/public": ["a 0 0.5 bark", "b 1 1.5 bark", "c 0 5 hum", "d 0 6 hum"],
