@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from wsed.data import audio as sound
 from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
-from wsed.files import write_whole
 from wsed.models.base import Network
 from wsed.models.pretrained import load_weights, read_checkpoint
 from wsed.registry import ALIASES, HOMES, registry
+from wsed.tuned import read_tuned
 from wsed.tuning import decoder_of
 from wsed.types import Batch, Events, Labels
 
@@ -67,8 +67,8 @@ class Detector:
 def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
     """The detector of a checkpoint of `wsed fit`; public as `wsed.load`.
 
-    The file is read with `weights_only=True`, and only components registered with wsed are built from it: a file
-    that a stranger sent executes nothing.
+    A tuned decoder beside the checkpoint (`best.decoder.yaml`) is used. The file is read with `weights_only=True`, and
+    only components registered with wsed are built from it: a file that a stranger sent executes nothing.
 
     Args:
         checkpoint: `runs/.../checkpoints/best.ckpt`.
@@ -85,6 +85,9 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
             f"{path} was not written by wsed: it says nothing of labels and sample rate; train with `wsed fit`"
         )
     labels = Labels(facts["labels"])
+    tuned = read_tuned(path)
+    if tuned is not None:  # for the network as it was set when the decoder was tuned
+        facts = facts | {"decoder": dict(tuned.decoder), "model": tuned.network or facts["model"]}
     if network is None:
         if not facts["model"]:
             raise WsedError(f"{path} was not made by `wsed fit` and does not tell its network; pass network=...")
@@ -95,14 +98,6 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
         )
     load_weights(network, path)
     return Detector(network, decoder_of(facts["decoder"]))
-
-
-def rewrite_facts(path: Path, facts: Mapping[str, Any]) -> None:
-    """Change what a checkpoint says of itself (such as its decoder, once tuned); all at once or not at all."""
-    content = read_checkpoint(path)
-    content["wsed"] |= facts
-    with write_whole(path) as part:
-        torch.save(content, part)
 
 
 def build(config: Mapping[str, Any], labels: Labels) -> Network:

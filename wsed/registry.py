@@ -17,7 +17,8 @@ HOMES = {
     "encoder": ("wsed.models.base", "ENCODERS"),
     "head": ("wsed.models.base", "HEADS"),
     "network": ("wsed.models.base", "NETWORKS"),
-    "data": ("wsed.data.module", "DATA"),
+    "corpus": ("wsed.data.corpus.base", "CORPORA"),
+    "reader": ("wsed.data.reading.base", "READERS"),
 }
 """Where the registry of each kind lives: a data sheet, so that listing kinds imports nothing."""
 
@@ -112,7 +113,7 @@ def check_options(owner: str, known: Mapping[str, Iterable[object]], **chosen: o
 
 
 def registry(kind: str) -> Registry[Any]:
-    """The registry of a kind: loss, frontend, encoder, head, network or data."""
+    """The registry of a kind: loss, frontend, encoder, head, network, corpus or reader."""
     if kind not in HOMES:
         raise WsedError(f"unknown kind {kind!r}{near(kind, HOMES)}; known: {', '.join(HOMES)}")
     module, name = HOMES[kind]

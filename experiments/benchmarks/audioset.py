@@ -53,32 +53,33 @@ def child(what: str, path: Path, labels: int) -> None:
     import torch
 
     from wsed.data.collate import Collate
-    from wsed.data.corpus.videos.clips import Found, VideoClips
+    from wsed.data.corpus.videos.clips import Located, VideoClips
     from wsed.data.corpus.videos.files import VideoFiles
-    from wsed.data.corpus.videos.lists import read_segments
+    from wsed.data.corpus.videos.lists import read_list
+    from wsed.data.reading.base import Item
     from wsed.data.sampling.balanced import BalancedSampler
     from wsed.types import Labels
 
     torch.set_num_threads(1)
     start, done = clocks(), 0
     if what in ("table", "batches", "sampler"):
-        segments = read_segments(path, classes(labels))
+        segments = read_list(path, classes(labels))
         done = len(segments)
     if what in ("table", "batches"):
         with tempfile.TemporaryDirectory() as one:
             (Path(one) / "Yaaaaaaaaaaa.wav").touch()  # the file of all clips
             first = np.zeros(done, dtype=np.int64)
-            found = Found("unbalanced", segments, first, np.full(done, np.nan))
-            table = VideoClips.of([found], VideoFiles(Path(one)), Labels(classes(labels))).table(10.0)
+            located, names = Located("unbalanced", segments, first), Labels(classes(labels))
+            table = VideoClips.of([located], VideoFiles(Path(one)), names).table(names, 10.0)
         assert table.tags_of(torch.tensor([done - 1])).sum() > 0
     if what == "batches":
         collate, silence = Collate(table), np.zeros(1, dtype=np.float32)
         drawn = np.random.default_rng(0).integers(0, done, (100, 64)).tolist()
         start, done = clocks(), len(drawn)
         for batch in drawn:
-            collate([(i, silence) for i in batch])
+            collate([Item(i, 1, silence) for i in batch])
     if what == "files":
-        segments = read_segments(path, classes(labels))
+        segments = read_list(path, classes(labels))
         start = clocks()
         found_files = VideoFiles(path.parent / "audio").find(segments.video, segments.begin)
         done = int((found_files >= 0).sum())

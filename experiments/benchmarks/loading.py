@@ -22,6 +22,7 @@ import torch
 from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
 from wsed.data.corpus.desed import DESED
+from wsed.data.module import SEDDataModule
 from wsed.data.reading.files import ClipDataset
 from wsed.losses.base import Weighted
 from wsed.losses.cosine_penalty import CosinePenalty
@@ -60,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", required=True, type=Path, help="a corpus of `wsed data synth`")
     root = parser.parse_args().root
-    data = DESED(root=root, batch={"weak": 32}, validation=None, workers=1)
+    data = SEDDataModule(DESED(root, validation=None), {"weak": 32})
     frontend = LogMel(16000, 1024, 640, f_max=8000.0)
     network = Composed(data.labels, lambda n: CRNN(n, "glu", channels=32), frontend=frontend)
     task = SEDTask(network, {"tags": Weighted(MIL()), "apart": Weighted(CosinePenalty(), 0.1)})

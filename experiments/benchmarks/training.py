@@ -28,6 +28,7 @@ from torch.nn import functional as F
 import wsed
 from wsed import Batch, Composed, Events, Labels
 from wsed.data.corpus.desed import DESED
+from wsed.data.module import SEDDataModule
 from wsed.decoding import Decoder
 from wsed.losses.cosine_penalty import CosinePenalty
 from wsed.losses.mil import MIL
@@ -195,7 +196,7 @@ def parity(folder: Path, steps: int, seed: int) -> None:
     """Both trained on a corpus from the same weights on the same batches, then scored on its test clips."""
     torch.manual_seed(seed)
     channels, frontend = settings(True)
-    data = DESED(folder, {"weak": CLIPS}, sample_rate=frontend["sample_rate"])
+    data = SEDDataModule(DESED(folder), {"weak": CLIPS}, sample_rate=frontend["sample_rate"])
     data.setup()
     network = Composed(
         data.labels, partial(CRNN, activation="glu", channels=channels), frontend=LogMel(**frontend)
@@ -220,7 +221,7 @@ def parity(folder: Path, steps: int, seed: int) -> None:
 
 
 @torch.no_grad()
-def scores(model: nn.Module, data: DESED, network: Composed) -> dict[str, Any]:
+def scores(model: nn.Module, data: SEDDataModule, network: Composed) -> dict[str, Any]:
     store = ScoreStore()
     for batch in data.test_dataloader():
         if model is network:

@@ -147,10 +147,10 @@ def tuned(run: Run, held: Run, gaps: tuple[float, ...], windows: tuple[float, ..
 def thresholds(runs: Path, reference: Path, systems: dict[str, list[Run]]) -> None:
     """What the decoder decides: the paper's for all classes, or one of each class."""
     truth = truth_of(reference, "validation/validation", "validation")
-    tagger = read_tagger(runs / "tagger" / "seed_0", "validate")
+    tagger = read_tagger(runs / "tagger" / "seed_0", "validation")
     lines, tuned_f1 = [], {}
     for row, each in systems.items():
-        held = [Run(r.folder, truth, tagger[0] if tagger else None, "validate") for r in each if r.validated]
+        held = [Run(r.folder, truth, tagger[0] if tagger else None, "validation") for r in each if r.validated]
         if not held:
             continue
         mine = [r for r in each if r.validated]
@@ -178,23 +178,23 @@ def thresholds(runs: Path, reference: Path, systems: dict[str, list[Run]]) -> No
 def tag_searches(runs: Path, reference: Path) -> None:
     """The tagger with thresholds by each search."""
     folder = runs / "tagger" / "seed_0"
-    if not (folder / "validate" / "clip_scores.npz").is_file():
+    if not (folder / "validation" / "clip_scores.npz").is_file():
         return
     scores, tags = {}, {}
-    for split, table in (("validate", "validation/validation"), ("test", "eval/public")):
+    for split, table in (("validation", "validation/validation"), ("test", "eval/public")):
         saved = np.load(folder / split / "clip_scores.npz")
         scores[split] = torch.from_numpy(saved["clip_scores"])
-        truth = truth_of(reference, table, "validation" if split == "validate" else "test")
+        truth = truth_of(reference, table, "validation" if split == "validation" else "test")
         labels = [str(name) for name in saved["labels"]]
         has = [[label in {e[0] for e in truth[str(name)]} for label in labels] for name in saved["clip_ids"]]
         tags[split] = torch.tensor(has)
     half = torch.full((scores["test"].shape[1],), 0.5)
     found = {"0.5": half}
     for name, search in (("random walks (the paper's)", random_thresholds), ("exact", exact_thresholds)):
-        values = search(tags["validate"], scores["validate"], "validation", setting="tag_threshold").values
+        values = search(tags["validation"], scores["validation"], "validation", setting="tag_threshold").values
         found[name] = torch.tensor(values["tag_threshold"])
     lines = [
-        [name, *(f"{100 * tag_counts(tags[s], scores[s] > limits).macro_f1:.1f}" for s in ("validate", "test"))]
+        [name, *(f"{100 * tag_counts(tags[s], scores[s] > limits).macro_f1:.1f}" for s in ("validation", "test"))]
         for name, limits in found.items()
     ]
     print_table(["tag thresholds", "validation F1, %", "test F1, %"], lines)

@@ -43,7 +43,7 @@ class Run:
         self, folder: Path, truth: Truth, tagger: "dict[str, torch.Tensor] | None", split: str = "test"
     ) -> None:
         self.folder, self.seed = folder, folder.name
-        self.validated = (folder / "validate" / "frame_scores.npz").is_file()
+        self.validated = (folder / "validation" / "frame_scores.npz").is_file()
         self.report = json.loads((folder / split / "scores.json").read_text())
         saved = np.load(folder / split / "frame_scores.npz")
         self.labels = [str(name) for name in saved["labels"]]

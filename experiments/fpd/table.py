@@ -2,7 +2,7 @@
 
     python -m experiments.fpd.table runs --reference data/fpd [--figure experiments/fpd/runs.png]
 
-Reads `runs/<row>/seed_<n>/test/` and `validate/` (what `wsed validate --config RUN/config.yaml --ckpt_path last`
+Reads `runs/<row>/seed_<n>/test/` and `validation/` (what `wsed validate --config RUN/config.yaml --ckpt_path last`
 writes) and the labels of the corpus; nothing is trained. Figures in %, mean and standard deviation over seeds (n - 1);
 differences to the baseline paired by seed, with 95 % Student t intervals. "Tuned": each class has the threshold and the
 median filter that are best for it on the validation clips.
@@ -44,8 +44,8 @@ def figures(run: Path, reference: Path) -> list[float]:
     labels, store = read_store(run / "test", read_clips(reference, "eval/public", "test"), 10.0)
     found = store.system(labels, DECODER).figures()
     tuned = np.nan
-    if (run / "validate" / "frame_scores.npz").is_file():
-        held = read_store(run / "validate", read_clips(reference, "validation/validation", "validation"), 10.0)[1]
+    if (run / "validation" / "frame_scores.npz").is_file():
+        held = read_store(run / "validation", read_clips(reference, "validation/validation", "validation"), 10.0)[1]
         decoder = TUNING.tune(DECODER, held)[0]
         tuned = store.system(labels, decoder).figures()["event_f1"]["macro"]
     f1 = [found[name]["macro"] for name in ("event_f1", "segment_f1", "tagging_f1")]

@@ -2,7 +2,7 @@
 
     python -m experiments.mmnet.table runs [more runs] --reference data/domestic [--rows ...]
 
-Reads `<runs>/<row>/seed_<n>/test/`, the label tables of the corpus and, for class thresholds, `validate/`, which rows
+Reads `<runs>/<row>/seed_<n>/test/`, the label tables of the corpus and, for class thresholds, `validation/`, which rows
 with `tuning` leave and `wsed validate --config RUN/config.yaml --ckpt_path last` writes for others. Mean and standard
 deviation over seeds (n - 1). Intervals are 95 % Student t of differences paired by seed.
 """
@@ -40,7 +40,7 @@ PAIRS = (
     ("glu_mil_micro", "glu_mil_micro_cos"), ("glu_mil", "glu_mmnet"), ("glu_mil_cos", "glu_mmnet_cos"),
     ("glu_mmnet", "glu_mmnet_cos"),
 )  # fmt: skip
-SPLITS = {"test": ("eval/public", "test"), "validate": ("validation/validation", "validation")}
+SPLITS = {"test": ("eval/public", "test"), "validation": ("validation/validation", "validation")}
 TRANSIENT = 1.5
 """Seconds: a class is transient if half its test events last no longer; so is a tag, if its class sounds no longer."""
 Truth = dict[str, tuple[tuple[str, float, float], ...]]
@@ -93,8 +93,8 @@ class Run:
         self.folder, self.seed = folder, folder.name
         self.report = json.loads((folder / "test" / "scores.json").read_text())
         self.test = Scored(folder / "test", truths["test"])
-        held = folder / "validate"
-        self.held = Scored(held, truths["validate"]) if held.is_dir() else None
+        held = folder / "validation"
+        self.held = Scored(held, truths["validation"]) if held.is_dir() else None
 
     def said(self, tune_on: str = "held_out") -> Tensor | None:
         """The classes of each test clip, above thresholds of each class from the paper's grid."""

@@ -112,12 +112,18 @@ def make(study: Study, training: Training, folder: Path) -> None:
     """The network, its classifier, and the cells."""
     head = head_of(training.method)
     two_stages = head["class_path"] != "mlp"
-    classifier = ["--data.features", str(study.out / "features")]
+    classifier = ["--data.reader", "features", "--data.reader.folder", str(study.out / "features")]
     if two_stages:
         fit(study, training, folder / "embedding", training.method, classifier)
         best = folder / "embedding/checkpoints/best.ckpt"
         # of these weights alone: deleted with the run's end
-        classifier = ["--data.features", str(folder / "features"), "--model.network.frontend.init_args.pretrained"]
+        classifier = [
+            "--data.reader",
+            "features",
+            "--data.reader.folder",
+            str(folder / "features"),
+            "--model.network.frontend.init_args.pretrained",
+        ]
         classifier += [str(best), "--model.network.head.init_args.aggregation", head["aggregation"]]
     fit(study, training, folder / "classifier", "classifier" if two_stages else training.method, classifier)
     for test in study.missing(training):
@@ -140,8 +146,8 @@ def fit(study: Study, training: Training, folder: Path, row: str, settings: list
     """`wsed fit`, unless it is done; from its last epoch if it was begun."""
     if (folder / "done").is_file():
         return
-    args = ["fit", "--config", str(HERE / f"{row}.yaml"), "--data.root", study.roots[training.data]]
-    args += ["--data.segment", f"{training.train:g}", "--seed_everything", str(training.seed)]
+    args = ["fit", "--config", str(HERE / f"{row}.yaml"), "--data.corpus.root", study.roots[training.data]]
+    args += ["--data.windows.length", f"{training.train:g}", "--seed_everything", str(training.seed)]
     args += ["--trainer.default_root_dir", str(folder), "--trainer.accelerator", "cpu", "--test_after_fit", "false"]
     if study.epochs is not None:
         args += shorter(row, SECONDS.index(training.train), study.epochs)
@@ -164,7 +170,7 @@ def tested(run: Path, seconds: float, settings: list[str]) -> dict:
     """The scores of a run's best checkpoint on test segments of a length."""
     folder = run / f"test_{seconds:g}"
     args = ["test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/best.ckpt")]
-    command([*args, "--data.test_segment", f"{seconds:g}", "--trainer.default_root_dir", str(folder), *settings])
+    command([*args, "--data.windows.test_length", f"{seconds:g}", "--trainer.default_root_dir", str(folder), *settings])
     return json.loads((folder / "test/scores.json").read_text())
 
 

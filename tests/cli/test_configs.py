@@ -19,7 +19,7 @@ model:
     tags: {loss: mil}
     apart: {loss: cosine_penalty, weight: 0.1}
   optimizer: {class_path: torch.optim.AdamW, init_args: {lr: 1e-3, weight_decay: 0.1}}
-data: {class_path: desed, init_args: {batch: {weak: 4}, validation: validation/validation}}
+data: {corpus: {class_path: desed, init_args: {validation: validation/validation}}, batch: {weak: 4}}
 trainer: {max_epochs: 1, callbacks: [{class_path: lightning.pytorch.callbacks.LearningRateMonitor}]}
 """
 
@@ -76,11 +76,11 @@ def test_the_same_class_by_another_spelling_keeps_its_arguments(files, capsys):
 
 
 def test_a_list_replaces_and_null_removes(files, capsys):
-    more = "{trainer: {callbacks: []}, model: {losses: {apart: null}}, data: {init_args: {validation: null}}}"
+    more = "{trainer: {callbacks: []}, model: {losses: {apart: null}}, data: {corpus: {init_args: {validation: null}}}}"
     config, said = merged(files(more), capsys)
     assert config["trainer"]["callbacks"] == []
     assert sorted(config["model"]["losses"]) == ["tags"]
-    assert config["data"]["init_args"]["validation"] is None  # a value like others
+    assert config["data"]["corpus"]["init_args"]["validation"] is None  # a value like others
     assert "replaces the list trainer.callbacks" in said
     assert "removes model.losses.apart" in said
 

@@ -51,7 +51,7 @@ def corpus(tmp_path_factory):
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r not in PARTS])
 def test_two_steps(row, corpus, tmp_path):
-    args = ["fit", "--config", str(EXPERIMENTS / row), "--data.root", str(corpus), "--data.workers", "0"]
+    args = ["fit", "--config", str(EXPERIMENTS / row), "--data.corpus.root", str(corpus), "--data.workers", "0"]
     args += ["--trainer.fast_dev_run", "2", "--trainer.accelerator", "cpu", "--trainer.default_root_dir", str(tmp_path)]
     assert main([*args, *untrained(row), *few(row)]) == 0
 
@@ -59,7 +59,7 @@ def test_two_steps(row, corpus, tmp_path):
 def few(row):
     """Large batches of large networks are made small here."""
     data = yaml.safe_load((EXPERIMENTS / row).read_text())["data"]
-    batch = data.get("init_args", {}).get("batch") if isinstance(data, dict) else None
+    batch = data.get("batch") if isinstance(data, dict) else None
     return [] if batch is None else ["--data.batch", str(dict.fromkeys(batch, 4))]
 
 
@@ -71,7 +71,15 @@ def untrained(row):
 @pytest.mark.parametrize("part", sorted(PARTS - {REAL, *VIDEOS, *ALIKE}))
 def test_parts_merge_over_a_row(part, corpus, tmp_path):
     row = SYSTEMS.get(part) or next(r for r in ROWS if r.startswith(part.split("/")[0]) and r not in PARTS)
-    args = ["fit", "--config", str(EXPERIMENTS / row), "--config", str(EXPERIMENTS / part), "--data.root", str(corpus)]
+    args = [
+        "fit",
+        "--config",
+        str(EXPERIMENTS / row),
+        "--config",
+        str(EXPERIMENTS / part),
+        "--data.corpus.root",
+        str(corpus),
+    ]
     args += ["--data.workers", "0", "--trainer.fast_dev_run", "1", "--trainer.accelerator", "cpu"]
     assert main([*args, *untrained(row), *few(row), "--trainer.default_root_dir", str(tmp_path)]) == 0
 
@@ -79,7 +87,7 @@ def test_parts_merge_over_a_row(part, corpus, tmp_path):
 def test_a_row_on_the_papers_corpus(shared, tmp_path):
     root = make_dcase2018(tmp_path / "dcase2018", shared, first_release(shared))
     row = EXPERIMENTS / "cosine_penalty/glu_mil_cos.yaml"
-    args = ["fit", "--config", str(row), "--config", str(EXPERIMENTS / REAL), "--data.root", str(root)]
+    args = ["fit", "--config", str(row), "--config", str(EXPERIMENTS / REAL), "--data.corpus.root", str(root)]
     args += ["--data.workers", "0", "--trainer.fast_dev_run", "true", "--trainer.accelerator", "cpu"]
     assert main([*args, "--trainer.default_root_dir", str(tmp_path / "run")]) == 0
 
@@ -107,7 +115,16 @@ def videos(tmp_path_factory):
 
 def on_videos(part, root, out):
     args = ["fit", "--config", str(EXPERIMENTS / "mmnet/mmnet.yaml"), "--config", str(EXPERIMENTS / part)]
-    args += ["--data.root", str(root), "--data.batch", VIDEOS[part], "--data.eval_batch", "4", "--data.workers", "0"]
+    args += [
+        "--data.corpus.root",
+        str(root),
+        "--data.batch",
+        VIDEOS[part],
+        "--data.eval_batch",
+        "4",
+        "--data.workers",
+        "0",
+    ]
     return [*args, "--trainer.accelerator", "cpu", "--trainer.default_root_dir", str(out)]
 
 

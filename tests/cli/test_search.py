@@ -39,7 +39,7 @@ SPACE = {
 def files(tmp_path, corpus):
     """An experiment, a space, and where the study goes."""
     network = {**SMALL["model"]["network"], "head": {"class_path": "framewise", "init_args": {"pooling": "max"}}}
-    data = {"class_path": "desed", "init_args": {"batch": {"weak": 4}, "workers": 0, "root": str(corpus)}}
+    data = {"corpus": {"class_path": "desed", "init_args": {"root": str(corpus)}}, "batch": {"weak": 4}, "workers": 0}
     config = {**SMALL, "model": {**SMALL["model"], "network": network}, "data": data}
     (tmp_path / "exp.yaml").write_text(yaml.safe_dump(config))
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(SPACE))

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import lightning.pytorch  # noqa: F401  here: its log handler keeps the stderr it finds, which must not be a test's own
@@ -18,6 +19,7 @@ from wsed.cli.main import main
 from wsed.data.table import read_strong
 from wsed.decoding import BoxDecoder
 from wsed.errors import WsedError
+from wsed.tuned import read_tuned
 from wsed.tuning import Tuning
 
 SMALL = {
@@ -32,14 +34,14 @@ SMALL = {
         "losses": {"tags": {"loss": "mil"}, "apart": {"loss": "cosine_penalty", "weight": 0.1}},
     },
     "evaluation": {"decoder": {"smooth": 0.1, "tags": "clip"}},
-    "data": {"class_path": "desed", "init_args": {"batch": {"weak": 4}, "workers": 0}},
+    "data": {"corpus": {"class_path": "desed", "init_args": {}}, "batch": {"weak": 4}, "workers": 0},
     "trainer": {"max_epochs": 2, "accelerator": "cpu"},
 }
 
 
 @pytest.fixture(scope="module")
 def exp(tmp_path_factory, corpus):
-    SMALL["data"]["init_args"]["root"] = str(corpus)
+    SMALL["data"]["corpus"]["init_args"]["root"] = str(corpus)
     path = tmp_path_factory.mktemp("exp") / "exp.yaml"
     path.write_text(yaml.safe_dump(SMALL))
     return str(path)
@@ -108,8 +110,8 @@ def test_the_saved_configuration_scores_the_checkpoint_again(run, tmp_path):
     assert main(["predict", "--config", str(run / "config.yaml"), "--ckpt_path", "best"]) == 0
     assert (run / "predict" / "predictions.tsv").read_text() == (run / "test" / "predictions.tsv").read_text()
     assert main(["validate", "--config", str(run / "config.yaml"), "--ckpt_path", "last"]) == 0
-    assert json.loads((run / "validate" / "scores.json").read_text())["clips"] == 8
-    assert main(["show", str(run), "--stage", "validate"]) == 0
+    assert json.loads((run / "validation" / "scores.json").read_text())["clips"] == 8
+    assert main(["show", str(run), "--stage", "validation"]) == 0
 
 
 def test_tuned_settings_are_saved_with_the_checkpoint_and_used(exp, tmp_path, capsys):
@@ -120,9 +122,9 @@ def test_tuned_settings_are_saved_with_the_checkpoint_and_used(exp, tmp_path, ca
     assert scores["tuned"]["split"] == "validation"
     assert set(scores["tuned"]["values"]) == {"tag_threshold", "threshold", "median"}
     assert not scores["tuned_on_these_clips"]
-    assert json.loads((tmp_path / "validate" / "scores.json").read_text())["tuned_on_these_clips"]
+    assert json.loads((tmp_path / "validation" / "scores.json").read_text())["tuned_on_these_clips"]
     assert "decoder tuned on the validation set" in capsys.readouterr().out
-    content = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["wsed"]
+    content = yaml.safe_load((tmp_path / "checkpoints" / "best.decoder.yaml").read_text())
     assert content["decoder"]["threshold"] == scores["tuned"]["values"]["threshold"] == scores["decoder"]["threshold"]
     assert content["decoder"]["smooth"] == 0.1
     assert wsed.load(tmp_path / "checkpoints" / "best.ckpt").decoder.median == scores["tuned"]["values"]["median"]
@@ -142,21 +144,26 @@ def test_further_training_forgets_the_tuning_and_tunes_anew(exp, tmp_path):
     given = ["--trainer.default_root_dir", str(tmp_path), "--evaluation.tuning", "{thresholds: events}"]
     last = tmp_path / "checkpoints" / "last.ckpt"
     assert main(["fit", "--config", exp, *given, "--test_after_fit", "false"]) == 0
+    content = last.read_bytes()
     assert main(["validate", "--config", exp, *given, "--ckpt_path", "last"]) == 0
-    before = torch.load(last, weights_only=True)["wsed"]
-    assert before["tuned"]["clips"] == 8
+    assert last.read_bytes() == content  # scoring never changes a checkpoint
+    assert read_tuned(last).tuned["clips"] == 8
     more = ["--trainer.max_epochs", "3", "--ckpt_path", "last", "--test_checkpoint", "last"]
     assert main(["fit", "--config", exp, *given, *more]) == 0
     after = torch.load(last, weights_only=True)
     assert after["global_step"] == 6
     scores = json.loads((tmp_path / "test" / "scores.json").read_text())
     assert scores["step"] == 6
-    assert scores["decoder"] == after["wsed"]["decoder"]
-    # A checkpoint that was written before a decoder had all its settings keeps its tuning.
-    old = after | {"wsed": after["wsed"] | {"untuned": {"smooth": 0.1, "tags": "clip"}}}
-    torch.save(old, last)
+    tuned = read_tuned(last)
+    assert scores["decoder"] == tuned.decoder
+    # One that was written before a decoder had all its settings is still of use.
+    replace(tuned, untuned={"smooth": 0.1, "tags": "clip"}).write(last)
     assert main(["test", "--config", exp, *given, "--ckpt_path", "last"]) == 0
     assert json.loads((tmp_path / "test" / "scores.json").read_text())["tuned"] == scores["tuned"]
+    # That of another state of the checkpoint is not.
+    torch.save(after | {"epoch": 99}, last)
+    assert main(["test", "--config", exp, *given, "--ckpt_path", "last"]) == 0
+    assert json.loads((tmp_path / "test" / "scores.json").read_text())["tuned"] is None
 
 
 def test_boxes_can_be_named_and_tuned(exp, tmp_path):
@@ -223,7 +230,7 @@ def test_seeds_are_shown_together(run, tmp_path, capsys):
     assert "40.0" in shown
     assert "over 2 runs" in shown
     assert "without scores: seed_2" in shown
-    assert main(["show", str(tmp_path), "--stage", "validate"]) == 2
+    assert main(["show", str(tmp_path), "--stage", "validation"]) == 2
     assert "none of the 3 runs" in capsys.readouterr().err
 
 
@@ -249,8 +256,8 @@ def test_scoring_needs_a_checkpoint(run, capsys):
 
 @pytest.mark.parametrize(("verb", "part"), [("test", "test"), ("validate", "validation")])
 def test_what_the_corpus_lacks_is_not_scored(run, capsys, verb, part):
-    args = ["--config", str(run / "config.yaml"), "--ckpt_path", "last", f"--data.{part}", "null"]
-    assert f"no clips for {part}: name their table in data.{part}" in fails(capsys, verb, *args)
+    args = ["--config", str(run / "config.yaml"), "--ckpt_path", "last", f"--data.corpus.{part}", "null"]
+    assert f"no clips for {part}: name their table in data.corpus.{part}" in fails(capsys, verb, *args)
 
 
 def changed(exp, tmp_path, **change):
@@ -280,7 +287,7 @@ def test_several_heads_travel_in_the_checkpoint(exp, tmp_path):
 
 
 def test_no_test_clips_is_no_mistake(exp, tmp_path):
-    args = ["fit", "--config", exp, "--data.test", "null", "--trainer.max_epochs", "1"]
+    args = ["fit", "--config", exp, "--data.corpus.test", "null", "--trainer.max_epochs", "1"]
     assert main([*args, "--trainer.default_root_dir", str(tmp_path)]) == 0
 
 
@@ -301,7 +308,7 @@ def test_mistakes_in_the_test_labels_are_found_before_training(exp, tmp_path, co
     with (bad / "metadata" / "eval" / "public.tsv").open("a") as table:
         table.write(row + "\n")
     run = tmp_path / "run"
-    args = ["fit", "--config", exp, "--data.root", str(bad), "--trainer.default_root_dir", str(run)]
+    args = ["fit", "--config", exp, "--data.corpus.root", str(bad), "--trainer.default_root_dir", str(run)]
     assert expected in fails(capsys, *args)
     assert not (run / "checkpoints").exists()
 
@@ -354,12 +361,17 @@ def test_a_run_is_not_overwritten_silently(run, exp, capsys):
     ("change", "expected"),
     [
         (["--model.network.encoder", "crn"], "unknown encoder 'crn' (did you mean crnn"),
-        (["--data", "dased"], "unknown data 'dased' (did you mean desed"),
-        (["--data.root", "/nowhere"], "no such folder: /nowhere"),
-        (["--data.labels", "[high]"], "has the label 'low', which is not one of data.labels (high)"),
-        (["--data.batch", "{weakly: 4}"], "data.batch names the source 'weakly'; data.train has weak"),
+        (["--data.corpus", "dased"], "unknown corpus 'dased' (did you mean desed"),
+        (["--data", "desed"], "--data is --data.corpus since wsed 0.2"),
+        (["--data.root", "/nowhere"], "data.root is data.corpus.root since wsed 0.2"),
+        (["--data.corpus.root", "/nowhere"], "no such folder: /nowhere"),
+        (["--data.corpus.labels", "[high]"], "has the label 'low', which is not one of data.corpus.labels (high)"),
+        (
+            ["--data.batch", "{weakly: 4}"],
+            "data.batch names the source 'weakly' (did you mean weak?); the corpus has weak",
+        ),
         (["--data.batch", "{unlabelled: 4}"], "take unlabelled out of data.batch"),
-        (["--data.validation", "validation/gone"], "set data.validation to null and data.holdout to 0.2"),
+        (["--data.corpus.validation", "validation/gone"], "set data.corpus.validation to null and data.holdout to 0.2"),
         (["--ckpt_path", "last"], "no checkpoint"),
         (["--ckpt_path", "gone.ckpt"], "no such checkpoint: gone.ckpt"),
         (["--evaluation.decoder.smooth", "-1"], "decoder.smooth must be more than 0"),
@@ -405,7 +417,7 @@ def test_losses_that_cannot_be_served_are_refused(exp, tmp_path, capsys, losses,
 def test_pairs_of_frames_that_no_source_can_give_are_refused(exp, tmp_path, capsys, options, batch, missing):
     losses = {"tags": {"loss": "mil"}, "apart": {"loss": {"class_path": "fpd", "init_args": options}}}
     config = changed(exp, tmp_path, model__losses=losses, model__network__head=["framewise", "projection"])
-    tables = ["--data.batch", batch, "--data.train.strong", "validation/validation"]
+    tables = ["--data.batch", batch, "--data.corpus.train.strong", "validation/validation"]
     message = fails(capsys, "fit", "--config", config, *tables, "--trainer.default_root_dir", str(tmp_path / "run"))
     assert f"loss 'apart' needs clips with {missing}, and none of the sources of data.batch" in message
 
@@ -434,7 +446,7 @@ def test_a_wrong_argument_name_in_yaml_is_named(exp, tmp_path, capsys):
 
 def test_a_checkpoint_of_other_classes_is_refused(run, tmp_path, capsys, corpus):
     config = str(run / "config.yaml")
-    message = fails(capsys, "test", "--config", config, "--ckpt_path", "best", "--data.labels", "[low, high]")
+    message = fails(capsys, "test", "--config", config, "--ckpt_path", "best", "--data.corpus.labels", "[low, high]")
     assert "the checkpoint knows the classes ['high', 'low'], the data has ['low', 'high']" in message
 
 
@@ -461,7 +473,7 @@ def test_missing_clips_are_reported_and_too_many_are_an_error(exp, tmp_path, cor
     shutil.copytree(corpus, holed)
     (holed / "audio" / "train" / "weak" / "train_3.wav").unlink()
     run = tmp_path / "run"
-    common = ["fit", "--config", exp, "--data.root", str(holed), "--trainer.default_root_dir", str(run)]
+    common = ["fit", "--config", exp, "--data.corpus.root", str(holed), "--trainer.default_root_dir", str(run)]
     assert "1 of 8 clips" in fails(capsys, *common)
     assert main([*common, "--data.max_missing", "0.2", "--trainer.max_epochs", "1"]) == 0
     assert "train_3.wav" in (run / "missing_train.tsv").read_text()
@@ -477,7 +489,7 @@ def test_a_clip_full_of_nan_is_named(exp, tmp_path, corpus, capsys):
     file = bad / "audio" / "train" / "weak" / "train_3.wav"
     soundfile.write(file, np.full(8000, np.nan, np.float32), 8000, subtype="FLOAT")
     for workers in ("0", "1"):
-        args = ["fit", "--config", exp, "--data.root", str(bad), "--data.workers", workers]
+        args = ["fit", "--config", exp, "--data.corpus.root", str(bad), "--data.workers", workers]
         message = fails(capsys, *args, "--trainer.default_root_dir", str(tmp_path / workers))
         assert "train_3.wav holds NaN or infinite samples" in message
         assert message.count("\n") == 1

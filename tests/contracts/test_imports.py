@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2] / "wsed"
 FLOORS = {"errors": 0, "types": 1, "registry": 1, "files": 1, "text": 2, "learning": 2, "values": 2, "ops": 2}
 FLOORS |= dict.fromkeys(("losses", "models", "augment", "data", "decoding", "metrics"), 3)
-FLOORS |= dict.fromkeys(("training", "inference", "tuning", "report", "testing", "study"), 4) | {"cli": 5}
+FLOORS |= dict.fromkeys(("training", "inference", "tuned", "tuning", "report", "testing", "study"), 4) | {"cli": 5}
 LIGHTNING = ("training/", "cli/", "data/module.py")
 FILES = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*.py") if p.name != "__init__.py")
 

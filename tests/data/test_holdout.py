@@ -8,14 +8,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsed.data.clip import Clip
-from wsed.data.holdout import by_class, by_clip
+from wsed.data.clip_table import ClipTable
+from wsed.data.holdout import Holdout
 from wsed.data.table import read_weak
+from wsed.errors import WsedError
+from wsed.types import Labels
 
 tag_sets = st.lists(st.frozensets(st.sampled_from("abcd"), max_size=3), max_size=40)
 
 
 def clips_of(tags) -> list[Clip]:
     return [Clip(f"{i}.wav", Path(f"{i}.wav"), "weak", frozenset(held)) for i, held in enumerate(tags)]
+
+
+def divided(clips: list[Clip], **how) -> tuple[list[Clip], list[Clip]]:
+    """Training and validation clips."""
+    labels = Labels(sorted({label for clip in clips for label in clip.tags or ()}))
+    train, held = Holdout(**how).divide(ClipTable.of(clips, labels))
+    return [clips[i] for i in train], [clips[i] for i in held]
+
+
+def by_clip(clips: list[Clip], share: float, seed: int = 0) -> tuple[list[Clip], list[Clip]]:
+    try:
+        return divided(clips, share=share, seed=seed)
+    except WsedError as error:
+        assert "is none of them" in str(error)  # noqa: PT017
+        return clips, []
+
+
+def by_class(clips: list[Clip], share: float) -> tuple[list[Clip], list[Clip]]:
+    return divided(clips, share=share, by="class")
 
 
 def counts(clips: list[Clip]) -> Counter[str]:
@@ -70,3 +92,34 @@ def test_the_published_split_of_the_real_list(weak):
 
 def test_a_share_is_not_short_of_a_clip_by_rounding():
     assert len(by_class(clips_of(["a"] * 100), 0.29)[1]) == 29
+
+
+def test_groups_stay_together():
+    """Of 10 patients with 4 clips each, some are held out whole, and each class has its share."""
+    clips = [
+        Clip(f"{p}_{i}.wav", Path(f"{p}_{i}.wav"), "weak", frozenset("ab"[p % 2]), groups={"patient": f"p{p}"})
+        for p in range(10)
+        for i in range(4)
+    ]
+    train, held = divided(clips, share=0.2, by="group", group="patient")
+    patients = [{clip.groups["patient"] for clip in part} for part in (train, held)]
+    assert not patients[0] & patients[1]
+    assert counts(held) == {"a": 4, "b": 4}
+    with pytest.raises(WsedError, match=r"data.holdout.group is 'site', and clip 0_0.wav has no such group; it has"):
+        divided(clips, share=0.2, by="group", group="site")
+
+
+def test_parts_of_a_recording_stay_together():
+    clips = [Clip(f"{i}.wav", Path("r.wav"), "weak", frozenset("a"), recording=f"r{i // 5}") for i in range(20)]
+    train, held = divided(clips, share=0.25, by="group")
+    assert {clip.recording for clip in held}.isdisjoint(clip.recording for clip in train)
+    assert len(held) == 5
+
+
+def test_a_sound_that_is_held_out_is_in_no_other_source():
+    weak = clips_of(["a", "a", "b", "b"])
+    timed = [Clip(c.id, c.path, "strong", c.tags, ()) for c in weak]
+    train, held = divided([*weak, *timed], share=0.5)
+    assert {c.source for c in held} == {"weak"}
+    assert {c.path for c in held}.isdisjoint(c.path for c in train)
+    assert Counter(c.source for c in train) == {"weak": 2, "strong": 2}

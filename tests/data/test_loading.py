@@ -1,5 +1,6 @@
 """Clips, collate and sampler: what a batch holds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,14 +40,14 @@ def test_a_batch_says_what_is_known(corpus):
 
 def test_shorter_clips_are_padded_with_zeros(corpus):
     table = ClipTable.of(read_clips(corpus, "train/weak", "weak")[:2], LABELS)
-    whole, short = ClipDataset(table, 8000)[0], ClipDataset(table, 8000, duration=0.5)[1]
+    whole, short = ClipDataset(table, 8000)[0], ClipDataset(replace(table, end=0.5), 8000)[1]
     batch = Collate(table)([whole, short])
     assert batch.n_samples.tolist() == [8000, 4000]
     assert not batch.audio[1, 4000:].any()
 
 
 def test_an_unknown_label_names_its_clip(corpus):
-    with pytest.raises(WsedError, match=r"train_1.wav \(weak\) has the label 'high'.*data.labels .low.: add"):
+    with pytest.raises(WsedError, match=r"train_1.wav \(weak\) has the label 'high'.*data.corpus.labels .low.: add"):
         ClipTable.of(read_clips(corpus, "train/weak", "weak"), Labels(["low"]))
 
 

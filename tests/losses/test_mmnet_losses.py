@@ -13,6 +13,7 @@ from lightning.pytorch import Trainer
 from tests.conftest import make_corpus
 from wsed import Labels, WsedError, testing
 from wsed.data.corpus.desed import DESED
+from wsed.data.module import SEDDataModule
 from wsed.losses import functional as F
 from wsed.losses.base import Weighted
 from wsed.losses.bce import ClipBCE, FalseStrong
@@ -183,7 +184,7 @@ def test_class_weights_as_a_setting():
 def test_class_weights_are_counted_before_training(tmp_path):
     table = make_corpus(tmp_path / "corpus") / "metadata/train/weak.tsv"
     table.write_text(table.read_text() + "train_0.wav\thigh\n")  # a second tag
-    data = DESED(tmp_path / "corpus", {"weak": 4}, workers=0)
+    data = SEDDataModule(DESED(tmp_path / "corpus"), {"weak": 4}, workers=0)
     loss, known = ClipBCE(ClassWeights()), ClipBCE(ClassWeights([5.0, 4.0]))
     network = Composed(data.labels, partial(ResNet1d, channels=(4, 4, 4)), Macro, LogMel(8000, 256, 80, 16, 0.0))
     of, output = testing.batch(4, 2), testing.output(testing.batch(4, 2))

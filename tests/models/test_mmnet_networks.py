@@ -495,7 +495,7 @@ model:
     macro: {loss: {class_path: clip_bce, init_args: {reduction: sum, class_weights: {counts: [4, 4], n_clips: 8}}}}
     micro: {loss: {class_path: micro, init_args: {preset: paper, class_weights: {counts: [4, 4], formula: code}}}}
 evaluation: {tuning: {tags: exact}}
-data: {class_path: desed, init_args: {batch: {weak: 4}, workers: 0}}
+data: {corpus: {class_path: desed, init_args: {}}, batch: {weak: 4}, workers: 0}
 trainer: {max_epochs: 1, accelerator: cpu}
 """
 
@@ -503,7 +503,7 @@ trainer: {max_epochs: 1, accelerator: cpu}
 def test_an_experiment_runs_and_is_tested_again_without_ensemble_prediction(tmp_path, corpus):
     """Thresholds tuned for one way of prediction are not those of the other."""
     config = yaml.safe_load(EXPERIMENT)
-    config["data"]["init_args"]["root"] = str(corpus)
+    config["data"]["corpus"]["init_args"]["root"] = str(corpus)
     config["trainer"]["default_root_dir"] = str(tmp_path / "run")
     (tmp_path / "exp.yaml").write_text(yaml.safe_dump(config))
     assert main(["fit", "--config", str(tmp_path / "exp.yaml")]) == 0
@@ -517,12 +517,12 @@ def test_an_experiment_runs_and_is_tested_again_without_ensemble_prediction(tmp_
     def scores(run, stage="test"):
         return json.loads((tmp_path / run / stage / "scores.json").read_text())
 
-    assert scores("run")["tuned"]["values"] == scores("run", "validate")["tuned"]["values"]
+    assert scores("run")["tuned"]["values"] == scores("run", "validation")["tuned"]["values"]
     assert main(["test", *again]) == 0
     assert scores("other")["tuned"] is None
     assert main(["validate", *again]) == 0
     assert main(["test", *again]) == 0
-    assert scores("other")["tuned"]["values"] == scores("other", "validate")["tuned"]["values"]
+    assert scores("other")["tuned"]["values"] == scores("other", "validation")["tuned"]["values"]
     assert scores("other")["decoder"] != scores("run")["decoder"]
     assert not wsed.load(other).network.ep
     assert wsed.load(best).network.ep

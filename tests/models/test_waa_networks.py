@@ -10,6 +10,7 @@ import torch
 import wsed
 from wsed import Weighted, WsedError, testing
 from wsed.data.corpus.desed import DESED
+from wsed.data.module import SEDDataModule
 from wsed.inference import build
 from wsed.losses.bce import ClipBCE
 from wsed.losses.prototypical import Prototypical
@@ -307,7 +308,7 @@ def trained(corpus, folder, frontend, checkpoint=None, epochs=1):
     labels = wsed.Labels(["high", "low"])
     system = Composed(labels, WAA, [Embedding, MLP], frontend)
     task = wsed.SEDTask(system, {"clips": Weighted(ClipBCE())})
-    data = DESED(corpus, {"weak": 4}, labels=list(labels), duration=1.0, workers=0)
+    data = SEDDataModule(DESED(corpus, labels=list(labels)), {"weak": 4}, duration=1.0, workers=0)
     options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = pl.Trainer(max_epochs=epochs, default_root_dir=folder, enable_checkpointing=False, **options)
     trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)

@@ -85,7 +85,12 @@ ROW = {
         },
         "losses": {"triplets": {"loss": "triplet"}},
     },
-    "data": {"class_path": "waa", "init_args": {"segment": 0.5}},
+    "data": {
+        "corpus": {"class_path": "single_event", "init_args": {}},
+        "windows": {"length": 0.5, "placement": "walle"},
+        "episodes": {"per_class": None},
+        "workers": 0,
+    },
     "trainer": {"max_epochs": 4, "check_val_every_n_epoch": 2, "accelerator": "cpu"},
 }  # fmt: skip
 
@@ -93,7 +98,7 @@ ROW = {
 def test_embedding_then_classifier(tmp_path):
     """Two runs chained by a path: the best embedding by its centres, then a classifier that leaves it alone."""
     root = make_corpus(tmp_path / "corpus", clips=16)
-    ROW["data"]["init_args"]["root"] = str(root)
+    ROW["data"]["corpus"]["init_args"]["root"] = str(root)
     (tmp_path / "one.yaml").write_text(yaml.safe_dump(ROW))
     first, second = tmp_path / "first", tmp_path / "second"
     assert main(["fit", "--config", str(tmp_path / "one.yaml"), "--trainer.default_root_dir", str(first)]) == 0
@@ -109,7 +114,8 @@ def test_embedding_then_classifier(tmp_path):
         "init_args": {"frontend": inner, "pretrained": str(first / "checkpoints/best.ckpt")},
     }
     network = {"frontend": frontend, "encoder": "identity", "head": "mlp"}
-    data = {"class_path": "waa", "init_args": {**ROW["data"]["init_args"], "features": str(tmp_path / "features")}}
+    reader = {"class_path": "features", "init_args": {"folder": str(tmp_path / "features")}}
+    data = {**ROW["data"], "reader": reader}
     two = {"model": {"network": network, "losses": {"tags": {"loss": "clip_bce"}}}, "data": data}
     (tmp_path / "two.yaml").write_text(yaml.safe_dump({**two, "trainer": {"max_epochs": 2, "accelerator": "cpu"}}))
     assert main(["fit", "--config", str(tmp_path / "two.yaml"), "--trainer.default_root_dir", str(second)]) == 0
@@ -118,7 +124,7 @@ def test_embedding_then_classifier(tmp_path):
     assert set(kept) == {name for name in other if name.startswith("network.frontend.")}
     assert all(torch.equal(other[name], value) for name, value in kept.items())
     assert json.loads((second / "test/scores.json").read_text())["tagging_f1"]["macro"] >= 0
-    args = ["test", "--config", str(second / "config.yaml"), "--ckpt_path", "best", "--data.test_segment", "1.0"]
+    args = ["test", "--config", str(second / "config.yaml"), "--ckpt_path", "best", "--data.windows.test_length", "1.0"]
     assert main(args) == 0
 
 

@@ -4,11 +4,27 @@ from collections.abc import Mapping, Sequence
 
 from wsed.errors import WsedError
 
+CORPUS = ("root", "train", "validation", "test", "predict", "labels", "revision", "lists", "audio")
+
 MOVED = {
     "model.decoder": "evaluation.decoder",
     "model.tuning": "evaluation.tuning",
     "model.judge_embeddings": "evaluation.embeddings",
     "model.resamples": "evaluation.resamples",
+    **{f"data.{name}": f"data.corpus.{name}" for name in CORPUS},
+    "data.segment": "data.windows.length",
+    "data.test_segment": "data.windows.test_length",
+    "data.placement": "data.windows.placement",
+    "data.placement_seed": "data.windows.seed",
+    "data.classes": "data.episodes.classes",
+    "data.per_class": "data.episodes.per_class",
+    "data.features": "data.reader.folder, with data.reader features",
+    "data.keep_audio": "data.reader memory",
+    "data.holdout_split": "data.holdout.by (clip, or class for ijcnn)",
+    "data.holdout_seed": "data.holdout.seed",
+    "data.headers": "data.reader.headers",
+    "data.class_path": "data.corpus.class_path (desed, dcase2017, audioset, or single_event, which was waa)",
+    "data.init_args": "data.corpus.init_args (root, tables, labels) and data (batch, workers, holdout and the rest)",
 }
 """Old and new place."""
 
@@ -34,6 +50,8 @@ def check_arguments(args: Sequence[str]) -> None:
     """
     for arg in args:
         flag = arg.removeprefix("--").partition("=")[0] if arg.startswith("--") else ""
+        if flag == "data":
+            raise WsedError("--data is --data.corpus since wsed 0.2: name the corpus there")
         for old in MOVED:
             if flag == old or flag.startswith(f"{old}."):
                 raise WsedError(_message(old))

@@ -58,7 +58,7 @@ def _with_defaults(config: Any) -> Any:
 
 
 def resolve_arguments(args: Sequence[str]) -> list[str]:
-    """The same for `--model.network.encoder crnn`, `--data desed` and `--data=desed`."""
+    """The same for `--model.network.encoder crnn`, `--data.corpus desed` and `--data.corpus=desed`."""
     result: list[str] = []
     kind = None
     for arg in args:

@@ -26,12 +26,12 @@ EXAMPLES = """\
 examples:
   wsed search --config exp.yaml --space space.yaml --trials 40
   wsed search --config exp.yaml --space space.yaml --trials 40 --monitor val/tagging_f1
-  wsed search --config exp.yaml --space space.yaml --trials 40 --data.root data/waa --trainer.max_epochs 64
+  wsed search --config exp.yaml --space space.yaml --trials 40 --data.corpus.root data/waa --trainer.max_epochs 64
 
 a space, by the paths of settings in the configuration (init_args may be left out):
   model.optimizer.lr: {low: 1e-4, high: 1e-2, log: true}
   model.network.encoder.dropout: {low: 0.0, high: 0.5}
-  data.per_class: {low: 1, high: 4}                             whole numbers
+  data.episodes.per_class: {low: 1, high: 4}                    whole numbers
   model.network.head.aggregation: {choices: [mean, max]}"""
 
 

@@ -20,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = __doc__
     parser.add_argument("run", type=Path, help="folder of a run (runs/exp/seed_0), or of its seeds (runs/exp)")
     parser.add_argument(
-        "--stage", choices=("test", "validate"), default="test", help="which evaluation of it (default: test)"
+        "--stage",
+        type=lambda name: "validation" if name == "validate" else name,
+        choices=("test", "validation"),
+        default="test",
+        help="which evaluation of it (default: test)",
     )
 
 
@@ -46,8 +50,8 @@ def show(run: Path, stage: str = "test") -> None:
         }
         if not scored:
             raise WsedError(
-                f"none of the {len(seeds)} runs in {run} has {stage}/scores.json: run `wsed {stage} --config CONFIG "
-                "--ckpt_path best` with the config.yaml of each"
+                f"none of the {len(seeds)} runs in {run} has {stage}/scores.json: run `wsed {_verb(stage)} "
+                "--config CONFIG --ckpt_path best` with the config.yaml of each"
             )
         console.print(f"{run}: {', '.join(scored)}", soft_wrap=True, markup=False, highlight=False)
         console.print(seeds_table(scored, console.width), highlight=False)
@@ -55,7 +59,7 @@ def show(run: Path, stage: str = "test") -> None:
             console.print(f"without scores: {', '.join(waiting)}", soft_wrap=True, highlight=False)
         return
     if not _file(run, stage).is_file():
-        again = f"wsed {stage} --config {run / 'config.yaml'} --ckpt_path best"
+        again = f"wsed {_verb(stage)} --config {run / 'config.yaml'} --ckpt_path best"
         raise WsedError(f"no {_file(run, stage)}: run `{again}`")
     folder = run / stage
     console.print(f"{folder}", soft_wrap=True, markup=False, highlight=False)
@@ -63,6 +67,10 @@ def show(run: Path, stage: str = "test") -> None:
     for name in ("curves.png", "class_f1.png", "embeddings.png", "predictions.tsv"):
         if (folder / name).is_file():
             console.print(f"{folder / name}", soft_wrap=True)
+
+
+def _verb(stage: str) -> str:
+    return "validate" if stage == "validation" else stage
 
 
 def _file(run: Path, stage: str) -> Path:

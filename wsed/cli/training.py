@@ -194,7 +194,7 @@ class WsedCLI(LightningCLI):
         if tuning is not None and not self._has(tuning.split):
             raise WsedError(
                 f"evaluation.tuning.split is {tuning.split}, but the corpus has no such clips: name their table in "
-                f"data.{tuning.split}, or set evaluation.tuning to null"
+                f"data.corpus.{tuning.split}, or set evaluation.tuning to null"
             )
 
     def after_fit(self) -> None:
@@ -218,7 +218,7 @@ class WsedCLI(LightningCLI):
     def after_validate(self) -> None:
         """Print the scores and where the pictures are."""
         if self.trainer.is_global_zero:
-            show(Path(self.trainer.default_root_dir), "validate")
+            show(Path(self.trainer.default_root_dir), "validation")
 
     def after_test(self) -> None:
         """Print the scores and where the pictures are."""
@@ -235,11 +235,11 @@ class WsedCLI(LightningCLI):
 
     def _expect(self, stage: str) -> None:
         if not self._has(stage):
-            raise WsedError(f"the corpus has no clips for {stage}: name their table in data.{stage}")
+            raise WsedError(f"the corpus has no clips for {stage}: name their table in data.corpus.{stage}")
 
     def _has(self, stage: str) -> bool:
-        """Whether the corpus has clips for a stage; one that does not say is taken to have."""
-        return bool(getattr(self.datamodule, "stages", {}).get(stage, True))
+        """Whether there are clips for a stage."""
+        return bool(self.datamodule.has(stage))
 
 
 def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
@@ -257,7 +257,6 @@ def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
             cli(
                 SEDTask,
                 SEDDataModule,
-                subclass_mode_data=True,
                 save_config_callback=KeepConfig,
                 save_config_kwargs={"overwrite": True},
                 trainer_defaults={"use_distributed_sampler": False, "num_sanity_val_steps": 0},

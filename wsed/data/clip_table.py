@@ -1,6 +1,6 @@
 """What is known of all clips, as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -21,55 +21,67 @@ class ClipTable:
     Attributes:
         clips: the clips.
         labels: of each clip, the classes it holds, as indices.
-        n_labels: classes in all.
-        tagged: `[clip]`, whose tags are known.
-        timed: `[clip]`, whose events are known.
-        events: `[event 3]` float64 of all clips in order: label, onset, offset. One tensor, since a worker process
-            gets each tensor by a file descriptor of its own.
-        first_event: `[clip + 1]`; the events of clip `i` are rows `first_event[i]` to `first_event[i + 1]`.
-        source: `[clip]`, index into `sources`.
-        sources: names.
+        n_labels: number of classes.
+        tagged: which clips have tags.
+        timed: which clips have events, or are known to have none.
+        events: of all clips in order: label, onset, offset (float64). One tensor, since a worker process gets each
+            tensor by a file descriptor of its own.
+        first_event: the events of clip `i` are rows `first_event[i]` to `first_event[i + 1]`.
+        source: index of each clip's source.
+        sources: names of the sources.
+        annotated: which classes each source annotates; of the others nothing is known in its clips.
+        end: seconds that are read of each clip.
     """
 
     clips: Sequence[Clip]
     labels: Ragged
     n_labels: int
-    tagged: Tensor
-    timed: Tensor
-    events: Tensor
-    first_event: Tensor
-    source: Tensor
+    tagged: Bool[Tensor, " clip"]
+    timed: Bool[Tensor, " clip"]
+    events: Float[Tensor, "event 3"]
+    first_event: Int[Tensor, " border"]
+    source: Int[Tensor, " clip"]
     sources: tuple[str, ...]
+    annotated: Bool[Tensor, "source label"]
+    end: float = inf
 
     @staticmethod
-    def of(clips: Sequence[Clip], labels: Labels, end: float = inf) -> "ClipTable":
+    def of(
+        clips: Sequence[Clip],
+        labels: Labels,
+        end: float = inf,
+        annotated: Mapping[str, Collection[str]] | None = None,
+    ) -> "ClipTable":
         """The arrays of `clips`.
+
+        >>> from pathlib import Path
+        >>> clips = [Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"})), Clip("b.wav", Path("b.wav"), "rest")]
+        >>> table = ClipTable.of(clips, Labels(["Cat", "Dog"]))
+        >>> table.tags.tolist(), table.tagged.tolist()
+        ([[0.0, 1.0], [0.0, 0.0]], [True, False])
 
         Args:
             clips: of any sources.
             labels: the classes.
             end: seconds that are read of each clip; events are cut there and at the end of the file, and tags whose
                 events all begin later are left out.
+            annotated: the classes that a source annotates; a source that is not named annotates all.
 
         Raises:
             WsedError: a label is not in `labels`, or an event begins after the end of its file.
         """
-        names = tuple(dict.fromkeys(c.source for c in clips))
+        sources = tuple(dict.fromkeys(c.source for c in clips))
+        number = {name: i for i, name in enumerate(sources)}
         index = {name: i for i, name in enumerate(labels)}
         tags: list[list[int]] = []
         events: list[tuple[int, float, float]] = []
         first_event = [0]
         for clip in clips:
-            unknown = (clip.tags or frozenset()) - index.keys()
-            if unknown:
-                raise WsedError(
-                    f"clip {clip.id} ({clip.source}) has the label {sorted(unknown)[0]!r}, "
-                    f"which is not one of data.labels ({', '.join(labels)}): add it there, or mend the table"
-                )
+            _check_labels(clip, labels)
             stop = min(end, _seconds(clip))
-            heard = {label for label, on, _ in clip.events or () if on < stop}
-            beyond = {label for label, _, _ in clip.events or ()} - heard  # not in what is read
-            tags.append(sorted(index[t] for t in (clip.tags or frozenset()) - beyond))
+            read = {label for label, onset, _ in clip.events or () if onset < stop}
+            beyond = {label for label, _, _ in clip.events or ()} - read
+            tags.append(sorted(index[tag] for tag in (clip.tags or frozenset()) - beyond))
             events += [(index[label], on, min(off, stop)) for label, on, off in clip.events or () if on < stop]
             first_event.append(len(events))
         return ClipTable(
@@ -80,13 +92,15 @@ class ClipTable:
             torch.tensor([c.events is not None for c in clips], dtype=torch.bool),
             torch.tensor(events, dtype=torch.float64).reshape(-1, 3),
             torch.tensor(first_event),
-            torch.tensor([names.index(c.source) for c in clips], dtype=torch.long),
-            names,
+            torch.tensor([number[c.source] for c in clips], dtype=torch.long),
+            sources,
+            annotated_classes(sources, labels, annotated),
+            end,
         )
 
     @property
     def only_tagged(self) -> Bool[Tensor, " clip"]:
-        """Whose tags are known, and no events."""
+        """Which clips have tags and no events."""
         return self.tagged & ~self.timed
 
     @property
@@ -95,12 +109,34 @@ class ClipTable:
         return self.labels.one_hot(self.n_labels)
 
     def tags_of(self, index: Int[Tensor, " taken"]) -> Float[Tensor, "taken label"]:
-        """The same for some clips."""
+        """1 where a clip of `index` holds a class, float32."""
         return self.labels.take(index).one_hot(self.n_labels)
 
 
+def annotated_classes(
+    sources: Sequence[str], labels: Labels, annotated: Mapping[str, Collection[str]] | None
+) -> Bool[Tensor, "source label"]:
+    """Which classes each source annotates: all, unless `annotated` lists them.
+
+    >>> annotated_classes(["weak", "office"], Labels(["Dog", "Phone"]), {"office": ["Phone"]}).tolist()
+    [[True, True], [False, True]]
+    """
+    known = annotated or {}
+    rows = [[name in known.get(source, labels.names) for name in labels] for source in sources]
+    return torch.tensor(rows, dtype=torch.bool).reshape(len(sources), len(labels))
+
+
+def _check_labels(clip: Clip, labels: Labels) -> None:
+    unknown = (clip.tags or frozenset()) - set(labels.names)
+    if unknown:
+        raise WsedError(
+            f"clip {clip.id} ({clip.source}) has the label {sorted(unknown)[0]!r}, "
+            f"which is not one of data.corpus.labels ({', '.join(labels)}): add it there, or mend the table"
+        )
+
+
 def _seconds(clip: Clip) -> float:
-    """Where the clip's file ends; a `WsedError` if an event begins later."""
+    """Where the clip ends; a `WsedError` if an event begins later."""
     seconds = inf if clip.duration is None else clip.duration
     for label, onset, _ in clip.events or ():
         if onset >= seconds:

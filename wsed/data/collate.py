@@ -2,37 +2,71 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
 
 from wsed.data.clip_table import ClipTable
-from wsed.data.reading.files import Item
+from wsed.data.reading.base import Item
 from wsed.types import Batch, Events
 
 
 class Collate:
-    """Pads the audio with zeros to the longest clip and gathers what the table knows of the clips."""
+    """Pads what was read to the longest clip and gathers what the table knows of the clips.
 
-    def __init__(self, table: ClipTable) -> None:
-        self.table = table
+    Args:
+        table: the clips.
+        silence: value of each feature band where there is no sound, to pad features with; None: zeros.
+    """
+
+    def __init__(self, table: ClipTable, silence: NDArray[np.float32] | None = None) -> None:
+        self.table, self.silence = table, silence
 
     def __call__(self, items: Sequence[Item]) -> Batch:
         """A batch in the order of the items."""
-        table, index = self.table, torch.tensor([i for i, _ in items])
-        n_samples = torch.tensor([len(a) for _, a in items])
-        audio = torch.zeros(len(items), int(n_samples.max()))
-        for row, (_, samples) in enumerate(items):
-            audio[row, : len(samples)] = torch.from_numpy(samples)
+        table, index = self.table, torch.tensor([item.index for item in items])
         first, last = table.first_event[index], table.first_event[index + 1]
         label, onset, offset = torch.cat([table.events[a:b] for a, b in zip(first, last, strict=True)]).unbind(1)
         clip = torch.repeat_interleave(torch.arange(len(items)), last - first)
+        annotated = table.annotated[table.source[index]]
         return Batch(
-            audio=audio,
-            n_samples=n_samples,
+            audio=_padded_audio(items),
+            n_samples=torch.tensor([item.n_samples for item in items]),
             clip_labels=table.tags_of(index),
-            tagged=table.tagged[index, None].repeat(1, table.n_labels),
+            tagged=table.tagged[index, None] & annotated,
             events=Events(clip, label.long(), onset, offset, torch.ones_like(onset)),
-            timed=table.timed[index, None].repeat(1, table.n_labels),
+            timed=table.timed[index, None] & annotated,
             source=table.source[index],
             sources=table.sources,
             clip_ids=tuple(table.clips[i].id for i in index.tolist()),
+            features=_padded_features(items, self.silence),
         )
+
+
+def _padded_audio(items: Sequence[Item]) -> Float[Tensor, "clip sample"]:
+    """The audio, with zeros after the end of shorter clips; of no samples where features were read."""
+    samples = [item.audio for item in items if item.audio is not None]
+    if len(samples) < len(items):
+        return torch.zeros(len(items), 0)
+    audio = torch.zeros(len(items), max(map(len, samples)))
+    for row, of_clip in enumerate(samples):
+        audio[row, : len(of_clip)] = torch.from_numpy(of_clip)
+    return audio
+
+
+def _padded_features(
+    items: Sequence[Item], silence: NDArray[np.float32] | None
+) -> Float[Tensor, "clip band frame"] | None:
+    """The features, with those of silence after the end of shorter clips; None where audio was read."""
+    features = [item.features for item in items if item.features is not None]
+    if len(features) < len(items):
+        return None
+    n_bands, n_frames = features[0].shape[0], max(of_clip.shape[1] for of_clip in features)
+    padded = torch.zeros(len(items), n_bands, n_frames)
+    if silence is not None:
+        padded += torch.from_numpy(silence)[:, None]
+    for row, of_clip in enumerate(features):
+        padded[row, :, : of_clip.shape[1]] = torch.from_numpy(np.ascontiguousarray(of_clip))
+    return padded

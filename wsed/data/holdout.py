@@ -1,44 +1,163 @@
-"""Clips kept out of training, to validate on, where a corpus has no validation table."""
+"""Clips kept out of training, to validate on, where a corpus has no validation clips."""
 
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Bool
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wsed.data.clip import Clip
+from wsed.data.clip_table import ClipTable
+from wsed.data.columns import Columns
 from wsed.data.ragged import Ragged
+from wsed.errors import WsedError
+from wsed.registry import check_option, near
+
+Index = NDArray[np.int64]
+By = Literal["clip", "class", "group"]
 
 
-def by_clip(clips: Sequence[Clip], share: float, seed: int = 0) -> tuple[list[Clip], list[Clip]]:
-    """Training and validation clips, each in the order given; no clip is in both.
-
-    A class at a time, the rarest first, the share of its clips goes to validation, chosen at random among those that
-    no rarer class has settled. So every class has its share to the clip, but for common classes of which rarer ones
-    take more along. Clips without tags are divided last.
+@dataclass(frozen=True)
+class Holdout:
+    """Which training clips are kept for validation.
 
     Args:
-        clips: any clips, each once.
-        share: part of the clips of each class for validation, 0 to 1.
-        seed: of the choice.
+        share: part of the clips of each class, between 0 and 1.
+        by: `clip` (each clip is on one side, each class has its share), `group` (so is each group, such as the
+            recordings of one patient), or `class` (class by class, see `divided_by_class`).
+        group: which of the clips' groups is meant: `patient`; the recording that a clip is a part of if None.
+        sources: where the clips are taken from; None: the sources with tags only, or all where none has tags only.
+        seed: of the choice; `class` takes the first clips.
+
+    Raises:
+        WsedError: a setting is out of its range.
     """
-    names = sorted({label for clip in clips for label in _tags(clip)})
-    index = {name: i for i, name in enumerate(names)}
-    labels = Ragged.lists([index[label] for label in _tags(clip)] for clip in clips)
-    held = held_out(labels, len(names), share, seed).tolist()
-    train, validation = ([c for c, h in zip(clips, held, strict=True) if h == side] for side in (False, True))
-    return train, validation
+
+    share: float
+    by: By = "clip"
+    group: str | None = None
+    sources: tuple[str, ...] | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_option("data.holdout", "by", self.by, get_args(By))
+        if not 0 < self.share < 1:
+            raise WsedError(
+                f"data.holdout.share must lie between 0 and 1, not {self.share}; set data.holdout to null for none"
+            )
+        if self.group is not None and self.by != "group":
+            raise WsedError(f"data.holdout.group is {self.group!r} and data.holdout.by {self.by!r}: set by to group")
+
+    def divide(self, table: ClipTable) -> tuple[Index, Index]:
+        """The numbers of the training and of the validation clips.
+
+        A sound that is held out in one source is trained on in none, so clips of it in other sources are in neither.
+
+        Raises:
+            WsedError: a source has no clips, no clip is held out, or a clip is of no such group.
+        """
+        names = self._sources(table)
+        pool = np.flatnonzero(np.isin(table.source.numpy(), [table.sources.index(name) for name in names]))
+        several = len(table.sources) > 1
+        sound = sounds(table.clips) if several else np.arange(len(table.clips))
+        if self.by == "class":
+            train, held = (
+                pool[part]
+                for part in divided_by_class(table.labels.take(torch.from_numpy(pool)), table.n_labels, self.share)
+            )
+        else:
+            mask = self._by_group(table, pool) if self.by == "group" else self._by_clip(table, pool)
+            mask |= np.isin(sound[pool], sound[pool[mask]]) if several else mask
+            train, held = pool[~mask], pool[mask]
+        if not len(held):
+            raise WsedError(
+                f"data.holdout {self.share:g} of {len(pool)} {', '.join(names)} clips is none of them; raise it"
+            )
+        others = np.setdiff1d(np.arange(len(table.clips)), pool)
+        others = others[~np.isin(sound[others], sound[held])]
+        train = np.concatenate([train, others])
+        return (train if self.by == "class" else np.sort(train)), held
+
+    def _sources(self, table: ClipTable) -> tuple[str, ...]:
+        if self.sources is not None:
+            absent = [name for name in self.sources if name not in table.sources]
+            if absent:
+                raise WsedError(
+                    f"data.holdout.sources names {absent[0]!r}{near(absent[0], table.sources)}, and the training clips "
+                    f"are of {', '.join(table.sources)}: name one of those, or add it to data.batch"
+                )
+            return self.sources
+        timed = torch.bincount(table.source, weights=(~table.only_tagged).double(), minlength=len(table.sources))
+        weak = tuple(name for name, n in zip(table.sources, timed.tolist(), strict=True) if not n)
+        return weak or table.sources
+
+    def _by_clip(self, table: ClipTable, pool: Index) -> NDArray[np.bool_]:
+        """Which clips of the pool are held out: of each source its share."""
+        mask = np.zeros(len(pool), dtype=bool)
+        source = table.source.numpy()[pool]
+        for number in np.unique(source):
+            mine = np.flatnonzero(source == number)
+            labels = table.labels.take(torch.from_numpy(pool[mine])) if len(mine) < len(table.clips) else table.labels
+            mask[mine] = held_out(labels, table.n_labels, self.share, self.seed).numpy()
+        return mask
+
+    def _by_group(self, table: ClipTable, pool: Index) -> NDArray[np.bool_]:
+        """Which clips of the pool are held out: whole groups, each with the classes of all its clips."""
+        names = [group_of(table.clips[i], self.group) for i in pool.tolist()]
+        number = {name: i for i, name in enumerate(dict.fromkeys(names))}
+        classes: list[set[int]] = [set() for _ in number]
+        for i, name in zip(pool.tolist(), names, strict=True):
+            classes[number[name]].update(table.labels[i].tolist())
+        held = held_out(Ragged.lists(map(sorted, classes)), table.n_labels, self.share, self.seed)
+        return np.array([bool(held[number[name]]) for name in names], dtype=bool)
+
+
+def group_of(clip: Clip, group: str | None) -> str:
+    """The group that a clip is of: that of a name, or its recording.
+
+    >>> from pathlib import Path
+    >>> group_of(Clip("a.wav", Path("a.wav"), "weak", groups={"patient": "p03"}), "patient")
+    'p03'
+
+    Raises:
+        WsedError: the clip has no group of that name.
+    """
+    if group is None:
+        return clip.of_recording
+    if group not in clip.groups:
+        known = ", ".join(clip.groups) or "none"
+        raise WsedError(f"data.holdout.group is {group!r}, and clip {clip.id} has no such group; it has {known}")
+    return clip.groups[group]
+
+
+def sounds(clips: Sequence[Clip]) -> Index:
+    """A number for each clip, equal for clips of one sound: of one file, or of one part of it."""
+    if isinstance(clips, Columns):
+        return clips.sounds()
+    number: dict[tuple[str, float | None], int] = {}
+    return np.array([number.setdefault((str(clip.path), clip.start), len(number)) for clip in clips], dtype=np.int64)
 
 
 def held_out(labels: Ragged, n_labels: int, share: float, seed: int = 0) -> Bool[Tensor, " clip"]:
-    """Which clips `by_clip` keeps for validation.
+    """Which clips are held out, so that each class has its share of them.
+
+    A class at a time, the rarest first, the share of its clips is held out, chosen at random among those that no rarer
+    class has settled. So every class has its share to the clip, but for common classes of which rarer ones take more
+    along. Clips without tags are divided last.
+
+    >>> held_out(Ragged.lists([[0], [0], [1], [1]]), 2, 0.5).sum()
+    tensor(2)
 
     Args:
         labels: of each clip, the indices of its classes.
-        n_labels: classes in all; of equally rare ones the first goes first.
-        share: part of the clips of each class for validation, 0 to 1.
+        n_labels: number of classes; of equally rare ones the first goes first.
+        share: part of the clips of each class, between 0 and 1.
         seed: of the choice.
     """
     members = labels.inverse(n_labels)
@@ -55,23 +174,22 @@ def held_out(labels: Ragged, n_labels: int, share: float, seed: int = 0) -> Bool
     return held
 
 
-def by_class(clips: Sequence[Clip], share: float) -> tuple[list[Clip], list[Clip]]:
-    """Training and validation entries as the published code makes them: not apart, and with repeats.
+def divided_by_class(labels: Ragged, n_labels: int, share: float) -> tuple[Index, Index]:
+    """Training and validation entries as published code makes them: not apart, and with repeats.
 
     Of each class the clips that hold it, in the order given, are cut: the first `share` is for validation, the rest for
     training. A clip with n tags is so entered n times, and may be in both. Clips without tags are in neither.
 
-    Source: Pellegrini, Cances, IJCNN 2019, published code (rounding down is our guess).
+    Source: Pellegrini & Cances, IJCNN 2019, published code (rounding down is our guess).
+
+    >>> divided_by_class(Ragged.lists([[0], [0, 1], [1]]), 2, 0.5)
+    (array([1, 2]), array([0, 1]))
     """
-    train: list[Clip] = []
-    held: list[Clip] = []
-    for label in sorted({label for clip in clips for label in _tags(clip)}):
-        mine = [clip for clip in clips if label in _tags(clip)]
+    train, held = [], []
+    members = labels.inverse(n_labels)
+    for label in range(n_labels):
+        mine = members[label].numpy()
         first = math.floor(share * len(mine) + 1e-9)  # 0.29 * 100 is a little less than 29
-        held += mine[:first]
-        train += mine[first:]
-    return train, held
-
-
-def _tags(clip: Clip) -> frozenset[str]:
-    return clip.tags or frozenset()
+        held.append(mine[:first])
+        train.append(mine[first:])
+    return np.concatenate(train), np.concatenate(held)

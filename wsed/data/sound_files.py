@@ -1,14 +1,10 @@
-"""Sound files in folders: which file is which clip's, and which clips have one that can be read."""
+"""Sound files in folders, and which of them is which clip's."""
 
 import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 from wsed.data import audio as sound
-from wsed.data import table as tsv
-from wsed.data.clip import Clip
 from wsed.errors import WsedError
 
 
@@ -61,45 +57,9 @@ def _choose(folder: Path, name: str, candidates: Sequence[Path]) -> Path:
     return min(nearest, key=lambda c: (c.name != last, sound.SUFFIXES.index(c.suffix.lower())))
 
 
-def split_present(
-    clips: Sequence[Clip], max_missing: float = 0.05, report: str | Path | None = None, workers: int = 8
-) -> tuple[list[Clip], list[tuple[Clip, str]]]:
-    """Clips whose sound file has a readable header, now with their `duration`, and the others with the reason.
-
-    Args:
-        clips: any clips; headers are read by several threads (15,000 in seconds), nothing is decoded.
-        max_missing: greatest share of clips, 0 to 1, that may be left out.
-        report: where to list the clips left out (`filename, source, path, reason`); written if there are any.
-        workers: threads.
-
-    Raises:
-        WsedError: more than `max_missing` of the clips cannot be read.
-    """
-    with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(header, (clip.path for clip in clips)))
-    present = [replace(clip, duration=d) for clip, d in zip(clips, found, strict=True) if isinstance(d, float)]
-    missing = [(clip, reason) for clip, reason in zip(clips, found, strict=True) if isinstance(reason, str)]
-    if missing and report is not None:
-        rows = [(clip.id, clip.source, clip.path, reason) for clip, reason in missing]
-        tsv.write_rows(report, ("filename", "source", "path", "reason"), rows)
-    if len(missing) > max_missing * len(clips):
-        raise WsedError(_too_many(missing, len(clips), max_missing, report))
-    return present, missing
-
-
 def header(path: Path) -> float | str:
     """Seconds of a sound file, or why it cannot be read."""
     try:
         return sound.info(path).duration or f"{path} holds no samples"
     except WsedError as error:
         return str(error)
-
-
-def _too_many(missing: Sequence[tuple[Clip, str]], total: int, max_missing: float, report: str | Path | None) -> str:
-    sources = ", ".join(sorted({clip.source for clip, _ in missing}))
-    few = "; ".join(reason for _, reason in missing[:3]) + ("; ..." if len(missing) > 3 else "")
-    listed = f" All are listed in {report}." if report is not None else ""
-    return (
-        f"{sources}: {len(missing)} of {total} clips ({len(missing) / total:.1%}) cannot be read, more than "
-        f"max_missing={max_missing:g} allows: {few}.{listed} Download them again, or raise max_missing"
-    )

@@ -188,6 +188,15 @@ def read_durations(path: str | Path) -> dict[str, float]:
     return durations
 
 
+def label_names(path: str | Path) -> set[str]:
+    """The classes that a table of tags or of events names; rows that cannot be understood are passed over."""
+    columns, problems = read_columns(path), list[RowError]()
+    names = {tag for _, _, tags in weak_rows(path, problems) for tag in tags} if "event_labels" in columns else set()
+    if "onset" in columns:
+        names |= {event[0] for _, _, event in strong_rows(path, problems) if event is not None}
+    return names
+
+
 def read_names(path: str | Path) -> list[str]:
     """`filename`: clip ids in file order, each once."""
     return list(dict.fromkeys(row["filename"] for _, row in read_rows(path, ("filename",))))

@@ -22,7 +22,7 @@ class Embeddings(Frontend):
     """Frame embeddings of an earlier run as features: its frontend and encoder, frozen and without dropout.
 
     The second stage of Turpault et al. 2020 is a head on them, with the encoder `identity`. Since no training changes
-    them, `data.features` can keep them as it keeps spectrograms.
+    them, the reader `features` can keep them as it keeps spectrograms.
 
     Args:
         encoder: as in the earlier run; the paper's if left out. Of another, weights do not fit; but settings without

@@ -41,7 +41,8 @@ def load_weights(network: Network, path: str | Path) -> None:
     known = content.get("wsed", {}).get("labels", list(network.labels))
     if list(known) != list(network.labels):
         raise WsedError(
-            f"{path} knows the classes {known}, the network {list(network.labels)}: set data.labels to the former"
+            f"{path} knows the classes {known}, the network {list(network.labels)}: "
+            "set data.corpus.labels to the former"
         )
     weights = {k.removeprefix("network."): v for k, v in content["state_dict"].items() if k.startswith("network.")}
     try:

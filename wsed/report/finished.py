@@ -13,7 +13,7 @@ from wsed.types import Labels
 
 
 def read_store(folder: Path, clips: Iterable[Clip], seconds: float) -> tuple[Labels, ScoreStore]:
-    """The scores a run left in `test/` or `validate/`, with what is true of its clips: to be decoded and scored anew.
+    """The scores a run left in `test/` or `validation/`, with what is true of its clips: to be decoded and scored anew.
 
     Args:
         folder: that holds `frame_scores.npz`, `clip_scores.npz` or both.

@@ -81,7 +81,7 @@ class Evaluation:
         """The curves of one clip over its spectrogram."""
         row = self.store.rows[name]
         assert row.frame_scores is not None
-        start = sound.span[0] if sound.span else 0.0
+        start = sound.start or 0.0
         samples = torch.from_numpy(audio.read(sound.path, network.sample_rate, start, row.duration))[None]
         device = next(network.parameters()).device
         frontend: Any = network.frontend

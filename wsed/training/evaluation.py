@@ -11,13 +11,13 @@ from torch import Tensor
 
 from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
-from wsed.inference import rewrite_facts
 from wsed.metrics.embedding import class_centres
 from wsed.metrics.scores import FIGURES, SCENARIOS, intervals
 from wsed.metrics.store import ScoreStore
 from wsed.training.data import tables, training_set
 from wsed.training.ranking import RANK_BY, number, ranking
 from wsed.training.task import SEDTask
+from wsed.tuned import TunedDecoder, decoder_file, read_tuned
 from wsed.tuning import Tuning, decoder_of, same_network
 from wsed.types import Batch, Output
 
@@ -35,7 +35,7 @@ class Evaluation(pl.Callback):
 
     Args:
         decoder: from frame scores to events; `Decoder()` if None.
-        tuning: settings of the decoder to be fitted after training; they are saved with the checkpoint.
+        tuning: settings of the decoder to be fitted after training; they are kept in a file beside the checkpoint.
         embeddings: whether to measure how well clip embeddings tell classes apart, which takes a pass over the training
             set per evaluation; None: if a loss compares them.
         resamples: of the clips, for the intervals of test and validation reports; 0: none, where tens of thousands of
@@ -78,18 +78,19 @@ class Evaluation(pl.Callback):
             if isinstance(values, list) and len(values) != len(labels):
                 raise WsedError(
                     f"decoder.{name} has {len(values)} values for {len(labels)} labels: give one of each, "
-                    "in the order of data.labels, or a single number"
+                    "in the order of data.corpus.labels, or a single number"
                 )
 
     def decoding(self) -> dict[str, Any]:
-        """The decoder, and how it was tuned, as plain values for a checkpoint."""
-        return {"decoder": asdict(self.decoder), "tuned": self.tuned, "untuned": asdict(self._untuned)}
+        """The decoder as plain values for a checkpoint; a tuned one has a file of its own."""
+        return asdict(self._untuned)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self.check(_sed(pl_module))
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse a tuning that would fail after training."""
+        """Refuse a tuning that would fail after training; the weights change, so an earlier one is forgotten."""
+        self.decoder, self.tuned = self._untuned, None
         if self.tuning is None:
             return
         self.tuning.check(self.decoder)
@@ -97,21 +98,14 @@ class Evaluation(pl.Callback):
         if self.tuning.split == "validation" and data is not None:
             self.tuning.check_events(data.table("validation").timed)
 
-    def on_load_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Take the tuned decoder of the checkpoint, unless another one, or another tuning, is asked for."""
-        self.decoder, self.tuned = self._untuned, None
-        facts = checkpoint.get("wsed", {})
-        tuned = facts.get("tuned")
-        if not tuned or trainer.state.fn == "fit":  # further training makes them another network's thresholds
-            return
-        asked = self.tuning is None or asdict(self.tuning).items() <= tuned.items()
-        asked &= same_network(facts["model"], _sed(pl_module).config)
-        if asked and decoder_of(facts["untuned"]) == self._untuned:
-            self.decoder, self.tuned = decoder_of(facts["decoder"]), tuned
-        else:
-            rank_zero_info("the checkpoint's tuned decoder is not used: another network, decoder or tuning is asked")
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._take_tuned(trainer, _sed(pl_module))
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._take_tuned(trainer, _sed(pl_module))
+
+    def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._take_tuned(trainer, _sed(pl_module))
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._begin(trainer, _sed(pl_module))
@@ -145,6 +139,23 @@ class Evaluation(pl.Callback):
 
     def on_predict_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._report(trainer, _sed(pl_module), "predict")
+
+    def _take_tuned(self, trainer: pl.Trainer, task: SEDTask) -> None:
+        """Take the tuned decoder of the checkpoint that is scored, unless the settings ask for another."""
+        if trainer.ckpt_path is None or trainer.state.fn == "fit":
+            return
+        self.decoder, self.tuned = self._untuned, None
+        kept = read_tuned(trainer.ckpt_path)
+        if kept is None:
+            if decoder_file(trainer.ckpt_path).is_file():
+                rank_zero_info(f"{decoder_file(trainer.ckpt_path)} is not used: the checkpoint has changed since")
+            return
+        asked = self.tuning is None or asdict(self.tuning).items() <= kept.tuned.items()
+        asked &= same_network(kept.network, task.config)
+        if asked and decoder_of(dict(kept.untuned)) == self._untuned:
+            self.decoder, self.tuned = decoder_of(dict(kept.decoder)), dict(kept.tuned)
+        else:
+            rank_zero_info("the checkpoint's tuned decoder is not used: another network, decoder or tuning is asked")
 
     def _begin(self, trainer: pl.Trainer, task: SEDTask) -> None:
         self._store, self._centres = ScoreStore(), None
@@ -193,19 +204,18 @@ class Evaluation(pl.Callback):
             scores |= {"tuned": self.tuned, "tuned_on_these_clips": here}
         data = tables(trainer)
         clips = {} if data is None else {clip.id: clip for clip in data.table(split).clips}
-        folder = Path(trainer.default_root_dir) / ("validate" if split == "validation" else split)
+        folder = Path(trainer.default_root_dir) / split
         run.Evaluation(store, detected, scores, labels, self.decoder).write(folder, clips, task.network)
 
     def _tune(self, trainer: pl.Trainer, task: SEDTask, store: ScoreStore, split: EvaluatedSplit) -> None:
-        """Tune the decoder if these are the clips for it, and save it with the checkpoint that is scored."""
+        """Tune the decoder if these are the clips for it, and keep it beside the checkpoint that is scored."""
         if self.tuning is None or self.tuned is not None:
             return
         if self.tuning.split == split:
             self.decoder, self.tuned = self.tuning.tune(self.decoder, store)
             path = trainer.ckpt_path
             if path is not None and trainer.is_global_zero:
-                model = {"model": task.config} if task.config else {}
-                rewrite_facts(Path(path), self.decoding() | model)
+                TunedDecoder(asdict(self.decoder), asdict(self._untuned), self.tuned, task.config).write(path)
             trainer.strategy.barrier("tuned")
         elif split == "test":
             rank_zero_info("not tuned as evaluation.tuning asks: run `wsed validate` with this checkpoint first")

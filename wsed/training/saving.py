@@ -17,7 +17,7 @@ class Decodes(Protocol):
     """A callback that decodes scores; checkpoints carry its decoder."""
 
     def decoding(self) -> dict[str, Any]:
-        """The decoder and how it was tuned, as plain values."""
+        """The decoder as plain values."""
 
 
 def checkpoint_facts(network: Network, config: str, trainer: pl.Trainer) -> dict[str, Any]:
@@ -28,17 +28,16 @@ def checkpoint_facts(network: Network, config: str, trainer: pl.Trainer) -> dict
         config: YAML that builds it; "" if it is not known.
         trainer: one of its callbacks may tell the decoder; else it is the default one.
     """
-    plain = asdict(Decoder())
-    decoding = {"decoder": plain, "tuned": None, "untuned": plain}
+    decoder = asdict(Decoder())
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Decodes):
-            decoding = callback.decoding()
+            decoder = callback.decoding()
     return {
         "version": wsed.__version__,
         "labels": list(network.labels),
         "sample_rate": network.sample_rate,
         "frame_rate": network.frame_rate,
-        **decoding,
+        "decoder": decoder,
         "model": config,
     }
 
@@ -53,5 +52,5 @@ def check_labels(checkpoint: dict[str, Any], labels: Labels) -> None:
     if known is not None and list(known) != list(labels):
         raise WsedError(
             f"the checkpoint knows the classes {known}, the data has {list(labels)}: "
-            "set data.labels to the checkpoint's, in its order, or train anew"
+            "set data.corpus.labels to the checkpoint's, in its order, or train anew"
         )

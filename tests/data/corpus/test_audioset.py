@@ -5,7 +5,6 @@ import pickle
 import zlib
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,17 +12,20 @@ import soundfile
 import torch
 import yaml
 
+from tests.data.modules import RATE, listed, module, serving
 from wsed.cli.main import main
+from wsed.data.clip import Clip
 from wsed.data.corpus import dcase2017
 from wsed.data.corpus.audioset import AudioSet
 from wsed.data.corpus.dcase2017 import DCASE2017
 from wsed.data.corpus.videos.layout import DCASE2017_LABELS
-from wsed.data.corpus.videos.lists import read_segments
+from wsed.data.corpus.videos.lists import read_list
 from wsed.data.doctor.check import check
+from wsed.data.module import SEDDataModule
+from wsed.data.reading.files import Files
 from wsed.errors import WsedError
-from wsed.types import Labels, Needs
+from wsed.types import Labels
 
-RATE = 8000
 CLASSES = (
     'index,mid,display_name\n0,/m/09x0r,"Speech"\n1,/m/04rlf,"Music"\n2,/m/0k4j,"Car"\n3,/m/x,"Fill (with liquid)"\n'
 )
@@ -71,18 +73,26 @@ def audioset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def ready(data, root: Path, needs: dict[str, Needs] | None = None):
+def ready(corpus, batch, folder: Path, **settings) -> SEDDataModule:
     """Set up for training."""
-    task = SimpleNamespace(needs=needs or {}, network=SimpleNamespace(labels=data.labels, sample_rate=RATE))
-    data.trainer = SimpleNamespace(
-        lightning_module=task, global_rank=0, world_size=1, is_global_zero=True, default_root_dir=root
-    )
-    data.setup("fit")
-    return data
+    return serving(module(corpus, batch, **settings), folder)
 
 
-def test_lists_and_clips_meet(audioset: Path, tmp_path: Path, capsys) -> None:
-    data = ready(AudioSet(audioset, {"balanced": 4, "strong": 2}, workers=0), tmp_path)
+def read(corpus, split, sources, **settings) -> list[Clip]:
+    """The clips of a split that can be read."""
+    return list(module(corpus, dict.fromkeys(sources, 2), **settings).loader.load(split).table.clips)
+
+
+@pytest.fixture
+def notes(monkeypatch) -> list[str]:
+    """What the user is told."""
+    lines: list[str] = []
+    monkeypatch.setattr("wsed.data.module.rank_zero_info", lines.append)
+    return lines
+
+
+def test_lists_and_clips_meet(audioset: Path, tmp_path: Path, notes) -> None:
+    data = ready(AudioSet(audioset), {"balanced": 4, "strong": 2}, tmp_path)
     assert data.labels == Labels(["Speech", "Music", "Car", "Fill (with liquid)"])
     table = data.table("train")
     assert table.sources == ("balanced", "strong")
@@ -96,18 +106,16 @@ def test_lists_and_clips_meet(audioset: Path, tmp_path: Path, capsys) -> None:
     assert len(list(table.clips)) == len(table.clips) == 11
     with pytest.raises(IndexError):
         table.clips[11]
-    told = capsys.readouterr().out
+    told = "\n".join(notes)
     missing = f"{video(9)}_30.000_31.000.wav"
-    assert (
-        f"train: balanced_train_segments.csv: 1 of 10 clips have no readable sound file in {audioset}/audio: " in told
-    )
-    assert f"{missing}, listed in {tmp_path}/missing_train.tsv" in told
-    assert "audioset_train_strong.tsv: 1 labels are of other classes and left out" in told
+    assert "train: 1 of 12 clips have no readable sound file and are left out: no file of this name: " in told
+    assert f"{audioset}/audio/{missing}; all are listed in {tmp_path}/missing_train.tsv" in told
+    assert "train: audioset_train_strong.tsv: 1 labels are of other classes and left out" in told
     assert (tmp_path / "missing_train.tsv").read_text().splitlines()[1].startswith(f"{missing}\tbalanced\t")
 
 
 def test_a_batch_holds_what_the_lists_say(audioset: Path, tmp_path: Path) -> None:
-    data = ready(AudioSet(audioset, {"balanced": 9, "strong": 2}, workers=0), tmp_path)
+    data = ready(AudioSet(audioset), {"balanced": 9, "strong": 2}, tmp_path)
     batch = next(iter(data.train_dataloader()))
     rows = {name: i for i, name in enumerate(batch.clip_ids)}
     row = rows[f"{video(3)}_30.000_31.000.wav"]
@@ -123,15 +131,26 @@ def test_a_batch_holds_what_the_lists_say(audioset: Path, tmp_path: Path) -> Non
     assert data.label_counts() == [8, 3, 3, 0]
 
 
+def test_few_clips_a_class_and_a_holdout(tmp_path: Path) -> None:
+    """A tenth of five clips is none: an error that says so."""
+    names = [f"{letter * 11}_0.000_1.000.wav" for letter in "abcdefghij"]
+    lines = [f"{name}\t0.000\t1.000\t{DCASE2017_LABELS[i % 2]}\n" for i, name in enumerate(names)]
+    (tmp_path / dcase2017.TRAIN).write_text("".join(lines))
+    sounds(tmp_path, names)
+    with pytest.raises(WsedError, match=r"data.holdout 0.1 of 10 weak clips is none of them; raise it"):
+        ready(DCASE2017(tmp_path), {"weak": 2}, tmp_path, holdout=0.1)
+    assert len(ready(DCASE2017(tmp_path), {"weak": 2}, tmp_path, holdout=0.2).table("validation").clips) == 2
+
+
 def test_the_million_of_the_paper(audioset: Path) -> None:
     """Clips that have Music or Speech alone are left out."""
-    clips = AudioSet(audioset, {"unbalanced_1m": 4}, workers=0).read("train")
+    clips = read(AudioSet(audioset), "train", ["unbalanced_1m"])
     assert [clip.tags for clip in clips] == [{"Car"}, {"Music", "Car"}]
-    assert len(AudioSet(audioset, {"unbalanced": 4}, workers=0).read("train")) == 6
+    assert len(read(AudioSet(audioset), "train", ["unbalanced"])) == 6
 
 
 def test_evaluation_reads_every_clip_once(audioset: Path, tmp_path: Path) -> None:
-    data = ready(AudioSet(audioset, {"balanced": 4}, workers=0), tmp_path)
+    data = ready(AudioSet(audioset), {"balanced": 4}, tmp_path)
     data.setup("test")
     ids = [name for batch in data.test_dataloader() for name in batch.clip_ids]
     assert ids == [f"{video(i)}_30.000_31.000.wav" for i in (30, 31, 32)]
@@ -139,13 +158,13 @@ def test_evaluation_reads_every_clip_once(audioset: Path, tmp_path: Path) -> Non
 
 
 def test_clips_reach_reading_processes_in_little(audioset: Path) -> None:
-    table = AudioSet(audioset, {"balanced": 4}, workers=0)._load("train", None)[0]
+    table = module(AudioSet(audioset), {"balanced": 4}).check_labels("train")
     again = pickle.loads(pickle.dumps(table))
     assert list(again.clips) == list(table.clips)
 
 
 def test_classes_take_turns(audioset: Path, tmp_path: Path) -> None:
-    data = ready(AudioSet(audioset, {"balanced": 9}, balanced=True, workers=0), tmp_path)
+    data = ready(AudioSet(audioset), {"balanced": 9}, tmp_path, balanced=True)
     (batch,) = data.train_dataloader().batch_sampler
     tags = data.table("train").tags
     assert len(batch) == 9
@@ -153,7 +172,7 @@ def test_classes_take_turns(audioset: Path, tmp_path: Path) -> None:
 
 
 def test_some_training_clips_are_held_out(audioset: Path, tmp_path: Path) -> None:
-    data = ready(AudioSet(audioset, {"balanced": 2, "unbalanced": 2}, holdout=0.4, workers=0), tmp_path)
+    data = ready(AudioSet(audioset), {"balanced": 2, "unbalanced": 2}, tmp_path, holdout=0.4)
     train, held = ({c.id for c in data.table(stage).clips} for stage in ("train", "validation"))
     assert not train & held
     assert len(train) + len(held) == 15
@@ -163,8 +182,8 @@ def test_some_training_clips_are_held_out(audioset: Path, tmp_path: Path) -> Non
 
 def test_clips_listed_twice_are_held_out_twice(audioset: Path, tmp_path: Path) -> None:
     lists = {"again": "balanced_train_segments.csv"}
-    data = AudioSet(audioset, {"balanced": 2, "again": 2}, holdout=0.4, workers=0, train=lists)
-    train, held = (data.read(stage) for stage in ("train", "validation"))
+    data = module(AudioSet(audioset, train=lists), {"balanced": 2, "again": 2}, holdout=0.4)
+    train, held = (listed(data, split) for split in ("train", "validation"))
     assert Counter(c.source for c in train) == Counter({"balanced": len(train) // 2, "again": len(train) // 2})
     assert not {c.id for c in train} & {c.id for c in held}
 
@@ -172,13 +191,13 @@ def test_clips_listed_twice_are_held_out_twice(audioset: Path, tmp_path: Path) -
 def test_files_that_cannot_be_read_are_missing(audioset: Path, tmp_path: Path) -> None:
     sounds(tmp_path, [f"{video(i)}.wav" for i in range(8)])
     (tmp_path / f"{video(8)}.wav").write_text("<html>")
-    data = AudioSet(audioset, {"balanced": 2}, audio=tmp_path, workers=0)
-    assert len(data.read("train")) == 8
+    corpus = AudioSet(audioset, audio=tmp_path)
+    assert len(read(corpus, "train", ["balanced"])) == 8
     with pytest.raises(
-        WsedError, match=r"2 of 10 clips are missing, more than data\.max_missing \(0\.1\).*: -000000008_"
+        WsedError, match=r"2 of 10 clips .* are missing .* more than data\.max_missing \(0\.1\).*-000000009_"
     ):
-        AudioSet(audioset, {"balanced": 2}, audio=tmp_path, max_missing=0.1, workers=0).read("train")
-    trusting = AudioSet(audioset, {"balanced": 2}, audio=tmp_path, headers=False, workers=0).read("train")
+        read(corpus, "train", ["balanced"], max_missing=0.1)
+    trusting = read(corpus, "train", ["balanced"], reader=Files(headers=False))
     assert len(trusting) == 9
     assert trusting[0].duration is None
 
@@ -187,33 +206,40 @@ def test_files_that_cannot_be_read_are_missing(audioset: Path, tmp_path: Path) -
     ("settings", "message"),
     [
         ({"batch": {"balancd": 2}}, r"names the source 'balancd' \(did you mean balanced"),
-        ({"holdout": 1.5}, "data.holdout must lie between 0 and 1"),
-        ({"holdout": 0.5, "validation": "eval_segments.csv"}, "set one of them to null"),
-        ({"lists": Path("/none")}, "no list class_labels_indices.csv in /none"),
-        ({"audio": Path("/none")}, "no such folder: /none; set data.audio"),
-        ({"validation": "eval.csv"}, "no list eval.csv in .*; put it there, or set data.lists"),
-        ({"test": "eval_segment.csv"}, r"data.test: no list eval_segment.csv in .* \(did you mean eval_segments.csv"),
-        ({"predict": "clips.csv"}, "data.predict: no list clips.csv in .*; put it there, or set data.lists"),
-        ({"batch": {"balanced": 0}}, "data.batch"),
+        ({"holdout": 1.5}, "data.holdout.share must lie between 0 and 1"),
+        ({"holdout": 0.5, "validation": "eval_segments.csv"}, "data.corpus.validation or data.holdout to null"),
+        ({"lists": Path("/none")}, "no such folder: /none; set data.corpus.lists"),
+        ({"audio": Path("/none")}, "no such folder: /none; set data.corpus.audio"),
+        ({"validation": "eval.csv"}, "no list eval.csv in .*; put it there, or set data.corpus.lists"),
+        (
+            {"test": "eval_segment.csv"},
+            r"data.corpus.test: no list eval_segment.csv in .* \(did you mean eval_segments",
+        ),
+        ({"predict": "clips.csv"}, "data.corpus.predict: no list clips.csv in .*; put it there, or set data.corpus.li"),
+        ({"batch": {"balanced": 0}}, "data.batch asks for no clips"),
     ],
 )
 def test_mistakes_are_told(audioset: Path, tmp_path: Path, settings, message) -> None:
+    of_module = {name: settings.pop(name) for name in ("holdout",) if name in settings}
+    batch = settings.pop("batch", {"balanced": 4})
     with pytest.raises(WsedError, match=message):
-        ready(AudioSet(audioset, **{"batch": {"balanced": 4}, "workers": 0} | settings), tmp_path).train_dataloader()
+        ready(AudioSet(audioset, **settings), batch, tmp_path, **of_module).train_dataloader()
 
 
 def test_no_clip_at_all_is_an_error(audioset: Path, tmp_path: Path) -> None:
     with pytest.raises(
         WsedError, match=r"none of its 10 clips is in .* \(no clip of a video\); looked for -000000000__30\.000"
     ):
-        AudioSet(audioset, {"balanced": 4}, audio=tmp_path).read("train")
+        read(AudioSet(audioset, audio=tmp_path), "train", ["balanced"])
     sounds(tmp_path, ["aaaaaaaaaaa.wav"])
-    with pytest.raises(WsedError, match=r"\(1 clips of videos are there, such as aaaaaaaaaaa\.wav\).*set data\.audio"):
-        AudioSet(audioset, {"balanced": 4}, audio=tmp_path).read("train")
+    with pytest.raises(
+        WsedError, match=r"\(1 clips of videos are there, such as aaaaaaaaaaa\.wav\).*set data\.corpus\.audio"
+    ):
+        read(AudioSet(audioset, audio=tmp_path), "train", ["balanced"])
     for i in range(10):
         (tmp_path / f"{video(i)}.wav").touch()
-    with pytest.raises(WsedError, match="none of its clips can be read"):
-        AudioSet(audioset, {"balanced": 4}, audio=tmp_path).read("train")
+    with pytest.raises(WsedError, match="none of the balanced clips can be read"):
+        read(AudioSet(audioset, audio=tmp_path), "train", ["balanced"])
 
 
 @pytest.fixture(scope="module")
@@ -231,26 +257,26 @@ def real(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_real_training_list(real: Path, tmp_path: Path, capsys) -> None:
-    data = ready(DCASE2017(real, {"weak": 64}, workers=0), tmp_path)
+def test_the_real_training_list(real: Path, tmp_path: Path, notes) -> None:
+    data = ready(DCASE2017(real), {"weak": 64}, tmp_path, holdout=0.1)
     assert tuple(data.labels) == DCASE2017_LABELS
     sizes = [len(data.table(stage).clips) for stage in ("train", "validation")]
-    told = capsys.readouterr().out
+    told = "\n".join(notes)
     assert sum(sizes) == 512
     assert sizes[1] == pytest.approx(51, abs=25)
     assert f"no test: no list {dcase2017.TEST} in {real}" in told
-    assert "of 46053 clips have no readable sound file" in told or "clips have no readable sound file" in told
+    assert "clips have no readable sound file" in told
     assert len(next(iter(data.train_dataloader()))) == 64
-    with pytest.raises(WsedError, match=f"no list {dcase2017.TEST}.*data.lists"):
+    with pytest.raises(WsedError, match=f"no list {dcase2017.TEST}.*data.corpus.lists"):
         data.setup("test")
 
 
 def test_held_out_clips_of_the_real_list_hold_a_like_share_of_each_class(real: Path) -> None:
-    data = DCASE2017(real, {"weak": 64}, workers=0)
-    (_, train), (_, held) = data._parts("train")[0], data._parts("validation")[0]
-    whole = read_segments(real / "lists" / dcase2017.TRAIN, {name: i for i, name in enumerate(DCASE2017_LABELS)})
+    data = module(DCASE2017(real), {"weak": 64}, holdout=0.1)
+    train, held = (data.loader.listed(split)[0] for split in ("train", "validation"))
+    whole = read_list(real / "lists" / dcase2017.TRAIN, {name: i for i, name in enumerate(DCASE2017_LABELS)})
     assert len(train) + len(held) == len(whole) == 51172
-    counts, total = (torch.bincount(s.labels.values, minlength=17) for s in (held, whole))
+    counts, total = (torch.bincount(s.values, minlength=17) for s in (held.held, whole.labels))
     assert (counts - 0.1 * total).abs().max() <= 30
     assert ((counts / total)[:11] - 0.1).abs().max() < 0.02
 
@@ -263,9 +289,9 @@ def test_a_test_list_is_taken_where_it_is(tmp_path: Path) -> None:
         (tmp_path / name).write_text(lines)
     (tmp_path / dcase2017.TEST.replace("weak", "strong")).write_text(f"{names[0]}\t0.1\t0.4\tTrain horn\n")
     sounds(tmp_path, names)
-    clips = DCASE2017(tmp_path, {"weak": 2}, holdout=None).read("test")
+    clips = DCASE2017(tmp_path).clips("test")
     assert [clip.events for clip in clips] == [(("Train horn", 0.1, 0.4),), *[None] * 7]
-    assert DCASE2017(tmp_path, {"weak": 2}, holdout=None, test=None).stages["test"] is None
+    assert not DCASE2017(tmp_path, test=None).has("test")
     network = {
         "encoder": "cnn",
         "head": "attention",
@@ -275,7 +301,7 @@ def test_a_test_list_is_taken_where_it_is(tmp_path: Path) -> None:
     row = {
         "model": {"network": network, "losses": {"tags": {"loss": "clip_bce"}}},
         "evaluation": {"tuning": tuning},
-        "data": {"class_path": "dcase2017", "init_args": {**settings, "root": str(tmp_path)}},
+        "data": {"corpus": {"class_path": "dcase2017", "init_args": {"root": str(tmp_path)}}, **settings},
         "trainer": {"max_epochs": 1, "accelerator": "cpu", "default_root_dir": str(tmp_path / "run")},
     }  # fmt: skip
     (tmp_path / "row.yaml").write_text(yaml.safe_dump(row))
@@ -283,17 +309,19 @@ def test_a_test_list_is_taken_where_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "run/test/scores.json").is_file()
 
 
-def test_a_mistyped_test_list_is_no_missing_one(audioset: Path, tmp_path: Path, capsys) -> None:
+def test_a_mistyped_test_list_is_no_missing_one(audioset: Path, tmp_path: Path, notes) -> None:
     """Only without the usual list does training go on, and there is no test."""
     (tmp_path / "groundtruth_weak_label_evaluation_set.csv").touch()
     mistyped = "groundtruth_weak_label_evaluation_set.cvs"
-    with pytest.raises(WsedError, match=rf"data\.test: no list {mistyped} in .*did you mean .*evaluation_set\.csv"):
-        DCASE2017(tmp_path, {"weak": 2}, test=mistyped)
-    assert DCASE2017(tmp_path, {"weak": 2}).stages["test"] is None
+    with pytest.raises(
+        WsedError, match=rf"data\.corpus\.test: no list {mistyped} in .*did you mean .*evaluation_set\.csv"
+    ):
+        DCASE2017(tmp_path, test=mistyped)
+    assert not DCASE2017(tmp_path).has("test")
     for name in ("class_labels_indices.csv", "balanced_train_segments.csv"):
         (tmp_path / name).symlink_to(audioset / name)
-    ready(AudioSet(tmp_path, {"balanced": 2}, audio=audioset / "audio", workers=0), tmp_path)
-    assert f"no test: no list eval_segments.csv in {tmp_path}" in capsys.readouterr().out
+    ready(AudioSet(tmp_path, audio=audioset / "audio"), {"balanced": 2}, tmp_path)
+    assert f"no test: no list eval_segments.csv in {tmp_path}" in "\n".join(notes)
 
 
 def test_the_doctor_looks_at_lists_and_clips(audioset: Path, capsys) -> None:

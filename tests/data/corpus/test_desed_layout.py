@@ -9,7 +9,7 @@ import soundfile
 from wsed.data import sound_files
 from wsed.data.clip import Clip
 from wsed.data.corpus import desed_layout as layout
-from wsed.data.doctor.listing import read_listing
+from wsed.data.corpus.desed_listing import read_listing
 from wsed.errors import WsedError
 
 STRONG = "filename\tonset\toffset\tevent_label\n"
@@ -68,8 +68,8 @@ def test_tables_may_be_csv(tmp_path: Path, separator: str) -> None:
     assert [clip.events for clip in clips] == [(("Dog", 0.0, 1.0),), (("Cat", 0.5, 2.0),)]
     assert [clip.tags for clip in layout.read_clips(tmp_path, "train/weak")] == [{"Dog", "Cat"}]
     assert layout.durations(tmp_path, "train/weak.csv") == {"a.wav": 9.0}
-    listing, findings = read_listing(tmp_path, "test/test")
-    assert (listing.kind, len(listing.rows), findings) == ("strong", 2, [])
+    listing = read_listing(tmp_path, "test/test")
+    assert (listing.kind, len(listing.rows), listing.problems) == ("strong", 2, ())
 
 
 def test_a_tsv_wins_over_a_csv_unless_that_is_named(tmp_path: Path) -> None:
@@ -150,44 +150,3 @@ def test_the_least_nested_file_is_taken_and_a_tie_is_an_error(tmp_path: Path) ->
     with pytest.raises(WsedError, match=r"b\.wav is in .*one and in .*two; move the wrong one"):
         sound_files.locate(tmp_path, ["b.wav"])
     assert sound_files.locate(tmp_path, ["two/b.wav"]) == {"two/b.wav": tmp_path / "two/b.wav"}
-
-
-def holes(folder: Path) -> list[Clip]:
-    """Ten clips: seven are there, one is missing, one is a web page, one is empty of samples."""
-    names = [f"{i}.wav" for i in range(10)]
-    for name in names[:7]:
-        sound(folder / name)
-    (folder / "8.wav").write_text("<html>video unavailable</html>")
-    soundfile.write(folder / "9.wav", np.zeros(0), 8000)
-    return [Clip(name, folder / name, "weak") for name in names]
-
-
-def test_holes_are_counted_listed_and_left_out(tmp_path: Path) -> None:
-    clips = holes(tmp_path)
-    present, missing = sound_files.split_present(clips, max_missing=0.3, report=tmp_path / "missing.tsv")
-    assert [clip.id for clip in present] == [clip.id for clip in clips[:7]]
-    assert {clip.duration for clip in present} == {0.1}
-    assert [clip.id for clip, _ in missing] == ["7.wav", "8.wav", "9.wav"]
-    lines = [line.split("\t") for line in (tmp_path / "missing.tsv").read_text().splitlines()]
-    assert lines[0] == ["filename", "source", "path", "reason"]
-    assert [line[0] for line in lines[1:]] == ["7.wav", "8.wav", "9.wav"]
-    assert "no such file" in lines[1][3]
-    assert "cannot read" in lines[2][3]
-    assert "no samples" in lines[3][3]
-
-
-def test_too_many_holes_are_an_error_and_still_listed(tmp_path: Path) -> None:
-    with pytest.raises(WsedError) as caught:
-        sound_files.split_present(holes(tmp_path), max_missing=0.2, report=tmp_path / "missing.tsv")
-    for part in ("weak: 3 of 10 clips (30.0%)", "max_missing=0.2", "7.wav", str(tmp_path / "missing.tsv")):
-        assert part in str(caught.value)
-    assert len((tmp_path / "missing.tsv").read_text().splitlines()) == 4
-
-
-def test_no_holes_leave_no_report(tmp_path: Path) -> None:
-    clips = holes(tmp_path)[:7]
-    present, missing = sound_files.split_present(clips, 0.0, tmp_path / "missing.tsv")
-    assert [clip.path for clip in present] == [clip.path for clip in clips]
-    assert missing == []
-    assert not (tmp_path / "missing.tsv").exists()
-    assert sound_files.split_present([], 0.0) == ([], [])

@@ -13,7 +13,7 @@ from wsed.data.corpus import dcase2017
 from wsed.data.corpus.videos import list_arrays
 from wsed.data.corpus.videos.files import VideoFiles
 from wsed.data.corpus.videos.layout import DCASE2017_LABELS
-from wsed.data.corpus.videos.lists import Segments, read_segments, rows, with_events
+from wsed.data.corpus.videos.lists import ListedClips, read_list, rows, with_events
 from wsed.data.ragged import Ragged
 from wsed.errors import WsedError
 from wsed.losses.functional import class_weights
@@ -29,7 +29,7 @@ def write(folder: Path, text: str, name: str = "list.csv") -> Path:
     return folder / name
 
 
-def plain(segments: Segments) -> list[tuple]:
+def plain(segments: ListedClips) -> list[tuple]:
     """Name, labels and events of each clip; None where these are not known."""
     events = [[tuple(e) for e in segments.events[i].tolist()] for i in range(len(segments))]
     known = [e if timed else None for e, timed in zip(events, segments.timed.tolist(), strict=True)]
@@ -40,7 +40,7 @@ def test_the_real_list_and_the_papers_weights(shared: Path, golden) -> None:
     """Counts and weights of Chou, Jang & Yang 2018, Eq. 11, with either prior."""
     values = golden("mmnet_class_weights")
     path = shared / "data/metadata/dcase2017_task4" / dcase2017.TRAIN
-    segments = read_segments(path, DCASE)
+    segments = read_list(path, DCASE)
     counts = torch.bincount(segments.labels.values).double().tolist()
     assert list(DCASE2017_LABELS) == values["classes"]
     assert counts == values["label_counts"]
@@ -62,7 +62,7 @@ def test_classes_in_the_order_of_the_challenge(shared: Path) -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
 def test_audiosets_lists(tmp_path: Path, end: str) -> None:
     path = write(tmp_path, HEAD + (end or "\n").join(ROWS) + end)
-    found = read_segments(path, CLASSES)
+    found = read_list(path, CLASSES)
     expected = [("--PJHxphWEs_30.000_40.000.wav", [0, 1], None), ("_-_abcdefgh_0.000_7.500.wav", [0], None)]
     assert plain(found) == expected
     assert found.end.tolist() == [40.0, 7.5]
@@ -108,27 +108,27 @@ def test_other_ways_of_writing_the_same_are_read_too(tmp_path: Path) -> None:
     with pytest.raises(list_arrays.IrregularError):
         list_arrays.parse(path, CLASSES)
     expected = [("--PJHxphWEs_30.000_40.000.wav", [0], None), ("_-_abcdefgh_0.000_7.500.wav", [0], None)]
-    assert plain(read_segments(path, CLASSES)) == expected
+    assert plain(read_list(path, CLASSES)) == expected
 
 
 def test_the_strong_part_holds_events_and_labels_of_other_classes(tmp_path: Path) -> None:
     lines = ["segment_id\tstart_time_seconds\tend_time_seconds\tlabel"]
     lines += ["s9d-2nhuJCQ_30000\t2.627\t7.237\t/t/dd00088", "s9d-2nhuJCQ_30000\t0.000\t1.0\t/m/09x0r"]
     path = write(tmp_path, "\n".join([*lines, "_-_abcdefgh_500\t0\t10\t/m/other"]) + "\n", "audioset_train_strong.tsv")
-    found = read_segments(path, CLASSES, others=True)
+    found = read_list(path, CLASSES, others=True)
     events = [(1.0, 2.627, 7.237), (0.0, 0.0, 1.0)]
     assert plain(found) == [("s9d-2nhuJCQ_30.000_40.000.wav", [0, 1], events), ("_-_abcdefgh_0.500_10.500.wav", [], [])]
     assert found.others == 1
     with pytest.raises(WsedError, match=r"audioset_train_strong\.tsv:4: unknown label '/m/other'"):
-        read_segments(path, CLASSES)
+        read_list(path, CLASSES)
 
 
 def test_events_of_dcase_2017_join_its_tags(tmp_path: Path) -> None:
     names = [f"{letter * 11}_0.000_10.000.wav" for letter in "abc"]
     tags = "".join(f"{name}\t0.000\t10.000\tCar\n" for name in names) + f"{names[0]}\t0.000\t10.000\tBus\n"
     events = f"{names[1]}\t0\t0\tCar\nY{names[0]}\t1.5\t2\tBus\n{names[0]}\t0\t3\tCar\n"
-    weak = read_segments(write(tmp_path, tags, "groundtruth_weak_label_testing_set.csv"), DCASE)
-    strong = read_segments(write(tmp_path, events, "groundtruth_strong_label_testing_set.csv"), DCASE)
+    weak = read_list(write(tmp_path, tags, "groundtruth_weak_label_testing_set.csv"), DCASE)
+    strong = read_list(write(tmp_path, events, "groundtruth_strong_label_testing_set.csv"), DCASE)
     car, bus = DCASE["Car"], DCASE["Bus"]
     assert plain(with_events(weak, strong)) == [
         (names[0], [car, bus], [(bus, 1.5, 2.0), (car, 0.0, 3.0)]),
@@ -156,7 +156,7 @@ def test_events_of_dcase_2017_join_its_tags(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_errors_name_file_and_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(WsedError, match=message):
-        read_segments(write(tmp_path, text), CLASSES | DCASE)
+        read_list(write(tmp_path, text), CLASSES | DCASE)
 
 
 def test_problems_are_collected(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_files_are_found_by_the_id_of_their_video(tmp_path: Path) -> None:
     videos = ["--PJHxphWEs", "_-_abcdefgh", *(letter * 11 for letter in "cdef")]
     begins = [30.0, 0.5, 30.0, 30.0, 30.0, 0.0]
     lines = [f'{v}, {b:.3f}, {b + 10:.3f}, "/m/09x0r"' for v, b in zip(videos, begins, strict=True)]
-    segments = read_segments(write(tmp_path, HEAD + "\n".join(lines)), CLASSES)
+    segments = read_list(write(tmp_path, HEAD + "\n".join(lines)), CLASSES)
     files = VideoFiles(tmp_path)
     found = files.find(segments.video, segments.begin).tolist()
     assert {files.path(f).relative_to(tmp_path).as_posix(): i for i, f in enumerate(found) if f >= 0} == kept

@@ -5,7 +5,6 @@ import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,14 +13,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import make_corpus
+from tests.data.modules import RATE, crops, listed, serving
 from wsed.cli.main import main
 from wsed.data import audio
-from wsed.data.corpus.single_event import WAA, segment_start
+from wsed.data.corpus.single_event import SingleEvent
+from wsed.data.module import SEDDataModule
+from wsed.data.reading.files import Files
 from wsed.data.sampling.episodes import ClassSampler
+from wsed.data.windows import crop_start
 from wsed.errors import WsedError
-from wsed.types import Labels, Needs
-
-RATE = 8000
+from wsed.types import Needs
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +31,13 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_corpus(tmp_path_factory.mktemp("large"), clips=40)
 
 
-def waa(root: Path, needs: dict[str, Needs] | None = None, rank: int = 0, ranks: int = 1, of=WAA, **settings) -> WAA:
-    """Set up for training beside losses with these needs."""
-    data = of(root, **{"segment": 0.5, "sample_rate": RATE} | settings)
-    network = SimpleNamespace(labels=Labels(["high", "low"]), sample_rate=RATE, frame_rate=50.0)
-    task = SimpleNamespace(needs=needs or {}, network=network)
-    data.trainer = SimpleNamespace(
-        lightning_module=task, global_rank=rank, world_size=ranks, is_global_zero=True, default_root_dir=root / "run"
-    )
-    data.setup("fit")
-    return data
+def waa(root: Path, needs: dict[str, Needs] | None = None, rank: int = 0, ranks: int = 1, **settings) -> SEDDataModule:
+    """Crops set up for training beside losses with these needs."""
+    return serving(crops(root, **{"sample_rate": RATE} | settings), root / "run", needs, rank=rank, ranks=ranks)
 
 
-def spans(data: WAA, stage: str = "train") -> dict[str, tuple[float, float]]:
-    return {clip.id: clip.span for clip in data.table(stage).clips}
+def spans(data: SEDDataModule, stage: str = "train") -> dict[str, tuple[float, float]]:
+    return {clip.id: (clip.start, clip.duration) for clip in data.table(stage).clips}
 
 
 def walle(onset, offset, length, duration, chance):
@@ -70,7 +64,7 @@ places = st.tuples(
 @settings(max_examples=300, deadline=None)
 def test_segments_lie_as_the_rules_say(place):
     duration, onset, offset, length, chance = place
-    begins = {p: segment_start(onset, offset, length, duration, p, chance) for p in ("walle", "contained", "centered")}
+    begins = {p: crop_start(onset, offset, length, duration, p, chance) for p in ("walle", "contained", "centered")}
     for begin in begins.values():
         assert 0 <= begin <= duration - length
     assert begins["walle"] == pytest.approx(walle(onset, offset, length, duration, chance), abs=1e-12)
@@ -97,14 +91,14 @@ def test_segments_lie_as_the_rules_say(place):
     ],
 )
 def test_the_rule_of_the_authors_code_by_hand(event, length, chance, begin):
-    assert segment_start(*event, length, 10.0, "walle", chance) == pytest.approx(begin)
+    assert crop_start(*event, length, 10.0, "walle", chance) == pytest.approx(begin)
 
 
 def test_a_contained_segment_reaches_both_ends():
-    starts = [segment_start(4.0, 4.5, 1.0, 10.0, "contained", chance / 100) for chance in range(100)]
+    starts = [crop_start(4.0, 4.5, 1.0, 10.0, "contained", chance / 100) for chance in range(100)]
     assert min(starts) == pytest.approx(3.5)
     assert max(starts) == pytest.approx(4.0, abs=0.01)
-    inside = [segment_start(4.0, 8.0, 1.0, 10.0, "contained", chance / 100) for chance in range(100)]
+    inside = [crop_start(4.0, 8.0, 1.0, 10.0, "contained", chance / 100) for chance in range(100)]
     assert min(inside) == pytest.approx(4.0)
     assert max(inside) == pytest.approx(7.0, abs=0.04)
 
@@ -112,12 +106,12 @@ def test_a_contained_segment_reaches_both_ends():
 @pytest.mark.parametrize("placement", ["walle", "contained", "centered"])
 def test_a_segment_is_that_part_of_the_clip(large, placement):
     data = waa(large, placement=placement)
-    table, whole = data.table("train"), {clip.id: clip for clip in data.read("train")}
+    table, whole = data.table("train"), {clip.id: clip for clip in listed(data, "train")}
     batch = next(iter(data.train_dataloader()))
     assert batch.audio.shape == (2, round(0.5 * RATE))
     rows = dict(zip(batch.clip_ids, range(len(batch)), strict=True))
     for clip in table.clips:
-        begin, length = clip.span
+        begin, length = clip.start, clip.duration
         ((label, onset, offset),) = whole[clip.id].events
         kept = min(offset, begin + length) - max(onset, begin)
         assert clip.tags == {label}
@@ -158,19 +152,19 @@ def test_segments_are_the_same_in_all_runs(large, tmp_path):
     table.write_text("\n".join([header, *reversed(rows)]) + "\n")
     assert spans(waa(other)) == {name: span for name, span in first.items() if int(name.split("_")[1][:-4]) < 20}
     # Longer segments of a clip lie by the same chance.
-    short, long = spans(waa(large, segment=0.1)), spans(waa(large, segment=0.2))
-    onset = {clip.id: clip.events[0][1] for clip in waa(large).read("train")}
+    short, long = spans(waa(large, length=0.1)), spans(waa(large, length=0.2))
+    onset = {clip.id: clip.events[0][1] for clip in listed(waa(large), "train")}
     for name, (begin, _) in short.items():
         assert long[name][0] - onset[name] == pytest.approx(2 * (begin - onset[name]))
 
 
 def test_test_segments_have_a_length_of_their_own(large):
-    data = waa(large, segment=0.2, test_segment=0.9)
+    data = waa(large, length=0.2, test_length=0.9)
     data.setup("test")
     assert {span[1] for span in spans(data, "validation").values()} == {0.2}
     assert {span[1] for span in spans(data, "test").values()} == {0.9}
     assert next(iter(data.test_dataloader())).audio.shape == (32, round(0.9 * RATE))
-    same = waa(large, segment=0.2)
+    same = waa(large, length=0.2)
     same.setup("test")
     assert {span[1] for span in spans(same, "test").values()} == {0.2}
 
@@ -211,7 +205,7 @@ def test_audio_is_read_once(large, monkeypatch):
     assert set(reads.values()) == {1}
     for name, samples in epochs[0].items():
         assert torch.equal(samples, epochs[2][name])
-    list(waa(large, keep_audio=False).train_dataloader())
+    list(waa(large, reader=Files()).train_dataloader())
     assert set(reads.values()) == {2}
 
 
@@ -219,18 +213,30 @@ def test_audio_is_read_once(large, monkeypatch):
     ("settings", "needs", "message"),
     [
         (
-            {"segment": 1.5},
+            {"length": 1.5},
             {},
-            r"data.segment is 1.5 s, but clip train_0.wav of .* lasts 1 s; set data.segment to 1 or",
+            r"data.windows.length is 1.5 s, but clip train_0.wav .* lasts 1 s; set data.windows.length to 1 or",
         ),
-        ({"classes": 3}, {}, r"data.classes is 3, but there are 2"),
-        ({"per_class": 21}, {}, r"data.per_class asks for 21 .* 20 training clip\(s\) of 'high': .* lower data.per_c"),
+        ({"classes": 3}, {}, r"data.episodes.classes is 3, but there are 2"),
+        (
+            {"per_class": 21},
+            {},
+            r"data.episodes.per_class asks for 21 .* 20 training clip\(s\) of 'high': .* lower data.episodes.per_c",
+        ),
         ({"per_class": 11, "ranks": 2}, {}, r"in a batch of each of 2 processes, but"),
         ({}, {"a": Needs(classes=3, per_class=1)}, r"loss 'a' needs .* 3 classes, .* 2 \(high, low\): set data"),
         ({}, {"a": Needs(classes=2, per_class=30)}, r"loss 'a' asks for 30 clips of each class .* 20 training"),
-        ({"per_class": 1}, {"a": Needs(per_class=2)}, r"loss 'a' .* data.per_class is 1: set it to 2, or to null"),
-        ({"classes": 1}, {"a": Needs(classes=2)}, r"loss 'a' .* data.classes is 1: set it to 2, or to null"),
-        ({"labels": ["high", "low", "mid"]}, {}, r"data.per_class asks for 1 .* 0 training clip\(s\) of 'mid'"),
+        (
+            {"per_class": 1},
+            {"a": Needs(per_class=2)},
+            r"loss 'a' .* data.episodes.per_class is 1: set it to 2, or to null",
+        ),
+        ({"classes": 1}, {"a": Needs(classes=2)}, r"loss 'a' .* data.episodes.classes is 1: set it to 2, or to null"),
+        (
+            {"labels": ["high", "low", "mid"]},
+            {},
+            r"data.episodes.per_class asks for 1 .* 0 training clip\(s\) of 'mid'",
+        ),
     ],
 )
 def test_what_cannot_be_served_is_refused(large, settings, needs, message):
@@ -246,45 +252,80 @@ def test_a_class_of_one_clip_has_no_pair(tmp_path):
 
 
 def test_clips_of_two_classes_are_refused_where_a_loss_takes_one(large):
-    class Two(WAA):
-        def read(self, stage):
-            return [replace(clip, tags=frozenset({"high", "low"})) for clip in super().read(stage)]
+    class Two(SingleEvent):
+        def clips(self, split, sources=None):
+            return [replace(clip, tags=frozenset({"high", "low"})) for clip in super().clips(split, sources)]
 
     needs = {"near": Needs(classes=2, per_class=2, one_class=True)}
     assert waa(large, needs)
     with pytest.raises(
         WsedError, match=r"loss 'near' takes clips of one class, and clip train_0.wav has 2 .high, low.: "
     ):
-        waa(large, needs, of=Two)
-    assert waa(large, {"near": Needs(classes=2, per_class=2)}, of=Two)
+        waa(large, needs, corpus=Two(large))
+    assert waa(large, {"near": Needs(classes=2, per_class=2)}, corpus=Two(large))
 
 
-ROWS = Path(__file__).parents[2] / "experiments/waa"
+DESED = ["--data.corpus=desed", "--data.windows=null", "--data.episodes=null"]
+ROWS = Path(__file__).parents[3] / "experiments/waa"
 
 
 @pytest.mark.parametrize(
     ("row", "given_", "message"),
     [
-        ("triplet", ["--data.per_class=5"], "data.per_class asks for 5 clips of each class in a batch, but "),
-        ("triplet", ["--data.per_class=1"], "loss 'triplets' needs batches with per_class of 2 or more; data.per_"),
-        ("triplet", ["--data.classes=1"], "loss 'triplets' needs batches with classes of 2 or more; data.classes is 1"),
-        ("triplet", ["--data=desed", "--data.batch={weak: 4}"], "loss 'triplets' needs batches balanced by class: set"),
         (
             "triplet",
-            ["--data=desed", "--data.batch={weak: 3}", "--data.balanced=true"],
+            ["--data.episodes.per_class=5"],
+            "data.episodes.per_class asks for 5 clips of each class in a batch, but ",
+        ),
+        (
+            "triplet",
+            ["--data.episodes.per_class=1"],
+            "loss 'triplets' needs batches with per_class of 2 or more; data.epis",
+        ),
+        (
+            "triplet",
+            ["--data.episodes.classes=1"],
+            "loss 'triplets' needs batches with classes of 2 or more; data.episodes.classes is 1",
+        ),
+        (
+            "triplet",
+            [*DESED, "--data.batch={weak: 4}", "--data.balanced=false"],
+            "needs batches balanced by class: set",
+        ),
+        (
+            "triplet",
+            [*DESED, "--data.batch={weak: 3}"],
             "loss 'triplets' needs 2 clips of each of 2 classes or more in a batch; data.batch is {'weak': 3} for 2 ",
         ),
         ("prototypical", ["--model.losses.prototypes.loss.init_args.shot=4"], "loss 'prototypes' asks for 5 clips of "),
-        ("prototypical", ["--data.classes=3"], "data.classes is 3, but there are 2: set it to that, or to null"),
-        ("end_to_end", ["--data.segment=2"], "data.segment is 2 s, but clip "),
-        ("triplet", ["--data.segment=0.1"], "data.segment is 0.1 s, less than one frame of the network (0.2 s): give"),
-        ("end_to_end", ["--data.test_segment=0.1"], "data.test_segment is 0.1 s, less than one frame of the network"),
-        ("end_to_end", ["--data.test_segment=2"], "set data.test_segment to 1 or less"),  # before it is trained
+        (
+            "prototypical",
+            ["--data.episodes.classes=3"],
+            "data.episodes.classes is 3, but there are 2: set it to that, or to null",
+        ),
+        ("end_to_end", ["--data.windows.length=2"], "data.windows.length is 2 s, but clip "),
+        (
+            "triplet",
+            ["--data.windows.length=0.1"],
+            "data.windows.length is 0.1 s, less than one frame of the network (0.2 s): give",
+        ),
+        (
+            "end_to_end",
+            ["--data.windows.test_length=0.1"],
+            "data.windows.test_length is 0.1 s, less than one frame of the network",
+        ),
+        (
+            "end_to_end",
+            ["--data.windows.test_length=2"],
+            "set data.windows.test_length to 1 or less",
+        ),  # before it is trained
     ],
 )
 def test_rows_are_refused_before_they_are_trained(corpus, tmp_path, capsys, row, given_, message):
     args = ["fit", "--config", str(ROWS / f"{row}.yaml"), "--trainer.default_root_dir", str(tmp_path)]
-    assert main([*args, "--data.root", str(corpus), "--trainer.accelerator=cpu", "--data.workers=0", *given_]) == 2
+    assert (
+        main([*args, "--data.corpus.root", str(corpus), "--trainer.accelerator=cpu", "--data.workers=0", *given_]) == 2
+    )
     said = capsys.readouterr()
     assert message in said.err
     assert "epoch 0" not in said.out
@@ -294,11 +335,11 @@ def test_rows_are_refused_before_they_are_trained(corpus, tmp_path, capsys, row,
 @pytest.mark.parametrize("row", ["triplet", "prototypical"])
 def test_rows_say_which_class_has_one_clip(tmp_path, capsys, row):
     root = make_corpus(tmp_path / "corpus", clips=3)
-    args = ["fit", "--config", str(ROWS / f"{row}.yaml"), "--data.root", str(root), "--trainer.accelerator=cpu"]
+    args = ["fit", "--config", str(ROWS / f"{row}.yaml"), "--data.corpus.root", str(root), "--trainer.accelerator=cpu"]
     args += ["--data.workers=0", "--trainer.default_root_dir", str(tmp_path / "run")]
     assert main(args) == 2
     assert "has 1 training clip(s) of 'high': make more" in capsys.readouterr().err
-    assert main([*args, "--data=desed", "--data.batch={weak: 4}", "--data.balanced=true"]) == 2  # else its own positive
+    assert main([*args, *DESED, "--data.batch={weak: 4}"]) == 2  # else its own positive
     told = capsys.readouterr().err
     assert "2 of each of source 'weak', and there are 1 training clips of 'high': lower data.batch.weak, or" in told
 
@@ -310,8 +351,8 @@ def test_clips_of_several_classes_train_an_embedding(corpus, tmp_path, row):
     shutil.copytree(corpus, root)
     table = root / "metadata/train/weak.tsv"
     table.write_text(table.read_text().replace("train_2.wav\tlow", "train_2.wav\tlow,high"))
-    args = ["fit", "--config", str(ROWS / f"{row}.yaml"), "--data=desed", "--data.batch={weak: 4}"]
-    args += ["--data.balanced=true", "--data.root", str(root), "--data.workers=0", "--trainer.accelerator=cpu"]
+    args = ["fit", "--config", str(ROWS / f"{row}.yaml"), *DESED, "--data.batch={weak: 4}"]
+    args += ["--data.corpus.root", str(root), "--data.workers=0", "--trainer.accelerator=cpu"]
     assert main([*args, "--trainer.max_epochs=1", "--trainer.default_root_dir", str(tmp_path / "run")]) == 0
     (log,) = (tmp_path / "run").rglob("metrics.csv")
     rows = list(csv.DictReader(log.open()))
@@ -324,8 +365,8 @@ def test_a_miner_of_one_class_refuses_clips_of_several(corpus, tmp_path, capsys)
     shutil.copytree(corpus, root)
     table = root / "metadata/train/weak.tsv"
     table.write_text(table.read_text().replace("train_2.wav\tlow", "train_2.wav\tlow,high"))
-    args = ["fit", "--config", str(ROWS / "triplet.yaml"), "--data=desed", "--data.batch={weak: 4}"]
-    args += ["--data.root", str(root), "--trainer.accelerator=cpu", "--data.workers=0"]
+    args = ["fit", "--config", str(ROWS / "triplet.yaml"), *DESED, "--data.batch={weak: 4}"]
+    args += ["--data.corpus.root", str(root), "--trainer.accelerator=cpu", "--data.workers=0"]
     args += ["--model.losses.triplets.loss=metric_learning", "--model.losses.triplets.loss.init_args.miner"]
     assert main([*args, "BatchHardMiner", "--trainer.default_root_dir", str(tmp_path / "run")]) == 2
     assert "loss 'triplets' takes clips of one class, and clip train_2.wav has 2 (high, low)" in capsys.readouterr().err
@@ -335,21 +376,21 @@ def test_a_miner_of_one_class_refuses_clips_of_several(corpus, tmp_path, capsys)
     ("settings", "message"),
     [
         ({"placement": "centred"}, r"centered"),
-        ({"segment": 0.0}, "data.segment must be above 0"),
-        ({"per_class": 0}, "data.per_class must be above 0"),
-        ({"test_segment": -1.0}, "data.test_segment must be above 0"),
+        ({"length": 0.0}, "data.windows.length must be above 0"),
+        ({"per_class": 0}, "data.episodes.per_class must be above 0"),
+        ({"test_length": -1.0}, "data.windows.test_length must be above 0"),
     ],
 )
 def test_mistaken_settings_are_refused(corpus, settings, message):
     with pytest.raises((WsedError, TypeError), match=message):  # TypeError: where annotations are checked
-        WAA(corpus, **settings)
+        crops(corpus, **settings)
 
 
 def test_clips_hold_one_event(tmp_path):
     root = make_corpus(tmp_path, clips=4)
     table = root / "metadata/train/strong.tsv"
     table.write_text(table.read_text() + "train_2.wav\t0.900\t0.950\thigh\n")
-    with pytest.raises(WsedError, match=r"clip train_2.wav of .* holds 2 events.*--recipe waa"):
+    with pytest.raises(WsedError, match=r"clip train_2.wav .* holds 2 events.*--recipe waa"):
         waa(root)
 
 
@@ -363,9 +404,13 @@ def test_through_the_command_line(corpus, tmp_path):
             },
             "losses": {"tags": {"loss": "clip_bce"}},
         },
-        "data": {"class_path": "waa", "init_args": {"root": str(corpus), "segment": 0.5, "per_class": 2}},
+        "data": {
+            "corpus": {"class_path": "single_event", "init_args": {"root": str(corpus)}},
+            "windows": {"length": 0.5, "placement": "walle"},
+            "episodes": {"per_class": 2},
+        },
         "trainer": {"fast_dev_run": 2, "accelerator": "cpu", "default_root_dir": str(tmp_path / "run")},
     }
     path = tmp_path / "row.yaml"
     path.write_text(yaml.safe_dump(config))
-    assert main(["fit", "--config", str(path), "--data.test_segment", "1.0", "--data.workers", "0"]) == 0
+    assert main(["fit", "--config", str(path), "--data.windows.test_length", "1.0", "--data.workers", "0"]) == 0

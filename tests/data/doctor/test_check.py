@@ -1,17 +1,20 @@
 """The data doctor finds every defect once, and nothing in a clean corpus."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data import broken
 from wsed.data.doctor.check import check, file_defects
-from wsed.data.doctor.findings import Finding
-from wsed.data.doctor.probe import CLIPPED_RUN, FULL_SCALE, Probe, clipped_share, declared_samples, probe
+from wsed.data.doctor.probe import CLIPPED_RUN, FULL_SCALE, Probe, Runs, clipped_share, probe
+from wsed.data.findings import Finding
+from wsed.data.headers import declared_samples
 from wsed.errors import WsedError
 
 
@@ -173,6 +176,37 @@ def test_clipped_share(level: list[float]) -> None:
 def test_a_loud_clip_is_not_a_clipped_one(tmp_path: Path) -> None:
     broken.write(tmp_path / "sine.wav", np.sin(2 * np.pi * 440 * np.arange(16000) / 16000), 16000)
     assert list(file_defects(probe(tmp_path / "sine.wav"), 16000, 1.0)) == []
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 1.0]), max_size=6), max_size=8))
+def test_clipped_share_of_blocks(blocks: list[list[float]]) -> None:
+    runs = Runs()
+    for block in blocks:
+        runs.add(np.array(block, np.float32))
+    assert runs.share == pytest.approx(naive_share([value for block in blocks for value in block]))
+
+
+def test_floats_above_full_scale_are_too_loud_not_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "sine.wav"
+    broken.write(path, 3 * np.sin(np.arange(8000) * 0.05), subtype="FLOAT")
+    ((severity, name, text),) = file_defects(probe(path), 8000, 1.0)
+    assert (severity, name) == ("warning", "loud")
+    assert "9.5 dB above full scale" in text
+    broken.write(path, np.clip(3 * np.sin(np.arange(8000) * 0.05), -1, 1), subtype="FLOAT")
+    assert [name for _, name, _ in file_defects(probe(path), 8000, 1.0)] == ["clipped"]
+
+
+def test_a_long_recording_is_looked_at_block_by_block(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    with soundfile.SoundFile(path, "w", 16000, 2) as file:
+        for _ in range(60):
+            file.write(np.zeros((160000, 2)))
+    tracemalloc.start()
+    looked = probe(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert looked.decoded == 60 * 160000
+    assert peak < 10e6  # the samples are 77 MB
 
 
 def test_equal_sounds_have_equal_digests(tmp_path: Path) -> None:

@@ -12,7 +12,13 @@ import soundfile
 import torch
 
 from tests.conftest import make_corpus
-from wsed.data.corpus.single_event import WAA
+from tests.data.modules import RATE, crops, serving
+from tests.data.modules import module as whole
+from wsed.data.corpus.desed import DESED
+from wsed.data.module import SEDDataModule
+from wsed.data.reading.features import Features, frontend_of
+from wsed.data.reading.files import Files
+from wsed.data.reading.memory import Memory
 from wsed.errors import WsedError
 from wsed.models.embeddings import Embeddings
 from wsed.models.encoders import waa
@@ -23,7 +29,6 @@ from wsed.models.network import Composed
 from wsed.training.data import LoadedTrainingSet
 from wsed.types import Labels, Needs
 
-RATE = 8000
 SMALL = partial(LogMel, RATE, 256, 80, 64, 20.0, 4000.0)
 
 
@@ -37,14 +42,9 @@ def network(frontend=None, encoder=waa.WAA) -> Composed:
     return Composed(Labels(["high", "low"]), encoder, MLP, frontend or Standardised(SMALL())).eval()
 
 
-def module(root: Path, of=None, **settings) -> WAA:
-    data = WAA(root, **{"segment": 0.5} | settings)
-    task = SimpleNamespace(needs={"tags": Needs()}, network=of or network())
-    data.trainer = SimpleNamespace(
-        lightning_module=task, global_rank=0, world_size=1, is_global_zero=True, default_root_dir=root / "run"
-    )
-    data.setup()
-    return data
+def module(root: Path, of=None, features: Path | None = None, **settings) -> SEDDataModule:
+    reader = Memory() if features is None else Features(features)
+    return serving(crops(root, reader=reader, **settings), root / "run", {"tags": Needs()}, of or network(), stage=None)
 
 
 @pytest.mark.parametrize("frontend", ["standardised", "embeddings"])
@@ -80,15 +80,15 @@ def test_they_are_computed_once(root, tmp_path, monkeypatch):
     torch.testing.assert_close(again.features, first.features, atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("change", ["segment", "frontend", "audio"])
+@pytest.mark.parametrize("change", ["length", "frontend", "audio"])
 def test_what_changes_them_makes_others(root, tmp_path, change):
     settings = {"features": tmp_path / "features"}
     next(iter(module(root, **settings).train_dataloader()))
     other = network(Standardised(LogMel(RATE, 256, 80, 64, 30.0, 4000.0))) if change == "frontend" else None
     if change == "audio":
         soundfile.write(root / "audio/train/weak/train_0.wav", np.zeros(RATE + 1), RATE, subtype="PCM_16")
-    if change == "segment":
-        settings["segment"] = 0.25
+    if change == "length":
+        settings["length"] = 0.25
     next(iter(module(root, other, **settings).train_dataloader()))
     assert len(list((tmp_path / "features").glob("*.npy"))) == 2
 
@@ -100,7 +100,7 @@ def test_reading_processes_open_the_file_themselves(root, tmp_path):
     assert len(pickle.dumps(dataset)) < 1000
     copied = pickle.loads(pickle.dumps(dataset))
     index = [clip.id for clip in data.table("train").clips].index(batch.clip_ids[0])
-    assert np.array_equal(copied[index][1], batch.features[0].numpy())
+    assert np.array_equal(copied[index].features, batch.features[0].numpy())
 
 
 def begin(root: Path, features: Path) -> None:
@@ -115,19 +115,51 @@ def test_two_processes_at_once(root, tmp_path):
     for process in both:
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
-    assert [path.suffix for path in sorted((tmp_path / "features").iterdir())] == [".lock", ".npy"]
+    assert [path.suffix for path in sorted((tmp_path / "features").iterdir())] == [".lock", ".npy", ".npz"]
 
 
 def test_mistakes(root, tmp_path):
-    system = SimpleNamespace(labels=Labels(["high", "low"]), sample_rate=RATE, frame_rate=50.0)
-    with pytest.raises(WsedError, match=r"data\.features needs a network with one frontend"):
-        next(iter(module(root, system, features=tmp_path).train_dataloader()))
+    bare = SimpleNamespace(labels=Labels(["high", "low"]), sample_rate=RATE, frame_rate=50.0, modules=lambda: iter(()))
+    with pytest.raises(WsedError, match=r"the reader features needs a network with a frontend"):
+        next(iter(module(root, bare, features=tmp_path).train_dataloader()))
 
     class Halved(Waveform):
         def forward(self, audio, n_samples):
             features, valid = super().forward(audio, n_samples)
             return features, valid & (torch.arange(valid.shape[1]) < valid.shape[1] // 2)
 
-    half = SimpleNamespace(labels=system.labels, sample_rate=RATE, frame_rate=50.0, frontend=Halved(RATE))
+    half = SimpleNamespace(**vars(bare) | {"modules": lambda: iter([Halved(RATE)])})
     with pytest.raises(WsedError, match="the frontend Halved leaves frames out"):
         next(iter(module(root, half, features=tmp_path).train_dataloader()))
+    two = SimpleNamespace(**vars(bare) | {"modules": lambda: iter([SMALL(), LogMel(RATE, 256, 80, 32)])})
+    with pytest.raises(WsedError, match="keeps those of one frontend, and the network has 2 that differ"):
+        next(iter(module(root, two, features=tmp_path).train_dataloader()))
+
+
+def test_clips_of_any_corpus_and_any_length(root, tmp_path):
+    """Of a corpus of whole clips, one of them shorter, features are as from audio, padded with those of silence."""
+    soundfile.write(root / "audio/train/weak/train_1.wav", np.ones(3000) / 4, RATE, subtype="PCM_16")
+    table = root / "metadata/train/weak.tsv"
+    net, batches = network(SMALL()), {}
+    for name, reader in (("audio", Files()), ("features", Features(tmp_path / "features"))):
+        data = whole(DESED(root, validation=None, test=None), {"weak": 8}, reader=reader)
+        batches[name] = next(iter(serving(data, root / "run", network=net).train_dataloader()))
+    assert table.is_file()
+    assert batches["audio"].n_samples.tolist() == batches["features"].n_samples.tolist()
+    assert 3000 in batches["audio"].n_samples.tolist()
+    expected, valid = net.frontend.of(batches["audio"])
+    found, also_valid = net.frontend.of(batches["features"])
+    assert torch.equal(valid, also_valid)
+    inside = valid[:, None].expand_as(expected)
+    torch.testing.assert_close(found[inside], expected[inside], atol=1e-3, rtol=0)
+    assert (found - expected).abs().amax(1).gt(0.1).sum() <= 3  # frames at the end of the short clip
+
+
+def test_two_networks_with_one_frontend(root, tmp_path):
+    """A teacher's copy of the student's frontend gives the same features: they are kept once."""
+    one, other = SMALL(), SMALL()
+    pair = SimpleNamespace(
+        labels=Labels(["high", "low"]), sample_rate=RATE, frame_rate=50.0, modules=lambda: iter([one, other])
+    )
+    assert frontend_of(pair) is one
+    assert next(iter(module(root, pair, features=tmp_path).train_dataloader())).features is not None

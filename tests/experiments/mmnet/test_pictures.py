@@ -114,7 +114,7 @@ model:
       head: [{class_path: macro, init_args: {hidden: 8}}, micro]
       frontend: {class_path: logmel, init_args: {sample_rate: 8000, n_fft: 256, hop_length: 160, n_bands: 16}}
   losses: {macro: {loss: clip_bce}, micro: {loss: micro}}
-data: {class_path: desed, init_args: {batch: {weak: 4}, workers: 0}}
+data: {corpus: {class_path: desed}, batch: {weak: 4}, workers: 0}
 trainer: {max_epochs: 1, accelerator: cpu, limit_train_batches: 1}
 test_checkpoint: last
 """
@@ -123,7 +123,7 @@ test_checkpoint: last
 def test_clips_are_drawn_from_the_checkpoint(draw, corpus, tmp_path):
     (tmp_path / "tiny.yaml").write_text(TINY)
     folder = tmp_path / "runs/mmnet/seed_0"
-    args = ["--data.root", str(corpus), "--trainer.default_root_dir", str(folder)]
+    args = ["--data.corpus.root", str(corpus), "--trainer.default_root_dir", str(folder)]
     assert main(["fit", "--config", str(tmp_path / "tiny.yaml"), *args]) == 0
     run(tmp_path / "runs/resnet/seed_0", LOW)
     figures, _ = draw("--clips", "eval_4.wav")

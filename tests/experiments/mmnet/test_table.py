@@ -30,7 +30,7 @@ def run(folder, bark, held=True, frames=False, **report):
     """A run that scores the test clips' barks so; thresholds from its validation clips are 0.31 and 0.11."""
     parts = {"test": ("abcd", np.stack([bark, HUM], 1))}
     if held:
-        parts["validate"] = ("ef", np.array([[0.505, 0.105], [0.305, 0.605]]))
+        parts["validation"] = ("ef", np.array([[0.505, 0.105], [0.305, 0.605]]))
     for stage, (names, scores) in parts.items():
         (folder / stage).mkdir(parents=True)
         saved = {"labels": ["bark", "hum"], "clip_ids": [f"{name}.wav" for name in names]}

@@ -13,7 +13,7 @@ from rich.table import Table
 from wsed.cli.arguments import parsed
 from wsed.cli.types import positive, read_labels, share, whole
 from wsed.data.doctor.check import check
-from wsed.data.doctor.findings import Finding, Report, TableStats
+from wsed.data.findings import Finding, Report, TableStats
 from wsed.errors import WsedError
 
 HELP = "examine a corpus before training on it"

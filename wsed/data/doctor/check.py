@@ -1,4 +1,4 @@
-"""The data doctor: everything in a DESED folder that would stop or spoil a training, found before it starts."""
+"""The data doctor: everything in a corpus that would stop or spoil a training, found before it starts."""
 
 import os
 import re
@@ -6,26 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from math import log10
 from pathlib import Path
 
 from wsed.data import sound_files
 from wsed.data.corpus import desed_layout as layout
-from wsed.data.corpus.videos.layout import audio_folder, video_lists
-from wsed.data.corpus.videos.listing import read_video_listings
-from wsed.data.doctor.findings import SEVERITIES, Finding, Report, Severity
-from wsed.data.doctor.listing import (
-    TOLERANCE,
-    Listing,
-    event_findings,
-    label_findings,
-    missing,
-    read_listing,
-    repeated_rows,
-    table_stats,
-)
-from wsed.data.doctor.probe import CLIPPED_SHARE, SILENT_PEAK, Probe, probe
+from wsed.data.corpus.base import CORPORA
+from wsed.data.corpus.listing import Listing, Listings, row_findings
+from wsed.data.doctor.clips import TOLERANCE, event_findings, missing, table_stats
+from wsed.data.doctor.probe import SILENT_PEAK, Probe, probe
+from wsed.data.findings import SEVERITIES, Finding, Report, Severity
 from wsed.errors import WsedError
-from wsed.registry import near
 
 _VIDEO = re.compile(r"Y?[\w-]{11}_\d+\.\d+_\d+\.\d+")
 """Clip names that say which stretch of which video a clip is: equal names are equal sounds."""
@@ -43,10 +34,10 @@ def check(
     max_missing: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Look at every clip and every row of a DESED folder, or of one with the lists of AudioSet or DCASE 2017 task 4.
+    """Look at every clip and every row of a corpus, of any kind that knows the folder as its own.
 
     Args:
-        root: the corpus, see `wsed.data.corpus.desed_layout` and `wsed.data.corpus.videos.corpus`.
+        root: the corpus, see `wsed.data.corpus`.
         labels: the classes; None reads `metadata/labels.txt`. Where there is none: the ten of DESED if the training
             tables use any of them, else those the training tables name. AudioSet and DCASE 2017 have their own.
         sample_rate: rate the clips should have, Hz; None takes the most common one.
@@ -61,54 +52,39 @@ def check(
     Raises:
         WsedError: there is no such folder or table, or no table at all.
     """
-    if lists := video_lists(Path(root)):
-        folder = Path(root)
-        read, usual = read_video_listings(folder, lists, tables)
-        audio, most = audio_folder(folder), 1.0
-    else:
-        folder = layout.base(root)
-        read = [read_listing(folder, name) for name in _tables(folder, tables)]
-        audio, most = folder / "audio", 0.05
-        usual = layout.labels(folder) or _usual_labels([listing for listing, _ in read])
-    listings = [listing for listing, _ in read]
-    known = usual if labels is None else tuple(labels)
-    findings = [finding for _, found in read for finding in found]
+    corpus = listings_of(Path(root), tables)
+    listings, folder = corpus.lists, corpus.folder
+    known = corpus.labels if labels is None else tuple(labels)
+    findings: list[Finding] = []
     listed = {path for listing in listings for path in listing.files.values()}
     probes = _probe_all(sorted(path for path in listed if path.is_file()), workers, quick, progress)
     rates = Counter(p.sample_rate for p in probes.values() if not p.error)
     rate = sample_rate or (rates.most_common(1)[0][0] if rates else None)
     for listing in listings:
-        findings += missing(listing, probes, most if max_missing is None else max_missing)
-        findings += label_findings(listing, known)
-        findings += repeated_rows(listing)
+        findings += row_findings(listing, known)
+        findings += missing(listing, probes, corpus.max_missing if max_missing is None else max_missing)
         findings += event_findings(listing, probes)
     findings += _file_findings(listings, probes, rate, duration)
     findings += _repeated_sounds(listings, probes)
     if tables is None:
-        findings += _unlisted(audio, listed)
+        findings += _unlisted(corpus.audio, listed)
     stats = tuple(table_stats(listing, probes, known) for listing in listings)
     findings = sorted((_relative(f, folder) for f in findings), key=_order)
     return Report(str(root), rate, duration, quick, known, tuple(findings), stats)
 
 
-def _tables(folder: Path, tables: Sequence[str] | None) -> list[str]:
-    known = layout.tables(folder)
-    if not known:
-        raise WsedError(f"no table in {folder / 'metadata'}; expected for example metadata/train/weak.tsv")
-    names = known if tables is None else [layout.table_name(name) for name in tables]
-    for name in names:
-        if name not in known:
-            raise WsedError(f"no table {name!r} in {folder / 'metadata'}{near(name, known)}: {', '.join(known)}")
-    return names
+def listings_of(root: Path, tables: Sequence[str] | None = None) -> Listings:
+    """The lists of the corpus in a folder: of the first kind of corpus that knows the folder as its own.
 
-
-def _usual_labels(listings: Sequence[Listing]) -> tuple[str, ...]:
-    """The ten classes of DESED where the training tables use any of them, else those the training tables name."""
-    trained = {
-        label for listing in listings if listing.split == "train" for row in listing.rows for label in row.labels
-    }
-    desed = not trained or bool(trained & set(layout.DESED_LABELS))
-    return layout.DESED_LABELS if desed else tuple(sorted(trained))
+    Raises:
+        WsedError: there is no such folder or table, or no kind of corpus knows the folder.
+    """
+    for kind in CORPORA.classes():
+        listings = kind.examine(root, tables)
+        if listings is not None:
+            return listings
+    layout.base(root)  # says what is wrong with the folder
+    raise WsedError(f"{root} is no corpus of a known kind: {', '.join(CORPORA.names())}")
 
 
 def _order(finding: Finding) -> tuple[int, str, str, int, str]:
@@ -151,7 +127,7 @@ def _file_findings(
 def file_defects(found: Probe, rate: int | None, duration: float) -> Iterator[tuple[Severity, str, str]]:
     """Severity, check and message of everything wrong with one file; of a broken one only that it is."""
     if found.error:
-        yield "error", "unreadable", f"{found.error}; download it again, or delete it to leave the clip out"
+        yield "error", "unreadable", f"{found.error}, or delete it to leave the clip out"
         return
     if found.truncated:
         text = f"truncated: its header says {found.declared} samples, only {found.decoded} can be decoded"
@@ -163,8 +139,11 @@ def file_defects(found: Probe, rate: int | None, duration: float) -> Iterator[tu
     elif found.peak is not None and found.peak < SILENT_PEAK:
         level = "it holds only zeros" if found.peak == 0 else "its peak is below -60 dBFS"
         yield "warning", "silent", f"silent: {level}; delete it to leave the clip out"
-    if found.clipped > CLIPPED_SHARE:
+    if found.cut_off:
         yield "warning", "clipped", f"{found.clipped:.1%} of its samples are cut off at full scale; record it quieter"
+    if found.too_loud:
+        level = f"its peak is {20 * log10(found.peak or 1.0):.1f} dB above full scale, where other programs cut it off"
+        yield "warning", "loud", f"too loud: {level}; scale it down"
     if rate is not None and found.sample_rate != rate:
         text = f"{found.sample_rate} Hz where {rate} Hz is expected; it is resampled at every reading: convert it once"
         yield "warning", "wrong_rate", text

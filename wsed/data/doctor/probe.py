@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +20,6 @@ FULL_SCALE = 1 - 2 / 32768
 """The two loudest steps of 16 bit audio count as full scale."""
 CLIPPED_RUN = 3
 """Fewer samples at full scale in a row are an ordinary peak."""
-UNKNOWN_SIZE = 0x7FFFF000
-"""Programs that write a WAV to a pipe leave a data size of at least this: it says nothing of the true one."""
-
-FIXED_BLOCKS = (1, 3, 0xFFFE)
-"""WAV formats (PCM, float, extensible) whose blocks hold one sample of each channel."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +47,16 @@ class Probe:
     digest: str = ""
 
     @property
+    def cut_off(self) -> bool:
+        """Loud parts are cut off at full scale; a file of floats may go beyond it, and is only too loud."""
+        return self.clipped > CLIPPED_SHARE and not self.too_loud
+
+    @property
+    def too_loud(self) -> bool:
+        """Samples lie beyond full scale."""
+        return self.clipped > CLIPPED_SHARE and self.peak is not None and self.peak > 1.0
+
+    @property
     def truncated(self) -> bool:
         """Less can be decoded than the header promises."""
         return self.decoded is not None and self.decoded < self.declared
@@ -70,61 +76,77 @@ def probe(path: str | Path, quick: bool = False) -> Probe:
         quick: read the header only.
     """
     try:
-        header = sound.info(path)
-        present = header.n_samples
-        declared = max(present, declared_samples(path))
-        if not declared:
-            return Probe(f"{path} holds no samples")
+        header = sound.header(path)
+        if not header.n_samples:
+            return Probe(f"{path} holds no samples; record it again")
         if quick:
-            # libsndfile cuts the sample count of a truncated WAV to what is there: known without decoding.
-            return Probe("", declared, header.sample_rate, present if present < declared else None)
-        try:
-            samples, rate = sound.decode(path)
-        except WsedError:
-            return Probe("", declared, header.sample_rate, sound.decodable(path))
+            # Of an MP3 or a WAV it is known without decoding how much of it is there.
+            there = header.n_samples - header.missing if header.missing else None
+            return Probe("", header.n_samples, header.sample_rate, there)
+        return measure(sound.blocks(path), header.sample_rate, header.n_samples)
     except (WsedError, OSError) as error:
         return Probe(str(error))
-    return measure(samples, rate, declared)
 
 
-def measure(samples: NDArray[np.float32], sample_rate: int, declared: int) -> Probe:
-    """The `Probe` of decoded samples `[sample channel]`, of which the header promised `declared`."""
-    level = np.abs(samples)
-    finite = np.isfinite(level)
-    return Probe(
-        declared=declared,
-        sample_rate=sample_rate,
-        decoded=len(samples),
-        peak=float(np.max(level, where=finite, initial=0.0)),
-        clipped=max((clipped_share(level[:, channel]) for channel in range(level.shape[1])), default=0.0),
-        not_finite=int(finite.size - finite.sum()),
-        digest=hashlib.blake2b(samples.tobytes(), digest_size=16, salt=struct.pack("<I", sample_rate)).hexdigest(),
-    )
+def measure(blocks: Iterable[NDArray[np.float32]], sample_rate: int, declared: int) -> Probe:
+    """The `Probe` of a file by its samples, which come in blocks `[sample channel]`; its header promised `declared`."""
+    digest = hashlib.blake2b(digest_size=16, salt=struct.pack("<I", sample_rate))
+    decoded, peak, not_finite, runs = 0, 0.0, 0, list[Runs]()
+    for samples in blocks:
+        level = np.abs(samples)
+        finite = np.isfinite(level)
+        decoded += len(samples)
+        peak = max(peak, float(np.max(level, where=finite, initial=0.0)))
+        not_finite += int(finite.size - finite.sum())
+        digest.update(samples.tobytes())
+        runs = runs or [Runs() for _ in range(level.shape[1])]
+        for channel, run in enumerate(runs):
+            run.add(level[:, channel])
+    clipped = max((run.share for run in runs), default=0.0)
+    return Probe("", declared, sample_rate, decoded, peak, clipped, not_finite, digest.hexdigest())
 
 
-def clipped_share(level: NDArray[np.float32]) -> float:
-    """Share of the absolute samples `[sample]` in runs of at least `CLIPPED_RUN` at full scale."""
-    full = np.concatenate(([False], level >= FULL_SCALE, [False]))
-    edges = np.flatnonzero(full[1:] != full[:-1]).reshape(-1, 2)
-    runs = edges[:, 1] - edges[:, 0]
-    return float(runs[runs >= CLIPPED_RUN].sum()) / max(len(level), 1)
+class Runs:
+    """Counts the samples of one channel in runs of at least `CLIPPED_RUN` at full scale, block by block.
 
-
-def declared_samples(path: str | Path) -> int:
-    """Samples the `data` chunk of a WAV file promises; 0 for other files and where it does not say.
-
-    libsndfile reports what is there, not what was promised, so a download that broke off looks whole.
+    >>> runs = Runs()
+    >>> runs.add(np.array([0.5, 1.0, 1.0])), runs.add(np.array([1.0, 0.5, 1.0, 1.0]))
+    (None, None)
+    >>> runs.share
+    0.42857142857142855
     """
-    with Path(path).open("rb") as file:
-        riff = file.read(12)
-        if riff[:4] != b"RIFF" or riff[8:] != b"WAVE":
-            return 0
-        block = 0
-        while len(head := file.read(8)) == 8:
-            name, size = struct.unpack("<4sI", head)
-            if name == b"data":
-                return int(size) // block if block and size < UNKNOWN_SIZE else 0
-            body = file.read(size + size % 2)
-            if name == b"fmt " and len(body) >= 16 and struct.unpack_from("<H", body)[0] in FIXED_BLOCKS:
-                (block,) = struct.unpack_from("<H", body, 12)
-    return 0
+
+    def __init__(self) -> None:
+        self._counted, self._open, self._samples = 0, 0, 0
+
+    @property
+    def share(self) -> float:
+        """Of all samples until now."""
+        last = self._open if self._open >= CLIPPED_RUN else 0
+        return (self._counted + last) / max(self._samples, 1)
+
+    def add(self, level: NDArray[np.floating]) -> None:
+        """Count the absolute samples `[sample]` of the next block."""
+        full = np.concatenate(([False], level >= FULL_SCALE, [False]))
+        edges = np.flatnonzero(full[1:] != full[:-1]).reshape(-1, 2)
+        lengths = edges[:, 1] - edges[:, 0]
+        self._samples += len(level)
+        if not len(level):
+            return
+        if full[1] and lengths[0] == len(level):
+            self._open += len(level)
+            return
+        if full[1]:
+            lengths[0] += self._open
+        else:
+            lengths = np.concatenate(([self._open], lengths))
+        self._open = int(lengths[-1]) if full[-2] else 0
+        ended = lengths[:-1] if full[-2] else lengths
+        self._counted += int(ended[ended >= CLIPPED_RUN].sum())
+
+
+def clipped_share(level: NDArray[np.floating]) -> float:
+    """Share of the absolute samples `[sample]` in runs of at least `CLIPPED_RUN` at full scale."""
+    runs = Runs()
+    runs.add(level)
+    return runs.share

@@ -1,146 +1,201 @@
-"""Features that are computed once, for all runs on the same segments: a file, mapped into memory."""
+"""The reader `features`: features computed once, for all runs on the same clips, and mapped into memory from a file."""
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from itertools import groupby
+from math import isinf
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
+from jaxtyping import Float
+from numpy.lib import format as npy
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
-from wsed.data.collate import Collate
-from wsed.data.reading.files import ClipDataset, Item
+from wsed.data.reading.base import READERS, Headers, Item, Reader
+from wsed.data.reading.files import Files
+from wsed.data.trained import Frontend, Network
 from wsed.errors import WsedError
 from wsed.files import locked, remove_leftovers, write_whole
-from wsed.types import Batch
 
 CHUNK = 50
 """Clips computed at a time."""
 
-NONE = np.zeros(0, np.float32)
+
+@dataclass(frozen=True)
+class Shapes:
+    """How long the features of each clip are, beside them in a file of their own.
+
+    Attributes:
+        n_frames: of each clip.
+        n_samples: of each clip's audio.
+        silence: value of each band where there is no sound.
+    """
+
+    n_frames: NDArray[np.int64]
+    n_samples: NDArray[np.int64]
+    silence: NDArray[np.float32]
 
 
 class FeatureDataset(Dataset[Item]):
-    """Features of clips of equal length, in place of their audio.
+    """Features of clips, in place of their audio.
 
     Args:
-        path: `[clip band frame]` float32, `.npy`.
-        n_samples: of the audio of each clip.
+        path: `[frame band]` float32 of all clips, one after the other, `.npy`; lengths lie beside it, `.npz`.
     """
 
-    def __init__(self, path: Path, n_samples: int) -> None:
-        self.path, self.n_samples = path, n_samples
-        self._rows: NDArray[np.float32] | None = None
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open: tuple[NDArray[np.float32], NDArray[np.int64], Shapes] | None = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return FeatureDataset, (self.path, self.n_samples)  # a reading process opens the file itself
+    def __reduce__(self) -> "tuple[type[FeatureDataset], tuple[Path]]":
+        return FeatureDataset, (self.path,)  # a reading process opens the file itself
 
     def __len__(self) -> int:
-        return len(self._open())
+        return len(self.shapes.n_frames)
 
     def __getitem__(self, index: int) -> Item:
-        return index, self._open()[index]
+        frames, first, shapes = self._opened()
+        mine = frames[first[index] : first[index + 1]]
+        return Item(index, int(shapes.n_samples[index]), features=mine.T)
 
-    def _open(self) -> NDArray[np.float32]:
-        """All of them, on disk until they are read."""
-        if self._rows is None:
-            self._rows = np.load(self.path, mmap_mode="r")
-        return self._rows
+    @property
+    def shapes(self) -> Shapes:
+        """How long the features of each clip are."""
+        return self._opened()[2]
 
-
-class FeatureCollate(Collate):
-    """A batch with features and without audio."""
-
-    def __init__(self, table: ClipTable, n_samples: int) -> None:
-        super().__init__(table)
-        self.n_samples = n_samples
-
-    def __call__(self, items: Sequence[Item]) -> Batch:
-        """A batch in the order of the items."""
-        batch = super().__call__([(i, NONE) for i, _ in items])
-        features = torch.from_numpy(np.stack([rows for _, rows in items]))
-        return replace(batch, features=features, n_samples=torch.full((len(items),), self.n_samples))
+    def _opened(self) -> tuple[NDArray[np.float32], NDArray[np.int64], Shapes]:
+        """All frames, on disk until they are read, the first one of each clip, and the lengths."""
+        if self._open is None:
+            with np.load(self.path.with_suffix(".npz")) as arrays:
+                shapes = Shapes(**{name: arrays[name] for name in ("n_frames", "n_samples", "silence")})
+            first = np.concatenate([[0], shapes.n_frames.cumsum()])
+            self._open = np.load(self.path, mmap_mode="r"), first, shapes
+        return self._open
 
 
-def keep(folder: Path, clips: ClipDataset, frontend: Any) -> FeatureDataset:
-    """The features of clips: computed, or found where an earlier run left them.
+@READERS.register("features")
+class Features(Reader):
+    """Computes the features of each clip once, for all runs on the same clips, and reads them from a file.
 
-    What is found is known by the sound files, the segments, and by what the frontend says of a second of noise: other
-    settings or other weights have files of their own. Processes that ask at the same time wait for the first.
+    Audio is then not read again. The network must have one frontend, or several that give the same features. What is
+    kept is found again by the sound files, the parts read of them, and what the frontend makes of a second of noise:
+    other settings or other weights have files of their own. Processes that ask at the same time wait for the first.
 
     Args:
-        folder: of the files.
-        clips: of equal length.
-        frontend: of a network; its `raw` is computed.
+        folder: of the files (2,700 clips of 10 s: 0.7 GB).
+        reader: what reads the audio the first time; `files` if None.
+    """
+
+    def __init__(self, folder: Path, reader: Reader | None = None) -> None:
+        self.folder = Path(folder)
+        self.reader = Files() if reader is None else reader
+
+    def open(self, table: ClipTable, sample_rate: int, network: Network | None = None) -> Dataset[Item]:
+        """The clips' features, computed where no run has left them.
+
+        Raises:
+            WsedError: the network has not one frontend, or its frontend leaves frames out.
+        """
+        frontend = frontend_of(network)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{_key(table, sample_rate, frontend)}.npy"
+        with locked(path.with_suffix(".lock")):
+            if not path.is_file():
+                remove_leftovers(path)
+                audio = self.reader.open(table, sample_rate, network)
+                with write_whole(path.with_suffix(".npz")) as lengths, write_whole(path) as part:
+                    shapes = _write(part, audio, len(table.clips), frontend)
+                    np.savez(lengths, n_frames=shapes.n_frames, n_samples=shapes.n_samples, silence=shapes.silence)
+        return FeatureDataset(path)
+
+    def learned(self, network: Network | None) -> bool:
+        """Whether the frontend has seen the training set, if it must."""
+        return frontend_of(network).learned
+
+    def headers(self, clips: Sequence[Clip]) -> Headers:
+        """As the other reader gives them."""
+        return self.reader.headers(clips)
+
+
+def frontend_of(network: Network | None) -> Frontend:
+    """The frontend whose features are kept: the network's, or the first of several that give the same.
 
     Raises:
-        WsedError: a clip is shorter than the others, or the frontend does not mark all frames of a clip as valid.
+        WsedError: there is none, or two give different features.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{_key(clips, frontend)}.npy"
-    with locked(path.with_suffix(".lock")):
-        if not path.is_file():
-            remove_leftovers(path)
-            with write_whole(path) as part:
-                _compute(part, clips, frontend)
-    return FeatureDataset(path, _samples(clips))
+    parts = [] if network is None else [part for part in network.modules() if isinstance(part, Frontend)]
+    within = {
+        id(inner) for part in parts if isinstance(part, nn.Module) for inner in part.modules() if inner is not part
+    }
+    outer = [part for part in parts if id(part) not in within]
+    if not outer:
+        raise WsedError("the reader features needs a network with a frontend (composed); set data.reader to files")
+    if len({_digest(part) for part in outer}) > 1:
+        raise WsedError(
+            f"the reader features keeps those of one frontend, and the network has {len(outer)} that differ; "
+            "set data.reader to files"
+        )
+    return outer[0]
 
 
-def _key(clips: ClipDataset, frontend: Any) -> str:
-    noise = torch.randn(1, clips.sample_rate, generator=torch.Generator().manual_seed(0))
-    said = hashlib.sha1(_raw(frontend, 0.1 * noise).numpy().tobytes()).hexdigest()
-    files = [(str(c.path), *_state(c.path), c.span) for c in clips.table.clips]
-    return hashlib.sha1(json.dumps([said, clips.sample_rate, files]).encode()).hexdigest()[:16]
+def _digest(frontend: Frontend) -> str:
+    """What tells frontends apart: what they make of a second of noise."""
+    noise = torch.randn(1, frontend.sample_rate, generator=torch.Generator().manual_seed(0))
+    return hashlib.sha1(_raw(frontend, 0.1 * noise).numpy().tobytes()).hexdigest()
+
+
+def _key(table: ClipTable, sample_rate: int, frontend: Frontend) -> str:
+    files = [(str(c.path), *_state(c.path), c.start, None if c.start is None else c.duration) for c in table.clips]
+    end = None if isinf(table.end) else table.end
+    return hashlib.sha1(json.dumps([_digest(frontend), sample_rate, end, files]).encode()).hexdigest()[:16]
 
 
 def _state(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
 
 
-def _compute(path: Path, clips: ClipDataset, frontend: Any) -> None:
-    rows: NDArray[Any] | None = None
-    for start in range(0, len(clips), CHUNK):
-        found = [clips[i][1] for i in range(start, min(start + CHUNK, len(clips)))]
-        features = _raw(frontend, _stacked(clips, start, found))
-        if rows is None:
-            shape = (len(clips), *features.shape[1:])
-            rows = open_memmap(path, "w+", np.float32, shape)  # type: ignore[no-untyped-call]
-        rows[start : start + len(found)] = features.numpy()
+def _write(path: Path, audio: Dataset[Item], n_clips: int, frontend: Frontend) -> Shapes:
+    """Write the features of all clips, some at a time; returns how long those of each clip are."""
+    silence = _raw(frontend, torch.zeros(1, frontend.sample_rate))[0]
+    middle: NDArray[np.float32] = silence[:, silence.shape[1] // 2].numpy()
+    n_frames: list[int] = []
+    n_samples: list[int] = []
+    with path.open("wb") as file:
+        _write_header(file, 0, len(middle))
+        for start in range(0, n_clips, CHUNK):
+            samples = [audio[i].audio for i in range(start, min(start + CHUNK, n_clips))]
+            for _, group in groupby([of_clip for of_clip in samples if of_clip is not None], key=len):
+                features = _raw(frontend, torch.from_numpy(np.stack(equal := list(group))))
+                file.write(features.transpose(1, 2).contiguous().numpy().tobytes())
+                n_frames += [features.shape[2]] * len(equal)
+                n_samples += [len(of_clip) for of_clip in equal]
+        file.seek(0)
+        _write_header(file, sum(n_frames), len(middle))
+    return Shapes(np.array(n_frames, dtype=np.int64), np.array(n_samples, dtype=np.int64), middle)
 
 
-def _stacked(clips: ClipDataset, start: int, found: list[NDArray[np.float32]]) -> Tensor:
-    for i, samples in enumerate(found, start):
-        if len(samples) != _samples(clips):
-            raise WsedError(
-                f"data.features keeps segments of {_samples(clips)} samples, and that of {clips.table.clips[i].path} "
-                f"has {len(samples)}; mend the file, or set data.features to null"
-            )
-    return torch.from_numpy(np.stack(found))
-
-
-def _samples(clips: ClipDataset) -> int:
-    """Of the audio of each segment."""
-    span = clips.table.clips[0].span if len(clips) else None
-    if span is None:
-        raise WsedError("data.features keeps segments, and the clips have none")
-    return round(span[1] * clips.sample_rate)
+def _write_header(file: BinaryIO, n_frames: int, n_bands: int) -> None:
+    """The header of an array whose first axis may still grow: numpy leaves room for that."""
+    shape = {"descr": "<f4", "fortran_order": False, "shape": (n_frames, n_bands)}
+    npy.write_array_header_1_0(file, shape)  # type: ignore[no-untyped-call]
 
 
 @torch.no_grad()
-def _raw(frontend: Any, audio: Tensor) -> Tensor:
+def _raw(frontend: Frontend, audio: Float[Tensor, "clip sample"]) -> Float[Tensor, "clip band frame"]:
     """What the frontend keeps of clips of equal length, on the CPU; its mode is left as it is."""
-    where = next((b.device for b in [*frontend.buffers(), *frontend.parameters()]), torch.device("cpu"))
-    features, valid = frontend.raw(audio.to(where), torch.full((len(audio),), audio.shape[1], device=where))
+    tensors = [*frontend.buffers(), *frontend.parameters()] if isinstance(frontend, nn.Module) else []
+    device = next((tensor.device for tensor in tensors), torch.device("cpu"))
+    features, valid = frontend.raw(audio.to(device), torch.full((len(audio),), audio.shape[1], device=device))
     if not bool(valid.all()):
         name = type(frontend).__name__
-        raise WsedError(f"data.features: the frontend {name} leaves frames out; set data.features to null")
-    kept: Tensor = features.float().cpu()
-    return kept
+        raise WsedError(f"the reader features: the frontend {name} leaves frames out; set data.reader to files")
+    return features.float().cpu()

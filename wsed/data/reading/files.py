@@ -1,43 +1,59 @@
-"""Audio read from its file whenever it is asked for."""
+"""The reader `files`: audio read from its file whenever it is asked for."""
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
+from math import isinf
+
 from torch.utils.data import Dataset
 
 from wsed.data import audio
+from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
+from wsed.data.reading.base import READERS, Headers, Item, Reader, read_headers
+from wsed.data.trained import Network
 from wsed.errors import WsedError
-
-Item = tuple[int, NDArray[np.float32]]
-"""Index of the clip and its audio `[sample]`."""
 
 
 class ClipDataset(Dataset[Item]):
     """The audio of a table's clips.
 
     Args:
-        table: the clips.
+        table: the clips, of each of which `table.end` seconds are read; a part of a file is read whole.
         sample_rate: of the audio given, Hz.
-        duration: seconds read from the start of each clip; all if None. A clip's `span` is read as it is.
-        keep: the audio stays in memory once it is read (of 10 s at 16 kHz, 0.64 MB a clip).
     """
 
-    def __init__(self, table: ClipTable, sample_rate: int, duration: float | None = None, keep: bool = False) -> None:
-        self.table, self.sample_rate, self.duration, self.keep = table, sample_rate, duration, keep
-        self._kept: dict[int, NDArray[np.float32]] = {}
+    def __init__(self, table: ClipTable, sample_rate: int) -> None:
+        self.table, self.sample_rate = table, sample_rate
 
     def __len__(self) -> int:
         return len(self.table.clips)
 
     def __getitem__(self, index: int) -> Item:
-        if index in self._kept:
-            return index, self._kept[index]
         clip = self.table.clips[index]
-        start, length = clip.span or (0.0, self.duration)
+        whole = None if isinf(self.table.end) else self.table.end
+        start, length = (0.0, whole) if clip.start is None else (clip.start, clip.duration)
         try:
             samples = audio.read(clip.path, self.sample_rate, start, length)
         except WsedError as error:
             raise WsedError(f"{error} (`wsed data check` finds all such clips)") from None
-        if self.keep:
-            self._kept[index] = samples
-        return index, samples
+        return Item(index, len(samples), samples)
+
+
+@READERS.register("files")
+class Files(Reader):
+    """Reads each clip from its sound file whenever it is asked for.
+
+    Args:
+        headers: open every file at the start, some thousands per second, and leave out those that cannot be read or
+            hold nothing. Without it, one such file ends the training.
+    """
+
+    def __init__(self, headers: bool = True) -> None:
+        self.look = headers
+
+    def open(self, table: ClipTable, sample_rate: int, network: Network | None = None) -> Dataset[Item]:
+        """The clips' audio."""
+        return ClipDataset(table, sample_rate)
+
+    def headers(self, clips: Sequence[Clip]) -> Headers:
+        """How long the files are, unless they are not to be opened."""
+        return read_headers(clips, self.look)

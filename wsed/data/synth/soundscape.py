@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import os
 import signal
-import threading
 import zlib
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from wsed.data import audio
+from wsed.data.processes import end_with_parent
 from wsed.data.synth.corpus_files import PARTS, Corpus, clip_name
 from wsed.data.synth.mix import Mix, SoundCache, mix
 from wsed.data.synth.recipe import Recipe, load_recipe, used_classes
@@ -148,15 +148,7 @@ def _begin_worker(work: _Work) -> None:
     global _work
     _work = work
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller stops the workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A caller killed with SIGKILL cannot stop its workers: they go when it is gone."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    end_with_parent()
 
 
 def _make(job: _Job) -> dict[str, Any]:

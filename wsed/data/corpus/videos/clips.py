@@ -1,51 +1,53 @@
-"""The clips of video lists that have a sound file, as arrays: an object is made of a clip when it is asked for."""
+"""The clips of video lists as arrays: an object is made of a clip when it is asked for."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
 from wsed.data.clip import Clip
-from wsed.data.clip_table import ClipTable
+from wsed.data.clip_table import ClipTable, annotated_classes
+from wsed.data.columns import Columns
 from wsed.data.corpus.videos.files import VideoFiles
-from wsed.data.corpus.videos.lists import Segments, clip_name
+from wsed.data.corpus.videos.lists import ListedClips, clip_name
 from wsed.data.ragged import Ragged
 from wsed.types import Labels
 
 
-class Found(NamedTuple):
-    """Clips of one source: where they are in their videos, the number of each one's file, and its seconds (or NaN)."""
+class Located(NamedTuple):
+    """Clips of one source: where they are in their videos, and the number of each one's file (-1: it has none)."""
 
     source: str
-    segments: Segments
+    listed: ListedClips
     file: NDArray[np.int64]
-    duration: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class VideoClips(Sequence[Clip]):
+class VideoClips(Columns):
     """A sequence of clips in about 100 bytes each.
 
     Attributes:
         folder: of the sound files.
         paths: of all sound files, below it.
-        file: the number of each clip's file.
+        file: the number of each clip's file; -1: it has none.
         video: id of each clip's video.
         place: where the clip begins and ends in it, seconds.
         duration: seconds of its file; NaN: not known.
         source: index into `sources`.
         sources: names.
-        labels: indices into `names`.
+        held: the classes of each clip, as indices into `names`.
         names: the classes.
         events: of each clip, rows of label, onset and offset.
-        timed: whose events are known.
+        timed: which clips have events, or are known to have none.
+        notes: what the user should know of the lists.
     """
 
     folder: Path
@@ -56,31 +58,37 @@ class VideoClips(Sequence[Clip]):
     duration: Float[Tensor, " clip"]
     source: Int[Tensor, " clip"]
     sources: tuple[str, ...]
-    labels: Ragged
+    held: Ragged
     names: Labels
     events: Ragged
-    timed: Tensor
+    timed: Bool[Tensor, " clip"]
+    notes: tuple[str, ...] = ()
 
     @staticmethod
-    def of(parts: Sequence[Found], files: VideoFiles, names: Labels) -> "VideoClips":
+    def of(parts: Sequence[Located], files: VideoFiles, names: Labels) -> "VideoClips":
         """The clips of all parts, one part after the other."""
         sources = tuple(dict.fromkeys(part.source for part in parts))
-        segments = [part.segments for part in parts]
-        lengths = torch.tensor([len(s) for s in segments])
-        video = _joined([s.video for s in segments])
+        lists = [part.listed for part in parts]
+        lengths = torch.tensor([len(listed) for listed in lists])
+        video = _joined([listed.video for listed in lists])
         return VideoClips(
-            files.folder,
-            files.paths,
-            torch.from_numpy(_joined([part.file for part in parts])),
-            torch.from_numpy(video.view(np.uint8).reshape(len(video), -1)),
-            torch.from_numpy(_joined([np.stack([s.begin, s.end], 1) for s in segments])),
-            torch.from_numpy(_joined([part.duration for part in parts])),
-            torch.tensor([sources.index(part.source) for part in parts]).repeat_interleave(lengths),
-            sources,
-            Ragged.cat([s.labels for s in segments]),
-            names,
-            Ragged.cat([s.events for s in segments]),
-            torch.cat([torch.from_numpy(s.timed) for s in segments]),
+            folder=files.folder,
+            paths=files.paths,
+            file=torch.from_numpy(_joined([part.file for part in parts])),
+            video=torch.from_numpy(video.view(np.uint8).reshape(len(video), -1)),
+            place=torch.from_numpy(_joined([np.stack([listed.begin, listed.end], 1) for listed in lists])),
+            duration=torch.full((len(video),), torch.nan, dtype=torch.float64),
+            source=torch.tensor([sources.index(part.source) for part in parts]).repeat_interleave(lengths),
+            sources=sources,
+            held=Ragged.cat([listed.labels for listed in lists]),
+            names=names,
+            events=Ragged.cat([listed.events for listed in lists]),
+            timed=torch.cat([torch.from_numpy(listed.timed) for listed in lists]),
+            notes=tuple(
+                f"{listed.path.name}: {listed.others} labels are of other classes and left out"
+                for listed in lists
+                if listed.others
+            ),
         )
 
     def __len__(self) -> int:
@@ -93,18 +101,60 @@ class VideoClips(Sequence[Clip]):
         names = self.names.names
         begin, end = self.place[index].tolist()
         events = tuple((names[int(k)], on, off) for k, on, off in self.events[index].tolist())
-        seconds = float(self.duration[index])
+        seconds, file = float(self.duration[index]), int(self.file[index])
+        name = clip_name(bytes(self.video[index].numpy()).decode(), begin, end)
         return Clip(
-            clip_name(bytes(self.video[index].numpy()).decode(), begin, end),
-            self.folder / os.fsdecode(self.paths.text(int(self.file[index]))),
+            name,
+            self.folder / (os.fsdecode(self.paths.text(file)) if file >= 0 else name),
             self.sources[int(self.source[index])],
-            frozenset(names[k] for k in self.labels[index].tolist()),
+            frozenset(names[k] for k in self.held[index].tolist()),
             events if self.timed[index] else None,
             None if np.isnan(seconds) else seconds,
         )
 
-    def table(self, end: float) -> ClipTable:
-        """The clips as a data module serves them, with events cut at `end` seconds and at the end of their files."""
+    def take(self, index: NDArray[np.int64]) -> "VideoClips":
+        """Some of the clips, in the order of `index`."""
+        rows = torch.from_numpy(index)
+        return replace(
+            self,
+            file=self.file[rows],
+            video=self.video[rows],
+            place=self.place[rows],
+            duration=self.duration[rows],
+            source=self.source[rows],
+            held=self.held.take(rows),
+            events=self.events.take(rows),
+            timed=self.timed[rows],
+        )
+
+    def renamed(self, source: str) -> "VideoClips":
+        """The same clips, all of one source."""
+        return replace(self, source=torch.zeros_like(self.source), sources=(source,))
+
+    def with_durations(self, seconds: Float[np.ndarray, " clip"]) -> "VideoClips":
+        """The same clips with the seconds of their files."""
+        return replace(self, duration=torch.from_numpy(seconds))
+
+    @property
+    def has_file(self) -> Bool[np.ndarray, " clip"]:
+        """Which clips have a sound file."""
+        return self.file.numpy() >= 0
+
+    def used_sources(self) -> set[str]:
+        """The sources that clips are of."""
+        return {self.sources[number] for number in set(self.source.tolist())}
+
+    def sounds(self) -> NDArray[np.int64]:
+        """A number for each clip, equal for clips of one part of a video."""
+        begin = np.rint(1000 * self.place[:, :1].numpy()).astype(np.int64)
+        rows = np.concatenate([self.video.numpy(), begin.view(np.uint8)], axis=1)
+        _, number = np.unique(np.ascontiguousarray(rows).view(f"V{rows.shape[1]}")[:, 0], return_inverse=True)
+        return number.astype(np.int64)
+
+    def table(
+        self, labels: Labels, end: float = inf, annotated: Mapping[str, Collection[str]] | None = None
+    ) -> ClipTable:
+        """What is known of the clips, with events cut at `end` seconds and at the end of their files."""
         stop = self.duration.nan_to_num(end).clamp(max=end)[self.events.rows]
         inside = self.events.values[:, 1] < stop
         cut = self.events.values.clone()
@@ -112,7 +162,7 @@ class VideoClips(Sequence[Clip]):
         kept = torch.bincount(self.events.rows[inside], minlength=len(self))
         return ClipTable(
             clips=self,
-            labels=self.labels,
+            labels=self.held,
             n_labels=len(self.names),
             tagged=torch.ones(len(self), dtype=torch.bool),
             timed=self.timed,
@@ -120,6 +170,8 @@ class VideoClips(Sequence[Clip]):
             first_event=Ragged.of(cut[:0], kept).first,
             source=self.source,
             sources=self.sources,
+            annotated=annotated_classes(self.sources, labels, annotated),
+            end=end,
         )
 
 

@@ -55,7 +55,7 @@ def audio_folder(root: Path, audio: Path | None = None) -> Path:
     usual = Path(root) / "audio"
     folder = Path(audio) if audio is not None else usual if usual.is_dir() else Path(root)
     if not folder.is_dir():
-        raise WsedError(f"no such folder: {folder}; set data.audio to that of the clips")
+        raise WsedError(f"no such folder: {folder}; set data.corpus.audio to that of the clips")
     return folder
 
 
@@ -80,7 +80,7 @@ def find_list(folder: Path, name: str) -> Path:
 def not_there(folder: Path, name: str) -> str:
     """That a list is not in a folder, the names of lists there that are like it, and what to do."""
     like = near(name, {path.name for path in video_lists(folder)})
-    return f"no list {name} in {folder} or a folder in it{like}; put it there, or set data.lists to its folder"
+    return f"no list {name} in {folder} or a folder in it{like}; put it there, or set data.corpus.lists to its folder"
 
 
 def read_classes(path: Path) -> dict[str, str]:

@@ -5,25 +5,24 @@ from pathlib import Path
 
 import numpy as np
 
+from wsed.data.corpus.listing import Listing, Listings, Row
 from wsed.data.corpus.videos.files import VideoFiles
 from wsed.data.corpus.videos.layout import CLASSES, DCASE2017_LABELS, audio_folder, read_classes
 from wsed.data.corpus.videos.lists import rows
-from wsed.data.doctor.findings import Finding
-from wsed.data.doctor.listing import Listing, Row
+from wsed.data.findings import Finding
 from wsed.data.table import RowError
 from wsed.errors import WsedError
 from wsed.registry import near
 
 
-def read_video_listings(
-    root: Path, lists: Sequence[Path], tables: Sequence[str] | None
-) -> tuple[list[tuple[Listing, list[Finding]]], tuple[str, ...]]:
+def read_listings(root: Path, lists: Sequence[Path], tables: Sequence[str] | None, max_missing: float) -> Listings:
     """The lists with their malformed rows, and the classes.
 
     Args:
         root: the corpus.
         lists: `video_lists(root)`.
-        tables: names of those to read, None: all.
+        tables: names of those to read; None: all.
+        max_missing: share of a list's clips that may be missing.
 
     Raises:
         WsedError: there is no list of such a name, or no `class_labels_indices.csv` beside AudioSet's lists.
@@ -39,11 +38,13 @@ def read_video_listings(
         names = read_classes(beside[0])
     elif not all(path.name.startswith("groundtruth") for path in chosen):
         raise WsedError(f"no {CLASSES} beside {chosen[0]}: put it there, it names the classes")
-    files = VideoFiles(audio_folder(root))
-    return [_listing(path, names, files) for path in chosen], tuple(names.values())
+    folder = audio_folder(root)
+    files = VideoFiles(folder)
+    read = tuple(_listing(path, names, files) for path in chosen)
+    return Listings(root, folder, read, tuple(names.values()), max_missing)
 
 
-def _listing(path: Path, names: dict[str, str], files: VideoFiles) -> tuple[Listing, list[Finding]]:
+def _listing(path: Path, names: dict[str, str], files: VideoFiles) -> Listing:
     problems: list[RowError] = []
     found: list[Row] = []
     places: dict[str, tuple[str, float]] = {}
@@ -60,7 +61,7 @@ def _listing(path: Path, names: dict[str, str], files: VideoFiles) -> tuple[List
                     event = (labels[0], *row.event)
             found.append(Row(row.line, row.clip, labels if event or row.event is None else (), event))
     except WsedError as error:
-        return Listing(path.name, "unlabelled", (), {}), [Finding("error", "table", str(error), path.name)]
+        return Listing(path.name, "unlabelled", (), {}, (Finding("error", "table", str(error), path.name),))
     video = np.array([place[0] for place in places.values()], dtype="S11")
     there = files.find(video, np.array([place[1] for place in places.values()]))
     paths = [
@@ -69,4 +70,4 @@ def _listing(path: Path, names: dict[str, str], files: VideoFiles) -> tuple[List
     ]
     findings = [Finding("error", "row", f"{p.text}; mend or delete the row", path.name, p.line) for p in problems]
     kind = "strong" if timed else "weak"
-    return Listing(path.name, kind, tuple(found), dict(zip(places, paths, strict=True))), findings
+    return Listing(path.name, kind, tuple(found), dict(zip(places, paths, strict=True)), tuple(findings))

@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Segments:
+class ListedClips:
     """The clips of a list as arrays.
 
     Attributes:
@@ -79,12 +79,12 @@ class Segments:
     def __len__(self) -> int:
         return len(self.video)
 
-    def take(self, index: NDArray[np.int64]) -> "Segments":
+    def take(self, index: NDArray[np.int64]) -> "ListedClips":
         """Some of the clips."""
         rows = torch.from_numpy(index)
         where = self.video[index], self.begin[index], self.end[index]
         known = self.labels.take(rows), self.events.take(rows), self.timed[index]
-        return Segments(self.path, *where, *known, self.others)
+        return ListedClips(self.path, *where, *known, self.others)
 
     def name(self, clip: int) -> str:
         """Name of a clip, as DCASE 2017 and DESED name them but for a `Y` before it."""
@@ -96,7 +96,7 @@ def clip_name(video: str, begin: float, end: float) -> str:
     return f"{video}_{begin:.3f}_{end:.3f}.wav"
 
 
-def read_segments(path: Path, classes: Mapping[str, int], others: bool = False) -> Segments:
+def read_list(path: Path, classes: Mapping[str, int], others: bool = False) -> ListedClips:
     """A list in any of the formats.
 
     Args:
@@ -112,13 +112,13 @@ def read_segments(path: Path, classes: Mapping[str, int], others: bool = False) 
         try:
             video, begin, end, label, count = parse(path, classes)
             labels = Ragged.of(torch.from_numpy(label), torch.from_numpy(count))
-            return Segments(path, video, begin, end, labels, *_no_events(len(video)))
+            return ListedClips(path, video, begin, end, labels, *_no_events(len(video)))
         except IrregularError:  # which row it is, and whether it can be understood, the slow way tells
             pass
     return _slow(path, classes, others)
 
 
-def with_events(segments: Segments, strong: Segments) -> Segments:
+def with_events(segments: ListedClips, strong: ListedClips) -> ListedClips:
     """The clips of one list with the events of another, where that lists them."""
     place = {key: i for i, key in enumerate(zip(strong.video.tolist(), strong.begin.tolist(), strict=True))}
     found = [place.get(key, -1) for key in zip(segments.video.tolist(), segments.begin.tolist(), strict=True)]
@@ -132,7 +132,7 @@ def _no_events(n_clips: int) -> tuple[Ragged, Bool[np.ndarray, " clip"]]:
     return Ragged.of(nothing, torch.zeros(n_clips, dtype=torch.long)), np.zeros(n_clips, dtype=bool)
 
 
-def _slow(path: Path, classes: Mapping[str, int], others: bool) -> Segments:
+def _slow(path: Path, classes: Mapping[str, int], others: bool) -> ListedClips:
     """Any list, a row at a time; rows of one clip are joined."""
     clips: dict[tuple[str, float, float], tuple[set[int], list[tuple[int, float, float]]]] = {}
     left_out, timed = 0, False
@@ -152,7 +152,7 @@ def _slow(path: Path, classes: Mapping[str, int], others: bool) -> Segments:
     video, begin, end = zip(*clips, strict=True)
     held, found = zip(*clips.values(), strict=True)
     times = torch.tensor([e for events in found for e in events], dtype=torch.float64).reshape(-1, 3)
-    return Segments(
+    return ListedClips(
         path,
         np.array(video, dtype="S11"),
         np.array(begin),

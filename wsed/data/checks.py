@@ -1,0 +1,228 @@
+"""What the losses need, held against what the training clips and the batch settings give, before any audio is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from wsed.data.clip_table import ClipTable
+from wsed.data.trained import Network
+from wsed.data.windows import Windows
+from wsed.errors import WsedError
+from wsed.registry import near
+from wsed.types import Labels, Needs, Split
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """Batches of the same number of clips of each of some classes, as they come in metric learning.
+
+    An epoch ends where the smallest class has no clips left.
+
+    Args:
+        classes: in a batch; None: all.
+        per_class: clips of each of them, per process; None: as many as the losses need, or 1.
+
+    Raises:
+        WsedError: a setting is not above 0.
+    """
+
+    classes: int | None = None
+    per_class: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("classes", self.classes), ("per_class", self.per_class)):
+            if value is not None and value <= 0:
+                raise WsedError(f"data.episodes.{name} must be above 0, not {value}")
+
+    def shape(self, needs: Needs, n_labels: int) -> tuple[int, int]:
+        """The classes in a batch, and the clips of each.
+
+        >>> Episodes().shape(Needs(per_class=2), n_labels=10)
+        (10, 2)
+        """
+        return self.classes or n_labels, self.per_class or max(1, needs.per_class)
+
+
+def joined(needs: Mapping[str, Needs]) -> Needs:
+    """The least that serves all losses.
+
+    >>> joined({"pairs": Needs(per_class=2), "triplets": Needs(classes=2)}).per_class
+    2
+    """
+    total = Needs()
+    for need in needs.values():
+        total = total | need
+    return total
+
+
+def check_sources(batch: Mapping[str, int], sources: tuple[str, ...]) -> None:
+    """Refuse quotas of sources that the corpus does not have, and quotas of nothing."""
+    for name in batch:
+        if name not in sources:
+            raise WsedError(
+                f"data.batch names the source {name!r}{near(name, sources)}; the corpus has {', '.join(sources)}"
+            )
+    if not any(clips > 0 for clips in batch.values()):
+        raise WsedError(
+            f"data.batch asks for no clips at all: {dict(batch)}; set it to the clips of each source in a batch, as "
+            f"{{{sources[0]}: 32}}"
+        )
+
+
+def check_known(
+    needs: Mapping[str, Needs], table: ClipTable, used: Bool[Tensor, " clip"], batch: Mapping[str, int]
+) -> None:
+    """Refuse losses that read what no clip in use has, or that take clips of one class where a clip has several.
+
+    Args:
+        needs: of each loss, by its name.
+        table: the training clips.
+        used: which of them come in batches.
+        batch: clips of each source in a batch.
+    """
+    for loss, need in needs.items():
+        for fact in sorted(need.known):
+            if not bool((_has(table, fact) & used).any()):
+                raise WsedError(
+                    f"loss {loss!r} needs clips with {FACTS[fact]}, and none of the sources of "
+                    f"data.batch {dict(batch)} has them; add such a source to data.batch, or drop the loss"
+                )
+        if need.one_class and bool((several := used & table.labels.lengths.gt(1)).any()):
+            clip = table.clips[int(several.nonzero()[0])]
+            raise WsedError(
+                f"loss {loss!r} takes clips of one class, and clip {clip.id} has {len(clip.tags or ())} "
+                f"({', '.join(sorted(clip.tags or ()))}): take the loss triplet or prototypical, or "
+                "metric_learning without miner and with a loss of pairs, or leave such clips out of the table"
+            )
+
+
+FACTS = {
+    "tagged": "clip tags",
+    "timed": "events with onset and offset",
+    "only_tagged": "clip tags and without events",
+}
+"""What `Needs.known` may name, in words."""
+
+
+def _has(table: ClipTable, fact: str) -> Bool[Tensor, " clip"]:
+    return {"tagged": table.tagged, "timed": table.timed, "only_tagged": table.only_tagged}[fact]
+
+
+def check_not_balanced(needs: Mapping[str, Needs]) -> None:
+    """Refuse losses that need batches balanced by class where the user has switched that off."""
+    for loss, need in needs.items():
+        if need.classes or need.per_class:
+            raise WsedError(
+                f"loss {loss!r} needs batches balanced by class: set data.balanced to true or leave it out, or set "
+                "data.episodes in place of data.batch, or drop the loss"
+            )
+
+
+def check_balanced(
+    needs: Mapping[str, Needs], table: ClipTable, labels: Labels, batch: Mapping[str, int], ranks: int = 1
+) -> None:
+    """Refuse quotas that cannot give each class the clips that losses need in a batch balanced by class."""
+    for loss, need in needs.items():
+        if not (need.classes or need.per_class):
+            continue
+        each = max(1, need.per_class)
+        clips, classes = max(batch.values()) * ranks, len(labels)
+        if need.classes > classes or clips % classes or clips < each * classes:
+            raise WsedError(
+                f"loss {loss!r} needs {each} clips of each of {max(need.classes, 2)} classes or more in a batch; "
+                f"data.batch is {dict(batch)} for {classes} classes and {ranks} process(es): over all processes it "
+                f"must be a multiple of {classes}, {each * classes} or more"
+            )
+        most = max(batch, key=lambda source: batch[source])
+        for source, quota in batch.items():
+            _check_scarce(loss, table, labels, batch, source, quota * ranks, source == most)
+
+
+def _check_scarce(
+    loss: str, table: ClipTable, labels: Labels, batch: Mapping[str, int], source: str, quota: int, all_classes: bool
+) -> None:
+    """Refuse a quota by which a clip would stand in a batch twice, as its own positive."""
+    counts = source_counts(table, labels, source)
+    # another source than the first need not have all classes
+    here = {label: n for label, n in counts.items() if n > 0 or all_classes}
+    drawn, scarce = -(-quota // max(1, len(here))), min(here, key=lambda label: here[label], default="")
+    if quota and scarce and here[scarce] < drawn:
+        raise WsedError(
+            f"loss {loss!r} needs different clips of a class in a batch; by data.batch {dict(batch)} it has "
+            f"{drawn} of each of source {source!r}, and there are {here[scarce]} training clips of {scarce!r}: "
+            f"lower data.batch.{source}, or leave the class out of data.corpus.labels"
+        )
+
+
+def source_counts(table: ClipTable, labels: Labels, source: str) -> dict[str, int]:
+    """Clips of each class that a source has."""
+    number = table.sources.index(source) if source in table.sources else -1
+    classes = table.labels.values[table.source[table.labels.rows] == number]
+    return dict(zip(labels, torch.bincount(classes.long(), minlength=table.n_labels).tolist(), strict=True))
+
+
+def check_episodes(
+    needs: Mapping[str, Needs], table: ClipTable, labels: Labels, episodes: Episodes, ranks: int = 1
+) -> None:
+    """Refuse batches of classes that the losses or the corpus do not allow."""
+    for loss, need in needs.items():
+        if need.classes > len(labels):
+            raise WsedError(
+                f"loss {loss!r} needs batches of {need.classes} classes, but there are {len(labels)} "
+                f"({', '.join(labels)}): set data.corpus.root and data.corpus.labels to more classes, or drop the loss"
+            )
+        for name, least, value in (
+            ("classes", need.classes, episodes.classes),
+            ("per_class", need.per_class, episodes.per_class),
+        ):
+            if value is not None and value < least:
+                raise WsedError(
+                    f"loss {loss!r} needs batches with {name} of {least} or more; data.episodes.{name} is {value}: "
+                    f"set it to {least}, or to null"
+                )
+    classes, per_class = episodes.shape(joined(needs), len(labels))
+    if classes > len(labels):
+        raise WsedError(f"data.episodes.classes is {classes}, but there are {len(labels)}: set it to that, or to null")
+    without = table.labels.lengths.eq(0).nonzero().flatten()
+    if len(without):
+        raise WsedError(
+            f"data.episodes takes clips with a class, and clip {table.clips[int(without[0])].id} has none: leave it "
+            "out of the table, or set data.episodes to null and data.batch to the clips of each source"
+        )
+    counts = torch.bincount(table.labels.values.long(), minlength=len(labels)).tolist()
+    scarce = min(range(len(labels)), key=lambda label: counts[label])
+    if counts[scarce] < per_class * ranks:
+        losses = [f"loss {loss!r}" for loss, need in needs.items() if need.per_class == per_class]
+        each = f" of each of {ranks} processes" if ranks > 1 else ""
+        fewer = (
+            "set the loss to need fewer (shot and query of prototypical)" if losses else "lower data.episodes.per_class"
+        )
+        raise WsedError(
+            f"{', '.join(losses) or 'data.episodes.per_class'} asks for {per_class} clips of each class in a "
+            f"batch{each}, but the corpus has {counts[scarce]} training clip(s) of {labels.names[scarce]!r}: make more "
+            f"(`wsed data synth --clips train=N`), or {fewer}"
+        )
+
+
+def check_network(network: Network, labels: Labels, sample_rate: int | None, windows: Windows | None) -> None:
+    """Refuse a network of other classes, another sample rate, or with frames longer than the windows."""
+    if network.labels != labels:
+        raise WsedError(
+            f"the network has the classes {list(network.labels)}, the data {list(labels)}: "
+            "set data.corpus.labels to the network's classes, in its order"
+        )
+    if sample_rate not in (None, network.sample_rate):
+        raise WsedError(f"data.sample_rate is {sample_rate}, the network's {network.sample_rate}: leave it out")
+    splits: tuple[Split, ...] = ("train", "test") if windows is not None else ()
+    for split in splits:
+        assert windows is not None
+        name, seconds = windows.name_of(split), windows.seconds(split)
+        if seconds * network.frame_rate < 1 - 1e-6:
+            frame = f"{1 / network.frame_rate:g} s"
+            raise WsedError(
+                f"data.windows.{name} is {seconds:g} s, less than one frame of the network ({frame}): "
+                f"give {frame} or more"
+            )

@@ -1,0 +1,102 @@
+"""The lists of a corpus as the data doctor sees them: what each names, and what is wrong with its rows."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from wsed.data.clip import Timed
+from wsed.data.findings import Finding
+from wsed.registry import near
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: its line, its clip, the labels it names and its event if it has one."""
+
+    line: int
+    clip: str
+    labels: tuple[str, ...] = ()
+    event: Timed | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One list as read.
+
+    Attributes:
+        table: its name.
+        kind: `weak` (tags), `strong` (events) or `unlabelled`.
+        rows: what it lists.
+        files: the file where each clip is or should be; empty without an audio folder.
+        problems: rows that cannot be understood, and what else is wrong with the list itself.
+    """
+
+    table: str
+    kind: str
+    rows: tuple[Row, ...]
+    files: Mapping[str, Path]
+    problems: tuple[Finding, ...] = ()
+
+    @property
+    def split(self) -> str:
+        """`train`, `validation` or `eval`; lists of videos' clips are of one of two."""
+        if self.table.endswith((".csv", ".tsv")):
+            return "train" if "train" in self.table else "eval"
+        return self.table.partition("/")[0]
+
+    @cached_property
+    def first_rows(self) -> dict[str, Row]:
+        """The first row of each clip."""
+        return {row.clip: row for row in reversed(self.rows)}
+
+
+@dataclass(frozen=True)
+class Listings:
+    """The lists of a corpus.
+
+    Attributes:
+        folder: of the corpus; files are named by their place in it.
+        audio: folder of the clips.
+        lists: the lists, with what is wrong with each.
+        labels: the classes that labels are compared with.
+        max_missing: share of a list's clips that may be missing before it is an error.
+    """
+
+    folder: Path
+    audio: Path
+    lists: tuple[Listing, ...]
+    labels: tuple[str, ...]
+    max_missing: float
+
+
+def row_findings(listing: Listing, labels: Sequence[str]) -> Iterator[Finding]:
+    """All that can be said of a list without its audio."""
+    yield from listing.problems
+    yield from label_findings(listing, labels)
+    yield from repeated_rows(listing)
+
+
+def label_findings(listing: Listing, labels: Sequence[str]) -> Iterator[Finding]:
+    """Labels that are no class: one finding a label, at its first row."""
+    counts = Counter(label for row in listing.rows for label in row.labels if label not in labels)
+    for label, count in counts.items():
+        row = next(r for r in listing.rows if label in r.labels)
+        text = f"unknown label {label!r} in {count} row{'s' if count > 1 else ''}{near(label, labels)}"
+        fix = f"; rename it, or add it to the classes (metadata/labels.txt, or labels); known: {', '.join(labels)}"
+        yield Finding("error", "unknown_label", text + fix, listing.table, row.line, row.clip)
+
+
+def repeated_rows(listing: Listing) -> Iterator[Finding]:
+    """Rows that say the same twice."""
+    seen: dict[tuple[str, object], int] = {}
+    for row in listing.rows:
+        if listing.kind == "strong" and row.event is None:
+            continue
+        key = (row.clip, row.event or row.labels)
+        if key in seen:
+            effect = ", or the event counts twice in scores" if row.event else ""
+            text = f"says the same as row {seen[key]}; delete one of them{effect}"
+            yield Finding("warning", "repeated_row", text, listing.table, row.line, row.clip)
+        seen.setdefault(key, row.line)

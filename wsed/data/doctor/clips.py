@@ -1,0 +1,66 @@
+"""The clips of a list, held against their sound files: which are missing, which events lie outside, what there is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+from wsed.data.corpus.listing import Listing
+from wsed.data.doctor.probe import Probe
+from wsed.data.findings import ClassStats, Finding, Severity, TableStats
+
+TOLERANCE = 0.1
+"""Seconds by which a clip may be shorter than asked, and an event longer than its clip: cut videos are so."""
+
+
+def missing(listing: Listing, probes: Mapping[Path, Probe], max_missing: float) -> Iterator[Finding]:
+    """Clips without a file: warnings, errors where training would refuse to go on without so many."""
+    absent = [clip for clip, path in listing.files.items() if path not in probes]
+    if not absent:
+        return
+    share = len(absent) / len(listing.files)
+    severity: Severity = "error" if share > max_missing or share == 1 else "warning"
+    count = f"{len(absent)} of the {len(listing.files)} clips of this table are missing"
+    if share == 1:
+        text = f"all {len(absent)} clips are missing; download them, or move the table away if you do not need it"
+        yield Finding(severity, "missing", text, listing.table, file=str(listing.files[absent[0]].parent))
+        return
+    limit = "more than" if severity == "error" else "not more than"
+    first = listing.first_rows
+    for clip in absent:
+        text = f"no such file; download it ({count}, {limit} max_missing={max_missing:g})"
+        yield Finding(severity, "missing", text, listing.table, first[clip].line, clip, str(listing.files[clip]))
+
+
+def event_findings(listing: Listing, probes: Mapping[Path, Probe]) -> Iterator[Finding]:
+    """Events that end after their clip."""
+    for row in listing.rows:
+        found = probes.get(listing.files.get(row.clip, Path()), Probe("missing"))
+        if row.event is None or found.error or found.truncated:
+            continue
+        label, onset, offset = row.event
+        at = (listing.table, row.line, row.clip, str(listing.files[row.clip]))
+        span = f"{label} from {onset:g} to {offset:g} s, but the clip lasts {found.duration:.2f} s"
+        if onset >= found.duration:
+            yield Finding("error", "event_outside", f"{span}; correct the times or delete the row", *at)
+        elif offset > found.duration + TOLERANCE:
+            yield Finding("warning", "event_outside", f"{span}; the event is cut there", *at)
+
+
+def table_stats(listing: Listing, probes: Mapping[Path, Probe], labels: Sequence[str]) -> TableStats:
+    """What the table holds of each class, and how much of its audio is there."""
+    read = [probes[path] for path in listing.files.values() if path in probes and not probes[path].error]
+    clips: dict[str, set[str]] = {}
+    lengths: dict[str, list[float]] = {}
+    for row in listing.rows:
+        for label in row.labels:
+            clips.setdefault(label, set()).add(row.clip)
+        if row.event is not None:
+            lengths.setdefault(row.event[0], []).append(row.event[2] - row.event[1])
+    classes = {}
+    for label in [*(name for name in labels if name in clips), *sorted(clips.keys() - set(labels))]:
+        times = lengths.get(label, [])
+        total, middle = round(sum(times, 0.0), 3), round(median(times), 3) if times else 0.0
+        classes[label] = ClassStats(len(clips[label]), len(times), total, middle)
+    n_clips = len(listing.first_rows)
+    seconds = round(sum((p.duration for p in read), 0.0), 3)
+    return TableStats(listing.table, listing.kind, n_clips, len(read), seconds, classes)
