@@ -53,29 +53,34 @@ def test_output_merges_and_names_what_is_missing():
 
 
 def test_needs_join_to_the_least_that_serves_both():
-    joined = Needs(frozenset({"frame_logits"}), sources={"weak": 1}) | Needs(
-        sources={"weak": 2, "synthetic": 1}, classes=4
-    )
-    assert joined.sources == {"synthetic": 1, "weak": 2}
-    assert joined.classes == 4
+    joined = Needs(frozenset({"frame_logits"}), classes=2, per_class=3) | Needs(classes=4, one_class=True)
+    assert (joined.classes, joined.per_class, joined.one_class) == (4, 3, True)
     assert joined.output == {"frame_logits"}
 
 
 def test_names_in_the_registry():
-    assert {"mil", "cosine_penalty", "clip_bce", "frame_bce", "false_strong", "mmm"} <= set(wsed.list("loss"))
+    assert {"mil", "cosine_penalty", "clip_bce", "frame_bce", "false_strong", "mmm"} <= set(wsed.components("loss"))
     with pytest.raises(WsedError, match="did you mean cosine_penalty"):
         wsed.LOSSES["cosine_penalti"]
     with pytest.raises(WsedError, match="unknown kind 'losses'"):
-        wsed.list("losses")
+        wsed.components("losses")
     assert near("Dogs", ["Dog", "Cat"]) == " (did you mean Dog?)"
     assert near("xyz", ["abc"]) == ""
 
 
+class Mine:
+    """A class that is registered."""
+
+
+class Theirs:
+    """Another one."""
+
+
 def test_a_name_belongs_to_one_class():
     registry = Registry("loss", "wsed.losses")
-    registry.register("mine")(dict)
+    registry.register("mine")(Mine)
     with pytest.raises(WsedError, match="already"):
-        registry.register("mine")(list)
+        registry.register("mine")(Theirs)
 
 
 def test_plugins_come_by_entry_point(monkeypatch):
@@ -89,15 +94,15 @@ def test_plugins_come_by_entry_point(monkeypatch):
             return self.target
 
     monkeypatch.setattr(
-        "wsed.registry.entry_points", lambda group: [Point("theirs", dict)] if group == "wsed.loss" else []
+        "wsed.registry.entry_points", lambda group: [Point("theirs", Theirs)] if group == "wsed.loss" else []
     )
-    assert Registry("loss", "wsed.losses")["theirs"] is dict
+    assert Registry("loss", "wsed.losses")["theirs"] is Theirs
     monkeypatch.setattr("wsed.registry.entry_points", lambda group: [Point("broken", None)])
     registry = Registry("loss", "wsed.losses")
-    registry.register("mine")(dict)
+    registry.register("mine")(Mine)
     assert registry.names() == ["broken", "mine"]
-    assert registry["mine"] is dict
-    assert registry.classes() == [dict]
+    assert registry["mine"] is Mine
+    assert registry.classes() == [Mine]
     with pytest.raises(WsedError, match=r"'broken' \(pkg:Class\) cannot be loaded: no module named pkg"):
         registry["broken"]
 

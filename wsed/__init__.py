@@ -27,16 +27,15 @@ _PUBLIC = {
     "SEDTask": "wsed.training.task",
     "Evaluation": "wsed.training.evaluation",
     "SEDDataModule": "wsed.data.module",
+    "components": "wsed.registry",
     "load": "wsed.inference",
     "evaluate": "wsed.report.evaluate",
 }
 
-__all__ = [*_PUBLIC, "__version__", "list"]  # noqa: PLE0604
+__all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name == "list":
-        return import_module("wsed.registry").list_names
     if name not in _PUBLIC:
         raise AttributeError(f"module 'wsed' has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)

@@ -1,6 +1,5 @@
 """A trained network from its checkpoint, ready to detect events."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
+from wsed.build import build as build_component
 from wsed.data import audio as sound
 from wsed.decoding import BoxDecoder, Decoder
 from wsed.errors import WsedError
 from wsed.models.base import Network
 from wsed.models.pretrained import load_weights, read_checkpoint
-from wsed.registry import ALIASES, HOMES, registry
 from wsed.tuned import read_tuned
 from wsed.tuning import decoder_of
 from wsed.types import Batch, Events, Labels
@@ -102,8 +101,12 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
 
 def build(config: Mapping[str, Any], labels: Labels) -> Network:
     """A network from its configuration `{class_path, init_args}`, made of registered components only."""
-    network: Network = _component("network", config)(labels)
-    return network
+    try:
+        return build_component(Network, _without_start(config), labels)
+    except WsedError as error:
+        raise WsedError(
+            f"the checkpoint's network: {error}; install its plugin, or pass network=... to wsed.load"
+        ) from None
 
 
 def one_clip(samples: torch.Tensor, n_labels: int) -> Batch:
@@ -119,31 +122,14 @@ def one_clip(samples: torch.Tensor, n_labels: int) -> Batch:
         source=torch.zeros(1, dtype=torch.long),
         sources=("",),
         clip_ids=("",),
+        full=True,
     )
 
 
-def _component(kind: str, config: Mapping[str, Any] | str) -> Any:
-    """What builds the component: positional arguments come at the call, the configured ones are bound here."""
-    config = {"class_path": config} if isinstance(config, str) else config
-    module, _, name = config["class_path"].rpartition(".")
-    known = registry(kind).classes()  # first: it loads the plugins
-    cls = getattr(sys.modules.get(module), name, None)  # not imported: a stranger's file chooses no module to run
-    if cls not in known:
-        raise WsedError(
-            f"the checkpoint names the {kind} {config['class_path']!r}, which is not registered with wsed: "
-            "install its plugin, or pass network=... to wsed.load"
-        )
-    bound = {key: _value(key, value) for key, value in (config.get("init_args") or {}).items()}
-    return lambda *given: cls(*given, **bound)
-
-
-def _value(key: str, value: Any) -> Any:
-    key = ALIASES.get(key, key)
-    if key == "pretrained":
-        return None  # its weights are part of this checkpoint
-    if key in HOMES and (isinstance(value, str) or (isinstance(value, Mapping) and "class_path" in value)):
-        part = _component(key, value)
-        return part() if key == "frontend" else part  # the others are built later, with their sizes
-    if isinstance(value, list):
-        return [_value(key, item) for item in value]
-    return value
+def _without_start(config: object) -> object:
+    """A configuration without the weights that the training started from: the checkpoint holds what became of them."""
+    if isinstance(config, list):
+        return [_without_start(item) for item in config]
+    if isinstance(config, Mapping):
+        return {key: _without_start(value) for key, value in config.items() if key != "pretrained"}
+    return config

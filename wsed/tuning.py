@@ -176,6 +176,8 @@ def same_network(tuned: str, asked: str) -> bool:
 def _agree(one: Any, other: Any) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
         return all(_agree(one[key], other[key]) for key in (one.keys() & other.keys()) - {"pretrained"})
+    if isinstance(one, dict) != isinstance(other, dict):  # a class by its name alone, or with its arguments
+        one, other = (value.get("class_path") if isinstance(value, dict) else value for value in (one, other))
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_agree, one, other))
     return bool(one == other)

@@ -169,6 +169,9 @@ class Batch:
     What is known is kept apart from what is true, per clip and class: `tagged[i, c]` means that the tag
     `clip_labels[i, c]` is known, `timed[i, c]` means that the events of class `c` in clip `i` are known (even if there
     are none). A clip of a corpus that never annotated a class is unknown there. `source[i]` indexes `sources`.
+
+    `full` means that every clip fills its row: there is no padding. It is known on the CPU, where the batch is made, so
+    that a network need not wait for its device to find out; False if it is not known.
     """
 
     audio: Float[Tensor, "clip sample"]
@@ -181,6 +184,7 @@ class Batch:
     sources: tuple[str, ...]
     clip_ids: tuple[str, ...]
     features: Float[Tensor, "clip band frame"] | None = None
+    full: bool = False
 
     def __len__(self) -> int:
         return len(self.clip_ids)
@@ -269,15 +273,21 @@ def _empty(value: object) -> bool:
     return value is None or (isinstance(value, tuple) and not value)
 
 
+FACTS = {
+    "tagged": "clip tags",
+    "timed": "events with onset and offset",
+    "only_tagged": "clip tags and without events",
+}
+"""What `Needs.known` may name, in words."""
+
+
 @dataclass(frozen=True)
 class Needs:
     """What a loss reads and asks for.
 
     Args:
         output: fields of `Output` it reads.
-        known: what it must know of clips: any of `"tagged"`, `"timed"`, `"only_tagged"` (tagged and not timed); a
-            corpus where no clip is so is refused.
-        sources: least number of clips of each source in a batch.
+        known: what it must know of clips, of `FACTS`; training clips of which none has it are refused.
         classes: least number of classes in a batch (0: no demand).
         per_class: least number of clips of each of them.
         one_class: it takes clips of one class only.
@@ -285,26 +295,22 @@ class Needs:
 
     output: frozenset[str] = frozenset()
     known: frozenset[str] = frozenset()
-    sources: Mapping[str, int] = field(default_factory=dict)
     classes: int = 0
     per_class: int = 0
     one_class: bool = False
 
     def __post_init__(self) -> None:
-        facts = ("tagged", "timed", "only_tagged")
-        wrong = sorted(self.known - set(facts)) + sorted(self.output - {f.name for f in fields(Output)})
+        wrong = sorted(self.known - FACTS.keys()) + sorted(self.output - {f.name for f in fields(Output)})
         if wrong:
             raise WsedError(
-                f"a loss cannot need {wrong[0]!r}: known is of {', '.join(facts)}; output names fields of Output"
+                f"a loss cannot need {wrong[0]!r}: known is of {', '.join(FACTS)}; output names fields of Output"
             )
 
     def __or__(self, other: "Needs") -> "Needs":
         """The least that serves both."""
-        names = {*self.sources, *other.sources}
         return Needs(
             self.output | other.output,
             self.known | other.known,
-            {n: max(self.sources.get(n, 0), other.sources.get(n, 0)) for n in sorted(names)},
             max(self.classes, other.classes),
             max(self.per_class, other.per_class),
             self.one_class or other.one_class,

@@ -1,13 +1,13 @@
-"""Time and memory of AudioSet's label table, and clips a second of class-balanced sampling.
+"""Time and memory of AudioSet's label table, and the speed of class-balanced sampling.
 
     python experiments/benchmarks/audioset.py [--clips 2000000] [--labels 527] [--rounds 3]
 
-A list of that many clips is written as AudioSet's are published, with as many tags a clip as there (2.5 on average) and
-classes as unequal. Each measurement is of a process of its own on one core, whose peak memory is printed with and
-without what importing torch takes; on a busy machine the processor's seconds tell more than those that passed. Asked: 2
-million clips of 527 classes in under 10 s and 1 GB, 100,000 clips a second.
+The benchmark writes a list of clips in the format of AudioSet. It has as many tags per clip (2.5 on average) and
+classes of as different sizes as AudioSet. Each measurement runs in its own process on one core. It reports peak memory
+with and without that of importing torch; on a busy machine, CPU time is more reliable than elapsed time. Targets: 2
+million clips of 527 classes in under 10 s and 1 GB, and 100,000 sampled clips per second.
 
-`--audio` also makes that many empty files and measures how long it takes to find the clips' files among them.
+`--audio` also creates an empty file per clip and measures how long it takes to find the files of the clips.
 """
 
 import argparse

@@ -1,12 +1,14 @@
-"""Time and memory of the frame pairwise distance loss, forward and backward, against the ways one writes it first.
+"""Time and memory of the frame pairwise distance loss, forward and backward, compared with simpler implementations.
 
     python experiments/benchmarks/fpd.py [--threads 1] [--rounds 4] [--clips 32 --frames 628 --dim 128] [--alone]
 
-The double loop goes over pairs of clips and over frames; it is measured on some pairs of clips and scaled to all. Its
-label sets are made beforehand, and its frames are taken apart once, so that it pays for nothing but the pairs. The
-loop over clip pairs does all frames of a pair at once. The naive vectorised form takes all differences, `[pair frame
-dim]`. All are measured in turn, half a second each, in one process which keeps freed memory as `wsed fit` does; the
-fastest call counts. `--alone` measures wsed only: of 256 clips the other forms take hours, or more than the memory.
+- The double loop runs over pairs of clips and over frames. It is measured on some pairs of clips and scaled to all.
+  Label sets and single frames are prepared beforehand, so that only the work on pairs is measured.
+- The loop over clip pairs computes all frames of a pair at once.
+- The naive vectorised form computes all differences, `[pair frame dim]`.
+
+All run in turn for half a second each, in one process that keeps freed memory like `wsed fit`. The fastest call counts.
+`--alone` measures only wsed: for 256 clips, the other forms take hours or more memory than there is.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Is reading and collating ever the bottleneck of `wsed fit`? The share of a training step spent waiting for data.
+"""The share of a training step that `wsed fit` spends waiting for data.
 
     .venv/bin/python experiments/benchmarks/loading.py --root data/domestic
 
-Trains the GLU-CRNN of experiments/cosine_penalty (with its 2-core settings) for 40 steps and times, in the same run,
-the wait for each batch and the step itself; the first five steps (start of the reading process) are left out. Beside
-it, what reading and collating a batch costs the process that does it.
+Trains the GLU-CRNN of experiments/cosine_penalty with its 2-core settings for 40 steps. It measures the wait for each
+batch and the step itself in the same run, except for the first five steps, in which the reading process starts. It also
+measures the time that the reading process needs to read and collate a batch.
 
-On 2026-11-21, 2 idle cores: step 0.49 s, wait 8 ms, 1.6 % of the time; a batch costs its process 64 ms.
+Result on 2026-11-21 with 2 idle cores: step 0.49 s, wait 8 ms, 1.6 % of the time; reading a batch takes 64 ms.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Time of a training step with the triplet and the prototypical loss against the classifier's, and of mining.
+"""Time of a training step with the triplet, the prototypical and the classification loss, and time of mining.
 
     python experiments/benchmarks/metric_learning.py [--threads 2] [--rounds 30] [--clips 20 512] [--seconds 1]
 
-A step is that of Turpault et al. 2020: features, the encoder `waa`, head, loss, backward, AdamW. All losses take turns
-in one process which keeps freed memory as `wsed fit` does; the median round counts.
+A step follows Turpault et al. 2020: features, the encoder `waa`, head, loss, backward pass, AdamW. All losses run in
+turn in one process that keeps freed memory like `wsed fit`. The median round counts.
 
-The loop goes over clips and picks from lists, as one writes it first. The losses of `all` and `semi_hard` triplets sum
-hinges without making the triplets, which is timed beside making them.
+Mining is compared with a simple loop that runs over clips and picks from lists. The losses with `all` and `semi_hard`
+triplets sum the hinges without building the triplets; this is compared with building them.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""What the micro subnet of M&mnet costs: parameters, and time of a training step, beside the same network without it.
+"""Parameters and time of a training step of M&mnet, with and without its micro subnet.
 
     python experiments/benchmarks/micro.py [--threads 2] [--rounds 15] [--clips 64] [--small]
 
-The network is the paper's on its DCASE 2017 features (10 s at 44.1 kHz, 17 classes), or with `--small` that of
-`experiments/mmnet/soundscapes.yaml`; so are batch and optimiser. A step is features, network, losses, backward, SGD; on
-a processor in bfloat16. All take turns in one process which keeps freed memory as `wsed fit` does; medians count.
+Network, batch and optimiser are those of Chou, Jang and Yang (2018) on DCASE 2017 (10 s at 44.1 kHz, 17 classes), or
+with `--small` those of `experiments/mmnet/soundscapes.yaml`. A step is features, network, losses, backward pass and
+SGD, on a CPU in bfloat16. All run in turn in one process that keeps freed memory like `wsed fit`. The median counts.
 """
 
 import argparse

@@ -1,16 +1,16 @@
-"""How much faster than other libraries decoding and scoring are, what they spend their time on, and what the floor is.
+"""Speed of decoding and scoring compared with other libraries, with a profile and a lower bound of the time.
 
     python experiments/benchmarks/scoring.py [--only NAME ...] [--repeats N] [--predictions FOLDER]
 
-One command, the whole table. FOLDER holds the DESED 2021 baseline (1,168 clips, 10 classes): events, segments and
-operating points are real; frame scores are made (see `scoring_data.py`). One thread. Both sides start from data in
-memory in their own form and are timed side by side in one process: the best of as many runs as 4 s hold (of ours N or
-more, of theirs one or more). The floor is the time of reading all input (for a resample: the table that all are drawn
-from) once.
+FOLDER contains the DESED 2021 baseline (1,168 clips, 10 classes). Events, segments and operating points are real; frame
+scores are simulated (see `scoring_data.py`). Everything runs in one thread. Both sides start from data in memory in
+their own format and run in turn in one process. The best of all runs within 4 s counts, with at least N runs of wsed
+and one of the other library. The lower bound is the time of reading all input once (for a resample: the table from
+which all resamples are drawn).
 
-With 407 classes `sed_scores_eval` runs on 240 clips of the same density, and its time is scaled by their number: from
-30 clips to 480 it takes about 0.05 s a clip. Ours runs on all 2,000 clips, in a process of its own, whose peak
-of memory (Python, torch and scores included) is reported.
+With 407 classes, `sed_scores_eval` runs on 240 clips of the same density, and its time is scaled to all clips: it takes
+about 0.05 s per clip for 30 to 480 clips. wsed runs on all 2,000 clips in its own process, whose peak memory is
+reported, including Python, torch and the scores.
 """
 
 import argparse

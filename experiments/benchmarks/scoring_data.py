@@ -1,7 +1,7 @@
-"""What `scoring.py` scores, and the other libraries on the same data, each in its own natural form.
+"""The data that `scoring.py` scores, and calls of the other libraries on the same data in their own formats.
 
-The DESED 2021 baseline gives reference, detections and 50 operating points; it has no frame scores, so these are made
-here: smooth random curves that rise where events are.
+The DESED 2021 baseline contains the reference, detections and 50 operating points, but no frame scores. These are
+simulated as smooth random curves that rise during events.
 """
 
 import csv

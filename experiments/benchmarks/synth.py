@@ -2,9 +2,9 @@
 
     .venv/bin/python experiments/benchmarks/synth.py --soundbank ../shared/data/soundbank --clips 600
 
-Target: 300 times real time per core. On 2026-11-21, 2 cores that two trainings were using at the same time:
-600 clips (6000 s of audio) in 7.7 s, 782 x real time on the clock with one worker; 1161 x per second of core time.
-The survey of the soundbank (every file decoded once, about 1 s) is included. Most of the rest is writing FLAC.
+Target: 300 times real time per core. Result on 2026-11-21 with 2 cores that also ran two trainings: 600 clips (6000 s
+of audio) in 7.7 s with one worker, which is 782 times real time, or 1161 times by CPU time. This includes opening the
+soundbank, which decodes every file once (about 1 s). Most of the remaining time is writing FLAC.
 """
 
 import argparse

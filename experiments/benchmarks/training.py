@@ -1,12 +1,14 @@
-"""Clips a second in training the GLU-CRNN of Pellegrini & Cances 2019, against a plain loop; the price of the penalty.
+"""Clips per second when training the GLU-CRNN of Pellegrini and Cances (2019), with wsed and with a plain loop.
 
     python experiments/benchmarks/training.py [--threads 2] [--steps 4] [--data data/domestic --parity 376 --seed 0]
 
-The plain loop is what one writes first: the same network in float32, features computed in every step, torch's own GRU
-and GLU. Ours is the network and the losses of `experiments/cosine_penalty/glu_mil.yaml` as `wsed fit` runs them on a
-processor: bfloat16 where it pays, channels last, the GRU of `wsed/ops/recurrent.py`, freed memory kept. Each runs in a
-process of its own, in turn, and the best step counts. `--parity` trains both on a corpus, from the same
-weights on the same batches, with a smaller network, and scores them on its test clips.
+The plain loop trains the same network in float32, computes features in every step and uses the GRU and GLU of torch.
+wsed trains the network with the losses of `experiments/cosine_penalty/glu_mil.yaml` as `wsed fit` does on a CPU: in
+bfloat16 where it is faster, channels last, with the GRU of `wsed/ops/recurrent.py`, and keeping freed memory. Both run
+in turn, each in its own process, and the best step counts. The benchmark also measures the cost of the cosine penalty.
+
+`--parity` trains a smaller network with both, from the same weights on the same batches of a corpus, and scores them on
+its test clips.
 """
 
 import argparse

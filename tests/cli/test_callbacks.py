@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from wsed.cli.callbacks import EarlyStopping
+from wsed.cli.callbacks import PatientEarlyStopping
 
 
 class Told(pl.LightningModule):
@@ -28,7 +28,7 @@ class Told(pl.LightningModule):
 @pytest.mark.parametrize(("wait", "epochs"), [(0, 3), (3, 7), (100, 9)])
 def test_patience_counts_from_the_epochs_that_are_looked_at(wait, epochs, tmp_path):
     curve = [0.9, 0.1, 0.1, 0.2, 0.3, 0.25, 0.25, 0.8, 0.9]
-    stop = EarlyStopping(wait=wait, monitor="score", mode="max", patience=2)
+    stop = PatientEarlyStopping(wait=wait, monitor="score", mode="max", patience=2)
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
     trainer = pl.Trainer(max_epochs=9, callbacks=[stop], default_root_dir=tmp_path, num_sanity_val_steps=0, **quiet)
     data = DataLoader(torch.zeros(1, 1))

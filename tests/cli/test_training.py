@@ -352,6 +352,69 @@ def test_a_checkpoint_of_another_network_is_refused(run, tmp_path, capsys):
     assert "no checkpoint that can be read safely" in fails(capsys, *args)
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (["--model.network.encoder.init_args.channels", "8"], "the checkpoint is of another network"),
+        (
+            ["--model.optimizer", "torch.optim.SGD", "--model.optimizer.init_args.lr", "0.1"],
+            "the checkpoint is of a training with another optimiser: its settings are",
+        ),
+        (["--overwrite", "--data.corpus.root", "/nowhere"], "no such folder: /nowhere"),
+    ],
+)
+def test_a_start_that_is_refused_changes_nothing_in_the_folder(run, exp, capsys, change, expected):
+    kept = ["config.yaml", "versions_fit.json", "checkpoints/best.ckpt", "checkpoints/last.ckpt"]
+    before = {name: (run / name).read_bytes() for name in kept}
+    resume = [] if change[0] == "--overwrite" else ["--ckpt_path", "last", "--trainer.max_epochs", "3"]
+    message = fails(capsys, "fit", "--config", exp, "--trainer.default_root_dir", str(run), *resume, *change)
+    assert expected in message
+    assert {name: (run / name).read_bytes() for name in kept} == before
+    assert not list(run.glob("config_*.yaml"))
+
+
+def test_overwrite_replaces_a_run(exp, tmp_path):
+    old = [tmp_path / "checkpoints" / name for name in ("best.ckpt", "best.decoder.yaml", "other.ckpt")]
+    (tmp_path / "checkpoints").mkdir()
+    for path in old:
+        path.write_text("old")
+    args = ["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path), "--overwrite"]
+    assert main([*args, "--trainer.max_epochs", "1", "--test_after_fit", "false"]) == 0
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+
+
+def test_callbacks_of_the_users_own_join_ours(exp, tmp_path, capsys):
+    callbacks = [
+        {"class_path": "ModelCheckpoint", "init_args": {"save_top_k": -1}},
+        {"class_path": "EarlyStopping", "init_args": {"monitor": "val/score"}},
+    ]
+    config = changed(exp, tmp_path, trainer__callbacks=callbacks)
+    args = ["fit", "--config", config, "--trainer.default_root_dir", str(tmp_path), "--test_after_fit", "false"]
+    assert main(args) == 0
+    assert len(list(tmp_path.rglob("epoch=*.ckpt"))) == 2
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} >= {"best.ckpt", "last.ckpt"}
+
+
+def test_a_training_without_steps_says_so(exp, tmp_path, capsys):
+    args = ["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]
+    assert main([*args, "--trainer.limit_train_batches", "0"]) == 0
+    assert "no step was taken" in capsys.readouterr().out
+
+
+def test_a_training_that_is_interrupted_can_go_on(exp, tmp_path):
+    args = [sys.executable, "-m", "wsed.cli.main", "fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]
+    args += ["--trainer.max_epochs", "500"]
+    process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 0 "):
+            break
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate()
+    assert process.returncode == 130
+    assert message.splitlines()[-1] == "wsed: stopped; what was written stays; resume it with --ckpt-path last"
+
+
 def test_a_run_is_not_overwritten_silently(run, exp, capsys):
     message = fails(capsys, "fit", "--config", exp, "--trainer.default_root_dir", str(run))
     assert "holds a run already: continue it with --ckpt_path last" in message
@@ -380,6 +443,8 @@ def test_a_run_is_not_overwritten_silently(run, exp, capsys):
         (["--data.eval_batch", "0"], "data.eval_batch must be 1 or more"),
         (["--data.sample_rate", "16000"], "data.sample_rate is 16000, the network's 8000"),
         (["--trainer.precision", "bf16-true"], "use bf16-mixed"),
+        (["--trainer.precision", "64-true"], "trainer.precision 64-true is not supported; use 32-true"),
+        (["--trainer.logger", "MLFlowLogger"], "mlflow"),
         (["--trainer.accelerator", "gpu"], "gpu"),
     ],
 )

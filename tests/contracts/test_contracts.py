@@ -1,5 +1,6 @@
 """Everything registered keeps its contract; a new component is tested by existing."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -12,10 +13,9 @@ from wsed.registry import registry
 LABELS = wsed.Labels(["a", "b", "c"])
 
 
-@pytest.mark.parametrize("name", wsed.list("loss"))
+@pytest.mark.parametrize("name", wsed.components("loss"))
 def test_loss(name):
-    if name == "metric_learning":
-        pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
+    needs_extra(name)
     testing.check_loss(registry("loss")[name]())
 
 
@@ -24,25 +24,23 @@ def test_mil_with_any_pooling(pooling):
     testing.check_loss(registry("loss")["mil"](pooling=pooling))
 
 
-@pytest.mark.parametrize("name", wsed.list("frontend"))
+@pytest.mark.parametrize("name", wsed.components("frontend"))
 def test_frontend(name):
     testing.check_frontend(registry("frontend")[name]())
 
 
-def small(name):
-    """What builds an encoder, a small one where it is large; and the frontend it takes, the usual one if None."""
-    encoder = registry("encoder")[name]
-    if name != "wav2vec2":
-        return encoder, None
-    pytest.importorskip("transformers", reason="the extra speech is not installed")
-    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
-    sizes |= {"conv_dim": [8, 8], "conv_kernel": [10, 4], "conv_stride": [5, 4], "num_conv_pos_embedding_groups": 2}
-    return partial(encoder, config=sizes), registry("frontend")["waveform"]()
+def needs_extra(name):
+    """Skip a component whose optional package is not installed."""
+    if name == "metric_learning":
+        pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
+    if name == "wav2vec2":
+        pytest.importorskip("transformers", reason="the extra speech is not installed")
 
 
-@pytest.mark.parametrize("name", wsed.list("encoder"))
+@pytest.mark.parametrize("name", wsed.components("encoder"))
 def test_encoder(name):
-    encoder, frontend = small(name)
+    needs_extra(name)
+    encoder, frontend = registry("encoder")[name].example()
     if frontend is None:
         testing.check_encoder(encoder)
     else:
@@ -62,15 +60,45 @@ def test_encoder_with_other_settings(name, arguments):
     testing.check_encoder(partial(registry("encoder")[name], **arguments))
 
 
-@pytest.mark.parametrize("name", wsed.list("head"))
+@pytest.mark.parametrize("name", wsed.components("head"))
 def test_head(name):
     testing.check_head(registry("head")[name])
 
 
-@pytest.mark.parametrize("name", wsed.list("encoder"))
-def test_network(name):
-    encoder, frontend = small(name)
+@pytest.mark.parametrize("name", wsed.components("encoder"))
+def test_network_of_any_encoder(name):
+    needs_extra(name)
+    encoder, frontend = registry("encoder")[name].example()
     testing.check_network(wsed.Composed(LABELS, encoder, frontend=frontend))
+
+
+@pytest.mark.parametrize("name", wsed.components("network"))
+def test_network(name):
+    testing.check_network(registry("network")[name].example(LABELS))
+
+
+def test_the_contract_notices_a_broken_network():
+    class Silent(wsed.Composed):
+        def forward(self, batch):
+            return replace(super().forward(batch), clip_logits=None)
+
+    with pytest.raises(AssertionError, match="and does not fill"):
+        testing.check_network(Silent.example(LABELS))
+
+    class Neighbours(wsed.Composed):
+        def forward(self, batch):
+            output = super().forward(batch)
+            return replace(output, clip_logits=output.clip_logits + len(batch))
+
+    with pytest.raises(AssertionError, match="neighbours"):
+        testing.check_network(Neighbours.example(LABELS))
+
+    class Slower(wsed.Composed):
+        def forward(self, batch):
+            return replace(super().forward(batch), frame_rate=1.0)
+
+    with pytest.raises(AssertionError, match="another frame rate"):
+        testing.check_network(Slower.example(LABELS))
 
 
 def test_a_contract_notices_a_broken_loss():

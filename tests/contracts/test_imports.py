@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2] / "wsed"
-FLOORS = {"errors": 0, "types": 1, "registry": 1, "files": 1, "text": 2, "learning": 2, "values": 2, "ops": 2}
-FLOORS |= dict.fromkeys(("losses", "models", "augment", "data", "decoding", "metrics"), 3)
-FLOORS |= dict.fromkeys(("training", "inference", "tuned", "tuning", "report", "testing", "study"), 4) | {"cli": 5}
+FLOORS = {"errors": 0, "literals": 1, "files": 1, "spec": 2, "types": 3, "registry": 3, "text": 4, "build": 4}
+FLOORS |= {"learning": 5, "values": 5, "ops": 5}
+FLOORS |= dict.fromkeys(("losses", "models", "augment", "data", "decoding", "metrics"), 6)
+FLOORS |= dict.fromkeys(("training", "inference", "tuned", "tuning", "report", "testing", "study"), 7) | {"cli": 8}
 LIGHTNING = ("training/", "cli/", "data/module.py")
 FILES = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*.py") if p.name != "__init__.py")
 
@@ -34,7 +35,7 @@ def test_arrows_point_down(file):
         if not module.startswith("wsed."):
             continue
         other = module.split(".")[1]
-        assert other == mine or FLOORS[other] < FLOORS[mine] or FLOORS[mine] >= 4, f"{file} imports {module}"
+        assert other == mine or FLOORS[other] < FLOORS[mine] or FLOORS[mine] >= 7, f"{file} imports {module}"
         assert FLOORS[other] <= FLOORS[mine]
 
 

@@ -53,7 +53,7 @@ def loss_and_gradient(name, rank, ranks):
     return value.item(), index.tolist(), gradients
 
 
-@pytest.mark.parametrize("name", wsed.list("loss"))
+@pytest.mark.parametrize("name", wsed.components("loss"))
 def test_losses_and_gradients_are_those_of_one_process(name):
     if name == "metric_learning":
         pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")

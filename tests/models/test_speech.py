@@ -142,5 +142,5 @@ def test_a_network_on_the_waveform(transformers):
 
 
 def test_transformers_is_imported_only_for_its_encoder():
-    code = "import sys, wsed; wsed.list('encoder'); print('transformers' in sys.modules)"
+    code = "import sys, wsed; wsed.components('encoder'); print('transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

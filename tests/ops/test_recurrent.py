@@ -1,11 +1,11 @@
-"""The GRU for processors against torch's own."""
+"""The GRUs for CPUs and for padded clips against torch's own."""
 
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from wsed.ops.recurrent import bidirectional_gru
+from wsed.ops.recurrent import bidirectional_gru, padded_gru
 
 
 def pair(dtype=torch.float64, dim=5, hidden=4, seed=0):
@@ -15,12 +15,12 @@ def pair(dtype=torch.float64, dim=5, hidden=4, seed=0):
     return gru, frames
 
 
-def both(gru, frames, valid, weights):
+def both(gru, frames, valid, weights, ours=bidirectional_gru):
     """Outputs, and gradients of input and parameters, of torch's GRU and of ours."""
     results = []
     for own in (False, True):
         if own:
-            out = bidirectional_gru(gru, frames, valid)
+            out = ours(gru, frames, valid)
         elif valid is None:
             out = gru(frames)[0]
         else:
@@ -69,3 +69,11 @@ def test_dropout_after_it_draws_the_mask_it_draws_after_torchs():
         torch.manual_seed(3)
         masked.append(torch.nn.functional.dropout(out, 0.5))
     torch.testing.assert_close(*masked)
+
+
+def test_padded_clips_are_not_packed():
+    gru, frames = pair()
+    valid = torch.arange(7) < torch.tensor((7, 4, 1))[:, None]
+    weights = torch.randn(3, 7, 8, dtype=torch.float64)
+    for theirs, ours in both(gru, frames, valid, weights, padded_gru):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-10)

@@ -5,27 +5,31 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch import callbacks
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from wsed.ops.memory import keep_freed_memory
 
 
-def keep_last(folder: Path) -> ModelCheckpoint:
-    """`last.ckpt`, at the end of every epoch: what a killed run goes on from.
+class KeepLast(ModelCheckpoint):
+    """Keeps `last.ckpt`, the end of the last epoch: a killed run goes on from it.
 
     A callback of its own, since `save_last` of `KeepBest` writes only when the best changes.
+
+    Args:
+        folder: of the checkpoints.
     """
-    return ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
 
 
-class EarlyStopping(callbacks.EarlyStopping):
-    """Lightning's, which looks at no epoch before a given one: `patience` counts from there.
+class PatientEarlyStopping(EarlyStopping):
+    """Lightning's early stopping, which ignores the epochs before a given one: `patience` counts from there.
 
     With `min_epochs` of the trainer instead, a lull before it ends the training there, whatever came of it since.
 
     Args:
-        wait: epochs that are not looked at, as the 50 of Turpault et al. 2020.
+        wait: epochs that are ignored, as the 50 of Turpault et al. 2020.
         kwargs: of Lightning's: `monitor`, `mode`, `patience`, ...
     """
 
@@ -51,7 +55,7 @@ class KeepMemory(pl.Callback):
 
 
 class EpochLine(pl.Callback):
-    """One line an epoch where there is no progress bar: losses, scores, seconds."""
+    """Prints one line per epoch where there is no progress bar: losses, scores, seconds."""
 
     def __init__(self) -> None:
         self._start = 0.0
@@ -63,6 +67,6 @@ class EpochLine(pl.Callback):
         if not trainer.is_global_zero or trainer.progress_bar_callback is not None:
             return
         shown = {k: float(v) for k, v in trainer.callback_metrics.items() if not k.endswith("_micro")}
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in sorted(shown.items()))
+        metrics = "  ".join(f"{name} {value:.4f}" for name, value in sorted(shown.items()))
         seconds = time.monotonic() - self._start
-        print(f"epoch {trainer.current_epoch}  step {trainer.global_step}  {figures}  {seconds:.1f} s", flush=True)
+        print(f"epoch {trainer.current_epoch}  step {trainer.global_step}  {metrics}  {seconds:.1f} s", flush=True)

@@ -78,7 +78,12 @@ def prepared(args: Sequence[str]) -> Iterator[list[str]]:
         WsedError: a file is not there, or is no mapping in YAML.
     """
     files, rest = _split(args)
-    rest = resolve_arguments(underscores(rest, _names_with_hyphens(files)))
+    before: Config = {}
+    for file in files:
+        before, _ = merge(before, _read(file) if Path(file).is_file() else {})
+    hyphens: set[str] = set()
+    _collect(before, hyphens)
+    rest = resolve_arguments(underscores(rest, hyphens), before)
     with TemporaryDirectory() as folder:
         if len(files) > 1:
             names = [Path(file).stem for file in files]
@@ -103,16 +108,8 @@ def merged(files: Sequence[str | Path]) -> Config:
     return result
 
 
-def _names_with_hyphens(files: Sequence[str]) -> set[str]:
-    """Keys of configurations that have hyphens: a flag that names one is spelt so."""
-    found: set[str] = set()
-    for file in files:
-        if Path(file).is_file():
-            _collect(_read(file), found)
-    return found
-
-
 def _collect(value: object, found: set[str]) -> None:
+    """Keys of configurations that have hyphens: a flag that names one is spelt so."""
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _collect(item, found)
     if isinstance(value, dict):
@@ -141,5 +138,6 @@ def _read(file: str | Path) -> Config:
         return {}
     if not isinstance(value, dict):
         raise WsedError(f"--config {file} holds {type(value).__name__}, no settings")
-    named: Config = expand(value)
+    named = expand(value)
+    assert isinstance(named, dict)
     return named

@@ -1,108 +1,244 @@
-"""Registry names in YAML and on the command line: `encoder: crnn` for `encoder: {class_path: wsed...CRNN}`.
+"""Registered names in YAML and on the command line: `encoder: crnn` for `encoder: {class_path: wsed...CRNN}`.
 
-The value under a key that is a kind (`loss`, `encoder`, `head`, ...) may be a registered name, alone or as
-`class_path`; import paths are left as they are. `network` may leave the class out: it is the composed one.
+What a name means follows from the annotation of the argument it is given for, as in `wsed.build`; import paths are left
+as they are. A registry with a default, such as that of networks, may have its class left out.
 """
 
-from collections.abc import Sequence
-from typing import Any
+import importlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import TypeAlias, get_args
 
-from wsed.errors import WsedError
-from wsed.registry import ALIASES, HOMES, registry
+import yaml
+
+from wsed.build import arguments_of, is_mapping, is_sequence, part_of
+from wsed.literals import members
+from wsed.registry import Registry
+from wsed.spec import path_of
 from wsed.text import parse_yaml
 
-DEFAULTS = {"network": "composed"}
-"""Kinds whose class may be left out."""
+Config: TypeAlias = dict[str, object]
 
 
-def load_yaml(text: str) -> Any:
+@cache
+def root() -> Mapping[str, object]:
+    """The annotation of each top-level key of a configuration."""
+    from wsed.data.module import SEDDataModule
+    from wsed.training.evaluation import Evaluation
+    from wsed.training.task import SEDTask
+
+    return {"model": SEDTask, "data": SEDDataModule, "evaluation": Evaluation}
+
+
+def load_yaml(text: str) -> object:
     """YAML with the names resolved; given to jsonargparse as the loader of its configurations."""
     return resolve(parse_yaml(text))
 
 
-def resolve(config: Any) -> Any:
+def resolve(config: object) -> object:
     """Replace names by import paths throughout a configuration, and name the class of a kind that has a default.
 
-    >>> resolve({"network": {"encoder": "wsed.models.encoders.crnn.CRNN"}})["network"]["class_path"]
+    >>> config = resolve({"model": {"network": {"encoder": "crnn"}}})
+    >>> config["model"]["network"]["class_path"]
     'wsed.models.network.Composed'
+    >>> config["model"]["network"]["init_args"]["encoder"]
+    {'class_path': 'wsed.models.encoders.crnn.CRNN'}
     """
-    return _with_defaults(expand(config))
+    return _root(config, _Names(defaults=True))
 
 
-def expand(config: Any) -> Any:
+def expand(config: object) -> object:
     """Replace names by import paths, and write components as `class_path` and `init_args`.
 
     A network whose class is left out has `init_args` alone, so that it can be merged over one of any class.
     """
-    if isinstance(config, list):
-        return [expand(value) for value in config]
+    return _root(config, _Names(defaults=False))
+
+
+def _root(config: object, names: "_Names") -> object:
     if not isinstance(config, dict):
         return config
-    kinds = {key: ALIASES.get(str(key), str(key)) for key in config}
-    return {
-        key: _component(kinds[key], value) if kinds[key] in HOMES else expand(value) for key, value in config.items()
-    }
+    return {key: names.resolve(value, root().get(key), None) for key, value in config.items()}
 
 
-def _with_defaults(config: Any) -> Any:
-    if isinstance(config, list):
-        return [_with_defaults(value) for value in config]
-    if not isinstance(config, dict):
-        return config
-    result = {key: _with_defaults(value) for key, value in config.items()}
-    for key, value in result.items():
-        kind = ALIASES.get(str(key), str(key))
-        if kind in DEFAULTS and isinstance(value, dict) and "class_path" not in value:
-            result[key] = {"class_path": _path(kind, DEFAULTS[kind]), **value}
-    return result
+def resolve_arguments(args: Sequence[str], before: Mapping[str, object] | None = None) -> list[str]:
+    """Do the same for `--model.network.encoder crnn`, `--data=desed` and values in braces.
 
-
-def resolve_arguments(args: Sequence[str]) -> list[str]:
-    """The same for `--model.network.encoder crnn`, `--data.corpus desed` and `--data.corpus=desed`."""
+    Args:
+        args: of the command line.
+        before: the configuration that they are laid over: it names the classes that the arguments leave out.
+    """
+    state: Config = {}
+    _merge(state, before)
     result: list[str] = []
-    kind = None
+    flag: str | None = None
     for arg in args:
-        if kind is not None and not arg.startswith("--"):
-            result.append(_path(kind, arg))
-            kind = None
-            continue
-        flag, equals, value = arg.partition("=")
-        kind = _kind(flag) if flag.startswith("--") else None
-        if kind is not None and equals:
-            result.append(f"{flag}={_path(kind, value)}")
-            kind = None
+        if arg.startswith("-"):
+            flag, equals, value = arg.partition("=")
+            if not equals:
+                result.append(arg)
+                continue
+            result.append(f"{flag}={_argument(flag, value, state)}")
         else:
-            result.append(arg)
+            result.append(arg if flag is None else _argument(flag, arg, state))
+        flag = None
     return result
 
 
-def _kind(flag: str) -> str | None:
-    parts = flag.lstrip("-").removesuffix(".class_path").rsplit(".", 1)
-    kind = ALIASES.get(parts[-1], parts[-1])
-    return kind if kind in HOMES else None
+def _argument(flag: str, text: str, state: Config) -> str:
+    """The text of a value with names resolved; `state` learns what it says."""
+    keys = flag.lstrip("-").split(".")
+    annotation, before = _descend(keys, state)
+    if annotation is None:
+        return text
+    value = _parsed(text)
+    resolved = _Names(defaults=True).resolve(value, annotation, before)
+    _put(state, keys, resolved)
+    if isinstance(value, str) and isinstance(resolved, dict) and isinstance(resolved.get("class_path"), str):
+        return str(resolved["class_path"])
+    return text if resolved == value else json.dumps(resolved)
 
 
-def _component(kind: str, value: Any) -> Any:
-    if isinstance(value, str):
-        return {"class_path": _path(kind, value)}
-    if isinstance(value, list):  # several heads
-        return [_component(kind, item) for item in value]
-    if not isinstance(value, dict):
+def _descend(keys: Sequence[str], state: object) -> tuple[object, object]:
+    """The annotation that dotted keys lead to, None if it is not known, and what the state has there."""
+    annotation, before = root().get(keys[0]), _at(state, keys[0])
+    for key in keys[1:]:
+        if key not in ("class_path", "init_args"):
+            annotation, before = _below(annotation, key, before), _at(before, key)
+    return annotation, before
+
+
+def _below(annotation: object, key: str, before: object) -> object:
+    for member in members(annotation):
+        if is_mapping(member):
+            return get_args(member)[1]
+        for cls in _classes(member, before):
+            hints = arguments_of(cls)
+            if key in hints:
+                return hints[key]
+    return None
+
+
+def _classes(annotation: object, config: object) -> Iterator[type]:
+    """The class that a configuration names; where it names none, all that could be meant."""
+    part = part_of(annotation)
+    if part is None:
+        if isinstance(annotation, type):
+            yield annotation
+        return
+    name = config.get("class_path") if isinstance(config, Mapping) else config
+    if isinstance(name, str):
+        cls = _class(part.registry, name)
+        if cls is not None:
+            yield cls
+            return
+    yield from part.registry.classes()
+
+
+def _class(registry: Registry[type], name: str) -> type | None:
+    """The class of a registered name, a class name, or an import path; None if there is no such class."""
+    if "." not in name:
+        if name in registry:
+            return registry[name]
+        return next((cls for cls in registry.classes() if cls.__name__ == name), None)
+    module, _, attribute = name.rpartition(".")
+    try:
+        cls = vars(importlib.import_module(module)).get(attribute)
+    except Exception:
+        return None  # the parser says what is wrong with it
+    return cls if isinstance(cls, type) else None
+
+
+class _Names:
+    """Resolves the names in values of an annotation.
+
+    Args:
+        defaults: whether to name the class of a kind that has a default.
+    """
+
+    def __init__(self, *, defaults: bool) -> None:
+        self.defaults = defaults
+
+    def resolve(self, value: object, annotation: object, before: object) -> object:
+        """The value with names resolved; `before` is what it is laid over."""
+        for member in members(annotation):
+            part = part_of(member)
+            if part is not None and isinstance(value, str):
+                return {"class_path": _path(part.registry, value)} if _is_name(value) else value
+            if part is not None and isinstance(value, dict):
+                return self._component(value, part.registry, member, before)
+            if is_sequence(member) and isinstance(value, list):
+                return [self.resolve(item, get_args(member)[0], None) for item in value]
+            if is_mapping(member) and isinstance(value, dict):
+                return {key: self.resolve(item, get_args(member)[1], _at(before, key)) for key, item in value.items()}
+            if part is None and isinstance(member, type) and isinstance(value, dict):
+                return self._arguments(value, member, value, before)
         return value
-    if "class_path" not in value and "init_args" not in value and kind in DEFAULTS:
-        value = {"init_args": value}
-    if isinstance(value.get("class_path"), str):
-        value = {**value, "class_path": _path(kind, value["class_path"])}
-    return expand(value)
+
+    def _component(self, value: Config, registry: Registry[type], member: object, before: object) -> Config:
+        if "class_path" not in value and "init_args" not in value and registry.default is not None:
+            value = {"init_args": value}
+        path, named = value.get("class_path"), _at(before, "class_path")
+        if isinstance(path, str):
+            value = {**value, "class_path": _path(registry, path)}
+        elif self.defaults and registry.default is not None:
+            path = named if isinstance(named, str) else _path(registry, registry.default)
+            value = {"class_path": path, **value}
+        return self._arguments(value, member, value if isinstance(path, str) else before, before)
+
+    def _arguments(self, value: Config, member: object, named: object, before: object) -> Config:
+        """The mapping with the names in its arguments resolved: in `init_args`, or beside the class."""
+        resolved = dict(value)
+        for key, item in value.items():
+            if key == "init_args" and isinstance(item, dict):
+                resolved[key] = self._arguments(item, member, named, _at(before, "init_args"))
+            elif key != "class_path":
+                resolved[key] = self.resolve(item, _below(member, key, named), _at(before, key))
+        return resolved
 
 
-def _path(kind: str, name: str) -> str:
-    if "." in name or not name or name[0] in "{[" or name == "null":
+def _is_name(text: str) -> bool:
+    """Whether it may be a name or an import path, and not YAML of another type or a file of its own."""
+    return bool(text) and text[0] not in "{[" and text != "null" and not text.endswith((".yaml", ".yml"))
+
+
+def _path(registry: Registry[type], name: str) -> str:
+    """The import path of a registered name; import paths and class names are left as they are."""
+    if "." in name:
         return name
-    names = registry(kind)
-    if name not in names and any(cls.__name__ == name for cls in names.classes()):
-        return name  # a class name, which jsonargparse knows
-    cls = names[name]
-    if not isinstance(cls, type):
-        raise WsedError(f"{kind} {name!r} is not a class")
-    return f"{cls.__module__}.{cls.__qualname__}"
+    if name not in registry and any(cls.__name__ == name for cls in registry.classes()):
+        return name  # which jsonargparse knows
+    return path_of(registry[name])
+
+
+def _parsed(text: str) -> object:
+    try:
+        return parse_yaml(text) if text[:1] in ("{", "[") else text
+    except yaml.YAMLError:
+        return text  # the parser says what is wrong with it
+
+
+def _at(config: object, key: str) -> object:
+    """What a configuration has under a key, beside the class or in `init_args`."""
+    if not isinstance(config, Mapping):
+        return None
+    arguments = config.get("init_args")
+    if key not in config and isinstance(arguments, Mapping):
+        return arguments.get(key)
+    return config.get(key)
+
+
+def _put(state: Config, keys: Sequence[str], value: object) -> None:
+    for key in reversed(keys):
+        value = {key: value}
+    _merge(state, value)
+
+
+def _merge(state: Config, config: object) -> None:
+    for key, value in config.items() if isinstance(config, dict) else ():
+        inner = state.get(key)
+        if isinstance(inner, dict) and isinstance(value, dict):
+            _merge(inner, value)
+        else:
+            state[key] = dict(value) if isinstance(value, dict) else value

@@ -9,9 +9,9 @@ from typing import Protocol, TypeGuard, runtime_checkable
 import yaml
 
 from wsed.cli.configs import Config
-from wsed.cli.names import load_yaml
 from wsed.errors import WsedError
 from wsed.registry import near
+from wsed.text import parse_yaml
 
 
 @runtime_checkable
@@ -60,7 +60,7 @@ def read_space(path: Path) -> dict[str, Range]:
         WsedError: there is no such file, or an entry is neither a range nor a list of choices.
     """
     try:
-        ranges = load_yaml(path.read_text(encoding="utf-8"))
+        ranges = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise WsedError(f"cannot read --space {path}: {error.strerror}") from None
     except yaml.YAMLError as error:

@@ -12,7 +12,7 @@ from wsed.data.trained import Network
 from wsed.data.windows import Windows
 from wsed.errors import WsedError
 from wsed.registry import near
-from wsed.types import Labels, Needs, Split
+from wsed.types import FACTS, Labels, Needs, Split
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,6 @@ def check_known(
                 f"({', '.join(sorted(clip.tags or ()))}): take the loss triplet or prototypical, or "
                 "metric_learning without miner and with a loss of pairs, or leave such clips out of the table"
             )
-
-
-FACTS = {
-    "tagged": "clip tags",
-    "timed": "events with onset and offset",
-    "only_tagged": "clip tags and without events",
-}
-"""What `Needs.known` may name, in words."""
 
 
 def _has(table: ClipTable, fact: str) -> Bool[Tensor, " clip"]:

@@ -42,6 +42,7 @@ class Collate:
             sources=table.sources,
             clip_ids=tuple(table.clips[i].id for i in index.tolist()),
             features=_padded_features(items, self.silence),
+            full=len({item.n_samples for item in items}) == 1,
         )
 
 

@@ -56,4 +56,4 @@ class Weighted:
         return self.weight(step) if isinstance(self.weight, Schedule) else self.weight
 
 
-LOSSES: Registry[type[Loss]] = Registry("loss", "wsed.losses")
+LOSSES: Registry[type[Loss]] = Registry("loss", "wsed.losses", Loss)

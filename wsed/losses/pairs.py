@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from wsed.losses.base import Loss
+from wsed.ops import host
 from wsed.ops.reduce import count, masked_mean
 from wsed.types import Batch, Needs, Output
 
@@ -34,7 +35,7 @@ def pair_penalty(
 ) -> Float[Tensor, ""]:
     """Mean over clips and labels of `y_c sum_{l != c} y_l similarity(c, l)` (Pellegrini & Cances 2019, Eq. 2).
 
-    Only the curves of tagged classes are looked at. They are gathered first: of 407 classes a clip holds a few, so
+    Only the curves of tagged classes count. On a CPU they are gathered first: of 407 classes a clip holds a few, so
     that next to the gradient of `frames` nothing of the size of `frames` is held.
 
     Args:
@@ -72,12 +73,15 @@ def _tagged_curves(
 ) -> tuple[Float[Tensor, "clip frame kept"], Float[Tensor, "clip kept"]]:
     """The curves of the classes tagged on each clip, and their tags.
 
-    `kept` is the largest number of tags of a clip; clips with fewer get some other curves, whose tag is 0.
+    `kept` is the largest number of tags of a clip; clips with fewer get some other curves, whose tag is 0. Where that
+    number cannot be looked up without waiting for a device, all curves are taken.
     """
     wide = torch.promote_types(frames.dtype, torch.float32)
     tags = tags.to(wide)
     if tagged is not None:
         tags = torch.where(tagged, tags, 0.0)
+    if not host.on_cpu(tags):
+        return frames.to(wide), tags
     kept = max((tags > 0).sum(1).tolist(), default=0)
     tags, index = tags.topk(kept, dim=1)
     return _Take.apply(frames, index).to(wide), tags

@@ -106,6 +106,6 @@ class Prototypical(Loss):
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         assert output.clip_embedding is not None, "checked by SEDTask"
-        order = name_order(batch.clip_ids, self.epoch).to(batch.tagged.device)
+        order = name_order(batch.clip_ids, self.epoch).to(batch.tagged.device, non_blocking=True)
         embeddings, tags, tagged, order = all_clips(output.clip_embedding, batch.clip_labels, batch.tagged, order)
         return prototypical(embeddings, episode(tags, tagged, self.shot, self.query, order), distance=self.distance)

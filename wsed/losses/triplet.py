@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from wsed.errors import WsedError
 from wsed.losses.base import LOSSES, Loss
-from wsed.ops.mine import MINERS, Pairs, all_clips, relations, triplets
+from wsed.ops.mine import MINERS, ONE_PER_ANCHOR, Pairs, all_clips, one_per_anchor, relations, triplets
 from wsed.registry import check_options
 from wsed.types import Batch, Needs, Output
 
@@ -67,6 +67,12 @@ def triplet(
         positive, negative = relations(tags, tagged)
         if miner in ("all", "semi_hard") and not ratio:
             total, count, active = _hinge_sums(d, positive, negative, margin, semi_hard=miner == "semi_hard")
+        elif miner in ONE_PER_ANCHOR:
+            same, other, exists = one_per_anchor(positive, negative, miner, d, generator)
+            near, far = (d.gather(1, clip[:, None])[:, 0] for clip in (same, other))
+            costs = triplet_cost(near, far, margin, ratio=ratio)
+            costs = torch.where(exists, costs, 0.0)
+            total, count, active = costs.sum(), exists.sum(), (costs > 0).sum()
         else:
             anchor, same, other = triplets(positive, negative, miner, d.detach(), margin, generator)
             costs = triplet_cost(d[anchor, same], d[anchor, other], margin, ratio=ratio)

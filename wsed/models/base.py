@@ -49,28 +49,39 @@ class Frontend(nn.Module):
         """The features from what `raw` gave."""
         return features
 
-    def of(self, batch: Batch) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        """Features of a batch, from its audio, or from its `features` if `raw` was computed before."""
+    def of(self, batch: Batch) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"] | None]:
+        """Features of a batch, from its audio, or from its `features` if `raw` was computed before.
+
+        Returns:
+            features, and which frames hold signal: None where the batch is `full`.
+        """
         if batch.features is None:
-            features: tuple[Tensor, Tensor] = self(batch.audio, batch.n_samples)
-            return features
-        hop = round(self.sample_rate / self.frame_rate)
-        return self.finish(batch.features), valid_frames(batch.n_samples, hop, batch.features.shape[2])
+            features, valid = self(batch.audio, batch.n_samples)
+        else:
+            hop = round(self.sample_rate / self.frame_rate)
+            features, n_frames = self.finish(batch.features), batch.features.shape[2]
+            valid = valid_frames(batch.n_samples, hop, n_frames)
+        return features, None if batch.full else valid
 
 
 class Encoder(nn.Module):
-    """From features to frame embeddings. Built as `encoder(n_bands)`; states `dim` and `stride` (time steps a frame).
+    """From features to frame embeddings. Built as `encoder(n_bands)`; states `dim` and `stride` (time steps per frame).
 
-    In eval mode what a clip gives does not depend on the padding its neighbours bring. An encoder that gives maps at
-    other rates states `levels`: dim and stride of each.
+    In eval mode the embeddings of a clip do not depend on the padding that its neighbours bring. An encoder that gives
+    maps at other rates states `levels`: dim and stride of each.
     """
 
     dim: int
     stride: int
     levels: tuple[tuple[int, int], ...] = ()
 
-    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"]) -> Encoded:
-        """Embeddings at the frontend's frame rate divided by `stride`."""
+    @classmethod
+    def example(cls) -> "tuple[EncoderFactory, Frontend | None]":
+        """What builds a small one for tests, and the frontend it needs; None: any."""
+        return cls, None
+
+    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
+        """Embeddings at the frontend's frame rate divided by `stride`; without `valid` all frames hold signal."""
         raise NotImplementedError
 
 
@@ -95,6 +106,11 @@ class Network(nn.Module):
     frame_rate: float
     provides: frozenset[str]
 
+    @classmethod
+    def example(cls, labels: Labels) -> "Network":
+        """A small one, for tests."""
+        return cls(labels)
+
     def forward(self, batch: Batch) -> Output:
         """What the network predicts for the clips."""
         raise NotImplementedError
@@ -113,7 +129,7 @@ EncoderFactory = Callable[[int], Encoder]
 HeadFactory = Callable[[int, int], Head]
 NetworkFactory = Callable[[Labels], Network]
 
-FRONTENDS: Registry[type[Frontend]] = Registry("frontend", "wsed.models")
-ENCODERS: Registry[type[Encoder]] = Registry("encoder", "wsed.models")
-HEADS: Registry[type[Head]] = Registry("head", "wsed.models")
-NETWORKS: Registry[type[Network]] = Registry("network", "wsed.models")
+FRONTENDS: Registry[type[Frontend]] = Registry("frontend", "wsed.models", Frontend)
+ENCODERS: Registry[type[Encoder]] = Registry("encoder", "wsed.models", Encoder, given=1)
+HEADS: Registry[type[Head]] = Registry("head", "wsed.models", Head, given=2)
+NETWORKS: Registry[type[Network]] = Registry("network", "wsed.models", Network, given=1, default="composed")

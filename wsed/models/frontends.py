@@ -149,8 +149,9 @@ class Standardised(Frontend):
         sums = torch.zeros(2 * self.n_bands + 1, dtype=torch.float64, device=self.mean.device)
         for batch in batches:
             features, valid = self.frontend.of(batch.to(sums.device))
-            frames = features.transpose(1, 2)[valid].double()
-            sums += torch.cat([frames.sum(0), frames.square().sum(0), valid.sum().double()[None]])
+            frames = features.transpose(1, 2)[... if valid is None else valid].reshape(-1, self.n_bands).double()
+            number = torch.tensor([len(frames)], dtype=torch.float64, device=sums.device)
+            sums += torch.cat([frames.sum(0), frames.square().sum(0), number])
         if world_size() > 1:
             dist.all_reduce(sums)
         total, squares, count = sums[: self.n_bands], sums[self.n_bands : -1], sums[-1]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +10,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from wsed.errors import WsedError
-from wsed.models.base import NETWORKS, EncoderFactory, Frontend, HeadFactory
+from wsed.models.base import NETWORKS, EncoderFactory, Frontend, HeadFactory, Network
+from wsed.models.encoders.resnet1d import ResNet1d
+from wsed.models.frontends import LogMel
 from wsed.models.heads.clip_attention import attention_over_time
 from wsed.models.heads.macro import Macro
 from wsed.models.heads.micro import Micro
@@ -92,6 +95,12 @@ class MMNet(Composed):
             )
         self.level_heads = nn.ModuleList(head[-1](dim, len(labels)) for dim, _ in self.encoder.levels)
         self.level_rates = [self.frontend.frame_rate / stride for _, stride in self.encoder.levels]
+
+    @classmethod
+    def example(cls, labels: Labels) -> Network:
+        """A small ResNet with a pyramid of maps."""
+        encoder = partial(ResNet1d, channels=(8, 8, 8), pools=(2, 2), pyramid=True)
+        return cls(labels, encoder, frontend=LogMel(8000, 256, 160, 16, 20.0))
 
     def forward(self, batch: Batch) -> Output:
         features, valid = self.frontend.of(batch)

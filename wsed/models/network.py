@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from torch import nn
 
 from wsed.models.base import NETWORKS, EncoderFactory, Frontend, HeadFactory, Network
+from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
 from wsed.models.heads.framewise import Framewise
 from wsed.types import Batch, Labels, Output
@@ -39,6 +41,11 @@ class Composed(Network):
         self.provides = frozenset().union(*(h.provides for h in heads))
         self.sample_rate = self.frontend.sample_rate
         self.frame_rate = self.frontend.frame_rate / self.encoder.stride
+
+    @classmethod
+    def example(cls, labels: Labels) -> Network:
+        """A CRNN of 4 channels."""
+        return cls(labels, partial(CRNN, channels=4, gru=4, dense=8), frontend=LogMel(8000, 256, 160, 64, 20.0))
 
     def forward(self, batch: Batch) -> Output:
         features, valid = self.frontend.of(batch)

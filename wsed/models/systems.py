@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from wsed.errors import WsedError
 from wsed.models.base import NETWORKS, Network, NetworkFactory
+from wsed.models.network import Composed
 from wsed.models.pretrained import load_weights
 from wsed.types import Batch, Labels, Output
 
@@ -44,6 +45,11 @@ class TagGated(Network):
         if pretrained is not None:
             load_weights(self.tagger, pretrained)
             self.tagger.requires_grad_(requires_grad=False)
+
+    @classmethod
+    def example(cls, labels: Labels) -> Network:
+        """Two small networks, trained together."""
+        return cls(labels, Composed.example, Composed.example)
 
     def train(self, mode: bool = True) -> "TagGated":
         """A frozen tagger stays in eval mode."""

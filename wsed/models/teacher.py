@@ -7,6 +7,7 @@ import torch
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet, learners
 from wsed.models.base import NETWORKS, Network, NetworkFactory
+from wsed.models.network import Composed
 from wsed.models.pretrained import load_weights
 from wsed.types import Batch, Labels, Output
 
@@ -49,6 +50,11 @@ class MeanTeacher(Network):
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         self.sample_rate, self.frame_rate = self.student.sample_rate, self.student.frame_rate
         self.provides = self.student.provides | {"teacher"}
+
+    @classmethod
+    def example(cls, labels: Labels) -> Network:
+        """A small student."""
+        return cls(labels, Composed.example)
 
     def train(self, mode: bool = True) -> "MeanTeacher":
         """The teacher stays in eval mode."""

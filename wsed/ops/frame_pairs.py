@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int8
 from torch import Tensor
 from torch.nn import functional as F
 
+from wsed.ops import host
 from wsed.ops.reduce import world_size
 
 Categories = Int8[Tensor, "frame clip clip"]
@@ -135,18 +136,12 @@ class _PairSum(torch.autograd.Function):
         ctx: Any, embeddings: Tensor, valid: Tensor, categories: Tensor, weights: Tensor, costs: tuple[Cost, Cost]
     ) -> Tensor:
         total, slopes, needed = weights.new_zeros(()), [], ctx.needs_input_grad[0]
+        of_kind = _of_used_pairs if host.on_cpu(categories) else _of_all_pairs
         for part, frames in _chunks(embeddings, valid):
             gram = frames @ frames.mT
             slope = torch.zeros_like(gram)
             for kind, cost in enumerate(costs):
-                places = _places(categories[part], kind)
-                products = [gram.view(-1)[place].requires_grad_(needed) for place in places]
-                with torch.enable_grad():
-                    some = weights[kind] * cost(*products).sum()
-                total += some.detach()
-                if needed:
-                    for place, each in zip(places, torch.autograd.grad(some, products), strict=True):
-                        slope.view(-1).index_add_(0, place, each)
+                total += of_kind(gram, slope, categories[part] == 1 - 2 * kind, weights[kind], cost, needed)
             if needed:
                 slopes.append(slope + slope.mT)  # since a.b = b.a, and the derivative of a.a is 2 a
         ctx.save_for_backward(embeddings, valid, *slopes)
@@ -162,12 +157,34 @@ class _PairSum(torch.autograd.Function):
         return whole, None, None, None, None
 
 
-def _places(categories: Tensor, kind: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Flat indices of the inner products a.b, a.a and b.b of all positive (kind 0) or negative (kind 1) pairs."""
-    clips = categories.shape[2]
-    frame, a, b = (categories == 1 - 2 * kind).nonzero(as_tuple=True)
+def _of_used_pairs(gram: Tensor, slope: Tensor, used: Tensor, weight: Tensor, cost: Cost, needed: bool) -> Tensor:
+    """Weighted sum of the costs of the `used [frame clip clip]` pairs; adds its slopes by the inner products."""
+    clips = gram.shape[2]
+    frame, a, b = used.nonzero(as_tuple=True)
     row_a, row_b = frame * clips + a, frame * clips + b
-    return row_a * clips + b, row_a * clips + a, row_b * clips + b
+    places = row_a * clips + b, row_a * clips + a, row_b * clips + b  # of a.b, a.a and b.b in the flat matrices
+    products = [gram.view(-1)[place].requires_grad_(needed) for place in places]
+    with torch.enable_grad():
+        total = weight * cost(*products).sum()
+    if needed:
+        for place, each in zip(places, torch.autograd.grad(total, products), strict=True):
+            slope.view(-1).index_add_(0, place, each)
+    return total.detach()
+
+
+def _of_all_pairs(gram: Tensor, slope: Tensor, used: Tensor, weight: Tensor, cost: Cost, needed: bool) -> Tensor:
+    """The same from the costs of all pairs, which asks no device which pairs are used."""
+    clips = gram.shape[2]
+    a, b = torch.triu_indices(clips, clips, 1, device=gram.device)
+    energy = gram.diagonal(dim1=1, dim2=2)
+    products = [each.contiguous().requires_grad_(needed) for each in (gram[:, a, b], energy[:, a], energy[:, b])]
+    with torch.enable_grad():
+        total = weight * torch.where(used[:, a, b], cost(*products), 0.0).sum()
+    if needed:
+        ab, aa, bb = torch.autograd.grad(total, products)
+        slope[:, a, b] += ab
+        slope.diagonal(dim1=1, dim2=2).index_add_(1, a, aa).index_add_(1, b, bb)
+    return total.detach()
 
 
 def _chunks(embeddings: Tensor, valid: Tensor) -> Iterator[tuple[slice, Tensor]]:

@@ -1,8 +1,10 @@
 """Which frames of a padded batch hold signal."""
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
+
+from wsed.ops import host
 
 
 def valid_frames(n_samples: Int[Tensor, " clip"], hop: int, n_frames: int) -> Bool[Tensor, "clip frame"]:
@@ -18,3 +20,20 @@ def valid_frames(n_samples: Int[Tensor, " clip"], hop: int, n_frames: int) -> Bo
             [1, 1, 1]], dtype=torch.int32)
     """
     return torch.arange(n_frames, device=n_samples.device) <= torch.div(n_samples, hop, rounding_mode="floor")[:, None]
+
+
+def padding(
+    valid: Bool[Tensor, "clip frame"] | None, features: Shaped[Tensor, "clip band frame"]
+) -> tuple[bool, Bool[Tensor, "clip frame"]]:
+    """Whether some frames may be padding, and which frames hold signal.
+
+    Args:
+        valid: frames that hold signal; None: all.
+        features: what the frames are of.
+
+    >>> padding(None, torch.zeros(1, 8, 2))
+    (False, tensor([[True, True]]))
+    """
+    if valid is None:
+        return False, torch.ones(len(features), features.shape[2], dtype=torch.bool, device=features.device)
+    return not (host.on_cpu(valid) and bool(valid.all())), valid

@@ -18,6 +18,7 @@ from wsed.ops.reduce import world_size
 from wsed.registry import check_option
 
 MINERS = ("all", "random", "semi_hard", "hard")
+ONE_PER_ANCHOR = ("random", "hard")
 
 Tags = Float[Tensor, "clip label"]
 Tagged = Bool[Tensor, "clip label"]
@@ -120,11 +121,10 @@ def triplets(
     check_option("triplets", "miner", miner, MINERS)
     if miner in ("semi_hard", "hard") and distance is None:
         raise WsedError(f"miner {miner!r} needs the distances between clips")
-    if miner == "random":
-        return _random(positive, negative, generator)
-    if miner == "hard":
-        assert distance is not None
-        return _hard(positive, negative, distance.detach())
+    if miner in ONE_PER_ANCHOR:
+        same, other, exists = one_per_anchor(positive, negative, miner, distance, generator)
+        anchor = exists.nonzero().flatten()
+        return Triplets(anchor, same[anchor], other[anchor])
     anchor, same = positive.nonzero(as_tuple=True)
     kept = negative[anchor]  # [pair clip]
     if miner == "semi_hard":
@@ -135,26 +135,46 @@ def triplets(
     return Triplets(anchor.repeat_interleave(count), same.repeat_interleave(count), kept.nonzero()[:, 1])
 
 
-def _random(positive: Pairs, negative: Pairs, generator: torch.Generator | None) -> Triplets:
-    # the rank of each candidate among the candidates of its anchor
-    same, other = (pairs.cumsum(1, dtype=torch.int32) for pairs in (positive, negative))
-    anchor = ((same[:, -1] > 0) & (other[:, -1] > 0)).nonzero().flatten()
-    return Triplets(anchor, _one_of(same[anchor], generator), _one_of(other[anchor], generator))
+def one_per_anchor(
+    positive: Pairs,
+    negative: Pairs,
+    miner: str = "random",
+    distance: Float[Tensor, "clip clip"] | None = None,
+    generator: torch.Generator | None = None,
+) -> tuple[Int[Tensor, " clip"], Int[Tensor, " clip"], Bool[Tensor, " clip"]]:
+    """The positive and the negative of each anchor, of the miners `random` and `hard`, and whether there are both.
+
+    Args:
+        positive: see `relations`.
+        negative: see there.
+        miner: `random` or `hard`, see `triplets`.
+        distance: from anchor (row) to clip; read by `hard`.
+        generator: of `random`; torch's own if None.
+
+    >>> positive, negative = relations(torch.eye(2)[[0, 0, 1]])
+    >>> one_per_anchor(positive, negative)
+    (tensor([1, 0, 0]), tensor([2, 2, 0]), tensor([ True,  True, False]))
+    """
+    check_option("triplets", "miner", miner, ONE_PER_ANCHOR)
+    if miner == "random":
+        # the rank of each candidate among the candidates of its anchor
+        places = [pairs.cumsum(1, dtype=torch.int32) for pairs in (positive, negative)]
+        exists = (places[0][:, -1] > 0) & (places[1][:, -1] > 0)
+        same, other = (_one_of(place, generator) for place in places)
+        return same, other, exists
+    if distance is None:
+        raise WsedError(f"miner {miner!r} needs the distances between clips")
+    farthest, same = torch.where(positive, distance.detach(), -torch.inf).max(1)
+    nearest, other = torch.where(negative, distance.detach(), torch.inf).min(1)
+    # anchors with a NaN distance stay, so that the loss can report them
+    return same, other, (farthest != -torch.inf) & (nearest != torch.inf)
 
 
 def _one_of(place: Int[Tensor, "anchor clip"], generator: torch.Generator | None) -> Int[Tensor, " anchor"]:
-    """One random candidate per row, all equally likely; every row must have a candidate."""
+    """One of the candidates of each row, all of them equally likely; 0 for a row without any."""
     count = place[:, -1]
     drawn = (_uniform(count, generator) * count).int().clamp(max=count - 1) + 1
-    return torch.searchsorted(place, drawn[:, None])[:, 0]
-
-
-def _hard(positive: Pairs, negative: Pairs, distance: Float[Tensor, "clip clip"]) -> Triplets:
-    farthest, same = torch.where(positive, distance, -torch.inf).max(1)
-    nearest, other = torch.where(negative, distance, torch.inf).min(1)
-    # anchors with a NaN distance stay, so that the loss can report them
-    anchor = ((farthest != -torch.inf) & (nearest != torch.inf)).nonzero().flatten()
-    return Triplets(anchor, same[anchor], other[anchor])
+    return torch.searchsorted(place, drawn.clamp(min=0)[:, None])[:, 0].clamp(max=place.shape[1] - 1)
 
 
 def _uniform(like: Shaped[Tensor, " clip"], generator: torch.Generator | None) -> Float[Tensor, " clip"]:

@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 
 from wsed.data.clip_table import ClipTable
 from wsed.learning import TrainingSet
-from wsed.types import Batch
+from wsed.types import Batch, Split
 
 
 @runtime_checkable
@@ -29,8 +29,8 @@ class TrainingData(Protocol):
 class Tables(Protocol):
     """The tables of clips."""
 
-    def table(self, stage: str) -> ClipTable:
-        """The clips of `train`, `validation`, `test` or `predict`, and what is known of them."""
+    def table(self, split: Split) -> ClipTable:
+        """The clips of a split, and what is known of them."""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,42 @@ def checkpoint_facts(network: Network, config: str, trainer: pl.Trainer) -> dict
     }
 
 
+class CheckResume(pl.Callback):
+    """Refuses to go on with a checkpoint whose optimiser has other settings; `SEDTask` brings it along."""
+
+    def __init__(self) -> None:
+        self._saved: list[dict[str, Any]] = []
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        states = checkpoint.get("optimizer_states", [])
+        self._saved = [group for state in states for group in state["param_groups"]]
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare the saved parameter groups with those of the optimiser.
+
+        Raises:
+            WsedError: they have other settings or other sizes.
+        """
+        groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+        saved, self._saved = self._saved, []
+        if saved and [_shape(group) for group in saved] != [_shape(group) for group in groups]:
+            raise WsedError(
+                f"the checkpoint is of a training with another optimiser: its settings are {_settings(saved)}, "
+                f"those of model.optimizer {_settings(groups)}; resume with the former, or start a new run"
+            )
+
+
+def _shape(group: dict[str, Any]) -> tuple[int, frozenset[str]]:
+    return len(group["params"]), frozenset(group) - {"params", "initial_lr"}
+
+
+def _settings(groups: list[dict[str, Any]]) -> str:
+    parts = [f"{', '.join(sorted(settings))} of {size} parameters" for size, settings in map(_shape, groups)]
+    return "; ".join(parts)
+
+
 def check_labels(checkpoint: dict[str, Any], labels: Labels) -> None:
     """Refuse a checkpoint of other classes.
 

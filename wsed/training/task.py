@@ -15,7 +15,7 @@ from wsed.losses.base import Weighted
 from wsed.models.base import Network, NetworkFactory
 from wsed.training.facts import LearnFacts
 from wsed.training.finite import CheckLoss
-from wsed.training.saving import check_labels, checkpoint_facts
+from wsed.training.saving import CheckResume, check_labels, checkpoint_facts
 from wsed.types import Batch, Labels, Needs, Output
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -73,7 +73,7 @@ class SEDTask(pl.LightningModule):
     def configure_callbacks(self) -> list[pl.Callback]:
         """What every training needs, unless the trainer has one of its own."""
         present = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
-        return [callback for callback in (LearnFacts(), CheckLoss()) if type(callback) not in present]
+        return [callback for callback in (CheckResume(), LearnFacts(), CheckLoss()) if type(callback) not in present]
 
     def on_train_epoch_start(self) -> None:
         """Losses may change over training."""

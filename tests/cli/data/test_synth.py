@@ -55,7 +55,7 @@ def test_makes_a_corpus_and_tells_what_is_in_it(bank: Path, tmp_path: Path, caps
 
 def test_mistakes_are_one_line_and_status_2(bank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command(bank / "nowhere", tmp_path / "a")) == 2
-    assert "is no soundbank" in capsys.readouterr().err
+    assert "is not a soundbank" in capsys.readouterr().err
     assert main(command(bank, tmp_path / "a", "--recipe", "wwa")) == 2
     assert "did you mean waa?" in capsys.readouterr().err
     assert main(command(bank, tmp_path / "a", "--recipe", "domestic")) == 2

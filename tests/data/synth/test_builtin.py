@@ -1,4 +1,4 @@
-"""The soundbank made by formula."""
+"""The synthetic soundbank."""
 
 from pathlib import Path
 
@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from wsed.data.synth import builtin
-from wsed.data.synth.builtin import CLASSES, RATE, background, recording, write_soundbank
-from wsed.data.synth.soundbank import open_soundbank, power_db
+from wsed.data.synth.activity import power_db
+from wsed.data.synth.builtin import background, recording, write_soundbank
+from wsed.data.synth.formulas import CLASSES
+from wsed.data.synth.signals import RATE
+from wsed.data.synth.soundbank import open_soundbank
 from wsed.data.synth.soundscape import synthesise
 from wsed.errors import WsedError
 
@@ -22,7 +25,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def spectrum(sound: np.ndarray) -> np.ndarray:
-    """Mean and spread of the log power in 24 bands of 20 ms frames: what a classifier could go by."""
+    """Mean and spread of the log power in 24 bands of 20 ms frames: features for a nearest-neighbour classifier."""
     frames = sound[: len(sound) // 320 * 320].reshape(-1, 320) * np.hanning(320)
     power = np.square(np.abs(np.fft.rfft(frames)))[:, 1:161]
     edges = np.unique(np.geomspace(1, 160, 25).astype(int)) - 1
@@ -30,7 +33,7 @@ def spectrum(sound: np.ndarray) -> np.ndarray:
     return np.concatenate([bands.mean(0), bands.std(0)])
 
 
-def test_recordings_differ_and_can_be_had_again() -> None:
+def test_recordings_differ_and_are_reproducible() -> None:
     for label in CLASSES:
         first = recording(label, "train", 0)
         assert np.array_equal(first, recording(label, "train", 0))
@@ -50,12 +53,12 @@ def test_classes_can_be_told_apart_across_splits() -> None:
         pairs = [(spectrum(recording(label, split, i)), label) for label in CLASSES for i in range(n)]
         return np.stack([p[0] for p in pairs]), [p[1] for p in pairs]
 
-    known, labels = features("train", 8)
-    asked, truth = features("eval", 4)
-    scale = known.std(0) + 1e-6
-    distance = np.square((asked[:, None] - known[None]) / scale).sum(-1)
-    guessed = [labels[i] for i in distance.argmin(1)]
-    assert np.mean([g == t for g, t in zip(guessed, truth, strict=True)]) >= 0.9
+    train, train_labels = features("train", 8)
+    test, test_labels = features("eval", 4)
+    scale = train.std(0) + 1e-6
+    distance = np.square((test[:, None] - train[None]) / scale).sum(-1)
+    nearest = [train_labels[i] for i in distance.argmin(1)]
+    assert np.mean([a == b for a, b in zip(nearest, test_labels, strict=True)]) >= 0.9
 
 
 def test_backgrounds_are_steady() -> None:

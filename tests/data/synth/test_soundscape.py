@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 
 from wsed.data import audio, table
+from wsed.data.synth.activity import active_stretches, power_db
+from wsed.data.synth.clip_maker import clip_generator
 from wsed.data.synth.corpus_files import PARTS
+from wsed.data.synth.draw import draw_scene
 from wsed.data.synth.mix import Mix, SoundCache, fade, loop, mix
-from wsed.data.synth.recipe import Recipe, load_recipe, packaged
-from wsed.data.synth.scene import Scene, draw_scene, merge_events, polyphony
-from wsed.data.synth.soundbank import Soundbank, active_stretches, open_soundbank, power_db
-from wsed.data.synth.soundscape import clip_generator, synthesise
+from wsed.data.synth.recipe import Recipe
+from wsed.data.synth.recipe_files import load_recipe, packaged
+from wsed.data.synth.scene import Scene, merge_events, polyphony
+from wsed.data.synth.soundbank import Soundbank, open_soundbank
+from wsed.data.synth.soundscape import synthesise
 from wsed.errors import WsedError
 
 RATE = 8000
@@ -463,7 +467,7 @@ def test_mistakes_in_a_soundbank(
 
 
 def test_missing_soundbank(tmp_path: Path) -> None:
-    with pytest.raises(WsedError, match="nowhere is no soundbank"):
+    with pytest.raises(WsedError, match="nowhere is not a soundbank"):
         synthesise(tmp_path / "out", soundbank=tmp_path / "nowhere", recipe=RECIPE)
     assert not (tmp_path / "out").exists()
 

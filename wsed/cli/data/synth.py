@@ -10,7 +10,8 @@ from rich.table import Table
 
 from wsed.cli.arguments import parsed
 from wsed.cli.types import whole
-from wsed.data.synth.recipe import SPLITS, packaged
+from wsed.data.synth.recipe_files import packaged
+from wsed.data.synth.settings import SPLITS
 from wsed.data.synth.soundscape import Summary, synthesise
 from wsed.registry import near
 

@@ -74,4 +74,4 @@ class Corpus(ABC):
         return None
 
 
-CORPORA: Registry[type[Corpus]] = Registry("corpus", "wsed.data.corpus")
+CORPORA: Registry[type[Corpus]] = Registry("corpus", "wsed.data.corpus", Corpus)

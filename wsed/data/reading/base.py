@@ -97,4 +97,4 @@ def read_headers(clips: Sequence[Clip], look: bool = True) -> Headers:
     return Headers(seconds, dict(sorted(unreadable.items())))
 
 
-READERS: Registry[type[Reader]] = Registry("reader", "wsed.data.reading")
+READERS: Registry[type[Reader]] = Registry("reader", "wsed.data.reading", Reader)

@@ -1,1 +1,1 @@
-"""Soundscapes mixed from recordings of single sounds, or from sounds made by formula."""
+"""Synthesis of soundscapes from recordings of isolated sounds, or from synthetic sounds."""

@@ -1,4 +1,4 @@
-"""Mixing soundscapes: from a drawn scene to audio, with the stems it is the sum of."""
+"""Mixing a scene into audio and the stems that it is the sum of."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,20 +9,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsed.data import audio
+from wsed.data.synth.activity import power_db
 from wsed.data.synth.recipe import Recipe
 from wsed.data.synth.scene import Scene, Sound
-from wsed.data.synth.soundbank import power_db
 
 Audio = NDArray[np.float32]
 Load = Callable[[str], Audio]
-"""The samples of a recording, by its path in the soundbank."""
+"""Maps the path of a recording in the soundbank to its samples."""
 
 _PEAK = 0.99
 
 
 @dataclass(frozen=True)
 class Stem:
-    """One sound as it is in the mix: `audio [sample]` from sample `start` of the clip; `gain` and `snr` reached, dB."""
+    """One sound of a mix.
+
+    Attributes:
+        sound: the sound.
+        start: first sample of the stem in the clip.
+        audio: `[sample]`.
+        gain: gain of the recording, dB.
+        snr: signal-to-noise ratio that was reached, dB.
+
+    >>> from wsed.data.synth.activity import Stretch
+    >>> from wsed.data.synth.bank_files import Recording
+    >>> hum = Recording("hum.wav", "Hum", "1", 1.0, -20.0, (Stretch(0.0, 1.0, -20.0),))
+    >>> Stem(Sound(hum, hum.stretches, snr=20.0), 0, np.zeros(8000, np.float32), 3.0, 20.0).gain
+    3.0
+    """
 
     sound: Sound
     start: int
@@ -33,7 +47,18 @@ class Stem:
 
 @dataclass(frozen=True)
 class Mix:
-    """A clip: `audio [sample]` is the sum of `background` and the stems. `gain`: of the whole clip, dB."""
+    """A mixed clip.
+
+    Attributes:
+        audio: `[sample]`, the sum of the background and all stems.
+        background: `[sample]`.
+        stems: one per sound.
+        gain: gain of the whole clip, dB.
+
+    >>> silence = np.zeros(8000, np.float32)
+    >>> Mix(silence, silence, stems=(), gain=0.0).gain
+    0.0
+    """
 
     audio: Audio
     background: Audio
@@ -42,25 +67,48 @@ class Mix:
 
 
 class SoundCache:
-    """Decoded recordings of a soundbank, the last used ones kept (up to `limit` bytes)."""
+    """Decodes recordings of a soundbank and keeps those used last, up to `limit` bytes.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     audio.write(Path(folder) / "hum.wav", np.full(8000, 0.1), 8000)
+    ...     load = SoundCache(Path(folder), sample_rate=8000)
+    ...     load("hum.wav") is load("hum.wav")
+    True
+    """
 
     def __init__(self, root: Path, sample_rate: int, limit: int = 300_000_000) -> None:
-        self._root, self._rate, self._left = root, sample_rate, limit
-        self._kept: OrderedDict[str, Audio] = OrderedDict()
+        self._root, self._rate, self._free = root, sample_rate, limit
+        self._cached: OrderedDict[str, Audio] = OrderedDict()
 
     def __call__(self, path: str) -> Audio:
-        if path in self._kept:
-            self._kept.move_to_end(path)
-            return self._kept[path]
+        if path in self._cached:
+            self._cached.move_to_end(path)
+            return self._cached[path]
         sound = audio.read(self._root / path, self._rate)
-        self._kept[path], self._left = sound, self._left - sound.nbytes
-        while self._left < 0 and len(self._kept) > 1:
-            self._left += self._kept.popitem(last=False)[1].nbytes
+        self._cached[path], self._free = sound, self._free - sound.nbytes
+        while self._free < 0 and len(self._cached) > 1:
+            self._free += self._cached.popitem(last=False)[1].nbytes
         return sound
 
 
 def mix(scene: Scene, recipe: Recipe, load: Load, rng: np.random.Generator) -> Mix:
-    """Render a scene. Every clip gets the same treatment, with sounds or without: background, noise floor, gain."""
+    """Mix a scene. Every clip, also one without sounds, has a background, a noise floor and a gain.
+
+    Args:
+        scene: the scene.
+        recipe: the recipe of the split.
+        load: reads a recording.
+        rng: random numbers of the noise floor.
+
+    >>> from wsed.data.synth.bank_files import Recording
+    >>> rain = Recording("rain.wav", "background", "1", 1.0, -20.0, ())
+    >>> recipe = Recipe(clips={"train": 1}, clip=2.0, sample_rate=8000, crossfade=0.0)
+    >>> scene = Scene(rain, start=0.0, sounds=(), gain=0.0)
+    >>> mixed = mix(scene, recipe, lambda path: np.full(8000, 0.1, np.float32), np.random.default_rng(0))
+    >>> mixed.audio.shape, round(power_db(mixed.audio))
+    ((16000,), -30)
+    """
     n_samples = round(recipe.clip * recipe.sample_rate)
     background = _background(scene, recipe, load, rng, n_samples)
     floor = power_db(background)
@@ -78,7 +126,17 @@ def mix(scene: Scene, recipe: Recipe, load: Load, rng: np.random.Generator) -> M
 
 
 def loop(sound: Audio, n_samples: int, crossfade: int, start: int = 0) -> Audio:
-    """`n_samples` of a sound that goes round, from sample `start` on; every seam is an equal-power crossfade."""
+    """Repeat a sound with an equal-power crossfade at every seam.
+
+    Args:
+        sound: the sound, `[sample]`.
+        n_samples: length of the result.
+        crossfade: length of the crossfade, samples; at most half of the sound.
+        start: sample of the repeated sound at which the result starts.
+
+    >>> loop(np.array([1.0, 2.0, 3.0], np.float32), 5, crossfade=0, start=1)
+    array([2., 3., 1., 2., 3.], dtype=float32)
+    """
     overlap = min(crossfade, len(sound) // 2)
     period = len(sound) - overlap
     once = sound[:period].copy()
@@ -90,7 +148,11 @@ def loop(sound: Audio, n_samples: int, crossfade: int, start: int = 0) -> Audio:
 
 
 def fade(sound: Audio, n_in: int, n_out: int) -> Audio:
-    """The sound with raised-cosine ramps over its first `n_in` and last `n_out` samples."""
+    """Fade in the first `n_in` and fade out the last `n_out` samples, with raised-cosine ramps.
+
+    >>> fade(np.ones(4, np.float32), n_in=1, n_out=1)
+    array([0.5, 1. , 1. , 0.5], dtype=float32)
+    """
     faded = sound.copy()
     faded[:n_in] *= _ramp(n_in)
     faded[len(faded) - n_out :] *= _ramp(n_out)[::-1]
@@ -104,14 +166,14 @@ def _ramp(n: int) -> Audio:
 def _background(scene: Scene, recipe: Recipe, load: Load, rng: np.random.Generator, n_samples: int) -> Audio:
     rate = recipe.sample_rate
     sound = loop(load(scene.background.path), n_samples, round(recipe.crossfade * rate), round(scene.start * rate))
-    # By the level of the file, not of the part: a quiet part of a background stays quiet.
+    # Scaled by the level of the whole file, so that a quiet part of a background stays quiet.
     sound = sound * np.float32(10 ** ((recipe.background_level - scene.background.level) / 20))
     noise = rng.standard_normal(n_samples, dtype=np.float32)
     return sound + noise * np.float32(10 ** ((recipe.background_level + recipe.background_floor) / 20))
 
 
 def _stem(sound: Sound, recipe: Recipe, load: Load, floor: float) -> Stem:
-    """The sound at its place, at the wanted SNR over a background of `floor` dB."""
+    """The stem of a sound at the wanted SNR over a background of `floor` dB."""
     rate, n_clip = recipe.sample_rate, round(recipe.clip * recipe.sample_rate)
     shift = round(sound.onset * rate) - round(sound.stretches[0].onset * rate)
     first = max(0, round(sound.onset * rate) - round(recipe.fade * rate))
@@ -130,9 +192,9 @@ def _stem(sound: Sound, recipe: Recipe, load: Load, floor: float) -> Stem:
 
 
 def _piece(sound: Sound, onset: float, offset: float, recipe: Recipe, load: Load) -> tuple[Audio, int]:
-    """One stretch with its fades, and how many samples of it come before the onset.
+    """One stretch with its fades, and the number of samples before its onset.
 
-    The fades lie outside the stretch where the recording goes on there, so that they do not soften its attack.
+    The fades lie outside the stretch if the recording extends beyond it, so that they do not soften its attack.
     """
     rate = recipe.sample_rate
     n_fade, a, b = round(recipe.fade * rate), round(onset * rate), round(offset * rate)

@@ -1,242 +1,103 @@
-"""Soundbanks: folders of isolated sounds and backgrounds, surveyed once (active stretches and levels)."""
+"""Soundbanks: folders of isolated sounds and backgrounds, whose files are measured once when a soundbank is opened."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from wsed.data import audio, table
-from wsed.data.synth.recipe import SPLITS
+from wsed.data.synth.bank_files import Recording, content_id, find_sounds, measure, read_manifest
+from wsed.data.synth.settings import SPLITS
 from wsed.errors import WsedError
 
-GAP = 0.25
-"""Pauses shorter than this do not end an event (DESED's annotators), seconds."""
-
-_FRAME = 0.02
-_QUIET_DB = 20.0
-_SILENT = 1e-12
-
-
-class Stretch(NamedTuple):
-    """One active stretch of a recording: onset and offset in seconds, level in dBFS RMS."""
-
-    onset: float
-    offset: float
-    level: float
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One file of a soundbank.
-
-    Attributes:
-        path: relative to the soundbank.
-        label: its class; `background` for backgrounds.
-        origin: the recording it was cut from; files of one origin share its chance of being drawn.
-        duration: seconds.
-        level: of the whole file, dBFS RMS.
-        stretches: where it sounds, in order, at least `GAP` apart; quiet ones (20 dB under the loudest) left out.
-    """
-
-    path: str
-    label: str
-    origin: str
-    duration: float
-    level: float
-    stretches: tuple[Stretch, ...]
+Origins = tuple[tuple[Recording, ...], ...]
+"""Files of one class, grouped by the original recording."""
 
 
 @dataclass(frozen=True)
 class Soundbank:
-    """The recordings of a soundbank by split and class, and its backgrounds by split.
+    """The recordings of a soundbank.
 
     Attributes:
-        root: its folder.
-        sounds: split -> class -> origins, each with its files.
-        backgrounds: split -> files.
-        identity: changes when a file's name or size or the manifest does; does not depend on where the folder lies.
+        root: folder of the soundbank.
+        sounds: split -> class -> recordings by origin.
+        backgrounds: split -> recordings.
+        identity: an id that changes with the names and sizes of the files and with the manifest, but not with `root`.
+
+    >>> Soundbank(Path("bank"), {"train": {"Dog": (), "Cat": ()}}, {"train": ()}, "0").labels
+    ['Cat', 'Dog']
     """
 
     root: Path
-    sounds: Mapping[str, Mapping[str, tuple[tuple[Recording, ...], ...]]]
+    sounds: Mapping[str, Mapping[str, Origins]]
     backgrounds: Mapping[str, tuple[Recording, ...]]
     identity: str
 
     @property
     def labels(self) -> list[str]:
-        """The classes, sorted."""
+        """All classes, sorted."""
         return sorted({label for split in self.sounds.values() for label in split})
 
 
 def open_soundbank(root: str | Path, splits: Iterable[str] = SPLITS, sample_rate: int = 16000) -> Soundbank:
-    """Survey `ROOT/foreground/SPLIT/CLASS/*` and `ROOT/background/SPLIT/*` (and `ROOT/manifest.tsv` if there is one).
+    """Open `ROOT/foreground/SPLIT/CLASS/*` and `ROOT/background/SPLIT/*`, with `ROOT/manifest.tsv` if it exists.
 
-    Every file is decoded once, for its level; stretches come from the manifest's `segments` or from its energy.
+    Every file is decoded once. Active stretches come from `segments` in the manifest, else from the energy of the file.
 
     Raises:
-        WsedError: a folder is missing or empty, a file unreadable or silent, or a recording is in two splits.
+        WsedError: a folder is missing or empty, a file is unreadable or silent, or a recording is in two splits.
+
+    >>> import tempfile, numpy as np
+    >>> from wsed.data import audio
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("foreground/train/Hum/1.wav", "background/train/rain.wav"):
+    ...         (Path(folder) / name).parent.mkdir(parents=True)
+    ...         audio.write(Path(folder) / name, np.full(8000, 0.1), 8000)
+    ...     bank = open_soundbank(folder, ["train"], sample_rate=8000)
+    >>> bank.labels, bank.backgrounds["train"][0].duration
+    (['Hum'], 1.0)
     """
     root = Path(root)
     if not (root / "foreground").is_dir():
-        raise WsedError(f"{root} is no soundbank: expected foreground/SPLIT/CLASS/* and background/SPLIT/* in it")
-    manifest = _manifest(root)
-    files = {split: _files(root, split) for split in splits}
-    _check_apart(manifest, root)
-    with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
-        work = [path for _, paths in files.values() for path in paths]
-        done = pool.map(lambda p: _survey(root, p, manifest.get(p.relative_to(root).as_posix(), {}), sample_rate), work)
-        surveyed = dict(zip(work, done, strict=True))
+        raise WsedError(f"{root} is not a soundbank: expected foreground/SPLIT/CLASS/* and background/SPLIT/* in it")
+    manifest = read_manifest(root)
+    files = {split: find_sounds(root, split) for split in splits}
+
+    def measured(path: Path) -> Recording:
+        return measure(root, path, manifest.get(path.relative_to(root).as_posix(), {}), sample_rate)
+
     sounds, backgrounds = {}, {}
-    for split, (labels, paths) in files.items():
-        found = [surveyed[p] for p in paths]
-        sounds[split] = {label: _by_origin(r for r in found if r.label == label) for label in labels}
-        backgrounds[split] = tuple(r for r in found if r.label == "background")
-    return Soundbank(root, sounds, backgrounds, _identity(root))
+    with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
+        pending = {split: (labels, pool.map(measured, paths)) for split, (labels, paths) in files.items()}
+        for split, (labels, results) in pending.items():
+            recordings = list(results)
+            sounds[split] = {label: _by_origin(r for r in recordings if r.label == label) for label in labels}
+            backgrounds[split] = tuple(r for r in recordings if r.label == "background")
+    return Soundbank(root, sounds, backgrounds, content_id(root))
 
 
-def active_stretches(sound: NDArray[np.float32], sample_rate: int) -> list[tuple[float, float]]:
-    """Where a recording sounds: onsets and offsets in seconds, from the energy of 20 ms frames.
+def drop_short(sounds: Mapping[str, Origins], shortest: float) -> dict[str, Origins]:
+    """Remove the stretches shorter than `shortest` seconds, and the recordings that have no other stretches.
 
-    Active is what lies less than 30 dB under the loud parts and clear of the recording's own noise; a recording
-    whose level varies by less than 12 dB counts as active throughout. Pauses under `GAP` are closed.
+    >>> from wsed.data.synth.activity import Stretch
+    >>> click = Recording("click.wav", "Click", "1", 1.0, -30.0, (Stretch(0.0, 0.05, -20.0),))
+    >>> drop_short({"Click": ((click,),)}, shortest=0.1)
+    {'Click': ()}
     """
-    size = max(1, round(_FRAME * sample_rate))
-    n_frames = -(-len(sound) // size)
-    padded = np.pad(sound, (0, n_frames * size - len(sound)))
-    level = 10 * np.log10(np.square(padded).reshape(n_frames, size).mean(1) + _SILENT)
-    loud, noise = np.percentile(level, 95), np.percentile(level, 5)
-    if loud - noise < 12:
-        return [(0.0, len(sound) / sample_rate)]
-    active = level > max(loud - 30, noise + 6)
-    edges = np.flatnonzero(np.diff(np.r_[False, active, False].astype(np.int8)))
-    return close_gaps(
-        (a * size / sample_rate, min(b * size, len(sound)) / sample_rate) for a, b in edges.reshape(-1, 2).tolist()
-    )
+    return {label: _drop_short(origins, shortest) for label, origins in sounds.items()}
 
 
-def close_gaps(spans: Iterable[tuple[float, float]], gap: float = GAP) -> list[tuple[float, float]]:
-    """Spans in order of onset, joined where they overlap or lie less than `gap` seconds apart."""
-    closed: list[tuple[float, float]] = []
-    for onset, offset in sorted(spans):
-        if closed and onset - closed[-1][1] < gap:
-            closed[-1] = (closed[-1][0], max(closed[-1][1], offset))
-        else:
-            closed.append((onset, offset))
-    return closed
+def _drop_short(origins: Origins, shortest: float) -> Origins:
+    files = [
+        [replace(r, stretches=tuple(s for s in r.stretches if s.offset - s.onset >= shortest)) for r in origin]
+        for origin in origins
+    ]
+    usable = [tuple(r for r in origin if r.stretches) for origin in files]
+    return tuple(origin for origin in usable if origin)
 
 
-def power_db(sound: NDArray[np.float32]) -> float:
-    """Mean power in dB relative to full scale (1.0)."""
-    return float(10 * np.log10(np.square(sound).mean() + _SILENT))
-
-
-def drop_short(
-    sounds: Mapping[str, tuple[tuple[Recording, ...], ...]], shortest: float
-) -> dict[str, tuple[tuple[Recording, ...], ...]]:
-    """The sounds of a split without stretches under `shortest` seconds, and without recordings left with none."""
-    kept = {}
-    for label, origins in sounds.items():
-        files = [
-            [replace(r, stretches=tuple(s for s in r.stretches if s.offset - s.onset >= shortest)) for r in origin]
-            for origin in origins
-        ]
-        heard = [tuple(r for r in origin if r.stretches) for origin in files]
-        kept[label] = tuple(origin for origin in heard if origin)
-    return kept
-
-
-def _files(root: Path, split: str) -> tuple[list[str], list[Path]]:
-    """The classes of a split, and its sound files: foregrounds first, then backgrounds."""
-    folder, back = root / "foreground" / split, root / "background" / split
-    if not folder.is_dir():
-        raise WsedError(
-            f"no folder {folder}: add the split {split!r} to the soundbank, or make no clips of it ({split}=0)"
-        )
-    labels = sorted(f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
-    if not labels:
-        raise WsedError(f"{folder} has no class folders; expected {folder}/CLASS/*.wav or .flac")
-    if odd := [label for label in labels if "," in label or "\t" in label or "\n" in label]:
-        raise WsedError(f"{folder / odd[0]}: a label table cannot hold a class name with a comma; rename the folder")
-    paths: list[Path] = []
-    for label in labels:
-        inside = _sound_files(folder / label)
-        if not inside:
-            raise WsedError(f"{folder / label} holds no sound files {audio.SUFFIXES}; fill the folder or remove it")
-        paths += inside
-    behind = _sound_files(back)
-    if not behind:
-        raise WsedError(f"no background for {split!r}: put sound files into {back}, or make no clips of it ({split}=0)")
-    return labels, paths + behind
-
-
-def _sound_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(f for f in folder.iterdir() if f.suffix.lower() in audio.SUFFIXES and not f.name.startswith("."))
-
-
-def _manifest(root: Path) -> dict[str, dict[str, str]]:
-    path = root / "manifest.tsv"
-    return {row["path"]: row for _, row in table.read_rows(path, ("path",))} if path.is_file() else {}
-
-
-def _check_apart(manifest: Mapping[str, Mapping[str, str]], root: Path) -> None:
-    seen: dict[str, tuple[str, str]] = {}
-    for path, row in manifest.items():
-        origin, split = row.get("recording_id", ""), (*path.split("/"), "", "")[1]
-        if origin and split in SPLITS and seen.setdefault(origin, (split, path))[0] != split:
-            raise WsedError(
-                f"{root}/manifest.tsv: recording {origin!r} is in two splits ({seen[origin][1]} and {path}); move one"
-            )
-
-
-def _survey(root: Path, path: Path, row: Mapping[str, str], sample_rate: int) -> Recording:
-    name = path.relative_to(root).as_posix()
-    sound = audio.read(path, sample_rate)
-    label = path.parent.name if name.startswith("foreground/") else "background"
-    if power_db(sound) < -100:
-        raise WsedError(f"{path} is silent; remove it")
-    if label == "background":
-        spans = [(0.0, len(sound) / sample_rate)]
-    else:
-        spans = _segments(row["segments"], name, root) if row.get("segments") else active_stretches(sound, sample_rate)
-    stretches = []
-    for onset, offset in close_gaps(spans):
-        piece = sound[round(onset * sample_rate) : round(offset * sample_rate)]
-        if len(piece):
-            stretches.append(Stretch(onset, min(offset, len(sound) / sample_rate), power_db(piece)))
-    loudest = max((s.level for s in stretches), default=0.0)
-    kept = tuple(s for s in stretches if s.level > loudest - _QUIET_DB)
-    return Recording(name, label, row.get("recording_id") or name, len(sound) / sample_rate, power_db(sound), kept)
-
-
-def _segments(text: str, name: str, root: Path) -> list[tuple[float, float]]:
-    expected = "expected 'onset-offset;...' in seconds"
-    try:
-        pairs = [part.split("-") for part in text.split(";") if part.strip()]
-        return [(float(onset), float(offset)) for onset, offset in pairs]
-    except ValueError:
-        raise WsedError(f"{root}/manifest.tsv: segments of {name} are {text!r}, {expected}") from None
-
-
-def _by_origin(recordings: Iterable[Recording]) -> tuple[tuple[Recording, ...], ...]:
+def _by_origin(recordings: Iterable[Recording]) -> Origins:
     groups: dict[str, list[Recording]] = {}
     for recording in recordings:
         if recording.stretches:
             groups.setdefault(recording.origin, []).append(recording)
     return tuple(tuple(group) for group in groups.values())
-
-
-def _identity(root: Path) -> str:
-    """Of all splits, also those not used now: a split can be added to a corpus later."""
-    digest = hashlib.sha256()
-    for path in sorted(f for part in ("foreground", "background") for f in (root / part).rglob("*") if f.is_file()):
-        digest.update(f"{path.relative_to(root).as_posix()}\t{path.stat().st_size}\n".encode())
-    if (root / "manifest.tsv").is_file():
-        digest.update((root / "manifest.tsv").read_bytes())
-    return digest.hexdigest()[:16]

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from wsed.errors import WsedError
+from wsed.ops.grid import padding
 
 
 class ConvBlock(nn.Module):
@@ -79,13 +80,13 @@ class ConvBlocks(nn.ModuleList):
         self.to(memory_format=torch.channels_last)
 
     def forward(
-        self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"]
+        self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None
     ) -> tuple[Float[Tensor, "clip frame2 dim"], Bool[Tensor, "clip frame2"]]:
-        """Frames, channels and bands as one axis, and which of them hold signal.
+        """Frames, channels and bands as one axis, and which of them hold signal; without `valid` all do.
 
         Padding is zero before each block, as beyond the end of a lone clip.
         """
-        padded = not bool(valid.all())
+        padded, valid = padding(valid, features)
         x = features.transpose(1, 2)[:, None].contiguous(memory_format=torch.channels_last)
         for block, time in zip(self, self._time_pools, strict=True):
             x = block(x * valid[:, None, :, None] if padded else x)

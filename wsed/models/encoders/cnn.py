@@ -73,5 +73,5 @@ class CNN(Encoder):
         self.dim, self.stride = self.blocks.dim, self.blocks.stride
         keras_init(self)
 
-    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"]) -> Encoded:
+    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
         return Encoded(*self.blocks(features, valid))

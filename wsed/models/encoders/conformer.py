@@ -9,6 +9,7 @@ from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, Encoder
 from wsed.models.encoders.blocks import ConvBlocks
 from wsed.models.init import keras_init
+from wsed.ops.grid import padding
 from wsed.types import Encoded
 
 
@@ -123,10 +124,10 @@ class Conformer(Encoder):
         self.layers = nn.ModuleList(ConformerBlock(dim, heads, kernel, dropout) for _ in range(layers))
         keras_init(self)
 
-    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"]) -> Encoded:
+    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
+        padded, _ = padding(valid, features)
         x, valid = self.blocks(features, valid)
         x = self.dense(x)
-        signal = None if bool(valid.all()) else valid
         for layer in self.layers:
-            x = layer(x, signal)
+            x = layer(x, valid if padded else None)
         return Encoded(x, valid)

@@ -6,12 +6,12 @@ from typing import Literal
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from wsed.models.base import ENCODERS, Encoder
 from wsed.models.encoders.blocks import ConvBlocks
 from wsed.models.init import keras_init
-from wsed.ops.recurrent import bidirectional_gru
+from wsed.ops.grid import padding
+from wsed.ops.recurrent import bidirectional_gru, padded_gru
 from wsed.types import Encoded
 
 
@@ -53,8 +53,8 @@ class CRNN(Encoder):
         self.dense = nn.Linear(2 * gru, dense)
         keras_init(self)
 
-    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"]) -> Encoded:
-        padded = not bool(valid.all())
+    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
+        padded, _ = padding(valid, features)
         frames, valid = self.blocks(features, valid)
         frames = self.dropout(frames)
         frames = self.dropout(self._recur(frames, valid, padded))
@@ -65,6 +65,4 @@ class CRNN(Encoder):
             return bidirectional_gru(self.gru, frames, valid if padded else None)
         if not padded:
             return self.gru(frames)[0]  # type: ignore[no-any-return]
-        lengths = valid.sum(1).clamp(min=1).cpu()
-        packed = pack_padded_sequence(frames, lengths, batch_first=True, enforce_sorted=False)
-        return pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=frames.shape[1])[0]
+        return padded_gru(self.gru, frames, valid)

@@ -4,6 +4,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from wsed.models.base import ENCODERS, Encoder
+from wsed.ops.grid import padding
 from wsed.types import Encoded
 
 
@@ -21,5 +22,6 @@ class Identity(Encoder):
         super().__init__()
         self.dim = n_bands
 
-    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"]) -> Encoded:
+    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
+        _, valid = padding(valid, features)
         return Encoded(features.transpose(1, 2), valid)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, Encoder
 from wsed.models.init import he_init
+from wsed.ops.grid import padding
 from wsed.registry import check_option
 from wsed.types import Encoded
 
@@ -153,8 +154,8 @@ class ResNet1d(Encoder):
             self.levels = ((fast, 1), (middle, pools[0]), (middle, pools[0]), (fast, 1))
         he_init(self)
 
-    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"]) -> Encoded:
-        padded = not bool(valid.all())
+    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
+        padded, valid = padding(valid, features)
         x = self.conv(kept(self.start(features), valid if padded else None))
         maps: list[tuple[Tensor, Tensor]] = []
         for stage, pool in zip(self.stages, (1, *self.pools), strict=True):

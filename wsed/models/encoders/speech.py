@@ -1,6 +1,7 @@
 """Encoders of speech trained on waveforms (wav2vec 2.0, HuBERT, WavLM), from the package transformers."""
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wsed.errors import WsedError
-from wsed.models.base import ENCODERS, Encoder
+from wsed.models.base import ENCODERS, Encoder, EncoderFactory, Frontend
+from wsed.models.frontends import Waveform
 from wsed.registry import check_option, near
 from wsed.types import Encoded
 
@@ -69,6 +71,13 @@ class Wav2Vec2(Encoder):
         beyond = field - self.stride
         self._pad = (beyond // 2, beyond - beyond // 2)
 
+    @classmethod
+    def example(cls) -> tuple[EncoderFactory, Frontend | None]:
+        """Two layers of 16 dimensions, on the waveform."""
+        sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+        sizes |= {"intermediate_size": 16, "conv_dim": [8, 8], "conv_kernel": [10, 4], "conv_stride": [5, 4]}
+        return partial(cls, config=sizes | {"num_conv_pos_embedding_groups": 2}), Waveform()
+
     def train(self, mode: bool = True) -> "Wav2Vec2":
         """A frozen model stays in eval mode."""
         super().train(mode)
@@ -76,7 +85,11 @@ class Wav2Vec2(Encoder):
             self.model.eval()
         return self
 
-    def forward(self, features: Float[Tensor, "clip 1 sample"], valid: Bool[Tensor, "clip sample"]) -> Encoded:
+    def forward(self, features: Float[Tensor, "clip 1 sample"], valid: Bool[Tensor, "clip sample"] | None) -> Encoded:
+        if valid is None:
+            audio = F.pad(features[:, 0], self._pad)
+            frames = self.model(audio).last_hidden_state.to(features.dtype)
+            return Encoded(frames, torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device))
         lengths = valid.sum(1)
         n_frames = features.shape[2] // self.stride
         frames = features.new_zeros(len(features), n_frames, self.dim)

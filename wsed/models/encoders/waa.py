@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, Encoder
 from wsed.ops.dropout import Dropout
+from wsed.ops.grid import padding
 from wsed.types import Encoded
 
 WINDOW = 20
@@ -59,7 +60,7 @@ class WAA(Encoder):
         self.dim = inputs * bands
         self.normalize_steps = normalize_steps
 
-    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"]) -> Encoded:
+    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
         clips, n = len(features), features.shape[2] // WINDOW
         if n == 0:
             raise WsedError(f"encoder waa: {features.shape[2]} frames are less than one window of {WINDOW}")
@@ -68,5 +69,6 @@ class WAA(Encoder):
         steps = x.permute(0, 2, 3, 1).flatten(2)  # [window step dim], bands outermost in dim
         if self.normalize_steps:
             steps = F.normalize(steps.float(), dim=2)
-        heard = valid[:, : n * WINDOW].reshape(clips, n, WINDOW).all(2)
-        return Encoded(steps.mean(1).reshape(clips, n, self.dim), heard)
+        _, valid = padding(valid, features)
+        whole = valid[:, : n * WINDOW].reshape(clips, n, WINDOW).all(2)
+        return Encoded(steps.mean(1).reshape(clips, n, self.dim), whole)

@@ -1,0 +1,61 @@
+"""Augmentations: on training batches only, with draws that a resumed run repeats."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import lightning.pytorch as pl
+import torch
+
+import wsed
+from tests.data.modules import module
+from wsed.data.augmenting import augmented
+from wsed.data.corpus.desed import DESED
+from wsed.losses.base import Weighted
+from wsed.losses.mil import MIL
+from wsed.models.encoders.crnn import CRNN
+from wsed.models.frontends import LogMel
+from wsed.testing import batch
+from wsed.types import Batch
+
+
+class Louder:
+    """Multiplies the audio by a random number, which it writes down."""
+
+    def __init__(self) -> None:
+        self.draws: list[float] = []
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
+        factor = torch.rand(1, generator=generator)
+        self.draws.append(float(factor))
+        return replace(batch, audio=batch.audio * factor)
+
+
+def test_draws_follow_from_the_place():
+    louder = Louder()
+    for place in ((0, 0, 0, 0), (0, 0, 0, 0), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)):
+        augmented(batch(), [louder], *place)
+    assert louder.draws[0] == louder.draws[1]
+    assert len(set(louder.draws)) == 5
+
+
+def fitted(corpus: Path, folder: Path, epochs: int, checkpoint: Path | None = None) -> tuple[pl.Trainer, list[float]]:
+    louder = Louder()
+    data = module(DESED(corpus, test=None), {"weak": 4}, augment=[louder], eval_batch=4)
+    network = wsed.Composed(data.labels, lambda n: CRNN(n, channels=4), frontend=LogMel(8000, 256, 160, f_max=4000.0))
+    trainer = pl.Trainer(
+        max_epochs=epochs, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
+        default_root_dir=folder, use_distributed_sampler=False, enable_checkpointing=False,
+    )  # fmt: skip
+    task = wsed.SEDTask(network, {"tags": Weighted(MIL())})
+    trainer.fit(task, data, ckpt_path=checkpoint, weights_only=True)
+    return trainer, louder.draws
+
+
+def test_training_batches_are_changed_and_no_others(corpus: Path, tmp_path: Path):
+    trainer, draws = fitted(corpus, tmp_path, 2)
+    assert len(draws) == 4  # 2 epochs of 2 steps; validation draws nothing
+    assert len(set(draws)) == 4
+    trainer, first = fitted(corpus, tmp_path, 1)
+    trainer.save_checkpoint(tmp_path / "one.ckpt")
+    _, second = fitted(corpus, tmp_path, 2, tmp_path / "one.ckpt")
+    assert first + second == draws

@@ -1,0 +1,70 @@
+"""Windows: crops where the rules say, and windows of long recordings with what is known of each."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsed.data.clip import Clip
+from wsed.data.windows import Windows, cut, part_of, window_starts
+from wsed.errors import WsedError
+
+RECORDING = Clip("r.flac", Path("r.flac"), "strong", frozenset("ab"), (("a", 4.0, 11.0), ("b", 22.0, 30.0)), 25.0)
+
+
+@given(st.floats(0.1, 100), st.floats(0.1, 20), st.floats(0.1, 20))
+def test_windows_cover_the_recording(duration, length, hop):
+    starts = window_starts(duration, length, min(hop, length))
+    assert starts == sorted(starts)
+    assert starts[0] == 0.0
+    assert all(later - first <= min(hop, length) + 1e-6 for first, later in pairwise(starts))
+    end = starts[-1] + min(length, duration)
+    assert end == pytest.approx(duration, abs=1e-5)
+
+
+def test_a_window_has_the_events_that_lie_in_it():
+    parts = Windows(10.0, hop=10.0).of(RECORDING, "train")
+    assert [part.start for part in parts] == [0.0, 10.0, 15.0]
+    assert [part.events for part in parts] == [(("a", 4.0, 10.0),), (("a", 0.0, 1.0),), (("b", 7.0, 10.0),)]
+    assert [part.tags for part in parts] == [{"a"}, {"a"}, {"b"}]
+    assert {part.recording for part in parts} == {"r.flac"}
+    assert len({part.id for part in parts}) == 3
+
+
+def test_tags_of_a_part_are_unknown_where_only_the_whole_has_tags():
+    clip = Clip("r.flac", Path("r.flac"), "weak", frozenset("a"), None, 25.0)
+    assert {part.tags for part in Windows(10.0).of(clip, "train")} == {None}
+    silent = Clip("s.flac", Path("s.flac"), "weak", frozenset(), None, 25.0)
+    assert {part.tags for part in Windows(10.0).of(silent, "train")} == {frozenset()}
+
+
+def test_a_part_of_a_part_lies_in_the_file_where_it_should():
+    inner = part_of(part_of(RECORDING, 2.0, 15.0), 3.0, 4.0)
+    assert (inner.start, inner.duration, inner.events) == (5.0, 4.0, (("a", 0.0, 4.0),))
+    assert inner.recording == "r.flac"
+
+
+def test_short_recordings_are_one_window_and_test_windows_have_a_length_of_their_own():
+    windows = Windows(10.0, test_length=30.0)
+    assert [part.duration for part in cut([RECORDING], windows, "test")] == [25.0]
+    assert [part.duration for part in cut([RECORDING], windows, "train")] == [10.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"length": -1.0}, "data.windows.length must be above 0"),
+        ({"length": 1.0, "hop": 0.0}, "data.windows.hop must be above 0"),
+        ({"length": 1.0, "hop": 0.5, "placement": "walle"}, "data.windows.hop is for windows that follow each other"),
+    ],
+)
+def test_settings_that_cannot_be(settings, message):
+    with pytest.raises(WsedError, match=message):
+        Windows(**settings)
+
+
+def test_a_clip_of_unknown_length_is_not_cut():
+    with pytest.raises(WsedError, match=r"the length of r.flac is not known: set data.reader"):
+        Windows(1.0).of(Clip("r.flac", Path("r.flac"), "weak"), "train")

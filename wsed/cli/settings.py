@@ -1,0 +1,61 @@
+"""Settles where a run is and which checkpoint it takes, and refuses what cannot work, before anything is built."""
+
+from pathlib import Path
+
+from jsonargparse import Namespace
+
+from wsed.errors import WsedError
+from wsed.models.pretrained import read_checkpoint
+
+PRECISIONS = {"bf16-true": "bf16-mixed or 16-mixed", "16-true": "bf16-mixed or 16-mixed", "64-true": "32-true"}
+"""Precisions that are refused, and what to take."""
+
+
+def settle(verb: str, config: Namespace) -> None:
+    """Fill in the run's folder, the path of the checkpoint and what Lightning shall not do.
+
+    Args:
+        verb: `fit`, `validate`, `test` or `predict`.
+        config: its settings; changed in place.
+
+    Raises:
+        WsedError: there is no such checkpoint, a run would be overwritten, or a setting is not supported.
+    """
+    folder = Path(config.trainer.default_root_dir or default_folder(config))
+    config.trainer.default_root_dir = str(folder)
+    if config.weights_only is None:
+        config.weights_only = True  # a checkpoint of a stranger executes nothing
+    if verb in ("validate", "test"):
+        config.verbose = False  # our own table is printed
+    if verb == "predict":
+        config.return_predictions = False  # Evaluation writes them; the outputs need not stay in memory
+    _settle_checkpoint(verb, config, folder / "checkpoints")
+    if verb == "fit" and not config.ckpt_path and not config.overwrite and any(folder.glob("checkpoints/*.ckpt")):
+        raise WsedError(
+            f"{folder} holds a run already: continue it with --ckpt_path last, choose another folder with "
+            "--trainer.default_root_dir, or pass --overwrite"
+        )
+    precision = str(config.trainer.precision)
+    precision = f"{precision}-true" if precision == "64" else precision
+    if precision in PRECISIONS:
+        raise WsedError(f"trainer.precision {precision} is not supported; use {PRECISIONS[precision]}")
+
+
+def default_folder(config: Namespace) -> Path:
+    """`runs/<first configuration>/seed_<n>`."""
+    files = [str(file) for file in config.get("config") or []]
+    return Path("runs") / (Path(files[0]).stem if files else "unnamed") / f"seed_{config.seed_everything}"
+
+
+def _settle_checkpoint(verb: str, config: Namespace, checkpoints: Path) -> None:
+    if config.ckpt_path in ("best", "last"):
+        path = checkpoints / f"{config.ckpt_path}.ckpt"
+        if not path.is_file():
+            raise WsedError(f"no checkpoint {path}: give --trainer.default_root_dir, or start without --ckpt_path")
+        config.ckpt_path = str(path)
+    if verb != "fit" and not config.ckpt_path:
+        raise WsedError(f"wsed {verb} needs a checkpoint: add --ckpt_path best, last or a file")
+    if config.ckpt_path:
+        if not Path(config.ckpt_path).is_file():
+            raise WsedError(f"no such checkpoint: {config.ckpt_path}")
+        read_checkpoint(Path(config.ckpt_path))

@@ -1,0 +1,116 @@
+"""Arguments whose annotation is a `Literal` are checked when the function or the component is called."""
+
+import functools
+import inspect
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from wsed.errors import check_option
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function so that a value which its `Literal` annotations do not allow is a `WsedError`.
+
+    >>> @checked
+    ... def average(over: Literal["clip", "frame"] = "clip") -> str:
+    ...     return over
+    >>> average("frames")
+    Traceback (most recent call last):
+    wsed.errors.WsedError: average: unknown over 'frames' (did you mean frame?); known: clip, frame
+    """
+    literals = Literals(function)
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        literals.check(function.__name__, args, kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+class Literals:
+    """The arguments of a function whose annotations are literals; annotations are read at the first check."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._function = function
+        self._choices: list[tuple[int, str, Choices]] | None = None
+
+    def check(self, owner: str, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+        """Raise a `WsedError` that names `owner`, the argument, and the values that are known."""
+        if self._choices is None:
+            self._choices = self._read()
+        for position, name, choices in self._choices:
+            if name in kwargs:
+                choices.check(owner, name, kwargs[name])
+            elif position < len(args):
+                choices.check(owner, name, args[position])
+
+    def _read(self) -> list[tuple[int, str, "Choices"]]:
+        hints = hints_of(self._function)
+        names = enumerate(inspect.signature(self._function).parameters)
+        return [(i, name, choices) for i, name in names if (choices := choices_of(hints.get(name))) is not None]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What an annotation of literals allows.
+
+    Args:
+        known: the values.
+        others: whether values that are not strings are allowed too, as in `Literal["all"] | int`.
+    """
+
+    known: tuple[object, ...]
+    others: bool
+
+    def check(self, owner: str, option: str, value: object) -> None:
+        """Raise a `WsedError` if `value` is not allowed."""
+        if self.others and not isinstance(value, str):
+            return
+        if not any(value is one or (type(value) is type(one) and value == one) for one in self.known):
+            check_option(owner, option, repr(value) if value in self.known else value, self.known)
+
+
+def choices_of(annotation: object) -> Choices | None:
+    """What an annotation allows; None if it has no literals, or any string is allowed too.
+
+    >>> choices_of(Literal["mean", "sum"] | None)
+    Choices(known=('mean', 'sum', None), others=False)
+    """
+    kinds = list(members(annotation))
+    literals = [kind for kind in kinds if get_origin(kind) is Literal]
+    if not literals or str in kinds:
+        return None
+    known = [value for kind in literals for value in get_args(kind)]
+    nothing = type(None) in kinds
+    others = len(kinds) > len(literals) + nothing
+    return Choices((*known, None) if nothing else tuple(known), others)
+
+
+def members(annotation: object) -> Iterator[object]:
+    """The members of a union, of an optional or an annotated type; the annotation itself if it is none.
+
+    >>> list(members(int | None))
+    [<class 'int'>, <class 'NoneType'>]
+    """
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from members(get_args(annotation)[0])
+    elif origin in (Union, types.UnionType):
+        for member in get_args(annotation):
+            yield from members(member)
+    else:
+        yield annotation
+
+
+def hints_of(function: Callable[..., object]) -> dict[str, object]:
+    """The annotations of a function by argument; none where they name something that cannot be resolved."""
+    try:
+        return get_type_hints(function, include_extras=True)
+    except (NameError, AttributeError, TypeError):
+        return {}

@@ -1,0 +1,190 @@
+"""How a component was made, in plain values: enough to make it again.
+
+A registered class remembers the arguments that it was called with, so that every network, loss or decoder can be
+written into a checkpoint, whether YAML or plain Python made it.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from types import FunctionType
+from typing import Annotated, NamedTuple, get_args, get_origin
+
+from wsed.errors import WsedError
+from wsed.literals import Literals, hints_of
+
+_SPEC = "_wsed_spec"
+_OTHERS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class StartsOnly:
+    """Marks an argument that matters only when a training starts; a spec leaves it out."""
+
+
+StartingWeights = Annotated[str | None, StartsOnly]
+"""The path of weights to start from. A checkpoint holds the weights themselves."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What makes a component: a name and arguments.
+
+    Args:
+        class_path: the registered name, or the import path of a class that is not registered.
+        init_args: plain values; a component or factory among them is a mapping of `class_path` and `init_args` too.
+    """
+
+    class_path: str
+    init_args: Mapping[str, object] = field(default_factory=dict)
+
+    def to_plain(self) -> dict[str, object]:
+        """As nested dicts and lists, as YAML and checkpoints have it."""
+        return {"class_path": self.class_path, "init_args": dict(self.init_args)}
+
+    @classmethod
+    def read(cls, value: object) -> "Spec":
+        """From `to_plain`, or from a name alone.
+
+        Raises:
+            WsedError: `value` is neither.
+        """
+        if isinstance(value, str):
+            return cls(value)
+        if isinstance(value, Mapping) and isinstance(value.get("class_path"), str):
+            return cls(value["class_path"], value.get("init_args") or {})
+        raise WsedError(f"expected a registered name, or class_path and init_args, not {value!r}")
+
+
+class Registered(NamedTuple):
+    """Where a class is registered, and how many arguments its builder gives: the labels of a network, for example."""
+
+    kind: str
+    name: str
+    given: int
+
+
+REGISTERED: dict[type, Registered] = {}
+_REMEMBERING: set[Callable[..., None]] = set()
+"""The constructors that were wrapped already."""
+
+
+def spec_of(component: object) -> Spec:
+    """The spec of a component, of a class, or of a `functools.partial` of a class.
+
+    Raises:
+        WsedError: it cannot be written down: a lambda, or a component with an argument that is no plain value.
+    """
+    if isinstance(component, functools.partial):
+        return _spec_of_partial(component)
+    if isinstance(component, type):
+        return _spec(component, {})
+    if isinstance(component, FunctionType):
+        name = component.__qualname__
+        raise WsedError(f"the function {name} is no registered component; give a class, or a functools.partial of one")
+    try:
+        spec = vars(component).get(_SPEC)
+    except TypeError:  # no __dict__
+        spec = None
+    if isinstance(spec, str):
+        raise WsedError(spec)
+    if not isinstance(spec, Spec):
+        raise WsedError(f"{path_of(type(component))} is not registered with wsed")
+    return spec
+
+
+def path_of(cls: type) -> str:
+    """The import path of a class."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def remember(cls: type, registered: Registered) -> None:
+    """Let the instances of a class remember their spec, and check their literal arguments."""
+    REGISTERED[cls] = registered
+    init: Callable[..., None] = cls.__init__
+    if init in _REMEMBERING:
+        return
+    literals = Literals(init)
+
+    @functools.wraps(init)
+    def checked_init(self: object, *args: object, **kwargs: object) -> None:
+        literals.check(_owner(type(self), cls), (self, *args), kwargs)
+        init(self, *args, **kwargs)
+        if type(self).__init__ is checked_init:  # not of a subclass with arguments of its own
+            object.__setattr__(self, _SPEC, _record(type(self), init, args, kwargs))
+
+    _REMEMBERING.add(checked_init)
+    cls.__init__ = checked_init
+
+
+def _owner(cls: type, base: type) -> str:
+    known = REGISTERED.get(cls) or REGISTERED[base]
+    return f"{known.kind} {known.name}"
+
+
+def _record(cls: type, init: Callable[..., None], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Spec | str:
+    """The spec of a call, or why there is none."""
+    bound = inspect.signature(init).bind(None, *args, **kwargs)
+    named = {name: bound.arguments[name] for name, p in bound.signature.parameters.items() if name in bound.arguments}
+    for name, parameter in bound.signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            named |= named.pop(name, {})
+    try:
+        return _spec(cls, named)
+    except WsedError as error:
+        return str(error)
+
+
+def _spec(cls: type, given: Mapping[str, object]) -> Spec:
+    """Of a class called with these arguments, completed with its defaults; a later version may have others."""
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    hints = hints_of(cls.__init__)
+    values: dict[str, object] = {}
+    for parameter in parameters[_given(cls) :]:
+        if parameter.kind in _OTHERS:
+            continue
+        value = given.get(parameter.name, parameter.default)
+        if value is not inspect.Parameter.empty and not _starts_only(hints.get(parameter.name)):
+            values[parameter.name] = _plain(value, f"argument {parameter.name!r} of {cls.__name__}")
+    named = {parameter.name for parameter in parameters}
+    more = {name: value for name, value in given.items() if name not in named and name != "self"}
+    values |= {name: _plain(value, f"argument {name!r} of {cls.__name__}") for name, value in more.items()}
+    known = REGISTERED.get(cls)
+    return Spec(path_of(cls) if known is None else known.name, values)
+
+
+def _given(cls: type) -> int:
+    return next((known.given for base in cls.__mro__ if (known := REGISTERED.get(base)) is not None), 0)
+
+
+def _starts_only(annotation: object) -> bool:
+    return get_origin(annotation) is Annotated and StartsOnly in get_args(annotation)
+
+
+def _spec_of_partial(factory: "functools.partial[object]") -> Spec:
+    cls, args = (factory.func, factory.args) if isinstance(factory.func, type) else (None, factory.args)
+    if cls is None and args and isinstance(args[0], type):  # as jsonargparse makes them: partial(instantiate, cls, ...)
+        cls, args = args[0], args[1:]
+    if cls is None or args:
+        raise WsedError(f"{factory} is no partial of a class with named arguments")
+    return _spec(cls, factory.keywords)
+
+
+def _plain(value: object, what: str) -> object:
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item, what) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((_plain(item, what) for item in value), key=str)
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: _plain(item, what) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type) and type(value) not in REGISTERED:
+        return {f.name: _plain(vars(value)[f.name], what) for f in fields(value) if f.init}
+    try:
+        return spec_of(value).to_plain()
+    except WsedError as error:
+        raise WsedError(f"{what} cannot be written down: {error}") from None

@@ -1,0 +1,21 @@
+"""Contracts of components as tests to call: for this library's own, and for plugins.
+
+Each `check_*` raises `AssertionError` with the promise that was broken. `batch` and `output` make small inputs.
+"""
+
+from wsed.testing.inputs import batch, move_output, output, take, take_output
+from wsed.testing.losses import check_loss
+from wsed.testing.models import check_encoder, check_frontend, check_head, check_network
+
+__all__ = [
+    "batch",
+    "check_encoder",
+    "check_frontend",
+    "check_head",
+    "check_loss",
+    "check_network",
+    "move_output",
+    "output",
+    "take",
+    "take_output",
+]
