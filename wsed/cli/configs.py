@@ -71,8 +71,7 @@ def _dotted(path: tuple[str, ...]) -> str:
 def prepared(args: Sequence[str]) -> Iterator[list[str]]:
     """The arguments of a training verb as its parser takes them: names resolved, and all `--config` merged to one file.
 
-    The file is called as the first of them whose name does not begin with `base`, since the run's folder is named after
-    it. It stands before the settings of the command line, which win over it.
+    The file stands before the settings of the command line, which win over it. Runs are named after it: see `run_name`.
 
     Raises:
         WsedError: a file is not there, or is no mapping in YAML.
@@ -86,12 +85,20 @@ def prepared(args: Sequence[str]) -> Iterator[list[str]]:
     rest = resolve_arguments(underscores(rest, hyphens), before)
     with TemporaryDirectory() as folder:
         if len(files) > 1:
-            names = [Path(file).stem for file in files]
-            name = next((name for name in names if not name.startswith("base")), names[0])
-            path = Path(folder) / f"{name}.yaml"
+            path = Path(folder) / f"{run_name(files)}.yaml"
             path.write_text(yaml.safe_dump(merged(files), sort_keys=False), encoding="utf-8")
             files = [str(path)]
         yield [*rest[:1], *(f"--config={file}" for file in files), *rest[1:]]
+
+
+def run_name(files: Sequence[str | Path]) -> str:
+    """What a run of these configurations is called: the first whose name does not begin with `base`.
+
+    >>> run_name(["exp/base.yaml", "exp/rows/mil.yaml", "exp/soundscapes.yaml"])
+    'mil'
+    """
+    names = [Path(file).stem for file in files]
+    return next((name for name in names if not name.startswith("base")), names[0])
 
 
 def merged(files: Sequence[str | Path]) -> Config:
