@@ -29,7 +29,7 @@ _PUBLIC = {
     "SEDDataModule": "wsed.data.module",
     "components": "wsed.registry",
     "load": "wsed.inference",
-    "evaluate": "wsed.report.evaluate",
+    "evaluate": "wsed.scoring.evaluate",
 }
 
 __all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from wsed.build import build as build_component
 from wsed.data import audio as sound
-from wsed.decoding import BoxDecoder, Decoder
+from wsed.decoding import Decoder
 from wsed.errors import WsedError
 from wsed.models.base import Network
 from wsed.models.pretrained import load_weights, read_checkpoint
 from wsed.tuned import read_tuned
 from wsed.tuning import decoder_of
 from wsed.types import Batch, Events, Labels
+from wsed.values import Scores
 
 
 class Detector:
@@ -28,7 +29,7 @@ class Detector:
         decoder: from frame scores to events.
     """
 
-    def __init__(self, network: Network, decoder: Decoder | BoxDecoder) -> None:
+    def __init__(self, network: Network, decoder: Decoder) -> None:
         self.network, self.decoder = network.eval(), decoder
 
     @property
@@ -54,11 +55,8 @@ class Detector:
         samples = samples.astype(np.float32, copy=False)
         device = next(self.network.parameters(), torch.empty(0)).device
         output = self.network(one_clip(torch.from_numpy(samples), len(self.labels)).to(device))
-        clip_scores = None if output.clip_logits is None else output.clip_scores
         seconds = torch.tensor([len(samples) / rate], dtype=torch.float64)
-        events = self.decoder(
-            output.frame_scores, self.network.frame_rate, valid=output.valid, clip_scores=clip_scores, durations=seconds
-        )
+        events = self.decoder(Scores.of_output(output, ("",), seconds)).events
         rows = zip(events.label.tolist(), events.onset.tolist(), events.offset.tolist(), strict=True)
         return sorted(((self.labels.names[i], on, off) for i, on, off in rows), key=lambda e: (e[1], e[0]))
 

@@ -22,6 +22,8 @@ HOMES = {
     "encoder": ("wsed.models.base", "ENCODERS"),
     "head": ("wsed.models.base", "HEADS"),
     "network": ("wsed.models.base", "NETWORKS"),
+    "decoder": ("wsed.decoding.base", "DECODERS"),
+    "metric": ("wsed.metrics.base", "METRICS"),
     "corpus": ("wsed.data.corpus.base", "CORPORA"),
     "reader": ("wsed.data.reading.base", "READERS"),
 }

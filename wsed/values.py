@@ -122,6 +122,20 @@ class Scores:
         scores = Scores.of_padded(frames, rate, valid=valid, durations=seconds, clip_scores=clips, clip_ids=clip_ids)
         return replace(scores, embeddings=points)
 
+    @staticmethod
+    def cat(parts: Sequence["Scores"]) -> "Scores":
+        """The clips of several scores, one after the other; a part of the clips is kept if all of them have it."""
+        names = tuple(name for part in parts for name in part.clip_ids)
+        seconds = torch.cat([part.durations for part in parts])
+        rate = max((part.frame_rate for part in parts), default=0.0)
+        frames, lengths, clip_scores, embeddings, borders = (
+            _joined(column)
+            for column in zip(
+                *((p.frames, p.lengths, p.clip_scores, p.embeddings, p.borders) for p in parts), strict=True
+            )
+        )
+        return Scores(names, seconds, rate, frames, lengths, clip_scores, embeddings, borders)
+
     def __len__(self) -> int:
         return len(self.clip_ids)
 
@@ -137,6 +151,12 @@ class Scores:
             raise WsedError("these scores hold no frames; use a network with a head that provides frame_logits")
         return self.frames, self.lengths
 
+    @property
+    def is_full(self) -> bool:
+        """Whether all clips have the same number of frames, so that `padded` pads nothing."""
+        _, lengths = self.need()
+        return not len(lengths) or bool((lengths == lengths[0]).all())
+
     def split(self) -> tuple[Float[Tensor, "_ label"], ...]:
         """The frame scores of each clip, without a copy."""
         frames, lengths = self.need()
@@ -150,7 +170,7 @@ class Scores:
         frames, lengths = self.need()
         most = int(lengths.max()) if len(lengths) else 0
         valid = torch.arange(most, device=frames.device) < lengths.to(frames.device)[:, None]
-        if len(frames) == most * len(self):
+        if self.is_full:
             return frames.view(len(self), most, frames.shape[1]), valid
         table = frames.new_zeros(len(self), most, frames.shape[1])
         table[valid] = frames
@@ -164,9 +184,10 @@ class Scores:
     def with_padded(self, scores: Float[Tensor, "clip frame label"]) -> "Scores":
         """The same clips with other frame scores, `[clip frame label]` as `padded` lays them out."""
         _, lengths = self.need()
-        whole = bool((lengths == scores.shape[1]).all())
+        if self.is_full:
+            return replace(self, frames=_unpadded(scores, None))
         valid = torch.arange(scores.shape[1], device=scores.device) < lengths.to(scores.device)[:, None]
-        return replace(self, frames=_unpadded(scores, None if whole else valid))
+        return replace(self, frames=_unpadded(scores, valid))
 
     def select(self, clips: Int[Tensor, " chosen"]) -> "Scores":
         """Some of the clips, in the order of their indices.
@@ -195,7 +216,12 @@ class Scores:
 def _unpadded(
     scores: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"] | None
 ) -> Float[Tensor, "all_frames label"]:
-    return scores.reshape(-1, scores.shape[2]) if valid is None else scores[valid.to(scores.device)]
+    return scores.flatten(0, 1) if valid is None else scores[valid.to(scores.device)]
+
+
+def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+    there = [part for part in parts if part is not None]
+    return torch.cat(there) if there and len(there) == len(parts) else None
 
 
 def _taken(part: Tensor | None, rows: Int[Tensor, " row"]) -> Tensor | None:
@@ -270,6 +296,17 @@ class Truth:
         """The truth where all events of all clips are known; the tags of a clip are the classes of its events."""
         known = torch.ones(n_clips, n_labels, dtype=torch.bool)
         return Truth(tags_of(events, n_clips, n_labels), known, events, known)
+
+    @staticmethod
+    def cat(parts: Sequence["Truth"]) -> "Truth":
+        """The clips of several truths, one after the other."""
+        sizes = [len(part) for part in parts]
+        starts = [sum(sizes[:i]) for i in range(len(sizes))]
+        events = Events.cat(
+            replace(part.events, clip=part.events.clip + start) for part, start in zip(parts, starts, strict=True)
+        )
+        tags, tagged, timed = (torch.cat(c) for c in zip(*((p.tags, p.tagged, p.timed) for p in parts), strict=True))
+        return Truth(tags, tagged, events, timed)
 
     def __len__(self) -> int:
         return len(self.tags)

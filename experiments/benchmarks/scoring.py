@@ -42,8 +42,8 @@ from scoring_data import (
     made,
 )
 
-from wsed.decoding import Decoder, odd_frames
-from wsed.decoding.sweep import THRESHOLDS, decode_at
+from wsed.decoding import StepDecoder, decode_at, odd_frames
+from wsed.decoding.tuning import THRESHOLDS
 from wsed.metrics import (
     PSDS1,
     PSDS2,
@@ -56,6 +56,7 @@ from wsed.metrics import (
 from wsed.metrics.bootstrap import bootstrap
 from wsed.metrics.psds import PSDSTable
 from wsed.types import Events
+from wsed.values import Scores
 
 FOLDER = Path(__file__).parents[2].parent / "shared/data/reference/desed_baseline2021_teacher"
 SCENARIOS = {"PSDS1": PSDS1, "PSDS2": PSDS2}
@@ -137,10 +138,10 @@ def counted(data: Desed, name: str, repeats: int) -> Iterator[Row]:
 
 def decoded(_: None, repeats: int) -> Iterator[Row]:
     """Median filter and 50 thresholds, from scores to events."""
-    scores, decoder = made(CLIPS, LABELS, 1.7).scores, Decoder(median=MEDIAN)
+    scores, decoder = made(CLIPS, LABELS, 1.7).scores, StepDecoder(median=MEDIAN)
 
     def run() -> Events:
-        return decode_at(decoder.curves(scores, FRAME_RATE), FRAME_RATE, THRESHOLDS)
+        return decode_at(decoder.curves(Scores.of_padded(scores, FRAME_RATE)), THRESHOLDS)
 
     ours, events = best(run, repeats)
     found = np.stack([events.clip, events.label, events.onset, events.offset], axis=1)
@@ -176,7 +177,7 @@ def exact(_: None, repeats: int) -> Iterator[Row]:
     data = made(CLIPS, LABELS, 1.7)
     given, judge = data.given, SedScoresEval(data)
     for name, p in SCENARIOS.items():
-        run = lambda q=p: psds_from_scores(*given, q, frame_rate=FRAME_RATE).value  # noqa: E731
+        run = lambda q=p: psds_from_scores(*given, q).value  # noqa: E731
         (ours, value), (theirs, other) = best(run, repeats), best(lambda q=p: judge.psds(q))
         notes = [f"{value:.6f}", profiled(run), floor([data.scores.numpy()], ours)]
         what = f"{name}, exact, {CLIPS} clips"
@@ -189,7 +190,7 @@ def resampled(_: None, repeats: int) -> Iterator[Row]:
     given, judge = data.given, SedScoresEval(data)
     for name, p in SCENARIOS.items():
         (made_in, table), (its, deltas) = (
-            best(lambda q=p: PSDSTable.of_scores(*given, q, frame_rate=FRAME_RATE), repeats),
+            best(lambda q=p: PSDSTable.of_scores(*given, q), repeats),
             best(lambda q=p: judge.deltas(q)),
         )
         run = lambda t=table, n=RESAMPLES: bootstrap(t.values, CLIPS, resamples=n, method="percentile")  # noqa: E731
@@ -212,9 +213,9 @@ def wide_ours(repeats: int) -> None:
     data = made(WIDE_CLIPS, WIDE_LABELS, 8)
     given, told = data.given, {"loaded": peak()}
     for name, p in SCENARIOS.items():
-        told[name], _ = best(lambda q=p: psds_from_scores(*given, q, frame_rate=FRAME_RATE), repeats)
+        told[name], _ = best(lambda q=p: psds_from_scores(*given, q), repeats)
     told["peak"] = peak()  # before the profiler and the floor take their own
-    run = lambda: psds_from_scores(*given, PSDS1, frame_rate=FRAME_RATE)  # noqa: E731
+    run = lambda: psds_from_scores(*given, PSDS1)  # noqa: E731
     told["notes"] = [profiled(run), floor([data.scores.numpy()], told["PSDS1"])]
     print(json.dumps(told))
 
@@ -231,7 +232,7 @@ def wide(_: None, repeats: int) -> Iterator[Row]:
     data = made(FEW, WIDE_LABELS, 8)
     judge = SedScoresEval(data)
     theirs, other = best(lambda: judge.psds(PSDS1))
-    value = psds_from_scores(*data.given, PSDS1, frame_rate=FRAME_RATE).value
+    value = psds_from_scores(*data.given, PSDS1).value
     within = ours["peak"] < GIGABYTES
     notes = [
         f"theirs: {theirs:.1f} s for {FEW} clips, scaled to {WIDE_CLIPS}; the results compared are of {FEW} clips",

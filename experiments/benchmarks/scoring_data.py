@@ -15,6 +15,7 @@ import torch
 from wsed.metrics import Counts
 from wsed.metrics.psds import PSDSParameters
 from wsed.types import Events
+from wsed.values import Scores
 
 FRAME_RATE, CLIPS, FRAMES, LABELS = 15.625, 1168, 156, 10
 Row = tuple[int, int, float, float]
@@ -66,9 +67,9 @@ class Made(NamedTuple):
     durations: torch.Tensor
 
     @property
-    def given(self) -> tuple[torch.Tensor, Events, torch.Tensor]:
+    def given(self) -> tuple[Scores, Events]:
         """The arguments of `psds_from_scores`."""
-        return self.scores, Events.of(self.rows), self.durations
+        return Scores.of_padded(self.scores, FRAME_RATE, durations=self.durations), Events.of(self.rows)
 
 
 def made(n_clips: int, n_labels: int, events_a_clip: float, seed: int = 0) -> Made:

@@ -31,15 +31,17 @@ import wsed
 from wsed import Batch, Composed, Events, Labels
 from wsed.data.corpus.desed import DESED
 from wsed.data.module import SEDDataModule
-from wsed.decoding import Decoder
+from wsed.decoding import StepDecoder
 from wsed.losses.cosine_penalty import CosinePenalty
 from wsed.losses.mil import MIL
-from wsed.metrics.store import ScoreStore
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
 from wsed.ops.memory import keep_freed_memory
+from wsed.scoring.collect import Collector
+from wsed.scoring.score import score, system_of
 
 CLIPS, SECONDS = 32, 10
+DECODER = StepDecoder(rescale_edge=3, smooth=19 * 10 / 431, threshold=0.03, merge_gap=0.2, tags="clip")
 KINDS = {
     "convolution": ("convolution",),
     "batch norm": ("batch_norm",),
@@ -224,15 +226,15 @@ def parity(folder: Path, steps: int, seed: int) -> None:
 
 @torch.no_grad()
 def scores(model: nn.Module, data: SEDDataModule, network: Composed) -> dict[str, Any]:
-    store = ScoreStore()
+    collector = Collector()
     for batch in data.test_dataloader():
         if model is network:
             output = network(batch)
         else:
             logits = model(batch)
             output = wsed.Output(frame_logits=logits, clip_logits=logits.amax(1), frame_rate=network.frame_rate)
-        store.update(output, batch, network.sample_rate)
-    return store.gather().system(data.labels, Decoder.cosine_penalty()).figures()
+        collector.update(output, batch, network.sample_rate)
+    return score(system_of(*collector.gather(), data.labels, DECODER)).to_dict()
 
 
 def main() -> None:

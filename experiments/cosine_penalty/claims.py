@@ -16,11 +16,12 @@ import numpy as np
 import torch
 
 from experiments.cosine_penalty.table import PAPER, ROWS, SHORT, Run, f1_by_class, read_tagger, systems_of, truth_of
-from wsed.decoding import Decoder, exact_thresholds, random_thresholds, tune_decoder
+from wsed.decoding import Decoder, exact_thresholds, random_thresholds, tune_events
 from wsed.metrics import event_counts
 from wsed.metrics.clips import tag_counts
 from wsed.study.compare import difference, paired, spread
 from wsed.study.table import columns_table, markdown
+from wsed.values import Truth
 
 LOW = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.014, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3, 0.5, 0.7)
 BEST = ("best", "best_cos", "best_max")
@@ -133,10 +134,10 @@ def tuned(run: Run, held: Run, gaps: tuple[float, ...], windows: tuple[float, ..
     for gap in gaps:
         for window in windows:
             decoder = replace(PAPER, merge_gap=gap, smooth=window, tags="oracle")
-            fit = tune_decoder(
-                decoder, held.frames, held.rate, held.truth, event_counts, "validation", thresholds=LOW,
-                valid=held.valid, durations=held.durations, tags=held.system_tags,
-            )  # fmt: skip
+            truth = Truth.of_events(held.truth, len(held.ids), len(held.labels))
+            fit = tune_events(
+                decoder, held.scores, truth, event_counts, "validation", thresholds=LOW, tags=held.system_tags
+            )
             chosen = fit.apply(decoder)
             there, here = f1_by_class(held, chosen), f1_by_class(run, chosen)
             found = np.where(there > best, here, found)

@@ -17,12 +17,13 @@ import numpy as np
 import torch
 
 from wsed.data.corpus.desed_layout import read_clips
-from wsed.decoding import Decoder
+from wsed.decoding import Decoder, StepDecoder
 from wsed.metrics import class_correlation, event_counts, mean_positive_correlation, overlap_seconds, segment_counts
 from wsed.metrics.clips import tag_counts
 from wsed.study.rows import finished
 from wsed.study.table import columns_table, markdown
 from wsed.types import Events
+from wsed.values import Scores
 
 ROWS = (
     "fsl", "att", "mil", "glu_mil", "glu_mil_cos", "glu_mil_cos_alpha_0_5", "glu_mil_cos_alpha_1", "glu_mil_kl",
@@ -31,8 +32,8 @@ ROWS = (
 ONE_NETWORK = ("one_network",)
 """Rows that do without the tagger."""
 SHORT = ("Alarm_bell_ringing", "Cat", "Dishes", "Dog", "Speech")
-PAPER = Decoder(rescale_edge=3, smooth=0.44, threshold=0.03, merge_gap=0.2, tags="clip")
-PLAIN = Decoder(median=0.2, threshold=0.5, merge_gap=0.2)
+PAPER = StepDecoder(rescale_edge=3, smooth=0.44, threshold=0.03, merge_gap=0.2, tags="clip")
+PLAIN = StepDecoder(median=0.2, threshold=0.5, merge_gap=0.2)
 Truth = dict[str, tuple[tuple[str, float, float], ...]]
 
 
@@ -81,7 +82,11 @@ class Run:
 
     def detect(self, tags: torch.Tensor | None, decoder: Decoder = PAPER) -> Events:
         gated = replace(decoder, tags="none" if tags is None else "oracle")
-        return gated(self.frames, self.rate, valid=self.valid, true_tags=tags, durations=self.durations)
+        return gated(self.scores, tags).events
+
+    @property
+    def scores(self) -> Scores:
+        return Scores.of_padded(self.frames, self.rate, valid=self.valid, durations=self.durations)
 
     def event_f1(self, tags: torch.Tensor | None, decoder: Decoder = PAPER) -> float:
         return event_counts(self.truth, self.detect(tags, decoder), len(self.labels)).macro_f1

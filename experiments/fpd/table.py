@@ -18,8 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from wsed.data.corpus.desed_layout import read_clips
-from wsed.decoding import Decoder
-from wsed.report.finished import read_store
+from wsed.decoding import StepDecoder
+from wsed.metrics import event_counts
+from wsed.scoring.formats.run_scores import read_scores, truth_of
+from wsed.scoring.score import score, system_of
 from wsed.study.compare import difference, known, p_text, paired, spread
 from wsed.study.rows import finished
 from wsed.study.table import markdown
@@ -31,7 +33,7 @@ ROWS = (
     "strong_builtin", "weak_attention", "euc_attention", "strong_attention",
 )  # fmt: skip
 FIGURES = ("event F1", "tuned event F1", "segment F1", "tagging F1", "mAP", "PSDS1", "PSDS2")
-DECODER = Decoder(median=0.45, threshold=0.5, tags="clip")
+DECODER = StepDecoder(median=0.45, threshold=0.5, tags="clip")
 TUNING = Tuning(thresholds="events", medians=[0.2, 0.45, 0.9, 1.8])
 Found = dict[str, dict[str, list[float]]]
 
@@ -41,15 +43,17 @@ def figures(run: Path, reference: Path) -> list[float]:
     kept = run / "figures.json"
     if kept.is_file() and kept.stat().st_mtime > (run / "test" / "frame_scores.npz").stat().st_mtime:
         return [float(value) for value in json.loads(kept.read_text())]
-    labels, store = read_store(run / "test", read_clips(reference, "eval/public", "test"), 10.0)
-    found = store.system(labels, DECODER).figures()
+    labels, scores = read_scores(run / "test", 10.0)
+    truth = truth_of(read_clips(reference, "eval/public", "test"), scores.clip_ids, labels)
+    found = score(system_of(scores, truth, labels, DECODER))
     tuned = np.nan
     if (run / "validation" / "frame_scores.npz").is_file():
-        held = read_store(run / "validation", read_clips(reference, "validation/validation", "validation"), 10.0)[1]
-        decoder = TUNING.tune(DECODER, held)[0]
-        tuned = store.system(labels, decoder).figures()["event_f1"]["macro"]
-    f1 = [found[name]["macro"] for name in ("event_f1", "segment_f1", "tagging_f1")]
-    values = [f1[0], tuned, *f1[1:], found["tagging"]["macro_ap"], found["psds1"], found["psds2"]]
+        _, held = read_scores(run / "validation", 10.0)
+        clips = read_clips(reference, "validation/validation", "validation")
+        decoder, _ = TUNING.tune(DECODER, held, truth_of(clips, held.clip_ids, labels), event_counts)
+        tuned = score(system_of(scores, truth, labels, decoder)).value("event_f1/macro")
+    f1 = [found.value(f"{name}/macro") for name in ("event_f1", "segment_f1", "tagging_f1")]
+    values = [f1[0], tuned, *f1[1:], *map(found.value, ("tagging/macro_ap", "psds1", "psds2"))]
     values = [100 * float(value) for value in values]
     if not np.isnan(tuned):
         kept.write_text(json.dumps(values))

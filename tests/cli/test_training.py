@@ -168,7 +168,8 @@ def test_further_training_forgets_the_tuning_and_tunes_anew(exp, tmp_path):
 
 def test_boxes_can_be_named_and_tuned(exp, tmp_path):
     config = yaml.safe_load(Path(exp).read_text())
-    config["evaluation"] = {"decoder": {"window": 0.2, "merge_abs": 0.1}, "tuning": {"thresholds": "events"}}
+    boxes = {"class_path": "sebb", "init_args": {"window": 0.2, "merge_abs": 0.1}}
+    config["evaluation"] = {"decoder": boxes, "tuning": {"thresholds": "events"}}
     (tmp_path / "boxes.yaml").write_text(yaml.safe_dump(config))
     assert main(["fit", "--config", str(tmp_path / "boxes.yaml"), "--trainer.default_root_dir", str(tmp_path)]) == 0
     assert main(["test", "--config", str(tmp_path / "config.yaml"), "--ckpt_path", "best"]) == 0

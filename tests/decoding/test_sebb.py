@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsed.decoding import threshold, to_events
-from wsed.decoding.sebb import BoxDecoder, Boxes
+from wsed.decoding.sebb import BoxDecoder, painted
 from wsed.errors import WsedError
+from wsed.values import Detections, Scores
 
 sizes = st.tuples(st.integers(1, 3), st.integers(1, 24), st.integers(1, 3), st.integers(0, 10**6))
 merging = st.sampled_from([(0.0, 0.0), (0.25, 0.0), (0.0, 2.0), (0.1, 1.5), (9.0, 0.0)])
@@ -23,7 +24,11 @@ def grid_scores(size) -> torch.Tensor:
     return whole.double() / 8
 
 
-def rows(boxes: Boxes) -> list[tuple]:
+def of(scores: torch.Tensor, rate: float = 1.0, **more) -> Scores:
+    return Scores.of_padded(scores, rate, **more)
+
+
+def rows(boxes: Detections) -> list[tuple]:
     parts = [getattr(boxes.events, k) for k in ("clip", "label", "onset", "offset")] + [boxes.confidence]
     return list(zip(*(part.tolist() for part in parts), strict=True))
 
@@ -65,7 +70,7 @@ def slow_boxes(curve: list[float], half: int, merge_abs: float, merge_rel: float
 @settings(max_examples=150, deadline=None)
 def test_boxes_equal_a_loop(size, half, merge):
     scores = grid_scores(size)
-    ours = rows(BoxDecoder(2.0 * half, *merge).boxes(scores, 1.0))
+    ours = rows(BoxDecoder(2.0 * half, *merge).boxes(of(scores)))
     expected = []
     for clip in range(size[0]):
         for label in range(size[2]):
@@ -78,8 +83,9 @@ def test_boxes_equal_a_loop(size, half, merge):
 @given(sizes, st.sampled_from([0.125, 0.3, 0.5, 0.9]))
 @settings(max_examples=60, deadline=None)
 def test_scores_of_boxes_give_the_same_events_at_any_threshold(size, level):
-    boxes = BoxDecoder(4.0).boxes(grid_scores(size), 1.0)
-    curves = boxes.frame_scores(size[0], size[2], size[1], 1.0)
+    scores = of(grid_scores(size))
+    boxes = BoxDecoder(4.0).boxes(scores)
+    curves, _ = painted(boxes, scores).padded()
     decoded = to_events(threshold(curves, level), 1.0)
     assert torch.equal(decoded.onset, boxes.above(level).onset)
     assert torch.equal(decoded.offset, boxes.above(level).offset)
@@ -89,7 +95,7 @@ def test_scores_of_boxes_give_the_same_events_at_any_threshold(size, level):
 @settings(max_examples=40, deadline=None)
 def test_time_reversed_scores_give_time_reversed_boxes(size):
     scores, decoder = grid_scores(size), BoxDecoder(4.0, 0.0, 0.0)
-    forth, back = rows(decoder.boxes(scores, 1.0)), rows(decoder.boxes(scores.flip(1), 1.0))
+    forth, back = rows(decoder.boxes(of(scores))), rows(decoder.boxes(of(scores.flip(1))))
     turned = [(c, k, size[1] - off, size[1] - on, p) for c, k, on, off, p in back]
     assert sorted(turned) == forth
 
@@ -97,16 +103,16 @@ def test_time_reversed_scores_give_time_reversed_boxes(size):
 def test_one_clean_event():
     curve = torch.zeros(1, 100, 2)
     curve[0, 30:60, 1] = 0.75
-    boxes = BoxDecoder(0.5).boxes(curve, 10.0)
+    boxes = BoxDecoder(0.5).boxes(of(curve, 10.0))
     assert rows(boxes) == [(0, 1, 3.0, 6.0, 0.75)]
     assert len(boxes.above(0.75)) == 0
-    assert len(boxes.above([0.9, 0.7])) == len(BoxDecoder(0.5)(curve, 10.0)) == 1
+    assert len(boxes.above([0.9, 0.7])) == len(BoxDecoder(0.5)(of(curve, 10.0))) == 1
     assert boxes.above(torch.tensor([0.9, 0.8])).label.tolist() == []
 
 
 def test_an_event_does_not_shrink_as_the_threshold_rises():
     ramp = torch.tensor([0, 0, 0.1, 0.3, 0.8, 0.9, 0.9, 0.6, 0.2, 0.1, 0, 0])[None, :, None]
-    boxes = BoxDecoder(4.0).boxes(ramp, 1.0)
+    boxes = BoxDecoder(4.0).boxes(of(ramp))
     assert len(boxes) == 1
     assert {(e.onset.item(), e.offset.item()) for e in map(boxes.above, (0.05, 0.3, 0.5))} == {(4.0, 8.0)}
 
@@ -114,21 +120,21 @@ def test_an_event_does_not_shrink_as_the_threshold_rises():
 def test_boxes_are_joined_over_shallow_gaps_only():
     curve = torch.tensor([0.0] * 4 + [0.9] * 4 + [0.7] * 4 + [0.9] * 4 + [0.1] * 4 + [0.8] * 4 + [0.0] * 4)
     scores = curve[None, :, None].double()
-    apart = BoxDecoder(4.0, 0.0, 0.0).boxes(scores, 1.0)
+    apart = BoxDecoder(4.0, 0.0, 0.0).boxes(of(scores))
     assert [row[2:4] for row in rows(apart)] == [(4.0, 8.0), (12.0, 16.0), (20.0, 24.0)]
     for merge in ((0.25, 0.0), (0.0, 1.5)):
-        joined = BoxDecoder(4.0, *merge).boxes(scores, 1.0)
+        joined = BoxDecoder(4.0, *merge).boxes(of(scores))
         assert [row[2:4] for row in rows(joined)] == [(4.0, 16.0), (20.0, 24.0)]
         assert joined.confidence[0].item() == pytest.approx((0.9 * 8 + 0.7 * 4) / 12)
-    assert len(BoxDecoder(4.0, 1.0, 0.0).boxes(scores, 1.0)) == 1
+    assert len(BoxDecoder(4.0, 1.0, 0.0).boxes(of(scores))) == 1
 
 
 def test_settings_per_label():
     scores = grid_scores((2, 24, 2, 0))
-    both = rows(BoxDecoder([2.0, 6.0], [0.0, 0.3], [0.0, 2.0]).boxes(scores, 1.0))
+    both = rows(BoxDecoder([2.0, 6.0], [0.0, 0.3], [0.0, 2.0]).boxes(of(scores)))
     alone = [BoxDecoder(2.0, 0.0, 0.0), BoxDecoder(6.0, 0.3, 2.0)]
     for label, decoder in enumerate(alone):
-        assert [r for r in both if r[1] == label] == [r for r in rows(decoder.boxes(scores, 1.0)) if r[1] == label]
+        assert [r for r in both if r[1] == label] == [r for r in rows(decoder.boxes(of(scores))) if r[1] == label]
     decoder = BoxDecoder([2.0, 6.0], threshold=[0.3, 0.4])
     assert BoxDecoder(**dataclasses.asdict(decoder)) == decoder
 
@@ -136,25 +142,25 @@ def test_settings_per_label():
 def test_padding_changes_nothing():
     scores, lengths = grid_scores((3, 24, 2, 5)), [24, 11, 1]
     valid = torch.arange(24)[None] < torch.tensor(lengths)[:, None]
-    together = rows(BoxDecoder(6.0).boxes(scores, 1.0, valid=valid))
-    alone = [BoxDecoder(6.0).boxes(scores[i : i + 1, :n], 1.0) for i, n in enumerate(lengths)]
+    together = rows(BoxDecoder(6.0).boxes(of(scores, valid=valid)))
+    alone = [BoxDecoder(6.0).boxes(of(scores[i : i + 1, :n])) for i, n in enumerate(lengths)]
     assert together == [(i, *row[1:]) for i, boxes in enumerate(alone) for row in rows(boxes)]
 
 
 def test_constant_curves_and_float32():
-    assert len(BoxDecoder().boxes(torch.zeros(2, 50, 3), 10.0)) == 0
-    whole = BoxDecoder().boxes(torch.full((1, 50, 1), 0.3), 10.0)
+    assert len(BoxDecoder().boxes(of(torch.zeros(2, 50, 3), 10.0))) == 0
+    whole = BoxDecoder().boxes(of(torch.full((1, 50, 1), 0.3), 10.0))
     assert rows(whole) == [(0, 0, 0.0, 5.0, pytest.approx(0.3))]
-    assert rows(BoxDecoder().boxes(torch.full((1, 1, 1), 0.3), 10.0)) == [(0, 0, 0.0, 0.1, pytest.approx(0.3))]
+    assert rows(BoxDecoder().boxes(of(torch.full((1, 1, 1), 0.3), 10.0))) == [(0, 0, 0.0, 0.1, pytest.approx(0.3))]
 
 
 @pytest.mark.parametrize("shape", [(0, 20, 2), (2, 0, 2), (2, 5, 0)])
 def test_hardly_any_scores_give_no_boxes(shape):
-    assert len(BoxDecoder().boxes(torch.rand(*shape), 10.0)) == 0
+    assert len(BoxDecoder().boxes(of(torch.rand(*shape), 10.0))) == 0
 
 
 def test_durations_cut():
-    boxes = BoxDecoder().boxes(torch.full((2, 50, 1), 0.3), 10.0, durations=torch.tensor([4.95, 0.0]))
+    boxes = BoxDecoder().boxes(of(torch.full((2, 50, 1), 0.3), 10.0, durations=torch.tensor([4.95, 0.0])))
     assert rows(boxes) == [(0, 0, 0.0, pytest.approx(4.95), pytest.approx(0.3))]
 
 
@@ -164,6 +170,6 @@ def test_mistakes_are_told():
     with pytest.raises(WsedError, match="merge_abs"):
         BoxDecoder(merge_abs=[0.1, -1.0])
     with pytest.raises(WsedError, match="frame_rate"):
-        BoxDecoder().boxes(torch.zeros(1, 4, 1), 0.0)
+        BoxDecoder().boxes(of(torch.zeros(1, 4, 1), 0.0))
     with pytest.raises(WsedError, match="3 values of window for 2 labels"):
-        BoxDecoder([0.1, 0.2, 0.3]).boxes(torch.zeros(1, 4, 2), 1.0)
+        BoxDecoder([0.1, 0.2, 0.3]).boxes(of(torch.zeros(1, 4, 2)))

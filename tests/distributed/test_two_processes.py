@@ -9,13 +9,14 @@ import torch
 import wsed
 from tests.distributed.ranks import run
 from wsed import testing
-from wsed.decoding import Decoder
+from wsed.decoding import StepDecoder
 from wsed.losses.functional import fpd
 from wsed.losses.prototypical import Prototypical
 from wsed.losses.triplet import Triplet
-from wsed.metrics.store import ScoreStore
 from wsed.models.frontends import Standardised
 from wsed.registry import registry
+from wsed.scoring.collect import Collector
+from wsed.scoring.score import score, system_of
 from wsed.types import Output
 
 N_CLIPS, N_LABELS, N_FRAMES = 7, 3, 12
@@ -121,12 +122,11 @@ def test_frame_pairs_over_ranks_are_those_of_one_process():
 def scores_of(rank, ranks):
     batch, output = whole()
     batch = replace(batch, timed=torch.ones_like(batch.timed))
-    store = ScoreStore()
+    collector = Collector()
     padded = torch.cat([shard(rank, ranks), torch.arange(rank)])  # the sampler repeats the first clips
     for index in padded.split(2):
-        store.update(testing.take_output(output, index), testing.take(batch, index), 8000)
-    store = store.gather()
-    return store.system(wsed.Labels("abc"), Decoder(smooth=0.2)).figures()
+        collector.update(testing.take_output(output, index), testing.take(batch, index), 8000)
+    return score(system_of(*collector.gather(), wsed.Labels("abc"), StepDecoder(smooth=0.2))).without_curves().to_dict()
 
 
 def flat(value):
@@ -142,18 +142,20 @@ def test_scores_are_those_of_one_process():
         assert other == pytest.approx(one, abs=1e-6, nan_ok=True)
 
 
-def test_the_store_counts_a_clip_once_and_leaves_padding_out():
+def test_the_collector_counts_a_clip_once_and_leaves_padding_out():
     batch, output = whole()
-    store = ScoreStore()
-    store.update(output, batch, 8000)
-    store.update(output, batch, 8000)
-    assert len(store) == N_CLIPS
-    frames, valid = store.frame_scores()
+    collector = Collector()
+    collector.update(output, batch, 8000)
+    collector.update(output, batch, 8000)
+    scores, truth = collector.gather()
+    assert len(scores) == len(truth) == N_CLIPS
+    frames, valid = scores.padded()
     assert frames.shape == (N_CLIPS, N_FRAMES, N_LABELS)
     assert valid.sum(1).tolist() == [N_FRAMES] * (N_CLIPS - 1) + [N_FRAMES * 2 // 3]
-    empty = ScoreStore()
+    assert len(truth.events) == len(batch.events)
+    empty = Collector()
     empty.update(Output(clip_logits=output.clip_logits), batch, 8000)
-    assert empty.clip_scores() is not None
+    assert empty.gather()[0].clip_scores is not None
 
 
 METRIC_LOSSES = (

@@ -16,6 +16,7 @@ from wsed.metrics.intersection import cross_triggers, intersection_counts
 from wsed.metrics.psds import PSDS1, PSDS2, PSDSParameters, PSDSTable, psds_from_operating_points, psds_from_scores
 from wsed.metrics.runs import run_changes, runs
 from wsed.types import Events
+from wsed.values import Scores
 
 CLIPS, FRAMES, LABELS, RATE = 3, 6, 3, 4.0
 LENGTH = FRAMES / RATE
@@ -26,6 +27,10 @@ CROSS = PSDSParameters(dtc=0.5, gtc=0.25, cttc=0.3, alpha_ct=0.5, alpha_st=1.0, 
 parameters = st.sampled_from(
     [LOOSE, CROSS, dataclasses.replace(CROSS, alpha_st=0.0), dataclasses.replace(CROSS, max_efpr=500.0)]
 )
+
+
+def of(scores, seconds, valid=None):
+    return Scores.of_padded(scores, RATE, valid=valid, durations=seconds)
 
 
 @st.composite
@@ -98,9 +103,9 @@ def psds_by_loops(reference, points, n_clips, p):
 def test_scores_equal_a_loop_over_thresholds(scores, reference, p):
     points = [detections(scores, t) for t in scores.unique().tolist()]
     expected = psds_by_loops(reference, points, CLIPS, p)
-    found = psds_from_scores(scores, Events.of(reference), durations(), p, frame_rate=RATE)
+    found = psds_from_scores(of(scores, durations()), Events.of(reference), p)
     assert found.value == pytest.approx(expected, abs=1e-9, nan_ok=True)
-    table = PSDSTable.of_scores(scores, Events.of(reference), durations(), p, frame_rate=RATE)
+    table = PSDSTable.of_scores(of(scores, durations()), Events.of(reference), p)
     assert table.psds().value == pytest.approx(expected, abs=1e-9, nan_ok=True)
     told = Events.of(reference)
     from_points = psds_from_operating_points(told, [Events.of(rows) for rows in points], LABELS, durations(), p)
@@ -114,9 +119,9 @@ def test_weights_count_clips_as_often_as_they_say(scores, reference, p, counts):
         return
     chosen = [clip for clip, n in enumerate(counts) for _ in range(n)]
     again = [(i, *row[1:]) for i, clip in enumerate(chosen) for row in reference if row[0] == clip]
-    expected = psds_from_scores(scores[chosen], Events.of(again), durations(len(chosen)), p, frame_rate=RATE)
+    expected = psds_from_scores(of(scores[chosen], durations(len(chosen))), Events.of(again), p)
     weights = np.array([counts], dtype=np.float64)
-    table = PSDSTable.of_scores(scores, Events.of(reference), durations(), p, frame_rate=RATE)
+    table = PSDSTable.of_scores(of(scores, durations()), Events.of(reference), p)
     assert table.values(weights)[0] == pytest.approx(expected.value, abs=1e-9, nan_ok=True)
     found = table.psds(torch.from_numpy(weights[0]))
     assert found.per_class.tolist() == pytest.approx(expected.per_class.tolist(), abs=1e-9, nan_ok=True)
@@ -128,7 +133,7 @@ def test_weights_count_clips_as_often_as_they_say(scores, reference, p, counts):
 @given(grids(), truths(every_label=True), parameters)
 @settings(max_examples=40, deadline=None)
 def test_scores_equal_sed_scores_eval(exact, scores, reference, p):
-    found = psds_from_scores(scores, Events.of(reference), durations(), p, frame_rate=RATE)
+    found = psds_from_scores(of(scores, durations()), Events.of(reference), p)
     value, per_class, (etpr, efpr), _ = exact(scores, reference, p)
     assert found.value == pytest.approx(value, abs=1e-9)
     assert found.per_class.tolist() == pytest.approx([per_class[name] for name in NAMES], abs=1e-9)
@@ -184,7 +189,7 @@ def test_longer_clips_equal_sed_scores_eval(exact):
     scores = torch.sigmoid(torch.from_numpy(logits).float())
     seconds = torch.full((40,), 15.0, dtype=torch.float64)
     for p in (PSDS1, PSDS2):
-        found = psds_from_scores(scores, Events.of(rows), seconds, p, frame_rate=RATE)
+        found = psds_from_scores(of(scores, seconds), Events.of(rows), p)
         assert found.value == pytest.approx(exact(scores, rows, p)[0], abs=1e-9)
         assert found.roc.efpr[0] == 0
         assert np.all(np.diff(found.roc.efpr) > 0)
@@ -273,10 +278,8 @@ def test_a_perfect_and_a_silent_system():
     reference = [(0, 0, 0.25, 0.75), (1, 1, 0.5, 1.5), (2, 2, 0.0, 0.5)]
     truth = Events.of(reference)
     perfect = truth.rasterise(CLIPS, LABELS, FRAMES, RATE)
-    assert psds_from_scores(perfect, truth, durations(), PSDS1, frame_rate=RATE).value == 1.0
-    silent = psds_from_scores(
-        torch.full((CLIPS, FRAMES, LABELS), -torch.inf), truth, durations(), PSDS1, frame_rate=RATE
-    )
+    assert psds_from_scores(of(perfect, durations()), truth, PSDS1).value == 1.0
+    silent = psds_from_scores(of(torch.full((CLIPS, FRAMES, LABELS), -torch.inf), durations()), truth, PSDS1)
     assert (silent.value, silent.per_class.tolist()) == (0.0, [0.0] * LABELS)
     for points in ([], [Events.of([])]):
         assert psds_from_operating_points(truth, points, LABELS, durations()).value == 0.0
@@ -300,44 +303,37 @@ def test_scores_of_any_form():
     seconds = torch.tensor([2.0, 1.5], dtype=torch.float64)
     p = dataclasses.replace(CROSS, max_efpr=3000.0)
 
-    def value(given, **kwargs):
-        return psds_from_scores(given, truth, seconds, p, **kwargs).value
+    def value(given):
+        return psds_from_scores(given, truth, p).value
+
+    def bordered(parts, rate):
+        borders = torch.cat([torch.arange(len(part) + 1) / rate for part in parts]).double()
+        whole = Scores.of_clips("ab", parts, RATE, seconds)
+        return dataclasses.replace(whole, frame_rate=0.0, borders=borders)
 
     parts = [scores[0], scores[1, :6]]
     valid = torch.arange(8) < torch.tensor([8, 6])[:, None]
-    expected = value(parts, frame_rate=RATE)
-    assert value(scores, frame_rate=RATE, valid=valid) == expected
-    assert value(parts, times=torch.arange(9) / RATE) == expected
-    assert value(parts, times=(torch.arange(9) / RATE).expand(2, 9)) == expected
-    assert value(torch.logit(scores), frame_rate=RATE, valid=valid) == expected
-    assert value(parts, times=torch.arange(9) / 3.0) != expected
+    expected = value(Scores.of_clips("ab", parts, RATE, seconds))
+    assert value(of(scores, seconds, valid)) == expected
+    assert value(bordered(parts, RATE)) == expected
+    assert value(of(torch.logit(scores), seconds, valid)) == expected
+    assert value(bordered(parts, 3.0)) != expected
     one, before = scores[:, :, :1].contiguous(), scores[:, :, :1].clone()
-    psds_from_scores(one, truth[truth.label == 0], seconds, p, frame_rate=RATE, valid=valid)
+    psds_from_scores(of(one, seconds, valid), truth[truth.label == 0], p)
     assert torch.equal(one, before)
     half = [part.half() for part in parts]
-    assert value(half, frame_rate=RATE) == value([part.float() for part in half], frame_rate=RATE)
+    full = [part.float() for part in half]
+    assert value(Scores.of_clips("ab", half, RATE, seconds)) == value(Scores.of_clips("ab", full, RATE, seconds))
 
 
 def test_user_mistakes():
     scores, truth = torch.zeros(CLIPS, FRAMES, LABELS), Events.of([(0, 0, 0.0, 1.0)])
-    with pytest.raises(WsedError, match="either the frame rate or the times"):
-        psds_from_scores(scores, truth, durations())
-    with pytest.raises(WsedError, match="7 borders"):
-        psds_from_scores(scores, truth, durations(), times=torch.arange(6.0))
-    with pytest.raises(WsedError, match="frame rate must be more than 0"):
-        psds_from_scores(scores, truth, durations(), frame_rate=0.0)
-    with pytest.raises(WsedError, match="3 clips, durations for"):
-        psds_from_scores(list(scores), truth, durations(2), frame_rate=RATE)
     with pytest.raises(WsedError, match="events in clip 5"):
-        psds_from_scores(scores, Events.of([(5, 0, 0.0, 1.0)]), durations(), frame_rate=RATE)
+        psds_from_scores(of(scores, durations()), Events.of([(5, 0, 0.0, 1.0)]))
     with pytest.raises(WsedError, match="operating point has events in clip 5"):
         psds_from_operating_points(truth, [Events.of([(5, 0, 0.0, 1.0)])], LABELS, durations())
-    with pytest.raises(WsedError, match="same labels"):
-        psds_from_scores([scores[0], scores[1, :, :2]], truth, durations(2), frame_rate=RATE)
-    with pytest.raises(WsedError, match="valid must be"):
-        psds_from_scores(list(scores), truth, durations(), frame_rate=RATE, valid=torch.ones(CLIPS, 2).bool())
     with pytest.raises(WsedError, match="clip 1 hold NaN"):
-        psds_from_scores(scores.index_fill(0, torch.tensor([1]), torch.nan), truth, durations(), frame_rate=RATE)
+        psds_from_scores(of(scores.index_fill(0, torch.tensor([1]), torch.nan), durations()), truth)
     with pytest.raises(WsedError, match="not all 0"):
         psds_from_operating_points(truth, [], LABELS, torch.zeros(1))
     table = PSDSTable.of_operating_points(truth, [truth], LABELS, durations())
@@ -347,7 +343,55 @@ def test_user_mistakes():
     with pytest.raises(WsedError, match="nothing to score"):
         table.psds(torch.zeros(3))
     with pytest.raises(WsedError, match="for operating points"):
-        psds_from_scores(scores, truth, durations(), dataclasses.replace(PSDS1, decimals=None), frame_rate=RATE)
+        psds_from_scores(of(scores, durations()), truth, dataclasses.replace(PSDS1, decimals=None))
     for settings_ in ({"dtc": 0.0}, {"alpha_ct": -1.0}, {"max_efpr": 0.0}, {"alpha_ct": 0.5, "cttc": None}):
         with pytest.raises(WsedError):
             PSDSParameters(**settings_)
+
+
+# ---- classes that are unknown in some clips
+
+
+def test_an_unknown_class_is_neither_true_nor_detected():
+    """Clip 1 knows nothing of class 0: scored without clip 1, class 0 has the same curve."""
+    draw = np.random.default_rng(0)
+    reference = Events.of([(0, 0, 0.25, 0.75), (1, 0, 0.25, 1.0), (1, 1, 0.5, 1.5), (2, 2, 0.0, 0.5), (2, 0, 1.0, 1.5)])
+    scores = torch.from_numpy(draw.random((CLIPS, FRAMES, LABELS)))
+    timed = torch.ones(CLIPS, LABELS, dtype=torch.bool)
+    timed[1, 0] = False
+    there = torch.tensor([0, 2])
+    kept = reference[reference.clip != 1]
+    alone = dataclasses.replace(kept, clip=(kept.clip == 2).long())
+    p = dataclasses.replace(LOOSE, alpha_st=0.0)
+    found = psds_from_scores(of(scores, durations()), reference, p, timed=timed)
+    expected = psds_from_scores(of(scores[there], durations(2)), alone, p)
+    whole = psds_from_scores(of(scores, durations()), reference, p)
+    assert found.per_class[0] == pytest.approx(expected.per_class[0], abs=1e-12)
+    assert found.per_class[1:].tolist() == whole.per_class[1:].tolist()
+    table = PSDSTable.of_scores(of(scores, durations()), reference, p, timed=timed)
+    assert table.psds().value == pytest.approx(found.value, abs=1e-12)
+    points = [Events.of(detections(scores, t)) for t in scores.unique().tolist()]
+    from_points = psds_from_operating_points(reference, points, LABELS, durations(), p, timed=timed)
+    assert from_points.value == pytest.approx(found.value, abs=1e-9)
+
+
+def test_one_false_alarm_weighs_by_the_time_in_which_its_class_is_known():
+    """By hand: 1 event found, 1 false alarm in 10 s of known time: 360 errors an hour (180 if both clips knew it)."""
+    reference, p = Events.of([(0, 0, 0.0, 1.0)]), PSDSParameters(0.5, 0.5, None, max_efpr=720.0)
+    seconds = torch.full((2,), 10.0, dtype=torch.float64)
+    points = [Events.of([(0, 0, 0.0, 1.0), (0, 0, 5.0, 6.0), (1, 0, 0.0, 1.0)])]
+    timed = torch.tensor([[True], [False]])
+    assert psds_from_operating_points(reference, points, 1, seconds, p, timed=timed).value == pytest.approx(0.5)
+    assert psds_from_operating_points(reference, points, 1, seconds, p).value == pytest.approx(0.5)
+    wide = torch.tensor([10.0, 30.0], dtype=torch.float64)
+    assert psds_from_operating_points(reference, points, 1, wide, p, timed=timed).value == pytest.approx(0.5)
+    assert psds_from_operating_points(reference, points, 1, wide, p).value == pytest.approx(0.75)
+
+
+def test_all_known_changes_no_bit():
+    draw = np.random.default_rng(1)
+    scores, known = torch.from_numpy(draw.random((CLIPS, FRAMES, LABELS))), torch.ones(CLIPS, LABELS, dtype=torch.bool)
+    reference = Events.of([(0, 0, 0.25, 0.75), (1, 1, 0.5, 1.5), (2, 2, 0.0, 0.5)])
+    for p in (PSDS1, PSDS2, CROSS):
+        plain = psds_from_scores(of(scores, durations()), reference, p)
+        assert psds_from_scores(of(scores, durations()), reference, p, timed=known).value == plain.value

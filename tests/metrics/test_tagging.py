@@ -164,7 +164,8 @@ def test_official_file_loop_forgives_silent_clips():
     true = torch.tensor([[1, 0], [0, 1], [1, 1]], dtype=torch.bool)
     said = torch.tensor([[1, 0], [0, 0], [1, 1]], dtype=torch.bool)
     assert tag_f1(true, said)["micro"] == pytest.approx(6 / 7)
-    assert tag_f1(true, said, official_file_loop=True)["micro"] == 1.0
+    loop = said.any(1)  # as the organisers' script of DCASE 2017 task 4: clips without a prediction are passed over
+    assert tag_f1(true[loop], said[loop])["micro"] == 1.0
 
 
 def test_averages_without_a_hit_or_a_reference():

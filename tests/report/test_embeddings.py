@@ -1,6 +1,7 @@
 """What a run says of its embeddings."""
 
 import json
+from dataclasses import replace
 
 import matplotlib.image
 import pytest
@@ -10,24 +11,25 @@ import yaml
 from tests.conftest import make_corpus
 from wsed.cli.main import main
 from wsed.metrics.embedding import centre_accuracy, class_centres, scatter_ratio, silhouette
-from wsed.metrics.store import ScoreStore
+from wsed.metrics.embedding_metric import Embedding
+from wsed.metrics.system import System
 from wsed.models.embeddings import Embeddings
-from wsed.report.embeddings import embedding_figures, pca, tsne, write_embeddings
-from wsed.testing import batch
-from wsed.types import Labels, Output
+from wsed.report.embeddings import pca, tsne, write_embeddings
+from wsed.types import Events, Labels
+from wsed.values import Scores, Truth
 
 THREE = Labels(["a", "b", "c"])
 
 
 def stored(points, tags):
-    clips = batch(len(points), 3)
-    store = ScoreStore()
-    tagged = torch.ones_like(tags, dtype=torch.bool)
     ids = tuple(f"clip {i:03}" for i in range(len(points)))
-    from dataclasses import replace
+    known, none = torch.ones_like(tags, dtype=torch.bool), torch.zeros_like(tags, dtype=torch.bool)
+    scores = Scores(ids, torch.ones(len(ids), dtype=torch.float64), embeddings=points)
+    return scores, Truth(tags > 0.5, known, Events.of([]), none)
 
-    store.update(Output(clip_embedding=points), replace(clips, clip_labels=tags, tagged=tagged, clip_ids=ids), 16000)
-    return store
+
+def numbers(scores, truth, centres=None):
+    return Embedding(centres).compute(System(THREE, truth, embeddings=scores.embeddings)).numbers
 
 
 @pytest.fixture
@@ -40,25 +42,38 @@ def clouds():
 def test_figures_are_those_of_the_metrics(clouds):
     points, tags = clouds
     centres = class_centres(points[:30], tags[:30])
-    found = embedding_figures(stored(points, tags), centres)
+    found = numbers(*stored(points, tags), centres)
     assert found["centre_accuracy"] == pytest.approx(centre_accuracy(points, tags, centres))
     assert found["scatter_ratio"] == pytest.approx(scatter_ratio(points, tags))
     assert found["silhouette"] == pytest.approx(silhouette(points, tags))
-    assert "centre_accuracy" not in embedding_figures(stored(points, tags))
+    assert "centre_accuracy" not in numbers(*stored(points, tags))
 
 
 def test_clips_of_two_classes_count_for_centres_only(clouds):
     points, tags = clouds
     both = torch.cat([tags, torch.tensor([[1.0, 1, 0]])])
     centres = class_centres(points, tags)
-    found = embedding_figures(stored(torch.cat([points, points[:1]]), both), centres)
+    found = numbers(*stored(torch.cat([points, points[:1]]), both), centres)
     assert found["silhouette"] == pytest.approx(silhouette(points, tags))
     assert found["centre_accuracy"] == pytest.approx(centre_accuracy(torch.cat([points, points[:1]]), both, centres))
 
 
+def test_a_class_that_is_unknown_in_a_clip_is_not_its_nearest_one(clouds):
+    points, tags = clouds
+    scores, truth = stored(points, tags)
+    centres = class_centres(points, tags)
+    hidden = truth.tagged.clone()
+    nearest = torch.cdist(points, centres.float()).argmin(1)
+    wrong = nearest != tags.argmax(1)
+    assert wrong.any()
+    hidden[wrong, nearest[wrong]] = False
+    partial = replace(truth, tagged=hidden)
+    assert numbers(scores, partial, centres)["centre_accuracy"] > numbers(scores, truth, centres)["centre_accuracy"]
+
+
 def test_the_picture_is_written(clouds, tmp_path):
-    store = stored(*clouds)
-    write_embeddings(tmp_path, store, THREE, embedding_figures(store))
+    scores, truth = stored(*clouds)
+    write_embeddings(tmp_path, scores, truth, THREE, numbers(scores, truth))
     assert matplotlib.image.imread(tmp_path / "embeddings.png").shape[0] > 300
     assert (tmp_path / "embeddings.npz").is_file()
 

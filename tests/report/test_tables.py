@@ -1,21 +1,22 @@
 """What a reader of the printed scores and of the picture is told."""
 
-import dataclasses
 import io
+from dataclasses import replace
 
 import pytest
 import torch
 from rich.console import Console
 
-from wsed.decoding import Decoder
-from wsed.metrics.detections import Tags
-from wsed.metrics.scores import System
-from wsed.metrics.store import Row, ScoreStore
-from wsed.report import figures
-from wsed.report.scores import plain
+from wsed.decoding import StepDecoder
+from wsed.metrics import event_counts
+from wsed.metrics.system import System
+from wsed.report import pictures
 from wsed.report.tables import score_table, seeds_table
+from wsed.scoring.facts import RunFacts
+from wsed.scoring.score import score, system_of
 from wsed.tuning import Tuning
-from wsed.types import Labels
+from wsed.types import Events, Labels
+from wsed.values import Scores, Truth
 
 ABC = Labels("abc")
 
@@ -27,22 +28,22 @@ def text(table) -> str:
 
 
 @pytest.fixture(scope="module")
-def tagger(golden) -> ScoreStore:
+def tagger(golden) -> tuple[Scores, Truth]:
     """The tagger of the golden values, on 20 clips."""
-    g, store = golden("mmnet_metrics"), ScoreStore()
-    for i, (y, p) in enumerate(zip(g["y"], g["p"], strict=True)):
-        tags = torch.tensor(y, dtype=torch.float32)
-        row = Row(None, torch.tensor(p, dtype=torch.float64), 10.0, tags, True, torch.zeros(0, 3), False)
-        store.rows[f"{i:02d}"] = row
-    return store
+    g = golden("mmnet_metrics")
+    tags, clip_scores = torch.tensor(g["y"]).bool(), torch.tensor(g["p"], dtype=torch.float64)
+    seconds, none = torch.full((len(tags),), 10.0, dtype=torch.float64), torch.zeros_like(tags)
+    scores = Scores(tuple(f"{i:02d}" for i in range(len(tags))), seconds, clip_scores=clip_scores)
+    return scores, Truth(tags, torch.ones_like(tags), Events.of([]), none)
 
 
 def test_thresholds_tuned_on_the_test_clips_give_the_papers_figures(tagger, golden) -> None:
     """M&mnet's protocol from tuning to print: a grid of thresholds for each class on the very clips that are scored."""
     g = golden("mmnet_metrics")
-    decoder, how = Tuning(split="test", tags="grid").tune(Decoder(), tagger)
+    decoder, how = Tuning(split="test", tags="grid").tune(StepDecoder(), *tagger, event_counts)
     assert how["split"] == "test"
-    found = tagger.system(ABC, decoder).figures()
+    report = score(system_of(*tagger, ABC, decoder))
+    found = report.to_dict()
     assert found["tagging"]["macro_ap"] == pytest.approx(g["mAP"], abs=1e-12)
     assert found["tagging"]["macro_auroc"] == pytest.approx(g["AUC_macro"], abs=1e-12)
     tags, macro, micro = found["tagging_f1"], g["macro"], g["micro_at_those_thresholds"]
@@ -56,7 +57,7 @@ def test_thresholds_tuned_on_the_test_clips_give_the_papers_figures(tagger, gold
     for label, best in zip(ABC, g["best_per_class_threshold_F1_R_P"], strict=True):
         own = tags["per_class"][label]
         assert (own["f1"], own["recall"], own["precision"]) == pytest.approx(best[1:], abs=1e-12)
-    told = text(score_table(found))
+    told = text(score_table(report))
     assert "mAP 83.5, AUROC 91.1" in told
     assert "precision 75.0, recall 87.8, F1 79.1, of these 80.9; micro F1 77.8" in told
 
@@ -65,20 +66,20 @@ def test_thresholds_tuned_on_the_test_clips_give_the_papers_figures(tagger, gold
 def test_every_report_says_what_was_tuned_on_its_own_clips(tagger, tmp_path, same, monkeypatch) -> None:
     titles = []
     monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda self, title, **how: titles.append(title))
-    decoder, how = Tuning(split="test", tags="grid").tune(Decoder(), tagger)
-    found = plain(tagger.system(ABC, decoder).figures() | {"tuned": how, "tuned_on_these_clips": same})
+    decoder, how = Tuning(split="test", tags="grid").tune(StepDecoder(), *tagger, event_counts)
+    found = replace(score(system_of(*tagger, ABC, decoder)), run=RunFacts(decoder.values(), 0, how, same))
     told = text(score_table(found))
     assert ("these scores are too good" in told) == same
     assert "decoder tuned on the test set: tag_threshold" in told
-    several = text(seeds_table({"seed_0": found | {"tuned_on_these_clips": False}, "seed_1": found}))
+    several = text(seeds_table({"seed_0": replace(found, run=None), "seed_1": found}))
     assert ("these scores are too good (seed_1)" in several) == same
-    figures.class_f1(tmp_path / "f1.png", found)
+    pictures.class_f1(tmp_path / "f1.png", found)
     assert titles == ["the decoder was tuned on these clips: too good"] * same
     assert (tmp_path / "f1.png").stat().st_size > 1000
 
 
 def test_a_system_without_tags_has_no_line_of_them() -> None:
     yes = torch.ones(2, 3, dtype=torch.bool)
-    whole = System(ABC, tags=Tags(yes, yes))
-    assert "tags, means over classes: precision 100.0" in text(score_table(plain(whole.figures())))
-    assert "tags" not in text(score_table(plain(dataclasses.replace(whole, tags=None).figures())))
+    whole = System(ABC, Truth(yes, yes, Events.of([]), ~yes), tags=yes)
+    assert "tags, means over classes: precision 100.0" in text(score_table(score(whole)))
+    assert "tags" not in text(score_table(score(replace(whole, tags=None))))

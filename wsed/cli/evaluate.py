@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,6 +15,10 @@ from wsed.errors import WsedError
 
 HELP = "F1 of events, segments, intersections and tags, PSDS, intervals; compare two systems"
 GROUP = "score"
+if TYPE_CHECKING:
+    from wsed.scoring.report import Report
+    from wsed.scoring.resampling import Comparison
+
 PICTURES = (".png", ".pdf", ".svg")
 DESCRIPTION = """\
 Score the events that a system detected against the true ones. Nothing needs to be trained, or to be wsed's.
@@ -87,8 +91,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Score, write, print and return the exit status."""
-    from wsed.report.evaluate import evaluate
-    from wsed.report.scores import plain, write_json
+    from wsed.scoring.evaluate import evaluate
+    from wsed.scoring.report import ComparedReports
 
     args = parsed("evaluate", add_arguments, arguments)
     _check(args)
@@ -107,17 +111,17 @@ def main(arguments: Sequence[str]) -> int:
             seed=args.seed,
             progress=lambda items, what: bar.track(list(items), description=what),
         )
-    reports = found.get("systems", [found])
+    reports = list(found.systems) if isinstance(found, ComparedReports) else [found]
     try:
         if args.json:
-            write_json(args.json, found)
+            found.write(args.json)
         if args.figure:
-            from wsed.report.figures import evaluation
+            from wsed.report.pictures import evaluation
 
-            evaluation(args.figure, [(r["predictions"], r) for r in reports])
+            evaluation(args.figure, [(_name(report), report) for report in reports])
     except OSError as error:
         raise WsedError(f"cannot write {error.filename}: {error.strerror}") from None
-    _print(plain(found), errors)
+    _print(reports, found.comparison if isinstance(found, ComparedReports) else None, errors)
     for path in filter(None, (args.json, args.figure)):
         print(f"written: {path}", file=sys.stderr)
     return 0
@@ -137,24 +141,26 @@ def _check(args: argparse.Namespace) -> None:
         raise WsedError(f"--figure {args.figure}: name a file that ends in {', '.join(PICTURES)}")
 
 
-def _print(found: Mapping[str, Any], errors: Console) -> None:
-    from wsed.report.tables import comparison_table, print_notes, score_table
+def _name(report: "Report") -> str:
+    return report.input.predictions if report.input else ""
 
-    reports = found.get("systems", [found])
+
+def _print(reports: "Sequence[Report]", comparison: "Comparison | None", errors: Console) -> None:
+    from wsed.report.tables import comparison_table, full_width, print_notes, score_table
+
     console = Console()
     width = console.width
     if not console.is_terminal:  # a file or a pipe: nothing is cut
-        longest = max((len(label) for label in reports[0]["labels"]), default=0)
-        console, width = Console(width=max(80, longest + 67)), longest + 67
+        width = full_width(reports[0])
+        console = Console(width=max(80, width))
     shown: list[str] = []
     for report in reports:
-        print_notes(errors, [note for note in report["notes"] if note not in shown])
-        shown += report["notes"]
-        console.print(
-            f"{report['predictions']}: {report['clips']} clips", soft_wrap=True, markup=False, highlight=False
-        )
+        notes = report.input.notes if report.input else ()
+        print_notes(errors, [note for note in notes if note not in shown])
+        shown += notes
+        console.print(f"{_name(report)}: {report.clips} clips", soft_wrap=True, markup=False, highlight=False)
         console.print(score_table(report, width), highlight=False)
-    if "comparison" in found:
-        first, second = (r["predictions"] for r in reports)
+    if comparison is not None:
+        first, second = map(_name, reports)
         console.print(f"\nfirst: {first}\nsecond: {second}", soft_wrap=True, markup=False, highlight=False)
-        console.print(comparison_table(found["comparison"]), highlight=False)
+        console.print(comparison_table(comparison), highlight=False)

@@ -13,7 +13,7 @@ from lightning.pytorch.cli import SaveConfigCallback
 
 import wsed
 from wsed.files import write_text
-from wsed.report.scores import write_json
+from wsed.scoring.plain import to_json
 
 PACKAGES = ("torch", "torchaudio", "lightning", "jsonargparse", "numpy", "soundfile", "soxr")
 """Whose versions are kept."""
@@ -58,7 +58,8 @@ class KeepConfig(SaveConfigCallback):
             folder = Path(trainer.default_root_dir)
             folder.mkdir(parents=True, exist_ok=True)
             verb = getattr(trainer.state.fn, "value", trainer.state.fn)
-            write_json(folder / f"versions_{verb}.json", versions(self.config.get("seed_everything")))
+            facts = versions(self.config.get("seed_everything"))
+            write_text(folder / f"versions_{verb}.json", to_json(facts))
 
 
 def write_config(path: Path, text: str) -> None:

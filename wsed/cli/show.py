@@ -1,7 +1,6 @@
 """`wsed show`: the scores of a run as a table and where its pictures are; of several seeds, mean and deviation."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from wsed.cli.arguments import parsed
 from wsed.errors import WsedError
 from wsed.report.tables import score_table, seeds_table
+from wsed.scoring.report import Report
 
 HELP = "the scores of a RUN and where its pictures are; of several seeds, mean and deviation"
 GROUP = "look"
@@ -45,9 +45,7 @@ def show(run: Path, stage: str = "test") -> None:
         raise WsedError(f"no such run: {run}")
     console = Console()
     if seeds := sorted(path.parent for path in run.glob("*/config.yaml")):
-        scored = {
-            seed.name: json.loads(_file(seed, stage).read_text()) for seed in seeds if _file(seed, stage).is_file()
-        }
+        scored = {seed.name: Report.read(_file(seed, stage)) for seed in seeds if _file(seed, stage).is_file()}
         if not scored:
             raise WsedError(
                 f"none of the {len(seeds)} runs in {run} has {stage}/scores.json: run `wsed {_verb(stage)} "
@@ -63,7 +61,7 @@ def show(run: Path, stage: str = "test") -> None:
         raise WsedError(f"no {_file(run, stage)}: run `{again}`")
     folder = run / stage
     console.print(f"{folder}", soft_wrap=True, markup=False, highlight=False)
-    console.print(score_table(json.loads(_file(run, stage).read_text()), console.width), highlight=False)
+    console.print(score_table(Report.read(_file(run, stage)), console.width), highlight=False)
     for name in ("curves.png", "class_f1.png", "embeddings.png", "predictions.tsv"):
         if (folder / name).is_file():
             console.print(f"{folder / name}", soft_wrap=True)

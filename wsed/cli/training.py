@@ -44,6 +44,7 @@ class WsedCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
         parser.add_lightning_class_args(Evaluation, "evaluation")
+        parser.set_defaults({"evaluation.decoder": {"class_path": "wsed.decoding.StepDecoder"}})
         parser.add_argument("--test_after_fit", type=bool, default=True, help="score a checkpoint after fit")
         parser.add_argument(
             "--test_checkpoint", type=Literal["best", "last"], default="best", help="which: best on validation, or last"

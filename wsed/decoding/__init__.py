@@ -1,7 +1,9 @@
-"""Frame scores to events."""
+"""Scores to events."""
 
-from wsed.decoding.decoder import Decoder, odd_frames
-from wsed.decoding.sebb import BoxDecoder, Boxes
+from wsed.decoding.base import DECODERS, Decoder
+from wsed.decoding.levels import decode_at
+from wsed.decoding.sebb import BoxDecoder
+from wsed.decoding.step_decoder import StepDecoder, odd_frames
 from wsed.decoding.steps import (
     hysteresis,
     median_filter,
@@ -13,14 +15,16 @@ from wsed.decoding.steps import (
     threshold,
     to_events,
 )
-from wsed.decoding.sweep import decode_at, tune_boxes, tune_decoder
-from wsed.decoding.tune import Tuned, exact_thresholds, grid_thresholds, random_thresholds
+from wsed.decoding.thresholds import Tuned, exact_thresholds, grid_thresholds, random_thresholds
+from wsed.decoding.tuning import Tuning, tune_events
 
 __all__ = [
+    "DECODERS",
     "BoxDecoder",
-    "Boxes",
     "Decoder",
+    "StepDecoder",
     "Tuned",
+    "Tuning",
     "decode_at",
     "exact_thresholds",
     "grid_thresholds",
@@ -35,6 +39,5 @@ __all__ = [
     "tag_filter",
     "threshold",
     "to_events",
-    "tune_boxes",
-    "tune_decoder",
+    "tune_events",
 ]

@@ -1,4 +1,4 @@
-"""Sound event bounding boxes from change detection (cSEBBs): where an event is, and how sure, decided apart.
+"""Sound event bounding boxes from change detection (cSEBBs): where an event is, and how certain, decided apart.
 
 Ebbers, Germain, Wichern, Le Roux: Sound Event Bounding Boxes, Interspeech 2024 (arXiv 2406.04212). Written from the
 paper's description; where it leaves a choice open, the docstrings say what is done here.
@@ -7,57 +7,44 @@ paper's description; where it leaves a choice open, the docstrings say what is d
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from wsed.decoding.decoder import TagSource, allowed_tags
+from wsed.decoding.base import (
+    DECODERS,
+    Decoder,
+    PerLabel,
+    Setting,
+    TagSource,
+    frames_at_a_rate,
+    listed,
+    rising,
+)
+from wsed.decoding.steps import cut, events_of
 from wsed.errors import WsedError
 from wsed.types import Events
+from wsed.values import Detections, Scores
 
-Scores = Float[Tensor, "clip frame label"]
-Curves = Float[Tensor, "curve frame"]
 Borders = Float[Tensor, "curve border"]
 BoxIndex = Int[Tensor, " box"]
-PerLabel = float | Sequence[float]
+
+WINDOWS = (0.32, 0.48, 0.64)
+MERGE_ABS = (0.15, 0.2, 0.3)
+MERGE_REL = (1.5, 2.0, 3.0)
+"""What a search for thresholds tries beside each threshold."""
 
 
+@DECODERS.register("sebb")
 @dataclass(frozen=True)
-class Boxes:
-    """Events, sorted by clip, label, onset, with a confidence each; boxes of one clip and label never touch.
-
-    Attributes:
-        events: where the boxes lie.
-        confidence: mean score inside each box.
-    """
-
-    events: Events
-    confidence: Float[Tensor, " event"]
-
-    def __len__(self) -> int:
-        return len(self.events)
-
-    def above(self, threshold: PerLabel | Float[Tensor, " label"]) -> Events:
-        """The events surer than the threshold (strictly), one for all labels or one per label; their times stay."""
-        limit = torch.as_tensor(threshold, dtype=self.confidence.dtype)
-        return self.events[self.confidence > (limit[self.events.label] if limit.ndim else limit)]
-
-    def frame_scores(self, n_clips: int, n_labels: int, n_frames: int, frame_rate: float) -> Scores:
-        """The boxes as scores: the confidence inside, 0 outside. For metrics over all thresholds, such as PSDS.
-
-        At the frame rate of the decoding, the events above any threshold are those of `above`.
-        """
-        louder = replace(self.events, gain=self.confidence)
-        return louder.rasterise(n_clips, n_labels, n_frames, frame_rate)
-
-
-@dataclass(frozen=True)
-class BoxDecoder:
+class BoxDecoder(Decoder):
     """Settings of change detection; a list holds one value per label, times are in seconds.
 
-    `dataclasses.asdict` gives plain values, and `BoxDecoder(**values)` the decoder back.
+    The confidence of a box is the mean score inside it. `dataclasses.asdict` gives plain values, and
+    `BoxDecoder(**values)` the decoder back.
 
     Args:
         window: length of the step filter; half of it looks back and half ahead (each one frame or more).
@@ -69,103 +56,122 @@ class BoxDecoder:
 
     Raises:
         WsedError: a window is not positive, a merging threshold negative, or `tags` is unknown.
+
+    >>> curve = torch.zeros(100)
+    >>> curve[30:60] = 0.75
+    >>> boxes = BoxDecoder().boxes(Scores.of_padded(curve[None, :, None], frame_rate=10.0))
+    >>> boxes.events.onset.tolist(), boxes.events.offset.tolist(), boxes.confidence.tolist()
+    ([3.0], [6.0], [0.75])
     """
 
-    window: float | list[float] = 0.5
-    merge_abs: float | list[float] = 0.1
-    merge_rel: float | list[float] = 2.0
-    threshold: float | list[float] = 0.5
+    window: PerLabel = 0.5
+    merge_abs: PerLabel = 0.1
+    merge_rel: PerLabel = 2.0
+    threshold: PerLabel = 0.5
     tags: TagSource = "none"
-    tag_threshold: float | list[float] = 0.5
+    tag_threshold: PerLabel = 0.5
 
     def __post_init__(self) -> None:
-        if any(not value > 0 for value in _listed(self.window)):
+        if any(not value > 0 for value in listed(self.window)):
             raise WsedError(f"window must be more than 0 seconds, not {self.window}")
-        for name in ("merge_abs", "merge_rel"):
-            if any(not value >= 0 for value in _listed(getattr(self, name))):
-                raise WsedError(f"{name} must be 0 or more, not {getattr(self, name)}")
-        if self.tags not in ("none", "clip", "oracle"):
-            raise WsedError(f"decoder.tags must be none, clip or oracle, not {self.tags!r}")
+        for name, values in (("merge_abs", self.merge_abs), ("merge_rel", self.merge_rel)):
+            if any(not value >= 0 for value in listed(values)):
+                raise WsedError(f"{name} must be 0 or more, not {values}")
 
-    def __call__(
-        self,
-        frame_scores: Scores,
-        frame_rate: float,
-        *,
-        valid: Bool[Tensor, "clip frame"] | None = None,
-        clip_scores: Float[Tensor, "clip label"] | None = None,
-        true_tags: Bool[Tensor, "clip label"] | None = None,
-        durations: Float[Tensor, " clip"] | None = None,
-    ) -> Events:
-        """The events above the threshold (arguments and errors as `boxes` and `Decoder`)."""
-        events = self.boxes(frame_scores, frame_rate, valid=valid, durations=durations).above(self.threshold)
-        tags = allowed_tags(self.tags, self.tag_threshold, clip_scores, true_tags)
-        return events if tags is None else events[tags.cpu()[events.clip, events.label]]
+    def __call__(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Detections:
+        """The boxes above the threshold, in classes that the tags allow."""
+        boxes = self.boxes(scores)
+        limit = torch.as_tensor(self.threshold, dtype=boxes.confidence.dtype)
+        keep = boxes.confidence > (limit[boxes.events.label] if limit.ndim else limit)
+        allowed = self.allowed(scores, tags)
+        if allowed is not None:
+            keep &= allowed.cpu()[boxes.events.clip, boxes.events.label]
+        return boxes[keep]
 
-    def curves(
-        self, frame_scores: Scores, frame_rate: float, valid: Bool[Tensor, "clip frame"] | None = None
-    ) -> Scores:
-        """The confidence of the box at each frame, 0 outside boxes (for figures); float32."""
-        return self.boxes(frame_scores, frame_rate, valid=valid).frame_scores(*_grid(frame_scores), frame_rate)
+    def curves(self, scores: Scores) -> Scores:
+        """The confidence of the box at each frame, 0 outside boxes; float32."""
+        return painted(self.boxes(scores), scores)
 
-    def ranked(
-        self,
-        frame_scores: Scores,
-        frame_rate: float,
-        *,
-        valid: Bool[Tensor, "clip frame"] | None = None,
-        clip_scores: Float[Tensor, "clip label"] | None = None,
-        true_tags: Bool[Tensor, "clip label"] | None = None,
-    ) -> Scores:
-        """Scores for metrics over all thresholds, such as PSDS: -inf outside boxes too, see `Decoder.ranked`."""
-        curves = self.curves(frame_scores, frame_rate, valid)
-        tags = allowed_tags(self.tags, self.tag_threshold, clip_scores, true_tags)
-        active = curves > 0 if tags is None else (curves > 0) & tags.cpu()[:, None, :]
-        return curves.masked_fill(~active, -math.inf)
+    def ranked(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
+        """The confidence of the box at each frame, -inf outside boxes and where the tags allow no event."""
+        curves = self.allowed_curves(scores, tags)
+        frames, _ = curves.need()
+        return replace(curves, frames=frames.masked_fill(~(frames > 0), -math.inf))
 
-    def boxes(
-        self,
-        frame_scores: Scores,
-        frame_rate: float,
-        *,
-        valid: Bool[Tensor, "clip frame"] | None = None,
-        durations: Float[Tensor, " clip"] | None = None,
-    ) -> Boxes:
-        """All boxes of each clip, on the CPU.
+    def at(self, scores: Scores, thresholds: Sequence[float], tags: Bool[Tensor, "clip label"] | None = None) -> Events:
+        """The boxes above each threshold; they are found once."""
+        boxes = self.boxes(scores)
+        allowed = self.allowed(scores, tags)
+        if allowed is not None:
+            boxes = boxes[allowed.cpu()[boxes.events.clip, boxes.events.label]]
+        return boxes_at(boxes, thresholds, len(scores))
+
+    def settings(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
+        """Every combination of window and merging thresholds."""
+        if medians is not None or self.tags != "none":
+            raise WsedError(
+                "a box decoder is tuned without medians and tags: set evaluation.tuning.medians to null and "
+                "evaluation.decoder.tags to none"
+            )
+        names = ("window", "merge_abs", "merge_rel")
+        return [dict(zip(names, chosen, strict=True)) for chosen in product(WINDOWS, MERGE_ABS, MERGE_REL)]
+
+    def boxes(self, scores: Scores) -> Detections:
+        """All boxes of each clip, whatever their confidence, on the CPU; boxes of one clip and label never touch.
 
         Args:
-            frame_scores: in [0, 1], not smoothed: the step filter does that.
-            frame_rate: frames per second.
-            valid: frames that hold signal: the first ones of each clip, padding after them.
-            durations: seconds of each clip. Offsets are cut there, and boxes that start at or after it are dropped.
+            scores: in [0, 1], not smoothed: the step filter does that. Offsets are cut at the end of the clip, and
+                boxes that start at or after it are dropped.
 
         Raises:
-            WsedError: `frame_rate` is not positive, or a list does not have one value per label.
+            WsedError: there are no frames, or a list does not have one value per label.
         """
-        if not frame_rate > 0:
-            raise WsedError(f"frame_rate must be positive, not {frame_rate}")
-        scores = frame_scores.detach().double().cpu()
-        n_clips, n_frames, n_labels = scores.shape
-        ends = torch.full((n_clips,), n_frames)
-        if valid is not None:
-            scores, ends = scores * valid.cpu()[..., None], valid.cpu().sum(1)
-        curves = scores.transpose(1, 2).reshape(n_clips * n_labels, n_frames)
+        frames_at_a_rate(scores)
+        table, valid = scores.padded()
+        table = table.detach().double().cpu()
+        n_clips, n_frames, n_labels = table.shape
+        ends = valid.cpu().sum(1)
+        curves = table.transpose(1, 2).reshape(n_clips * n_labels, n_frames)
         sums = torch.nn.functional.pad(curves.cumsum(1), (1, 0))
         window, merge_abs, merge_rel = (
-            _per_label(getattr(self, name), n_labels, name).repeat(n_clips)
-            for name in ("window", "merge_abs", "merge_rel")
+            _per_label(values, n_labels, name).repeat(n_clips)
+            for values, name in (
+                (self.window, "window"),
+                (self.merge_abs, "merge_abs"),
+                (self.merge_rel, "merge_rel"),
+            )
         )
-        half = (window * frame_rate / 2).round().long().clamp(min=1)
+        half = (window * scores.frame_rate / 2).round().long().clamp(min=1)
         inside = torch.arange(n_frames + 1) <= ends.repeat_interleave(n_labels)[:, None]
         change = _step_filter(sums, half) * inside
-        found = _merge(_between_changes(change), sums, merge_abs, merge_rel)
-        return _as_boxes(found, sums, n_labels, frame_rate, durations)
+        spans = _merge(_between_changes(change), sums, merge_abs, merge_rel)
+        clip, label = spans.curve // max(n_labels, 1), spans.curve % max(n_labels, 1)
+        onset, offset = (frame.double() / scores.frame_rate for frame in (spans.first, spans.stop))
+        events, kept = cut(events_of(clip, label, onset, offset), scores.durations)
+        return Detections(events, spans.mean(sums)[kept])
 
 
-def _grid(scores: Scores) -> tuple[int, int, int]:
-    """Numbers of clips, labels and frames."""
-    n_clips, n_frames, n_labels = scores.shape
-    return n_clips, n_labels, n_frames
+def boxes_at(boxes: Detections, thresholds: Sequence[float], n_clips: int) -> Events:
+    """`boxes.above(t)` for every (rising) threshold; clip `c` of threshold `i` is clip `i * n_clips + c`."""
+    n = torch.searchsorted(rising(thresholds, boxes.confidence), boxes.confidence)
+    box = torch.repeat_interleave(torch.arange(len(n)), n)
+    at = torch.arange(len(box)) - (n.cumsum(0) - n)[box]
+    events = boxes.events[box]
+    return replace(events, clip=events.clip + at * n_clips)
+
+
+def painted(boxes: Detections, scores: Scores) -> Scores:
+    """Boxes as frame scores: the confidence inside, 0 outside. For metrics over all thresholds, such as PSDS.
+
+    At the frame rate of the decoding, the events above any threshold are those of `boxes.above`.
+
+    Args:
+        boxes: of the clips of `scores`.
+        scores: whose frames are painted.
+    """
+    most = int(scores.need()[1].max()) if len(scores) else 0
+    louder = replace(boxes.events, gain=boxes.confidence)
+    return scores.with_padded(louder.rasterise(len(scores), scores.n_labels, most, scores.frame_rate))
 
 
 class _Spans(NamedTuple):
@@ -240,24 +246,8 @@ def _merge(
     return spans
 
 
-def _as_boxes(
-    spans: _Spans, sums: Borders, n_labels: int, frame_rate: float, durations: Float[Tensor, " clip"] | None
-) -> Boxes:
-    clip, label, confidence = spans.curve // max(n_labels, 1), spans.curve % max(n_labels, 1), spans.mean(sums)
-    onset, offset = (frame.double() / frame_rate for frame in (spans.first, spans.stop))
-    if durations is not None:
-        end = durations.detach().cpu().double()[clip]
-        keep, offset = onset < end, torch.minimum(offset, end)
-        clip, label, onset, offset, confidence = (of[keep] for of in (clip, label, onset, offset, confidence))
-    return Boxes(Events(clip, label, onset, offset, torch.ones_like(onset)), confidence)
-
-
-def _listed(value: float | list[float]) -> list[float]:
-    return value if isinstance(value, list) else [value]
-
-
-def _per_label(value: float | list[float], n_labels: int, name: str) -> Float[Tensor, " label"]:
-    values = _listed(value)
+def _per_label(value: PerLabel, n_labels: int, name: str) -> Float[Tensor, " label"]:
+    values = listed(value)
     if isinstance(value, list) and len(values) != n_labels:
         raise WsedError(f"{len(values)} values of {name} for {n_labels} labels")
     return torch.tensor(values, dtype=torch.float64).expand(n_labels)

@@ -5,6 +5,8 @@ after them. With it a clip's result does not depend on how far it was padded.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -121,6 +123,40 @@ def tag_filter(scores: Scores | Active, tags: Bool[Tensor, "clip label"]) -> Sco
     return torch.where(tags[:, None, :], scores, torch.zeros_like(scores))
 
 
+class Runs(NamedTuple):
+    """Runs of active frames `first <= frame < stop`, sorted by clip, label, frame."""
+
+    clip: Int[Tensor, " run"]
+    label: Int[Tensor, " run"]
+    first: Int[Tensor, " run"]
+    stop: Int[Tensor, " run"]
+
+    @staticmethod
+    def of(active: Active) -> "Runs":
+        curve = torch.nn.functional.pad(active.transpose(1, 2), (1, 1)).to(torch.int8)
+        step = curve.diff(dim=2)
+        # Both lists come in the order of clip, label, frame: the i-th rise belongs with the i-th fall.
+        clip, label, first = (step > 0).nonzero(as_tuple=True)
+        return Runs(clip, label, first, (step < 0).nonzero(as_tuple=True)[2])
+
+    def sums(self, scores: Scores) -> Float[Tensor, " run"]:
+        """The scores of the frames of each run added up; float64, on the CPU."""
+        length = self.stop - self.first
+        run = torch.arange(len(length), device=length.device).repeat_interleave(length)
+        frame = torch.arange(len(run), device=length.device) - (length.cumsum(0) - length - self.first)[run]
+        values = scores[self.clip[run], frame, self.label[run]].double()
+        total = torch.zeros(len(length), dtype=torch.float64, device=length.device)
+        return total.index_add_(0, run, values).cpu()
+
+    def to_events(self, frame_rate: float, borders: Borders | None = None) -> Events:
+        """The runs in seconds, on the CPU."""
+        first, stop = self.first, self.stop
+        if borders is not None:
+            first, stop = borders[self.clip, first, self.label], borders[self.clip, stop, self.label]
+        onset, offset = (frames.cpu().double() / frame_rate for frames in (first, stop))
+        return events_of(self.clip.cpu(), self.label.cpu(), onset, offset)
+
+
 def to_events(
     active: Active, frame_rate: float, durations: Float[Tensor, " clip"] | None = None, borders: Borders | None = None
 ) -> Events:
@@ -134,23 +170,22 @@ def to_events(
 
     Raises:
         WsedError: `frame_rate` is not positive.
+
+    >>> active = torch.tensor([False, True, True, False])[None, :, None]
+    >>> to_events(active, frame_rate=2.0).offset.tolist()
+    [1.5]
     """
     if not frame_rate > 0:
         raise WsedError(f"frame_rate must be positive, not {frame_rate}")
-    curve = torch.nn.functional.pad(active.transpose(1, 2), (1, 1)).to(torch.int8)
-    step = curve.diff(dim=2)
-    # Both lists come in the order of clip, label, frame: the i-th rise belongs with the i-th fall.
-    clip, label, first = (step > 0).nonzero(as_tuple=True)
-    stop = (step < 0).nonzero(as_tuple=True)[2]
-    if borders is not None:
-        first, stop = borders[clip, first, label], borders[clip, stop, label]
-    onset, offset = (frames.cpu().double() / frame_rate for frames in (first, stop))
-    events = Events(clip.cpu(), label.cpu(), onset, offset, torch.ones_like(onset))
-    if durations is None:
-        return events
+    events = Runs.of(active).to_events(frame_rate, borders)
+    return events if durations is None else cut(events, durations)[0]
+
+
+def cut(events: Events, durations: Float[Tensor, " clip"]) -> tuple[Events, Bool[Tensor, " event"]]:
+    """Events cut at the end of their clip, without those that start there or later; and which of them are kept."""
     end = durations.detach().cpu().double()[events.clip]
-    cut = Events(events.clip, events.label, onset, torch.minimum(offset, end), events.gain)
-    return cut[onset < end]
+    inside = events.onset < end
+    return replace(events, offset=torch.minimum(events.offset, end))[inside], inside
 
 
 def merge_gaps(events: Events, gap: float) -> Events:
@@ -158,23 +193,49 @@ def merge_gaps(events: Events, gap: float) -> Events:
 
     A gap that equals `gap` but for rounding (1 ns) is kept. Overlapping events are always joined. The joined event has
     the gain of its first.
+
+    >>> two = Events.of([(0, 0, 1.0, 2.0), (0, 0, 2.1, 3.0)])
+    >>> merge_gaps(two, 0.2).offset.tolist()
+    [3.0]
     """
+    return merged(events, gap)[0]
+
+
+def merged(events: Events, gap: float) -> tuple[Events, Int[Tensor, " event"]]:
+    """`merge_gaps`, and for each of the given events the index of the joined event that it is a part of."""
     if not len(events):
-        return events
-    group = _groups(events)
-    events = events[_sort(events.onset, group)]
+        return events, events.clip
+    order = _sort(events.onset, _groups(events))
+    events = events[order]
     group = _groups(events)
     reach = _latest_so_far(events.offset, group)
     apart = events.onset[1:] - reach[:-1] >= max(gap - ROUNDING, 0.0)
     edge = torch.ones(1, dtype=torch.bool, device=group.device)
     first = torch.cat([edge, apart | (group[1:] != group[:-1])])
     last = torch.cat([first[1:], edge])
-    return Events(events.clip[first], events.label[first], events.onset[first], reach[last], events.gain[first])
+    whole = torch.empty_like(order)
+    whole[order] = first.long().cumsum(0) - 1
+    return replace(events[first], offset=reach[last]), whole
 
 
 def min_duration(events: Events, seconds: float) -> Events:
     """The events that last `seconds` or longer (give or take 1 ns of rounding)."""
-    return events[events.offset - events.onset >= seconds - ROUNDING]
+    return events[lasts(events, seconds)]
+
+
+def lasts(events: Events, seconds: float) -> Bool[Tensor, " event"]:
+    """Which events last `seconds` or longer (give or take 1 ns of rounding)."""
+    return events.offset - events.onset >= seconds - ROUNDING
+
+
+def events_of(
+    clip: Int[Tensor, " event"],
+    label: Int[Tensor, " event"],
+    onset: Float[Tensor, " event"],
+    offset: Float[Tensor, " event"],
+) -> Events:
+    """Detected events: of gain 1."""
+    return Events(clip, label, onset, offset, torch.ones_like(onset))
 
 
 def _exact(scores: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
-"""Scores of what was detected: events, segments, intersections, PSDS, tags, and how classes go together.
+"""Metrics of what was detected: events, segments, intersections, PSDS, tags, and how classes go together.
 
-How sure a score is says `wsed.metrics.bootstrap`.
+For confidence intervals see `wsed.metrics.bootstrap`, for metrics of one's own `wsed.metrics.base`.
 """
 
+from wsed.metrics.base import METRICS, Metric, MetricValue
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.confusion import event_confusion
 from wsed.metrics.correlation import class_correlation, mean_positive_correlation, overlap_matrix, overlap_seconds
@@ -19,15 +20,20 @@ from wsed.metrics.psds import (
     psds_from_scores,
 )
 from wsed.metrics.segments import segment_counts
+from wsed.metrics.system import System
 from wsed.metrics.tagging import average_precision, f1_averages, tag_f1, tagging_scores
 
 __all__ = [
+    "METRICS",
     "PSDS",
     "PSDS1",
     "PSDS2",
     "Counts",
+    "Metric",
+    "MetricValue",
     "PSDSParameters",
     "PSDSTable",
+    "System",
     "average_precision",
     "class_correlation",
     "cross_triggers",

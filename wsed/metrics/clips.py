@@ -8,23 +8,36 @@ from wsed.errors import WsedError
 from wsed.metrics.counts import Counts
 
 
-def tag_counts(clip_labels: Bool[Tensor, "clip label"], predicted: Bool[Tensor, "clip label"]) -> Counts:
+def tag_counts(
+    clip_labels: Bool[Tensor, "clip label"],
+    predicted: Bool[Tensor, "clip label"],
+    known: Bool[Tensor, "clip label"] | None = None,
+) -> Counts:
     """Hits per class over clips.
 
     Args:
         clip_labels: the classes each clip holds.
-        predicted: the classes the system says it holds.
+        predicted: the classes the system predicts it to hold.
+        known: which tags are known; the others count neither as reference nor as predicted. None: all.
 
     Returns:
         Counts of clips; `n_sub` pairs, inside each clip, missed with falsely reported classes.
 
     Raises:
         WsedError: the shapes differ.
+
+    >>> import torch
+    >>> true = torch.tensor([[True, False], [True, True]])
+    >>> tag_counts(true, torch.tensor([[True, True], [False, True]])).tp.tolist()
+    [1, 1]
     """
-    true, said = _arrays(clip_labels.bool(), predicted.bool())
-    hits = true & said
-    n_sub = np.minimum(true.sum(1), said.sum(1)) - hits.sum(1)
-    return Counts(hits.sum(0), true.sum(0), said.sum(0), int(n_sub.sum()))
+    true, estimated = _arrays(clip_labels.bool(), predicted.bool())
+    if known is not None:
+        of_known = known.cpu().numpy()
+        true, estimated = true & of_known, estimated & of_known
+    hits = true & estimated
+    n_sub = np.minimum(true.sum(1), estimated.sum(1)) - hits.sum(1)
+    return Counts(hits.sum(0), true.sum(0), estimated.sum(0), int(n_sub.sum()))
 
 
 def _arrays(first: Tensor, second: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ Turpault, Serizel, Vincent: Limitations of weak labels for embedding and tagging
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.errors import WsedError
@@ -28,7 +28,12 @@ def class_centres(embeddings: Embeddings, tags: Tags) -> Float[Tensor, "label di
 
 
 def centre_accuracy(
-    embeddings: Embeddings, tags: Tags, centres: Float[Tensor, "label dim"], *, macro: bool = False
+    embeddings: Embeddings,
+    tags: Tags,
+    centres: Float[Tensor, "label dim"],
+    *,
+    macro: bool = False,
+    known: Bool[Tensor, "clip label"] | None = None,
 ) -> float:
     """Share of the clips whose nearest class centre is that of (one of) their classes (Eq. 4 and 5).
 
@@ -39,12 +44,14 @@ def centre_accuracy(
         tags: above 0 where a class is in a clip.
         centres: see `class_centres`; a class without a centre (NaN) is nearest to nothing.
         macro: mean over classes that have clips of their share, as in the authors' code, not over clips.
+        known: which tags are known of each clip; an unknown class is nearest to nothing. None: all.
 
     Returns:
         in [0, 1]; NaN where no clip counts.
     """
     points, centres = embeddings.detach().double(), centres.to(embeddings.device, torch.float64)
     square = centres.square().sum(1) - 2 * points @ centres.T  # less |x|^2, which is the same for all centres
+    square = square if known is None else square.masked_fill(~known, torch.inf)
     nearest = square.nan_to_num(nan=torch.inf).argmin(1)
     sets = tags > 0
     right = sets.gather(1, nearest[:, None])

@@ -5,8 +5,8 @@ Bilen, Ferroni, Tuveri, Azcarreta, Krstulovic: A framework for the robust evalua
 scores, ICASSP 2022. The numbers are those of `psds_eval` 0.5.3 (operating points) and `sed_scores_eval` 0.0.4 (scores).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,7 +19,9 @@ from wsed.metrics.pairs import Columns, columns
 from wsed.metrics.roc import Changes, Curve, effective_curve
 from wsed.metrics.sweep import ScoreGrid, changes_of_points, changes_of_scores
 from wsed.types import Events
+from wsed.values import Scores
 
+Timed = Bool[Tensor, "clip label"]
 HOUR = 3600.0
 
 
@@ -89,22 +91,28 @@ class PSDS:
 
 
 @dataclass(frozen=True)
-class Truth:
-    """The reference events, sorted by clip and label, and the seconds of each clip."""
+class Reference:
+    """The reference events, sorted by clip and label, the seconds of each clip, and which classes are known in it."""
 
     events: Columns
     durations: Float[np.ndarray, " clip"]
     n_labels: int
+    timed: Bool[np.ndarray, "clip label"] | None = None
 
     @staticmethod
-    def of(reference: Events, durations: Float[Tensor, " clip"], n_labels: int) -> "Truth":
+    def of(
+        reference: Events, durations: Float[Tensor, " clip"], n_labels: int, timed: Timed | None = None
+    ) -> "Reference":
         """Raises: WsedError for an event in a clip without duration, or durations that are negative or all 0."""
         seconds = durations.detach().cpu().double().numpy()
         events = sort_reference(lasting(columns(reference, n_labels)))
         check_clips(events, seconds.size, "the reference has events")
         if not (np.all(seconds >= 0) and 0 < seconds.sum() < np.inf):
             raise WsedError("durations must be 0 or more seconds, finite, and not all 0")
-        return Truth(events, seconds, n_labels)
+        if timed is None or bool(timed.all()):
+            return Reference(events, seconds, n_labels)
+        known = timed.cpu().numpy()
+        return Reference(events.take(known[events.clip, events.label]), seconds, n_labels, known)
 
     def per_label(self, per_event: Float[np.ndarray, " event"]) -> Float[np.ndarray, " label"]:
         """Sum of a value of each event over the events of each label."""
@@ -122,24 +130,16 @@ class PSDSTable:
     such a class, or in a bootstrap fold counts its curve as 0. With one class there are no cross triggers.
     """
 
-    truth: Truth
+    truth: Reference
     parameters: PSDSParameters
     changes: tuple[Changes | None, ...]
 
     @staticmethod
     def of_scores(
-        scores: Float[Tensor, "clip frame label"] | Sequence[Tensor],
-        reference: Events,
-        durations: Float[Tensor, " clip"],
-        parameters: PSDSParameters = PSDS1,
-        *,
-        frame_rate: float | None = None,
-        times: Float[Tensor, "..."] | None = None,
-        valid: Bool[Tensor, "clip frame"] | None = None,
+        scores: Scores, reference: Events, parameters: PSDSParameters = PSDS1, *, timed: Timed | None = None
     ) -> "PSDSTable":
         """From frame scores, over all thresholds. Arguments as for `psds_from_scores`."""
-        grid = ScoreGrid.of(scores, frame_rate, times, valid)
-        truth = _truth_of(grid, reference, durations, parameters)
+        grid, truth = _grid_and_truth(scores, reference, parameters, timed)
         return PSDSTable(truth, parameters, tuple(changes_of_scores(grid, truth.events, parameters.criteria)))
 
     @staticmethod
@@ -149,13 +149,17 @@ class PSDSTable:
         n_labels: int,
         durations: Float[Tensor, " clip"],
         parameters: PSDSParameters = PSDS1,
+        *,
+        timed: Timed | None = None,
     ) -> "PSDSTable":
         """From the detections of each operating point. Arguments as for `psds_from_operating_points`."""
-        truth = Truth.of(reference, durations, n_labels)
+        truth = Reference.of(reference, durations, n_labels, timed)
         detections = [lasting(columns(point, n_labels)) for point in points]
         for detection in detections:
             check_clips(detection, truth.durations.size, "an operating point has events")
         inside = [d.take((d.onset < truth.durations[d.clip]) & (d.offset > 0)) for d in detections]
+        if truth.timed is not None:
+            inside = [d.take(truth.timed[d.clip, d.label]) for d in inside]
         changes = changes_of_points(inside, truth.events, n_labels, parameters.criteria)
         return PSDSTable(truth, parameters, tuple(changes))
 
@@ -173,14 +177,7 @@ class PSDSTable:
 
 
 def psds_from_scores(
-    scores: Float[Tensor, "clip frame label"] | Sequence[Tensor],
-    reference: Events,
-    durations: Float[Tensor, " clip"],
-    parameters: PSDSParameters = PSDS1,
-    *,
-    frame_rate: float | None = None,
-    times: Float[Tensor, "..."] | None = None,
-    valid: Bool[Tensor, "clip frame"] | None = None,
+    scores: Scores, reference: Events, parameters: PSDSParameters = PSDS1, *, timed: Timed | None = None
 ) -> PSDS:
     """PSDS over all thresholds, exact: equal to `sed_scores_eval.intersection_based.psds`.
 
@@ -188,21 +185,20 @@ def psds_from_scores(
     one: the memory needed beside the scores is that of one label.
 
     Args:
-        scores: higher means surer; compared in their own precision. One `[clip frame label]` tensor, or one
-            `[frame label]` tensor a clip, of any lengths. Frames of score -inf are never active.
+        scores: higher means more certain; compared in their own precision. Frames of score -inf are never active.
         reference: true events; clip indices are places in `scores`.
-        durations: seconds of every clip.
         parameters: of the score.
-        frame_rate: frames a second; frame `i` covers `[i, i + 1) / frame_rate` seconds.
-        times: the borders of the frames in seconds in its place, `[frame + 1]` or, clip by clip, `[clip frame + 1]`.
-        valid: which frames are real (default: all).
+        timed: which classes are known in each clip: the others have neither events nor false alarms there, and the
+            clip's time does not count for them. None: all.
 
     Raises:
-        WsedError: shapes do not fit, a score is NaN, a label or clip has no scores, not exactly one of `frame_rate`
-            and `times` is given, or no time is left.
+        WsedError: there are no frame scores, one is NaN, a label or clip has no scores, or no time is left.
+
+    >>> scores = Scores.of_padded(torch.tensor([[[0.1], [0.9], [0.8], [0.2]]]), frame_rate=1.0)
+    >>> psds_from_scores(scores, Events.of([(0, 0, 1.0, 3.0)])).value
+    1.0
     """
-    grid = ScoreGrid.of(scores, frame_rate, times, valid)
-    truth = _truth_of(grid, reference, durations, parameters)
+    grid, truth = _grid_and_truth(scores, reference, parameters, timed)
     # One more than the false alarms that fill the curve, so that rounding of the rate has no say.
     enough = int(parameters.max_efpr * truth.durations.sum() / HOUR) + 1
     return _score(truth, parameters, changes_of_scores(grid, truth.events, parameters.criteria, enough), None)
@@ -214,6 +210,8 @@ def psds_from_operating_points(
     n_labels: int,
     durations: Float[Tensor, " clip"],
     parameters: PSDSParameters = PSDS1,
+    *,
+    timed: Timed | None = None,
 ) -> PSDS:
     """PSDS from the detections at some thresholds, in any order: equal to `psds_eval`, a lower bound of the exact one.
 
@@ -226,11 +224,12 @@ def psds_from_operating_points(
         n_labels: size of the label axis.
         durations: seconds of every clip.
         parameters: of the score.
+        timed: which classes are known in each clip, see `psds_from_scores`.
 
     Raises:
         WsedError: a label is outside the label axis, a clip has no duration, or the durations are no durations.
     """
-    return PSDSTable.of_operating_points(reference, points, n_labels, durations, parameters).psds()
+    return PSDSTable.of_operating_points(reference, points, n_labels, durations, parameters, timed=timed).psds()
 
 
 def check_clips(events: Columns, n_clips: int, who: str) -> None:
@@ -240,29 +239,37 @@ def check_clips(events: Columns, n_clips: int, who: str) -> None:
         raise WsedError(f"{who} in clip {wrong}, but durations are given for {n_clips} clips")
 
 
-def _truth_of(grid: ScoreGrid, reference: Events, durations: Tensor, parameters: PSDSParameters) -> Truth:
+def _grid_and_truth(
+    scores: Scores, reference: Events, parameters: PSDSParameters, timed: Timed | None
+) -> tuple[ScoreGrid, Reference]:
     if parameters.decimals is None:
         raise WsedError("decimals=None is for operating points: over all thresholds, sums of seconds must be rounded")
-    n_clips, _, n_labels = grid.scores.shape
-    if durations.shape != (n_clips,):
-        raise WsedError(f"scores are given for {n_clips} clips, durations for {tuple(durations.shape)}")
-    return Truth.of(reference, durations, n_labels)
+    truth = Reference.of(reference, scores.durations, scores.n_labels, timed)
+    if truth.timed is not None:
+        frames, _ = scores.need()
+        unknown = scores.per_frame(torch.from_numpy(~truth.timed).to(frames.device))
+        scores = replace(scores, frames=frames.masked_fill(unknown, -torch.inf))
+    return ScoreGrid.of(scores), truth
 
 
-def _score(truth: Truth, parameters: PSDSParameters, changes: Iterable[Changes | None], weights: Tensor | None) -> PSDS:
+def _score(
+    truth: Reference, parameters: PSDSParameters, changes: Iterable[Changes | None], weights: Tensor | None
+) -> PSDS:
     weight = _weights(truth, weights)
-    rates = _rates(truth, parameters, weight).ravel()
+    rates = _rates(truth, parameters, weight)
     n_ref = truth.per_label(weight[truth.events.clip])
     curves = tuple(
-        change.curve(rates, weight, n, parameters.max_efpr) if change and n > 0 else Curve(np.zeros(0), np.zeros(0))
-        for change, n in zip(changes, n_ref.tolist(), strict=True)
+        change.curve(rates(label), weight, n, parameters.max_efpr)
+        if change and n > 0
+        else Curve(np.zeros(0), np.zeros(0))
+        for label, (change, n) in enumerate(zip(changes, n_ref.tolist(), strict=True))
     )
     roc = effective_curve(curves, parameters.alpha_st)
     areas = np.array([curve.area(parameters.max_efpr) for curve in curves])
     return PSDS(roc.area(parameters.max_efpr), areas, roc, curves, parameters)
 
 
-def _weights(truth: Truth, weights: Tensor | None) -> Float[np.ndarray, " clip"]:
+def _weights(truth: Reference, weights: Tensor | None) -> Float[np.ndarray, " clip"]:
     if weights is None:
         return np.ones(truth.durations.size)
     weight: Float[np.ndarray, " clip"] = weights.detach().cpu().double().numpy()
@@ -274,7 +281,19 @@ def _weights(truth: Truth, weights: Tensor | None) -> Float[np.ndarray, " clip"]
 
 
 def _rates(
-    truth: Truth, parameters: PSDSParameters, weight: Float[np.ndarray, " clip"]
+    truth: Reference, parameters: PSDSParameters, weight: Float[np.ndarray, " clip"]
+) -> Callable[[int], Float[np.ndarray, " cell"]]:
+    """What one false alarm of a label in a clip adds to its effective rate, as a flat table of clips and kinds."""
+    if truth.timed is None:
+        same = _rates_in(truth, parameters, weight).ravel()
+        return lambda _label: same
+    timed = truth.timed
+    # Only the clips where the label is known count, for the time and for the events that it may be confused with.
+    return lambda label: _rates_in(truth, parameters, weight * timed[:, label]).ravel()
+
+
+def _rates_in(
+    truth: Reference, parameters: PSDSParameters, weight: Float[np.ndarray, " clip"]
 ) -> Float[np.ndarray, "clip kind"]:
     """What one false alarm in a clip adds to the effective rate: as a cross trigger of each label, and by itself."""
     alone = HOUR / float(weight @ truth.durations)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
 from wsed.errors import WsedError
 from wsed.metrics.intersection import Criteria, Shared, share, summed
 from wsed.metrics.pairs import Columns
 from wsed.metrics.roc import Changes
 from wsed.metrics.runs import Runs, run_changes, runs
+from wsed.values import Scores
 
 # Changes in false alarms: highest threshold at which each is in force, clip and kind as one number, amount.
 # Changes in hits: the same with the clip as the number.
@@ -35,23 +35,13 @@ class ScoreGrid:
     valid: Bool[np.ndarray, "clip frame"] | None
 
     @staticmethod
-    def of(
-        scores: Float[Tensor, "clip frame label"] | Sequence[Tensor],
-        frame_rate: float | None,
-        times: Tensor | None,
-        valid: Tensor | None,
-    ) -> "ScoreGrid":
-        """Arguments and errors of `psds_from_scores`."""
-        if not isinstance(scores, Tensor):
-            scores = _padded(scores)
-        if scores.dtype in (torch.float16, torch.bfloat16):
-            scores = scores.float()
-        array = scores.detach().cpu().numpy()
-        n_clips, n_frames, _ = array.shape
-        if valid is not None and valid.shape != (n_clips, n_frames):
-            raise WsedError(f"valid must be [{n_clips} {n_frames}], one a frame, not {list(valid.shape)}")
-        borders = _borders(n_clips, n_frames, frame_rate, times)
-        return ScoreGrid(array, borders, None if valid is None else valid.cpu().numpy())
+    def of(scores: Scores) -> "ScoreGrid":
+        """Frame scores of clips of any length; a `WsedError` if there are none."""
+        table, valid = scores.padded()
+        if table.dtype in (torch.float16, torch.bfloat16):
+            table = table.float()
+        real = None if scores.is_full else valid.cpu().numpy()
+        return ScoreGrid(table.detach().cpu().numpy(), _borders(scores, table.shape[1]), real)
 
     def labels(self) -> Iterator[Float[np.ndarray, "clip frame"]]:
         """The scores of one label after the other."""
@@ -242,23 +232,12 @@ def _joined(parts: list[Counted]) -> Counted:
     return first, second, third
 
 
-def _padded(scores: Sequence[Tensor]) -> Tensor:
-    """Clips of different lengths as one tensor, with -inf where a clip has ended."""
-    if not scores or any(s.ndim != 2 or s.shape[1] != scores[0].shape[1] for s in scores):
-        raise WsedError("scores must be [frame label] tensors of at least one clip, all with the same labels")
-    return torch.nn.utils.rnn.pad_sequence(list(scores), batch_first=True, padding_value=-float("inf"))
-
-
-def _borders(
-    n_clips: int, n_frames: int, frame_rate: float | None, times: Tensor | None
-) -> Float[np.ndarray, "clip bound"]:
-    if (frame_rate is None) == (times is None):
-        raise WsedError("give either the frame rate or the times of the frames' borders")
-    if times is None:
-        if not frame_rate or frame_rate < 0:
-            raise WsedError(f"the frame rate must be more than 0, not {frame_rate}")
-        return np.broadcast_to(np.arange(n_frames + 1) / frame_rate, (n_clips, n_frames + 1))
-    borders = times.detach().cpu().double().numpy()
-    if borders.shape not in ((n_frames + 1,), (n_clips, n_frames + 1)):
-        raise WsedError(f"{n_frames} frames have {n_frames + 1} borders, but times are {list(borders.shape)}")
-    return np.broadcast_to(borders, (n_clips, n_frames + 1))
+def _borders(scores: Scores, n_frames: int) -> Float[np.ndarray, "clip bound"]:
+    """Borders of the frames in seconds; the last one of a clip repeated where others have more frames."""
+    if scores.borders is None:
+        return np.broadcast_to(np.arange(n_frames + 1) / scores.frame_rate, (len(scores), n_frames + 1))
+    lengths = scores.need()[1] + 1
+    last = lengths.cumsum(0) - 1
+    place = (last - lengths + 1)[:, None] + torch.arange(n_frames + 1)
+    borders: Float[np.ndarray, "clip bound"] = scores.borders.double().numpy()[torch.minimum(place, last[:, None])]
+    return borders

@@ -24,6 +24,7 @@ PerLabel = Float[np.ndarray, " label"]
 Weights = Float[np.ndarray, "resample clip"]
 Curve = Float[np.ndarray, "resample cut"]
 PerResample = Float[np.ndarray, " resample"]
+Known = Bool[Tensor, "clip label"]
 Convention = Literal["dcase2024", "sklearn"]
 Ranking = Callable[[Curve, Curve], PerResample]
 """A score from the weights of true and of false clips that rank at or above each cut (a distinct score), falling."""
@@ -89,21 +90,27 @@ def ranking_scores(
     scores: Float[Tensor, "clip label"],
     ranking: Ranking,
     weights: Weights | None = None,
+    known: Known | None = None,
 ) -> Float[np.ndarray, "resample label"]:
     """`ranking` (`ap`, `area`, `partial_area`) of every class under every row of clip weights.
 
     Args:
         clip_labels: the classes each clip holds.
-        scores: one score per clip and class, higher meaning surer.
+        scores: one score per clip and class, higher means more certain.
         ranking: what is asked of the ranking.
         weights: how often each clip counts; None: one row, each clip once.
+        known: which tags are known: a class is ranked over the clips of which it is known. None: all.
 
     Raises:
         WsedError: the shapes differ, or there is no clip.
     """
     true, score = _arrays(clip_labels, scores)
     weights = np.ones((1, len(true))) if weights is None else weights
-    result = [_one_class(true[:, c], score[:, c], ranking, weights) for c in range(true.shape[1])]
+    if known is None:
+        result = [_one_class(true[:, c], score[:, c], ranking, weights) for c in range(true.shape[1])]
+    else:
+        clips = [np.flatnonzero(of_class) for of_class in known.cpu().numpy().T]
+        result = [_one_class(true[k, c], score[k, c], ranking, weights[:, k]) for c, k in enumerate(clips)]
     return np.stack(result, axis=1) if result else np.zeros((len(weights), 0))
 
 
@@ -120,6 +127,8 @@ def average_precision(labels: Tensor, scores: Tensor) -> PerLabel:
 def _one_class(
     true: Bool[np.ndarray, " clip"], score: Float[np.ndarray, " clip"], ranking: Ranking, weights: Weights
 ) -> PerResample:
+    if not score.size:
+        return np.full(len(weights), np.nan)
     order = np.argsort(-score, kind="stable")
     last_of_tie = np.append(np.diff(score[order]) != 0, True)
     weights = weights[:, order]
@@ -132,15 +141,17 @@ def ranking_statistic(
     scores: Float[Tensor, "clip label"],
     ranking: Ranking = ap,
     average: Literal["macro", "micro"] = "macro",
+    known: Known | None = None,
 ) -> Callable[[Weights], PerResample]:
     """mAP, mean AUROC or mpAUC as a function of clip weights, for `bootstrap`; `micro` pools clips and classes."""
     n_labels = clip_labels.shape[1]
+    pairs = None if known is None else known.reshape(-1, 1)
 
     def of(weights: Weights) -> PerResample:
         if average == "micro":
             pooled = np.repeat(weights, n_labels, axis=1)
-            return ranking_scores(clip_labels.reshape(-1, 1), scores.reshape(-1, 1), ranking, pooled)[:, 0]
-        return mean_known(ranking_scores(clip_labels, scores, ranking, weights))
+            return ranking_scores(clip_labels.reshape(-1, 1), scores.reshape(-1, 1), ranking, pooled, pairs)[:, 0]
+        return mean_known(ranking_scores(clip_labels, scores, ranking, weights, known))
 
     return of
 
@@ -199,23 +210,28 @@ class TaggingScores:
 def tagging_scores(
     clip_labels: Bool[Tensor, "clip label"],
     scores: Float[Tensor, "clip label"],
+    known: Known | None = None,
     *,
     max_fpr: float = 0.1,
     convention: Convention = "dcase2024",
 ) -> TaggingScores:
-    """All scores that need no threshold; `max_fpr` and `convention`: see `partial_area`.
+    """All scores that need no threshold; `known`: see `ranking_scores`, `max_fpr` and `convention`: `partial_area`.
 
     Raises:
         WsedError: the shapes differ, or there is no clip.
     """
     rankings: tuple[Ranking, ...] = (ap, area, partial(partial_area, max_fpr=max_fpr, convention=convention))
-    pairs = clip_labels.reshape(-1, 1), scores.reshape(-1, 1)
-    by_class, pooled = ([ranking_scores(*of, r)[0] for r in rankings] for of in ((clip_labels, scores), pairs))
+    pairs = clip_labels.reshape(-1, 1), scores.reshape(-1, 1), None if known is None else known.reshape(-1, 1)
+    by_class, pooled = (
+        [ranking_scores(true, score, r, known=of)[0] for r in rankings]
+        for true, score, of in ((clip_labels, scores, known), pairs)
+    )
+    positive = clip_labels.bool() if known is None else clip_labels.bool() & known
     return TaggingScores(
         ap=by_class[0],
         auroc=by_class[1],
         pauroc=by_class[2],
-        n_positive=clip_labels.bool().sum(0).cpu().numpy(),
+        n_positive=positive.sum(0).cpu().numpy(),
         n_clips=len(clip_labels),
         micro_ap=float(pooled[0][0]),
         micro_auroc=float(pooled[1][0]),
@@ -223,24 +239,21 @@ def tagging_scores(
     )
 
 
-def tag_f1(
-    clip_labels: Bool[Tensor, "clip label"], predicted: Bool[Tensor, "clip label"], *, official_file_loop: bool = False
-) -> dict[str, float]:
+def tag_f1(clip_labels: Bool[Tensor, "clip label"], predicted: Bool[Tensor, "clip label"]) -> dict[str, float]:
     """The three averages of F1 that go by one name (DCASE 2017 task 4; M&mnet, IJCAI 2018).
 
     Args:
         clip_labels: the classes each clip holds.
-        predicted: the classes the system says it holds.
-        official_file_loop: leave out clips without any prediction, so that their classes are not missed, as the
-            organisers' script of DCASE 2017 task 4 does.
+        predicted: the classes the system predicts it to hold.
 
     Returns:
         `micro`: hits, misses and false alarms of all classes pooled; `macro_f_mean`: mean of the F1 of the classes;
         `macro_f_harmonic`: harmonic mean of macro precision and macro recall.
+
+    >>> true = torch.tensor([[True, False], [True, True]])
+    >>> tag_f1(true, true)["micro"]
+    1.0
     """
-    if official_file_loop:
-        said = predicted.bool().any(1)
-        clip_labels, predicted = clip_labels[said], predicted[said]
     return f1_averages(tag_counts(clip_labels, predicted))
 
 

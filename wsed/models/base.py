@@ -14,12 +14,15 @@ from wsed.types import Batch, Encoded, Labels, Output
 class Frontend(nn.Module):
     """From audio to features. States `sample_rate` (Hz), `n_bands` and `frame_rate` (frames a second).
 
+    `axis` is what the rows of its features are, for pictures.
+
     One that must see the training set first is not `learned`: it keeps the contract `wsed.learning.LearnsFrom`.
     """
 
     sample_rate: int
     n_bands: int
     frame_rate: float
+    axis: str = "feature"
 
     @property
     def learned(self) -> bool:

@@ -35,6 +35,8 @@ class Embeddings(Frontend):
         WsedError: no such checkpoint, or it is of another frontend or encoder.
     """
 
+    axis = "embedding dimension"
+
     def __init__(
         self, encoder: EncoderFactory = WAA, frontend: Frontend | None = None, pretrained: str | None = None
     ) -> None:

@@ -41,6 +41,8 @@ class LogMel(Frontend):
         WsedError: a setting is out of its range.
     """
 
+    axis = "mel band"
+
     def __init__(
         self,
         sample_rate: int = 22050,
@@ -122,7 +124,7 @@ class Standardised(Frontend):
         super().__init__()
         self.frontend = frontend if frontend is not None else waa_logmel()
         self.sample_rate, self.n_bands = self.frontend.sample_rate, self.frontend.n_bands
-        self.frame_rate = self.frontend.frame_rate
+        self.frame_rate, self.axis = self.frontend.frame_rate, self.frontend.axis
         self.register_buffer("mean", torch.zeros(self.n_bands))
         self.register_buffer("std", torch.ones(self.n_bands))
         self.register_buffer("measured", torch.tensor(False))
@@ -188,6 +190,8 @@ class Waveform(Frontend):
         sample_rate: of the audio, Hz, and of the frames; the data module resamples to it.
         normalise: give each clip mean 0 and variance 1, as wav2vec 2.0 is mostly trained.
     """
+
+    axis = "amplitude"
 
     def __init__(self, sample_rate: int = 16000, normalise: bool = True) -> None:
         super().__init__()

@@ -158,7 +158,7 @@ class _PairSum(torch.autograd.Function):
 
 
 def _of_used_pairs(gram: Tensor, slope: Tensor, used: Tensor, weight: Tensor, cost: Cost, needed: bool) -> Tensor:
-    """Weighted sum of the costs of the `used [frame clip clip]` pairs; adds its slopes by the inner products."""
+    """Weighted sum of the costs of the `used [frame clip clip]` pairs; adds its derivatives to `slope`."""
     clips = gram.shape[2]
     frame, a, b = used.nonzero(as_tuple=True)
     row_a, row_b = frame * clips + a, frame * clips + b
@@ -173,7 +173,7 @@ def _of_used_pairs(gram: Tensor, slope: Tensor, used: Tensor, weight: Tensor, co
 
 
 def _of_all_pairs(gram: Tensor, slope: Tensor, used: Tensor, weight: Tensor, cost: Cost, needed: bool) -> Tensor:
-    """The same from the costs of all pairs, which asks no device which pairs are used."""
+    """The same as `_of_used_pairs`, from the costs of all pairs, so that the CPU need not wait for an accelerator."""
     clips = gram.shape[2]
     a, b = torch.triu_indices(clips, clips, 1, device=gram.device)
     energy = gram.diagonal(dim1=1, dim2=2)

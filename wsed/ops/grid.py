@@ -25,11 +25,13 @@ def valid_frames(n_samples: Int[Tensor, " clip"], hop: int, n_frames: int) -> Bo
 def padding(
     valid: Bool[Tensor, "clip frame"] | None, features: Shaped[Tensor, "clip band frame"]
 ) -> tuple[bool, Bool[Tensor, "clip frame"]]:
-    """Whether some frames may be padding, and which frames hold signal.
+    """Whether some frames may be padding, and a mask of the frames that hold signal.
+
+    On an accelerator, the first value is True for every mask, since reading the mask would make the CPU wait.
 
     Args:
-        valid: frames that hold signal; None: all.
-        features: what the frames are of.
+        valid: frames that hold signal; all if None.
+        features: features with these frames.
 
     >>> padding(None, torch.zeros(1, 8, 2))
     (False, tensor([[True, True]]))

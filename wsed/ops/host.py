@@ -1,10 +1,10 @@
-"""Looking at the values of a tensor, which on an accelerator waits until all that was asked of it is done."""
+"""Whether reading the values of a tensor makes the CPU wait for an accelerator."""
 
 from torch import Tensor
 
 
 def on_cpu(tensor: Tensor) -> bool:
-    """Whether the values can be looked at for nothing; what depends on them has another way elsewhere.
+    """Whether the values can be read without waiting; on an accelerator, callers use a method that need not read them.
 
     >>> import torch
     >>> on_cpu(torch.zeros(1))

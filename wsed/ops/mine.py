@@ -79,9 +79,8 @@ def relations(tags: Tags, tagged: Tagged | None = None) -> tuple[Pairs, Pairs]:
     pair = ~torch.eye(len(tags), dtype=torch.bool, device=tags.device)
     if tagged is None:
         return share & pair, ~share & pair
-    known = tagged.float()
-    pair &= known @ known.T > 0
-    doubtful = sets @ (1 - known).T > 0  # a tag of the clip of the row is unknown in the clip of the column
+    pair &= tagged.float() @ tagged.float().T > 0
+    doubtful = sets @ (~tagged).float().T > 0  # a tag of the clip of the row is unknown in the clip of the column
     return share & pair, ~share & pair & ~(doubtful | doubtful.T)
 
 
@@ -126,13 +125,13 @@ def triplets(
         anchor = exists.nonzero().flatten()
         return Triplets(anchor, same[anchor], other[anchor])
     anchor, same = positive.nonzero(as_tuple=True)
-    kept = negative[anchor]  # [pair clip]
+    usable = negative[anchor]  # [pair clip]
     if miner == "semi_hard":
         assert distance is not None
         farther = distance.detach()[anchor] - distance.detach()[anchor, same][:, None]
-        kept = kept & (farther > 0) & (farther < margin)
-    count = kept.sum(1)
-    return Triplets(anchor.repeat_interleave(count), same.repeat_interleave(count), kept.nonzero()[:, 1])
+        usable = usable & (farther > 0) & (farther < margin)
+    count = usable.sum(1)
+    return Triplets(anchor.repeat_interleave(count), same.repeat_interleave(count), usable.nonzero()[:, 1])
 
 
 def one_per_anchor(
@@ -142,14 +141,17 @@ def one_per_anchor(
     distance: Float[Tensor, "clip clip"] | None = None,
     generator: torch.Generator | None = None,
 ) -> tuple[Int[Tensor, " clip"], Int[Tensor, " clip"], Bool[Tensor, " clip"]]:
-    """The positive and the negative of each anchor, of the miners `random` and `hard`, and whether there are both.
+    """Pick one positive and one negative per anchor; returns both, and whether the anchor has both.
 
     Args:
-        positive: see `relations`.
-        negative: see there.
+        positive: positive pairs, see `relations`.
+        negative: negative pairs, see `relations`.
         miner: `random` or `hard`, see `triplets`.
-        distance: from anchor (row) to clip; read by `hard`.
-        generator: of `random`; torch's own if None.
+        distance: distance from anchor (row) to clip (column), for `hard`.
+        generator: random numbers for `random`; the default generator of torch if None.
+
+    Raises:
+        WsedError: the miner is unknown, or it needs `distance` and `distance` is None.
 
     >>> positive, negative = relations(torch.eye(2)[[0, 0, 1]])
     >>> one_per_anchor(positive, negative)
@@ -171,7 +173,7 @@ def one_per_anchor(
 
 
 def _one_of(place: Int[Tensor, "anchor clip"], generator: torch.Generator | None) -> Int[Tensor, " anchor"]:
-    """One of the candidates of each row, all of them equally likely; 0 for a row without any."""
+    """One random candidate per row, all equally likely; 0 for a row without candidates."""
     count = place[:, -1]
     drawn = (_uniform(count, generator) * count).int().clamp(max=count - 1) + 1
     return torch.searchsorted(place, drawn.clamp(min=0)[:, None])[:, 0].clamp(max=place.shape[1] - 1)

@@ -1,9 +1,9 @@
-"""A bidirectional GRU that is fast on a CPU, and one for padded clips that needs no lengths on the CPU.
+"""Bidirectional GRUs: one that is fast on a CPU, and one for padded clips on an accelerator.
 
 torch unrolls a GRU into about thirty small operations per frame and direction. On a CPU, that takes a third of a
-training step of the network of Pellegrini and Cances (2019). Here both directions run together, and everything that
-does not depend on the previous state is computed for all frames at once: six operations per frame forward, three
-backward.
+training step of the network of Pellegrini and Cances (2019). `bidirectional_gru` runs both directions together and
+computes everything that does not depend on the previous state for all frames at once: six operations per frame forward,
+three backward.
 """
 
 import warnings
@@ -52,15 +52,20 @@ def bidirectional_gru(
 def padded_gru(
     gru: nn.GRU, frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"]
 ) -> Float[Tensor, "clip frame both"]:
-    """A bidirectional `nn.GRU` of one layer over clips of different length, as with packed sequences.
+    """The output of a bidirectional `nn.GRU` with one layer for clips of different lengths, as with packed sequences.
 
-    Packing needs the lengths on the CPU, for which an accelerator must be waited for. Here each direction is a GRU of
-    its own, and the backward one reads the frames of each clip in reverse order.
+    Packing needs the lengths on the CPU, which would have to wait for the accelerator. Instead, each direction runs
+    separately, and the backward direction reads the frames of each clip in reverse order.
 
     Args:
-        gru: its weights; batch first, with bias.
+        gru: the layer whose weights are used; `batch_first`, with bias.
         frames: the input.
-        valid: frames that hold signal, the first ones of each clip. The others give zeros.
+        valid: frames that hold signal, which come first in each clip. The output of other frames is zero.
+
+    >>> gru = nn.GRU(4, 8, batch_first=True, bidirectional=True)
+    >>> valid = torch.tensor([[True, True, False]])
+    >>> padded_gru(gru, torch.randn(1, 3, 4), valid)[0, 2].count_nonzero()
+    tensor(0)
     """
     turn = _turn(frames, valid)
     sides = frames, frames.gather(1, turn.expand_as(frames))
@@ -72,7 +77,7 @@ def _one_direction(gru: nn.GRU, frames: Tensor, side: str) -> Tensor:
     weights = [getattr(gru, f"{name}_l0{side}") for name in NAMES]
     start = frames.new_zeros(1, len(frames), gru.hidden_size)
     with warnings.catch_warnings():
-        # cuDNN copies the weights of one direction into a buffer of their own, and says so
+        # cuDNN warns that it copies the weights of one direction into their own buffer
         warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
         result: Tensor = torch.gru(frames, start, weights, True, 1, 0.0, gru.training, False, True)[0]
     return result

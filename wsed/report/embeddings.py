@@ -1,7 +1,7 @@
-"""How well a run's clip embeddings tell classes apart: figures and a picture."""
+"""A picture of the clip embeddings of a run."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,50 +9,37 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from wsed.metrics.embedding import centre_accuracy, scatter_ratio, silhouette
-from wsed.metrics.store import ScoreStore
 from wsed.types import Labels
+from wsed.values import Scores, Truth
 
 MOST_CLIPS = 2000
 """Points of a picture."""
 
 
-def embedding_figures(store: ScoreStore, centres: Float[Tensor, "label dim"] | None = None) -> dict[str, float]:
-    """`centre_accuracy` (Turpault et al. 2020, Eq. 5), `scatter_ratio` and `silhouette`; none without embeddings.
-
-    Args:
-        store: of the clips to be judged; the last two figures are of those with exactly one class.
-        centres: of the classes in the training set; without them there is no `centre_accuracy`.
-    """
-    points, tags = _known(store)
-    if points is None:
-        return {}
-    one = tags.sum(1) == 1
-    found = {"scatter_ratio": scatter_ratio(points[one], tags[one]), "silhouette": silhouette(points[one], tags[one])}
-    if centres is None:
-        return found
-    return {"centre_accuracy": centre_accuracy(points, tags, centres.cpu())} | found
-
-
-def write_embeddings(folder: Path, store: ScoreStore, labels: Labels, figures: dict[str, Any]) -> None:
+def write_embeddings(folder: Path, scores: Scores, truth: Truth, labels: Labels, numbers: Mapping[str, float]) -> None:
     """`embeddings.npz` and `embeddings.png`; nothing where there are no embeddings of two classes.
 
     Args:
         folder: of the evaluation.
-        store: of its clips.
+        scores: with embeddings.
+        truth: about the same clips; the picture shows those with exactly one class.
         labels: the classes.
-        figures: see `embedding_figures`; they stand above the picture.
+        numbers: of the metric `embedding`; they stand above the picture.
     """
-    points, tags = _known(store)
-    if points is None or not bool((tags.sum(1) == 1).any()):
+    known = truth.tagged.any(1)
+    one = (truth.tags & truth.tagged).sum(1) == 1
+    if scores.embeddings is None or not bool(one.any()):
         return
-    one = tags.sum(1) == 1
+    points, tags = scores.embeddings, truth.tags & truth.tagged
     np.savez_compressed(
-        folder / "embeddings.npz", embeddings=points.numpy(), tags=tags.numpy() > 0, labels=np.array(labels.names)
+        folder / "embeddings.npz",
+        embeddings=points[known].numpy(),
+        tags=tags[known].numpy(),
+        labels=np.array(labels.names),
     )
-    points, classes = points[one], tags[one].argmax(1)
+    points, classes = points[one], tags[one].float().argmax(1)
     chosen = torch.linspace(0, len(points) - 1, min(len(points), MOST_CLIPS)).round().long()
-    title = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items())
+    title = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in numbers.items())
     draw(folder / "embeddings.png", points[chosen], classes[chosen].numpy(), labels, title)
 
 
@@ -98,10 +85,3 @@ def tsne(points: Float[Tensor, "clip dim"]) -> np.ndarray | None:
     model = TSNE(perplexity=min(30.0, (len(points) - 1) / 3), init=1e-4 * start / start[:, 0].std(), random_state=0)
     places: np.ndarray = model.fit_transform(points.double().numpy())
     return places
-
-
-def _known(store: ScoreStore) -> tuple[Float[Tensor, "clip dim"] | None, Float[Tensor, "clip label"]]:
-    """Embeddings and tags of the clips whose tags are known."""
-    points = store.embeddings()
-    tags, tagged = store.tags()
-    return (None if points is None or not bool(tagged.any()) else points[tagged]), (tags[tagged] > 0.5).float()

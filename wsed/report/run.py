@@ -3,31 +3,43 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from wsed.data import audio, table
 from wsed.data.clip import Clip
-from wsed.decoding import BoxDecoder, Decoder
-from wsed.metrics.store import ScoreStore
-from wsed.models.base import Network
-from wsed.report import figures
+from wsed.decoding.base import Decoder
+from wsed.models.base import Frontend, Network
+from wsed.report import pictures
 from wsed.report.embeddings import write_embeddings
-from wsed.report.scores import write_json
+from wsed.scoring.formats.run_scores import write_scores
+from wsed.scoring.report import Report
 from wsed.types import Events, Labels
+from wsed.values import Scores, Truth
+
+Rows = list[tuple[int, float, float]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of one set of clips and the events detected in them."""
+    """The scores of some clips, the events detected in them, and the report.
 
-    store: ScoreStore
+    Attributes:
+        scores: what the network predicts.
+        truth: about the same clips.
+        detected: events; none for a system that only tags.
+        report: None for predictions of clips without labels.
+        labels: the classes.
+        decoder: that the events are of.
+    """
+
+    scores: Scores
+    truth: Truth
     detected: Events
-    scores: dict[str, Any]
+    report: Report | None
     labels: Labels
-    decoder: Decoder | BoxDecoder
+    decoder: Decoder
 
     def write(self, folder: Path, clips: Mapping[str, Clip], network: Network) -> None:
         """`predictions.tsv`, `frame_scores.npz`, `clip_scores.npz`, `scores.json`, `class_f1.png` and `curves.png`.
@@ -36,39 +48,32 @@ class Evaluation:
 
         Args:
             folder: made where it is missing.
-            clips: by id, for the spectrogram.
-            network: its frontend draws the spectrogram.
+            clips: by id, for the picture of the features.
+            network: whose frontend makes the features.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        if self.scores:
-            write_json(folder / "scores.json", self.scores)
-            figures.class_f1(folder / "class_f1.png", self.scores)
-            if "embedding" in self.scores:
-                write_embeddings(folder, self.store, self.labels, self.scores["embedding"])
-        names: dict[str, Any] = {"clip_ids": np.array(self.store.clip_ids), "labels": np.array(self.labels.names)}
-        clip_scores = self.store.clip_scores()
-        if clip_scores is not None:
-            np.savez_compressed(folder / "clip_scores.npz", **names, clip_scores=clip_scores.numpy())
-        frame_scores = self.store.frame_scores()
-        if frame_scores is None:
+        if self.report is not None:
+            self.report.without_curves().write(folder / "scores.json")
+            pictures.class_f1(folder / "class_f1.png", self.report)
+            embedding = self.report.computed.get("embedding")
+            if embedding is not None:
+                write_embeddings(folder, self.scores, self.truth, self.labels, embedding.numbers)
+        write_scores(folder, self.scores, self.labels)
+        if self.scores.frames is None:
             return
         self.write_predictions(folder / "predictions.tsv")
-        np.savez_compressed(
-            folder / "frame_scores.npz",
-            **names,
-            frame_scores=frame_scores[0].numpy().astype(np.float32),
-            valid=frame_scores[1].numpy(),
-            frame_rate=self.store.frame_rate,
-        )
-        name = figures.richest(self.store.rows)
-        if name in clips and hasattr(network, "frontend"):
-            self.draw_curves(folder / "curves.png", name, clips[name], network)
+        place = pictures.richest(self.truth.events, len(self.truth))
+        sound = clips.get(self.scores.clip_ids[place])
+        frontend = next((part for part in network.modules() if isinstance(part, Frontend)), None)
+        if sound is not None and frontend is not None:
+            device = next(network.parameters()).device
+            self.draw_curves(folder / "curves.png", place, sound, frontend, device)
 
     def write_predictions(self, path: Path) -> None:
         """The detected events in DESED's columns; a clip without events has a row with its name only."""
         rows: list[tuple[object, ...]] = []
         events = self.detected
-        names, labels = self.store.clip_ids, self.labels.names
+        names, labels = self.scores.clip_ids, self.labels.names
         for clip, label, onset, offset in zip(
             events.clip.tolist(), events.label.tolist(), events.onset.tolist(), events.offset.tolist(), strict=True
         ):
@@ -77,21 +82,29 @@ class Evaluation:
         rows += [(names[clip], "", "", "") for clip in sorted(silent)]
         table.write_rows(path, ("filename", "onset", "offset", "event_label"), rows)
 
-    def draw_curves(self, path: Path, name: str, sound: Clip, network: Network) -> None:
-        """The curves of one clip over its spectrogram."""
-        row = self.store.rows[name]
-        assert row.frame_scores is not None
+    def draw_curves(self, path: Path, place: int, sound: Clip, frontend: Frontend, device: torch.device) -> None:
+        """The curves of one clip over its features."""
+        one = self.scores.select(torch.tensor([place]))
+        seconds = float(one.durations[0])
         start = sound.start or 0.0
-        samples = torch.from_numpy(audio.read(sound.path, network.sample_rate, start, row.duration))[None]
-        device = next(network.parameters()).device
-        frontend: Any = network.frontend
+        samples = torch.from_numpy(audio.read(sound.path, frontend.sample_rate, start, seconds))[None]
         with torch.no_grad():
             features, _ = frontend(samples.to(device), torch.tensor([samples.shape[1]], device=device))
-        smoothed = self.decoder.curves(row.frame_scores[None], self.store.frame_rate)[0]
-        clip = self.store.clip_ids.index(name)
-        mine = self.detected[self.detected.clip == clip]
-        detected = list(zip(mine.label.tolist(), mine.onset.tolist(), mine.offset.tolist(), strict=True))
-        levels = np.broadcast_to(self.decoder.threshold, len(self.labels)).tolist()
-        figures.curves(
-            path, features[0].cpu(), row, smoothed, detected, self.labels, self.store.frame_rate, name, levels
+        picture = pictures.ClipPicture(
+            title=self.scores.clip_ids[place],
+            features=features[0].cpu(),
+            feature_axis=frontend.axis,
+            seconds=seconds,
+            frame_rate=one.frame_rate,
+            scores=one.need()[0],
+            curves=self.decoder.curves(one).need()[0],
+            thresholds=np.broadcast_to(self.decoder.threshold, len(self.labels)).tolist(),
+            true=_rows(self.truth.events, place),
+            detected=_rows(self.detected, place),
         )
+        pictures.curves(path, picture, self.labels)
+
+
+def _rows(events: Events, clip: int) -> Rows:
+    mine = events[events.clip == clip]
+    return list(zip(mine.label.tolist(), mine.onset.tolist(), mine.offset.tolist(), strict=True))

@@ -1,181 +1,180 @@
-"""Figures of merit as tables for a terminal, in per cent."""
+"""Reports as tables for a terminal, in per cent."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from wsed.metrics.base import METRICS, MetricValue, Number, ordered, title_of
 from wsed.metrics.bootstrap import over_seeds
-from wsed.metrics.scores import FIGURES, SCENARIOS
+from wsed.metrics.f1 import or_dash, percent
+from wsed.scoring.report import Report
+from wsed.scoring.resampling import Comparison, Range
 
 AVERAGES = ("macro", "micro")
 TOO_GOOD = "the decoder was tuned on these very clips: these scores are too good"
-HEADERS = {key: name.replace(" ", "\n").replace("intersection", "intersec.") for key, name in FIGURES}
 
 
-def score_table(scores: Mapping[str, Any], width: int = 80) -> RenderableType:
-    """A row a class, then the averages with their intervals, then PSDS, tagging and how it was made.
+def score_table(report: Report, width: int = 80) -> RenderableType:
+    """A row per class, then the averages with their intervals, then PSDS, tagging and how it was made.
 
     Args:
-        scores: as `System.figures` gives them, without NaN (`plain`).
+        report: of one evaluation.
         width: of the terminal; names of classes are cut to fit.
     """
-    kinds = [key for key, _ in FIGURES if scores.get(key) is not None]
-    with_psds = [name for name in SCENARIOS if scores.get(name) is not None and name in scores.get("psds", {})]
+    values, kinds, singles = report.computed, f1_names(report), single_names(report)
+    by_class = [name for name in singles if values[name].per_class]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
-    room = max(width - 11 * len(kinds) - 7 * len(with_psds) - 8, 13)
+    room = max(width - _columns_width(report), 13)
     table.add_column("class", no_wrap=True, max_width=room, overflow="ellipsis")
-    for name in [*(HEADERS[key] for key in kinds), *(name.upper() for name in with_psds), "ref."]:
+    for name in [*map(_header, kinds), *map(title_of, by_class), "ref."]:
         table.add_column(name, justify="right", no_wrap=True)
-    classes: Mapping[str, Any] = scores[kinds[0]]["per_class"] if kinds else {}
-    for label, values in classes.items():
-        cells = [_percent(scores[key]["per_class"][label]["f1"]) for key in kinds]
-        cells += [_share(scores["psds"][name]["per_class"][label]) for name in with_psds]
-        table.add_row(Text(label), *cells, str(values.get("n_ref", "")))
+    first = values[kinds[0]] if kinds else MetricValue({})
+    for label, numbers in first.per_class.items():
+        cells = [percent(values[name].per_class[label]["f1"]) for name in kinds]
+        cells += [or_dash(values[name].per_class[label]["value"], ".3f") for name in by_class]
+        table.add_row(Text(label), *cells, _count(numbers))
     for average in AVERAGES:
-        cells = [_percent(scores[key].get(average), _interval(scores, key, average)) for key in kinds]
-        cells += [""] * len(with_psds)
-        table.add_row(average, *cells, str(scores[kinds[0]].get("n_ref", "")) if kinds else "", style="bold")
-    return Group(table, *_lines(scores))
+        cells = [_with_range(values[name].numbers[average], _range(report, name, average)) for name in kinds]
+        table.add_row(average, *cells, *[""] * len(by_class), _count(first.numbers), style="bold")
+    return Group(table, *_lines(report, singles))
 
 
-def seeds_table(runs: Mapping[str, Mapping[str, Any]], width: int = 80) -> RenderableType:
-    """Mean and standard deviation (n - 1) over seeds: a row a class, the averages, then the best seed and each PSDS.
+def full_width(report: Report) -> int:
+    """Width at which no name of a class is cut."""
+    names = f1_names(report)
+    classes = report.computed[names[0]].per_class if names else ()
+    return max(map(len, classes), default=0) + _columns_width(report) + 1
+
+
+def _columns_width(report: Report) -> int:
+    """Of all columns but that of the names."""
+    by_class = [name for name in single_names(report) if report.computed[name].per_class]
+    return 11 * len(f1_names(report)) + 7 * len(by_class) + 8
+
+
+def seeds_table(runs: Mapping[str, Report], width: int = 80) -> RenderableType:
+    """Mean and standard deviation (n - 1) over seeds: a row per class, the averages, the best seed and each PSDS.
 
     Args:
-        runs: the figures of each seed, by its name.
+        runs: the report of each seed, by its name.
         width: of the terminal.
     """
-    first = next(iter(runs.values()))
-    kinds = [key for key, _ in FIGURES if all(scores.get(key) is not None for scores in runs.values())]
+    reports = list(runs.values())
+    kinds = [name for name in f1_names(reports[0]) if all(name in report.computed for report in reports)]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
     table.add_column("class", no_wrap=True, max_width=max(width - 14 * len(kinds) - 2, 13), overflow="ellipsis")
-    for key in kinds:
-        table.add_column(HEADERS[key], justify="right", no_wrap=True)
-    for label in first[kinds[0]]["per_class"] if kinds else ():
-        cells = [_spread([s[key]["per_class"][label]["f1"] for s in runs.values()]) for key in kinds]
+    for name in kinds:
+        table.add_column(_header(name), justify="right", no_wrap=True)
+    for label in reports[0].computed[kinds[0]].per_class if kinds else ():
+        cells = [_spread([r.value(f"{name}/per_class/{label}/f1") for r in reports]) for name in kinds]
         table.add_row(Text(label), *cells)
     for average in AVERAGES:
-        table.add_row(average, *(_spread([s[key][average] for s in runs.values()]) for key in kinds), style="bold")
-    table.add_row("best, macro", *(_percent(max(s[key]["macro"] or 0.0 for s in runs.values())) for key in kinds))
+        table.add_row(average, *(_spread([r.value(f"{n}/{average}") for r in reports]) for n in kinds), style="bold")
+    best = (max(np.nan_to_num([report.value(name) for report in reports])) for name in kinds)
+    table.add_row("best, macro", *map(percent, best))
     lines = []
-    for name in SCENARIOS:
-        if all(scores.get(name) is not None for scores in runs.values()):
-            found = over_seeds(scores[name] for scores in runs.values())
-            lines.append(Text(f"{name.upper()} {found.mean:.3f}" + (f" +- {found.std:.3f}" if len(runs) > 1 else "")))
+    for name in single_names(reports[0]):
+        if all(name in report.computed for report in reports):
+            found = over_seeds(report.value(name) for report in reports)
+            spread = f" +- {found.std:.3f}" if len(runs) > 1 else ""
+            lines.append(Text(f"{title_of(name)} {found.mean:.3f}{spread}"))
     lines.append(Text(f"mean +- standard deviation over {len(runs)} runs"))
-    if too_good := [name for name, scores in runs.items() if scores.get("tuned_on_these_clips")]:
+    if too_good := [name for name, report in runs.items() if report.run and report.run.tuned_on_these_clips]:
         lines.append(Text(f"{TOO_GOOD} ({', '.join(too_good)})", style="bold red"))
     return Group(table, *lines)
 
 
-def _spread(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
+def comparison_table(comparison: Comparison) -> Table:
+    """Second minus first, with its interval and p; F1 in per cent, PSDS as a fraction."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
+    table.add_column(f"paired, {comparison.how.resamples} resamples", no_wrap=True)
+    for header in ("first", "second", "difference", f"{comparison.how.level:.0%} interval", "p"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for metric, rows in comparison.differences.items():
+        for number, row in rows.items():
+            single = number == "value"
+            name = (metric if single else f"{metric} {number}").replace("_", " ")
+            sides = (or_dash(x, ".3f") if single else percent(x) for x in (row.first, row.second))
+            difference, low, high = (
+                or_dash(x, "+.4f") if single else or_dash(100 * x, "+.1f") for x in (row.difference, row.low, row.high)
+            )
+            table.add_row(name, *sides, difference, f"{low} to {high}", or_dash(row.p, ".3f"))
+    return table
+
+
+def print_notes(console: Console, notes: Sequence[str]) -> None:
+    """What a reader of the scores should know of the input."""
+    for note in notes:
+        console.print(f"note: {note}", style="yellow", soft_wrap=True, markup=False, highlight=False)
+
+
+def f1_names(report: Report) -> list[str]:
+    """The metrics that have an F1 per class, in the order of tables."""
+    return ordered([name for name, value in report.computed.items() if value.per_class and not value.is_single])
+
+
+def single_names(report: Report) -> list[str]:
+    """The metrics that are one value, such as PSDS, in the order of tables."""
+    return ordered([name for name, value in report.computed.items() if value.is_single])
+
+
+def _lines(report: Report, singles: Sequence[str]) -> Iterator[RenderableType]:
+    values = report.computed
+    if singles:
+        parts = [f"{title_of(name)} {_single(report, name)}" for name in singles]
+        points = report.input.operating_points if report.input else None
+        yield Text(", ".join(parts) + (f", {len(points)} operating points" if points else ", all thresholds"))
+    if report.input and report.input.kind != "events" and report.input.threshold is not None:
+        where = "operating point" if report.input.kind == "operating points" else "threshold"
+        yield Text(f"F1 at the {where} {report.input.threshold:g}")
+    for name in ordered(list(values)):
+        line = METRICS[name]().line(values[name]) if name in METRICS else None
+        if line is not None:
+            yield Text(line)
+    backend = report.input.backend if report.input else "native"
+    if backend != "native":
+        yield Text(f"computed by {backend}", style="bold")
+    if report.intervals:
+        how = report.intervals.how
+        kind = "BCa" if how.method == "bca" else how.method
+        own = "wsed's own " if backend != "native" else ""
+        yield Text(f"intervals: {own}{how.level:.0%} {kind} bootstrap, {how.resamples} resamples of the clips")
+    if report.run and (tuned := report.run.tuned):
+        yield Text(f"decoder tuned on the {tuned['split']} set: {', '.join(tuned['values'])}")
+    if report.run and report.run.tuned_on_these_clips:
+        yield Text(TOO_GOOD, style="bold red")
+
+
+def _header(name: str) -> str:
+    return title_of(name).replace(" ", "\n").replace("intersection", "intersec.")
+
+
+def _count(numbers: Mapping[str, Number]) -> str:
+    return f"{numbers['n_ref']:.0f}" if "n_ref" in numbers else ""
+
+
+def _spread(values: Sequence[Number]) -> str:
+    known = [value for value in values if np.isfinite(value)]
     if not known:
         return "-"
     found = over_seeds(known)
     return f"{100 * found.mean:.1f} +- {100 * found.std:.1f}" if len(known) > 1 else f"{100 * found.mean:.1f}"
 
 
-def comparison_table(comparison: Mapping[str, Any]) -> Table:
-    """Second minus first, with its interval and p; F1 in per cent, PSDS as a fraction."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
-    table.add_column(f"paired, {comparison['resamples']} resamples", no_wrap=True)
-    for header in ("first", "second", "difference", f"{comparison['level']:.0%} interval", "p"):
-        table.add_column(header, justify="right", no_wrap=True)
-    for name, value in _leaves(comparison):
-        psds = name in SCENARIOS
-        show = _share if psds else _percent
-
-        def signed(x: float | None, psds: bool = psds) -> str:
-            return "-" if x is None else f"{x:+.4f}" if psds else f"{100 * x:+.1f}"
-
-        interval = f"{signed(value['low'])} to {signed(value['high'])}"
-        p = "-" if value["p"] is None else f"{value['p']:.3f}"
-        table.add_row(name, show(value["first"]), show(value["second"]), signed(value["difference"]), interval, p)
-    return table
+def _range(report: Report, metric: str, number: str) -> Range | None:
+    limits = report.intervals.of(metric, number) if report.intervals else None
+    return limits if limits and np.isfinite(limits.low) else None
 
 
-def print_notes(console: Console, notes: list[str]) -> None:
-    """What a reader of the scores should know of the input."""
-    for note in notes:
-        console.print(f"note: {note}", style="yellow", soft_wrap=True, markup=False, highlight=False)
+def _single(report: Report, name: str) -> str:
+    value, limits = f"{report.value(name):.4f}", _range(report, name, "value")
+    return value if limits is None else f"{value} ({limits.low:.3f}-{limits.high:.3f})"
 
 
-def _lines(scores: Mapping[str, Any]) -> Iterator[RenderableType]:
-    found = [f"{name.upper()} {_psds(scores, name)}" for name in SCENARIOS if scores.get(name) is not None]
-    if found:
-        points = scores.get("operating_points")
-        yield Text(", ".join(found) + (f", {len(points)} operating points" if points else ", all thresholds"))
-    if scores.get("kind") in ("operating points", "frame scores"):
-        where = "operating point" if scores["kind"] == "operating points" else "threshold"
-        yield Text(f"F1 at the {where} {scores['threshold']:g}")
-    yield from _tag_lines(scores)
-    if embedding := scores.get("embedding"):
-        values = [f"{key.replace('_', ' ')} {'-' if v is None else f'{v:.3f}'}" for key, v in embedding.items()]
-        yield Text(f"embeddings: {', '.join(values)}")
-    if (event := scores.get("event_f1")) and "micro_error_rate" in event:
-        errors = f"{event['substitutions']} S, {event['deletions']} D, {event['insertions']} I"
-        rate = event["micro_error_rate"]
-        yield Text(f"events: error rate {'-' if rate is None else f'{rate:.2f}'} ({errors})")
-    if scores.get("backend", "native") != "native":
-        yield Text(f"computed by {scores['backend']}", style="bold")
-    if interval := scores.get("intervals"):
-        kind = "BCa" if interval["method"] == "bca" else interval["method"]
-        own = "wsed's own " if scores.get("backend", "native") != "native" else ""
-        yield Text(
-            f"intervals: {own}{interval['level']:.0%} {kind} bootstrap, {interval['resamples']} resamples of the clips"
-        )
-    if tuned := scores.get("tuned"):
-        yield Text(f"decoder tuned on the {tuned['split']} set: {', '.join(tuned['values'])}")
-    if scores.get("tuned_on_these_clips"):
-        yield Text(TOO_GOOD, style="bold red")
-
-
-def _tag_lines(scores: Mapping[str, Any]) -> Iterator[Text]:
-    if tagging := scores.get("tagging"):
-        names = {"macro_ap": "mAP", "macro_auroc": "AUROC", "macro_pauroc": "mpAUC"}
-        values = [f"{name} {_percent(tagging[key])}" for key, name in names.items()]
-        prime = tagging["macro_d_prime"]
-        yield Text(f"tagging: {', '.join(values)}, d' {'-' if prime is None else f'{prime:.2f}'}")
-    if (tags := scores.get("tagging_f1")) and "macro_f_harmonic" in tags:
-        means = f"precision {_percent(tags['macro_precision'])}, recall {_percent(tags['macro_recall'])}"
-        three = f"F1 {_percent(tags['macro'])}, of these {_percent(tags['macro_f_harmonic'])}"
-        yield Text(f"tags, means over classes: {means}, {three}; micro F1 {_percent(tags['micro'])}")
-
-
-def _psds(scores: Mapping[str, Any], name: str) -> str:
-    interval = scores.get("intervals", {}).get(name)
-    value = f"{scores[name]:.4f}"
-    if interval is None or interval["low"] is None:
-        return value
-    return f"{value} ({interval['low']:.3f}-{interval['high']:.3f})"
-
-
-def _interval(scores: Mapping[str, Any], figure: str, average: str) -> Mapping[str, Any] | None:
-    found: Mapping[str, Any] | None = scores.get("intervals", {}).get(figure, {}).get(average)
-    return found
-
-
-def _leaves(found: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for key, value in found.items():
-        if isinstance(value, Mapping):
-            name = f"{above} {key}".strip().replace("_", " ")
-            if "difference" in value:
-                yield name, value
-            else:
-                yield from _leaves(value, name)
-
-
-def _percent(value: float | None, interval: Mapping[str, Any] | None = None) -> str:
-    if value is None:
-        return "-"
-    if interval is None or interval["low"] is None:
-        return f"{100 * value:.1f}"
-    return f"{100 * value:.1f}\n{100 * interval['low']:.1f}-{100 * interval['high']:.1f}"
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _with_range(value: Number, limits: Range | None) -> str:
+    if limits is None or not np.isfinite(value):
+        return percent(value)
+    return f"{100 * value:.1f}\n{100 * limits.low:.1f}-{100 * limits.high:.1f}"

@@ -1,28 +1,36 @@
 """Evaluation: collects the scores of clips, tunes the decoder, decodes, scores, logs and writes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
-from torch import Tensor
 
-from wsed.decoding import BoxDecoder, Decoder
+from wsed.decoding import Decoder, StepDecoder
 from wsed.errors import WsedError
-from wsed.metrics.embedding import class_centres
-from wsed.metrics.scores import FIGURES, SCENARIOS, intervals
-from wsed.metrics.store import ScoreStore
+from wsed.metrics import event_counts
+from wsed.metrics.base import default_metrics
+from wsed.metrics.embedding_metric import Embedding
+from wsed.scoring.collect import Collector
+from wsed.scoring.facts import RunFacts
+from wsed.scoring.report import Report
+from wsed.scoring.resampling import Resampling, resample, samples
+from wsed.scoring.score import correlation, detect, score, system_of
 from wsed.training.data import tables, training_set
 from wsed.training.ranking import RANK_BY, number, ranking
 from wsed.training.task import SEDTask
 from wsed.tuned import TunedDecoder, decoder_file, read_tuned
 from wsed.tuning import Tuning, decoder_of, same_network
-from wsed.types import Batch, Output
+from wsed.types import Batch, Events, Output
+from wsed.values import Scores, Truth
 
 LOGGED = {"validation": "val", "test": "test"}
 """What the names of logged values begin with; `val` as users of Lightning expect."""
+
+SHOWN = {"val/event_f1", "val/segment_f1", "val/tagging_f1"}
+"""What the progress bar shows."""
 
 EvaluatedSplit = Literal["validation", "test", "predict"]
 
@@ -34,7 +42,7 @@ class Evaluation(pl.Callback):
     tuned first if that is asked and these are the clips for it, and everything is left in the run's folder.
 
     Args:
-        decoder: from frame scores to events; `Decoder()` if None.
+        decoder: from frame scores to events; `StepDecoder()` if None.
         tuning: settings of the decoder to be fitted after training; they are kept in a file beside the checkpoint.
         embeddings: whether to measure how well clip embeddings tell classes apart, which takes a pass over the training
             set per evaluation; None: if a loss compares them.
@@ -48,7 +56,7 @@ class Evaluation(pl.Callback):
 
     def __init__(
         self,
-        decoder: Decoder | BoxDecoder | None = None,
+        decoder: Decoder | None = None,
         tuning: Tuning | None = None,
         embeddings: bool | None = None,
         resamples: int = 1000,
@@ -56,7 +64,7 @@ class Evaluation(pl.Callback):
     ) -> None:
         if resamples < 0:
             raise WsedError(f"evaluation.resamples must be 0 or more, not {resamples}")
-        self.decoder = decoder if decoder is not None else Decoder()
+        self.decoder = decoder if decoder is not None else StepDecoder()
         self.tuning, self.embeddings, self.resamples = tuning, embeddings, resamples
         self.rank_by = RANK_BY if rank_by is None else tuple(rank_by)
         if not self.rank_by:
@@ -64,8 +72,8 @@ class Evaluation(pl.Callback):
         self.tuned: dict[str, Any] | None = None  # how the decoder was tuned, once it was
         self.ranking: tuple[float, ...] = ()  # of the last validation
         self._untuned = self.decoder
-        self._store = ScoreStore()
-        self._centres: Tensor | None = None  # of the classes, in the training set
+        self._collector = Collector()
+        self._metrics = default_metrics()
 
     def check(self, task: SEDTask) -> None:
         """Refuse a decoder of other classes than the task's.
@@ -74,7 +82,7 @@ class Evaluation(pl.Callback):
             WsedError: a setting has one value per class, of another number of classes.
         """
         labels = task.network.labels
-        for name, values in asdict(self.decoder).items():
+        for name, values in self.decoder.values().items():
             if isinstance(values, list) and len(values) != len(labels):
                 raise WsedError(
                     f"decoder.{name} has {len(values)} values for {len(labels)} labels: give one of each, "
@@ -83,7 +91,7 @@ class Evaluation(pl.Callback):
 
     def decoding(self) -> dict[str, Any]:
         """The decoder as plain values for a checkpoint; a tuned one has a file of its own."""
-        return asdict(self._untuned)
+        return self._untuned.values()
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self.check(_sed(pl_module))
@@ -114,7 +122,7 @@ class Evaluation(pl.Callback):
         self._begin(trainer, _sed(pl_module))
 
     def on_predict_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._store = ScoreStore()
+        self._collector.reset()
 
     def on_validation_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, *_: int
@@ -158,10 +166,14 @@ class Evaluation(pl.Callback):
             rank_zero_info("the checkpoint's tuned decoder is not used: another network, decoder or tuning is asked")
 
     def _begin(self, trainer: pl.Trainer, task: SEDTask) -> None:
-        self._store, self._centres = ScoreStore(), None
-        data = training_set(trainer) if self._measures_embeddings(task) else None
-        if data is not None:
-            self._centres = _class_centres(trainer, task, data.in_order())
+        self._collector.reset()
+        self._metrics = default_metrics()
+        if self._measures_embeddings(task):
+            embedding = Embedding()
+            data = training_set(trainer)
+            if data is not None:
+                _learn_centres(embedding, trainer, task, data.in_order())
+            self._metrics["embedding"] = embedding
 
     def _measures_embeddings(self, task: SEDTask) -> bool:
         if self.embeddings is not None:
@@ -169,83 +181,77 @@ class Evaluation(pl.Callback):
         return any("clip_embedding" in need.output for need in task.needs.values())
 
     def _collect(self, task: pl.LightningModule, outputs: Mapping[str, Output], batch: Batch) -> None:
-        self._store.update(outputs["output"], batch, _sed(task).network.sample_rate)
+        self._collector.update(outputs["output"], batch, _sed(task).network.sample_rate)
 
     def _report(self, trainer: pl.Trainer, task: SEDTask, split: EvaluatedSplit) -> None:
         """Gather over ranks, decode, score, log; outside `fit`, leave everything in the run's folder."""
-        store, self._store = self._store.gather(), ScoreStore()
-        if not len(store):
+        scores, truth = self._collector.gather()
+        self._collector.reset()
+        if not len(scores):
             return
         within_fit = trainer.state.fn == "fit"  # each epoch's validation: scores only
         if not within_fit:
-            self._tune(trainer, task, store, split)
+            self._tune(trainer, task, scores, truth, split)
         labels = task.network.labels
-        detected = store.detected(self.decoder)
-        scores: dict[str, Any] = {}
+        detections = detect(scores, truth, self.decoder)
+        detected = Events.of([]) if detections is None else detections.events
+        report = None
         if split != "predict":
-            system = store.system(labels, self.decoder, detected)
-            scores = {"clips": len(store)} | system.figures()
-            if self._measures_embeddings(task):
-                from wsed.report.embeddings import embedding_figures
-
-                scores["embedding"] = embedding_figures(store, self._centres)
-            self._log(task, scores, split)
+            system = system_of(scores, truth, labels, self.decoder, detected)
+            report = score(system, self._metrics)
+            self._log(task, report, split)
         if not trainer.is_global_zero or within_fit:
             return
         from wsed.report import run  # draws: matplotlib is imported only here
-        from wsed.report.scores import correlation
 
-        if scores:
-            if self.resamples:
-                scores["intervals"] = intervals(system, resamples=self.resamples)
-            scores["correlation"] = correlation(store, labels)
-            scores |= {"decoder": asdict(self.decoder), "step": task.trained_steps or trainer.global_step}
-            here = self.tuned is not None and self.tuned["split"] == split
-            scores |= {"tuned": self.tuned, "tuned_on_these_clips": here}
+        if report is not None:
+            intervals = resample(samples(system, self._metrics), Resampling(self.resamples)) if self.resamples else None
+            facts = RunFacts(
+                decoder=self.decoder.values(),
+                step=task.trained_steps or trainer.global_step,
+                tuned=self.tuned,
+                tuned_on_these_clips=self.tuned is not None and self.tuned["split"] == split,
+                correlation=correlation(scores, labels),
+            )
+            report = replace(report, intervals=intervals, run=facts)
         data = tables(trainer)
         clips = {} if data is None else {clip.id: clip for clip in data.table(split).clips}
         folder = Path(trainer.default_root_dir) / split
-        run.Evaluation(store, detected, scores, labels, self.decoder).write(folder, clips, task.network)
+        run.Evaluation(scores, truth, detected, report, labels, self.decoder).write(folder, clips, task.network)
 
-    def _tune(self, trainer: pl.Trainer, task: SEDTask, store: ScoreStore, split: EvaluatedSplit) -> None:
+    def _tune(self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit) -> None:
         """Tune the decoder if these are the clips for it, and keep it beside the checkpoint that is scored."""
         if self.tuning is None or self.tuned is not None:
             return
         if self.tuning.split == split:
-            self.decoder, self.tuned = self.tuning.tune(self.decoder, store)
+            self.decoder, self.tuned = self.tuning.tune(self.decoder, scores, truth, event_counts)
             path = trainer.ckpt_path
             if path is not None and trainer.is_global_zero:
-                TunedDecoder(asdict(self.decoder), asdict(self._untuned), self.tuned, task.config).write(path)
+                TunedDecoder(self.decoder.values(), self._untuned.values(), self.tuned, task.config).write(path)
             trainer.strategy.barrier("tuned")
         elif split == "test":
             rank_zero_info("not tuned as evaluation.tuning asks: run `wsed validate` with this checkpoint first")
 
-    def _log(self, task: SEDTask, scores: dict[str, Any], split: Literal["validation", "test"]) -> None:
-        """Log macro and micro F1 and PSDS; they are the same on all ranks, since each has the clips of all."""
-        stage, values = LOGGED[split], dict[str, float]()
-        for key, _ in FIGURES:
-            if key in scores:
-                values |= {f"{stage}/{key}": scores[key]["macro"], f"{stage}/{key}_micro": scores[key]["micro"]}
-        values |= {f"{stage}/{key}": metric for key, metric in scores.get("embedding", {}).items()}
-        values |= {f"{stage}/{key}": scores[key] for key in SCENARIOS if scores.get(key) is not None}
-        shown = {"val/event_f1", "val/segment_f1", "val/tagging_f1"}
-        for name, metric in values.items():
-            task.log(name, number(metric), prog_bar=name in shown, sync_dist=True)
+    def _log(self, task: SEDTask, report: Report, split: Literal["validation", "test"]) -> None:
+        """Log what each metric asks for; it is the same on all ranks, since each has the clips of all."""
+        stage = LOGGED[split]
+        for name, value in report.computed.items():
+            for key, logged in self._metrics[name].logged(name, value).items():
+                full = f"{stage}/{key}"
+                task.log(full, number(logged), prog_bar=full in SHOWN, sync_dist=True)
         if split == "validation":
-            self.ranking = ranking(scores, self.rank_by)
+            self.ranking = ranking(report, self.rank_by)
             task.log("val/score", self.ranking[0], sync_dist=True)
 
 
-def _class_centres(trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch]) -> Tensor | None:
-    """The mean embedding of each class over the training clips of all ranks, as the network embeds them now."""
-    store = ScoreStore()
+def _learn_centres(embedding: Embedding, trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch]) -> None:
+    """Show the metric the training clips of all ranks, as the network embeds them now."""
+    collector = Collector()
     with trainer.precision_plugin.forward_context():  # as the clips that are compared with them
         for batch in batches:
             here = batch.to(task.device)
-            store.update(task(here), here, task.network.sample_rate)
-    store = store.gather()
-    embeddings, (tags, tagged) = store.embeddings(), store.tags()
-    return None if embeddings is None else class_centres(embeddings[tagged], tags[tagged])
+            collector.update(task(here), here, task.network.sample_rate)
+    embedding.learn_centres(*collector.gather())
 
 
 def _sed(task: pl.LightningModule) -> SEDTask:

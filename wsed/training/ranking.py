@@ -1,7 +1,7 @@
 """Which epoch is the best: named metrics of the validation clips, compared one after the other."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -9,28 +9,24 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
+from wsed.scoring.report import Report
+
 RANK_BY = ("event_f1/macro", "segment_f1/macro", "tagging_f1/macro", "embedding/centre_accuracy")
 """The default: event F1; where it is equal (0 at first), segment F1, and so on."""
 
 
-def ranking(scores: Mapping[str, Any], rank_by: Sequence[str] = RANK_BY) -> tuple[float, ...]:
+def ranking(report: Report, rank_by: Sequence[str] = RANK_BY) -> tuple[float, ...]:
     """The values of the named metrics in this order, to be compared as a tuple; 0 for one that is missing or NaN.
 
-    >>> ranking({"segment_f1": {"macro": 0.5}}, ["event_f1/macro", "segment_f1/macro"])
+    >>> from wsed.metrics.base import MetricValue
+    >>> report = Report(clips=1, metrics={"segment_f1": MetricValue({"macro": 0.5})})
+    >>> ranking(report, ["event_f1/macro", "segment_f1/macro"])
     (0.0, 0.5)
     """
-    return tuple(number(value(scores, name)) for name in rank_by)
+    return tuple(number(report.value(path, 0.0)) for path in rank_by)
 
 
-def value(scores: Mapping[str, Any], name: str) -> float:
-    """A metric by its path in the scores, such as `event_f1/macro`; NaN if it is missing."""
-    part: Any = scores
-    for key in name.split("/"):
-        part = part.get(key) if isinstance(part, Mapping) else None
-    return float(part) if isinstance(part, int | float) else math.nan
-
-
-def number(value: float) -> float:
+def number(value: float | int) -> float | int:
     """The value, or 0 for NaN, which loggers and comparisons cannot take."""
     return 0.0 if math.isnan(value) else value
 

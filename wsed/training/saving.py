@@ -1,12 +1,11 @@
 """What checkpoints of a training carry beside the weights."""
 
-from dataclasses import asdict
 from typing import Any, Protocol, runtime_checkable
 
 import lightning.pytorch as pl
 
 import wsed
-from wsed.decoding import Decoder
+from wsed.decoding import StepDecoder
 from wsed.errors import WsedError
 from wsed.models.base import Network
 from wsed.types import Labels
@@ -28,7 +27,7 @@ def checkpoint_facts(network: Network, config: str, trainer: pl.Trainer) -> dict
         config: YAML that builds it; "" if it is not known.
         trainer: one of its callbacks may tell the decoder; else it is the default one.
     """
-    decoder = asdict(Decoder())
+    decoder = StepDecoder().values()
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Decodes):
             decoder = callback.decoding()

@@ -36,14 +36,14 @@ def load_recipe(name: str) -> Recipe:
     >>> load_recipe("waa_200ms").longest
     0.2
     """
-    known = packaged()
-    if name not in known and not os.path.exists(name):  # noqa: PTH110 - a name that is too long is no error
-        raise WsedError(f"no recipe {name!r}{near(name, known)}: neither a YAML file nor one of {', '.join(known)}")
+    names = packaged()
+    if name not in names and not os.path.exists(name):  # noqa: PTH110 - a name that is too long is no error
+        raise WsedError(f"no recipe {name!r}{near(name, names)}: neither a YAML file nor one of {', '.join(names)}")
     source, settings = _read_settings(name)
     try:
         if "like" in settings:
             like = settings.pop("like")
-            check_name(like, known, "like", "recipe")
+            check_name(like, names, "like", "recipe")
             settings = _read_settings(str(like))[1] | settings
         check_names(settings, [f.name for f in fields(Recipe)], "")
         if "clips" not in settings:

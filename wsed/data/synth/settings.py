@@ -16,12 +16,12 @@ SPLITS = ("train", "validation", "eval")
 _INFINITY = float("inf")
 
 
-def check_name(name: object, known: Iterable[str], where: str, kind: str) -> None:
-    """Raise an error with near names if `name` is not in `known`.
+def check_name(name: object, valid: Iterable[str], where: str, kind: str) -> None:
+    """Raise an error with similar names if `name` is not valid.
 
     Args:
         name: the name to check.
-        known: valid names.
+        valid: all valid names.
         where: the setting that holds the name, for the message; may be empty.
         kind: what the name is of, for the message: `setting`, `split`, ...
 
@@ -29,18 +29,18 @@ def check_name(name: object, known: Iterable[str], where: str, kind: str) -> Non
     Traceback (most recent call last):
     wsed.errors.WsedError: clips: unknown split 'evl' (did you mean eval?); known: train, validation, eval
     """
-    names = list(known)
+    names = list(valid)
     if name not in names:
         place = f"{where}: " if where else ""
         raise WsedError(f"{place}unknown {kind} {name!r}{near(str(name), names)}; known: {', '.join(names)}")
 
 
-def check_names(settings: object, known: Iterable[str], where: str) -> None:
-    """Raise an error with near names if `settings` is not a mapping or has a key that is not in `known`.
+def check_names(settings: object, valid: Iterable[str], where: str) -> None:
+    """Raise an error with similar names if `settings` is not a mapping or has a key that is not valid.
 
     >>> check_names({"snr": [0, 25]}, ["snr", "gain"], "splits.train")
     """
-    names = list(known)
+    names = list(valid)
     for name in mapping(settings, where):
         check_name(name, names, where, "setting")
 

@@ -1,0 +1,176 @@
+"""The steps in order, as one value that a YAML file can write and a checkpoint can keep."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from wsed.decoding import steps
+from wsed.decoding.base import (
+    DECODERS,
+    Decoder,
+    PerLabel,
+    Setting,
+    TagSource,
+    frames_at_a_rate,
+    listed,
+)
+from wsed.decoding.levels import decode_at
+from wsed.errors import WsedError
+from wsed.types import Events
+from wsed.values import Detections, Scores
+
+Counting = Literal["exact", "ijcnn"]
+
+
+@DECODERS.register("steps")
+@dataclass(frozen=True)
+class StepDecoder(Decoder):
+    """Frame scores to events: rescale, smooth, median, threshold, tag filter, merge, drop short ones.
+
+    The confidence of an event is the mean of the smoothed scores of its active frames. `dataclasses.asdict` gives plain
+    values, and `StepDecoder(**values)` the decoder back.
+
+    Args:
+        rescale_edge: stretch each curve to [0, 1] by its extremes, this many frames at either edge left out of them;
+            None: no rescaling.
+        smooth: moving average over this many seconds, rounded to the nearest odd number of frames.
+        median: median filter over this many seconds, rounded likewise; a list: one per label.
+        threshold: active above it.
+        low: hysteresis: once active, active until the score is at or below `low`.
+        merge_gap: join events of a class less than this far apart.
+        min_duration: drop events shorter than this, after joining.
+        tags: which classes of a clip may have events, see `Decoder`.
+        tag_threshold: for `tags: clip`.
+        segment_counting: where events begin and end: at the borders of the active frames (`exact`), or where the
+            published code of Pellegrini & Cances 2019 miscounts them to be (`ijcnn`), to compare with its figures.
+
+    Raises:
+        WsedError: a window is not positive, a time is negative, low is above the threshold, or a name is unknown.
+
+    >>> curve = torch.tensor([0.1, 0.9, 0.7, 0.2])
+    >>> found = StepDecoder()(Scores.of_padded(curve[None, :, None], frame_rate=2.0))
+    >>> found.events.onset.tolist(), found.events.offset.tolist(), round(found.confidence.item(), 3)
+    ([0.5], [1.5], 0.8)
+    """
+
+    rescale_edge: int | None = None
+    smooth: float | None = None
+    median: PerLabel | None = None
+    threshold: PerLabel = 0.5
+    low: float | None = None
+    merge_gap: float = 0.0
+    min_duration: float = 0.0
+    tags: TagSource = "none"
+    tag_threshold: PerLabel = 0.5
+    segment_counting: Counting = "exact"
+
+    def __post_init__(self) -> None:
+        for name, windows in (("smooth", self.smooth), ("median", self.median)):
+            if any(not window > 0 for window in listed(windows)):
+                raise WsedError(f"decoder.{name} must be more than 0 seconds, not {windows}; null: no filter")
+        times = {"rescale_edge": self.rescale_edge, "merge_gap": self.merge_gap, "min_duration": self.min_duration}
+        for name, time in times.items():
+            if time is not None and not time >= 0:
+                raise WsedError(f"decoder.{name} must be 0 or more, not {time}")
+        if self.low is not None and any(self.low > high for high in listed(self.threshold)):
+            raise WsedError(f"decoder.low ({self.low}) must not be above decoder.threshold ({self.threshold})")
+
+    def __call__(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Detections:
+        curves, valid = self._smoothed(scores)
+        active = self._active(curves, valid)
+        allowed = self.allowed(scores, tags)
+        if allowed is not None:
+            active = steps.tag_filter(active, allowed.to(active.device))
+        borders = None
+        if self.segment_counting == "ijcnn":
+            borders = steps.ijcnn_borders(curves, self.threshold if self.low is None else self.low, self.threshold)
+        runs = steps.Runs.of(active)
+        events, inside = steps.cut(runs.to_events(scores.frame_rate, borders), scores.durations)
+        total, frames = runs.sums(curves)[inside], (runs.stop - runs.first).cpu()[inside].double()
+        if self.merge_gap > 0:
+            events, whole = steps.merged(events, self.merge_gap)
+            total, frames = (torch.zeros(len(events)).double().index_add_(0, whole, of) for of in (total, frames))
+        found = Detections(events, total / frames)
+        return found[steps.lasts(events, self.min_duration)] if self.min_duration > 0 else found
+
+    def curves(self, scores: Scores) -> Scores:
+        """The scores as the threshold sees them: rescaled and smoothed."""
+        if self.rescale_edge is None and self.smooth is None and self.median is None:
+            frames_at_a_rate(scores)
+            return scores
+        return scores.with_padded(self._smoothed(scores)[0])
+
+    def at(self, scores: Scores, thresholds: Sequence[float], tags: Bool[Tensor, "clip label"] | None = None) -> Events:
+        """The events at each threshold, all at once: see `decode_at`. Frames are always counted exactly."""
+        self._check_searchable()
+        return self._finished(decode_at(self.curves(scores), thresholds, self.allowed(scores, tags)))
+
+    def settings(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
+        """The windows of the median filter; a window of one frame is no filter."""
+        self._check_searchable()
+        return [{}] if medians is None else [{"median": seconds or 1 / frame_rate} for seconds in medians]
+
+    def inexact_for_segments(self) -> list[str]:
+        plain = StepDecoder()
+        settings = {
+            "low": self.low != plain.low,
+            "merge_gap": self.merge_gap != plain.merge_gap,
+            "min_duration": self.min_duration != plain.min_duration,
+            "segment_counting": self.segment_counting != plain.segment_counting,
+        }
+        return [name for name, differs in settings.items() if differs]
+
+    def _check_searchable(self) -> None:
+        if self.low is not None:
+            raise WsedError("thresholds are searched without hysteresis; set decoder.low to null")
+        if self.segment_counting != "exact":
+            raise WsedError(
+                "thresholds are searched with frames counted exactly; set decoder.segment_counting to exact to tune, "
+                f"and back to {self.segment_counting} to compare with published figures"
+            )
+
+    def _active(
+        self, curves: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"] | None
+    ) -> Bool[Tensor, "clip frame label"]:
+        """Which frames are active, before tags, joining and dropping; padding never is."""
+        if self.low is None:
+            active = steps.threshold(curves, self.threshold)
+        else:
+            active = steps.hysteresis(curves, self.low, self.threshold)
+        return active if valid is None else active & valid[..., None]
+
+    def _smoothed(self, scores: Scores) -> tuple[Float[Tensor, "clip frame label"], Bool[Tensor, "clip frame"] | None]:
+        """Curves, and which of their frames are real; None: all."""
+        frames_at_a_rate(scores)
+        curves, valid = scores.padded()
+        if not curves.shape[1]:
+            return curves, None  # a clip without frames has no extremes and no edges
+        real = None if scores.is_full else valid
+        if self.rescale_edge is not None:
+            curves = steps.rescale(curves, self.rescale_edge, real)
+        if self.smooth is not None:
+            curves = steps.moving_average(curves, odd_frames(self.smooth, scores.frame_rate), real)
+        if self.median is not None:
+            windows = [odd_frames(seconds, scores.frame_rate) for seconds in listed(self.median)]
+            curves = steps.median_filter(curves, windows if isinstance(self.median, list) else windows[0], real)
+        return curves, real
+
+    def _finished(self, events: Events) -> Events:
+        """Events joined over short gaps, then the short ones dropped."""
+        if self.merge_gap > 0:
+            events = steps.merge_gaps(events, self.merge_gap)
+        return steps.min_duration(events, self.min_duration) if self.min_duration > 0 else events
+
+
+def odd_frames(seconds: float, frame_rate: float) -> int:
+    """The odd number of frames nearest to `seconds` (the larger of two equally near).
+
+    >>> odd_frames(0.5, frame_rate=50.0)
+    25
+    """
+    return 2 * math.floor(seconds * frame_rate / 2) + 1

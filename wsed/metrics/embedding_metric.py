@@ -1,0 +1,58 @@
+"""How well clip embeddings tell classes apart, as a registered metric."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from wsed.metrics.base import METRICS, Metric, MetricValue, Number
+from wsed.metrics.embedding import centre_accuracy, class_centres, scatter_ratio, silhouette
+from wsed.metrics.f1 import or_dash
+from wsed.metrics.system import System
+from wsed.values import Scores, Truth
+
+
+@METRICS.register("embedding")
+class Embedding(Metric):
+    """`centre_accuracy` (Turpault et al. 2020, Eq. 5), `scatter_ratio` and `silhouette`.
+
+    The last two are of the clips with exactly one class. Without centres there is no `centre_accuracy`. Not computed by
+    default: the centres take a pass over the training set.
+
+    Args:
+        centres: of the classes in the training set, see `learn_centres`.
+    """
+
+    title, place, needs = "embeddings", 60, frozenset({"embeddings"})
+    by_default: ClassVar[bool] = False
+
+    def __init__(self, centres: Float[Tensor, "label dim"] | None = None) -> None:
+        self.centres = centres
+
+    def learn_centres(self, scores: Scores, truth: Truth) -> None:
+        """Take the class centres from what the network predicts for the training clips."""
+        self.centres = None
+        if scores.embeddings is not None and bool(truth.tagged.any()):
+            self.centres = class_centres(scores.embeddings, (truth.tags & truth.tagged).float())
+
+    def compute(self, system: System) -> MetricValue:
+        clips = system.need_tagged()
+        assert clips.embeddings is not None
+        points, tags = clips.embeddings, clips.true.float()
+        one = clips.true.sum(1) == 1
+        numbers = {
+            "scatter_ratio": scatter_ratio(points[one], tags[one]),
+            "silhouette": silhouette(points[one], tags[one]),
+        }
+        if self.centres is None:
+            return MetricValue(numbers)
+        found = centre_accuracy(points, tags, self.centres.to(points.device), known=clips.known)
+        return MetricValue({"centre_accuracy": found} | numbers)
+
+    def logged(self, name: str, value: MetricValue) -> Mapping[str, Number]:
+        return value.numbers
+
+    def line(self, value: MetricValue) -> str:
+        parts = [f"{name.replace('_', ' ')} {or_dash(number, '.3f')}" for name, number in value.numbers.items()]
+        return f"embeddings: {', '.join(parts)}"

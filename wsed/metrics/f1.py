@@ -1,0 +1,175 @@
+"""F1 of events, segments, intersections and tags as registered metrics: what is counted, and how it is reported."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from wsed.metrics.base import METRICS, Metric, MetricValue, Number, Resampled
+from wsed.metrics.bootstrap import ClipCounts, clip_counts
+from wsed.metrics.clips import tag_counts
+from wsed.metrics.counts import Counts
+from wsed.metrics.events import event_counts
+from wsed.metrics.intersection import intersection_counts
+from wsed.metrics.segments import segment_counts
+from wsed.metrics.system import System
+from wsed.metrics.tagging import f1_averages
+from wsed.types import Events, Labels
+
+
+class F1(Metric):
+    """F1 of whatever a subclass counts: macro and micro, per class, with precision, recall and errors."""
+
+    @abstractmethod
+    def counts(self, system: System) -> Counts:
+        """Hits and totals over all clips."""
+
+    @abstractmethod
+    def clip_counts(self, system: System) -> ClipCounts:
+        """Hits and totals of each clip."""
+
+    def compute(self, system: System) -> MetricValue:
+        return f1_value(self.counts(system), system.labels)
+
+    def resampled(self, system: System) -> Resampled:
+        counts = self.clip_counts(system)
+        return Resampled(
+            len(counts.tp), {"macro": counts.statistic(average="macro"), "micro": counts.statistic(average="micro")}
+        )
+
+    def logged(self, name: str, value: MetricValue) -> Mapping[str, Number]:
+        return {name: value.numbers["macro"], f"{name}_micro": value.numbers["micro"]}
+
+
+class CountedEvents(F1):
+    """F1 of events that a subclass counts.
+
+    Attributes:
+        joins: whether events of one class that overlap are made one before they are counted.
+    """
+
+    needs = frozenset({"events"})
+    joins: ClassVar[bool] = False
+
+    @abstractmethod
+    def count(self, reference: Events, detected: Events, n_labels: int) -> Counts:
+        """Hits and totals of the events of all clips."""
+
+    def counts(self, system: System) -> Counts:
+        clips = system.need_timed()
+        clips = clips.joined if self.joins else clips
+        return self.count(clips.reference, clips.detected, clips.n_labels)
+
+    def clip_counts(self, system: System) -> ClipCounts:
+        clips = system.need_timed()
+        clips = clips.joined if self.joins else clips
+        return clip_counts(self.count, clips.reference, clips.detected, clips.n_clips, clips.n_labels)
+
+
+@METRICS.register("event_f1")
+class EventF1(CountedEvents):
+    """Event-based F1, collars 200 ms and 20 %: see `event_counts`."""
+
+    title, place = "event F1", 10
+
+    def count(self, reference: Events, detected: Events, n_labels: int) -> Counts:
+        return event_counts(reference, detected, n_labels)
+
+    def line(self, value: MetricValue) -> str | None:
+        numbers = value.numbers
+        if "micro_error_rate" not in numbers:
+            return None
+        errors = f"{numbers['substitutions']:.0f} S, {numbers['deletions']:.0f} D, {numbers['insertions']:.0f} I"
+        return f"events: error rate {or_dash(numbers['micro_error_rate'], '.2f')} ({errors})"
+
+
+@METRICS.register("segment_f1")
+class SegmentF1(CountedEvents):
+    """Segment-based F1, 1 s, not cut at the clip's end: what sed_eval does as the DCASE baselines call it."""
+
+    title, place = "segment F1", 20
+
+    def count(self, reference: Events, detected: Events, n_labels: int) -> Counts:
+        return segment_counts(reference, detected, n_labels)
+
+
+@METRICS.register("intersection_f1")
+class IntersectionF1(CountedEvents):
+    """Intersection-based F1 (0.5, 0.5): see `intersection_counts`."""
+
+    title, place, joins = "intersection F1", 30, True
+
+    def count(self, reference: Events, detected: Events, n_labels: int) -> Counts:
+        return intersection_counts(reference, detected, n_labels)
+
+
+@METRICS.register("tagging_f1")
+class TaggingF1(F1):
+    """F1 of the classes predicted to be in each clip: see `tag_counts`."""
+
+    title, place, needs = "tagging F1", 40, frozenset({"tags"})
+
+    def counts(self, system: System) -> Counts:
+        clips = system.need_tagged()
+        assert clips.predicted is not None
+        return tag_counts(clips.true, clips.predicted, clips.known)
+
+    def clip_counts(self, system: System) -> ClipCounts:
+        clips = system.need_tagged()
+        assert clips.predicted is not None
+        true, predicted = clips.true, clips.predicted if clips.known is None else clips.predicted & clips.known
+        parts = (true & predicted, true, predicted)
+        return ClipCounts(*(part.cpu().numpy().astype(np.int64) for part in parts))
+
+    def line(self, value: MetricValue) -> str | None:
+        numbers = value.numbers
+        if "macro_f_harmonic" not in numbers:
+            return None
+        means = f"precision {percent(numbers['macro_precision'])}, recall {percent(numbers['macro_recall'])}"
+        three = f"F1 {percent(numbers['macro'])}, of these {percent(numbers['macro_f_harmonic'])}"
+        return f"tags, means over classes: {means}, {three}; micro F1 {percent(numbers['micro'])}"
+
+
+def f1_value(counts: Counts, labels: Labels) -> MetricValue:
+    """Counts as the value of a metric: `macro` and `micro` F1, per class, precision, recall and error rates.
+
+    A class without reference has no scores (NaN) and is left out of macro means: see `Counts`. `macro_f_harmonic` is
+    the harmonic mean of macro precision and macro recall, which some papers print as macro F1.
+    """
+    per_class = {
+        name: {
+            "f1": float(counts.f1[i]),
+            "precision": float(counts.precision[i]),
+            "recall": float(counts.recall[i]),
+            "error_rate": float(counts.error_rate[i]),
+            "n_ref": int(counts.n_ref[i]),
+            "n_sys": int(counts.n_sys[i]),
+            "tp": int(counts.tp[i]),
+        }
+        for i, name in enumerate(labels)
+    }
+    averages = {name: value for name, value in counts.summary().items() if not name.endswith("_f1")}
+    n_ref, n_sys, tp = (int(part.sum()) for part in (counts.n_ref, counts.n_sys, counts.tp))
+    numbers: dict[str, Number] = {"macro": counts.macro_f1, "micro": counts.micro_f1, **averages}
+    numbers |= {"macro_f_harmonic": f1_averages(counts)["macro_f_harmonic"], "n_ref": n_ref, "n_sys": n_sys, "tp": tp}
+    errors = {
+        "substitutions": counts.n_sub,
+        "deletions": n_ref - tp - counts.n_sub,
+        "insertions": n_sys - tp - counts.n_sub,
+    }
+    return MetricValue(numbers | errors, per_class, counts)
+
+
+def percent(value: Number) -> str:
+    """A fraction in per cent with one digit; a dash for NaN.
+
+    >>> percent(0.1234), percent(float("nan"))
+    ('12.3', '-')
+    """
+    return or_dash(100 * value, ".1f")
+
+
+def or_dash(value: Number, form: str) -> str:
+    """A number in a format; a dash for what is not finite."""
+    return f"{value:{form}}" if np.isfinite(value) else "-"

@@ -1,0 +1,209 @@
+"""Pictures of a run and of a scored system: score curves over the spectrogram, F1 of each class, PSD-ROC."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from wsed.metrics.base import title_of
+from wsed.metrics.psds import PSDS1
+from wsed.metrics.roc import Curve
+from wsed.report.tables import f1_names, single_names
+from wsed.scoring.report import Report
+from wsed.types import Events, Labels
+
+MOST_CLASSES = 60
+"""Bars that a picture holds."""
+
+
+@dataclass(frozen=True)
+class ClipPicture:
+    """What a picture of one clip shows.
+
+    Attributes:
+        title: above it.
+        features: what the frontend makes of the sound.
+        feature_axis: what the rows of `features` are.
+        seconds: length of the clip.
+        frame_rate: of the scores.
+        scores: as the network predicts them.
+        curves: as the thresholds see them.
+        thresholds: one per class.
+        true: `(label, onset, offset)` of the true events.
+        detected: of the detected ones.
+    """
+
+    title: str
+    features: Float[Tensor, "band step"]
+    feature_axis: str
+    seconds: float
+    frame_rate: float
+    scores: Float[Tensor, "frame label"]
+    curves: Float[Tensor, "frame label"]
+    thresholds: Sequence[float]
+    true: Sequence[tuple[int, float, float]]
+    detected: Sequence[tuple[int, float, float]]
+
+
+def curves(path: str | Path, clip: ClipPicture, labels: Labels) -> None:
+    """Features, and below them, for each class in the clip or detected, its curve over the true events.
+
+    As figure 3 of Pellegrini & Cances 2019: true events are shaded, detected ones are bars at the foot; the thin
+    line is the score as the network predicts it, the thick one the curve that the class's threshold (dotted) cuts.
+    """
+    shown = sorted({label for label, _, _ in (*clip.true, *clip.detected)}) or [int(clip.scores.mean(0).argmax())]
+    figure = Figure(figsize=(9, 2.4 + 1.1 * len(shown)), layout="constrained")
+    axes = figure.subplots(1 + len(shown), 1, sharex=True, height_ratios=[2, *([1] * len(shown))])
+    extent = (0.0, clip.seconds, 0.0, float(clip.features.shape[0]))
+    axes[0].imshow(clip.features.numpy(), origin="lower", aspect="auto", extent=extent, cmap="magma")
+    axes[0].set(title=clip.title, ylabel=clip.feature_axis)
+    for axis, label in zip(axes[1:], shown, strict=True):
+        _curve_of_class(axis, clip, label)
+        axis.set_ylabel(labels.names[label].replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
+    axes[-1].set(
+        xlabel="time (s); green: true, red: detected; thin: score, thick: after decoding steps, dotted: threshold",
+        xlim=(0, clip.seconds),
+    )
+    figure.savefig(path, dpi=110)
+
+
+def _curve_of_class(axis: Axes, clip: ClipPicture, label: int) -> None:
+    times = (np.arange(len(clip.scores)) + 0.5) / clip.frame_rate
+    for true, onset, offset in clip.true:
+        if true == label:
+            axis.axvspan(onset, offset, color="tab:green", alpha=0.25, lw=0)
+    for detected, onset, offset in clip.detected:
+        if detected == label:
+            axis.plot([onset, offset], [-0.08, -0.08], color="tab:red", lw=4, solid_capstyle="butt")
+    axis.plot(times, clip.scores[:, label], color="tab:blue", lw=0.7, alpha=0.7)
+    axis.plot(times, clip.curves[:, label], color="tab:blue", lw=1.6)
+    axis.axhline(clip.thresholds[label], color="0.4", lw=0.7, ls=":")
+    axis.set(ylim=(-0.15, 1.1), yticks=[0, 1])
+
+
+def class_f1(path: str | Path, report: Report) -> None:
+    """Bars of each F1 of each class, with the macro means in the legend.
+
+    The title says so where the decoder was tuned on these very clips.
+    """
+    values, kinds = report.computed, f1_names(report)
+    if not kinds:
+        return
+    classes = list(values[kinds[0]].per_class)
+    figure = Figure(figsize=(9, 0.5 * len(classes) + 1.2), layout="constrained")
+    axis = figure.subplots()
+    height = 0.8 / len(kinds)
+    for i, name in enumerate(kinds):
+        bars = [values[name].per_class[label]["f1"] if label in values[name].per_class else 0.0 for label in classes]
+        places = np.arange(len(classes)) + (i - (len(kinds) - 1) / 2) * height
+        axis.barh(places, np.nan_to_num(bars), height, label=f"{title_of(name)}, macro {values[name].main:.1%}")
+    axis.set(yticks=np.arange(len(classes)), yticklabels=classes, xlim=(0, 1), xlabel="F1")
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    axis.legend()
+    if report.run and report.run.tuned_on_these_clips:
+        axis.set_title("the decoder was tuned on these clips: too good", color="red")
+    figure.savefig(path, dpi=110)
+
+
+def evaluation(path: str | Path, systems: Sequence[tuple[str, Report]]) -> None:
+    """PSD-ROC of each scenario and F1 of each class, of one system or several.
+
+    Args:
+        path: of the picture.
+        systems: a name and the report of each; without curves only F1 is drawn. Of many classes those with the most
+            reference are shown.
+    """
+    names = _short_names([name for name, _ in systems])
+    reports = [report for _, report in systems]
+    scenarios = list(dict.fromkeys(name for report in reports for name in _with_curves(report)))
+    kinds = f1_names(reports[0])
+    kind = kinds[0] if kinds else "event_f1"
+    per_class = reports[0].computed[kind].per_class if kinds else {}
+    classes = sorted(per_class, key=lambda label: -per_class[label].get("n_ref", 0))[:MOST_CLASSES]
+    classes = [label for label in per_class if label in classes]
+    tall, columns = 0.28 * len(classes) * len(systems) + 1.2, max(len(scenarios), 1)
+    figure = Figure(figsize=(5.5 * columns, (4.2 if scenarios else 0) + tall), layout="constrained")
+    grid = figure.add_gridspec(1 + bool(scenarios), columns, height_ratios=[*([4.2] if scenarios else []), tall])
+    for i, scenario in enumerate(scenarios):
+        _psd_roc(figure.add_subplot(grid[0, i]), scenario, list(zip(names, reports, strict=True)))
+    axis = figure.add_subplot(grid[-1, :])
+    height = 0.8 / len(systems)
+    for i, (name, report) in enumerate(zip(names, reports, strict=True)):
+        own = report.computed[kind].per_class if kind in report.computed else {}
+        values = np.array([own[label]["f1"] if label in own else np.nan for label in classes], dtype=np.float64)
+        places = np.arange(len(classes)) + (i - (len(systems) - 1) / 2) * height
+        axis.barh(places, np.nan_to_num(values), height, label=_literal(name))
+    most = "" if len(classes) == len(per_class) else f" (the {len(classes)} classes with the most reference)"
+    axis.set(yticks=np.arange(len(classes)), xlim=(0, 1), xlabel=title_of(kind) + most)
+    axis.set_yticklabels([_literal(label) for label in classes])
+    axis.invert_yaxis()
+    axis.grid(axis="x", alpha=0.3)
+    if len(systems) > 1:
+        axis.legend()
+    figure.savefig(path, dpi=110)
+
+
+def _with_curves(report: Report) -> list[str]:
+    return [name for name in single_names(report) if report.computed[name].curves is not None]
+
+
+def _short_names(paths: Sequence[str]) -> list[str]:
+    """The last parts of paths, numbered where they are equal."""
+    short = [Path(path).name[-40:] or path for path in paths]
+    return [f"{i + 1}: {name}" if short.count(name) > 1 else name for i, name in enumerate(short)]
+
+
+def _literal(text: str) -> str:
+    """A name as it is: matplotlib takes what stands between dollars for a formula."""
+    return text.replace("$", r"\$")
+
+
+def _psd_roc(axis: Axes, scenario: str, systems: Sequence[tuple[str, Report]]) -> None:
+    """The effective curve of each system; of a single one also the curve of each class, if these are few."""
+    alone = len(systems) == 1
+    limit = max(
+        (value.settings.get("max_efpr") or PSDS1.max_efpr)
+        for _, report in systems
+        if (value := report.computed.get(scenario)) is not None
+    )
+    for i, (name, report) in enumerate(systems):
+        value = report.computed.get(scenario)
+        if value is None or value.curves is None:
+            continue
+        if alone and len(value.curves.class_rocs) <= 12:
+            for label, curve in value.curves.class_rocs.items():
+                axis.step(*_reaching(curve, limit), where="post", lw=0.8, alpha=0.8, label=_literal(label))
+        text = f"{'all classes' if alone else _literal(name)}: {value.main:.3f}"
+        color = "black" if alone else f"C{i}"
+        axis.step(*_reaching(value.curves.roc, limit), where="post", lw=2.2, label=text, color=color)
+    axis.set(title=title_of(scenario), xlim=(0, limit), ylim=(0, 1), xlabel="effective false positives an hour")
+    axis.set_ylabel("effective true positive rate")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=6 if alone else 8, ncols=2 if alone else 1)
+
+
+def _reaching(curve: Curve, limit: float) -> tuple[list[float], list[float]]:
+    """The curve drawn on to the largest rate counted."""
+    tpr = curve.tpr.tolist()
+    return [*curve.efpr.tolist(), limit], [*tpr, tpr[-1] if tpr else 0.0]
+
+
+def richest(events: Events, n_clips: int) -> int:
+    """The clip with the most classes, then the most events: the one that shows most (first of equals).
+
+    >>> richest(Events.of([(0, 0, 1.0, 2.0), (1, 0, 1.0, 2.0), (1, 1, 3.0, 4.0)]), n_clips=3)
+    1
+    """
+    pairs = zip(events.clip.tolist(), events.label.tolist(), strict=True)
+    classes: list[set[int]] = [set() for _ in range(n_clips)]
+    size = [0] * n_clips
+    for clip, label in pairs:
+        classes[clip].add(label)
+        size[clip] += 1
+    return max(range(n_clips), key=lambda clip: (len(classes[clip]), size[clip]))

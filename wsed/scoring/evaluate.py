@@ -1,0 +1,211 @@
+"""Scores of any system's output files, and the comparison of two: what `wsed evaluate` does."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar, runtime_checkable
+
+from wsed.errors import WsedError
+from wsed.metrics.base import Metric, MetricValue, default_metrics
+from wsed.metrics.bootstrap import Method
+from wsed.metrics.f1 import F1
+from wsed.metrics.joined import joined
+from wsed.metrics.psds_metrics import PSDSMetric
+from wsed.metrics.system import System, TimedClips
+from wsed.scoring.facts import Input
+from wsed.scoring.formats.predictions import Predictions, read_predictions
+from wsed.scoring.formats.reference import Reference, read_reference
+from wsed.scoring.official import BACKENDS, official_metrics
+from wsed.scoring.report import ComparedReports, Report
+from wsed.scoring.resampling import Comparison, Intervals, Resampling, Sampled, compare_samples, resample, samples
+from wsed.scoring.score import score
+from wsed.types import Events, Labels
+from wsed.values import Truth, tags_of
+
+Backend = Literal["native", "sed_scores_eval", "psds_eval"]
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Progress(Protocol):
+    """Shows how far a long loop is."""
+
+    def __call__(self, items: Iterable[T], what: str, /) -> Iterable[T]:
+        """The items, one after the other; `what` is done to them."""
+
+
+def silent(items: Iterable[T], _what: str) -> Iterable[T]:
+    """No progress is shown."""
+    return items
+
+
+def evaluate(
+    reference: str | Path,
+    predictions: str | Path | Sequence[str | Path],
+    *,
+    durations: str | Path | None = None,
+    labels: Sequence[str] | None = None,
+    threshold: float = 0.5,
+    backend: Backend = "native",
+    resamples: int = 1000,
+    level: float = 0.95,
+    method: Method = "centred",
+    seed: int = 0,
+    metrics: Mapping[str, Metric] | None = None,
+    progress: Progress = silent,
+) -> Report | ComparedReports:
+    """Score what a system predicts for some clips, or compare two systems; public as `wsed.evaluate`.
+
+    Args:
+        reference: table of true events, `filename, onset, offset, event_label`.
+        predictions: a table of events; a folder of such tables, one per threshold, the threshold in the file name; or a
+            folder of score tables, one per clip (`onset, offset, <class>, ...`, as sed_scores_eval writes them). Two of
+            them, in a list, are compared.
+        durations: table `filename, duration`; PSDS needs it.
+        labels: the classes; None: those of the reference.
+        threshold: operating point of the F1 metrics, where the predictions hold several.
+        backend: whose code computes the metrics; what a package does not compute is None. Intervals and the comparison
+            are always our own, of the metrics that it does compute.
+        resamples, level, method, seed: of the bootstrap over clips; 0 resamples: no intervals, no comparison.
+        metrics: by name; None: every registered one.
+        progress: wrapped around long loops, with a word for what is done.
+
+    Returns:
+        The report; `report.value("event_f1/macro")` is a number, `report["event_f1"]` a part of its JSON file. `notes`
+        are counted warnings about the input. Of two systems: both reports and their comparison (second minus first).
+
+    Raises:
+        WsedError: a file that cannot be understood, with file and row; or a backend that is not installed.
+    """
+    if backend not in ("native", *BACKENDS):
+        raise WsedError(f"the backend is native, {' or '.join(BACKENDS)}, not {backend!r}")
+    paths = [predictions] if isinstance(predictions, str | Path) else list(predictions)
+    if len(paths) not in (1, 2):
+        raise WsedError(f"one system is scored or two are compared, not {len(paths)}")
+    if isinstance(labels, str):
+        raise WsedError(f"labels must be a list of names, not {labels!r}")
+    if not math.isfinite(threshold):
+        raise WsedError(f"the threshold must be a number, not {threshold}")
+    truth = read_reference(reference, durations, None if labels is None else Labels(labels))
+    how, chosen = Resampling(resamples, level, method, seed), default_metrics() if metrics is None else metrics
+    read = [read_predictions(path, truth, progress=progress) for path in paths]
+    reports: list[Report] = []
+    drawn: list[list[Sampled]] = []
+    for each in read:
+        system = system_of_files(truth, each, threshold)
+        facts = _input(str(reference), truth, each, threshold, backend)
+        report = score(system, chosen) if backend == "native" else _official(system, backend, chosen)
+        notes = (*facts.notes, *_backend_notes(system, backend, report))
+        report = replace(report, input=replace(facts, notes=notes))
+        if resamples:
+            drawn.append(samples(system, chosen))
+            intervals = resample(drawn[-1], how, lambda every: progress(every, "resampling"))
+            report = replace(report, intervals=_of_computed(intervals, report))
+        reports.append(report)
+    if len(reports) == 1:
+        return reports[0]
+    comparison = None
+    if resamples:
+        comparison = compare_samples(drawn[0], drawn[1], how, lambda every: progress(every, "comparing"))
+        both = reports[0].computed.keys() & reports[1].computed.keys()
+        kept = {name: rows for name, rows in comparison.differences.items() if name in both}
+        comparison = Comparison(how, kept)
+    return ComparedReports((reports[0], reports[1]), comparison)
+
+
+def system_of_files(reference: Reference, predictions: Predictions, threshold: float) -> System:
+    """Predictions beside the truth: a clip's classes are those of its events, on both sides.
+
+    Args:
+        reference: true events of all clips.
+        predictions: of the system.
+        threshold: operating point of the F1 metrics.
+    """
+    n_clips, n_labels = len(reference.clip_ids), len(reference.labels)
+    detected = predictions.detected(threshold)
+    return System(
+        reference.labels,
+        Truth.of_events(reference.events, n_clips, n_labels),
+        detected,
+        reference.durations,
+        predictions.scores,
+        predictions.points if predictions.kind == "operating points" else (),
+        tags_of(detected, n_clips, n_labels),
+        predictions.clip_scores(n_clips, n_labels),
+    )
+
+
+def _input(path: str, reference: Reference, predictions: Predictions, threshold: float, backend: Backend) -> Input:
+    notes = [*reference.notes, *predictions.notes]
+    if reference.durations is None:
+        notes.append("no PSDS: it needs the length of every clip; give --durations")
+        notes += _other_unit(reference, predictions.detected(threshold))
+    elif predictions.kind == "events":
+        notes.append("no PSDS: it needs a folder of operating points or of frame scores, not events at one threshold")
+    return Input(
+        reference=path,
+        predictions=predictions.name,
+        kind=predictions.kind,
+        operating_points=predictions.thresholds or None,
+        threshold=predictions.taken(threshold),
+        reference_events=len(reference.events),
+        labels=tuple(reference.labels),
+        notes=tuple(notes),
+        backend=backend,
+    )
+
+
+def _official(system: System, backend: str, metrics: Mapping[str, Metric]) -> Report:
+    """What a package computes of the same system; None for what it does not."""
+    clips = system.need_timed()
+    scenarios = {name: metric.parameters for name, metric in metrics.items() if isinstance(metric, PSDSMetric)}
+    found = official_metrics(backend, _joint(system), system.tagged, system.labels, scenarios)
+    values: dict[str, MetricValue | None] = {}
+    for name, metric in metrics.items():
+        value = found.get(name)
+        if value is not None and isinstance(metric, F1):
+            n_ref = metric.counts(system).n_ref
+            per_class = {
+                label: {**value.per_class[label], "n_ref": int(n_ref[i])} for i, label in enumerate(system.labels)
+            }
+            value = MetricValue({**value.numbers, "n_ref": int(n_ref.sum())}, per_class)
+        if isinstance(metric, F1 | PSDSMetric):
+            values[name] = value
+    return Report(clips.n_clips, values)
+
+
+def _joint(system: System) -> TimedClips:
+    """Events of one class that overlap or touch joined, for packages that do not take them."""
+    clips = system.need_timed()
+    sides = clips.reference, clips.detected, *clips.points
+    reference, detected, *points = (joined(side, touching=True) for side in sides)
+    return replace(clips, reference=reference, detected=detected, points=tuple(points))
+
+
+def _backend_notes(system: System, backend: str, report: Report) -> list[str]:
+    if backend == "native":
+        return []
+    notes, clips, joint = [], system.need_timed(), _joint(system)
+    if len(joint.reference) < len(clips.reference) or len(joint.detected) < len(clips.detected):
+        notes.append(
+            f"{backend} takes no events of one class that overlap or touch: they are joined for all its figures"
+        )
+    missing = [name for name, value in report.metrics.items() if value is None]
+    if missing:
+        notes.append(f"{backend} does not compute {', '.join(missing)} from this")
+    return notes
+
+
+def _of_computed(intervals: Intervals, report: Report) -> Intervals:
+    """Without the metrics that the report does not have."""
+    kept = {name: rows for name, rows in intervals.ranges.items() if name in report.computed}
+    return replace(intervals, ranges=kept)
+
+
+def _other_unit(reference: Reference, detected: Events) -> list[str]:
+    """A word where times cannot be of the same unit."""
+    last = [float(events.offset.max()) if len(events) else 0.0 for events in (reference.events, detected)]
+    if last[1] < 20 * last[0]:
+        return []
+    return [f"detected events end at {last[1]:g} s, true ones at {last[0]:g} s: are the predictions in milliseconds?"]

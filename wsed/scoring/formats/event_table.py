@@ -1,0 +1,267 @@
+"""Tables of events as people and other systems write them, read with file and line of a row at fault named."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+
+from wsed.data.table import RowError, read_text, separator_of, split_rows
+from wsed.errors import WsedError
+from wsed.metrics.joined import overlapping
+from wsed.metrics.pairs import Columns
+from wsed.registry import near
+from wsed.types import Events, Labels
+
+COLUMNS = ("filename", "onset", "offset", "event_label")
+BLANK = "empty files, taken to say that nothing was detected"
+
+
+LONGEST = 1e6
+"""Seconds (eleven days) that no clip lasts: more is a slip of the pen, and grids of segments would not fit memory."""
+
+
+class Notes:
+    """Counts what the user should know of, one line a matter."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, str]] = {}
+
+    def add(self, matter: str, count: int, first: str) -> None:
+        """`count` more of it, the first of them at `first`; no line if there are none."""
+        before, where = self._found.get(matter, (0, first))
+        if count:
+            self._found[matter] = (before + count, where)
+
+    def lines(self) -> tuple[str, ...]:
+        """Matter, count, and where it was met first."""
+        return tuple(f"{matter}: {count} (first: {where})" for matter, (count, where) in self._found.items())
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of a table: a row at a time, a million rows would take long.
+
+    Attributes:
+        path: the file.
+        lines: line number of each row, the header being line 1.
+        columns: the cells of the columns asked for, stripped; no columns if the file is blank.
+    """
+
+    path: Path
+    lines: Sequence[int]
+    columns: Mapping[str, Sequence[str]]
+
+    def take(self, rows: Sequence[int]) -> "Table":
+        """Some of the rows."""
+        if len(rows) == len(self.lines):
+            return self
+        columns = {name: [cells[i] for i in rows] for name, cells in self.columns.items()}
+        return Table(self.path, [self.lines[i] for i in rows], columns)
+
+    def numbers(self, name: str, expected: str, good: Callable[[np.ndarray], np.ndarray]) -> Float[np.ndarray, " row"]:
+        """The numbers of a column.
+
+        Raises:
+            RowError: a cell is no number or NaN, or not `good`; the message says what is `expected`.
+        """
+        cells = self.columns[name]
+        try:
+            values = np.fromiter(map(float, cells), np.float64, len(cells))
+        except ValueError:
+            values = np.array([_number(cell) for cell in cells])
+        wrong = np.isnan(values) | ~good(values)
+        if wrong.any():
+            i = int(wrong.argmax())
+            raise RowError(self.path, self.lines[i], f"{name} is {cells[i]!r}, expected {expected}")
+        return values
+
+    def seconds(self, name: str) -> Float[np.ndarray, " row"]:
+        """The seconds of a column, 0 or more and of a length that a clip may have; errors as for `numbers`."""
+        return self.numbers(name, f"seconds (a number from 0 to {LONGEST:.0f})", lambda x: (x >= 0) & (x <= LONGEST))
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return nan
+
+
+def header(path: Path, line: str) -> tuple[str, tuple[str, ...]]:
+    """The separator of a table, a tab or a comma, and its column names, from its first line."""
+    separator = separator_of(line)
+    return separator, tuple(cell.strip() for _, cells in split_rows(path, [line], separator) for cell in cells)
+
+
+def read_table(path: Path, columns: Sequence[str], numeric: Collection[str], text: str | None = None) -> Table:
+    """A tab- or comma-separated table with a header; columns in any order, more than those asked for are ignored.
+
+    Args:
+        path: the file.
+        columns: the columns it must have.
+        numeric: those of them that hold numbers: by these a row with the wrong separator is known.
+        text: the file's text, if it was read before.
+
+    Raises:
+        WsedError: the file is missing or no UTF-8 text, lacks a column or has it twice, or a row has more cells than
+            the header or is separated otherwise. Cells missing at the end of a row are empty.
+    """
+    text = read_text(path) if text is None else text
+    lines = text.rstrip("\n").split("\n")
+    if not text.strip():
+        return Table(path, [], {})
+    separator, names = header(path, lines[0])
+    for column in columns:
+        if names.count(column) != 1:
+            wrong = "no column" if column not in names else "more than one column"
+            raise WsedError(f"{path}: {wrong} {column}; its header is {list(names)}, expected {list(columns)}")
+    width, place = len(names), {name: names.index(name) for name in columns}
+    written = all(line.strip(f" {separator}") for line in lines)  # no empty rows of a spreadsheet
+    if written and '"' not in text and {line.count(separator) for line in lines} == {width - 1}:
+        cells = separator.join(lines).split(separator)
+        found = {name: list(map(str.strip, cells[i + width :: width])) for name, i in place.items()}
+        return Table(path, range(2, len(lines) + 1), found)
+    rows = [
+        (line, fit)
+        for line, row in list(split_rows(path, lines, separator))[1:]
+        if (fit := _fitted(path, line, row, separator, width, [place[name] for name in numeric]))
+    ]
+    found = {name: [row[i].strip() for _, row in rows] for name, i in place.items()}
+    return Table(path, [line for line, _ in rows], found)
+
+
+def _fitted(path: Path, line: int, cells: list[str], separator: str, width: int, numeric: Sequence[int]) -> list[str]:
+    """A row with as many cells as the header; a blank one is empty."""
+    if not any(map(str.strip, cells)):
+        return []
+    if len(cells) == width:
+        return cells
+    other, name, expected = ("\t", "tabs", "commas") if separator == "," else (",", "commas", "tabs")
+    parts = [part.strip() for part in cells[0].split(other)]
+    values = [parts[place] for place in numeric if place < len(parts)]
+    # A file name may hold commas, but then what stands where times belong is no number.
+    alike = len(cells) == 1 and values and not any(v and isnan(_number(v)) for v in values)
+    if len(parts) > 1 and (other == "\t" or alike):
+        text = f"this row is separated by {name}, the header by {expected}; separate the whole file alike"
+        raise RowError(path, line, text)
+    if any(cell.strip() for cell in cells[width:]):
+        raise RowError(path, line, f"{len(cells)} cells where the header has {width}")
+    return (cells + [""] * width)[:width]
+
+
+@dataclass(frozen=True)
+class EventTable:
+    """The rows of a table of events.
+
+    Attributes:
+        path: the file.
+        clips: every clip it names, with the first line that does.
+        clip, label, onset, offset, line: of each event; a row with a filename only is none.
+        blank: whether the file holds not even a header.
+    """
+
+    path: Path
+    clips: Mapping[str, int]
+    clip: Sequence[str]
+    label: Sequence[str]
+    onset: Float[np.ndarray, " event"]
+    offset: Float[np.ndarray, " event"]
+    line: Int[np.ndarray, " event"]
+    blank: bool = False
+
+
+def read_event_table(path: Path) -> EventTable:
+    """`filename, onset, offset, event_label`, in any order, among other columns.
+
+    Raises:
+        WsedError: as for `read_table`; or a row lacks its filename or label, a time is no number or negative, or an
+            offset lies before its onset.
+    """
+    table = read_table(path, COLUMNS, ("onset", "offset"))
+    if not table.columns:
+        return EventTable(path, {}, [], [], np.zeros(0), np.zeros(0), np.zeros(0, np.int64), blank=True)
+    names = table.columns["filename"]
+    if "" in names:
+        raise RowError(path, table.lines[names.index("")], "no filename")
+    first = dict(zip(reversed(names), reversed(table.lines), strict=True))
+    clips = dict.fromkeys(names, 0) | first  # in the order of the rows
+    cells = zip(*(table.columns[name] for name in COLUMNS[1:]), strict=True)
+    table = table.take([i for i, row in enumerate(cells) if any(row)])
+    label = table.columns["event_label"]
+    if "" in label:
+        raise RowError(path, table.lines[label.index("")], "no event_label for this onset and offset")
+    onset, offset = table.seconds("onset"), table.seconds("offset")
+    if (offset < onset).any():
+        i = int((offset < onset).argmax())
+        text = f"offset {offset[i]:g} is before onset {onset[i]:g}; correct the times, or delete the row"
+        raise RowError(path, table.lines[i], text)
+    return EventTable(path, clips, table.columns["filename"], label, onset, offset, np.array(table.lines, np.int64))
+
+
+def tidied(
+    table: EventTable, clips: Mapping[str, int], labels: Labels, mend: str, notes: Notes
+) -> tuple[Columns, Int[np.ndarray, " event"]]:
+    """The events of a table in known clips, without those of 0 s and repeated rows.
+
+    Args:
+        table: the rows.
+        clips: index of each clip; events of other clips are left out.
+        labels: the classes.
+        mend: what to do about an unknown label, for the message.
+        notes: takes what was left out, and how many events overlap.
+
+    Returns:
+        The events in the order of the rows, and the line of each.
+
+    Raises:
+        RowError: a label of an event in a known clip is none of `labels`.
+    """
+    known = {name: i for i, name in enumerate(labels)}
+    clip = np.fromiter((clips.get(name, -1) for name in table.clip), np.int64, len(table.clip))
+    label = np.fromiter((known.get(name, -1) for name in table.label), np.int64, len(table.label))
+    unknown = (clip >= 0) & (label < 0)
+    if unknown.any():
+        i = int(unknown.argmax())
+        text = f"unknown label {table.label[i]!r}{near(table.label[i], labels)}; {mend}; known: {', '.join(labels)}"
+        raise RowError(table.path, int(table.line[i]), text)
+    found = Columns(clip, label, table.onset, table.offset)
+    keep, line = np.flatnonzero(clip >= 0), table.line
+    for matter, wrong in (
+        ("events of 0 s (offset equal to onset), left out", lambda c: c.offset == c.onset),
+        ("rows that say the same as an earlier one, left out", _repeated),
+    ):
+        out = wrong(found.take(keep))
+        note_events(notes, matter, table.path, line[keep], out)
+        keep = keep[~out]
+    found, line = found.take(keep), line[keep]
+    matter = "overlapping events of one class (event F1 counts them one by one, intersection F1 and PSDS joined)"
+    note_events(notes, matter, table.path, line, overlapping(as_events(found)))
+    return found, line
+
+
+def note_events(
+    notes: Notes, matter: str, path: Path, line: Int[np.ndarray, " event"], which: Bool[np.ndarray, " event"]
+) -> None:
+    """Count the events chosen by a mask, with file and line of the first."""
+    if which.any():
+        notes.add(matter, int(which.sum()), f"{path}:{line[which.argmax()]}")
+
+
+def as_events(found: Columns) -> Events:
+    """The same as tensors, of gain 1."""
+    return Events(*map(torch.from_numpy, found))
+
+
+def _repeated(found: Columns) -> Bool[np.ndarray, " event"]:
+    """Which events are equal to an earlier one."""
+    order = np.lexsort(found[::-1])  # stable: of equal events the first stays first
+    same = np.ones(max(order.size - 1, 0), dtype=np.bool_)
+    for column in found:
+        same &= np.diff(column[order]) == 0
+    repeated = np.zeros(order.size, dtype=np.bool_)
+    repeated[order[1:]] = same
+    return repeated

@@ -1,0 +1,229 @@
+"""What any system said of the clips of a reference: a table of events, operating points, or frame scores."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from wsed.errors import WsedError
+from wsed.scoring.facts import Kind
+from wsed.scoring.formats.event_table import BLANK, Notes, as_events, header, note_events, read_event_table, tidied
+from wsed.scoring.formats.reference import Reference, check_clips
+from wsed.scoring.formats.score_tables import Progress, read_frame_scores
+from wsed.types import Events
+from wsed.values import Scores
+
+TABLES = (".tsv", ".csv", ".txt")
+NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+MEND = "rename it, or, if the reference merely holds no event of this class, name all classes with --labels"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a system predicts.
+
+    Attributes:
+        name: the path as given.
+        kind: of what its files hold.
+        thresholds: of the operating points, rising; else empty.
+        points: the detections at each of them; of kind "events", the only ones; of frame scores, none.
+        scores: of all frames, as `read_frame_scores` gives them.
+        notes: what the user should know of the files, counted.
+    """
+
+    name: str
+    kind: Kind
+    thresholds: tuple[float, ...]
+    points: tuple[Events, ...]
+    scores: Scores | None
+    notes: tuple[str, ...]
+
+    def taken(self, threshold: float) -> float | None:
+        """The threshold behind `detected(threshold)`: that of the nearest operating point; None for events."""
+        if self.kind == "events":
+            return None
+        # Of two as near the lower one, whatever the rounding of the differences.
+        return min(self.thresholds, key=lambda t: round(abs(t - threshold), 9)) if self.thresholds else threshold
+
+    def detected(self, threshold: float) -> Events:
+        """The events detected at a threshold: of frame scores, the runs of frames with a score above it.
+
+        Events from a table are as they are; of operating points, the nearest counts (see `taken`).
+        """
+        if self.scores is not None:
+            return _runs_above(self.scores, threshold)
+        at = self.taken(threshold)
+        return self.points[0 if at is None else self.thresholds.index(at)]
+
+    def clip_scores(self, n_clips: int, n_labels: int) -> Float[Tensor, "clip label"] | None:
+        """How sure the system is that a clip holds a class; None where it does not say: events, or one point only.
+
+        Of frame scores, the highest; of operating points, the highest threshold at which the class is detected in the
+        clip, 0 if at none. All are finite, and a clip without frames scores as low as any, and 0 at most.
+        """
+        if self.scores is not None:
+            return _highest(self.scores.split(), n_clips, n_labels)
+        if len(self.thresholds) < 2:
+            return None
+        scores = torch.zeros(n_clips, n_labels, dtype=torch.float64)
+        for threshold, point in zip(self.thresholds, self.points, strict=True):
+            scores[point.clip, point.label] = threshold
+        return scores
+
+
+def _highest(scores: Sequence[Tensor] | Tensor, n_clips: int, n_labels: int) -> Float[Tensor, "clip label"]:
+    floor = torch.full((1, n_labels), -torch.inf, dtype=torch.float64)
+    highest = torch.stack([torch.cat([floor, clip]).amax(0) for clip in scores]).reshape(n_clips, n_labels)
+    finite = highest[highest.isfinite()]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+    # Rankings take differences of scores, and those of infinite ones are NaN.
+    return highest.nan_to_num(neginf=0.0 if low >= 0 else low - 1, posinf=high + 1)
+
+
+def _runs_above(scores: Scores, threshold: float) -> Events:
+    """Clips stand end to end, with an inactive place after each: then a frame and its first border share a place."""
+    frames, lengths = scores.need()
+    assert scores.borders is not None
+    start = (lengths + 1).cumsum(0) - lengths  # places of the first frames, after one inactive place
+    place = torch.arange(len(frames)) + scores.per_frame(start - (lengths.cumsum(0) - lengths))
+    active = torch.zeros(frames.shape[1], len(frames) + len(lengths) + 1, dtype=torch.int8)
+    active[:, place] = (frames > threshold).T.to(torch.int8)
+    clip = torch.repeat_interleave(torch.arange(len(lengths)), lengths + 1)
+    change = active.diff(dim=1)
+    (label, first), (_, stop) = (change == 1).nonzero().unbind(1), (change == -1).nonzero().unbind(1)
+    order = torch.argsort(clip[first], stable=True)
+    label, first, stop = label[order], first[order], stop[order]
+    return Events(clip[first], label, scores.borders[first], scores.borders[stop])
+
+
+def _silently(files: Sequence[Path], _what: str) -> Iterable[Path]:
+    return files
+
+
+def read_predictions(path: str | Path, reference: Reference, progress: Progress = _silently) -> Predictions:
+    """What a system said of the clips of `reference`, in one of three forms.
+
+    * A table `filename, onset, offset, event_label`: detected events.
+    * A folder of such tables, each with its threshold as the last number of its name: operating points.
+    * A folder of tables `onset, offset, CLASS, CLASS...`, one a clip and named as the clip is, with or without the
+      extension of its sound file: frame scores, in the format of `sed_scores_eval`.
+
+    Clips that the reference lacks are left out, as are score columns of other classes; in clips of the reference that
+    the system does not name nothing is detected. All is counted in the notes.
+
+    Args:
+        path: the table, or the folder: its .tsv, .csv and .txt files.
+        reference: the clips and the classes.
+        progress: wrapped around the files of a folder while they are read.
+
+    Raises:
+        WsedError: a table is missing or malformed, a class is unknown or has no scores, no clip is one of the
+            reference, or the files of a folder do not belong together.
+    """
+    place, name, notes = Path(path), str(path), Notes()
+    if place.is_dir():
+        files = sorted(p for p in place.iterdir() if p.suffix.lower() in TABLES and p.name[0] != "." and p.is_file())
+        if _kind_of_all(place, files) == "frame scores":
+            scores = read_frame_scores(place, files, reference, notes, progress)
+            return Predictions(name, "frame scores", (), (), scores, notes.lines())
+        thresholds = _thresholds(files)
+        rising = sorted(thresholds)
+        odd = [t for t in rising if t > 1]
+        notes.add(
+            "thresholds above 1: is the last number of the file name the threshold?",
+            len(odd),
+            odd_name(thresholds, odd),
+        )
+        inner = progress([thresholds[t] for t in rising], "reading operating points")
+        points = _detections(inner, reference, notes, name)
+        return Predictions(name, "operating points", tuple(rising), points, None, notes.lines())
+    if not place.is_file():
+        raise WsedError(f"no such file or folder: {path}")
+    if _kind(place) == "frame scores":
+        raise WsedError(f"{path} holds the frame scores of one clip; pass the folder with the files of all clips")
+    return Predictions(name, "events", (), _detections([place], reference, notes, name), None, notes.lines())
+
+
+def odd_name(thresholds: Mapping[float, Path], odd: Sequence[float]) -> str:
+    """The file of the first of some thresholds, and how it was read."""
+    return f"{thresholds[odd[0]].name} is {odd[0]:g}" if odd else ""
+
+
+def _kind_of_all(folder: Path, files: Sequence[Path]) -> Kind:
+    """The one kind of the tables of a folder, blank ones aside.
+
+    Raises:
+        WsedError: they differ, or there are none.
+    """
+    first: dict[Kind, Path] = {}
+    for file in files:
+        kind = _kind(file)
+        if kind is not None:
+            first.setdefault(kind, file)
+    if len(first) > 1:
+        events, scores = first["events"].name, first["frame scores"].name
+        raise WsedError(f"{folder} mixes tables of events ({events}) and of frame scores ({scores}); keep one kind")
+    if not files:
+        raise WsedError(f"nothing to read in the folder {folder}: no file in it ends in {', '.join(TABLES)}")
+    return next(iter(first), "operating points")  # blank tables: a system that detects nothing at any threshold
+
+
+def _kind(path: Path) -> Kind | None:
+    """What the header of a table says it holds; None if the table is blank.
+
+    Raises:
+        WsedError: it says neither.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        line = file.readline()
+        if not line.strip() and not file.read().strip():
+            return None
+    names = set(header(path, line.rstrip("\n"))[1])
+    if {"filename", "event_label"} & names:
+        return "events"
+    if {"onset", "offset"} <= names:
+        return "frame scores"
+    raise WsedError(
+        f"{path} is no table of a system's outputs: its header is {sorted(names)}, expected filename, onset, offset, "
+        "event_label (events), or onset, offset and a column for each class (frame scores)"
+    )
+
+
+def _thresholds(files: Iterable[Path]) -> dict[float, Path]:
+    found: dict[float, Path] = {}
+    for file in files:
+        numbers = NUMBER.findall(file.stem)
+        if not numbers:
+            raise WsedError(f"{file}: no threshold in the name; name operating points like predictions_th_0.5.tsv")
+        before = found.setdefault(float(numbers[-1]), file)
+        if before != file:
+            raise WsedError(f"{before} and {file.name} have the same threshold, {numbers[-1]}; remove one of them")
+    return found
+
+
+def _detections(files: Iterable[Path], reference: Reference, notes: Notes, name: str) -> tuple[Events, ...]:
+    """The events of each file, in the clips of the reference."""
+    clips = {clip: i for i, clip in enumerate(reference.clip_ids)}
+    points: list[Events] = []
+    strangers: dict[str, str] = {}
+    familiar, named = False, set[str]()
+    for file in files:
+        table = read_event_table(file)
+        notes.add(BLANK, int(table.blank), str(file))
+        unknown = {clip: line for clip, line in table.clips.items() if clip not in clips}
+        strangers |= {clip: f"{clip!r}, {file}:{line}" for clip, line in unknown.items() if clip not in strangers}
+        familiar |= len(unknown) < len(table.clips)
+        named |= table.clips.keys()
+        found, line = tidied(table, clips, reference.labels, MEND, notes)
+        if reference.durations is not None:
+            matter = "events that start at or after the end of their clip (false alarms in event F1, ignored in PSDS)"
+            note_events(notes, matter, file, line, found.onset >= reference.durations.numpy()[found.clip])
+        points.append(as_events(found))
+    check_clips(list(strangers.values()), familiar, reference, notes, name)
+    absent = [clip for clip in reference.clip_ids if clip not in named]
+    notes.add("clips of the reference that no row names, where nothing was detected", len(absent), "".join(absent[:1]))
+    return tuple(points)

@@ -1,0 +1,204 @@
+"""A folder of frame scores in the format of `sed_scores_eval`: a table `onset, offset, CLASS, CLASS...` for each clip.
+
+Janek Ebbers, https://github.com/fgnt/sed_scores_eval.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from wsed.data.audio import SUFFIXES
+from wsed.data.table import RowError, read_text
+from wsed.errors import WsedError
+from wsed.registry import near
+from wsed.scoring.formats.event_table import BLANK, Notes, header, read_table
+from wsed.scoring.formats.reference import Reference, check_clips
+from wsed.values import Scores
+
+Progress = Callable[[Sequence[Path], str], Iterable[Path]]
+"""Wrapped around files, with what is done to them, to show how far it is."""
+
+GAP = 1e-6
+"""Seconds by which a frame may miss the end of the one before."""
+ODD_LENGTH = 1.0
+"""Seconds by which frames may end before or after their clip without a note."""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What a header says: which columns hold onset, offset and the classes of the reference, in this order."""
+
+    separator: str
+    width: int
+    places: tuple[int, ...]
+    classes: frozenset[str]
+
+
+def read_frame_scores(
+    folder: Path, files: Sequence[Path], reference: Reference, notes: Notes, progress: Progress
+) -> Scores:
+    """The scores of every clip of the reference; a clip without a file has no frames.
+
+    Scores are float64: two that differ in the file must not tie, since ties decide a PSDS.
+
+    Args:
+        folder: for messages.
+        files: the tables; named as the clip is, or without the extension of its sound file.
+        reference: the clips and the classes.
+        notes: takes what was left out or is missing.
+        progress: wrapped around the files.
+
+    Returns:
+        Float64 scores with the borders of their frames. A clip lasts as long as the reference says; without durations,
+        as long as its frames.
+
+    Raises:
+        WsedError: a table is malformed, its classes are not those of the others or lack one of the reference, its
+            frames do not follow one another, two tables are of one clip, or none is of a clip of the reference.
+    """
+    clip_of = _clips_of(files, reference)
+    check_clips([str(file) for file in files if file not in clip_of], bool(clip_of), reference, notes, str(folder))
+    labels = reference.labels.names
+    borders = [np.zeros(1)] * len(reference.clip_ids)
+    scores = [torch.zeros(0, len(labels), dtype=torch.float64)] * len(reference.clip_ids)
+    layouts = _Layouts(labels, notes)
+    for file in progress(list(clip_of), "reading frame scores"):
+        text, clip = read_text(file), clip_of[file]
+        if not text.strip():
+            notes.add(BLANK, 1, str(file))
+            continue
+        borders[clip], values = _score_table(file, text, layouts.of(file, text.split("\n", 1)[0]), labels)
+        scores[clip] = torch.from_numpy(values)
+        if reference.durations is not None and len(values):
+            odd = abs(float(borders[clip][-1]) - float(reference.durations[clip])) > ODD_LENGTH
+            notes.add(f"files whose frames end over {ODD_LENGTH:g} s before or after their clip", int(odd), str(file))
+    silent = sorted(set(range(len(borders))) - set(clip_of.values()))
+    matter = "clips of the reference without a file of scores, where nothing is detected"
+    notes.add(matter, len(silent), repr(reference.clip_ids[silent[0]]) if silent else "")
+    ends = torch.tensor([float(row[-1]) for row in borders], dtype=torch.float64)
+    return Scores(
+        reference.clip_ids,
+        ends if reference.durations is None else reference.durations,
+        frames=torch.cat(scores),
+        lengths=torch.tensor([len(clip) for clip in scores]),
+        borders=torch.from_numpy(np.concatenate(borders)),
+    )
+
+
+def _clips_of(files: Iterable[Path], reference: Reference) -> dict[Path, int]:
+    """The clip of each file that has one: by its very name, else by that without folder and audio extension."""
+    exact = {name: i for i, name in enumerate(reference.clip_ids)}
+    bare: dict[str, list[int]] = {}
+    for name, i in exact.items():
+        path = PurePosixPath(name)
+        bare.setdefault(path.stem if path.suffix.lower() in SUFFIXES else path.name, []).append(i)
+    found: dict[Path, int] = {}
+    taken: dict[int, Path] = {}
+    for file in files:
+        clips = [exact[file.stem]] if file.stem in exact else bare.get(file.stem, [])
+        if len(clips) > 1:
+            names = " and ".join(repr(reference.clip_ids[i]) for i in clips[:2])
+            raise WsedError(f"{file} may be of {names}; name score files like the clips, with extension, plus .tsv")
+        for clip in clips:
+            if taken.setdefault(clip, file) != file:
+                other, name = taken[clip], reference.clip_ids[clip]
+                raise WsedError(f"{other} and {file.name} are both of the clip {name!r}; remove one of them")
+            found[file] = clip
+    return found
+
+
+class _Layouts:
+    """The layout behind each header: looked into once, since the files of a folder are mostly alike."""
+
+    def __init__(self, labels: Sequence[str], notes: Notes) -> None:
+        self._labels, self._notes = labels, notes
+        self._known: dict[str, _Layout] = {}
+        self._first = Path()
+
+    def of(self, file: Path, line: str) -> _Layout:
+        """The layout of a file by its first line.
+
+        Raises:
+            WsedError: a column is there twice, a class of the reference has none, or other files have other classes.
+        """
+        if line not in self._known:
+            layout = self._read(file, line)
+            before = next(iter(self._known.values()), layout)
+            if layout.classes != before.classes:
+                odd = sorted(layout.classes ^ before.classes)[0]
+                which, where = (file, self._first) if odd in layout.classes else (self._first, file)
+                raise WsedError(f"{which} has a column {odd!r} and {where} has none: all must have the same classes")
+            if not self._known:
+                self._begin(file, layout)
+            self._known[line] = layout
+        return self._known[line]
+
+    def _read(self, file: Path, line: str) -> _Layout:
+        separator, names = header(file, line)
+        twice = sorted({name for name in names if name and names.count(name) > 1})
+        if twice:
+            raise WsedError(f"{file}: more than one column {twice[0]}; every class has one column")
+        absent = [name for name in ("onset", "offset", *self._labels) if name not in names]
+        classes = frozenset(names) - {"onset", "offset", ""}  # pandas leaves the column of row numbers without a name
+        if absent:
+            what = f"no column for {absent[0]!r}, a class of the reference{near(absent[0], classes)}"
+            more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
+            raise WsedError(f"{file}: {what}{more}; add it, or rename a column; its header is {list(names)}")
+        places = tuple(names.index(name) for name in ("onset", "offset", *self._labels))
+        return _Layout(separator, len(names), places, classes)
+
+    def _begin(self, file: Path, layout: _Layout) -> None:
+        self._first = file
+        extra = sorted(layout.classes - set(self._labels))
+        matter = (
+            "score columns of no class of the reference, left out (false alarms there count if --labels names them)"
+        )
+        self._notes.add(matter, len(extra), ", ".join(extra[:1]))
+
+
+def _score_table(
+    file: Path, text: str, layout: _Layout, labels: Sequence[str]
+) -> tuple[Float[np.ndarray, " bound"], Float[np.ndarray, "frame label"]]:
+    """Borders of the frames and their scores."""
+    grid = _quick(text.partition("\n")[2], layout)
+    if grid is None or _flaw(grid):
+        # Cell by cell: to name the row at fault, or because columns that are not asked for hold no numbers.
+        table = read_table(file, ("onset", "offset", *labels), ("onset", "offset"), text)
+        times = [table.numbers(name, "seconds (a number)", np.isfinite) for name in ("onset", "offset")]
+        cells = [table.numbers(name, "a score (a number)", lambda x: ~np.isnan(x)) for name in labels]
+        grid = np.stack([*times, *cells], axis=1)
+        flaw = _flaw(grid)
+        if flaw:
+            raise RowError(file, table.lines[flaw[0]], flaw[1])
+    return np.append(grid[:, 0], grid[-1:, 1]) if len(grid) else np.zeros(1), grid[:, 2:].copy()
+
+
+def _quick(body: str, layout: _Layout) -> Float[np.ndarray, "frame column"] | None:
+    """Onset, offset and scores; None if not all cells are numbers, or rows differ in length."""
+    if not body.strip():
+        return np.zeros((0, len(layout.places)))
+    try:
+        grid = np.loadtxt(io.StringIO(body), delimiter=layout.separator, comments=None, ndmin=2)
+    except ValueError:
+        return None
+    return grid[:, list(layout.places)] if grid.shape[1] == layout.width else None
+
+
+def _flaw(grid: Float[np.ndarray, "frame column"]) -> tuple[int, str] | None:
+    """The first row that is no frame after the one before, and why."""
+    onset, offset = grid[:, 0], grid[:, 1]
+    bad = np.isnan(grid).any(axis=1) | ~np.isfinite(onset) | ~(offset > onset) | ~np.isfinite(offset)
+    loose = np.zeros_like(bad)
+    loose[1:] = ~(np.abs(onset[1:] - offset[:-1]) <= GAP)
+    if not (bad | loose).any():
+        return None
+    i = int((bad | loose).argmax())
+    if bad[i]:
+        return i, f"offset {offset[i]:.10g} is not after onset {onset[i]:.10g}; every row is a frame, in order of time"
+    text = f"the frame starts at {onset[i]:.10g} s, but the one before ends at {offset[i - 1]:.10g} s"
+    return i, f"{text}; frames must follow one another without gap or overlap"
