@@ -3,6 +3,7 @@
 Each `check_*` raises `AssertionError` with the promise that was broken. `batch` and `output` make small inputs.
 """
 
+from wsed.testing.augment import check_augment
 from wsed.testing.corpora import check_corpus
 from wsed.testing.inputs import batch, move_output, output, take, take_output
 from wsed.testing.losses import check_loss
@@ -11,6 +12,7 @@ from wsed.testing.readers import check_reader
 
 __all__ = [
     "batch",
+    "check_augment",
     "check_corpus",
     "check_encoder",
     "check_frontend",
