@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from wsed.text import short
+
 Severity = Literal["error", "warning", "note"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -39,7 +41,7 @@ class Finding:
         """Table and row, then the file or clip."""
         name = self.table if self.table.endswith((".csv", ".tsv")) else f"metadata/{self.table}.tsv"
         table = name + (f":{self.row}" if self.row else "") if self.table else ""
-        return " ".join(part for part in (table, self.file or self.clip) if part)
+        return " ".join(part for part in (table, short(self.file or self.clip)) if part)
 
 
 @dataclass(frozen=True)

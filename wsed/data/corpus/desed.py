@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from wsed.data import table as tsv
 from wsed.data.clip import Clip
 from wsed.data.corpus import desed_layout as layout
 from wsed.data.corpus.base import CORPORA, Corpus
@@ -80,10 +79,7 @@ class DESED(Corpus):
     @cached_property
     def labels(self) -> Labels:
         """The classes: those that the user names, those of `metadata/labels.txt`, or those of the training tables."""
-        names = self._labels or layout.labels(self.root)
-        if not names:
-            tables = [path for name in self.train.values() if (path := layout.table_file(self.root, name)).is_file()]
-            names = sorted({label for path in tables for label in tsv.label_names(path)})
+        names = self._labels or layout.classes(self.root, self.train.values())
         if not names:
             raise WsedError(f"no class names in the training tables of {self.root}; set data.corpus.labels")
         return Labels(names)

@@ -12,7 +12,7 @@ from pathlib import Path
 from wsed.data import sound_files
 from wsed.data.corpus import desed_layout as layout
 from wsed.data.corpus.base import CORPORA
-from wsed.data.corpus.listing import Listing, Listings, row_findings
+from wsed.data.corpus.listing import Listing, Listings, row_findings, similar_labels
 from wsed.data.doctor.clips import TOLERANCE, event_findings, missing, table_stats
 from wsed.data.doctor.probe import SILENT_PEAK, Probe, probe
 from wsed.data.findings import SEVERITIES, Finding, Report, Severity
@@ -38,8 +38,8 @@ def check(
 
     Args:
         root: the corpus, see `wsed.data.corpus`.
-        labels: the classes; None reads `metadata/labels.txt`. Where there is none: the ten of DESED if the training
-            tables use any of them, else those the training tables name. AudioSet and DCASE 2017 have their own.
+        labels: the classes; None takes those of training: `metadata/labels.txt`, or where there is none, what the
+            training tables name. AudioSet and DCASE 2017 have their own.
         sample_rate: rate the clips should have, Hz; None takes the most common one.
         duration: length the clips should have, seconds.
         workers: threads; None takes as many as there are cores, at most 8.
@@ -57,7 +57,7 @@ def check(
     known = corpus.labels if labels is None else tuple(labels)
     findings: list[Finding] = []
     listed = {path for listing in listings for path in listing.files.values()}
-    probes = _probe_all(sorted(path for path in listed if path.is_file()), workers, quick, progress)
+    probes = _probe_all(sorted(filter(sound_files.is_file, listed)), workers, quick, progress)
     rates = Counter(p.sample_rate for p in probes.values() if not p.error)
     rate = sample_rate or (rates.most_common(1)[0][0] if rates else None)
     for listing in listings:
@@ -66,6 +66,8 @@ def check(
         findings += event_findings(listing, probes)
     findings += _file_findings(listings, probes, rate, duration)
     findings += _repeated_sounds(listings, probes)
+    if labels is None and not corpus.listed:
+        findings += similar_labels(listings)
     if tables is None:
         findings += _unlisted(corpus.audio, listed)
     stats = tuple(table_stats(listing, probes, known) for listing in listings)
@@ -197,5 +199,8 @@ def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
 
 
 def _unlisted(folder: Path, listed: Iterable[Path]) -> Iterator[Finding]:
-    for path in sorted(set(sound_files.sound_files(folder)).difference(listed)):
+    if not (others := set(sound_files.sound_files(folder)).difference(listed)):
+        return
+    used = {os.path.realpath(path) for path in listed}  # by a link, or by a name with `..`
+    for path in sorted(path for path in others if os.path.realpath(path) not in used):
         yield Finding("note", "unlisted", "no table lists this file; it is not used", file=str(path))

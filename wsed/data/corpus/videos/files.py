@@ -14,6 +14,7 @@ from jaxtyping import Float, Int, Shaped
 
 from wsed.data import audio as sound
 from wsed.data.ragged import Ragged
+from wsed.data.sound_files import walk
 
 NAME = re.compile(r"Y?([\w-]{11})(?:_(\d+)(?:(\.\d+)?_\d+(?:\.\d+)?)?)?")
 KEY = 24
@@ -73,11 +74,10 @@ def _sound_files(folder: Path) -> Iterator[bytes]:
     """Paths below a folder, sorted within each folder."""
     root = os.fsencode(folder)
     suffixes = tuple(suffix.encode() for suffix in sound.SUFFIXES)
-    for where, below, files in os.walk(root, followlinks=True):
-        below[:] = sorted(name for name in below if not name.startswith(b"."))
+    for where, names in walk(root):
         inside = os.path.relpath(where, root)
-        for name in sorted(files):
-            if name.lower().endswith(suffixes) and not name.startswith(b"."):
+        for name in names:
+            if name.lower().endswith(suffixes):
                 yield name if inside == b"." else os.path.join(inside, name)  # noqa: PTH118 - a Path takes 20 times as long
 
 
