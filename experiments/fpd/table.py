@@ -18,11 +18,10 @@ import numpy as np
 from scipy import stats
 
 from wsed.data.corpus.desed_layout import read_clips
-from wsed.decoding import StepDecoder
+from wsed.decoding import StepDecoder, Tuning
 from wsed.metrics import event_counts
 from wsed.scoring.formats.run_scores import read_scores, truth_of
 from wsed.scoring.score import score, system_of
-from wsed.tuning import Tuning
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

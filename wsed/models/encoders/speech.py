@@ -14,6 +14,7 @@ from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, Encoder, EncoderFactory, Frontend
 from wsed.models.frontends import Waveform
 from wsed.registry import check_option, near
+from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
 ARCHITECTURES = ("wav2vec2", "hubert", "wavlm")
@@ -53,7 +54,7 @@ class Wav2Vec2(Encoder):
         n_bands: int,
         architecture: str = "wav2vec2",
         config: dict[str, Any] | None = None,
-        pretrained: str | None = None,
+        pretrained: StartingWeights = None,
         freeze: bool = False,
     ) -> None:
         super().__init__()
