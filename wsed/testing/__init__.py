@@ -3,16 +3,20 @@
 Each `check_*` raises `AssertionError` with the promise that was broken. `batch` and `output` make small inputs.
 """
 
+from wsed.testing.decoders import check_decoder
 from wsed.testing.inputs import batch, move_output, output, take, take_output
 from wsed.testing.losses import check_loss
+from wsed.testing.metrics import check_metric
 from wsed.testing.models import check_encoder, check_frontend, check_head, check_network
 
 __all__ = [
     "batch",
+    "check_decoder",
     "check_encoder",
     "check_frontend",
     "check_head",
     "check_loss",
+    "check_metric",
     "check_network",
     "move_output",
     "output",
