@@ -34,7 +34,7 @@ def network(encoder, heads=None):
     """A network as a checkpoint's configuration tells it."""
     heads = heads or [part("heads", "clip_attention.ClipAttention"), part("heads", "projection.Projection", size=8)]
     parts = {"encoder": encoder, "head": heads, "frontend": part("frontends", "LogMel", **MELS)}
-    return build(NetworkFactory, part("network", "Composed", **parts))(LABELS)
+    return build(wsed.Network, part("network", "Composed", **parts), LABELS)
 
 
 NETWORKS = [
