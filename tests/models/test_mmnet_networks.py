@@ -13,8 +13,8 @@ from torch.nn import functional as nnf
 
 import wsed
 from wsed import WsedError, testing
-from wsed.cli.main import main
 from wsed.build import build
+from wsed.cli.main import main
 from wsed.losses import functional as F
 from wsed.losses.bce import ClipBCE
 from wsed.losses.micro import Micro as MicroLoss

@@ -9,9 +9,9 @@ import torch
 
 import wsed
 from wsed import Weighted, WsedError, testing
+from wsed.build import build
 from wsed.data.corpus.desed import DESED
 from wsed.data.module import SEDDataModule
-from wsed.build import build
 from wsed.losses.bce import ClipBCE
 from wsed.losses.prototypical import Prototypical
 from wsed.losses.triplet import Triplet

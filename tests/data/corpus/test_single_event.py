@@ -326,8 +326,7 @@ def configs(row):
     ],
 )
 def test_rows_are_refused_before_they_are_trained(corpus, tmp_path, capsys, row, given_, message):
-    configs = [f"--config={ROWS / name}.yaml" for name in ("base", f"rows/{row}")]
-    args = ["fit", *configs, "--trainer.default_root_dir", str(tmp_path)]
+    args = ["fit", *configs(row), "--trainer.default_root_dir", str(tmp_path)]
     assert (
         main([*args, "--data.corpus.root", str(corpus), "--trainer.accelerator=cpu", "--data.workers=0", *given_]) == 2
     )
