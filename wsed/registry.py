@@ -22,6 +22,7 @@ HOMES = {
     "encoder": ("wsed.models.base", "ENCODERS"),
     "head": ("wsed.models.base", "HEADS"),
     "network": ("wsed.models.base", "NETWORKS"),
+    "augment": ("wsed.augment.base", "AUGMENTS"),
     "decoder": ("wsed.decoding.base", "DECODERS"),
     "metric": ("wsed.metrics.base", "METRICS"),
     "corpus": ("wsed.data.corpus.base", "CORPORA"),

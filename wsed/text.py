@@ -42,7 +42,7 @@ def read_text(path: str | Path, kind: str = "file") -> str:
     except (FileNotFoundError, NotADirectoryError):
         raise WsedError(f"no such {kind}: {path}") from None
     except OSError as error:
-        raise WsedError(f"cannot read the {kind} {_short(path)}: {error.strerror}") from None
+        raise WsedError(f"cannot read the {kind} {short(path)}: {error.strerror}") from None
     return decode_text(content, path)
 
 
@@ -206,7 +206,7 @@ def _mark(names: Iterable[yaml.Node]) -> None:
             name.tag, name.value = "tag:yaml.org,2002:str", composed(name.value)
 
 
-def _short(path: Path) -> str:
-    """A path for a message; a sentence taken for a file name is cut."""
-    text = str(path)
-    return text if len(text) <= 200 else f"{text[:200]}..."
+def short(text: str | Path, most: int = 200) -> str:
+    """A name for a message; a sentence taken for a name is cut."""
+    text = str(text)
+    return text if len(text) <= most else f"{text[:most]}..."

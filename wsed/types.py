@@ -170,11 +170,13 @@ class Batch:
     `clip_labels[i, c]` is known, `timed[i, c]` means that the events of class `c` in clip `i` are known (even if there
     are none). A clip of a corpus that never annotated a class is unknown there. `source[i]` indexes `sources`.
 
+    `audio` is None where `features` were read in its place; `n_samples` is the length of the clips all the same.
+
     `full` means that every clip fills its row: there is no padding. It is known on the CPU, where the batch is made, so
     that a network need not wait for its device to find out; False if it is not known.
     """
 
-    audio: Float[Tensor, "clip sample"]
+    audio: Float[Tensor, "clip sample"] | None
     n_samples: Int[Tensor, " clip"]
     clip_labels: Float[Tensor, "clip label"]
     tagged: Bool[Tensor, "clip label"]
@@ -188,6 +190,16 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.clip_ids)
+
+    def samples(self) -> Float[Tensor, "clip sample"]:
+        """The audio.
+
+        Raises:
+            WsedError: features were read in place of the audio.
+        """
+        if self.audio is None:
+            raise WsedError("this batch has features in place of audio: read the audio (data.reader files)")
+        return self.audio
 
     def _map(self, function: Any) -> "Batch":
         changed = {

@@ -77,6 +77,11 @@ def test_network(name):
     testing.check_network(registry("network")[name].example(LABELS))
 
 
+@pytest.mark.parametrize("name", wsed.components("augment"))
+def test_augment(name):
+    testing.check_augment(registry("augment")[name].example(), changes=name != "compose")
+
+
 def test_the_contract_notices_a_broken_network():
     class Silent(wsed.Composed):
         def forward(self, batch):

@@ -6,6 +6,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from wsed.data.corpus.desed_layout import DESED_LABELS
+
 RATE = 8000
 STRONG = "filename\tonset\toffset\tevent_label\n"
 
@@ -45,6 +47,7 @@ def clean(root: Path) -> Path:
     for name, text in tables.items():
         (root / "metadata" / name).parent.mkdir(parents=True, exist_ok=True)
         (root / "metadata" / f"{name}.tsv").write_text(text)
+    (root / "metadata/labels.txt").write_text("".join(f"{label}\n" for label in DESED_LABELS))
     return root
 
 

@@ -8,7 +8,8 @@ import torch
 
 import wsed
 from tests.data.modules import module
-from wsed.data.augmenting import augmented
+from wsed.augment.base import Augment
+from wsed.data.augmenting import augment_batch
 from wsed.data.corpus.desed import DESED
 from wsed.losses.base import Weighted
 from wsed.losses.mil import MIL
@@ -18,13 +19,14 @@ from wsed.testing import batch
 from wsed.types import Batch
 
 
-class Louder:
+class Louder(Augment):
     """Multiplies the audio by a random number, which it writes down."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.draws: list[float] = []
 
-    def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
         factor = torch.rand(1, generator=generator)
         self.draws.append(float(factor))
         return replace(batch, audio=batch.audio * factor)
@@ -33,9 +35,32 @@ class Louder:
 def test_draws_follow_from_the_place():
     louder = Louder()
     for place in ((0, 0, 0, 0), (0, 0, 0, 0), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)):
-        augmented(batch(), [louder], *place)
+        augment_batch(batch(), [louder], None, *place)
     assert louder.draws[0] == louder.draws[1]
     assert len(set(louder.draws)) == 5
+
+
+class Masked(Augment):
+    """Sets one frame of the features to 0."""
+
+    level = "features"
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+        assert batch.features is not None
+        frame = torch.randint(batch.features.shape[2], (1,), generator=generator)
+        return replace(batch, features=batch.features.index_fill(2, frame, 0.0))
+
+
+def test_features_are_changed_between_frontend_and_encoder():
+    of, labels = batch(), wsed.Labels("abc")
+    network = wsed.Composed(labels, lambda n: CRNN(n, channels=4), frontend=LogMel(8000, 256, 160, f_max=4000.0))
+    changed = augment_batch(of, [Masked()], network, 0)
+    assert changed.features is not None
+    assert int((changed.features == 0).all(1).sum(1)[0]) == 1
+    plain, masked = network.eval()(of), network(changed)
+    assert plain.frame_scores.shape == masked.frame_scores.shape
+    assert not torch.allclose(plain.frame_scores, masked.frame_scores)
+    assert torch.equal(plain.valid, masked.valid)
 
 
 def fitted(corpus: Path, folder: Path, epochs: int, checkpoint: Path | None = None) -> tuple[pl.Trainer, list[float]]:

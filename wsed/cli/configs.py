@@ -85,12 +85,16 @@ def prepared(args: Sequence[str]) -> Iterator[list[str]]:
     _collect(before, hyphens)
     rest = resolve_arguments(underscores(rest, hyphens), before)
     with TemporaryDirectory() as folder:
-        if len(files) > 1:
+        if len(files) > 1 or not all(map(_is_ascii, files)):  # the parser would read other letters by the locale
             names = [Path(file).stem for file in files]
             path = Path(folder) / f"{next((name for name in names if name != 'base'), 'base')}.yaml"  # names the run
             path.write_text(yaml.safe_dump(_merged(files), sort_keys=False), encoding="utf-8")
             files = [str(path)]
         yield [*rest[:1], *(f"--config={file}" for file in files), *rest[1:]]
+
+
+def _is_ascii(file: str) -> bool:
+    return not Path(file).is_file() or Path(file).read_bytes().isascii()
 
 
 def _merged(files: Sequence[str]) -> Config:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from wsed.data import headers, mp3
 from wsed.errors import WsedError
 from wsed.files import write_whole
+from wsed.text import short
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -238,7 +239,7 @@ def _problem(path: str | Path) -> str:
     except IsADirectoryError:
         return f"{path} is a folder, not a sound file"
     except OSError as error:
-        return f"cannot read {str(path)[:200]}: {error.strerror}"
+        return f"cannot read {short(path)}: {error.strerror}"
 
 
 def _go_to(file: soundfile.SoundFile, sample: int) -> None:

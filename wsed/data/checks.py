@@ -1,4 +1,4 @@
-"""What the losses need, held against what the training clips and the batch settings give, before any audio is read."""
+"""Checks of what the losses need against the training clips and the batch settings, before any audio is read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

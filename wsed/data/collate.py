@@ -46,11 +46,11 @@ class Collate:
         )
 
 
-def _padded_audio(items: Sequence[Item]) -> Float[Tensor, "clip sample"]:
-    """The audio, with zeros after the end of shorter clips; of no samples where features were read."""
+def _padded_audio(items: Sequence[Item]) -> Float[Tensor, "clip sample"] | None:
+    """The audio, with zeros after the end of shorter clips; None where features were read."""
     samples = [item.audio for item in items if item.audio is not None]
     if len(samples) < len(items):
-        return torch.zeros(len(items), 0)
+        return None
     audio = torch.zeros(len(items), max(map(len, samples)))
     for row, of_clip in enumerate(samples):
         audio[row, : len(of_clip)] = torch.from_numpy(of_clip)

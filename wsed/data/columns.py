@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from math import inf
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -39,6 +40,10 @@ class Columns(Sequence[Clip]):
     @abstractmethod
     def has_file(self) -> Bool[np.ndarray, " clip"]:
         """Which clips have a sound file."""
+
+    @abstractmethod
+    def row(self, index: int) -> tuple[str, str, Path]:
+        """Name and source of a clip, and where its file was looked for."""
 
     @abstractmethod
     def used_sources(self) -> set[str]:

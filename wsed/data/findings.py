@@ -1,9 +1,11 @@
-"""What the data doctor says: findings, what each table holds, and the report of both."""
+"""Findings of the data doctor, statistics of each table, and the report of both."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from wsed.text import short
 
 Severity = Literal["error", "warning", "note"]
 
@@ -39,12 +41,12 @@ class Finding:
         """Table and row, then the file or clip."""
         name = self.table if self.table.endswith((".csv", ".tsv")) else f"metadata/{self.table}.tsv"
         table = name + (f":{self.row}" if self.row else "") if self.table else ""
-        return " ".join(part for part in (table, self.file or self.clip) if part)
+        return " ".join(part for part in (table, short(self.file or self.clip)) if part)
 
 
 @dataclass(frozen=True)
 class ClassStats:
-    """What one table holds of one class: clips with it, and its events (0 where the table has no times), seconds."""
+    """Clips and events of one class in one table; events and seconds are 0 where the table has no times."""
 
     clips: int
     events: int
@@ -75,14 +77,14 @@ class TableStats:
 
 @dataclass(frozen=True)
 class Report:
-    """All that was found in a corpus.
+    """Findings and statistics of a corpus.
 
     Attributes:
         root: the corpus.
-        sample_rate: the rate clips were held against, Hz; None where no file could be read.
-        duration: the length clips were held against, seconds.
+        sample_rate: the expected sample rate, Hz; None where no file could be read.
+        duration: the expected length of clips, seconds.
         quick: True if only headers were read.
-        labels: the classes labels were held against.
+        labels: the expected classes.
         findings: the worst first.
         tables: what each table holds.
     """
@@ -106,6 +108,6 @@ class Report:
         counts = Counter(finding.severity for finding in self.findings)
         return {severity: counts[severity] for severity in SEVERITIES}
 
-    def as_dict(self) -> dict[str, Any]:
-        """The report as JSON values, with the same keys whatever was found."""
+    def as_dict(self) -> dict[str, object]:
+        """The report as JSON values, with the same keys for every corpus."""
         return {"ok": self.ok, "counts": self.counts, **asdict(self)}

@@ -1,4 +1,4 @@
-"""From a corpus to the table of a split: listed, held out, looked for, cut and put into arrays."""
+"""From a corpus to the table of a split: clips are listed, held out, looked for, cut and put into arrays."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ class Loader:
 
     Args:
         corpus: the corpus.
-        reader: what tells how long clips are, and which cannot be read.
+        reader: looks at the files: how long clips are, and which cannot be read.
         sources: the sources of the training clips.
         holdout: which training clips are kept for validation; None: none.
         windows: parts that are read in place of whole clips; None: whole clips.
@@ -116,44 +116,61 @@ def present(
     Raises:
         WsedError: more than `max_missing` of the clips cannot be read, or none of a source can.
     """
-    headers = reader.headers(clips)
-    if not headers.unreadable:
-        return with_durations(clips, headers.seconds), headers, ()
-    left_out = np.array(list(headers.unreadable), dtype=np.int64)
-    kept = np.setdiff1d(np.arange(len(clips)), left_out)
-    missing = [(clip, reason) for clip, reason in zip(take(clips, left_out), headers.unreadable.values(), strict=True)]
-    if report is not None:
-        rows = [(clip.id, clip.source, clip.path, reason) for clip, reason in missing]
-        tsv.write_rows(report, ("filename", "source", "path", "reason"), rows)
-    if len(missing) > max_missing * len(clips):
-        raise WsedError(_too_many(split, missing, len(clips), max_missing, report))
-    there = take(clips, kept)
+    missing: list[Missing] = []
+    there, total = clips, len(clips)
+    if isinstance(clips, Columns):
+        absent = np.flatnonzero(~clips.has_file)
+        missing = [(*clips.row(i), "no file of this name") for i in absent.tolist()]
+        there = take(clips, np.flatnonzero(clips.has_file)) if len(absent) else clips
+    headers = reader.headers(there)
+    if headers.unreadable:
+        missing += [(*_row(there, i), reason) for i, reason in headers.unreadable.items()]
+        kept = np.setdiff1d(np.arange(len(there)), np.array(list(headers.unreadable), dtype=np.int64))
+        there, headers = take(there, kept), Headers(headers.seconds[kept], {})
+    if missing and report is not None:
+        tsv.write_rows(report, ("filename", "source", "path", "reason"), missing)
+    if len(missing) > max_missing * total:
+        raise WsedError(_too_many(split, missing, total, max_missing, report))
     _check_sources(there, missing)
-    few = "; ".join(reason for _, reason in missing[:3]) + ("; ..." if len(missing) > 3 else "")
+    notes = (_left_out(missing, total, report),) if missing else ()
+    return with_durations(there, headers.seconds), headers, notes
+
+
+Missing = tuple[str, str, Path, str]
+"""A clip that cannot be read: name, source, where its file should be, why."""
+
+
+def _row(clips: Sequence[Clip], index: int) -> tuple[str, str, Path]:
+    clip = clips[index]
+    return clip.id, clip.source, clip.path
+
+
+def _left_out(missing: Sequence[Missing], total: int, report: Path | None) -> str:
     listed = f"; all are listed in {report}" if report is not None else ""
-    notes = f"{len(missing)} of {len(clips)} clips have no readable sound file and are left out: {few}{listed}"
-    durations = headers.seconds[kept]
-    return with_durations(there, durations), Headers(durations, {}), (notes,)
+    few = _few(missing)
+    return f"{len(missing)} of {total} clips have no readable sound file and are left out: {few}{listed}"
 
 
-def _too_many(
-    split: Split, missing: Sequence[tuple[Clip, str]], total: int, max_missing: float, report: Path | None
-) -> str:
-    sources = ", ".join(sorted({clip.source for clip, _ in missing}))
-    few = "; ".join(reason for _, reason in missing[:3]) + ("; ..." if len(missing) > 3 else "")
+def _few(missing: Sequence[Missing]) -> str:
+    texts = [reason if str(path) in reason else f"{name}: {reason} in {path}" for name, _, path, reason in missing[:3]]
+    return "; ".join(texts) + ("; ..." if len(missing) > 3 else "")
+
+
+def _too_many(split: Split, missing: Sequence[Missing], total: int, max_missing: float, report: Path | None) -> str:
+    sources = ", ".join(sorted({source for _, source, _, _ in missing}))
     listed = f" All are listed in {report}." if report is not None else ""
     return (
-        f"{split} ({sources}): {len(missing)} of {total} clips ({len(missing) / total:.1%}) are missing or cannot "
-        f"be read, more than data.max_missing ({max_missing:g}) allows: {few}.{listed} Download them again, or raise "
-        "data.max_missing"
+        f"{split} ({sources}): {len(missing)} of {total} clips ({len(missing) / total:.1%}) are missing or cannot be "
+        f"read, more than data.max_missing ({max_missing:g}) allows: {_few(missing)}.{listed} Download them again, or "
+        "raise data.max_missing"
     )
 
 
-def _check_sources(there: Sequence[Clip], missing: Sequence[tuple[Clip, str]]) -> None:
+def _check_sources(there: Sequence[Clip], missing: Sequence[Missing]) -> None:
     """Refuse a source of which nothing can be read."""
-    gone = {clip.source: reason for clip, reason in reversed(missing)}
-    left = _sources(there)
-    for source, reason in gone.items():
+    reasons = {source: reason for _, source, _, reason in reversed(missing)}
+    left = _sources(there) if reasons else set()
+    for source, reason in reasons.items():
         if source not in left:
             raise WsedError(f"none of the {source} clips can be read: {reason}")
 

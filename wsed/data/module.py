@@ -10,8 +10,9 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader, Dataset
 
+from wsed.augment.base import Augment
 from wsed.data import checks
-from wsed.data.augmenting import Augmentation, augmented
+from wsed.data.augmenting import augment_batch
 from wsed.data.checks import Episodes
 from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
@@ -76,7 +77,7 @@ class SEDDataModule(pl.LightningDataModule):
         episodes: Episodes | None = None,
         reader: Reader | None = None,
         windows: Windows | None = None,
-        augment: Sequence[Augmentation] = (),
+        augment: Sequence[Augment] = (),
         holdout: Holdout | float | None = None,
         balanced: bool | None = None,
         eval_batch: int = 32,
@@ -167,7 +168,8 @@ class SEDDataModule(pl.LightningDataModule):
         if not self.augment or trainer is None or not trainer.training:
             return batch
         step = trainer.fit_loop.epoch_loop.batch_progress.current.ready
-        return augmented(batch, self.augment, self.seed, trainer.current_epoch, step, trainer.global_rank)
+        place = (self.seed, trainer.current_epoch, step, trainer.global_rank)
+        return augment_batch(batch, self.augment, self._network(), *place)
 
     def train_in_order(self) -> Loaded | list[Loaded]:
         """Every training clip once, as in validation: for what is measured on the training set."""

@@ -1,4 +1,4 @@
-"""Rows of different lengths in one array: what millions of clips hold, without an object for each."""
+"""Rows of different lengths in one array, such as the labels of millions of clips."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,9 @@ from torch import Tensor
 @dataclass(frozen=True)
 class Ragged:
     """Row `i` is `values[first[i] : first[i + 1]]`.
+
+    >>> Ragged.lists([[3, 1], [], [2]]).lengths.tolist()
+    [2, 0, 1]
 
     Attributes:
         values: `[value]` or `[value dim]`, of all rows in order.
@@ -27,21 +30,21 @@ class Ragged:
 
     @staticmethod
     def lists(rows: Iterable[Sequence[int]]) -> "Ragged":
-        """Lists of whole numbers, one a row."""
+        """Lists of whole numbers, one per row."""
         rows = list(rows)
         values = torch.tensor([value for row in rows for value in row], dtype=torch.long)
         return Ragged.of(values, torch.tensor([len(row) for row in rows], dtype=torch.long))
 
     @staticmethod
     def texts(texts: Iterable[bytes]) -> "Ragged":
-        """Byte strings, one a row."""
+        """Byte strings, one per row."""
         texts = list(texts)
         joined = torch.frombuffer(bytearray(b"".join(texts)) or bytearray(1), dtype=torch.uint8)
         lengths = torch.tensor([len(text) for text in texts], dtype=torch.long)
         return Ragged.of(joined[: int(lengths.sum())], lengths)
 
     def text(self, row: int) -> bytes:
-        """One of the byte strings that `texts` was given."""
+        """One byte string of `texts`."""
         return bytes(self[row].numpy())
 
     @staticmethod
@@ -76,7 +79,11 @@ class Ragged:
         return Ragged(self.values[place], taken.first)
 
     def inverse(self, n: int) -> "Ragged":
-        """Of each of the values 0 to `n - 1`, the rows that hold it, rising: from clips' labels to labels' clips."""
+        """The rows that hold each of the values 0 to `n - 1`: from the labels of clips to the clips of labels.
+
+        >>> Ragged.lists([[0, 1], [1]]).inverse(2)[1].tolist()
+        [0, 1]
+        """
         order = self.values.argsort(stable=True)
         return Ragged.of(self.rows[order], torch.bincount(self.values.long(), minlength=n))
 

@@ -1,27 +1,64 @@
 """Sound files in folders, and which of them is which clip's."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import AnyStr
 
 from wsed.data import audio as sound
+from wsed.data.audio import SUFFIXES
 from wsed.errors import WsedError
+from wsed.text import composed
+
+
+def walk(root: AnyStr) -> Iterator[tuple[AnyStr, list[AnyStr]]]:
+    """A folder and those below it with the names of their files, sorted, each folder once whatever links lead to it.
+
+    Links are followed after all folders that are none. Left out are hidden files and folders, and `*_events/`, where
+    Scaper keeps the single events of a soundscape.
+    """
+    dot, events = (".", "_events") if isinstance(root, str) else (b".", b"_events")
+    folders, links, seen = [root], list[AnyStr](), set[tuple[int, int]]()
+    while folders or links:
+        where = folders.pop() if folders else links.pop(0)
+        try:
+            state = os.stat(where)  # noqa: PTH116 - as the walk itself, for bytes too
+            inside = sorted(os.scandir(where), key=lambda entry: entry.name)
+        except OSError:  # a link to itself, a folder that may not be read
+            continue
+        if (state.st_dev, state.st_ino) in seen:
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        visible = [entry for entry in inside if not entry.name.startswith(dot)]
+        below = [entry for entry in visible if _is_folder(entry) and not entry.name.endswith(events)]
+        yield where, [entry.name for entry in visible if not _is_folder(entry)]
+        folders += [entry.path for entry in reversed(below) if not entry.is_symlink()]
+        links += [entry.path for entry in below if entry.is_symlink()]
+
+
+def _is_folder(entry: os.DirEntry[AnyStr]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is such a file; there is none of a name that is too long."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises an OSError for such names
 
 
 def sound_files(folder: str | Path) -> list[Path]:
-    """All sound files in a folder and below it, sorted; one listing per folder.
-
-    Hidden files are left out, and `*_events/`, where Scaper keeps the single events of a soundscape.
-    """
-    found = []
-    for where, below, files in os.walk(folder, followlinks=True):
-        below[:] = sorted(d for d in below if not d.endswith("_events") and not d.startswith("."))
-        found += [Path(where, f) for f in sorted(files) if f.lower().endswith(sound.SUFFIXES) and not f.startswith(".")]
-    return found
+    """All sound files in a folder and below it, sorted; see `walk`."""
+    return [
+        Path(where, name) for where, names in walk(str(folder)) for name in names if name.lower().endswith(SUFFIXES)
+    ]
 
 
 def locate(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
     """The sound file of each clip name: same name, or same stem with another suffix; the least nested one.
+
+    Names are the same if their letters are: a Mac writes `é` as two characters, other systems as one.
 
     Args:
         folder: where the clips are; subfolders are searched too.
@@ -33,28 +70,41 @@ def locate(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
     folder = Path(folder)
     by_stem: dict[str, list[Path]] = {}
     for file in sound_files(folder):
-        by_stem.setdefault(file.stem, []).append(file)
-    return {name: _choose(folder, name, by_stem.get(stem(name), [])) for name in names}
+        by_stem.setdefault(composed(file.stem), []).append(file)
+    return {name: _choose(folder, name, by_stem.get(composed(stem(name)), [])) for name in names}
+
+
+def leaves(folder: str | Path, name: str, corpus: str | Path) -> bool:
+    """Whether a clip's name leads from its folder out of the corpus; links in it may lead where they will.
+
+    >>> [leaves("corpus/audio/weak", name, "corpus") for name in ("a.wav", "../b/a.wav", "../../../a.wav", "/a.wav")]
+    [False, False, True, True]
+    """
+    if ".." not in name and not os.path.isabs(name):  # noqa: PTH117
+        return False
+    return not Path(os.path.abspath(Path(folder) / name)).is_relative_to(os.path.abspath(corpus))  # noqa: PTH100
 
 
 def stem(name: str) -> str:
     """`a/Y1_0.000_10.000.wav` -> `Y1_0.000_10.000`; only the suffix of a sound file is taken away."""
     last = name.rpartition("/")[2]
     head, dot, suffix = last.rpartition(".")
-    return head if dot + suffix.lower() in sound.SUFFIXES else last
+    return head if dot + suffix.lower() in SUFFIXES else last
 
 
 def _choose(folder: Path, name: str, candidates: Sequence[Path]) -> Path:
-    above = Path(name).parent.parts
-    candidates = [c for c in candidates if not above or c.parent.parts[-len(above) :] == above]
+    above = tuple(map(composed, Path(name).parent.parts))
+    if ".." in above or Path(name).is_absolute():
+        return Path(os.path.normpath(folder / name))
+    candidates = [c for c in candidates if not above or tuple(map(composed, c.parent.parts[-len(above) :])) == above]
     if not candidates:
         return folder / name
     depth = min(len(c.parts) for c in candidates)
     nearest = [c for c in candidates if len(c.parts) == depth]
     if len({c.parent for c in nearest}) > 1:
         raise WsedError(f"{name} is in {' and in '.join(str(c.parent) for c in nearest)}; move the wrong one away")
-    last = Path(name).name
-    return min(nearest, key=lambda c: (c.name != last, sound.SUFFIXES.index(c.suffix.lower())))
+    last = composed(Path(name).name)
+    return min(nearest, key=lambda c: (composed(c.name) != last, SUFFIXES.index(c.suffix.lower())))
 
 
 def header(path: Path) -> float | str:

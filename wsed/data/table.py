@@ -148,13 +148,13 @@ def strong_rows(path: str | Path, problems: Problems = None) -> list[tuple[int, 
     Raises:
         WsedError: a label or a time is missing, a time is not a number or negative, or an offset not after its onset.
     """
-    found: list[tuple[int, str, Timed | None]] = []
+    rows: list[tuple[int, str, Timed | None]] = []
     for line, row in read_rows(path, ("filename", "onset", "offset", "event_label"), problems):
         try:
-            found.append((line, row["filename"], _event(row)))
+            rows.append((line, row["filename"], _event(row)))
         except WsedError as error:
             report(RowError(path, line, f"{error} ({row['filename']})"), problems)
-    return found
+    return rows
 
 
 def read_weak(path: str | Path) -> dict[str, frozenset[str]]:

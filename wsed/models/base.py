@@ -59,7 +59,7 @@ class Frontend(nn.Module):
             features, and which frames hold signal: None where the batch is `full`.
         """
         if batch.features is None:
-            features, valid = self(batch.audio, batch.n_samples)
+            features, valid = self(batch.samples(), batch.n_samples)
         else:
             hop = round(self.sample_rate / self.frame_rate)
             features, n_frames = self.finish(batch.features), batch.features.shape[2]

@@ -80,7 +80,7 @@ def take(of: Batch, index: Tensor) -> Batch:
     moved = torch.tensor([position[int(c)] for c in events.clip], dtype=torch.long)
     part = each_tensor(of, lambda value: value[index])
     ids = tuple(of.clip_ids[int(i)] for i in index)
-    full = bool((of.n_samples[index] == of.audio.shape[1]).all())
+    full = bool((of.n_samples[index] == of.samples().shape[1]).all())
     return replace(part, events=replace(events, clip=moved), clip_ids=ids, full=full)
 
 

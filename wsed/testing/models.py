@@ -16,13 +16,13 @@ def check_frontend(frontend: Frontend) -> None:
     >>> check_frontend(LogMel(8000, n_fft=256, hop_length=80, n_bands=16, f_max=4000.0))
     """
     of = batch(sample_rate=frontend.sample_rate)
-    features, valid = frontend(of.audio, of.n_samples)
+    features, valid = frontend(of.samples(), of.n_samples)
     assert features.shape[:2] == (len(of), frontend.n_bands), "features are [clip band frame]"
     assert valid.shape == (len(of), features.shape[2]), "valid is [clip frame]"
-    expected = of.audio.shape[1] / frontend.sample_rate * frontend.frame_rate
+    expected = of.samples().shape[1] / frontend.sample_rate * frontend.frame_rate
     assert abs(features.shape[2] - expected) <= 1.5, "frame_rate does not agree with the number of frames"
     n = int(of.n_samples[-1])
-    alone, whole = frontend(of.audio[-1:, :n], of.n_samples[-1:])
+    alone, whole = frontend(of.samples()[-1:, :n], of.n_samples[-1:])
     m = int(valid[-1].sum())
     assert torch.allclose(features[-1, :, :m], alone[0, :, :m], atol=1e-3), "padding changes the features of a clip"
     assert whole.all(), "a clip that fills its row has no frame without signal"
@@ -128,7 +128,7 @@ def _check_gradients(network: Network, predicted: Output) -> None:
 def _last(of: Batch) -> Batch:
     """The last clip, without its padding."""
     clip = take(of, torch.tensor([len(of) - 1]))
-    return replace(clip, audio=clip.audio[:, : int(clip.n_samples)], full=True)
+    return replace(clip, audio=clip.samples()[:, : int(clip.n_samples)], full=True)
 
 
 def _check_alone(together: Output, alone: Output) -> None:

@@ -1,12 +1,15 @@
 """Corpora with different classes, trained together."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from tests.conftest import make_corpus
 from tests.data.modules import RATE, module
+from wsed.cli.main import main
 from wsed.data.corpus.base import Corpus
 from wsed.data.corpus.desed import DESED
 from wsed.data.corpus.joint import Joint
@@ -96,3 +99,24 @@ def test_a_source_may_annotate_some_of_the_classes(corpora):
     known = {(int(s), tuple(row.tolist())) for s, row in zip(batch.source, batch.tagged, strict=True)}
     assert known == {(0, (False, True)), (1, (True, True))}
     assert batch.timed.tolist() == [[False, False]] * 2 + [[True, True]] * 2
+
+
+def test_through_the_command_line(corpora, tmp_path):
+    """Two corpora with different classes in a YAML: a row of four classes is trained and tested."""
+    parts = {name: {"class_path": "desed", "init_args": {"root": str(c.root)}} for name, c in corpora.items()}
+    frontend = {"class_path": "logmel", "init_args": {"sample_rate": RATE, "n_fft": 256, "f_max": 4000.0}}
+    network = {"encoder": {"class_path": "cnn", "init_args": {"channels": 4}}, "frontend": frontend}
+    row = {
+        "model": {"network": network, "losses": {"tags": {"loss": "mil"}}},
+        "data": {
+            "corpus": {"class_path": "joint", "init_args": {"corpora": parts}},
+            "batch": {"home/weak": 2, "street/weak": 2},
+            "workers": 0,
+        },
+        "trainer": {"max_epochs": 1, "accelerator": "cpu", "default_root_dir": str(tmp_path / "run")},
+    }
+    (tmp_path / "row.yaml").write_text(yaml.safe_dump(row))
+    assert main(["fit", "--config", str(tmp_path / "row.yaml")]) == 0
+    scores = json.loads((tmp_path / "run/test/scores.json").read_text())
+    assert scores["clips"] == 8
+    assert set(scores["tagging_f1"]["per_class"]) == set(LABELS)

@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data import broken
+from wsed.data.corpus.desed import DESED
+from wsed.data.corpus.desed_layout import read_clips
 from wsed.data.doctor.check import check, file_defects
 from wsed.data.doctor.probe import CLIPPED_RUN, FULL_SCALE, Probe, Runs, clipped_share, probe
 from wsed.data.findings import Finding
 from wsed.data.headers import declared_samples
+from wsed.data.sound_files import sound_files
 from wsed.errors import WsedError
 
 
@@ -80,7 +83,7 @@ def test_a_link_to_a_clip_of_train_is_a_leak(tmp_path: Path) -> None:
     assert found(root) == [("error", "leak", "eval/public", 2, "0.wav")]
 
 
-def test_labels_come_from_the_argument_or_the_file_or_desed(tmp_path: Path) -> None:
+def test_labels_come_from_the_argument_or_the_file_or_the_training_tables(tmp_path: Path) -> None:
     root = broken.clean(tmp_path)
     assert check(root, duration=1.0).labels[0] == "Alarm_bell_ringing"
     (root / "metadata/labels.txt").write_text("Dog\nCat\n")
@@ -90,6 +93,81 @@ def test_labels_come_from_the_argument_or_the_file_or_desed(tmp_path: Path) -> N
     ]
     assert found(root) == unknown
     assert found(root, labels=["Speech", "Dog", "Cat"]) == []
+
+
+def test_the_classes_are_those_of_training(tmp_path: Path) -> None:
+    """A class of DESED among others makes the others no strangers."""
+    root = broken.clean(tmp_path)
+    (root / "metadata/labels.txt").unlink()
+    (root / "metadata/train/weak.tsv").write_text("filename\tevent_labels\n0.wav\tDog,Horn\n1.wav\tCat,Speech\n")
+    report = check(root, duration=1.0)
+    assert report.labels == ("Cat", "Dog", "Horn", "Speech") == tuple(DESED(root).labels)
+    assert report.ok
+    assert check(root, duration=1.0, tables=["eval/public"]).labels == report.labels
+    (root / "metadata/labels.txt").write_bytes("\ufeffSpeech\r\nHorn\r\nDog\r\nCat\r\n".encode())  # Notepad
+    assert check(root, duration=1.0).labels == ("Speech", "Horn", "Dog", "Cat")
+    assert tuple(DESED(root).labels) == ("Speech", "Horn", "Dog", "Cat")
+
+
+def test_a_class_that_may_be_a_slip_of_the_pen(tmp_path: Path) -> None:
+    root = broken.clean(tmp_path)
+    rows = [f"{i % 4}.wav\tSpeech,Cat,{'Dogs' if i == 7 else 'Dog'}\n" for i in range(20)]
+    (root / "metadata/train/weak.tsv").write_text("filename\tevent_labels\n" + "".join(rows))
+    (root / "metadata/labels.txt").unlink()
+    report = check(root, duration=1.0)
+    (slip,) = [f for f in report.findings if f.check == "similar_label"]
+    assert (slip.severity, slip.row) == ("warning", 9)
+    assert "'Dogs' is in 1 row (did you mean Dog?)" in slip.message
+
+
+def test_a_table_without_clips(tmp_path: Path) -> None:
+    root = broken.clean(tmp_path)
+    (root / "metadata/train/weak.tsv").write_text("filename\tevent_labels\n\t\n")
+    findings = [f for f in found(root) if f[1] != "unlisted"]
+    assert findings == [("error", "empty", "train/weak", None, "")]
+
+
+def test_names_with_other_forms_of_the_same_letters(tmp_path: Path) -> None:
+    """A Mac writes `\u00e9` of file names as two characters; the table holds one."""
+    root = broken.clean(tmp_path)
+    audio, table = root / "audio/train/weak", root / "metadata/train/weak.tsv"
+    (audio / "1.wav").rename(audio / "cafe\u0301.wav")
+    table.write_text(table.read_text().replace("1.wav", "caf\u00e9.wav"), encoding="utf-8")
+    assert found(root) == []
+
+
+def test_names_that_lead_elsewhere(tmp_path: Path) -> None:
+    """Within the corpus they are used, and no note says that they are not; out of it they are refused."""
+    root = broken.clean(tmp_path / "corpus")
+    table = root / "metadata/train/weak.tsv"
+    rows = table.read_text()
+    inside = rows.replace("1.wav", "../weak/1.wav").replace("2.wav", str(root / "audio/train/weak/2.wav"))
+    table.write_text(inside)
+    assert found(root) == []
+    assert len(read_clips(root, "train/weak")) == 4
+    table.write_text(rows.replace("1.wav", "../../../../1.wav"))
+    (root / "audio/train/weak/1.wav").rename(tmp_path / "1.wav")
+    assert found(root) == [("error", "outside", "train/weak", 3, "../../../../1.wav")]
+    with pytest.raises(WsedError, match=r"weak\.tsv: '\.\./\.\./\.\./\.\./1\.wav' lies outside the corpus"):
+        read_clips(root, "train/weak")
+
+
+def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+    root = broken.clean(tmp_path)
+    with (root / "metadata/train/weak.tsv").open("a") as file:
+        file.write(f"{'a dog barks ' * 30}.wav\tDog\n")
+    report = check(root, duration=1.0, max_missing=0.2)
+    assert [(f.severity, f.check, f.row) for f in report.findings] == [("warning", "missing", 6)]
+    assert len(report.findings[0].where) < 300
+
+
+def test_links_that_lead_round_in_circles(tmp_path: Path) -> None:
+    root = broken.clean(tmp_path)
+    audio = root / "audio/train/weak"
+    for name, target in (("up", ".."), ("here", "."), ("me", "me")):
+        (audio / name).symlink_to(target)
+    assert found(root) == []
+    assert len(sound_files(root / "audio")) == 14
 
 
 def test_settings(tmp_path: Path) -> None:

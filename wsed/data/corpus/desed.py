@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
-from wsed.data import table as tsv
 from wsed.data.clip import Clip
 from wsed.data.corpus import desed_layout as layout
 from wsed.data.corpus.base import CORPORA, Corpus
@@ -69,8 +68,10 @@ class DESED(Corpus):
         self.splits: dict[Split, str | None] = {"validation": validation, "test": test, "predict": predict or test}
         self.annotated, self.revision = dict(annotated or {}), revision
         self._labels = labels
-        if revision is not None:
-            _check_setting(revision, test)
+        if revision is not None and test is None:
+            raise WsedError(
+                "data.corpus.revision says which test table is meant, but data.corpus.test is null; set one of them"
+            )
         for source in self.annotated:
             if source not in (*self.train, *self.splits):
                 raise WsedError(f"data.corpus.annotated names the source {source!r}{near(source, self.train)}")
@@ -78,10 +79,7 @@ class DESED(Corpus):
     @cached_property
     def labels(self) -> Labels:
         """The classes: those that the user names, those of `metadata/labels.txt`, or those of the training tables."""
-        names = self._labels or layout.labels(self.root)
-        if not names:
-            tables = [path for name in self.train.values() if (path := layout.table_file(self.root, name)).is_file()]
-            names = sorted({label for path in tables for label in tsv.label_names(path)})
+        names = self._labels or layout.classes(self.root, self.train.values())
         if not names:
             raise WsedError(f"no class names in the training tables of {self.root}; set data.corpus.labels")
         return Labels(names)
@@ -137,15 +135,6 @@ class DESED(Corpus):
             }.get(split, f"take {split} out of data.batch")
             setting = split if split in self.splits else f"train.{split}"
             raise WsedError(f"{error}. data.corpus.{setting} names it: name another table there, or {remedy}") from None
-
-
-def _check_setting(revision: str, test: str | None) -> None:
-    if revision not in get_args(Revision):
-        raise WsedError(f"data.corpus.revision must be of {', '.join(REVISIONS)}, or null, not {revision!r}")
-    if test is None:
-        raise WsedError(
-            "data.corpus.revision says which test table is meant, but data.corpus.test is null; set one of them"
-        )
 
 
 def check_revision(clips: Sequence[Clip], revision: str, table: Path) -> None:

@@ -8,11 +8,13 @@ A table may also be a `.csv`, tab- or comma-separated, as in DCASE 2018; where b
 ROOT may also be the folder above (`ROOT/dataset/metadata`, as in DCASE 2018 and 2019).
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from wsed.data import table as tsv
 from wsed.data.clip import Clip, Timed
-from wsed.data.sound_files import locate
+from wsed.data.sound_files import leaves, locate
 from wsed.errors import WsedError
 from wsed.registry import near
 
@@ -32,6 +34,10 @@ DESED_LABELS = (
 
 TABLES = (".tsv", ".csv")
 """Suffixes of tables, the preferred one first."""
+
+
+OUTSIDE = "lies outside the corpus; put a link to its folder into audio/, and name the file below that"
+"""What is wrong with a clip whose name leads out of the corpus."""
 
 
 def base(root: str | Path) -> Path:
@@ -108,11 +114,14 @@ def find(root: str | Path, table: str, audio: str | None = None) -> tuple[Path, 
 def read_clips(
     root: str | Path, table: str = "train/weak", source: str = "weak", audio: str | None = None
 ) -> list[Clip]:
-    """The clips of one table, in file order, with the sound file of each and what the table says of it.
+    """The clips of one table, in file order, each with its sound file, tags and events.
 
-    The header tells the kind of table: `event_labels` gives tags; `onset, offset, event_label` give events, and
+    The header decides the kind of table: `event_labels` gives tags; `onset, offset, event_label` give events, and
     the tags that follow from them; `filename` alone gives unlabelled clips. A clip without a sound file gets the
     path where it should be. Arguments and errors as in `find`, and those of `table.read_*`.
+
+    Raises:
+        WsedError: also where the table lists no clips, or a clip that lies outside the corpus.
     """
     path, folder = find(root, table, audio)
     columns = tsv.read_columns(path)
@@ -121,6 +130,11 @@ def read_clips(
     for name, timed in events.items():
         tags[name] = tags.get(name, frozenset()) | {label for label, _, _ in timed}
     names = tsv.read_names(path)
+    if not names:
+        raise WsedError(f"{path} lists no clips")
+    for name in names:
+        if leaves(folder, name, base(root)):
+            raise WsedError(f"{path}: {name!r} {OUTSIDE}")
     paths = locate(folder, names)
     return [Clip(name, paths[name], source, tags.get(name), events.get(name)) for name in names]
 
@@ -132,11 +146,27 @@ def durations(root: str | Path, table: str) -> dict[str, float]:
 
 
 def labels(root: str | Path) -> tuple[str, ...]:
-    """The classes of `metadata/labels.txt`, one a line; empty where there is no such file."""
+    """The classes of `metadata/labels.txt`, one per line; empty where there is no such file."""
     listed = base(root) / "metadata" / "labels.txt"
     lines = tsv.read_text(listed).splitlines() if listed.is_file() else []
     names = tuple(line.strip() for line in lines if line.strip())
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise WsedError(f"{listed}: {twice!r} is listed twice; a class is named once, one a line")
+        raise WsedError(f"{listed}: {twice!r} is listed twice; a class is named once, one per line")
     return names
+
+
+def classes(root: str | Path, trained: Iterable[str]) -> tuple[str, ...]:
+    """The classes of a corpus: those of `metadata/labels.txt`, or where there is none those of the training tables.
+
+    Args:
+        root: the corpus.
+        trained: names of the training tables; those that are not there or cannot be read are passed over.
+    """
+    if listed := labels(root):
+        return listed
+    found: set[str] = set()
+    for path in (table_file(root, name) for name in trained):
+        with suppress(WsedError):
+            found |= tsv.label_names(path)
+    return tuple(sorted(found))

@@ -26,8 +26,8 @@ def read_listings(root: Path, tables: Sequence[str] | None, max_missing: float) 
     """
     folder = layout.base(root)
     lists = tuple(read_listing(folder, name) for name in _tables(folder, tables))
-    labels = layout.labels(folder) or _usual_labels(lists)
-    return Listings(folder, folder / "audio", lists, labels, max_missing)
+    labels, listed = layout.classes(folder, _trained(folder)), bool(layout.labels(folder))
+    return Listings(folder, folder / "audio", lists, labels, max_missing, listed)
 
 
 def _tables(folder: Path, tables: Sequence[str] | None) -> list[str]:
@@ -41,13 +41,10 @@ def _tables(folder: Path, tables: Sequence[str] | None) -> list[str]:
     return names
 
 
-def _usual_labels(listings: Sequence[Listing]) -> tuple[str, ...]:
-    """The ten classes of DESED where the training tables use any of them, else those the training tables name."""
-    trained = {
-        label for listing in listings if listing.split == "train" for row in listing.rows for label in row.labels
-    }
-    desed = not trained or bool(trained & set(layout.DESED_LABELS))
-    return layout.DESED_LABELS if desed else tuple(sorted(trained))
+def _trained(folder: Path) -> list[str]:
+    """The tables of training clips, looked at or not; all tables where there are none."""
+    known = layout.tables(folder)
+    return [name for name in known if name.startswith("train/")] or known
 
 
 def read_listing(folder: Path, name: str) -> Listing:
@@ -56,6 +53,9 @@ def read_listing(folder: Path, name: str) -> Listing:
     problems: list[RowError] = []
     try:
         kind, rows = _rows(path, problems)
+    except RowError as error:
+        fault = Finding("error", "row", f"{error.text}; the table is not read", name, error.line)
+        return Listing(name, "unlabelled", (), {}, (fault,))
     except WsedError as error:
         fix = "; mend its first line, or move it out of metadata/ if it is no clip table"
         return Listing(name, "unlabelled", (), {}, (Finding("error", "table", f"{error}{fix}", name),))
@@ -63,7 +63,14 @@ def read_listing(folder: Path, name: str) -> Listing:
     files: dict[str, Path] = {}
     try:
         _, audio = layout.find(folder, name)
-        files = sound_files.locate(audio, dict.fromkeys(row.clip for row in rows))
+        first = {row.clip: row.line for row in reversed(rows)}
+        outside = {clip: line for clip, line in first.items() if sound_files.leaves(audio, clip, folder)}
+        text = f"the file {layout.OUTSIDE}"
+        findings += [Finding("error", "outside", text, name, line, clip) for clip, line in outside.items()]
+        names = dict.fromkeys(row.clip for row in rows if row.clip not in outside)
+        files = sound_files.locate(audio, names)
+        if not rows and not problems:
+            findings.append(Finding("error", "empty", "lists no clips; fill it, or move it out of metadata/", name))
     except WsedError as error:
         findings.append(Finding("error", "folder", f"{error}; move the table away if you do not need it", name))
     return Listing(name, kind, tuple(rows), files, tuple(findings))

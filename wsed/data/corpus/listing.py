@@ -3,12 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
 from wsed.data.clip import Timed
 from wsed.data.findings import Finding
 from wsed.registry import near
+
+RARE = 10
+"""A class that is spelt like one of this many times its rows may be a slip of the pen."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Listings:
         lists: the lists, with what is wrong with each.
         labels: the classes that labels are compared with.
         max_missing: share of a list's clips that may be missing before it is an error.
+        listed: whether the corpus lists its classes; else they are those that its training clips have.
     """
 
     folder: Path
@@ -69,10 +74,11 @@ class Listings:
     lists: tuple[Listing, ...]
     labels: tuple[str, ...]
     max_missing: float
+    listed: bool = True
 
 
 def row_findings(listing: Listing, labels: Sequence[str]) -> Iterator[Finding]:
-    """All that can be said of a list without its audio."""
+    """The findings in a list that need no audio."""
     yield from listing.problems
     yield from label_findings(listing, labels)
     yield from repeated_rows(listing)
@@ -88,6 +94,24 @@ def label_findings(listing: Listing, labels: Sequence[str]) -> Iterator[Finding]
         yield Finding("error", "unknown_label", text + fix, listing.table, row.line, row.clip)
 
 
+def similar_labels(listings: Sequence[Listing]) -> Iterator[Finding]:
+    """Classes of the training tables that few rows name and that are spelt like one that many do."""
+    counts: Counter[str] = Counter()
+    first: dict[str, tuple[Listing, Row]] = {}
+    for listing in listings:
+        for row in listing.rows if listing.split == "train" else ():
+            counts.update(row.labels)
+            for label in row.labels:
+                first.setdefault(label, (listing, row))
+    for label, count in counts.items():
+        common = [other for other, n in counts.items() if n >= max(RARE * count, 2)]
+        if like := get_close_matches(label, common, cutoff=0.8):
+            listing, row = first[label]
+            text = f"the class {label!r} is in {count} row{'s' if count > 1 else ''} (did you mean {like[0]}?)"
+            fix = "; rename it there, or list the classes in metadata/labels.txt"
+            yield Finding("warning", "similar_label", text + fix, listing.table, row.line, row.clip)
+
+
 def repeated_rows(listing: Listing) -> Iterator[Finding]:
     """Rows that say the same twice."""
     seen: dict[tuple[str, object], int] = {}
@@ -97,6 +121,6 @@ def repeated_rows(listing: Listing) -> Iterator[Finding]:
         key = (row.clip, row.event or row.labels)
         if key in seen:
             effect = ", or the event counts twice in scores" if row.event else ""
-            text = f"says the same as row {seen[key]}; delete one of them{effect}"
+            text = f"repeats row {seen[key]}; delete one of them{effect}"
             yield Finding("warning", "repeated_row", text, listing.table, row.line, row.clip)
         seen.setdefault(key, row.line)

@@ -1,4 +1,4 @@
-"""The data doctor: everything in a corpus that would stop or spoil a training, found before it starts."""
+"""The data doctor: everything in a corpus that would stop or spoil a training."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 from wsed.data import sound_files
 from wsed.data.corpus import desed_layout as layout
 from wsed.data.corpus.base import CORPORA
-from wsed.data.corpus.listing import Listing, Listings, row_findings
+from wsed.data.corpus.listing import Listing, Listings, row_findings, similar_labels
 from wsed.data.doctor.clips import TOLERANCE, event_findings, missing, table_stats
 from wsed.data.doctor.probe import SILENT_PEAK, Probe, probe
 from wsed.data.findings import SEVERITIES, Finding, Report, Severity
@@ -38,12 +38,12 @@ def check(
 
     Args:
         root: the corpus, see `wsed.data.corpus`.
-        labels: the classes; None reads `metadata/labels.txt`. Where there is none: the ten of DESED if the training
-            tables use any of them, else those the training tables name. AudioSet and DCASE 2017 have their own.
+        labels: the classes; None takes those of training: `metadata/labels.txt`, or where there is none, what the
+            training tables name. AudioSet and DCASE 2017 have their own.
         sample_rate: rate the clips should have, Hz; None takes the most common one.
         duration: length the clips should have, seconds.
         workers: threads; None takes as many as there are cores, at most 8.
-        quick: read headers only; silent, clipped, NaN and duplicate clips are then not found.
+        quick: read headers only; silent, clipped, NaN and duplicate clips are then not detected.
         tables: the tables to look at (`train/weak`, `eval_segments.csv`, ...); None takes all.
         max_missing: share of a table's clips, 0 to 1, that may be missing before it is an error; None: as in training,
             0.05, or all but one of clips cut from videos.
@@ -57,7 +57,7 @@ def check(
     known = corpus.labels if labels is None else tuple(labels)
     findings: list[Finding] = []
     listed = {path for listing in listings for path in listing.files.values()}
-    probes = _probe_all(sorted(path for path in listed if path.is_file()), workers, quick, progress)
+    probes = _probe_all(sorted(filter(sound_files.is_file, listed)), workers, quick, progress)
     rates = Counter(p.sample_rate for p in probes.values() if not p.error)
     rate = sample_rate or (rates.most_common(1)[0][0] if rates else None)
     for listing in listings:
@@ -66,6 +66,8 @@ def check(
         findings += event_findings(listing, probes)
     findings += _file_findings(listings, probes, rate, duration)
     findings += _repeated_sounds(listings, probes)
+    if labels is None and not corpus.listed:
+        findings += similar_labels(listings)
     if tables is None:
         findings += _unlisted(corpus.audio, listed)
     stats = tuple(table_stats(listing, probes, known) for listing in listings)
@@ -103,8 +105,8 @@ def _probe_all(
     # Threads are enough: decoding, numpy and hashing all run without the interpreter's lock.
     probes = {}
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
-        for path, found in zip(files, pool.map(lambda path: probe(path, quick), files), strict=True):
-            probes[path] = found
+        for path, probed in zip(files, pool.map(lambda path: probe(path, quick), files), strict=True):
+            probes[path] = probed
             if progress is not None:
                 progress(len(probes), len(files))
     return probes
@@ -124,31 +126,31 @@ def _file_findings(
                     yield Finding(severity, name, text, listing.table, first[clip].line, clip, str(path))
 
 
-def file_defects(found: Probe, rate: int | None, duration: float) -> Iterator[tuple[Severity, str, str]]:
+def file_defects(probed: Probe, rate: int | None, duration: float) -> Iterator[tuple[Severity, str, str]]:
     """Severity, check and message of everything wrong with one file; of a broken one only that it is."""
-    if found.error:
-        yield "error", "unreadable", f"{found.error}, or delete it to leave the clip out"
+    if probed.error:
+        yield "error", "unreadable", f"{probed.error}, or delete it to leave the clip out"
         return
-    if found.truncated:
-        text = f"truncated: its header says {found.declared} samples, only {found.decoded} can be decoded"
+    if probed.truncated:
+        text = f"truncated: its header says {probed.declared} samples, only {probed.decoded} can be decoded"
         yield "error", "truncated", f"{text}; download it again, or delete it to leave the clip out"
         return
-    if found.not_finite:
-        text = f"{found.not_finite} samples are NaN or infinite; export it again, or delete it to leave the clip out"
+    if probed.not_finite:
+        text = f"{probed.not_finite} samples are NaN or infinite; export it again, or delete it to leave the clip out"
         yield "error", "nan", text
-    elif found.peak is not None and found.peak < SILENT_PEAK:
-        level = "it holds only zeros" if found.peak == 0 else "its peak is below -60 dBFS"
+    elif probed.peak is not None and probed.peak < SILENT_PEAK:
+        level = "it holds only zeros" if probed.peak == 0 else "its peak is below -60 dBFS"
         yield "warning", "silent", f"silent: {level}; delete it to leave the clip out"
-    if found.cut_off:
-        yield "warning", "clipped", f"{found.clipped:.1%} of its samples are cut off at full scale; record it quieter"
-    if found.too_loud:
-        level = f"its peak is {20 * log10(found.peak or 1.0):.1f} dB above full scale, where other programs cut it off"
+    if probed.cut_off:
+        yield "warning", "clipped", f"{probed.clipped:.1%} of its samples are cut off at full scale; record it quieter"
+    if probed.too_loud:
+        level = f"its peak is {20 * log10(probed.peak or 1.0):.1f} dB above full scale, where other programs cut it off"
         yield "warning", "loud", f"too loud: {level}; scale it down"
-    if rate is not None and found.sample_rate != rate:
-        text = f"{found.sample_rate} Hz where {rate} Hz is expected; it is resampled at every reading: convert it once"
+    if rate is not None and probed.sample_rate != rate:
+        text = f"{probed.sample_rate} Hz where {rate} Hz is expected; it is resampled at every reading: convert it once"
         yield "warning", "wrong_rate", text
-    if found.duration < duration - TOLERANCE:
-        yield "warning", "short", f"lasts {found.duration:.2f} s, less than {duration:g} s; the rest will be padding"
+    if probed.duration < duration - TOLERANCE:
+        yield "warning", "short", f"lasts {probed.duration:.2f} s, less than {duration:g} s; the rest will be padding"
 
 
 def _repeated_sounds(listings: Sequence[Listing], probes: Mapping[Path, Probe]) -> Iterator[Finding]:
@@ -158,25 +160,31 @@ def _repeated_sounds(listings: Sequence[Listing], probes: Mapping[Path, Probe]) 
         for clip, path in listing.files.items():
             for key in _identities(clip, path, probes.get(path)):
                 groups.setdefault(key, []).append((listing, clip, path))
-    told: set[Path] = set()
+    reported: set[Path] = set()
     for (kind, _), group in sorted(groups.items(), key=lambda item: item[0][0]):
         paths = list(dict.fromkeys(path for _, _, path in group))
         splits = sorted({listing.split for listing, _, _ in group})
         leak = "train" in splits and len(splits) > 1
-        if (leak and not told.issuperset(paths)) or (kind == 0 and len(paths) > 1):
-            told.update(paths)
+        if (leak and not reported.issuperset(paths)) or (kind == 0 and len(paths) > 1):
+            reported.update(paths)
             listing, clip, path = group[0]
             at = (listing.table, listing.first_rows[clip].line, clip, str(path))
             name = "leak" if leak else "duplicate"
             yield Finding("error" if leak else "warning", name, _repeated(paths, splits, leak), *at)
 
 
-def _identities(clip: str, path: Path, found: Probe | None) -> Iterator[tuple[int, str]]:
-    """What makes a clip the same as another, the surest first: its sound, its file, the stretch of video it is."""
-    # A file that is broken or silent has its own finding; that it equals others of its kind is no news.
-    if found and found.digest and not found.not_finite and not found.truncated and (found.peak or 0.0) >= SILENT_PEAK:
-        yield 0, found.digest
-    if found:
+def _identities(clip: str, path: Path, probed: Probe | None) -> Iterator[tuple[int, str]]:
+    """What makes a clip the same as another, the surest first: its sound, its file, its part of a video."""
+    # A broken or silent file has a finding of its own, and is not compared with others.
+    if (
+        probed
+        and probed.digest
+        and not probed.not_finite
+        and not probed.truncated
+        and (probed.peak or 0.0) >= SILENT_PEAK
+    ):
+        yield 0, probed.digest
+    if probed:
         yield 1, str(path)
     if _VIDEO.fullmatch(sound_files.stem(clip)):
         yield 2, sound_files.stem(clip)
@@ -191,5 +199,8 @@ def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
 
 
 def _unlisted(folder: Path, listed: Iterable[Path]) -> Iterator[Finding]:
-    for path in sorted(set(sound_files.sound_files(folder)).difference(listed)):
+    if not (others := set(sound_files.sound_files(folder)).difference(listed)):
+        return
+    used = {os.path.realpath(path) for path in listed}  # by a link, or by a name with `..`
+    for path in sorted(path for path in others if os.path.realpath(path) not in used):
         yield Finding("note", "unlisted", "no table lists this file; it is not used", file=str(path))

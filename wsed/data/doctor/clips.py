@@ -1,4 +1,4 @@
-"""The clips of a list, held against their sound files: which are missing, which events lie outside, what there is."""
+"""The clips of a list compared with their sound files: missing clips, events outside, statistics."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -34,15 +34,15 @@ def missing(listing: Listing, probes: Mapping[Path, Probe], max_missing: float) 
 def event_findings(listing: Listing, probes: Mapping[Path, Probe]) -> Iterator[Finding]:
     """Events that end after their clip."""
     for row in listing.rows:
-        found = probes.get(listing.files.get(row.clip, Path()), Probe("missing"))
-        if row.event is None or found.error or found.truncated:
+        probed = probes.get(listing.files.get(row.clip, Path()), Probe("missing"))
+        if row.event is None or probed.error or probed.truncated:
             continue
         label, onset, offset = row.event
         at = (listing.table, row.line, row.clip, str(listing.files[row.clip]))
-        span = f"{label} from {onset:g} to {offset:g} s, but the clip lasts {found.duration:.2f} s"
-        if onset >= found.duration:
+        span = f"{label} from {onset:g} to {offset:g} s, but the clip lasts {probed.duration:.2f} s"
+        if onset >= probed.duration:
             yield Finding("error", "event_outside", f"{span}; correct the times or delete the row", *at)
-        elif offset > found.duration + TOLERANCE:
+        elif offset > probed.duration + TOLERANCE:
             yield Finding("warning", "event_outside", f"{span}; the event is cut there", *at)
 
 

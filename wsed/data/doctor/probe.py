@@ -1,4 +1,4 @@
-"""What can be said of one sound file by looking at it: the measurements of the data doctor."""
+"""The measurements of one sound file."""
 
 import hashlib
 import struct

@@ -12,7 +12,6 @@ from torch.utils.data import Dataset
 
 from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
-from wsed.data.columns import Columns
 from wsed.data.sound_files import header
 from wsed.data.trained import Network
 from wsed.registry import Registry
@@ -78,23 +77,19 @@ def read_headers(clips: Sequence[Clip], look: bool = True) -> Headers:
 
     Args:
         clips: any clips.
-        look: open the files; else only clips without a file are unreadable.
+        look: open the files; else nothing is known of them.
     """
     seconds = np.full(len(clips), np.nan)
     unreadable: dict[int, str] = {}
-    there = np.ones(len(clips), dtype=bool)
-    if isinstance(clips, Columns):
-        there = clips.has_file
-        unreadable = {i: f"no file of this name: {clips[i].path}" for i in np.flatnonzero(~there).tolist()}
     if look:
-        numbers = np.flatnonzero(there).tolist()
+        numbers = range(len(clips))
         with ThreadPoolExecutor(THREADS) as pool:
             for i, length in zip(numbers, pool.map(lambda i: header(clips[i].path), numbers), strict=True):
                 if isinstance(length, str):
                     unreadable[i] = length
                 else:
                     seconds[i] = length
-    return Headers(seconds, dict(sorted(unreadable.items())))
+    return Headers(seconds, unreadable)
 
 
 READERS: Registry[type[Reader]] = Registry("reader", "wsed.data.reading", Reader)

@@ -12,12 +12,12 @@ from wsed.errors import WsedError
 
 
 class BalancedSampler(QuotaSampler):
-    """Batches with a fixed number of clips of each source, each clip drawn for the sake of a class.
+    """Batches with a fixed number of clips of each source, sampled per class.
 
-    The classes a source has take turns, in a new order every round, and each gives its clips in a shuffled order, from
-    which none comes again before all have come, nor twice in a batch if there are enough. So all classes are drawn
-    equally often, to one; a clip of several classes is drawn for each of them, perhaps for two in one batch. An epoch
-    draws as many clips as one of `QuotaSampler`, and ranks share the batches as there.
+    The classes of a source take turns, in a new order every round. Each gives its clips in a shuffled order: no clip
+    comes again before all have come, nor twice in a batch if there are enough. So all classes are drawn equally often,
+    give or take one draw. A clip of several classes is drawn for each of them, perhaps twice in one batch. An epoch has
+    as many clips as one of `QuotaSampler`, and ranks share the batches in the same way.
 
     Args:
         labels: of each clip, the indices of its classes; clips without any are never drawn.
@@ -42,11 +42,11 @@ class BalancedSampler(QuotaSampler):
 
     @staticmethod
     def _members(name: str, pool: Tensor, labels: Ragged) -> Ragged:
-        """Of each class that the source has, its clips."""
-        held = labels.take(pool)
-        if not len(held.values):
+        """The clips of each class that the source has."""
+        classes = labels.take(pool)
+        if not len(classes.values):
             raise WsedError(f"data.balanced: source {name!r} has no clip with a class; take it out, or set it to false")
-        members = held.inverse(int(held.values.max()) + 1)
+        members = classes.inverse(int(classes.values.max()) + 1)
         return Ragged.of(pool[members.values], members.lengths[members.lengths > 0])
 
     def _order(self, number: int, name: str) -> Tensor:

@@ -18,15 +18,22 @@ class EpochSampler(Sampler[list[int]]):
         self.epoch = epoch
 
     def generator(self, number: int = 0) -> torch.Generator:
-        """Of the random numbers of this epoch, the same on all ranks; `number` tells several apart."""
+        """The random numbers of this epoch, the same on all ranks; each `number` has its own."""
         return torch.Generator().manual_seed(hash((self.seed, self.epoch, number)) % 2**63)
 
 
 def passes(pool: Tensor, wanted: int, generator: torch.Generator, apart: int = 1) -> Tensor:
-    """So many of the pool: newly shuffled passes through it, one after the other.
+    """Entries of a pool from newly shuffled passes through it, one after the other.
 
-    None comes twice among `apart` in a row, if the pool has as many: those that were the last of a pass are the last
-    of the next one too.
+    >>> passes(torch.arange(3), 6, torch.Generator().manual_seed(0)).sort().values.tolist()
+    [0, 0, 1, 1, 2, 2]
+
+    Args:
+        pool: what is drawn from.
+        wanted: number of entries.
+        generator: of the order.
+        apart: no entry comes twice among so many in a row, if the pool is large enough: the last entries of a pass are
+            the last of the next one too.
     """
     passes, recent = [], torch.zeros(0, dtype=torch.long)
     for _ in range(-(-wanted // len(pool))):

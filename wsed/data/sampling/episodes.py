@@ -19,7 +19,7 @@ class ClassSampler(EpochSampler):
 
     Args:
         label: the class of each clip.
-        classes: in a batch; where there are more, those that came least so far, drawn by lot among equals.
+        classes: in a batch; where there are more, those that came least so far, ties broken at random.
         per_class: clips of each of them, per rank.
         seed: of the order.
         rank: of this process.

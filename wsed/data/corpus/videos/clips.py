@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from wsed.data.corpus.videos.files import VideoFiles
 from wsed.data.corpus.videos.lists import ListedClips, clip_name
 from wsed.data.ragged import Ragged
 from wsed.types import Labels
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 class Located(NamedTuple):
@@ -99,10 +101,9 @@ class VideoClips(Columns):
             raise IndexError(index)
         index %= len(self)
         names = self.names.names
-        begin, end = self.place[index].tolist()
         events = tuple((names[int(k)], on, off) for k, on, off in self.events[index].tolist())
         seconds, file = float(self.duration[index]), int(self.file[index])
-        name = clip_name(bytes(self.video[index].numpy()).decode(), begin, end)
+        name = self._name(index)
         return Clip(
             name,
             self.folder / (os.fsdecode(self.paths.text(file)) if file >= 0 else name),
@@ -111,6 +112,10 @@ class VideoClips(Columns):
             events if self.timed[index] else None,
             None if np.isnan(seconds) else seconds,
         )
+
+    def _name(self, index: int) -> str:
+        begin, end = self.place[index].tolist()
+        return clip_name(bytes(self.video[index].numpy()).decode(), begin, end)
 
     def take(self, index: NDArray[np.int64]) -> "VideoClips":
         """Some of the clips, in the order of `index`."""
@@ -139,6 +144,10 @@ class VideoClips(Columns):
     def has_file(self) -> Bool[np.ndarray, " clip"]:
         """Which clips have a sound file."""
         return self.file.numpy() >= 0
+
+    def row(self, index: int) -> tuple[str, str, Path]:
+        """Name and source of a clip, and the folder where its file was looked for."""
+        return self._name(index), self.sources[int(self.source[index])], self.folder
 
     def used_sources(self) -> set[str]:
         """The sources that clips are of."""
@@ -175,6 +184,6 @@ class VideoClips(Columns):
         )
 
 
-def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+def _joined(arrays: Sequence[NDArray[Number]]) -> NDArray[Number]:
     """One after the other; a single one, which may be of millions of clips, is not copied."""
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

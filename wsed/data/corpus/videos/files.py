@@ -1,4 +1,4 @@
-"""Sound files named after the stretch of a YouTube video they hold, and which clip of a list each of them is.
+"""Sound files named after a part of a YouTube video, and the clip of a list that each of them is.
 
 Known are `<id>`, `<id>_<begin>_<end>` in seconds and `<id>_<begin>` in milliseconds, as AudioSet's strong part names
 its clips; with or without a `Y` before, as many programs cannot bear a name that begins with `-`.
@@ -14,10 +14,11 @@ from jaxtyping import Float, Int, Shaped
 
 from wsed.data import audio as sound
 from wsed.data.ragged import Ragged
+from wsed.data.sound_files import walk
 
 NAME = re.compile(r"Y?([\w-]{11})(?:_(\d+)(?:(\.\d+)?_\d+(?:\.\d+)?)?)?")
 KEY = 24
-"""Most bytes of what files are looked up by: id and begin."""
+"""Greatest length, in bytes, of the key of a file: id and begin."""
 
 
 class VideoFiles:
@@ -35,9 +36,9 @@ class VideoFiles:
             if key := _key(path):
                 paths.append(path)
                 keys.append(key)
-        found = np.array(keys, dtype=f"S{KEY}")
-        order = np.argsort(found, kind="stable")
-        self._keys, self._order = found[order], order
+        stored = np.array(keys, dtype=f"S{KEY}")
+        order = np.argsort(stored, kind="stable")
+        self._keys, self._order = stored[order], order
         self.paths = Ragged.texts(paths)
 
     def __len__(self) -> int:
@@ -50,8 +51,8 @@ class VideoFiles:
     def find(self, video: Shaped[np.ndarray, " clip"], begin: Float[np.ndarray, " clip"]) -> Int[np.ndarray, " clip"]:
         """The number of each clip's file, -1 where there is none.
 
-        A file whose name says where its clip begins is that clip's; one named after the video alone is any clip's of
-        it. Of several, the first by path.
+        A file whose name has the begin of a clip is of that clip; a file named after the video alone is of any clip of
+        it. Of several files the first by path is taken.
 
         Args:
             video: ids of the clips' videos (`S11`).
@@ -73,20 +74,19 @@ def _sound_files(folder: Path) -> Iterator[bytes]:
     """Paths below a folder, sorted within each folder."""
     root = os.fsencode(folder)
     suffixes = tuple(suffix.encode() for suffix in sound.SUFFIXES)
-    for where, below, files in os.walk(root, followlinks=True):
-        below[:] = sorted(name for name in below if not name.startswith(b"."))
+    for where, names in walk(root):
         inside = os.path.relpath(where, root)
-        for name in sorted(files):
-            if name.lower().endswith(suffixes) and not name.startswith(b"."):
+        for name in names:
+            if name.lower().endswith(suffixes):
                 yield name if inside == b"." else os.path.join(inside, name)  # noqa: PTH118 - a Path takes 20 times as long
 
 
 def _key(path: bytes) -> bytes:
-    """Id and milliseconds of a file's clip; the id alone where its name says no more, nothing for other names."""
+    """Id and begin (milliseconds) of a clip, from the name of its file; less where the name has no more."""
     stem = os.fsdecode(path).rpartition("/")[2].rpartition(".")[0]
-    if not (found := NAME.fullmatch(stem)):
+    if not (match := NAME.fullmatch(stem)):
         return b""
-    video, whole, rest = found.groups()
+    video, whole, rest = match.groups()
     if whole is None:
         return video.encode()
     seconds = stem.rfind("_") > stem.index(video) + len(video)

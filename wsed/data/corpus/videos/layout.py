@@ -40,7 +40,7 @@ DCASE2017_LABELS = (
 
 
 def video_lists(root: Path) -> list[Path]:
-    """The lists in a folder and in the folders in it; empty where it is a folder in DESED's layout, or none of ours."""
+    """The published lists in a folder and in the folders in it; none where the folder has DESED's layout."""
     if not root.is_dir() or any((root / folder).is_dir() for folder in ("metadata", "dataset/metadata")):
         return []
     return sorted(path for pattern in PATTERNS for depth in ("", "*/") for path in root.glob(depth + pattern))
@@ -71,14 +71,14 @@ def find_list(folder: Path, name: str) -> Path:
     Raises:
         WsedError: it is not there.
     """
-    found = list_there(folder, name)
-    if found is None:
+    path = list_there(folder, name)
+    if path is None:
         raise WsedError(not_there(folder, name))
-    return found
+    return path
 
 
 def not_there(folder: Path, name: str) -> str:
-    """That a list is not in a folder, the names of lists there that are like it, and what to do."""
+    """The error message for a list that is not in a folder."""
     like = near(name, {path.name for path in video_lists(folder)})
     return f"no list {name} in {folder} or a folder in it{like}; put it there, or set data.corpus.lists to its folder"
 

@@ -51,8 +51,8 @@ class _Known:
     def find(self, words: NDArray[np.uint64]) -> NDArray[np.int32]:
         place = np.searchsorted(self.mixed, _mixed(words)).clip(max=len(self.mixed) - 1)
         _require((self.words[place] == words).all())
-        found: NDArray[np.int32] = self.index[place]
-        return found
+        numbers: NDArray[np.int32] = self.index[place]
+        return numbers
 
 
 def parse(path: Path, classes: Mapping[str, int]) -> Arrays:

@@ -46,7 +46,7 @@ def read_listings(root: Path, lists: Sequence[Path], tables: Sequence[str] | Non
 
 def _listing(path: Path, names: dict[str, str], files: VideoFiles) -> Listing:
     problems: list[RowError] = []
-    found: list[Row] = []
+    listed: list[Row] = []
     places: dict[str, tuple[str, float]] = {}
     timed = False
     try:
@@ -59,7 +59,7 @@ def _listing(path: Path, names: dict[str, str], files: VideoFiles) -> Listing:
                 timed = True
                 if labels and row.event[1] > row.event[0]:
                     event = (labels[0], *row.event)
-            found.append(Row(row.line, row.clip, labels if event or row.event is None else (), event))
+            listed.append(Row(row.line, row.clip, labels if event or row.event is None else (), event))
     except WsedError as error:
         return Listing(path.name, "unlabelled", (), {}, (Finding("error", "table", str(error), path.name),))
     video = np.array([place[0] for place in places.values()], dtype="S11")
@@ -70,4 +70,4 @@ def _listing(path: Path, names: dict[str, str], files: VideoFiles) -> Listing:
     ]
     findings = [Finding("error", "row", f"{p.text}; mend or delete the row", path.name, p.line) for p in problems]
     kind = "strong" if timed else "weak"
-    return Listing(path.name, kind, tuple(found), dict(zip(places, paths, strict=True)), tuple(findings))
+    return Listing(path.name, kind, tuple(listed), dict(zip(places, paths, strict=True)), tuple(findings))

@@ -3,7 +3,7 @@
     AudioSet             # comments, then  --PJHxphWEs, 30.000, 40.000, "/m/09x0r,/t/dd00088"
     its strong part      a header, then    s9d-2nhuJCQ_30000 <tab> 2.627 <tab> 7.237 <tab> /m/053hz1
     DCASE 2017, tags     no header         2ceUOv8A3FE_20.000_30.000.wav <tab> 20.000 <tab> 30.000 <tab> Train horn
-    DCASE 2017, events   the same with onset and offset in the clip; both 0 where an annotator heard nothing
+    DCASE 2017, events   the same with onset and offset in the clip; both 0 where the annotators found no event
 
 The columns tell them apart, except the two of DCASE 2017: there the file's name must (`..._strong_...`).
 """
@@ -113,7 +113,7 @@ def read_list(path: Path, classes: Mapping[str, int], others: bool = False) -> L
             video, begin, end, label, count = parse(path, classes)
             labels = Ragged.of(torch.from_numpy(label), torch.from_numpy(count))
             return ListedClips(path, video, begin, end, labels, *_no_events(len(video)))
-        except IrregularError:  # which row it is, and whether it can be understood, the slow way tells
+        except IrregularError:  # reading it row by row says which row is wrong
             pass
     return _slow(path, classes, others)
 
@@ -121,10 +121,10 @@ def read_list(path: Path, classes: Mapping[str, int], others: bool = False) -> L
 def with_events(segments: ListedClips, strong: ListedClips) -> ListedClips:
     """The clips of one list with the events of another, where that lists them."""
     place = {key: i for i, key in enumerate(zip(strong.video.tolist(), strong.begin.tolist(), strict=True))}
-    found = [place.get(key, -1) for key in zip(segments.video.tolist(), segments.begin.tolist(), strict=True)]
-    known = np.array(found) >= 0
+    rows = [place.get(key, -1) for key in zip(segments.video.tolist(), segments.begin.tolist(), strict=True)]
+    known = np.array(rows) >= 0
     nothing, _ = _no_events(1)  # row -1, of clips that are not listed
-    return replace(segments, events=Ragged.cat([strong.events, nothing]).take(torch.tensor(found)), timed=known)
+    return replace(segments, events=Ragged.cat([strong.events, nothing]).take(torch.tensor(rows)), timed=known)
 
 
 def _no_events(n_clips: int) -> tuple[Ragged, Bool[np.ndarray, " clip"]]:
@@ -150,15 +150,15 @@ def _slow(path: Path, classes: Mapping[str, int], others: bool) -> ListedClips:
     if not clips:
         raise WsedError(f"{path} lists no clips")
     video, begin, end = zip(*clips, strict=True)
-    held, found = zip(*clips.values(), strict=True)
-    times = torch.tensor([e for events in found for e in events], dtype=torch.float64).reshape(-1, 3)
+    held, timings = zip(*clips.values(), strict=True)
+    times = torch.tensor([e for events in timings for e in events], dtype=torch.float64).reshape(-1, 3)
     return ListedClips(
         path,
         np.array(video, dtype="S11"),
         np.array(begin),
         np.array(end),
         Ragged.lists(map(sorted, held)),
-        Ragged.of(times, torch.tensor([len(events) for events in found])),
+        Ragged.of(times, torch.tensor([len(events) for events in timings])),
         np.full(len(clips), timed),
         left_out,
     )
@@ -223,17 +223,17 @@ def _row(form: str, line: int, cells: list[str]) -> Row:
             raise WsedError(f"{name!r} is no id of a video (11 letters)")
         return Row(line, name, first, last, tuple(part.strip() for part in label.split(",") if part.strip()))
     if form == "strong":
-        if not (found := STRONG.fullmatch(name)):
+        if not (match := STRONG.fullmatch(name)):
             raise WsedError(f"{name!r} is no segment_id (id of the video, _, milliseconds)")
-        begin = int(found[2]) / 1000
-        return Row(line, found[1], begin, begin + CUT, (label,), (first, last))
-    if not (found := DCASE2017.fullmatch(name)):
+        begin = int(match[2]) / 1000
+        return Row(line, match[1], begin, begin + CUT, (label,), (first, last))
+    if not (match := DCASE2017.fullmatch(name)):
         raise WsedError(f"{name!r} is no clip's name (id of the video, _, start, _, end)")
-    place = found[1], float(found[2]), float(found[3])
+    place = match[1], float(match[2]), float(match[3])
     if form == "events":
         return Row(line, *place, (label,), (first, last))
     if (first, last) != place[1:]:
-        raise WsedError(f"{name} is said to be from {first:g} to {last:g} s")
+        raise WsedError(f"the row of {name} has the times {first:g} to {last:g} s, other than its name")
     return Row(line, *place, (label,))
 
 

@@ -149,7 +149,7 @@ def test_events_of_dcase_2017_join_its_tags(tmp_path: Path) -> None:
         (HEAD + ROWS[1] + '\n--PJHxphWEs, 30.000, 40.000, "/m/09x0r\n', "list.csv:5: .*mend the row"),
         (HEAD, "list.csv lists no clips"),
         ("a.wav\t0\t10\tCar\n", "list.csv:1: 'a.wav' is no clip's name"),
-        ("aaaaaaaaaaa_0.000_10.000.wav\t0\t9\tCar\n", "list.csv:1: .*is said to be from 0 to 9 s"),
+        ("aaaaaaaaaaa_0.000_10.000.wav\t0\t9\tCar\n", "list.csv:1: .*has the times 0 to 9 s, other than its name"),
         ("aaaaaaaaaaa_0.000_10.000.wav\t0\t10\tCat\n", r"list.csv:1: unknown label 'Cat'.*\(aaaaaaaaaaa_0"),
         ("aaaaaaaaaaa_0\t1\t2\tx\naaa_0\t0\t1\tx\n", "list.csv:1: unknown label 'x'"),
     ],

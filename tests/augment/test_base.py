@@ -1,0 +1,106 @@
+"""The kind `augment`: its contract, composition, and the order of levels."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from wsed import WsedError, testing
+from wsed.augment.base import Augment, Compose, Unchanged, augmented
+
+
+class Louder(Augment):
+    def forward(self, batch, generator):
+        factor = 1 + torch.rand(len(batch), 1, generator=generator)
+        return replace(batch, audio=factor * batch.audio)
+
+
+class Doubled(Louder):
+    level = "features"
+
+    def forward(self, batch, generator):
+        factor = 1 + torch.rand(len(batch), 1, 1, generator=generator)
+        return replace(batch, features=factor * batch.features)
+
+
+def test_the_contract_holds_for_both_levels_and_for_compositions():
+    for augment in (Louder(), Doubled(), Compose([Louder(), Compose([Louder()])])):
+        testing.check_augment(augment)
+
+
+def test_a_composition_is_of_one_level():
+    assert Compose([Doubled(), Doubled()]).level == "features"
+    with pytest.raises(WsedError, match="of audio and features"):
+        Compose([Louder(), Doubled()])
+    with pytest.raises(WsedError, match="there are none"):
+        Compose([])
+
+
+def test_audio_comes_before_features():
+    batch, seen = testing.batch(), []
+
+    def raw(audio, n_samples):
+        seen.append(audio)
+        return audio[:, None, ::80], torch.ones(len(audio), 100, dtype=torch.bool)
+
+    generator = torch.Generator().manual_seed(0)
+    result = augmented(batch, [Doubled(), Louder()], generator, raw)
+    assert torch.equal(seen[0], result.audio)
+    assert not torch.equal(result.audio, batch.audio)
+    assert result.features.shape == (4, 1, 100)
+    assert batch.features is None
+    with pytest.raises(WsedError, match="Doubled: it changes features"):
+        augmented(batch, [Doubled()], generator)
+    cached = replace(batch, audio=torch.zeros(4, 0), features=torch.rand(4, 2, 10))
+    assert augmented(cached, [Doubled()], generator).features is not cached.features
+    with pytest.raises(WsedError, match="Louder: it changes the audio"):
+        augmented(cached, [Louder()], generator)
+
+
+def broken(change, level="audio"):
+    class Broken(Augment):
+        def forward(self, batch, generator):
+            return change(batch, torch.rand(1, generator=generator))
+
+    Broken.level = level
+    return Broken()
+
+
+def shifted(batch, drawn):
+    by = int(2000 * (drawn + 1))
+    return replace(batch, audio=batch.audio.roll(by, 1))
+
+
+def in_place(batch, drawn):
+    batch.audio.mul_(drawn)
+    return batch
+
+
+def shorter(batch, drawn):
+    return replace(batch, audio=batch.audio * drawn, n_samples=batch.n_samples // 2)
+
+
+def of_no_tag(batch, drawn):
+    return replace(batch, audio=batch.audio * (1 + drawn), clip_labels=torch.zeros_like(batch.clip_labels))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (shifted, "labels are not where the sound is"),
+        (in_place, "stays as it is"),
+        (lambda batch, drawn: replace(batch, audio=batch.audio * torch.rand(1)), "same generator"),
+        (lambda batch, drawn: batch, "changes nothing"),
+        (lambda batch, drawn: replace(batch, audio=batch.audio * 2), "follow the generator"),
+        (shorter, "full batch|within their clips"),
+        (of_no_tag, "is a tag of the clip"),
+        (lambda batch, drawn: replace(batch, features=drawn.expand(4, 2, 3)), "changes the features"),
+    ],
+)
+def test_the_contract_notices(change, message):
+    with pytest.raises(AssertionError, match=message):
+        testing.check_augment(broken(change))
+
+
+def test_what_changes_nothing_may_say_so():
+    testing.check_augment(Unchanged(), changes=False)

@@ -1,0 +1,123 @@
+"""What an augmentation is, its registry, and the composition of several."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from wsed.errors import WsedError
+from wsed.registry import Registry
+from wsed.types import Batch
+
+Level = Literal["audio", "features"]
+Raw = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""From audio `[clip sample]` and `n_samples [clip]` to features and which frames hold signal: `Frontend.raw`."""
+
+
+class Augment(nn.Module):
+    """A random change of a training batch, on its device.
+
+    It returns a new batch and leaves the one it gets as it is. Labels move along with the sound: tags and events of
+    clips that are mixed, times of events that are shifted; and so do `tagged` and `timed`. All randomness comes from
+    the generator. Where it changes `n_samples` or the audio's length it states whether the batch is still `full`.
+
+    `level` says what it changes: the `audio`, or the `features` of the frontend (`batch.features`). It is applied to
+    training batches only, by whoever serves them.
+    """
+
+    level: Level = "audio"
+
+    @classmethod
+    def example(cls) -> "Augment":
+        """One with small settings, for tests."""
+        return cls()
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """The changed batch.
+
+        Args:
+            batch: of training clips; with `features` where `level` is that.
+            generator: of all random draws, on the batch's device.
+        """
+        raise NotImplementedError
+
+
+AUGMENTS: Registry[type[Augment]] = Registry("augment", "wsed.augment", Augment)
+
+
+@AUGMENTS.register("compose")
+class Compose(Augment):
+    """Several augmentations, one after the other.
+
+    Args:
+        parts: at least one, all of one level.
+
+    Raises:
+        WsedError: there are none, or they are of different levels.
+
+    >>> Compose([Compose([Unchanged()]), Unchanged()]).level
+    'audio'
+    """
+
+    def __init__(self, parts: Sequence[Augment]) -> None:
+        super().__init__()
+        levels = {part.level for part in parts}
+        if len(levels) != 1:
+            found = "there are none" if not levels else f"they are of {' and '.join(sorted(levels))}"
+            raise WsedError(f"augment compose: parts must be one or more augmentations of one level, but {found}")
+        self.parts = nn.ModuleList(parts)
+        self.level = levels.pop()
+
+    @classmethod
+    def example(cls) -> Augment:
+        """Of one part that changes nothing."""
+        return cls([Unchanged()])
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+        for part in self.parts:
+            batch = part(batch, generator)
+        return batch
+
+
+class Unchanged(Augment):
+    """The batch as it is."""
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+        return batch
+
+
+def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generator, raw: Raw | None = None) -> Batch:
+    """A batch after all augmentations: first those of audio, then those of features, each in their order.
+
+    Args:
+        batch: on its device.
+        augment: the augmentations.
+        generator: of all draws.
+        raw: computes features where the batch has none; see `Frontend.raw`.
+
+    Raises:
+        WsedError: an augmentation of features has nothing to work on, or one of audio a batch without audio.
+    """
+    parts = list(augment)
+    for part in parts:
+        if part.level == "audio":
+            if batch.audio.shape[1] == 0 and len(batch):
+                raise WsedError(
+                    f"augment {type(part).__name__}: it changes the audio, but the batch holds features that were "
+                    "computed before; read files instead of features, or drop it"
+                )
+            batch = part(batch, generator)
+    late = [part for part in parts if part.level == "features"]
+    if late and batch.features is None:
+        if raw is None:
+            raise WsedError(
+                f"augment {type(late[0]).__name__}: it changes features, but the network has no single frontend that "
+                "computes them"
+            )
+        with torch.no_grad():
+            batch = replace(batch, features=raw(batch.audio, batch.n_samples)[0])
+    for part in late:
+        batch = part(batch, generator)
+    return batch

@@ -1,0 +1,53 @@
+"""Random loudness."""
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from wsed.augment.base import AUGMENTS, Augment
+from wsed.errors import WsedError
+from wsed.types import Batch
+
+
+def amplify(audio: Float[Tensor, "clip sample"], decibels: Float[Tensor, " clip"]) -> Float[Tensor, "clip sample"]:
+    """The audio of each clip, louder by some decibels.
+
+    Args:
+        audio: samples.
+        decibels: per clip; 20 are a factor of 10, negative ones make it softer.
+
+    >>> amplify(torch.full((2, 1), 0.5), torch.tensor([0.0, -20.0])).flatten().tolist()
+    [0.5, 0.05000000074505806]
+    """
+    return audio * (10 ** (decibels / 20))[:, None].to(audio.dtype)
+
+
+@AUGMENTS.register("gain")
+class Gain(Augment):
+    """Each clip louder or softer, by decibels drawn uniformly; labels stay.
+
+    Args:
+        low: the least gain, dB.
+        high: the greatest gain, dB.
+
+    Raises:
+        WsedError: `low` is not below `high`, or one is not finite.
+
+    >>> from wsed.testing import batch
+    >>> of = batch()
+    >>> softer = Gain(-6.0, 0.0)(of, torch.Generator().manual_seed(0))
+    >>> bool((softer.audio.abs() <= of.audio.abs()).all()), softer.events is of.events
+    (True, True)
+    """
+
+    def __init__(self, low: float = -6.0, high: float = 6.0) -> None:
+        super().__init__()
+        if not -float("inf") < low < high < float("inf"):
+            raise WsedError(f"augment gain: low must be below high, both finite, not {low:g} and {high:g}")
+        self.low, self.high = low, high
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+        share = torch.rand(len(batch), generator=generator, device=batch.audio.device)
+        return replace(batch, audio=amplify(batch.audio, self.low + (self.high - self.low) * share))

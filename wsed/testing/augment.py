@@ -1,0 +1,119 @@
+"""The contract of augmentations."""
+
+import torch
+from torch import Tensor
+
+from wsed.augment.base import Augment
+from wsed.testing.inputs import tensors
+from wsed.types import Batch, Events
+
+RATE, N_FRAMES = 8000.0, 100
+"""Of the audio, Hz; and frames of the features of 2 s."""
+
+
+def check_augment(augment: Augment, changes: bool = True) -> None:
+    """Check that an augmentation keeps labels right at any frame rate, follows its generator, and changes no input.
+
+    Args:
+        augment: of any level.
+        changes: whether it changes batches at all.
+
+    Raises:
+        AssertionError: with the promise that was broken.
+
+    >>> from wsed.augment.base import Unchanged
+    >>> check_augment(Unchanged(), changes=False)
+    """
+    of = _events_that_sound(augment)
+    before = {name: value.clone() for name, value in _tensors(of).items()}
+    results = [augment(of, torch.Generator().manual_seed(seed)) for seed in range(8)]
+    unchanged = all(torch.equal(_tensors(of)[name], value) for name, value in before.items())
+    assert unchanged, "the batch that an augmentation gets stays as it is: return a new one"
+    again = augment(of, torch.Generator().manual_seed(3))
+    assert _equal(again, results[3]), "the same generator must give the same batch: take no other random numbers"
+    moved = [name for name in ("audio", "features") if any(_differs(name, of, result) for result in results)]
+    other = {"audio": "features", "features": "audio"}[augment.level]
+    assert other not in moved, f"it is of level {augment.level} and changes the {other}"
+    assert moved or not changes, "it changes nothing"
+    assert not changes or not all(_equal(results[0], result) for result in results), "draws follow the generator"
+    for result in results:
+        _check_batch(of, result)
+    for rate in (5.0, 12.5, 50.0):
+        _check_labels(results, rate, augment.level)
+
+
+def _events_that_sound(augment: Augment) -> Batch:
+    """Clips of 2 s of which each holds an event, whose sound is noise; there is silence elsewhere."""
+    draw = torch.Generator().manual_seed(0)
+    rows = [(i, i % 3, 0.2 + 0.2 * i, 0.8 + 0.3 * i) for i in range(4)]
+    events, n_samples = Events.of(rows), torch.full((4,), round(2 * RATE))
+    on = events.rasterise(4, 3, round(2 * RATE), RATE).amax(2)
+    tags = torch.eye(3)[torch.arange(4) % 3]
+    known = torch.ones_like(tags, dtype=torch.bool)
+    features = None
+    if augment.level == "features":
+        active = events.rasterise(4, 3, N_FRAMES, N_FRAMES / 2).amax(2)
+        features = active[:, None] * (1 + torch.rand(4, 16, N_FRAMES, generator=draw))
+    zero = torch.zeros(4, dtype=torch.long)
+    ids = tuple(f"clip_{i}.wav" for i in range(4))
+    audio = on * torch.randn(on.shape, generator=draw) * 0.1
+    return Batch(audio, n_samples, tags, known, events, known, zero, ("strong",), ids, features, full=True)
+
+
+def _tensors(of: Batch) -> dict[str, Tensor]:
+    return tensors(of) | {f"events.{name}": value for name, value in tensors(of.events).items()}
+
+
+def _equal(one: Batch, other: Batch) -> bool:
+    first, second = _tensors(one), _tensors(other)
+    same = first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+    return same and (one.clip_ids, one.full) == (other.clip_ids, other.full)
+
+
+def _differs(name: str, one: Batch, other: Batch) -> bool:
+    first, second = vars(one)[name], vars(other)[name]
+    return first is not second and not (
+        isinstance(first, Tensor) and isinstance(second, Tensor) and torch.equal(first, second)
+    )
+
+
+def _check_batch(of: Batch, result: Batch) -> None:
+    assert len(result) == len(of), "the number of clips stays"
+    assert result.audio.shape[0] == len(of), "audio is [clip sample]"
+    assert torch.isfinite(result.audio).all(), "the audio is finite"
+    assert result.features is None or torch.isfinite(result.features).all(), "the features are finite"
+    assert result.audio.dtype == of.audio.dtype, "the audio keeps its type"
+    shapes = {result.clip_labels.shape, result.tagged.shape, result.timed.shape}
+    assert shapes == {of.clip_labels.shape}, "tags, tagged and timed are [clip label]"
+    assert result.tagged.dtype == result.timed.dtype == torch.bool, "tagged and timed are booleans"
+    assert (result.n_samples <= result.audio.shape[1]).all(), "a clip is not longer than its row"
+    assert not result.full or (result.n_samples == result.audio.shape[1]).all(), "a full batch has no padding"
+    assert ((result.clip_labels >= 0) & (result.clip_labels <= 1)).all(), "tags are in [0, 1]"
+    events, seconds = result.events, result.n_samples.double() / RATE
+    assert ((events.clip >= 0) & (events.clip < len(of))).all(), "events are of clips of the batch"
+    inside = (events.onset >= 0) & (events.onset < events.offset) & (events.offset <= seconds[events.clip] + 1e-6)
+    assert inside.all(), "events lie within their clips and have a length above 0"
+    heard = result.frame_labels(200, 100.0).amax(1)
+    wrong = (heard > 0) & (result.clip_labels == 0) & result.tagged & result.timed
+    assert not wrong.any(), "a class with an event in a clip is a tag of the clip"
+
+
+def _check_labels(results: list[Batch], rate: float, level: str) -> None:
+    """On average it is loud where events are and silent elsewhere."""
+    loud, quiet = [], []
+    for result in results:
+        signal = result.audio if level == "audio" else result.features
+        assert signal is not None
+        energy = signal.float().square() if signal.ndim == 2 else signal.float().square().mean(1)
+        per_second = energy.shape[1] / 2
+        n_frames = int(2 * rate)
+        energy = energy[:, : round(n_frames * per_second / rate)].reshape(len(energy), n_frames, -1).mean(2)
+        active = result.frame_labels(n_frames, rate).amax(2)
+        inside = -torch.nn.functional.max_pool1d(-active[:, None], 3, 1, 1)[:, 0]  # frames at borders are mixed
+        outside = torch.nn.functional.max_pool1d(active[:, None], 3, 1, 1)[:, 0]
+        loud.append(energy[inside >= 0.5])
+        quiet.append(energy[outside == 0])
+    sound, silence = torch.cat(loud), torch.cat(quiet)
+    if not len(sound) or not len(silence):
+        return  # frames are too long to tell
+    assert sound.mean() > 4 * silence.mean(), f"at {rate:g} frames per second, labels are not where the sound is"
