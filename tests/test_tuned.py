@@ -12,7 +12,9 @@ def test_it_is_bound_to_the_state_of_its_checkpoint(tmp_path: Path) -> None:
     checkpoint = tmp_path / "best.ckpt"
     checkpoint.write_bytes(b"weights")
     assert read_tuned(checkpoint) is None
-    tuned = TunedDecoder({"threshold": [0.1, 1 / 3]}, {"threshold": 0.5}, {"split": "validation"}, "class_path: crnn\n")
+    tuned = TunedDecoder(
+        {"threshold": [0.1, 1 / 3]}, {"threshold": 0.5}, {"split": "validation"}, {"class_path": "crnn"}
+    )
     assert tuned.write(checkpoint) == decoder_file(checkpoint)
     assert read_tuned(checkpoint) == tuned
     assert checkpoint.read_bytes() == b"weights"

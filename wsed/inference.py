@@ -1,22 +1,19 @@
 """A trained network from its checkpoint, ready to detect events."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
 
-from wsed.build import build as build_component
+from wsed.checkpoint import Checkpoint
 from wsed.data import audio as sound
 from wsed.decoding import Decoder
 from wsed.errors import WsedError
 from wsed.models.base import Network
-from wsed.models.pretrained import load_weights, read_checkpoint
-from wsed.tuned import read_tuned
-from wsed.tuning import decoder_of
+from wsed.run import RunFolder
+from wsed.spec import Spec
+from wsed.tuned import decoder_of, read_tuned
 from wsed.types import Batch, Events, Labels
 from wsed.values import Scores
 
@@ -62,49 +59,28 @@ class Detector:
 
 
 def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
-    """The detector of a checkpoint of `wsed fit`; public as `wsed.load`.
+    """The detector of a checkpoint, of `wsed fit` or of a training in Python; public as `wsed.load`.
 
     A tuned decoder beside the checkpoint (`best.decoder.yaml`) is used. The file is read with `weights_only=True`, and
     only components registered with wsed are built from it: a file that a stranger sent executes nothing.
 
     Args:
-        checkpoint: `runs/.../checkpoints/best.ckpt`.
-        network: where the checkpoint was not made by `wsed fit`: the network to put its weights into.
+        checkpoint: `runs/.../checkpoints/best.ckpt`, or the folder of a run, whose best checkpoint is taken.
+        network: of a checkpoint that does not tell its network: the one to put its weights into.
 
     Raises:
         WsedError: no such file, not a checkpoint of wsed, or one that names an unregistered component.
     """
     path = Path(checkpoint)
-    content = read_checkpoint(path)
-    facts = content.get("wsed")
-    if facts is None:
-        raise WsedError(
-            f"{path} was not written by wsed: it says nothing of labels and sample rate; train with `wsed fit`"
-        )
-    labels = Labels(facts["labels"])
-    tuned = read_tuned(path)
-    if tuned is not None:  # for the network as it was set when the decoder was tuned
-        facts = facts | {"decoder": dict(tuned.decoder), "model": tuned.network or facts["model"]}
-    if network is None:
-        if not facts["model"]:
-            raise WsedError(f"{path} was not made by `wsed fit` and does not tell its network; pass network=...")
-        network = build(yaml.safe_load(facts["model"]), labels)
-    if network.labels != labels:
-        raise WsedError(
-            f"{path} knows the classes {list(labels)}, the network {list(network.labels)}: build it with the former"
-        )
-    load_weights(network, path)
-    return Detector(network, decoder_of(facts["decoder"]))
-
-
-def build(config: Mapping[str, Any], labels: Labels) -> Network:
-    """A network from its configuration `{class_path, init_args}`, made of registered components only."""
-    try:
-        return build_component(Network, _without_start(config), labels)
-    except WsedError as error:
-        raise WsedError(
-            f"the checkpoint's network: {error}; install its plugin, or pass network=... to wsed.load"
-        ) from None
+    opened = Checkpoint.open(RunFolder.open(path).checkpoint() if path.is_dir() else path)
+    tuned = read_tuned(opened.path)
+    if network is not None:
+        opened.weights_into(network)
+    elif tuned is not None and tuned.network is not None:  # as the network was set when the decoder was tuned
+        network = opened.network(Spec.read(tuned.network))
+    else:
+        network = opened.network()
+    return Detector(network, decoder_of(opened.decoder if tuned is None else tuned.decoder))
 
 
 def one_clip(samples: torch.Tensor, n_labels: int) -> Batch:
@@ -122,12 +98,3 @@ def one_clip(samples: torch.Tensor, n_labels: int) -> Batch:
         clip_ids=("",),
         full=True,
     )
-
-
-def _without_start(config: object) -> object:
-    """A configuration without the weights that the training started from: the checkpoint holds what became of them."""
-    if isinstance(config, list):
-        return [_without_start(item) for item in config]
-    if isinstance(config, Mapping):
-        return {key: _without_start(value) for key, value in config.items() if key != "pretrained"}
-    return config

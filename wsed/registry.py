@@ -126,7 +126,7 @@ class Registry(Generic[T]):
         self._plugins = {p.name: p for p in entry_points(group=f"wsed.{self.kind}") if p.name not in self._classes}
 
 
-def registry(kind: str) -> "Registry[type]":
+def registry(kind: str) -> "Registry[Any]":
     """The registry of a kind."""
     if kind not in HOMES:
         raise WsedError(f"unknown kind {kind!r}{near(kind, HOMES)}; known: {', '.join(HOMES)}")

@@ -163,12 +163,11 @@ def _starts_only(annotation: object) -> bool:
 
 
 def _spec_of_partial(factory: "functools.partial[object]") -> Spec:
-    cls, args = (factory.func, factory.args) if isinstance(factory.func, type) else (None, factory.args)
-    if cls is None and args and isinstance(args[0], type):  # as jsonargparse makes them: partial(instantiate, cls, ...)
-        cls, args = args[0], args[1:]
-    if cls is None or args:
+    # jsonargparse makes them by functions of its own: partial(instantiate, ..., cls, channels=4)
+    parts = [part for part in (factory.func, *factory.args) if not isinstance(part, FunctionType)]
+    if len(parts) != 1 or not isinstance(parts[0], type):
         raise WsedError(f"{factory} is no partial of a class with named arguments")
-    return _spec(cls, factory.keywords)
+    return _spec(parts[0], factory.keywords)
 
 
 def _plain(value: object, what: str) -> object:

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from wsed.build import build
+from wsed.decoding import Decoder
 from wsed.errors import WsedError
 from wsed.files import write_text
 from wsed.text import read_yaml
@@ -25,16 +27,16 @@ class TunedDecoder:
     """A decoder with the values that were tuned for a network.
 
     Args:
-        decoder: its settings, plain values.
-        untuned: its settings before tuning.
+        decoder: its spec, plain values.
+        untuned: its spec before tuning.
         tuned: the setting `evaluation.tuning`, the number of clips and the values.
-        network: YAML that builds the network whose scores it was tuned on; "" if that is not known.
+        network: spec of the network whose scores it was tuned on; None if it cannot be written down.
     """
 
     decoder: Mapping[str, Any]
     untuned: Mapping[str, Any]
     tuned: Mapping[str, Any]
-    network: str = ""
+    network: Mapping[str, Any] | None = None
 
     def write(self, checkpoint: str | Path) -> Path:
         """Write it beside a checkpoint; returns the path."""
@@ -68,6 +70,21 @@ def read_tuned(checkpoint: str | Path) -> TunedDecoder | None:
     if content.pop("checkpoint") != digest(checkpoint):
         return None
     return TunedDecoder(**content)
+
+
+def decoder_of(spec: Mapping[str, Any]) -> Decoder:
+    """The decoder of a spec, of registered classes only.
+
+    Raises:
+        WsedError: its class is not registered, or its settings do not fit.
+
+    >>> decoder_of({"class_path": "steps", "init_args": {"threshold": 0.3}}).threshold
+    0.3
+    """
+    decoder = build(Decoder, spec)
+    if not isinstance(decoder, Decoder):
+        raise WsedError(f"{spec} is no spec of a decoder")
+    return decoder
 
 
 def digest(path: str | Path) -> str:

@@ -17,10 +17,9 @@ import yaml
 import wsed
 from wsed.cli.main import main
 from wsed.data.table import read_strong
-from wsed.decoding import BoxDecoder
+from wsed.decoding import BoxDecoder, Tuning
 from wsed.errors import WsedError
 from wsed.tuned import read_tuned
-from wsed.tuning import Tuning
 
 SMALL = {
     "model": {
@@ -93,7 +92,7 @@ def test_the_checkpoint_executes_nothing_and_carries_what_inference_needs(run, c
     content = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     assert content["wsed"]["labels"] == ["high", "low"]
     assert content["wsed"]["sample_rate"] == 8000
-    assert content["wsed"]["decoder"]["smooth"] == 0.1
+    assert content["wsed"]["decoder"]["init_args"]["smooth"] == 0.1
     detector = wsed.load(run / "checkpoints" / "best.ckpt")
     assert list(detector.labels) == ["high", "low"]
     assert detector.network.frame_rate == 50.0
@@ -124,9 +123,9 @@ def test_tuned_settings_are_saved_with_the_checkpoint_and_used(exp, tmp_path, ca
     assert not scores["tuned_on_these_clips"]
     assert json.loads((tmp_path / "validation" / "scores.json").read_text())["tuned_on_these_clips"]
     assert "decoder tuned on the validation set" in capsys.readouterr().out
-    content = yaml.safe_load((tmp_path / "checkpoints" / "best.decoder.yaml").read_text())
-    assert content["decoder"]["threshold"] == scores["tuned"]["values"]["threshold"] == scores["decoder"]["threshold"]
-    assert content["decoder"]["smooth"] == 0.1
+    content = yaml.safe_load((tmp_path / "checkpoints" / "best.decoder.yaml").read_text())["decoder"]["init_args"]
+    assert content["threshold"] == scores["tuned"]["values"]["threshold"] == scores["decoder"]["threshold"]
+    assert content["smooth"] == 0.1
     assert wsed.load(tmp_path / "checkpoints" / "best.ckpt").decoder.median == scores["tuned"]["values"]["median"]
 
     config = ["--config", str(tmp_path / "config.yaml"), "--ckpt_path", "best"]
@@ -155,15 +154,32 @@ def test_further_training_forgets_the_tuning_and_tunes_anew(exp, tmp_path):
     scores = json.loads((tmp_path / "test" / "scores.json").read_text())
     assert scores["step"] == 6
     tuned = read_tuned(last)
-    assert scores["decoder"] == tuned.decoder
+    assert scores["decoder"] == tuned.decoder["init_args"]
     # One that was written before a decoder had all its settings is still of use.
-    replace(tuned, untuned={"smooth": 0.1, "tags": "clip"}).write(last)
+    untuned = {"class_path": "steps", "init_args": {"smooth": 0.1, "tags": "clip"}}
+    replace(tuned, untuned=untuned).write(last)
     assert main(["test", "--config", exp, *given, "--ckpt_path", "last"]) == 0
     assert json.loads((tmp_path / "test" / "scores.json").read_text())["tuned"] == scores["tuned"]
     # That of another state of the checkpoint is not.
     torch.save(after | {"epoch": 99}, last)
     assert main(["test", "--config", exp, *given, "--ckpt_path", "last"]) == 0
     assert json.loads((tmp_path / "test" / "scores.json").read_text())["tuned"] is None
+
+
+def test_a_run_starts_from_the_weights_of_another(exp, run, tmp_path, capsys):
+    best, last = run / "checkpoints" / "best.ckpt", tmp_path / "checkpoints" / "last.ckpt"
+    args = ["--trainer.default_root_dir", str(tmp_path), "--trainer.max_epochs", "1", "--test_after_fit", "false"]
+    other = ["--data.corpus.labels", "[low]", "--model.losses.apart", "null"]
+    other += ["--model.optimizer", "{class_path: torch.optim.SGD, init_args: {lr: 0.0}}"]
+    assert main(["fit", "--config", exp, *args, *other, "--init-from", str(best)]) == 0
+    assert "of another shape there, so they start anew: heads.0.linear.bias" in capsys.readouterr().out
+    first, second = (torch.load(path, weights_only=True)["state_dict"] for path in (best, last))
+    weights = [name for name in first if name.startswith("network.encoder.") and name.endswith(".weight")]
+    assert weights
+    for name in weights:
+        torch.testing.assert_close(first[name], second[name])
+    missing = ["--overwrite", "--init_from", "nowhere.ckpt"]
+    assert "no such checkpoint: nowhere.ckpt" in fails(capsys, "fit", "--config", exp, *args, *missing)
 
 
 def test_boxes_can_be_named_and_tuned(exp, tmp_path):
@@ -323,6 +339,7 @@ def test_mistakes_in_the_test_labels_are_found_before_training(exp, tmp_path, co
             "decoder.tag_threshold has 3 values for 2 labels",
         ),
         ({"evaluation__rank_by": []}, "evaluation.rank_by is empty"),
+        ({"evaluation__rank_by": ["event_f2/macro"]}, "unknown metric 'event_f2' (did you mean event_f1"),
         ({"model__decoder": {"smooth": 0.1}}, "model.decoder is evaluation.decoder since wsed 0.2"),
         ({"model__judge_embeddings": True}, "model.judge_embeddings is evaluation.embeddings since wsed 0.2"),
         (

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "wsed"
 FLOORS = {"errors": 0, "literals": 1, "files": 1, "spec": 2, "types": 3, "registry": 3, "text": 4, "build": 4}
-FLOORS |= {"learning": 5, "values": 5, "ops": 5}
+FLOORS |= {"run": 4, "checkpoint": 5, "learning": 5, "values": 5, "ops": 5}
 FLOORS |= {"augment": 5.5}  # the data module applies them
 FLOORS |= dict.fromkeys(("losses", "models", "data", "decoding", "metrics"), 6)
 FLOORS |= {"scoring": 7}
@@ -18,8 +18,19 @@ LIGHTNING = ("training/", "cli/", "data/module.py")
 FILES = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*.py") if p.name != "__init__.py")
 
 
-def imported(file):
-    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+def statements(node, deep=True):
+    """The imports of a module but those for type checkers; not within functions unless `deep`."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING":
+            continue
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif deep or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from statements(child, deep)
+
+
+def imported(file, deep=True):
+    for node in statements(ast.parse((ROOT / file).read_text()), deep):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module, node
         elif isinstance(node, ast.Import):
@@ -39,6 +50,26 @@ def test_arrows_point_down(file):
         other = module.split(".")[1]
         assert other == mine or FLOORS[other] < FLOORS[mine] or FLOORS[mine] >= 8, f"{file} imports {module}"
         assert FLOORS[other] <= FLOORS[mine]
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    modules = {path: f"wsed/{path}".removesuffix(".py").replace("/", ".") for path in FILES}
+    known = set(modules.values())
+    arrows = {module: targets(path) & known for path, module in modules.items()}
+    while leaves := [module for module, others in arrows.items() if not others & arrows.keys()]:
+        for module in leaves:
+            del arrows[module]
+    assert not arrows, f"these import one another in a circle, or those that do: {sorted(arrows)}"
+
+
+def targets(path):
+    """What a module imports when it is imported: modules, or names of them."""
+    for_each = ((module, node) for module, node in imported(path, deep=False))
+    return {
+        name
+        for module, node in for_each
+        for name in (module, *(f"{module}.{alias.name}" for alias in node.names if isinstance(node, ast.ImportFrom)))
+    }
 
 
 @pytest.mark.parametrize("file", FILES)

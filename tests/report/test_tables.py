@@ -7,14 +7,13 @@ import pytest
 import torch
 from rich.console import Console
 
-from wsed.decoding import StepDecoder
+from wsed.decoding import StepDecoder, Tuning
 from wsed.metrics import event_counts
 from wsed.metrics.system import System
 from wsed.report import pictures
 from wsed.report.tables import score_table, seeds_table
 from wsed.scoring.facts import RunFacts
 from wsed.scoring.score import score, system_of
-from wsed.tuning import Tuning
 from wsed.types import Events, Labels
 from wsed.values import Scores, Truth
 

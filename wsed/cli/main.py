@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return the exit status. A mistake of the user is one message and status 2.
 
     >>> main(["--version"])
-    wsed 0.1.0
+    wsed 0.2.0
     0
     """
     args = list(sys.argv[1:] if argv is None else argv)

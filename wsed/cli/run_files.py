@@ -13,6 +13,7 @@ from lightning.pytorch.cli import SaveConfigCallback
 
 import wsed
 from wsed.files import write_text
+from wsed.run import RunFolder
 from wsed.scoring.plain import to_json
 
 PACKAGES = ("torch", "torchaudio", "lightning", "jsonargparse", "numpy", "soundfile", "soxr")
@@ -31,13 +32,13 @@ class KeepConfig(SaveConfigCallback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self._writes(trainer):
             return
-        folder = Path(trainer.default_root_dir)
+        run = RunFolder(Path(trainer.default_root_dir))
         if self.config.get("overwrite") and not self.config.get("ckpt_path"):
-            for old in [*folder.glob("checkpoints/*.ckpt"), *folder.glob("checkpoints/*.decoder.yaml")]:
+            for old in [*run.checkpoints.glob("*.ckpt"), *run.checkpoints.glob("*.decoder.yaml")]:
                 old.unlink()
         once = {"overwrite": False, "ckpt_path": None}  # of this start, not of the run
         config = yaml.safe_load(self.parser.dump(self.config, skip_none=False)) | once
-        write_config(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+        write_config(run.config, yaml.safe_dump(config, sort_keys=False))
         self._write_versions(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -55,11 +56,11 @@ class KeepConfig(SaveConfigCallback):
 
     def _write_versions(self, trainer: pl.Trainer) -> None:
         if self._writes(trainer):
-            folder = Path(trainer.default_root_dir)
-            folder.mkdir(parents=True, exist_ok=True)
+            run = RunFolder(Path(trainer.default_root_dir))
+            run.path.mkdir(parents=True, exist_ok=True)
             verb = getattr(trainer.state.fn, "value", trainer.state.fn)
             facts = versions(self.config.get("seed_everything"))
-            write_text(folder / f"versions_{verb}.json", to_json(facts))
+            write_text(run.versions(str(verb)), to_json(facts))
 
 
 def write_config(path: Path, text: str) -> None:

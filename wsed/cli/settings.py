@@ -4,8 +4,9 @@ from pathlib import Path
 
 from jsonargparse import Namespace
 
+from wsed.checkpoint import check_readable
 from wsed.errors import WsedError
-from wsed.models.pretrained import read_checkpoint
+from wsed.run import RunFolder
 
 PRECISIONS = {"bf16-true": "bf16-mixed or 16-mixed", "16-true": "bf16-mixed or 16-mixed", "64-true": "32-true"}
 """Precisions that are refused, and what to take."""
@@ -21,18 +22,20 @@ def settle(verb: str, config: Namespace) -> None:
     Raises:
         WsedError: there is no such checkpoint, a run would be overwritten, or a setting is not supported.
     """
-    folder = Path(config.trainer.default_root_dir or default_folder(config))
-    config.trainer.default_root_dir = str(folder)
+    run = RunFolder(Path(config.trainer.default_root_dir or default_folder(config)))
+    if verb != "fit" or not config.overwrite:
+        run.check_version()
+    config.trainer.default_root_dir = str(run.path)
     if config.weights_only is None:
         config.weights_only = True  # a checkpoint of a stranger executes nothing
     if verb in ("validate", "test"):
         config.verbose = False  # our own table is printed
     if verb == "predict":
         config.return_predictions = False  # Evaluation writes them; the outputs need not stay in memory
-    _settle_checkpoint(verb, config, folder / "checkpoints")
-    if verb == "fit" and not config.ckpt_path and not config.overwrite and any(folder.glob("checkpoints/*.ckpt")):
+    _settle_checkpoint(verb, config, run)
+    if verb == "fit" and not config.ckpt_path and not config.overwrite and run.trained():
         raise WsedError(
-            f"{folder} holds a run already: continue it with --ckpt_path last, choose another folder with "
+            f"{run.path} holds a run already: continue it with --ckpt_path last, choose another folder with "
             "--trainer.default_root_dir, or pass --overwrite"
         )
     precision = str(config.trainer.precision)
@@ -47,15 +50,13 @@ def default_folder(config: Namespace) -> Path:
     return Path("runs") / (Path(files[0]).stem if files else "unnamed") / f"seed_{config.seed_everything}"
 
 
-def _settle_checkpoint(verb: str, config: Namespace, checkpoints: Path) -> None:
+def _settle_checkpoint(verb: str, config: Namespace, run: RunFolder) -> None:
     if config.ckpt_path in ("best", "last"):
-        path = checkpoints / f"{config.ckpt_path}.ckpt"
+        path = run.best if config.ckpt_path == "best" else run.last
         if not path.is_file():
             raise WsedError(f"no checkpoint {path}: give --trainer.default_root_dir, or start without --ckpt_path")
         config.ckpt_path = str(path)
     if verb != "fit" and not config.ckpt_path:
         raise WsedError(f"wsed {verb} needs a checkpoint: add --ckpt_path best, last or a file")
     if config.ckpt_path:
-        if not Path(config.ckpt_path).is_file():
-            raise WsedError(f"no such checkpoint: {config.ckpt_path}")
-        read_checkpoint(Path(config.ckpt_path))
+        check_readable(config.ckpt_path)

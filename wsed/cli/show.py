@@ -9,7 +9,9 @@ from rich.console import Console
 from wsed.cli.arguments import parsed
 from wsed.errors import WsedError
 from wsed.report.tables import score_table, seeds_table
+from wsed.run import RunFolder
 from wsed.scoring.report import Report
+from wsed.types import Split
 
 HELP = "the scores of a RUN and where its pictures are; of several seeds, mean and deviation"
 GROUP = "look"
@@ -35,7 +37,7 @@ def main(args: Sequence[str]) -> int:
     return 0
 
 
-def show(run: Path, stage: str = "test") -> None:
+def show(run: Path, stage: Split = "test") -> None:
     """Print the scores of a run and the files beside them, or of several seeds mean, deviation and best.
 
     Raises:
@@ -43,9 +45,13 @@ def show(run: Path, stage: str = "test") -> None:
     """
     if not run.is_dir():
         raise WsedError(f"no such run: {run}")
-    console = Console()
-    if seeds := sorted(path.parent for path in run.glob("*/config.yaml")):
-        scored = {seed.name: Report.read(_file(seed, stage)) for seed in seeds if _file(seed, stage).is_file()}
+    console, folder = Console(), RunFolder.open(run)
+    if seeds := folder.seeds():
+        scored = {
+            seed.path.name: Report.read(seed.split(stage).report)
+            for seed in seeds
+            if seed.split(stage).report.is_file()
+        }
         if not scored:
             raise WsedError(
                 f"none of the {len(seeds)} runs in {run} has {stage}/scores.json: run `wsed {_verb(stage)} "
@@ -53,23 +59,19 @@ def show(run: Path, stage: str = "test") -> None:
             )
         console.print(f"{run}: {', '.join(scored)}", soft_wrap=True, markup=False, highlight=False)
         console.print(seeds_table(scored, console.width), highlight=False)
-        if waiting := [seed.name for seed in seeds if seed.name not in scored]:
+        if waiting := [seed.path.name for seed in seeds if seed.path.name not in scored]:
             console.print(f"without scores: {', '.join(waiting)}", soft_wrap=True, highlight=False)
         return
-    if not _file(run, stage).is_file():
-        again = f"wsed {_verb(stage)} --config {run / 'config.yaml'} --ckpt_path best"
-        raise WsedError(f"no {_file(run, stage)}: run `{again}`")
-    folder = run / stage
-    console.print(f"{folder}", soft_wrap=True, markup=False, highlight=False)
-    console.print(score_table(Report.read(_file(run, stage)), console.width), highlight=False)
-    for name in ("curves.png", "class_f1.png", "embeddings.png", "predictions.tsv"):
-        if (folder / name).is_file():
-            console.print(f"{folder / name}", soft_wrap=True)
+    left = folder.split(stage)
+    if not left.report.is_file():
+        again = f"wsed {_verb(stage)} --config {folder.config} --ckpt_path best"
+        raise WsedError(f"no {left.report}: run `{again}`")
+    console.print(f"{left.path}", soft_wrap=True, markup=False, highlight=False)
+    console.print(score_table(Report.read(left.report), console.width), highlight=False)
+    for path in (*(left.picture(name) for name in ("curves", "class_f1", "embeddings")), left.predictions):
+        if path.is_file():
+            console.print(f"{path}", soft_wrap=True)
 
 
-def _verb(stage: str) -> str:
+def _verb(stage: Split) -> str:
     return "validate" if stage == "validation" else stage
-
-
-def _file(run: Path, stage: str) -> Path:
-    return run / stage / "scores.json"

@@ -12,6 +12,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
+from wsed.checkpoint import start_from
 from wsed.cli.callbacks import EpochLine, KeepLast, KeepMemory
 from wsed.cli.configs import prepared
 from wsed.cli.messages import quiet, user_error
@@ -22,6 +23,7 @@ from wsed.cli.settings import settle
 from wsed.cli.show import show
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
+from wsed.run import RunFolder
 from wsed.training.evaluation import Evaluation
 from wsed.training.ranking import KeepBest
 from wsed.training.task import SEDTask
@@ -49,6 +51,10 @@ class WsedCLI(LightningCLI):
         parser.add_argument(
             "--test_checkpoint", type=Literal["best", "last"], default="best", help="which: best on validation, or last"
         )
+        parser.add_argument(
+            "--init_from", type=str | None, default=None,
+            help="checkpoint whose weights the network starts from, where they fit; its classes may be others",
+        )  # fmt: skip
         parser.add_argument("--overwrite", action="store_true", help="let a new training replace a run in its folder")
 
     def _parse_ckpt_path(self) -> None:
@@ -60,14 +66,14 @@ class WsedCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer", default={})
-        folder = Path(config["default_root_dir"])
+        run = RunFolder(Path(config["default_root_dir"]))
         if config.get("logger") is None:
-            kwargs["logger"] = [CSVLogger(folder, name="csv"), TensorBoardLogger(folder, name="tensorboard")]
+            kwargs["logger"] = [CSVLogger(run.path, name="csv"), TensorBoardLogger(run.path, name="tensorboard")]
         own = config.get("callbacks") or []
         own = list(own) if isinstance(own, Sequence) else [own]
         if self.subcommand == "fit":
             ranks = self.evaluation if self._has("validation") else None
-            own += [KeepBest(folder / "checkpoints", ranks), KeepLast(folder / "checkpoints")]
+            own += [KeepBest(run.checkpoints, ranks), KeepLast(run.checkpoints)]
         elif config.get("enable_checkpointing") is None:
             kwargs["enable_checkpointing"] = False
         if config.get("enable_model_summary") is None:
@@ -87,15 +93,18 @@ class WsedCLI(LightningCLI):
         return evaluation
 
     def after_instantiate_classes(self) -> None:
-        """The checkpoint carries the part of the configuration that builds the network."""
+        """Describe the network, and start it from another run if that is asked."""
         self.evaluation.check(self.model)
         network = self.model.network
         if self.trainer.is_global_zero:
             parameters = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
             rate = f"{network.frame_rate:.1f} frames a second at {network.sample_rate} Hz"
             print(f"network: {parameters:,} trainable parameters, {rate}, {len(network.labels)} labels")
-        text = self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False)
-        self.model.config = yaml.safe_dump(yaml.safe_load(text)["model"]["network"])
+        path = self._get(self.config, "init_from")
+        if self.subcommand == "fit" and path is not None and not self._get(self.config, "ckpt_path"):
+            leftovers = start_from(network, path)
+            if self.trainer.is_global_zero:
+                print(f"starts from {path}: {leftovers}")
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:
@@ -135,13 +144,11 @@ class WsedCLI(LightningCLI):
         trainer, tuning = self.trainer, self.evaluation.tuning
         if trainer.fast_dev_run or trainer.interrupted:  # type: ignore[attr-defined]
             return
-        name = f"{self._get(self.config, 'test_checkpoint')}.ckpt"
-        checkpoint = Path(trainer.default_root_dir) / "checkpoints" / name
-        if not checkpoint.is_file():  # without validation none is best
-            checkpoint = checkpoint.with_name("last.ckpt")
-        if not checkpoint.is_file():
+        run = RunFolder(Path(trainer.default_root_dir))
+        if not run.trained():
             print("no step was taken: there is no checkpoint to score")
             return
+        checkpoint = run.last if self._get(self.config, "test_checkpoint") == "last" else run.checkpoint()
         given = {
             "datamodule": self.datamodule, "ckpt_path": str(checkpoint), "weights_only": True, "verbose": False
         }  # fmt: skip
@@ -164,10 +171,10 @@ class WsedCLI(LightningCLI):
     def after_predict(self) -> None:
         """Say where the detected events are, or the scores of a network that only tags."""
         if self.trainer.is_global_zero:
-            folder = Path(self.trainer.default_root_dir) / "predict"
-            for name, what in (("predictions.tsv", "detected events"), ("clip_scores.npz", "clip scores")):
-                if (folder / name).is_file():
-                    print(f"{what}: {folder / name}")
+            folder = RunFolder(Path(self.trainer.default_root_dir)).split("predict")
+            for path, what in ((folder.predictions, "detected events"), (folder.clip_scores, "clip scores")):
+                if path.is_file():
+                    print(f"{what}: {path}")
 
     def _expect(self, split: Split) -> None:
         if not self._has(split):

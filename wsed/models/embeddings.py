@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from wsed.checkpoint import weights_of
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet
 from wsed.models.base import FRONTENDS, EncoderFactory, Frontend
 from wsed.models.encoders.waa import WAA
 from wsed.models.frontends import Standardised
-from wsed.models.pretrained import read_checkpoint
+from wsed.spec import StartingWeights
 
 PARTS = ("frontend", "encoder")
 """Of an earlier run's network: what is taken from it."""
@@ -38,7 +39,7 @@ class Embeddings(Frontend):
     axis = "embedding dimension"
 
     def __init__(
-        self, encoder: EncoderFactory = WAA, frontend: Frontend | None = None, pretrained: str | None = None
+        self, encoder: EncoderFactory = WAA, frontend: Frontend | None = None, pretrained: StartingWeights = None
     ) -> None:
         super().__init__()
         self.frontend = frontend if frontend is not None else Standardised()
@@ -78,9 +79,9 @@ class Embeddings(Frontend):
         return encoded.frames.transpose(1, 2), encoded.valid
 
     def _load(self, path: Path) -> None:
-        weights = read_checkpoint(path)["state_dict"]
+        weights = weights_of(path)
         for part in PARTS:
-            begin = f"network.{part}."
+            begin = f"{part}."
             found = {name.removeprefix(begin): value for name, value in weights.items() if name.startswith(begin)}
             try:
                 getattr(self, part).load_state_dict(found)

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+from wsed.checkpoint import load_exactly, weights_of
 from wsed.errors import WsedError
 from wsed.models.base import NETWORKS, Network, NetworkFactory
 from wsed.models.network import Composed
-from wsed.models.pretrained import load_weights
+from wsed.spec import StartingWeights
 from wsed.types import Batch, Labels, Output
 
 
@@ -29,7 +30,7 @@ class TagGated(Network):
     """
 
     def __init__(
-        self, labels: Labels, detector: NetworkFactory, tagger: NetworkFactory, pretrained: str | None = None
+        self, labels: Labels, detector: NetworkFactory, tagger: NetworkFactory, pretrained: StartingWeights = None
     ) -> None:
         super().__init__()
         self.labels = labels
@@ -43,7 +44,7 @@ class TagGated(Network):
         self.frozen = pretrained is not None
         self.provides = self.detector.provides | (frozenset() if self.frozen else {"clip_logits"})
         if pretrained is not None:
-            load_weights(self.tagger, pretrained)
+            load_exactly(self.tagger, weights_of(pretrained, labels), pretrained)
             self.tagger.requires_grad_(requires_grad=False)
 
     @classmethod

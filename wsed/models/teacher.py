@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import torch
 
+from wsed.checkpoint import load_exactly, weights_of
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet, learners
 from wsed.models.base import NETWORKS, Network, NetworkFactory
 from wsed.models.network import Composed
-from wsed.models.pretrained import load_weights
+from wsed.spec import StartingWeights
 from wsed.types import Batch, Labels, Output
 
 
@@ -35,7 +36,7 @@ class MeanTeacher(Network):
     steps: torch.Tensor
 
     def __init__(
-        self, labels: Labels, student: NetworkFactory, decay: float = 0.999, pretrained: str | None = None
+        self, labels: Labels, student: NetworkFactory, decay: float = 0.999, pretrained: StartingWeights = None
     ) -> None:
         super().__init__()
         if not 0 <= decay <= 1:
@@ -45,7 +46,7 @@ class MeanTeacher(Network):
         self.teacher.requires_grad_(requires_grad=False).eval()
         self.teacher.load_state_dict(self.student.state_dict())
         if pretrained is not None:
-            load_weights(self.teacher, pretrained)
+            load_exactly(self.teacher, weights_of(pretrained, labels), pretrained)
         self.decay, self.fixed = decay, pretrained is not None
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         self.sample_rate, self.frame_rate = self.student.sample_rate, self.student.frame_rate

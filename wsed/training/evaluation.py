@@ -8,7 +8,8 @@ from typing import Any, Literal
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 
-from wsed.decoding import Decoder, StepDecoder
+from wsed.checkpoint import decoder_spec, plain_spec, same_network
+from wsed.decoding import Decoder, StepDecoder, Tuning
 from wsed.errors import WsedError
 from wsed.metrics import event_counts
 from wsed.metrics.base import default_metrics
@@ -19,10 +20,9 @@ from wsed.scoring.report import Report
 from wsed.scoring.resampling import Resampling, resample, samples
 from wsed.scoring.score import correlation, detect, score, system_of
 from wsed.training.data import tables, training_set
-from wsed.training.ranking import RANK_BY, number, ranking
+from wsed.training.ranking import RANK_BY, check_rank_by, first_number, number, ranking
 from wsed.training.task import SEDTask
-from wsed.tuned import TunedDecoder, decoder_file, read_tuned
-from wsed.tuning import Tuning, decoder_of, same_network
+from wsed.tuned import TunedDecoder, decoder_file, decoder_of, read_tuned
 from wsed.types import Batch, Events, Output
 from wsed.values import Scores, Truth
 
@@ -48,10 +48,11 @@ class Evaluation(pl.Callback):
             set per evaluation; None: if a loss compares them.
         resamples: of the clips, for the intervals of test and validation reports; 0: none, where tens of thousands of
             clips of hundreds of classes would take half an hour.
-        rank_by: metrics by which the best epoch is chosen; each decides where those before it are equal.
+        rank_by: metrics by which the best epoch is chosen, such as `event_f1/macro`; each decides where those before it
+            are equal. `RANK_BY` if None.
 
     Raises:
-        WsedError: `resamples` is below 0, or `rank_by` is empty.
+        WsedError: `resamples` is below 0, or `rank_by` is empty or names an unknown metric.
     """
 
     def __init__(
@@ -67,8 +68,7 @@ class Evaluation(pl.Callback):
         self.decoder = decoder if decoder is not None else StepDecoder()
         self.tuning, self.embeddings, self.resamples = tuning, embeddings, resamples
         self.rank_by = RANK_BY if rank_by is None else tuple(rank_by)
-        if not self.rank_by:
-            raise WsedError("evaluation.rank_by is empty: name metrics, e.g. [event_f1/macro]")
+        check_rank_by(self.rank_by)
         self.tuned: dict[str, Any] | None = None  # how the decoder was tuned, once it was
         self.ranking: tuple[float, ...] = ()  # of the last validation
         self._untuned = self.decoder
@@ -90,8 +90,8 @@ class Evaluation(pl.Callback):
                 )
 
     def decoding(self) -> dict[str, Any]:
-        """The decoder as plain values for a checkpoint; a tuned one has a file of its own."""
-        return self._untuned.values()
+        """The spec of the decoder for a checkpoint; a tuned one has a file of its own."""
+        return decoder_spec(self._untuned)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self.check(_sed(pl_module))
@@ -159,9 +159,9 @@ class Evaluation(pl.Callback):
                 rank_zero_info(f"{decoder_file(trainer.ckpt_path)} is not used: the checkpoint has changed since")
             return
         asked = self.tuning is None or asdict(self.tuning).items() <= kept.tuned.items()
-        asked &= same_network(kept.network, task.config)
-        if asked and decoder_of(dict(kept.untuned)) == self._untuned:
-            self.decoder, self.tuned = decoder_of(dict(kept.decoder)), dict(kept.tuned)
+        asked &= same_network(kept.network, plain_spec(task.network))
+        if asked and decoder_of(kept.untuned) == self._untuned:
+            self.decoder, self.tuned = decoder_of(kept.decoder), dict(kept.tuned)
         else:
             rank_zero_info("the checkpoint's tuned decoder is not used: another network, decoder or tuning is asked")
 
@@ -227,7 +227,8 @@ class Evaluation(pl.Callback):
             self.decoder, self.tuned = self.tuning.tune(self.decoder, scores, truth, event_counts)
             path = trainer.ckpt_path
             if path is not None and trainer.is_global_zero:
-                TunedDecoder(self.decoder.values(), self._untuned.values(), self.tuned, task.config).write(path)
+                decoder, untuned = decoder_spec(self.decoder), decoder_spec(self._untuned)
+                TunedDecoder(decoder, untuned, self.tuned, plain_spec(task.network)).write(path)
             trainer.strategy.barrier("tuned")
         elif split == "test":
             rank_zero_info("not tuned as evaluation.tuning asks: run `wsed validate` with this checkpoint first")
@@ -241,7 +242,7 @@ class Evaluation(pl.Callback):
                 task.log(full, number(logged), prog_bar=full in SHOWN, sync_dist=True)
         if split == "validation":
             self.ranking = ranking(report, self.rank_by)
-            task.log("val/score", self.ranking[0], sync_dist=True)
+            task.log("val/score", first_number(report, self.rank_by), sync_dist=True)
 
 
 def _learn_centres(embedding: Embedding, trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch]) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 import lightning.pytorch as pl
 
 import wsed
+from wsed.checkpoint import decoder_spec, facts_of
 from wsed.decoding import StepDecoder
 from wsed.errors import WsedError
 from wsed.models.base import Network
@@ -16,29 +17,21 @@ class Decodes(Protocol):
     """A callback that decodes scores; checkpoints carry its decoder."""
 
     def decoding(self) -> dict[str, Any]:
-        """The decoder as plain values."""
+        """The spec of the decoder, as plain values."""
 
 
-def checkpoint_facts(network: Network, config: str, trainer: pl.Trainer) -> dict[str, Any]:
+def checkpoint_facts(network: Network, trainer: pl.Trainer) -> dict[str, Any]:
     """What a stranger needs to use the network, as plain values: no pickled object.
 
     Args:
         network: the one that is saved.
-        config: YAML that builds it; "" if it is not known.
         trainer: one of its callbacks may tell the decoder; else it is the default one.
     """
-    decoder = StepDecoder().values()
+    decoder = decoder_spec(StepDecoder())
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Decodes):
             decoder = callback.decoding()
-    return {
-        "version": wsed.__version__,
-        "labels": list(network.labels),
-        "sample_rate": network.sample_rate,
-        "frame_rate": network.frame_rate,
-        "decoder": decoder,
-        "model": config,
-    }
+    return facts_of(network, decoder, wsed.__version__)
 
 
 class CheckResume(pl.Callback):

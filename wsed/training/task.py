@@ -60,7 +60,6 @@ class SEDTask(pl.LightningModule):
         self.terms = dict(losses)
         self.losses = nn.ModuleDict({name: term.loss for name, term in losses.items()})
         self.needs: dict[str, Needs] = {name: term.loss.needs for name, term in losses.items()}
-        self.config = ""  # of the network, as YAML; `wsed fit` sets it
         self.trained_steps = 0  # of the checkpoint that was loaded
         self._optimizer, self._lr_scheduler = optimizer, lr_scheduler
         self._check()
@@ -110,7 +109,7 @@ class SEDTask(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save what a stranger needs to use the network, as plain values."""
-        checkpoint["wsed"] = checkpoint_facts(self.network, self.config, self.trainer)
+        checkpoint["wsed"] = checkpoint_facts(self.network, self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of other classes before its weights are misread."""
