@@ -238,7 +238,9 @@ def _with_extremes(
     mark = torch.zeros(n_curves * width + 1, dtype=torch.long)
     mark[curve * width + first] = 1
     mark[curve * width + stop] += 1
-    part = mark.cumsum(0)[:-1].view(n_curves, width)[:, :-1].flatten()  # box i is part 2 i + 1, what follows it the next
+    part = (
+        mark.cumsum(0)[:-1].view(n_curves, width)[:, :-1].flatten()
+    )  # box i is part 2 i + 1, what follows it the next
     scores, n_parts = curves.flatten(), 2 * len(curve) + 1
     high = torch.full((n_parts,), -torch.inf, dtype=scores.dtype).scatter_reduce_(0, part, scores, "amax")
     low = torch.full((n_parts,), torch.inf, dtype=scores.dtype).scatter_reduce_(0, part, scores, "amin")
