@@ -3,9 +3,9 @@
 Axis names: `clip`, `sample`, `band`, `frame`, `label`, `dim`, `event`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -104,14 +104,14 @@ class Events:
     def cat(parts: "Iterable[Events]") -> "Events":
         """One after the other; clip indices are taken as they are."""
         parts = list(parts) or [Events.of([])]
-        return Events(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Events)))
+        return Events(*(torch.cat(column) for column in zip(*(part._columns for part in parts), strict=True)))
 
     def __len__(self) -> int:
         return self.clip.numel()
 
     def __getitem__(self, keep: Tensor) -> "Events":
         """The events selected by a mask or an index tensor."""
-        return Events(*(getattr(self, f.name)[keep] for f in fields(self)))
+        return Events(*(column[keep] for column in self._columns))
 
     def rasterise(
         self, n_clips: int, n_labels: int, n_frames: int, frame_rate: float
@@ -141,11 +141,15 @@ class Events:
         grid = values.new_zeros(n_clips * n_labels, n_frames).index_add_(0, row, greatest)
         return grid.clamp_(max=1).view(n_clips, n_labels, n_frames).transpose(1, 2)
 
-    def to(self, device: Any, non_blocking: bool = False) -> "Events":
-        return Events(*(getattr(self, f.name).to(device, non_blocking=non_blocking) for f in fields(self)))
+    @property
+    def _columns(self) -> tuple[Tensor, ...]:
+        return self.clip, self.label, self.onset, self.offset, self.gain, self.group
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Events":
+        return Events(*(column.to(device, non_blocking=non_blocking) for column in self._columns))
 
     def pin_memory(self) -> "Events":
-        return Events(*(getattr(self, f.name).pin_memory() for f in fields(self)))
+        return Events(*(column.pin_memory() for column in self._columns))
 
 
 def _greatest(
@@ -201,13 +205,11 @@ class Batch:
             raise WsedError("this batch has features in place of audio: read the audio (data.reader files)")
         return self.audio
 
-    def _map(self, function: Any) -> "Batch":
-        changed = {
-            f.name: function(value) for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor | Events)
-        }
-        return replace(self, **changed)
+    def _map(self, function: Callable[[Tensor | Events], Tensor | Events]) -> "Batch":
+        moved = {name: function(value) for name, value in vars(self).items() if isinstance(value, Tensor | Events)}
+        return replace(self, **moved)  # type: ignore[arg-type]
 
-    def to(self, device: Any, non_blocking: bool = False) -> "Batch":
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
         """The batch on another device (Lightning calls this)."""
         return self._map(lambda value: value.to(device, non_blocking=non_blocking))
 
@@ -269,14 +271,14 @@ class Output:
         return torch.sigmoid(self._need("clip_logits").float())
 
     def _need(self, name: str) -> Tensor:
-        value = getattr(self, name)
+        value: Tensor | None = vars(self)[name]
         if value is None:
             raise WsedError(f"this output has no {name}; use a head that provides it")
-        return value  # type: ignore[no-any-return]
+        return value
 
     def merge(self, other: "Output") -> "Output":
         """The fields of both; `other` wins where both have one. Heads on one encoder join this way."""
-        given = {f.name: v for f in fields(other) if not _empty(v := getattr(other, f.name))}
+        given = {name: value for name, value in vars(other).items() if not _empty(value)}
         given["extra"] = {**self.extra, **other.extra}
         return replace(self, **given)
 

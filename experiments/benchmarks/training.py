@@ -3,7 +3,7 @@
     python experiments/benchmarks/training.py [--threads 2] [--steps 4] [--data data/domestic --parity 376 --seed 0]
 
 The plain loop trains the same network in float32, computes features in every step and uses the GRU and GLU of torch.
-wsed trains the network with the losses of `experiments/cosine_penalty/glu_mil.yaml` as `wsed fit` does on a CPU: in
+wsed trains the network with the losses of row `glu_mil` of `experiments/cosine_penalty` as `wsed fit` does on a CPU: in
 bfloat16 where it is faster, channels last, with the GRU of `wsed/ops/recurrent.py`, and keeping freed memory. Both run
 in turn, each in its own process, and the best step counts. The benchmark also measures the cost of the cosine penalty.
 

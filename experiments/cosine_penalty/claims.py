@@ -1,24 +1,26 @@
 """The paper's claims on finished runs: differences with intervals, and what the decoding decides.
 
-    python experiments/cosine_penalty/claims.py runs --reference data/domestic
+    python -m experiments.cosine_penalty.claims runs --reference data/domestic
 
 Reads what `table.py` reads, and for class thresholds the validation scores of each run, which
 `wsed validate --config RUN/config.yaml --ckpt_path last` writes. Intervals are 95 % Student t, paired by seed.
 """
 
 import argparse
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from scipy import stats
-from table import PAPER, ROWS, SHORT, Run, f1_by_class, read_tagger, systems_of, truth_of
 
+from experiments.cosine_penalty.table import PAPER, ROWS, SHORT, Run, f1_by_class, read_tagger, systems_of, truth_of
 from wsed.decoding import Decoder, exact_thresholds, random_thresholds, tune_events
 from wsed.metrics import event_counts
 from wsed.metrics.clips import tag_counts
+from wsed.study.compare import difference, paired, spread
+from wsed.study.table import columns_table, markdown
 from wsed.values import Truth
 
 LOW = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.014, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3, 0.5, 0.7)
@@ -40,20 +42,6 @@ TUNED_PAIRS = (
 )
 
 
-def head(*names: str) -> None:
-    print(f"\n| {' | '.join(names)} |\n|{'---|' * len(names)}")
-
-
-def spread(values: list[float]) -> str:
-    return f"{np.mean(values):.1f}" + (f" +- {np.std(values, ddof=1):.1f}" if len(values) > 1 else "")
-
-
-def interval(values: np.ndarray) -> str:
-    """Mean and 95 % interval, in points."""
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
-    return f"{values.mean():+.1f} [{values.mean() - half:+.1f}, {values.mean() + half:+.1f}]"
-
-
 @cache
 def class_f1(run: Run, decoder: Decoder) -> np.ndarray:
     """Event F1 of each class in %, with the system's tags; of the best system, with its own decoder and tags."""
@@ -62,8 +50,13 @@ def class_f1(run: Run, decoder: Decoder) -> np.ndarray:
     return 100 * f1_by_class(run, decoder)
 
 
+def print_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    print(f"\n{markdown(head, lines)}")
+
+
 def differences(systems: dict[str, list[Run]]) -> None:
-    head("claim", "rows", "shared seeds", "event F1", "five short classes", "five long classes", "Dishes/Frying corr.")
+    names = ("event F1", "five short classes", "five long classes", "Dishes/Frying corr.")
+    lines = []
     for claim, one, other in PAIRS:
         if one not in systems or other not in systems:
             continue
@@ -72,23 +65,22 @@ def differences(systems: dict[str, list[Run]]) -> None:
         short = np.array([label in SHORT for label in both[0][0].labels])
         alike = np.array([100 * (b.pair("Dishes", "Frying") - a.pair("Dishes", "Frying")) for a, b in both])
         parts = (change.mean(1), change[:, short].mean(1), change[:, ~short].mean(1), alike)
-        print(f"| {claim} | {other} - {one} | {len(both)} | " + " | ".join(interval(part) for part in parts) + " |")
+        lines.append([claim, f"{other} - {one}", str(len(both)), *(str(difference(part)) for part in parts)])
+    print_table(["claim", "rows", "shared seeds", *names], lines)
 
 
 def best(systems: dict[str, list[Run]]) -> None:
     """What their own reports say: decoders fitted on the validation clips."""
     if not systems:
         return
-    head("%", *(f"{row} ({len(runs)})" for row, runs in systems.items()))
-    figures = {
-        "event F1": lambda r: r.report["event_f1"]["macro"],
-        "segment F1": lambda r: r.report["segment_f1"]["macro"],
-        "tagging F1": lambda r: r.report["tagging_f1"]["macro"],
-        "PSDS1": lambda r: r.report["psds1"],
-        "PSDS2": lambda r: r.report["psds2"],
+    measures: dict[str, Callable[[Run], float]] = {
+        "event F1": lambda r: 100 * r.report["event_f1"]["macro"],
+        "segment F1": lambda r: 100 * r.report["segment_f1"]["macro"],
+        "tagging F1": lambda r: 100 * r.report["tagging_f1"]["macro"],
+        "PSDS1": lambda r: 100 * r.report["psds1"],
+        "PSDS2": lambda r: 100 * r.report["psds2"],
     }
-    for name, value in figures.items():
-        print(f"| {name} | " + " | ".join(spread([100 * value(r) for r in runs]) for runs in systems.values()) + " |")
+    print(f"\n{columns_table('%', systems, measures)}")
 
 
 def crossed(run: Run) -> torch.Tensor:
@@ -112,25 +104,27 @@ def overlapped(systems: dict[str, list[Run]]) -> None:
         f"alone ({len(first.truth) - n})",
         "crossed - alone, minus that of glu_mil",
     )
-    head("recall of true events, %", *names)
     base: dict[str, float] = {}
+    lines = []
     for row, runs in {"glu_mil": systems.get("glu_mil", []), **systems}.items():
         cells = [[recall(r, which) for r in runs] for which in (crossed(first), ~crossed(first))]
         gap = {r.seed: one - other for r, one, other in zip(runs, *cells, strict=True)}
         base = base or gap
-        shared = [gap[seed] - base[seed] for seed in gap if seed in base]
-        against = "" if row == "glu_mil" or not shared else interval(np.array(shared))
-        print(f"| {row} | " + " | ".join(map(spread, cells)) + f" | {against} |")
+        shared = paired(base, gap)
+        against = "" if row == "glu_mil" or not shared else str(difference(shared))
+        lines.append([row, *map(spread, cells), against])
+    print_table(["recall of true events, %", *names], lines)
 
 
 def oracle(systems: dict[str, list[Run]]) -> None:
-    head("oracle tags: relative gain of the event F1, %", "over the tagger's", "over its own")
+    lines = []
     for row, runs in systems.items():
         gains = [
             [100 * (r.event_f1(r.tags) / max(r.event_f1(given(r)), 1e-9) - 1) for r in runs]
             for given in (lambda r: r.system_tags, lambda r: r.own)
         ]
-        print(f"| {row} | " + " | ".join(f"{np.mean(g):.0f}" for g in gains) + " |")
+        lines.append([row, *(f"{np.mean(g):.0f}" for g in gains)])
+    print_table(["oracle tags: relative gain of the event F1, %", "over the tagger's", "over its own"], lines)
 
 
 def tuned(run: Run, held: Run, gaps: tuple[float, ...], windows: tuple[float, ...]) -> np.ndarray:
@@ -168,16 +162,18 @@ def thresholds(runs: Path, reference: Path, systems: dict[str, list[Run]]) -> No
         for gaps, windows in (((0.2,), (0.44,)), (GAPS, WINDOWS)):
             cells.append([tuned(r, h, gaps, windows).mean() for r, h in zip(mine, held, strict=True)])
         tuned_f1[row] = {r.seed: list(pair) for r, *pair in zip(mine, *cells[1:], strict=True)}
-        lines.append(f"| {row} ({len(mine)}) | " + " | ".join(map(spread, cells)) + " |")
-    if lines:
-        head("event F1, %", "the paper's decoder", "a threshold a class", "also smoothing and joining")
-        print("\n".join(lines))
-        head("difference, tuned", "shared seeds", "a threshold a class", "also smoothing and joining")
+        lines.append([f"{row} ({len(mine)})", *map(spread, cells)])
+    if not lines:
+        return
+    columns = ("a threshold a class", "also smoothing and joining")
+    print_table(["event F1, %", "the paper's decoder", *columns], lines)
+    compared = []
     for one, other in TUNED_PAIRS:
         seeds = sorted(tuned_f1.get(one, {}).keys() & tuned_f1.get(other, {}).keys())
         if seeds:
-            found = np.array([np.subtract(tuned_f1[other][s], tuned_f1[one][s]) for s in seeds]).T
-            print(f"| {other} - {one} | {len(seeds)} | " + " | ".join(map(interval, found)) + " |")
+            changes = np.array([np.subtract(tuned_f1[other][s], tuned_f1[one][s]) for s in seeds]).T
+            compared.append([f"{other} - {one}", str(len(seeds)), *(str(difference(change)) for change in changes)])
+    print_table(["difference, tuned", "shared seeds", *columns], compared)
 
 
 def tag_searches(runs: Path, reference: Path) -> None:
@@ -193,15 +189,16 @@ def tag_searches(runs: Path, reference: Path) -> None:
         labels = [str(name) for name in saved["labels"]]
         has = [[label in {e[0] for e in truth[str(name)]} for label in labels] for name in saved["clip_ids"]]
         tags[split] = torch.tensor(has)
-    head("tag thresholds", "validation F1, %", "test F1, %")
     half = torch.full((scores["test"].shape[1],), 0.5)
     found = {"0.5": half}
     for name, search in (("random walks (the paper's)", random_thresholds), ("exact", exact_thresholds)):
         values = search(tags["validation"], scores["validation"], "validation", setting="tag_threshold").values
         found[name] = torch.tensor(values["tag_threshold"])
-    for name, limits in found.items():
-        cells = [f"{100 * tag_counts(tags[s], scores[s] > limits).macro_f1:.1f}" for s in ("validation", "test")]
-        print(f"| {name} | " + " | ".join(cells) + " |")
+    lines = [
+        [name, *(f"{100 * tag_counts(tags[s], scores[s] > limits).macro_f1:.1f}" for s in ("validation", "test"))]
+        for name, limits in found.items()
+    ]
+    print_table(["tag thresholds", "validation F1, %", "test F1, %"], lines)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Figures 3 and 4 of the paper, and the overlap of detected events, from finished runs.
 
-    python experiments/cosine_penalty/pictures.py runs --reference data/domestic --out experiments/cosine_penalty
+    python -m experiments.cosine_penalty.pictures runs --reference data/domestic --out experiments/cosine_penalty
 
 Writes `curves.png` (one clip without and with the penalty), `correlation.png` and `overlap.png`.
 """
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from table import PAPER, Run, systems_of
 
+from experiments.cosine_penalty.table import PAPER, Run, systems_of
 from wsed.metrics import mean_positive_correlation, overlap_seconds
 
 BARE, WITH = "glu_mil", "glu_mil_cos"

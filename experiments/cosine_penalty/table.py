@@ -1,6 +1,6 @@
 """The tables of this folder's README from finished runs: each row with its own tags, the tagger's, the true ones, none.
 
-    python experiments/cosine_penalty/table.py runs --reference data/domestic [--rows ...] [--learning_curve]
+    python -m experiments.cosine_penalty.table runs --reference data/domestic [--rows ...] [--learning-curve]
 
 Reads `runs/<row>/seed_<n>/test/` and the test labels of the corpus; nothing is trained. The tags of the paper's system
 are those of `runs/tagger/seed_0`, above its tuned thresholds. Mean and standard deviation over seeds (n - 1).
@@ -19,8 +19,9 @@ import torch
 from wsed.data.corpus.desed_layout import read_clips
 from wsed.decoding import Decoder, StepDecoder
 from wsed.metrics import class_correlation, event_counts, mean_positive_correlation, overlap_seconds, segment_counts
-from wsed.metrics.bootstrap import over_seeds
 from wsed.metrics.clips import tag_counts
+from wsed.study.rows import finished
+from wsed.study.table import columns_table, markdown
 from wsed.types import Events
 from wsed.values import Scores
 
@@ -115,16 +116,10 @@ def read_tagger(run: Path, split: str = "test") -> tuple[dict[str, torch.Tensor]
     return {str(name): row for name, row in zip(saved["clip_ids"], tags, strict=True)}, report["tagging_f1"]["macro"]
 
 
-def spread(values: list[float]) -> str:
-    found = over_seeds(values)
-    return f"{100 * found.mean:.1f}" + (f" +- {100 * found.std:.1f}" if found.runs > 1 else "")
-
-
 def print_table(title: str, systems: dict[str, list[Run]], lines: dict[str, Callable[[Run], float]]) -> None:
-    print(f"\n| {title} | " + " | ".join(f"{row} ({len(runs)})" for row, runs in systems.items()) + " |")
-    print("|---|" + "---|" * len(systems))
-    for name, value in lines.items():
-        print(f"| {name} | " + " | ".join(spread([value(run) for run in runs]) for runs in systems.values()) + " |")
+    """A line per measure, a column per row, in %."""
+    percent = {name: (lambda run, value=value: 100 * value(run)) for name, value in lines.items()}
+    print(f"\n{columns_table(title, systems, percent)}")
 
 
 def print_all(systems: dict[str, list[Run]]) -> None:
@@ -185,11 +180,13 @@ def whole_clips(run: Run) -> float:
 def print_learning(runs: Path, rows: list[str]) -> None:
     names = ("val/event_f1", "val/segment_f1", "val/tagging_f1", "val/loss")
     for row in rows:
-        print(f"\n| {row}: epoch | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
         curves = [learning(folder) for folder in done(runs, row)]
-        for epoch in sorted({e for c in curves for e in c}):
-            cells = [f"{np.mean([float(c[epoch][n]) for c in curves if epoch in c]):.3f}" for n in names]
-            print(f"| {epoch + 1} | " + " | ".join(cells) + " |")
+        epochs = sorted({epoch for curve in curves for epoch in curve})
+        means = ([np.mean([float(c[epoch][n]) for c in curves if epoch in c]) for n in names] for epoch in epochs)
+        lines = (
+            [str(epoch + 1), *(f"{value:.3f}" for value in line)] for epoch, line in zip(epochs, means, strict=True)
+        )
+        print(f"\n{markdown([f'{row}: epoch', *names], lines)}")
 
 
 def learning(run: Path) -> dict[int, dict[str, str]]:
@@ -202,7 +199,7 @@ def learning(run: Path) -> dict[int, dict[str, str]]:
 
 
 def done(runs: Path, row: str) -> list[Path]:
-    return [path.parents[1] for path in sorted(runs.glob(f"{row}/seed_*/test/frame_scores.npz"))]
+    return finished(runs, row, "test/frame_scores.npz")
 
 
 def systems_of(runs: Path, reference: Path, rows: Sequence[str] = ROWS) -> dict[str, list[Run]]:
@@ -220,7 +217,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path)
     parser.add_argument("--reference", type=Path, required=True, help="the corpus the runs were tested on")
     parser.add_argument("--rows", nargs="+", default=list(ROWS))
-    parser.add_argument("--learning_curve", action="store_true", help="validation scores by epoch, mean over seeds")
+    parser.add_argument("--learning-curve", action="store_true", help="also validation scores by epoch")
     args = parser.parse_args()
     systems = systems_of(args.runs, args.reference, args.rows)
     if not systems:

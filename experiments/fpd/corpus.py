@@ -1,6 +1,6 @@
 """The corpus of this folder's README: "real" clips with tags, and clips with events from other recordings.
 
-    python experiments/fpd/corpus.py --soundbank ../shared/data/soundbank --out data/fpd [--clips 1500]
+    python -m experiments.fpd.corpus --soundbank ../shared/data/soundbank --out data/fpd [--clips 1500]
 
 Weak and synthetic clips share no recording and no recordist: the groups of the soundbank's training split (column
 `group_id` of its manifest) are dealt to the two in turn, class by class. Both are mixed by `wsed data synth` with the

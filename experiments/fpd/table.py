@@ -1,6 +1,6 @@
 """The tables and the figure of this folder's README from finished runs.
 
-    python experiments/fpd/table.py runs --reference data/fpd [--figure experiments/fpd/runs.png]
+    python -m experiments.fpd.table runs --reference data/fpd [--figure experiments/fpd/runs.png]
 
 Reads `runs/<row>/seed_<n>/test/` and `validation/` (what `wsed validate --config RUN/config.yaml --ckpt_path last`
 writes) and the labels of the corpus; nothing is trained. Figures in %, mean and standard deviation over seeds (n - 1);
@@ -10,21 +10,21 @@ median filter that are best for it on the validation clips.
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from scipy import stats
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from wsed.data.corpus.desed_layout import read_clips
 from wsed.decoding import StepDecoder, Tuning
 from wsed.metrics import event_counts
 from wsed.scoring.formats.run_scores import read_scores, truth_of
 from wsed.scoring.score import score, system_of
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+from wsed.study.compare import difference, known, p_text, paired, spread
+from wsed.study.rows import finished
+from wsed.study.table import markdown
 
 ROWS = (
     "weak", "euc", "ip", "strong", "euc_strong", "euc_no_wps", "euc_teacher", "euc_literal", "ip_literal",
@@ -59,39 +59,33 @@ def figures(run: Path, reference: Path) -> list[float]:
     return values
 
 
-def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation of what is there."""
-    there = np.array(values)[~np.isnan(values)]
-    if not len(there):
-        return "-"
-    return f"{there.mean():.1f}" + (f" +- {there.std(ddof=1):.1f}" if len(there) > 1 else "")
-
-
-def interval(values: np.ndarray) -> str:
-    """Mean and 95 % interval of paired differences, and the p value of their t test."""
-    values = values[~np.isnan(values)]
-    if len(values) < 2:
-        return f"{values.mean():+.1f}" if len(values) else "-"
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    p = stats.ttest_1samp(values, 0).pvalue
-    said = "p < 0.01" if p < 0.01 else f"p {p:.2f}"
-    return f"{values.mean():+.1f} [{values.mean() - half:+.1f}, {values.mean() + half:+.1f}], {said}"
+def interval(values: Iterable[float]) -> str:
+    """Mean and 95 % interval of paired differences, and the p value of their t test; unknown ones are left out."""
+    result = difference(known(values))
+    return f"{result}, {p_text(result.p)}" if result.n > 1 else str(result)
 
 
 def print_tables(found: Found) -> None:
-    print("| row (seeds) | " + " | ".join(FIGURES) + " | best event F1 |\n|---|" + "---|" * (len(FIGURES) + 1))
+    lines = []
     for row, runs in found.items():
         columns = np.array(list(runs.values())).T
-        print(f"| {row} ({len(runs)}) | " + " | ".join(map(spread, columns)) + f" | {columns[0].max():.1f} |")
-    print("\n| difference (shared seeds) | " + " | ".join(FIGURES) + " |\n|---|" + "---|" * len(FIGURES))
+        cells = (spread(known(column)) for column in columns)
+        lines.append([f"{row} ({len(runs)})", *cells, f"{columns[0].max():.1f}"])
+    print(markdown(["row (seeds)", *FIGURES, "best event F1"], lines))
+    lines = []
     for row, runs in found.items():
         name = baseline(row)
         base = found.get(name, {})
-        shared = sorted(base.keys() & runs.keys())
-        if row == name or not shared:
+        if row == name or not (shared := base.keys() & runs.keys()):
             continue
-        differences = np.array([np.subtract(runs[s], base[s]) for s in shared]).T
-        print(f"| {row} - {name} ({len(shared)}) | " + " | ".join(map(interval, differences)) + " |")
+        cells = [interval(paired(of_figure(base, i), of_figure(runs, i))) for i in range(len(FIGURES))]
+        lines.append([f"{row} - {name} ({len(shared)})", *cells])
+    print(f"\n{markdown(['difference (shared seeds)', *FIGURES], lines)}")
+
+
+def of_figure(runs: dict[str, list[float]], index: int) -> dict[str, float]:
+    """One of the `FIGURES` by seed."""
+    return {seed: values[index] for seed, values in runs.items()}
 
 
 def baseline(row: str) -> str:
@@ -101,13 +95,14 @@ def baseline(row: str) -> str:
 
 def draw(found: Found, path: Path) -> None:
     """Event F1 of the runs of each row, sorted (figure 3 of the paper), as decoded at 0.5 and as tuned."""
-    plot, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    plot = Figure(figsize=(9, 3.5), layout="constrained")
+    axes = plot.subplots(1, 2)
     for ax, i, title in zip(axes, (0, 1), FIGURES[:2], strict=True):
         for row in ("weak", "euc", "ip", "strong", "strong_attention"):
             values = sorted((run[i] for run in found.get(row, {}).values()), reverse=True)
             ax.plot(range(1, len(values) + 1), values, marker="o", label=row)
         ax.set(title=title, xlabel="run, from the best")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0].set_ylabel("%")
     axes[1].legend()
     plot.savefig(path, dpi=110)
@@ -121,8 +116,7 @@ def main() -> None:
     args = parser.parse_args()
     found: Found = {}
     for row in ROWS:
-        for file in sorted(args.runs.glob(f"{row}/seed_*/test/frame_scores.npz")):
-            run = file.parents[1]
+        for run in finished(args.runs, row, "test/frame_scores.npz"):
             found.setdefault(row, {})[run.name] = figures(run, args.reference)
     if not found:
         raise SystemExit(f"no finished run of {', '.join(ROWS)} in {args.runs}")

@@ -1,6 +1,6 @@
 """Figures 4, 5 and 6 of the paper from finished runs.
 
-    python experiments/mmnet/pictures.py runs --reference data/domestic --out experiments/mmnet [--clips ID ID ID]
+    python -m experiments.mmnet.pictures runs --reference data/domestic --out experiments/mmnet [--clips ID ID ID]
 
 Writes `class_gain.png` (average precision of each class over mean pooling, and how long its events are), `clips.png`
 (what M&mnet says of some test clips, segment by segment) and `segments.png` (scores against the length of a segment,
@@ -17,12 +17,13 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from table import BASE, TRANSIENT, Run, spread, systems_of
 
 import wsed
+from experiments.mmnet.table import BASE, TRANSIENT, Run, systems_of
 from wsed.data import audio
 from wsed.inference import one_clip
 from wsed.registry import near
+from wsed.study.compare import spread
 
 OVER = ("att", "mmnet", "mmnet_ms")
 SAYS = ("resnet", "att", "mmnet", "mmnet_ms")

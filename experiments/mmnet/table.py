@@ -1,6 +1,6 @@
 """The tables of this folder's README from finished runs; nothing is trained.
 
-    python experiments/mmnet/table.py runs [more runs] --reference data/domestic [--rows ...]
+    python -m experiments.mmnet.table runs [more runs] --reference data/domestic [--rows ...]
 
 Reads `<runs>/<row>/seed_<n>/test/`, the label tables of the corpus and, for class thresholds, `validation/`, which rows
 with `tuning` leave and `wsed validate --config RUN/config.yaml --ckpt_path last` writes for others. Mean and standard
@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy import stats
 from torch import Tensor
 
 from wsed.data.corpus.desed_layout import read_clips
 from wsed.decoding import grid_thresholds
-from wsed.metrics.bootstrap import over_seeds
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.counts import Counts
 from wsed.metrics.tagging import area, average_precision, mean_known, ranking_scores
+from wsed.study.rows import finished
+from wsed.study.table import differences_table, rows_table
 from wsed.types import Events
 
 BASE = "resnet"
@@ -158,43 +158,18 @@ LENGTHS: dict[str, Callable[[Run], float]] = {
 }
 
 
-def spread(values: Iterable[float]) -> str:
-    found = over_seeds(values)
-    if np.isnan(found.mean):
-        return "-"
-    return f"{found.mean:.1f}" + (f" +- {found.std:.1f}" if found.runs > 1 else "")
-
-
-def interval(values: np.ndarray) -> str:
-    """Mean and 95 % interval."""
-    if np.isnan(values).any():
-        return "-"
-    if len(values) < 2:
-        return f"{values.mean():+.1f}"
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return f"{values.mean():+.1f} [{values.mean() - half:+.1f}, {values.mean() + half:+.1f}]"
-
-
-def head(*names: str) -> None:
-    print(f"\n| {' | '.join(names)} |\n|{'---|' * len(names)}")
-
-
 def print_rows(systems: dict[str, list[Run]], columns: dict[str, Callable[[Run], float]]) -> None:
-    head("% (seeds)", *columns)
-    for row, runs in systems.items():
-        cells = [spread(value(run) for run in runs) for value in columns.values()]
-        print(f"| {row} ({len(runs)}) | {' | '.join(cells)} |")
+    print(f"\n{rows_table('% (seeds)', systems, columns)}")
 
 
 def print_differences(systems: dict[str, list[Run]], pairs: Iterable[tuple[str, str]]) -> None:
     """Second row less the first, on the seeds that both have."""
     columns = {k: COLUMNS[k] for k in ("mAP", "AUC", "F1", "R", "event F1", "PSDS2")} | LENGTHS
-    head("points (shared seeds)", *columns)
-    for one, other in pairs:
-        both = [(a, b) for a in systems.get(one, []) for b in systems.get(other, []) if a.seed == b.seed]
-        if both:
-            cells = [interval(np.array([value(b) - value(a) for a, b in both])) for value in columns.values()]
-            print(f"| {other} - {one} ({len(both)}) | {' | '.join(cells)} |")
+    values = {
+        row: {name: {run.seed: measure(run) for run in runs} for name, measure in columns.items()}
+        for row, runs in systems.items()
+    }
+    print(f"\n{differences_table('points (shared seeds)', values, pairs, list(columns))}")
 
 
 def systems_of(runs: Sequence[Path], reference: Path, rows: Iterable[str] = ROWS) -> dict[str, list[Run]]:
@@ -203,12 +178,8 @@ def systems_of(runs: Sequence[Path], reference: Path, rows: Iterable[str] = ROWS
     Another paper's runs, in another folder, may have a row of the same name.
     """
     truths = {split: truth_of(reference, *place) for split, place in SPLITS.items()}
-    found = {}
-    for row in rows:
-        finished = [[p.parents[1] for p in sorted(f.glob(f"{row}/seed_*/test/scores.json"))] for f in runs]
-        if paths := next(filter(None, finished), []):
-            found[row] = [Run(path, truths) for path in paths]
-    return found
+    folders = {row: finished(runs, row) for row in rows}
+    return {row: [Run(path, truths) for path in paths] for row, paths in folders.items() if paths}
 
 
 def truth_of(reference: Path, table: str, split: str) -> Truth:

@@ -1,6 +1,6 @@
 """Figure 1 of the paper: how long the events of each class last, from the labels of a corpus.
 
-    python experiments/waa/pictures.py data/waa --out experiments/waa
+    python -m experiments.waa.pictures data/waa --out experiments/waa
 
 Writes `durations.png`: the density of event durations (Gaussian kernels), short classes beside long ones.
 """

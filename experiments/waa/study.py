@@ -1,8 +1,8 @@
 """All 54 cells of Tables 2 and 3 by one command: 18 trainings a seed, each tested at three durations.
 
-    OMP_NUM_THREADS=1 python experiments/waa/study.py --waa data/waa --waa_200ms data/waa_200ms --out runs/waa \\
+    OMP_NUM_THREADS=1 python -m experiments.waa.study --waa data/waa --waa_200ms data/waa_200ms --out runs/waa \\
         --seeds 0 1 2 --jobs 2
-    python experiments/waa/table.py runs/waa
+    python -m experiments.waa.table runs/waa
 
 A training is `wsed fit` on the rows of this folder, within a process that does many; triplet and prototypes are two
 runs chained by a path. Features are computed once for the study and mapped into memory. Killed, and started again with
@@ -26,9 +26,12 @@ from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 
+from wsed.cli.configs import merged
 from wsed.files import locked, write_text
+from wsed.study.rows import read_recipe
 
 HERE = Path(__file__).parent
+RECIPE = read_recipe(HERE)
 DATA = ("waa_200ms", "waa")
 METHODS = ("end_to_end", "triplet", "prototypical")
 SECONDS = (0.2, 1.0, 10.0)
@@ -76,7 +79,8 @@ class Study:
     def settings(self, methods: list[str]) -> dict[str, str]:
         """All that cells depend on but their place: of two studies in one folder they must agree."""
         shorter = {"epochs": self.epochs, "every": EVERY, "classifier_epochs": CLASSIFIER_EPOCHS, "extra": self.extra}
-        rows = {f"{row}.yaml": HERE / f"{row}.yaml" for row in (*methods, "classifier", "two_cores")}
+        rows = {f"{row}.yaml": RECIPE.configs(row)[-1] for row in (*methods, "classifier")}
+        rows |= {name: HERE / name for name in ("base.yaml", "two_cores.yaml")}
         corpora = {data: Path(root) / "metadata/train/strong.tsv" for data, root in self.roots.items()}
         files = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in (rows | corpora).items()}
         return {name: json.dumps(value) for name, value in shorter.items()} | files
@@ -110,10 +114,9 @@ def run(study: Study, training: Training) -> float:
 
 def make(study: Study, training: Training, folder: Path) -> None:
     """The network, its classifier, and the cells."""
-    head = head_of(training.method)
-    two_stages = head["class_path"] != "mlp"
+    embeds = two_stages(training.method)
     classifier = ["--data.reader", "features", "--data.reader.folder", str(study.out / "features")]
-    if two_stages:
+    if embeds:
         fit(study, training, folder / "embedding", training.method, classifier)
         best = folder / "embedding/checkpoints/best.ckpt"
         # of these weights alone: deleted with the run's end
@@ -124,8 +127,8 @@ def make(study: Study, training: Training, folder: Path) -> None:
             str(folder / "features"),
             "--model.network.frontend.init_args.pretrained",
         ]
-        classifier += [str(best), "--model.network.head.init_args.aggregation", head["aggregation"]]
-    fit(study, training, folder / "classifier", "classifier" if two_stages else training.method, classifier)
+        classifier += [str(best), "--model.network.head.init_args.aggregation", aggregation(training.method)]
+    fit(study, training, folder / "classifier", "classifier" if embeds else training.method, classifier)
     for test in study.missing(training):
         scores = tested(folder / "classifier", test, classifier)
         found = {"test": test, "f1": scores["tagging_f1"]["macro"], "step": scores["step"]}
@@ -133,20 +136,26 @@ def make(study: Study, training: Training, folder: Path) -> None:
     shutil.rmtree(folder / "features", ignore_errors=True)
 
 
-def head_of(row: str) -> dict[str, str]:
-    """The head of a row, and how it makes one embedding of a clip's: as the classifier of stage two must."""
-    import yaml
+def two_stages(row: str) -> bool:
+    """Whether a row trains an embedding, which needs a classifier on top, and not a classifier end to end."""
+    return "tags" not in merged(RECIPE.configs(row))["model"]["losses"]
 
-    head = yaml.safe_load((HERE / f"{row}.yaml").read_text())["model"]["network"]["head"]
-    head = head if isinstance(head, dict) else {"class_path": head}
-    return {"class_path": head["class_path"], "aggregation": "mean"} | head.get("init_args", {})
+
+def aggregation(row: str) -> str:
+    """How a row makes one embedding of those of a clip's windows: as the classifier of stage two must."""
+    network = merged(RECIPE.configs(row))["model"]["network"]["init_args"]
+    return network["head"].get("init_args", {}).get("aggregation", "mean")
+
+
+def configs(row: str) -> list[str]:
+    return [f"--config={path}" for path in RECIPE.configs(row)]
 
 
 def fit(study: Study, training: Training, folder: Path, row: str, settings: list[str]) -> None:
     """`wsed fit`, unless it is done; from its last epoch if it was begun."""
     if (folder / "done").is_file():
         return
-    args = ["fit", "--config", str(HERE / f"{row}.yaml"), "--data.corpus.root", study.roots[training.data]]
+    args = ["fit", *configs(row), "--data.corpus.root", study.roots[training.data]]
     args += ["--data.windows.length", f"{training.train:g}", "--seed_everything", str(training.seed)]
     args += ["--trainer.default_root_dir", str(folder), "--trainer.accelerator", "cpu", "--test_after_fit", "false"]
     if study.epochs is not None:
@@ -162,8 +171,7 @@ def shorter(row: str, duration: int, epochs: tuple[int, ...]) -> list[str]:
     if row == "classifier":
         return ["--trainer.max_epochs", str(CLASSIFIER_EPOCHS)]
     args = ["--config", str(HERE / "two_cores.yaml"), "--trainer.max_epochs", str(epochs[duration])]
-    two_stages = head_of(row)["class_path"] != "mlp"
-    return args + (["--trainer.check_val_every_n_epoch", str(EVERY[duration])] if two_stages else [])
+    return args + (["--trainer.check_val_every_n_epoch", str(EVERY[duration])] if two_stages(row) else [])
 
 
 def tested(run: Path, seconds: float, settings: list[str]) -> dict:
@@ -224,8 +232,8 @@ def parsed() -> argparse.Namespace:
     )  # fmt: skip
     args, args.extra = parser.parse_known_args()
     for method in args.methods:
-        if not (HERE / f"{method}.yaml").is_file():
-            parser.error(f"--methods: no row {method}.yaml in {HERE}")
+        if method not in RECIPE.rows:
+            parser.error(f"--methods: no row {method}.yaml in {HERE / 'rows'}")
     if args.epochs != ["paper"] and not (len(args.epochs) == 3 and all(str(n).isdigit() for n in args.epochs)):
         parser.error("--epochs takes three numbers, or the word paper")
     return args

@@ -1,6 +1,6 @@
 """Tables 2 and 3 of the paper beside the cells of `study.py`, and its trends judged by paired differences over seeds.
 
-    python experiments/waa/table.py runs/waa [--methods end_to_end triplet_attention ...]
+    python -m experiments.waa.table runs/waa [--methods end_to_end triplet_attention ...]
 
 All figures are the classifier's macro F1 in %, mean +- standard deviation over seeds (n - 1). Intervals are 95 %
 Student t of differences within a seed; with one seed there are none, and nothing is judged.
@@ -11,7 +11,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+
+from wsed.study.claims import Expect, verdict
+from wsed.study.compare import difference, spread
+from wsed.study.table import markdown
 
 SECONDS = (0.2, 1.0, 10.0)
 DATA = {"waa_200ms": "Table 2, events of 200 ms", "waa": "Table 3, WAA1"}
@@ -44,22 +47,17 @@ def read(study: Path) -> Cells:
     return cells
 
 
-def spread(values: list[float]) -> str:
-    return f"{np.mean(values):.1f}" + (f" +- {np.std(values, ddof=1):.1f}" if len(values) > 1 else "")
-
-
 def tables(cells: Cells, methods: list[str]) -> None:
     for data, title in DATA.items():
-        print(
-            f"\n{title}: F1 in % (paper)\n\n| method | train | " + " | ".join(f"test {s:g} s" for s in SECONDS) + " |"
-        )
-        print(f"|{'---|' * 5}")
+        lines = []
         for method in methods:
             for i, train in enumerate(SECONDS):
                 theirs = PAPER[data].get(method, ("- - -",) * 3)[i].split()
                 ours = [cells.get((data, method, train, test)) for test in SECONDS]
-                shown = [f"{spread(list(o.values())) if o else '-'} ({t})" for o, t in zip(ours, theirs, strict=True)]
-                print(f"| {method} | {train:g} s | {' | '.join(shown)} |")
+                shown = [f"{spread(o.values()) if o else '-'} ({t})" for o, t in zip(ours, theirs, strict=True)]
+                lines.append([method, f"{train:g} s", *shown])
+        head = ["method", "train", *(f"test {seconds:g} s" for seconds in SECONDS)]
+        print(f"\n{title}: F1 in % (paper)\n\n{markdown(head, lines)}")
 
 
 class Seeds:
@@ -78,28 +76,10 @@ class Seeds:
         return sorted({*self.seeds} & {*other.seeds})
 
 
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """Of the mean, 95 % Student t."""
-    if len(values) < 2:
-        return -np.inf, np.inf
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return values.mean() - half, values.mean() + half
-
-
-def verdict(values: np.ndarray, sign: int | None) -> str:
-    """`sign` 1: they should be above 0; -1: below; None: within `ALIKE` of it."""
-    if len(values) < 2:
-        return "one seed"
-    low, high = interval(values if sign is None else sign * values)
-    good, bad = (low > 0, high < 0) if sign else (max(-low, high) < ALIKE, max(low, -high) > ALIKE)
-    return "holds" if good else "does not hold" if bad else "open"
-
-
-def line(name: str, values: np.ndarray, sign: int | None) -> None:
-    """A difference and what it says."""
-    low, high = interval(values)
-    where = f" [{low:+.1f}, {high:+.1f}]" if len(values) > 1 else ""
-    print(f"| {name} | {values.mean():+.1f}{where} | {verdict(values, sign)} |")
+def judged(name: str, values: np.ndarray, expect: Expect) -> list[str]:
+    """A difference, with the verdict on where it should lie: above 0, below it, or within `ALIKE` of it."""
+    mean = difference(values)
+    return [name, str(mean), verdict(mean, expect, ALIKE)]
 
 
 def trends(cells: Cells, methods: list[str]) -> None:
@@ -108,27 +88,31 @@ def trends(cells: Cells, methods: list[str]) -> None:
     if not runs:
         print("\nNo method has all of its nine cells in any seed: no trend can be judged.")
         return
-    print("\n| trend: difference of F1 in points, 95 % interval | mean | verdict |\n|---|---|---|")
+    lines = []
     for (data, method), f1 in runs.items():
         name = f"(i) {data} {method}: training on 10 s minus on 1 s (mean of tests)"
-        line(name, f1(10.0) - f1(1.0), None if method.startswith("end_to_end") else -1)
+        expect: Expect = "equal" if method.startswith("end_to_end") else "below"
+        lines.append(judged(name, f1(10.0) - f1(1.0), expect))
         alike = "_".join(["end_to_end", *method.split("_")[1:]])  # triplet_max beside end_to_end_max, if it was run
         whole = runs.get((data, alike)) or runs.get((data, "end_to_end"))
         if not method.startswith("end_to_end") and whole is not None and (seeds := f1.shared(whole)):
             lost = (f1(10.0, of=seeds) - f1(1.0, of=seeds)) - (whole(10.0, of=seeds) - whole(1.0, of=seeds))
-            line(f"(i) {data} {method}: the same, beyond what the classifier loses, {len(seeds)} seeds", lost, -1)
+            name = f"(i) {data} {method}: the same, beyond what the classifier loses, {len(seeds)} seeds"
+            lines.append(judged(name, lost, "below"))
     for (data, method), f1 in runs.items():
         for train in (0.2, 1.0):
             name = f"(ii) {data} {method}: trained on {train:g} s, test 10 s minus test {train:g} s"
-            line(name, f1(train, 10.0) - f1(train, train), -1)
+            lines.append(judged(name, f1(train, 10.0) - f1(train, train), "below"))
     for (data, method), f1 in runs.items():
         if data == "waa":
             others = {place: f1(*place) for place in f1.of if place != (1.0, 1.0)}
             best = max(others, key=lambda place: others[place].mean())
             name = f"(iii) {method}: 1 s / 1 s minus the best other cell ({best[0]:g} s / {best[1]:g} s)"
-            line(name, f1(1.0, 1.0) - others[best], 1)
+            lines.append(judged(name, f1(1.0, 1.0) - others[best], "above"))
     for (data, method), f1 in runs.items():
-        line(f"(iv) {data} {method}: at 0.2 s, 1 s minus 0.2 s training", f1(1.0, 0.2) - f1(0.2, 0.2), None)
+        name = f"(iv) {data} {method}: at 0.2 s, 1 s minus 0.2 s training"
+        lines.append(judged(name, f1(1.0, 0.2) - f1(0.2, 0.2), "equal"))
+    print(f"\n{markdown(['trend: difference of F1 in points, 95 % interval', 'mean', 'verdict'], lines)}")
 
 
 def beyond(cells: Cells, methods: list[str]) -> None:
@@ -136,7 +120,7 @@ def beyond(cells: Cells, methods: list[str]) -> None:
 
     Beside the plain method, and beside the classifier end to end with the mean and with the same way.
     """
-    print("\n| beyond the paper, trained on 10 s: F1 in points over another | mean | verdict |\n|---|---|---|")
+    lines = []
     for data in DATA:
         for method in methods:
             plain = next((name for name in PAPER[data] if method.startswith(f"{name}_")), "")
@@ -146,7 +130,9 @@ def beyond(cells: Cells, methods: list[str]) -> None:
                     ours, theirs = (cells.get((data, name, 10.0, test), {}) for name in (method, rival))
                     if seeds := sorted({*ours} & {*theirs}):
                         gain = np.array([ours[seed] - theirs[seed] for seed in seeds])
-                        line(f"{data} {method} - {rival}, test {test:g} s, {len(seeds)} seeds", gain, 1)
+                        name = f"{data} {method} - {rival}, test {test:g} s, {len(seeds)} seeds"
+                        lines.append(judged(name, gain, "above"))
+    print(f"\n{markdown(['beyond the paper, trained on 10 s: F1 in points over another', 'mean', 'verdict'], lines)}")
 
 
 def main() -> None:

@@ -1,43 +1,43 @@
-"""Every experiment's YAML is parsed and trained for two steps through the real command line."""
+"""Every row of every recipe is trained for two steps through the real command line, alone and with its overlays."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-import yaml
 
 from tests.conftest import make_corpus
 from tests.data.dcase2018 import first_release, make_dcase2018
+from wsed.cli.configs import merged
 from wsed.cli.main import main
 from wsed.data.corpus.videos.layout import DCASE2017_LABELS as LABELS
+from wsed.study.rows import read_recipe
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
-REAL = "cosine_penalty/dcase2018.yaml"
-SYSTEMS = {
-    "cosine_penalty/soundscapes_at.yaml": "cosine_penalty/glu_mil_cos_at.yaml",
-    "fpd/soundscapes.yaml": "fpd/euc.yaml",
-    "mmnet/soundscapes.yaml": "mmnet/mmnet_ms.yaml",
-    "mmnet/soundscapes_crnn.yaml": "mmnet/glu_mmnet_cos.yaml",
-    "mmnet/segments_64.yaml": "mmnet/mmnet_ms.yaml",
-    "waa/two_cores.yaml": "waa/triplet.yaml",
-}
-ALIKE = {f"mmnet/segments_{n}.yaml" for n in (2, 4, 8, 16, 32, 128)}
-"""One of them is tested, `segments_64.yaml`."""
-VIDEOS = {
-    "mmnet/dcase2017.yaml": "{weak: 4}",
-    "mmnet/audioset_22k.yaml": "{balanced: 4}",
-    "mmnet/audioset_1m.yaml": "{unbalanced_1m: 4}",
-}
-PARTS = {"cosine_penalty/soundscapes.yaml", *SYSTEMS, REAL, *VIDEOS, *ALIKE}
-"""Merged over a row, not rows themselves."""
-ROWS = [p.relative_to(EXPERIMENTS).as_posix() for p in sorted(EXPERIMENTS.rglob("*.yaml")) if p.name != "space.yaml"]
+RECIPES = {path.parent.name: read_recipe(path.parent) for path in sorted(EXPERIMENTS.glob("*/recipe.yaml"))}
+CORPUS = {"dcase2018": "dcase2018", "dcase2018_best": "dcase2018"}
+CORPUS |= dict.fromkeys(("dcase2017", "audioset_22k", "audioset_1m"), "videos")
+"""Of an overlay that needs a corpus in another layout than DESED's."""
+
+
+def combinations():
+    """Each row alone; with its overlays one of each kind of network, and the others as slow tests."""
+    seen = set()
+    for paper, recipe in RECIPES.items():
+        for row, overlay in recipe.combinations():
+            network = merged(recipe.configs(row))["model"]["network"]
+            encoder = network["init_args"].get("encoder", {}).get("class_path")
+            kind = (paper, network.get("class_path"), encoder, re.sub(r"_\d+$", "", overlay or row))
+            slow = [pytest.mark.slow] if overlay is not None and kind in seen else []
+            seen.add(kind)
+            yield pytest.param(paper, row, overlay, marks=slow, id=f"{paper}-{row}-{overlay or 'alone'}")
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
+def desed(tmp_path_factory):
     """The tiny corpus, its strongly labelled clips a second source besides: the rows of the FPD paper mix both."""
     root = make_corpus(tmp_path_factory.mktemp("rows"))
     strong = (root / "metadata/train/strong.tsv").read_text()
@@ -49,47 +49,9 @@ def corpus(tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("row", [r for r in ROWS if r not in PARTS])
-def test_two_steps(row, corpus, tmp_path):
-    args = ["fit", "--config", str(EXPERIMENTS / row), "--data.corpus.root", str(corpus), "--data.workers", "0"]
-    args += ["--trainer.fast_dev_run", "2", "--trainer.accelerator", "cpu", "--trainer.default_root_dir", str(tmp_path)]
-    assert main([*args, *untrained(row), *few(row)]) == 0
-
-
-def few(row):
-    """Large batches of large networks are made small here."""
-    data = yaml.safe_load((EXPERIMENTS / row).read_text())["data"]
-    batch = data.get("batch") if isinstance(data, dict) else None
-    return [] if batch is None else ["--data.batch", str(dict.fromkeys(batch, 4))]
-
-
-def untrained(row):
-    """Rows that take an earlier run's weights do without them here."""
-    return ["--model.network.init_args.pretrained", "null"] * ("pretrained:" in (EXPERIMENTS / row).read_text())
-
-
-@pytest.mark.parametrize("part", sorted(PARTS - {REAL, *VIDEOS, *ALIKE}))
-def test_parts_merge_over_a_row(part, corpus, tmp_path):
-    row = SYSTEMS.get(part) or next(r for r in ROWS if r.startswith(part.split("/")[0]) and r not in PARTS)
-    args = [
-        "fit",
-        "--config",
-        str(EXPERIMENTS / row),
-        "--config",
-        str(EXPERIMENTS / part),
-        "--data.corpus.root",
-        str(corpus),
-    ]
-    args += ["--data.workers", "0", "--trainer.fast_dev_run", "1", "--trainer.accelerator", "cpu"]
-    assert main([*args, *untrained(row), *few(row), "--trainer.default_root_dir", str(tmp_path)]) == 0
-
-
-def test_a_row_on_the_papers_corpus(shared, tmp_path):
-    root = make_dcase2018(tmp_path / "dcase2018", shared, first_release(shared))
-    row = EXPERIMENTS / "cosine_penalty/glu_mil_cos.yaml"
-    args = ["fit", "--config", str(row), "--config", str(EXPERIMENTS / REAL), "--data.corpus.root", str(root)]
-    args += ["--data.workers", "0", "--trainer.fast_dev_run", "true", "--trainer.accelerator", "cpu"]
-    assert main([*args, "--trainer.default_root_dir", str(tmp_path / "run")]) == 0
+@pytest.fixture(scope="module")
+def dcase2018(tmp_path_factory, shared):
+    return make_dcase2018(tmp_path_factory.mktemp("dcase2018") / "corpus", shared, first_release(shared))
 
 
 @pytest.fixture(scope="module")
@@ -113,38 +75,50 @@ def videos(tmp_path_factory):
     return root
 
 
-def on_videos(part, root, out):
-    args = ["fit", "--config", str(EXPERIMENTS / "mmnet/mmnet.yaml"), "--config", str(EXPERIMENTS / part)]
-    args += [
-        "--data.corpus.root",
-        str(root),
-        "--data.batch",
-        VIDEOS[part],
-        "--data.eval_batch",
-        "4",
-        "--data.workers",
-        "0",
-    ]
-    return [*args, "--trainer.accelerator", "cpu", "--trainer.default_root_dir", str(out)]
+def fit(paper, row, overlay, root, out, *more):
+    """The exit status of two steps of a row, its large batches made small, without the weights of earlier runs."""
+    files = RECIPES[paper].configs(row, overlay)
+    config = merged(files)
+    args = ["fit", *(f"--config={file}" for file in files), "--data.corpus.root", str(root), "--data.workers", "0"]
+    if "batch" in config["data"]:
+        args += ["--data.batch", str(dict.fromkeys(config["data"]["batch"], 4))]
+    if "pretrained" in config["model"]["network"]["init_args"]:
+        args += ["--model.network.init_args.pretrained", "null"]
+    return main([*args, "--trainer.accelerator", "cpu", "--trainer.default-root-dir", str(out), *more])
 
 
-@pytest.mark.parametrize("part", VIDEOS)
-def test_rows_of_mmnet_on_the_papers_corpora(part, videos, tmp_path):
-    assert main([*on_videos(part, videos, tmp_path), "--trainer.fast_dev_run", "1"]) == 0
+@pytest.mark.parametrize(("paper", "row", "overlay"), list(combinations()))
+def test_two_steps(paper, row, overlay, tmp_path, request):
+    root = request.getfixturevalue(CORPUS.get(overlay, "desed"))
+    assert fit(paper, row, overlay, root, tmp_path, "--trainer.fast-dev-run", "2") == 0
+
+
+def test_recipes_name_all_files():
+    for recipe in RECIPES.values():
+        files = {path.stem for path in recipe.folder.glob("*.yaml")} - {"recipe", "space"}
+        assert {*recipe.overlays} == {name for name in files if not name.startswith("base")}
+        assert {*recipe.rows} == {path.stem for path in (recipe.folder / "rows").glob("*.yaml")}
+        assert all(len(path.read_text().splitlines()) <= 20 for path in (recipe.folder / "rows").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_a_row_of_mmnet_is_tuned_and_tested_on_clips_with_tags_only(split, videos, tmp_path):
     short = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2", "--evaluation.tuning.split", split]
-    assert main([*on_videos("mmnet/dcase2017.yaml", videos, tmp_path), *short]) == 0
+    assert fit("mmnet", "mmnet", "dcase2017", videos, tmp_path, "--data.eval-batch", "4", *short) == 0
     assert 0 <= json.loads((tmp_path / "test/scores.json").read_text())["tagging_f1"]["macro"] <= 1
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_thresholds_of_events_are_refused_before_training_where_events_are_not_known(split, videos, tmp_path, capsys):
-    args = [*on_videos("mmnet/dcase2017.yaml", videos, tmp_path), "--trainer.max_epochs", "1"]
-    assert main([*args, "--evaluation.tuning.thresholds", "events", "--evaluation.tuning.split", split]) == 2
+    tuning = ["--evaluation.tuning.thresholds", "events", "--evaluation.tuning.split", split]
+    assert fit("mmnet", "mmnet", "dcase2017", videos, tmp_path, "--trainer.max_epochs", "1", *tuning) == 2
     told = capsys.readouterr()
     assert f"the events of all clips of the {split} set" in told.err
     assert "set evaluation.tuning.thresholds and evaluation.tuning.medians to null" in told.err
     assert "epoch 0" not in told.out
+
+
+def test_the_quickstart(desed, tmp_path):
+    args = ["fit", "--config", str(EXPERIMENTS / "quickstart.yaml"), "--data.corpus.root", str(desed)]
+    args += ["--data.workers", "0", "--trainer.fast-dev-run", "2", "--trainer.accelerator", "cpu"]
+    assert main([*args, "--trainer.default-root-dir", str(tmp_path)]) == 0

@@ -72,7 +72,7 @@ def test_losses_and_gradients_are_those_of_one_process(name):
 FPD_OPTIONS = (
     {},
     {"metric": "ip", "reduction": "mean_per_category"},
-    {"reduction": "sum", "mode": "raw", "pairs": "cross", "silence": "background"},
+    {"reduction": "sum", "metric": "ip", "pairs": "cross", "silence": "background"},
 )
 
 

@@ -1,17 +1,18 @@
 """The frame pairwise distance loss of Tao, Huang et al. 2023 against golden values and a slow reference."""
 
 from itertools import accumulate, combinations
+from typing import get_args
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsed.losses.fpd import OPTIONS, fpd
+from wsed.losses.fpd import Metric, Pairs, Reduction, Silence, fpd
 from wsed.ops.frame_pairs import frame_categories
 
-FORMULAS = [{"mode": mode} for mode in OPTIONS["mode"]]
-FORMULAS += [{"metric": "ip", "sign": sign, "norm_on": on} for sign in OPTIONS["sign"] for on in OPTIONS["norm_on"]]
+METRICS = get_args(Metric)
+CHOICES = {"reduction": get_args(Reduction), "silence": get_args(Silence), "pairs": get_args(Pairs)}
 
 
 @pytest.fixture
@@ -38,29 +39,12 @@ def test_golden_categories(case):
     assert rows(silent, values["clip_pairs"]) == values["silence_policies"]["category_if_silence_negative"]
 
 
-def test_golden_distances(case):
-    values, embeddings, _ = case
-    for row, (i, j) in enumerate(values["clip_pairs"]):
-        for t in range(2):
-            pair, same = embeddings[[i, j], t : t + 1], torch.ones(2, 1, 1)
-            expected = values["euclidean_d"][row][t]
-            assert fpd(pair, same, mode="raw").item() == pytest.approx(expected**2, abs=1e-9)
-            expected = values["similarity_1_over_1_plus_d"][row][t]
-            assert fpd(pair, same, mode="literal").item() == pytest.approx(expected**2, abs=1e-9)
-            found = fpd(pair, same, metric="ip", norm_on="none", alpha=1.0)
-            assert found.item() == pytest.approx(1 - values["cosine"][row][t], abs=1e-9)
-
-
 def test_golden_sums(case):
     values, embeddings, labels = case
     assert values["inputs"]["alpha"] == 0.1
-    expected = [({"mode": mode}, values["euclidean_sum"][mode]) for mode in OPTIONS["mode"]]
+    expected = [({}, values["euclidean_sum"]["distance"])]
     expected.append(({"alpha": 0.9}, values["euclidean_sum"]["distance_alpha_0p9"]))
-    names = {("literal", "all"): "literal_norm_all", ("literal", "positive"): "literal_norm_positive"}
-    names |= {("corrected", on): f"corrected_norm_{on}" for on in ("positive", "all")}
-    names[("corrected", "none")] = "corrected_no_norm"
-    for (sign, on), name in names.items():
-        expected.append(({"metric": "ip", "sign": sign, "norm_on": on}, values["ip_sum"][name]))
+    expected.append(({"metric": "ip"}, values["ip_sum"]["corrected_norm_positive"]))
     for options, value in expected:
         assert fpd(embeddings, labels, reduction="sum", **options).item() == pytest.approx(value, abs=1e-9), options
         single = fpd(embeddings.float(), labels, reduction="sum", **options)
@@ -84,9 +68,10 @@ def slow_cost(a, b, category, options, alpha):
     """Of one pair, straight from the table of section 8 of the notes on the paper."""
     if options.get("metric") == "ip":
         cosine = (a @ b) / (a.norm() * b.norm())
-        away = -cosine if options["sign"] == "corrected" else cosine
+        away = cosine if options.get("sign") == "literal" else -cosine
         cost = (away + alpha).relu() if category == 1 else (alpha - away).relu()
-        normed = options["norm_on"] == "all" or (options["norm_on"] == "positive" and category == 1)
+        on = options.get("norm_on", "positive")
+        normed = on == "all" or (on == "positive" and category == 1)
         return cost + (away + 1) ** 2 if normed else cost
     d = (a - b).norm()
     s = 1 / (1 + d)
@@ -95,7 +80,7 @@ def slow_cost(a, b, category, options, alpha):
         "similarity": ((1 - s) ** 2, s - alpha),
         "raw": (d**2, alpha - d),
         "literal": (s**2, alpha - s),
-    }[options["mode"]]
+    }[options.get("mode", "distance")]
     return positive if category == 1 else negative.relu()
 
 
@@ -131,112 +116,115 @@ def slow_fpd(embeddings, labels, valid, tags, strong, options, alpha, reduction,
     return positive + negative if reduction == "sum" else positive / max(1, n) + negative / max(1, m)
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    st.sampled_from(FORMULAS),
-    st.tuples(*(st.sampled_from(OPTIONS[name]) for name in ("reduction", "silence", "pairs"))),
+CASES = st.tuples(
+    st.tuples(*(st.sampled_from(values) for values in CHOICES.values())),
     st.booleans(),
     st.integers(1, 5),
     st.integers(1, 4),
     st.sampled_from([0.1, 0.5, 0.9]),
     st.integers(0, 10**6),
 )
-def test_loss_and_gradient_equal_a_loop_over_pairs(options, choice, with_tags, clips, frames, alpha, seed):
+
+
+def equals_a_loop(loss, options, choice, with_tags, clips, frames, alpha, seed):
+    """`loss` with these options, and its gradient, are those of a loop over the pairs."""
     rng = torch.Generator().manual_seed(seed)
 
     def some(*shape):
         return torch.rand(*shape, generator=rng) < 0.5
 
-    choice = dict(zip(("reduction", "silence", "pairs"), choice, strict=True))
+    choice = dict(zip(CHOICES, choice, strict=True))
     embeddings = 0.3 * torch.randn(clips, frames, 3, generator=rng, dtype=torch.float64)
     embeddings.requires_grad_()
     labels, strong = some(clips, frames, 2).float(), some(clips)
     valid = some(clips, frames) | some(clips, 1)
     tags = labels.amax(1) if with_tags else None
-    loss = fpd(embeddings, labels, valid, tags, strong, **options, **choice, alpha=alpha)
+    value = loss(embeddings, labels, valid, tags, strong, **options, **choice, alpha=alpha)
     expected = slow_fpd(embeddings, labels, valid, tags, strong, options, alpha, **choice)
-    assert loss.item() == pytest.approx(expected.item(), abs=1e-9)
-    (found,), (right,) = (torch.autograd.grad(value, embeddings) for value in (loss, expected))
+    assert value.item() == pytest.approx(expected.item(), abs=1e-9)
+    (found,), (right,) = (torch.autograd.grad(value, embeddings) for value in (value, expected))
     torch.testing.assert_close(found, right, atol=1e-8, rtol=1e-6)
 
 
-@pytest.mark.parametrize("options", FORMULAS, ids=str)
-def test_the_gradient_is_that_of_finite_differences(options):
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(METRICS), CASES)
+def test_loss_and_gradient_equal_a_loop_over_pairs(metric, values):
+    equals_a_loop(fpd, {"metric": metric}, *values)
+
+
+def has_the_gradient_of_finite_differences(loss, options):
     rng = torch.Generator().manual_seed(3)
     embeddings = (0.2 * torch.randn(4, 3, 2, generator=rng, dtype=torch.float64)).requires_grad_()
     labels = torch.eye(2)[torch.randint(2, (4, 3), generator=rng)]
-    for reduction in OPTIONS["reduction"]:
-        assert torch.autograd.gradcheck(lambda e: fpd(e, labels, reduction=reduction, **options), embeddings)  # noqa: B023
+    for reduction in CHOICES["reduction"]:
+        assert torch.autograd.gradcheck(lambda e: loss(e, labels, reduction=reduction, **options), embeddings)  # noqa: B023
 
 
-@pytest.mark.parametrize("options", FORMULAS, ids=str)
-@pytest.mark.parametrize("same", [True, False])
-def test_a_gradient_step_moves_pairs_the_way_it_should(options, same):
-    if options.get("norm_on") == "all" and not same:
-        pytest.skip("the hinge and the norm pull against each other")
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_gradient_is_that_of_finite_differences(metric):
+    has_the_gradient_of_finite_differences(fpd, {"metric": metric})
+
+
+def step(loss, options, same):
+    """How far apart two near frames are before and after a gradient step, in the sense of the metric."""
     near = torch.tensor([[0.05, 0.0, 0.0], [0.003, 0.05, 0.0]])  # and nearly orthogonal: the hinges are active
     embeddings = near[:, None].double().requires_grad_()
-    loss = fpd(embeddings, torch.ones(2, 1, 1) if same else torch.eye(2)[:, None], **options)
-    loss.backward()
+    loss(embeddings, torch.ones(2, 1, 1) if same else torch.eye(2)[:, None], **options).backward()
 
-    def distance(x):
-        if "mode" in options:
-            return torch.dist(*x.squeeze(1)).item()
-        return -torch.cosine_similarity(*x.squeeze(1), dim=0).item()
+    def apart(x):
+        if options.get("metric") == "ip":
+            return -torch.cosine_similarity(*x.squeeze(1), dim=0).item()
+        return torch.dist(*x.squeeze(1)).item()
 
-    before, after = distance(embeddings), distance(embeddings - 1e-5 * embeddings.grad)
-    literal = "literal" in options.values()
-    if options == {"mode": "literal"} and not same:
-        assert after == before  # its hinge lets near frames be: see the next test
-    else:
-        assert (after < before) == (same != literal)
+    return apart(embeddings), apart(embeddings - 1e-5 * embeddings.grad)
 
 
-def test_literal_drives_far_negatives_together():
-    embeddings = torch.tensor([[[0.0]], [[20.0]]], dtype=torch.float64, requires_grad=True)
-    fpd(embeddings, torch.eye(2)[:, None], mode="literal").backward()
-    assert embeddings.grad[0].item() < 0 < embeddings.grad[1].item()
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("same", [True, False])
+def test_a_gradient_step_moves_pairs_the_way_it_should(metric, same):
+    before, after = step(fpd, {"metric": metric}, same)
+    assert (after < before) == same
 
 
-def test_similarity_is_distance_of_the_other_margin():
-    rng = torch.Generator().manual_seed(0)
-    embeddings, labels = torch.randn(5, 7, 3, generator=rng), (torch.rand(5, 7, 3, generator=rng) > 0.6).float()
-    one = fpd(embeddings, labels, mode="similarity", alpha=0.3)
-    assert one.item() == pytest.approx(fpd(embeddings, labels, alpha=0.7).item(), abs=1e-7)
-
-
-@pytest.mark.parametrize("options", FORMULAS, ids=str)
-@pytest.mark.parametrize("value", [0.0, 1.5])
-def test_identical_frames_keep_the_gradient_finite(options, value):
+def keeps_the_gradient_of_identical_frames_finite(loss, options, value):
     embeddings = torch.full((4, 3, 5), value, requires_grad=True)
     labels = torch.eye(2)[torch.tensor([0, 0, 1, 1])][:, None].expand(-1, 3, -1)
-    loss = fpd(embeddings, labels, **options)
-    loss.backward()
-    assert torch.isfinite(loss)
+    cost = loss(embeddings, labels, **options)
+    cost.backward()
+    assert torch.isfinite(cost)
     assert torch.isfinite(embeddings.grad).all()
-    if "mode" in options:
+    if options.get("metric") != "ip":
         assert embeddings.grad.abs().max() == 0
 
 
-def test_near_frames_far_from_the_origin_are_told_apart():
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("value", [0.0, 1.5])
+def test_identical_frames_keep_the_gradient_finite(metric, value):
+    keeps_the_gradient_of_identical_frames_finite(fpd, {"metric": metric}, value)
+
+
+def tells_near_frames_apart(loss, options):
     """In float32 the inner products would round away distances below 0.03 here."""
     rng = torch.Generator().manual_seed(0)
     near = 100 + 1e-3 * torch.randn(6, 20, 64, generator=rng)
     labels = torch.eye(3)[torch.arange(6) % 3][:, None].expand(-1, 20, -1)
-    for mode in ("distance", "raw"):
-        embeddings = near.clone().requires_grad_()
-        loss = fpd(embeddings, labels, mode=mode, alpha=0.9)
-        loss.backward()
-        direct = near.double().requires_grad_()
-        d = (direct[:, None] - direct[None] + 1e-30).norm(dim=-1)  # [clip clip frame]
-        d = d / (1 + d) if mode == "distance" else d
-        kinds = torch.arange(6) % 3
-        same = (kinds[:, None] == kinds)[..., None]
-        above = torch.ones(6, 6).triu(1)[..., None]
-        expected = (torch.where(same, d.square(), (0.9 - d).relu()) * above).sum() / (15 * 20)
-        expected.backward()
-        assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
-        torch.testing.assert_close(embeddings.grad.double(), direct.grad, rtol=1e-5, atol=1e-9)
+    embeddings = near.clone().requires_grad_()
+    value = loss(embeddings, labels, alpha=0.9, **options)
+    value.backward()
+    direct = near.double().requires_grad_()
+    d = (direct[:, None] - direct[None] + 1e-30).norm(dim=-1)  # [clip clip frame]
+    d = d if options.get("mode") == "raw" else d / (1 + d)
+    kinds = torch.arange(6) % 3
+    same = (kinds[:, None] == kinds)[..., None]
+    above = torch.ones(6, 6).triu(1)[..., None]
+    expected = (torch.where(same, d.square(), (0.9 - d).relu()) * above).sum() / (15 * 20)
+    expected.backward()
+    assert value.item() == pytest.approx(expected.item(), rel=1e-6)
+    torch.testing.assert_close(embeddings.grad.double(), direct.grad, rtol=1e-5, atol=1e-9)
+
+
+def test_near_frames_far_from_the_origin_are_told_apart():
+    tells_near_frames_apart(fpd, {})
 
 
 @pytest.mark.parametrize("options", [{}, {"metric": "ip"}, {"reduction": "sum"}, {"reduction": "mean_per_category"}])
@@ -258,22 +246,26 @@ def test_without_pairs_the_loss_is_a_zero_with_a_graph(options):
         assert gradient.abs().max() == 0
 
 
-@pytest.mark.parametrize("options", FORMULAS, ids=str)
-def test_frames_that_are_not_valid_may_hold_anything(options):
+def does_not_look_at_frames_that_are_not_valid(loss, options):
     rng = torch.Generator().manual_seed(0)
     embeddings, labels = torch.randn(4, 6, 3, generator=rng), torch.eye(2)[torch.arange(4) % 2]
     labels = labels[:, None].expand(-1, 6, -1)
     valid = torch.arange(6) < torch.tensor([6, 3, 5, 0])[:, None]  # clips of different length
     padded = torch.where(valid[..., None], embeddings, torch.nan).requires_grad_()
-    loss = fpd(padded, labels, valid, **options)
-    loss.backward()
-    expected = fpd(embeddings[:3, :5], labels[:3, :5], valid[:3, :5], **options)
-    torch.testing.assert_close(loss, expected)
+    value = loss(padded, labels, valid, **options)
+    value.backward()
+    expected = loss(embeddings[:3, :5], labels[:3, :5], valid[:3, :5], **options)
+    torch.testing.assert_close(value, expected)
     assert padded.grad[~valid].abs().max() == 0
     assert torch.isfinite(padded.grad).all()
 
 
-@pytest.mark.parametrize("metric", OPTIONS["metric"])
+@pytest.mark.parametrize("metric", METRICS)
+def test_frames_that_are_not_valid_may_hold_anything(metric):
+    does_not_look_at_frames_that_are_not_valid(fpd, {"metric": metric})
+
+
+@pytest.mark.parametrize("metric", METRICS)
 def test_order_of_clips_and_a_shift_of_time_change_nothing(metric):
     embeddings, labels = torch.randn(5, 6, 3), (torch.rand(5, 6, 2) > 0.5).float()
     loss = fpd(embeddings, labels, metric=metric)
@@ -283,7 +275,7 @@ def test_order_of_clips_and_a_shift_of_time_change_nothing(metric):
     torch.testing.assert_close(fpd(shift, labels, metric=metric), loss)
 
 
-@pytest.mark.parametrize("metric", OPTIONS["metric"])
+@pytest.mark.parametrize("metric", METRICS)
 def test_autocast_to_bfloat16_changes_nothing(metric):
     embeddings, labels = torch.randn(4, 50, 8), (torch.rand(4, 50, 300) > 0.5).float()
     labels[1] = labels[0]
@@ -299,7 +291,7 @@ def test_autocast_to_bfloat16_changes_nothing(metric):
     assert loss.item() == fpd(embeddings.bfloat16().float(), labels, metric=metric).item()
 
 
-@pytest.mark.parametrize("metric", OPTIONS["metric"])
+@pytest.mark.parametrize("metric", METRICS)
 def test_nothing_of_the_size_of_the_pairs_is_held(metric):
     clips, frames, dim = 32, 400, 128
     embeddings = torch.randn(clips, frames, dim, requires_grad=True)

@@ -71,8 +71,7 @@ def _dotted(path: tuple[str, ...]) -> str:
 def prepared(args: Sequence[str]) -> Iterator[list[str]]:
     """The arguments of a training verb as its parser takes them: names resolved, and all `--config` merged to one file.
 
-    The file is called as the first of them that is not `base`: the run's folder is named after it. It stands before the
-    settings of the command line, which win over it. What a `--config` replaces or removes is printed to stderr.
+    The file stands before the settings of the command line, which win over it. Runs are named after it: see `run_name`.
 
     Raises:
         WsedError: a file is not there, or is no mapping in YAML.
@@ -86,9 +85,8 @@ def prepared(args: Sequence[str]) -> Iterator[list[str]]:
     rest = resolve_arguments(underscores(rest, hyphens), before)
     with TemporaryDirectory() as folder:
         if len(files) > 1 or not all(map(_is_ascii, files)):  # the parser would read other letters by the locale
-            names = [Path(file).stem for file in files]
-            path = Path(folder) / f"{next((name for name in names if name != 'base'), 'base')}.yaml"  # names the run
-            path.write_text(yaml.safe_dump(_merged(files), sort_keys=False), encoding="utf-8")
+            path = Path(folder) / f"{run_name(files)}.yaml"
+            path.write_text(yaml.safe_dump(merged(files), sort_keys=False), encoding="utf-8")
             files = [str(path)]
         yield [*rest[:1], *(f"--config={file}" for file in files), *rest[1:]]
 
@@ -97,13 +95,28 @@ def _is_ascii(file: str) -> bool:
     return not Path(file).is_file() or Path(file).read_bytes().isascii()
 
 
-def _merged(files: Sequence[str]) -> Config:
-    merged = _read(files[0])
+def run_name(files: Sequence[str | Path]) -> str:
+    """What a run of these configurations is called: the first whose name does not begin with `base`.
+
+    >>> run_name(["exp/base.yaml", "exp/rows/mil.yaml", "exp/soundscapes.yaml"])
+    'mil'
+    """
+    names = [Path(file).stem for file in files]
+    return next((name for name in names if not name.startswith("base")), names[0])
+
+
+def merged(files: Sequence[str | Path]) -> Config:
+    """The files as one configuration, each over those before it; what one replaces or removes is printed to stderr.
+
+    Raises:
+        WsedError: a file is not there, or is no mapping in YAML.
+    """
+    result = _read(files[0])
     for file in files[1:]:
-        merged, changes = merge(merged, _read(file))
+        result, changes = merge(result, _read(file))
         if changes and os.environ.get("LOCAL_RANK", "0") == "0":
             print(f"{file}: {'; '.join(changes)}", file=sys.stderr)
-    return merged
+    return result
 
 
 def _collect(value: object, found: set[str]) -> None:
@@ -130,7 +143,7 @@ def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
     return files, rest
 
 
-def _read(file: str) -> Config:
+def _read(file: str | Path) -> Config:
     value = read_yaml(file, "--config")
     if value is None:
         return {}

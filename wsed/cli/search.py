@@ -62,11 +62,12 @@ def main(arguments: Sequence[str]) -> int:
     """
     args = parsed("search", add_arguments, arguments, settings=True)
     _check_optuna()
+    from wsed.cli.configs import run_name
     from wsed.cli.search_space import read_space
     from wsed.cli.search_store import open_study
     from wsed.cli.search_trials import Search, read_config
 
-    space, name = read_space(args.space), args.config[0].stem
+    space, name = read_space(args.space), run_name(args.config)
     out = args.out or Path("runs/search") / name
     if args.out is None and not out.exists() and (old := Path("runs/tune") / name).is_dir():
         print(f"wsed: a study of an earlier version is in {old}; go on with it by --out {old}", file=sys.stderr)

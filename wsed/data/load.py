@@ -34,7 +34,7 @@ class Loader:
     Args:
         corpus: the corpus.
         reader: looks at the files: how long clips are, and which cannot be read.
-        sources: the sources of the training clips.
+        sources: the sources of the training clips; None: all that are there.
         holdout: which training clips are kept for validation; None: none.
         windows: parts that are read in place of whole clips; None: whole clips.
         duration: seconds read of each clip; None: all.
@@ -43,7 +43,7 @@ class Loader:
 
     corpus: Corpus
     reader: Reader
-    sources: tuple[str, ...]
+    sources: tuple[str, ...] | None = None
     holdout: Holdout | None = None
     windows: Windows | None = None
     duration: float | None = None

@@ -105,7 +105,7 @@ class SEDDataModule(pl.LightningDataModule):
                 "data.holdout makes validation clips of training ones, and the corpus names validation clips of its "
                 f"own: set {corpus.setting('validation')} or data.holdout to null"
             )
-        sources = tuple(name for name, clips in self.batch.items() if clips > 0) or corpus.sources
+        sources = tuple(name for name, clips in self.batch.items() if clips > 0) or None
         self.loader = Loader(corpus, self.reader, sources, self.holdout, windows, duration, max_missing)
         self._tables: dict[Split, ClipTable] = {}
         self._datasets: dict[tuple[Split, int, bool], Dataset[Item]] = {}

@@ -130,7 +130,7 @@ class Decoder(ABC):
 DECODERS: Registry[type[Decoder]] = Registry("decoder", "wsed.decoding", Decoder, default="steps")
 
 
-def replaced(decoder: Decoder, values: Mapping[str, float | list[float]]) -> Decoder:
+def replaced(decoder: Decoder, values: Mapping[str, object]) -> Decoder:
     """A copy of a decoder with other settings.
 
     Raises:

@@ -1,6 +1,6 @@
 """The frame pairwise distance loss: frames of two clips should be near where they hold the same events, else apart."""
 
-from functools import partial
+from typing import Literal
 
 import torch
 import torch.distributed as dist
@@ -8,29 +8,22 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.losses.base import LOSSES, Loss
 from wsed.ops.frame_pairs import Cost, frame_categories, gather_clips, pair_sum, share_frames
 from wsed.ops.reduce import world_size
-from wsed.registry import check_options
 from wsed.types import Batch, Needs, Output
 
-OPTIONS = {
-    "metric": ("euclidean", "ip"),
-    "mode": ("distance", "similarity", "raw", "literal"),
-    "sign": ("corrected", "literal"),
-    "norm_on": ("positive", "all", "none"),
-    "reduction": ("mean", "sum", "mean_per_category"),
-    "silence": ("ignore", "negative", "background"),
-    "pairs": ("all", "real", "synthetic", "cross"),
-    "level": ("frame", "clip_and_frame"),
-    "wps": ("self", "teacher", "none"),
-}
-"""What each option may be; the default stands first."""
-
-METRIC_OF = {"mode": "euclidean", "sign": "ip", "norm_on": "ip"}
-"""Options that belong to one metric."""
+Metric = Literal["euclidean", "ip"]
+Reduction = Literal["mean", "sum", "mean_per_category"]
+Silence = Literal["ignore", "negative", "background"]
+Pairs = Literal["all", "real", "synthetic", "cross"]
+Wps = Literal["self", "teacher", "none"]
+Costs = tuple[Cost, Cost]
+"""Of positive and of negative pairs."""
 
 
+@checked
 def fpd(
     embeddings: Float[Tensor, "clip frame dim"],
     frame_labels: Float[Tensor, "clip frame label"],
@@ -39,31 +32,21 @@ def fpd(
     strong: Bool[Tensor, " clip"] | None = None,
     known: Bool[Tensor, "clip label"] | None = None,
     *,
-    metric: str = "euclidean",
-    mode: str = "distance",
-    sign: str = "corrected",
-    norm_on: str = "positive",
+    metric: Metric = "euclidean",
     alpha: float = 0.1,
-    reduction: str = "mean",
-    silence: str = "ignore",
-    pairs: str = "all",
+    reduction: Reduction = "mean",
+    silence: Silence = "ignore",
+    pairs: Pairs = "all",
+    costs: Costs | None = None,
     gather: bool = False,
 ) -> Float[Tensor, ""]:
     """Cost of the distances of frames at the same time index of two clips (Tao, Huang et al. 2023, Eq. 1-6).
 
-    A pair is positive where its label sets are equal, negative where they are disjoint, else it is not used. With
-    `d = |a - b|` and `S = 1 / (1 + d)`, `metric: euclidean` costs, by `mode`:
-
-    | mode | positive | negative | |
-    |---|---|---|---|
-    | distance | `(1 - S)^2` | `[alpha - (1 - S)]_+` | Eq. 3 of the distance `1 - S` |
-    | similarity | `(1 - S)^2` | `[S - alpha]_+` | as `distance` with `1 - alpha` |
-    | raw | `d^2` | `[alpha - d]_+` | Eq. 3 of the distance `d` |
-    | literal | `S^2` | `[alpha - S]_+` | as printed: drives positive pairs apart, negative pairs together |
-
-    `metric: ip` costs, with `D` minus the cosine of `a` and `b` (`sign: literal`, as printed: the cosine),
-    `[alpha + D]_+` for positive pairs, `[alpha - D]_+` for negative ones, and `(1 + D)^2` for those of `norm_on`
-    (Eq. 5 and 6). The cosine with a zero frame is 0.
+    A pair is positive where its label sets are equal, negative where they are disjoint, else it is not used. With the
+    Euclidean distance `d`, `metric: euclidean` costs `(d / (1 + d))^2` for a positive pair and
+    `[alpha - d / (1 + d)]_+` for a negative one. With the cosine `c`, `metric: ip` costs `[alpha - c]_+ + (1 - c)^2`
+    for a positive pair and `[alpha + c]_+` for a negative one; the cosine with a zero frame is 0. The equations as they
+    are printed, and other readings of them, are in `experiments/fpd/readings.py`.
 
     Args:
         embeddings: one of each frame, any float type; the work is done in float64.
@@ -74,15 +57,13 @@ def fpd(
         known: classes of a clip whose labels (and tags) are known; all if None. A pair is negative only where each
             class that is active in one frame is known to be absent in the other.
         metric: `euclidean` or `ip` (inner product).
-        mode: of `euclidean`, see above.
-        sign: of `ip`: `corrected` or `literal`.
-        norm_on: of `ip`: pairs that bear `(1 + D)^2`: `positive`, `all` that are used, or `none`.
         alpha: the margin.
         reduction: `mean` over the pairs used; `sum`; `mean_per_category`, the mean over the positive pairs plus the
             mean over the negative ones.
         silence: frames without any label: `ignore`, `negative` or `background`, see
             `wsed.ops.frame_pairs.frame_categories`.
         pairs: of clips: `all`, `synthetic` (both are strong), `real` (neither is), `cross` (one is).
+        costs: of positive and of negative pairs, instead of those of `metric` and `alpha`.
         gather: pair the clips of all ranks, not only those of this one. All ranks must call it.
 
     Returns:
@@ -92,9 +73,7 @@ def fpd(
     Raises:
         WsedError: an option has an unknown name, or `pairs` asks for `strong` and it is not given.
     """
-    check_options("fpd", OPTIONS, metric=metric, mode=mode, sign=sign, norm_on=norm_on)
-    check_options("fpd", OPTIONS, reduction=reduction, silence=silence, pairs=pairs)
-    costs = _euclidean(mode, alpha) if metric == "euclidean" else _inner_product(sign, norm_on, alpha)
+    costs = costs or (euclidean(alpha) if metric == "euclidean" else inner_product(alpha))
     if valid is None:
         valid = torch.ones(embeddings.shape[:2], dtype=torch.bool, device=embeddings.device)
     with torch.autocast(embeddings.device.type, enabled=False):  # label sets of 257 classes count to 256 in bfloat16
@@ -106,36 +85,41 @@ def fpd(
     return total.to(torch.promote_types(embeddings.dtype, torch.float32))
 
 
-def _euclidean(mode: str, alpha: float) -> tuple[Cost, Cost]:
-    """Costs of positive and of negative pairs."""
+def euclidean(alpha: float) -> Costs:
+    """Costs of positive and of negative pairs by the Euclidean distance (Tao, Huang et al. 2023, Eq. 3)."""
 
-    def distance(ab: Tensor, aa: Tensor, bb: Tensor) -> Tensor:
-        energy = aa + bb
-        square = energy - 2 * ab
-        same = square <= 1e-13 * energy  # what rounding leaves of two equal frames
-        d = square.masked_fill(same, 1.0).sqrt().masked_fill(same, 0.0)
-        if mode == "raw":
-            return d
-        return 1 / (1 + d) if mode == "literal" else d / (1 + d)
+    def bounded(*products: Tensor) -> Tensor:
+        d = distance(*products)
+        return d / (1 + d)
 
-    margin = 1 - alpha if mode == "similarity" else alpha
-    return (lambda *products: distance(*products).square()), (lambda *products: (margin - distance(*products)).relu())
+    return (lambda *products: bounded(*products).square()), (lambda *products: (alpha - bounded(*products)).relu())
 
 
-def _inner_product(sign: str, norm_on: str, alpha: float) -> tuple[Cost, Cost]:
-    """Costs of positive and of negative pairs."""
+def inner_product(alpha: float) -> Costs:
+    """The same by the cosine of two frames (ibid., Eq. 5 and 6, with the sign that draws positive pairs together)."""
 
-    def cost(hinge: int, normed: bool, ab: Tensor, aa: Tensor, bb: Tensor) -> Tensor:
-        aa, bb = (torch.where(energy > 1e-12, energy, 1.0) for energy in (aa, bb))
-        d = ab * (aa * bb).rsqrt()
-        d = -d if sign == "corrected" else d
-        near = (alpha + hinge * d).relu()
-        return near + (1 + d).square() if normed else near
+    def positive(*products: Tensor) -> Tensor:
+        c = cosine(*products)
+        return (alpha - c).relu() + (1 - c).square()
 
-    return partial(cost, 1, norm_on != "none"), partial(cost, -1, norm_on == "all")
+    return positive, (lambda *products: (alpha + cosine(*products)).relu())
 
 
-def _chosen(strong: Tensor | None, pairs: str) -> Tensor | None:
+def distance(ab: Tensor, aa: Tensor, bb: Tensor) -> Tensor:
+    """Euclidean distance of `a` and `b` from their inner products; 0 without a gradient where they are equal."""
+    energy = aa + bb
+    square = energy - 2 * ab
+    same = square <= 1e-13 * energy  # what rounding leaves of two equal frames
+    return square.masked_fill(same, 1.0).sqrt().masked_fill(same, 0.0)
+
+
+def cosine(ab: Tensor, aa: Tensor, bb: Tensor) -> Tensor:
+    """Cosine of the angle between `a` and `b` from their inner products; 0 with a zero frame."""
+    aa, bb = (torch.where(energy > 1e-12, energy, 1.0) for energy in (aa, bb))
+    return ab * (aa * bb).rsqrt()
+
+
+def _chosen(strong: Tensor | None, pairs: Pairs) -> Tensor | None:
     if pairs == "all":
         return None
     if strong is None:
@@ -146,7 +130,7 @@ def _chosen(strong: Tensor | None, pairs: str) -> Tensor | None:
     return side[:, None] & side
 
 
-def _weights(categories: Tensor, reduction: str) -> Tensor:
+def _weights(categories: Tensor, reduction: Reduction) -> Tensor:
     """What positive and negative pairs weigh, `[2]`: by the count of all ranks, times their number (`masked_mean`)."""
     ranks = world_size()
     counts = torch.stack([(categories == 1).sum(), (categories == -1).sum()]).double()
@@ -185,57 +169,40 @@ class FPD(Loss):
     classes that are known (see `known` in `fpd`); clips without a known class are left out.
 
     Args:
-        metric: `euclidean` or `ip` (inner product).
-        mode: of `euclidean`: `distance`, `similarity`, `raw` or `literal`; see `fpd` for these and the next.
-        sign: of `ip`: `corrected` or `literal`.
-        norm_on: of `ip`: `positive`, `all` or `none`.
+        metric: `euclidean` or `ip` (inner product); see `fpd` for this and the next three.
         alpha: the margin.
-        reduction: `mean`, `sum` or `mean_per_category`.
-        level: `frame`, or `clip_and_frame`: the label sets of the two clips must be equal (disjoint) too.
         silence: frames without events: `ignore`, `negative` or `background`.
         pairs: of clips: `all`, `synthetic` (both are timed), `real` (neither is), `cross` (one is).
         wps: whose frame scores make labels of tagged clips: `self`, the `teacher`'s, or `none`. With the network
             `mean_teacher` (`wsed/models/teacher.py`) the teacher is the running mean of the network's weights; a file
             (`pretrained: CHECKPOINT` there) makes it a network trained before.
-        wps_low: frames where a tagged class scores from here to below `wps_high` are left out.
-        wps_high: a tagged class is active where it scores this or more.
         wps_start_epoch: the first epoch with such labels; epochs count from 0.
         gather: pair the clips of all ranks; otherwise those of each rank.
 
     Raises:
-        WsedError: an option is unknown, contradicts another, or belongs to the other metric.
+        WsedError: an option is unknown, or contradicts another.
     """
+
+    reduction: Reduction = "mean"
+    level: Literal["frame", "clip_and_frame"] = "frame"
+    wps_low, wps_high = 0.5, 0.5
 
     def __init__(
         self,
-        metric: str = "euclidean",
-        mode: str = "distance",
-        sign: str = "corrected",
-        norm_on: str = "positive",
+        metric: Metric = "euclidean",
         alpha: float = 0.1,
-        reduction: str = "mean",
-        level: str = "frame",
-        silence: str = "ignore",
-        pairs: str = "all",
-        wps: str = "self",
-        wps_low: float = 0.5,
-        wps_high: float = 0.5,
+        silence: Silence = "ignore",
+        pairs: Pairs = "all",
+        wps: Wps = "self",
         wps_start_epoch: int = 5,
         gather: bool = False,
     ) -> None:
         super().__init__()
-        self.formula = {"metric": metric, "mode": mode, "sign": sign, "norm_on": norm_on}
-        self.choice = {"reduction": reduction, "silence": silence, "pairs": pairs}
-        check_options("fpd", OPTIONS, **self.formula, **self.choice, level=level, wps=wps)
-        for option, owner in METRIC_OF.items():
-            if metric != owner and self.formula[option] != OPTIONS[option][0]:
-                raise WsedError(f"fpd: {option} belongs to metric {owner}, and metric is {metric}: leave {option} out")
         if wps == "none" and pairs in ("real", "cross"):
             raise WsedError(f"fpd: pairs {pairs!r} pairs clips that are only tagged, which wps 'none' leaves out")
-        if not 0 <= wps_low <= wps_high <= 1:
-            raise WsedError(f"fpd: 0 <= wps_low <= wps_high <= 1 is asked, not {wps_low} and {wps_high}")
-        self.alpha, self.gather, self.level = alpha, gather, level
-        self.wps, self.wps_low, self.wps_high, self.wps_start_epoch = wps, wps_low, wps_high, wps_start_epoch
+        self.costs = euclidean(alpha) if metric == "euclidean" else inner_product(alpha)
+        self.silence, self.pairs, self.gather = silence, pairs, gather
+        self.wps, self.wps_start_epoch = wps, wps_start_epoch
         self.needs = Needs(output=_fields(wps), known=_known(pairs, wps))
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
@@ -251,9 +218,10 @@ class FPD(Loss):
             tags,
             batch.timed.any(1),
             known,
-            **self.formula,
-            **self.choice,
-            alpha=self.alpha,
+            costs=self.costs,
+            reduction=self.reduction,
+            silence=self.silence,
+            pairs=self.pairs,
             gather=self.gather,
         )
 
@@ -272,12 +240,12 @@ class FPD(Loss):
         return torch.where(only_tagged[:, None], pseudo, labels), known, sure & known.any(1, keepdim=True)
 
 
-def _fields(wps: str) -> frozenset[str]:
+def _fields(wps: Wps) -> frozenset[str]:
     judged = {"self": {"frame_logits"}, "teacher": {"teacher"}, "none": set[str]()}
     return frozenset({"embeddings"} | judged[wps])
 
 
-def _known(pairs: str, wps: str) -> frozenset[str]:
+def _known(pairs: Pairs, wps: Wps) -> frozenset[str]:
     """Tagged clips are enough for `all` where they get labels, and timed ones have tags as well."""
     if pairs in ("real", "cross"):
         return frozenset({"only_tagged"} if pairs == "real" else {"only_tagged", "timed"})

@@ -24,7 +24,7 @@ class Embedding(Metric):
         centres: of the classes in the training set, see `learn_centres`.
     """
 
-    title, place, needs = "embeddings", 60, frozenset({"embeddings"})
+    title, place, needs = "embeddings", 35, frozenset({"embeddings"})
     by_default: ClassVar[bool] = False
 
     def __init__(self, centres: Float[Tensor, "label dim"] | None = None) -> None:

@@ -43,10 +43,10 @@ def score_table(report: Report, width: int = 80) -> RenderableType:
 
 
 def full_width(report: Report) -> int:
-    """Width at which no name of a class is cut."""
+    """Width at which no name of a class is cut, and no line is broken."""
     names = f1_names(report)
     classes = report.computed[names[0]].per_class if names else ()
-    return max(map(len, classes), default=0) + _columns_width(report) + 1
+    return max(map(len, classes), default=0) + max(_columns_width(report) + 1, 67)
 
 
 def _columns_width(report: Report) -> int:
@@ -130,7 +130,7 @@ def _lines(report: Report, singles: Sequence[str]) -> Iterator[RenderableType]:
     if report.input and report.input.kind != "events" and report.input.threshold is not None:
         where = "operating point" if report.input.kind == "operating points" else "threshold"
         yield Text(f"F1 at the {where} {report.input.threshold:g}")
-    for name in ordered(list(values)):
+    for name in reversed(ordered(list(values))):  # tags, then events
         line = METRICS[name]().line(values[name]) if name in METRICS else None
         if line is not None:
             yield Text(line)

@@ -3,26 +3,43 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from wsed.data import table
 from wsed.files import write_whole
 
+if TYPE_CHECKING:  # an extra
+    from optuna.trial import FrozenTrial
+
 COLOURS = {"COMPLETE": "tab:blue", "PRUNED": "tab:orange"}
 
 
-def last_value(trial: Any) -> float | None:
+class Range(Protocol):
+    """What is searched of a setting: numbers from low to high, or choices."""
+
+    @property
+    def low(self) -> float | None: ...
+    @property
+    def high(self) -> float | None: ...
+    @property
+    def log(self) -> bool: ...
+    @property
+    def choices(self) -> tuple[object, ...]: ...
+
+
+def last_value(trial: "FrozenTrial") -> float | None:
     """What a trial came to: its value, or the last one it told before it was stopped."""
     told: Mapping[int, float] = trial.intermediate_values
     value: float | None = trial.value
     return value if value is not None else told[max(told)] if told else None
 
 
-def write_trials(path: Path, trials: Sequence[Any], names: Sequence[str]) -> None:
+def write_trials(path: Path, trials: "Sequence[FrozenTrial]", names: Sequence[str]) -> None:
     """A row a trial: number, state, value, epochs, seconds, and its settings.
 
     Args:
@@ -41,7 +58,7 @@ def write_trials(path: Path, trials: Sequence[Any], names: Sequence[str]) -> Non
         table.write_rows(part, ("trial", "state", "value", "epochs", "seconds", *names), rows)
 
 
-def draw_trials(path: Path, trials: Sequence[Any], space: Mapping[str, Any], monitor: str) -> None:
+def draw_trials(path: Path, trials: "Sequence[FrozenTrial]", space: Mapping[str, Range], monitor: str) -> None:
     """The value of each trial in the order they were drawn, and against each setting; nothing without values.
 
     Args:
@@ -79,8 +96,10 @@ def draw_trials(path: Path, trials: Sequence[Any], space: Mapping[str, Any], mon
         figure.savefig(part, dpi=110)
 
 
-def _show_range(axis: Any, values: Any) -> None:
+def _show_range(axis: Axes, values: Range) -> None:
     """All that is searched, so that one sees where the trials lie in it."""
+    assert values.low is not None, "a range without choices has both ends"
+    assert values.high is not None
     if values.log:
         axis.set_xscale("log")
         axis.set_xlim(values.low / 1.1, values.high * 1.1)
@@ -93,7 +112,7 @@ def _show_range(axis: Any, values: Any) -> None:
     axis.tick_params(axis="x", which="both", labelsize=8)
 
 
-def _points(axis: Any, places: Sequence[Any], shown: Sequence[tuple[Any, float]]) -> None:
+def _points(axis: Axes, places: Sequence[float], shown: "Sequence[tuple[FrozenTrial, float]]") -> None:
     colours = [COLOURS.get(trial.state.name, "0.5") for trial, _ in shown]
     axis.scatter(places, np.array([value for _, value in shown]), c=colours, s=18)
     axis.grid(alpha=0.3)

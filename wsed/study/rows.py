@@ -11,7 +11,7 @@ from wsed.study.claims import Claim
 from wsed.study.expected import Expected, read_expected
 from wsed.text import read_yaml
 
-ROW_FIELDS = ("title", "paper", "seeds", "after", "weights_of")
+ROW_FIELDS = ("title", "base", "paper", "seeds", "after", "weights_of")
 FIELDS = ("title", "base", "seeds", "rows", "overlays", "claims")
 
 
@@ -97,8 +97,8 @@ def read_recipe(folder: Path) -> Recipe:
     content = _mapping(str(path), read_yaml(path))
     _check(str(path), content, FIELDS)
     entries = _mapping(f"{path}: rows", content.get("rows", {}))
-    base, seeds = folder / str(content.get("base", "base.yaml")), _seeds(f"{path}: seeds", content.get("seeds", [0]))
-    rows = {str(name): _row(folder, base, str(name), entry, seeds) for name, entry in entries.items()}
+    base, seeds = content.get("base", "base.yaml"), _seeds(f"{path}: seeds", content.get("seeds", [0]))
+    rows = {str(name): _row(folder, str(name), entry, base, seeds) for name, entry in entries.items()}
     for row in rows.values():
         for config in row.configs:
             if not config.is_file():
@@ -132,14 +132,15 @@ def finished(folders: Path | Sequence[Path], row: str, file: str = "test/scores.
     return []
 
 
-def _row(folder: Path, base: Path, name: str, entry: object, seeds: tuple[int, ...]) -> Row:
+def _row(folder: Path, name: str, entry: object, base: object, seeds: tuple[int, ...]) -> Row:
     place = f"{folder / 'recipe.yaml'}: rows.{name}"
     fields = _mapping(place, entry or {})
     _check(place, fields, ROW_FIELDS)
+    below = fields.get("base", base)  # null for a row that stands alone
     return Row(
         name,
         str(fields.get("title", name)),
-        (base, folder / "rows" / f"{name}.yaml"),
+        (*([] if below is None else [folder / str(below)]), folder / "rows" / f"{name}.yaml"),
         _seeds(place, fields["seeds"]) if "seeds" in fields else seeds,
         read_expected(f"{place}.paper", fields.get("paper", {})),
         str(fields["after"]) if "after" in fields else None,

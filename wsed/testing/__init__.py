@@ -5,8 +5,10 @@ Each `check_*` raises `AssertionError` with the promise that was broken. `batch`
 
 from wsed.testing.augment import check_augment
 from wsed.testing.corpora import check_corpus
+from wsed.testing.decoders import check_decoder
 from wsed.testing.inputs import batch, move_output, output, take, take_output
 from wsed.testing.losses import check_loss
+from wsed.testing.metrics import check_metric
 from wsed.testing.models import check_encoder, check_frontend, check_head, check_network
 from wsed.testing.readers import check_reader
 
@@ -14,10 +16,12 @@ __all__ = [
     "batch",
     "check_augment",
     "check_corpus",
+    "check_decoder",
     "check_encoder",
     "check_frontend",
     "check_head",
     "check_loss",
+    "check_metric",
     "check_network",
     "check_reader",
     "move_output",

@@ -20,7 +20,7 @@ from wsed.scoring.report import Report
 from wsed.scoring.resampling import Resampling, resample, samples
 from wsed.scoring.score import correlation, detect, score, system_of
 from wsed.training.data import tables, training_set
-from wsed.training.ranking import RANK_BY, number, ranking
+from wsed.training.ranking import RANK_BY, check_rank_by, first_number, number, ranking
 from wsed.training.task import SEDTask
 from wsed.tuned import TunedDecoder, decoder_file, decoder_of, read_tuned
 from wsed.types import Batch, Events, Output
@@ -48,10 +48,11 @@ class Evaluation(pl.Callback):
             set per evaluation; None: if a loss compares them.
         resamples: of the clips, for the intervals of test and validation reports; 0: none, where tens of thousands of
             clips of hundreds of classes would take half an hour.
-        rank_by: metrics by which the best epoch is chosen; each decides where those before it are equal.
+        rank_by: metrics by which the best epoch is chosen, such as `event_f1/macro`; each decides where those before it
+            are equal. `RANK_BY` if None.
 
     Raises:
-        WsedError: `resamples` is below 0, or `rank_by` is empty.
+        WsedError: `resamples` is below 0, or `rank_by` is empty or names an unknown metric.
     """
 
     def __init__(
@@ -67,8 +68,7 @@ class Evaluation(pl.Callback):
         self.decoder = decoder if decoder is not None else StepDecoder()
         self.tuning, self.embeddings, self.resamples = tuning, embeddings, resamples
         self.rank_by = RANK_BY if rank_by is None else tuple(rank_by)
-        if not self.rank_by:
-            raise WsedError("evaluation.rank_by is empty: name metrics, e.g. [event_f1/macro]")
+        check_rank_by(self.rank_by)
         self.tuned: dict[str, Any] | None = None  # how the decoder was tuned, once it was
         self.ranking: tuple[float, ...] = ()  # of the last validation
         self._untuned = self.decoder
@@ -242,7 +242,7 @@ class Evaluation(pl.Callback):
                 task.log(full, number(logged), prog_bar=full in SHOWN, sync_dist=True)
         if split == "validation":
             self.ranking = ranking(report, self.rank_by)
-            task.log("val/score", self.ranking[0], sync_dist=True)
+            task.log("val/score", first_number(report, self.rank_by), sync_dist=True)
 
 
 def _learn_centres(embedding: Embedding, trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch]) -> None:

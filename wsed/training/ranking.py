@@ -9,6 +9,8 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
+from wsed.errors import WsedError, check_option
+from wsed.metrics.base import METRICS
 from wsed.scoring.report import Report
 
 RANK_BY = ("event_f1/macro", "segment_f1/macro", "tagging_f1/macro", "embedding/centre_accuracy")
@@ -24,6 +26,31 @@ def ranking(report: Report, rank_by: Sequence[str] = RANK_BY) -> tuple[float, ..
     (0.0, 0.5)
     """
     return tuple(number(report.value(path, 0.0)) for path in rank_by)
+
+
+def first_number(report: Report, rank_by: Sequence[str] = RANK_BY) -> float:
+    """The first of the named metrics that the clips give: one number for loggers, early stopping and searches.
+
+    On clips with tags only it is the tagging F1, for example. 0 if there is none.
+
+    >>> from wsed.metrics.base import MetricValue
+    >>> first_number(Report(clips=1, metrics={"tagging_f1": MetricValue({"macro": 0.75})}))
+    0.75
+    """
+    values = (report.value(path, math.nan) for path in rank_by)
+    return next((float(value) for value in values if not math.isnan(value)), 0.0)
+
+
+def check_rank_by(rank_by: Sequence[str]) -> None:
+    """Refuse names of metrics that there are not.
+
+    Raises:
+        WsedError: there is none, or one is unknown.
+    """
+    if not rank_by:
+        raise WsedError("evaluation.rank_by is empty: name metrics, e.g. [event_f1/macro]")
+    for path in rank_by:
+        check_option("evaluation.rank_by", "metric", path.partition("/")[0], METRICS.names())
 
 
 def number(value: float | int) -> float | int:

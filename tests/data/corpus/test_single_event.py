@@ -322,7 +322,8 @@ ROWS = Path(__file__).parents[3] / "experiments/waa"
     ],
 )
 def test_rows_are_refused_before_they_are_trained(corpus, tmp_path, capsys, row, given_, message):
-    args = ["fit", "--config", str(ROWS / f"{row}.yaml"), "--trainer.default_root_dir", str(tmp_path)]
+    configs = [f"--config={ROWS / name}.yaml" for name in ("base", f"rows/{row}")]
+    args = ["fit", *configs, "--trainer.default_root_dir", str(tmp_path)]
     assert (
         main([*args, "--data.corpus.root", str(corpus), "--trainer.accelerator=cpu", "--data.workers=0", *given_]) == 2
     )

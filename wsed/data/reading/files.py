@@ -1,7 +1,7 @@
 """The reader `files`: audio read from its file whenever it is asked for."""
 
 from collections.abc import Sequence
-from math import isinf
+from math import inf, isinf
 
 from torch.utils.data import Dataset
 
@@ -17,7 +17,7 @@ class ClipDataset(Dataset[Item]):
     """The audio of a table's clips.
 
     Args:
-        table: the clips, of each of which `table.end` seconds are read; a part of a file is read whole.
+        table: the clips, of each of which `table.end` seconds are read at most.
         sample_rate: of the audio given, Hz.
     """
 
@@ -29,10 +29,10 @@ class ClipDataset(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         clip = self.table.clips[index]
-        whole = None if isinf(self.table.end) else self.table.end
-        start, length = (0.0, whole) if clip.start is None else (clip.start, clip.duration)
+        length = min(self.table.end, inf if clip.start is None or clip.duration is None else clip.duration)
+        start = 0.0 if clip.start is None else clip.start
         try:
-            samples = audio.read(clip.path, self.sample_rate, start, length)
+            samples = audio.read(clip.path, self.sample_rate, start, None if isinf(length) else length)
         except WsedError as error:
             raise WsedError(f"{error} (`wsed data check` finds all such clips)") from None
         return Item(index, len(samples), samples)

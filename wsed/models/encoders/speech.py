@@ -3,7 +3,7 @@
 import math
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -16,6 +16,9 @@ from wsed.models.frontends import Waveform
 from wsed.registry import check_option, near
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
+
+if TYPE_CHECKING:  # an extra
+    from transformers import PretrainedConfig
 
 ARCHITECTURES = ("wav2vec2", "hubert", "wavlm")
 """As transformers calls them; each takes a waveform and gives a frame for each stride of its convolutions."""
@@ -75,7 +78,7 @@ class Wav2Vec2(Encoder):
     @classmethod
     def example(cls) -> tuple[EncoderFactory, Frontend | None]:
         """Two layers of 16 dimensions, on the waveform."""
-        sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+        sizes: dict[str, int | list[int]] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
         sizes |= {"intermediate_size": 16, "conv_dim": [8, 8], "conv_kernel": [10, 4], "conv_stride": [5, 4]}
         return partial(cls, config=sizes | {"num_conv_pos_embedding_groups": 2}), Waveform()
 
@@ -103,7 +106,7 @@ class Wav2Vec2(Encoder):
         return Encoded(frames, whole)
 
 
-def configured(architecture: str, values: dict[str, Any]) -> Any:
+def configured(architecture: str, values: dict[str, object]) -> "PretrainedConfig":
     """The configuration of an architecture; a `WsedError` if transformers is missing or a name is unknown."""
     try:
         from transformers import AutoConfig
@@ -120,7 +123,7 @@ def configured(architecture: str, values: dict[str, Any]) -> Any:
         raise WsedError(f"encoder: config of {architecture}: {error}") from None
 
 
-def random_model(config: Any) -> nn.Module:
+def random_model(config: "PretrainedConfig") -> nn.Module:
     """A model with random weights; a `WsedError` if a value of its configuration does not work."""
     from transformers import AutoModel
 
@@ -131,7 +134,7 @@ def random_model(config: Any) -> nn.Module:
     return model
 
 
-def pretrained_model(config: Any, folder: str) -> nn.Module:
+def pretrained_model(config: "PretrainedConfig", folder: str) -> nn.Module:
     """A model with the weights of a folder, which must be of this configuration.
 
     The configuration is not taken from the folder: a checkpoint of `wsed fit` then tells all that is needed to build
@@ -166,5 +169,5 @@ def pretrained_model(config: Any, folder: str) -> nn.Module:
     return model
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value

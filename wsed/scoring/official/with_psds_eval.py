@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from wsed.metrics.psds import PSDSParameters
 from wsed.metrics.system import TimedClips
 from wsed.scoring.official.given import Inputs, Values, clashes, clip_name, f1_of, inputs_of, points_of, refuse
 from wsed.types import Labels
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from psds_eval import PSDSEval
 
 
 def by_psds_eval(
@@ -42,19 +46,19 @@ def by_psds_eval(
     return found
 
 
-def _points_psds(judge: Any, points: Iterable[Columns], p: PSDSParameters) -> float:
+def _points_psds(judge: "PSDSEval", points: Iterable[Columns], p: PSDSParameters) -> float:
     for point in points:
         judge.add_operating_point(_event_table(point))
     return float(judge.psds(p.alpha_ct, p.alpha_st, p.max_efpr).value)
 
 
-def _event_table(events: Columns) -> Any:
+def _event_table(events: Columns) -> "DataFrame":
     clips, names = [clip_name(clip) for clip in events.clip.tolist()], [str(k) for k in events.label.tolist()]
     times = {"onset": events.onset, "offset": events.offset}
     return import_module("pandas").DataFrame({"filename": clips, **times, "event_label": names})
 
 
-def _clip_table(given: Inputs) -> Any:
+def _clip_table(given: Inputs) -> "DataFrame":
     """Seconds of the clips; where they are not known, no event reaches beyond them."""
     seconds = given.seconds
     if seconds is None:

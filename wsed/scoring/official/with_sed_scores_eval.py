@@ -1,11 +1,11 @@
 """Everything from tables of scores, one a clip, with frames of any length."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from itertools import repeat
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -29,6 +29,20 @@ from wsed.scoring.official.given import (
 )
 from wsed.types import Labels
 from wsed.values import Scores
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Tables = Mapping[str, "DataFrame"]
+Truth = Mapping[str, Sequence[object]]
+
+
+@runtime_checkable
+class FScore(Protocol):
+    """A function of the package: F1 by class and its means, then precision and recall."""
+
+    def __call__(self, scores: Tables, ground_truth: Truth, *, threshold: float) -> tuple[Mapping[str, float], ...]: ...
+
 
 Table = tuple[Float[np.ndarray, " _"], Float[np.ndarray, "_ label"]]
 """Borders of the frames of a clip in seconds, and their scores; -inf: never active."""
@@ -62,7 +76,7 @@ def by_sed_scores_eval(
     return found | {name: None if psds is None else MetricValue({"value": psds}) for name, psds in exact.items()}
 
 
-def _events_f1(given: Inputs, fscore: Callable[..., Any]) -> MetricValue:
+def _events_f1(given: Inputs, fscore: FScore) -> MetricValue:
     """F1 of events that are told as scores: frames between all borders, active where events are."""
     known, n_clips = given.known, given.n_clips
     levels = _levels([of_classes(given.detected, known)], n_clips, len(given.labels), given.ref.offset.max(initial=1.0))
@@ -73,7 +87,7 @@ def _events_f1(given: Inputs, fscore: Callable[..., Any]) -> MetricValue:
     return _f1(fscore, _score_tables(tables, known), _truth(given.ref, n_clips), given.labels)
 
 
-def _tagging_f1(fscore: Callable[..., Any], tags: TaggedClips, labels: Labels) -> MetricValue:
+def _tagging_f1(fscore: FScore, tags: TaggedClips, labels: Labels) -> MetricValue:
     assert tags.predicted is not None
     true, said = (side.bool().cpu().numpy() for side in (tags.true, tags.predicted))
     known = np.flatnonzero(true.any(0))
@@ -84,7 +98,7 @@ def _tagging_f1(fscore: Callable[..., Any], tags: TaggedClips, labels: Labels) -
     return _f1(fscore, scores, truth, labels)
 
 
-def _f1(fscore: Callable[..., Any], scores: Any, truth: Any, labels: Labels) -> MetricValue:
+def _f1(fscore: FScore, scores: Tables, truth: Truth, labels: Labels) -> MetricValue:
     by_name = dict(fscore(scores, truth, threshold=0.5)[0])
     micro = by_name.pop("micro_average")
     del by_name["macro_average"]  # the mean of the others
@@ -92,7 +106,7 @@ def _f1(fscore: Callable[..., Any], scores: Any, truth: Any, labels: Labels) -> 
 
 
 def _exact_psds(
-    package: ModuleType, tables: Any, truth: Any, lasts: Mapping[str, float], p: PSDSParameters
+    package: ModuleType, tables: Tables | None, truth: Truth, lasts: Mapping[str, float], p: PSDSParameters
 ) -> float | None:
     """PSDS over all thresholds; None where it cannot be had exactly."""
     if tables is None or p.decimals is None:
@@ -116,7 +130,7 @@ def _exact_psds(
     return float(value[0])
 
 
-def _psds_tables(detections: TimedClips, given: Inputs) -> dict[str, Any] | None:
+def _psds_tables(detections: TimedClips, given: Inputs) -> Tables | None:
     """Scores of all clips: empty without a known class, None where no scores have these operating points."""
     known, n_labels = given.known, len(given.labels)
     if not known.size:
@@ -152,7 +166,7 @@ def _truth(events: Columns, n_clips: int) -> dict[str, list[tuple[float, float, 
     return truth
 
 
-def _score_tables(clips: Iterable[Table], known: Classes) -> dict[str, Any]:
+def _score_tables(clips: Iterable[Table], known: Classes) -> Tables:
     """One data frame a clip, of the known classes."""
     create = import_module("sed_scores_eval.base_modules.scores").create_score_dataframe
     names = [str(k) for k in known]

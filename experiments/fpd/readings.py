@@ -1,0 +1,126 @@
+"""Readings of the frame pairwise distance loss (Tao, Huang et al. 2023) that the core does not offer.
+
+The paper's equations contradict its text: as printed, Eq. 1 and Eq. 5 drive positive pairs apart.
+`ReadingFPD` is `wsed.losses.fpd.FPD` with each reading as an option, by import path in YAML:
+
+    apart: {loss: {class_path: experiments.fpd.readings.ReadingFPD, init_args: {mode: literal}}}
+"""
+
+from functools import partial
+from typing import Any, Literal, get_args
+
+from torch import Tensor
+
+from wsed.errors import WsedError, check_option
+from wsed.losses import fpd as core
+from wsed.losses.fpd import FPD, Costs, Metric, Pairs, Reduction, Silence, Wps, cosine, distance
+
+Mode = Literal["distance", "similarity", "raw", "literal"]
+Sign = Literal["corrected", "literal"]
+NormOn = Literal["positive", "all", "none"]
+Level = Literal["frame", "clip_and_frame"]
+
+OPTIONS = {"mode": get_args(Mode), "sign": get_args(Sign), "norm_on": get_args(NormOn)}
+OPTIONS |= {"reduction": get_args(Reduction), "level": get_args(Level)}
+"""What each option may be; the default stands first."""
+
+METRIC_OF = {"mode": "euclidean", "sign": "ip", "norm_on": "ip"}
+"""Options that belong to one metric."""
+
+
+def euclidean(mode: Mode, alpha: float) -> Costs:
+    """Costs of positive and of negative pairs, with `d` the Euclidean distance and `S = 1 / (1 + d)`.
+
+    | mode | positive | negative | |
+    |---|---|---|---|
+    | distance | `(1 - S)^2` | `[alpha - (1 - S)]_+` | Eq. 3 of the distance `1 - S`, the core's |
+    | similarity | `(1 - S)^2` | `[S - alpha]_+` | as `distance` with `1 - alpha` |
+    | raw | `d^2` | `[alpha - d]_+` | Eq. 3 of the distance `d` |
+    | literal | `S^2` | `[alpha - S]_+` | as printed: drives positive pairs apart, negative pairs together |
+    """
+    if mode in ("distance", "similarity"):
+        return core.euclidean(alpha if mode == "distance" else 1 - alpha)
+
+    def far(*products: Tensor) -> Tensor:
+        d = distance(*products)
+        return d if mode == "raw" else 1 / (1 + d)
+
+    return (lambda *products: far(*products).square()), (lambda *products: (alpha - far(*products)).relu())
+
+
+def inner_product(sign: Sign, norm_on: NormOn, alpha: float) -> Costs:
+    """The same with `D` minus the cosine (`sign: literal`, as printed: the cosine).
+
+    A positive pair costs `[alpha + D]_+`, a negative one `[alpha - D]_+`, and those of `norm_on` `(1 + D)^2` besides
+    (Eq. 5 and 6); the core's are `corrected` and `positive`.
+    """
+
+    def cost(hinge: int, normed: bool, *products: Tensor) -> Tensor:
+        d = cosine(*products) if sign == "literal" else -cosine(*products)
+        near = (alpha + hinge * d).relu()
+        return near + (1 + d).square() if normed else near
+
+    return partial(cost, 1, norm_on != "none"), partial(cost, -1, norm_on == "all")
+
+
+def fpd(
+    *inputs: Tensor | None,
+    metric: Metric = "euclidean",
+    mode: Mode = "distance",
+    sign: Sign = "corrected",
+    norm_on: NormOn = "positive",
+    alpha: float = 0.1,
+    **options: Any,
+) -> Tensor:
+    """`wsed.losses.fpd.fpd` with the costs of a reading."""
+    costs = euclidean(mode, alpha) if metric == "euclidean" else inner_product(sign, norm_on, alpha)
+    return core.fpd(*inputs, costs=costs, **options)
+
+
+class ReadingFPD(FPD):
+    """`wsed.losses.fpd.FPD` with readings and variants as options.
+
+    Args:
+        metric: as in the core, as are alpha, silence, pairs, wps, wps_start_epoch, gather.
+        mode: of `euclidean`, see `euclidean` above.
+        sign: of `ip`, see `inner_product` above.
+        norm_on: of `ip`: pairs that bear `(1 + D)^2`.
+        reduction: `mean` over the pairs used; `sum`; `mean_per_category`, the mean over the positive pairs plus the
+            mean over the negative ones.
+        level: `frame`, or `clip_and_frame`: the label sets of the two clips must be equal (disjoint) too.
+        wps_low: frames where a tagged class scores from here to below `wps_high` are left out.
+        wps_high: a tagged class is active where it scores this or more.
+
+    Raises:
+        WsedError: an option is unknown, contradicts another, or belongs to the other metric.
+    """
+
+    def __init__(
+        self,
+        metric: Metric = "euclidean",
+        mode: Mode = "distance",
+        sign: Sign = "corrected",
+        norm_on: NormOn = "positive",
+        alpha: float = 0.1,
+        reduction: Reduction = "mean",
+        level: Level = "frame",
+        silence: Silence = "ignore",
+        pairs: Pairs = "all",
+        wps: Wps = "self",
+        wps_low: float = 0.5,
+        wps_high: float = 0.5,
+        wps_start_epoch: int = 5,
+        gather: bool = False,
+    ) -> None:
+        super().__init__(metric, alpha, silence, pairs, wps, wps_start_epoch, gather)
+        chosen = {"mode": mode, "sign": sign, "norm_on": norm_on, "reduction": reduction, "level": level}
+        for option, value in chosen.items():
+            check_option("fpd", option, value, OPTIONS[option])
+            owner = METRIC_OF.get(option, metric)
+            if metric != owner and value != OPTIONS[option][0]:
+                raise WsedError(f"fpd: {option} belongs to metric {owner}, and metric is {metric}: leave {option} out")
+        if not 0 <= wps_low <= wps_high <= 1:
+            raise WsedError(f"fpd: 0 <= wps_low <= wps_high <= 1 is asked, not {wps_low} and {wps_high}")
+        self.costs = euclidean(mode, alpha) if metric == "euclidean" else inner_product(sign, norm_on, alpha)
+        self.reduction, self.level = reduction, level
+        self.wps_low, self.wps_high = wps_low, wps_high

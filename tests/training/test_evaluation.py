@@ -1,0 +1,81 @@
+"""A training in plain Python: a network, losses, a trainer and `Evaluation`."""
+
+import json
+from functools import partial
+
+import pytest
+import torch
+
+import wsed
+from tests.training.small import batches, network, trainer
+from wsed import Weighted, WsedError
+from wsed.data.corpus.desed import DESED
+from wsed.decoding import StepDecoder, Tuning
+from wsed.losses.bce import ClipBCE
+from wsed.losses.cosine_penalty import CosinePenalty
+from wsed.losses.mil import MIL
+from wsed.models.encoders.crnn import CRNN
+from wsed.models.frontends import LogMel
+from wsed.models.network import Composed
+from wsed.training.evaluation import Evaluation
+from wsed.training.ranking import KeepBest
+from wsed.training.task import SEDTask
+from wsed.tuned import read_tuned
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's advice on workers and logging
+
+
+def test_a_training_in_plain_python_is_scored_tuned_and_loaded(tmp_path, corpus):
+    data = wsed.SEDDataModule(DESED(corpus), batch={"weak": 4}, workers=0)
+    frontend = LogMel(8000, n_fft=256, hop_length=160, f_max=4000.0)
+    system = Composed(data.labels, partial(CRNN, channels=4, gru=4, dense=8), frontend=frontend)
+    task = SEDTask(system, {"tags": Weighted(MIL()), "apart": Weighted(CosinePenalty(), 0.1)})
+    evaluation = Evaluation(StepDecoder(smooth=0.1), Tuning(thresholds="segments"), resamples=50)
+    keep = KeepBest(tmp_path / "checkpoints", evaluation)
+    run = trainer(tmp_path, max_epochs=2, callbacks=[evaluation, keep], enable_checkpointing=True)
+    run.fit(task, data)
+    best = tmp_path / "checkpoints" / "best.ckpt"
+    content = best.read_bytes()
+    assert not (tmp_path / "validation").exists()  # within fit, validations are scored only
+    assert {"val/loss", "val/score", "val/event_f1", "val/event_f1_micro", "val/psds1"} <= set(run.callback_metrics)
+
+    for score in (run.validate, run.test):
+        score(task, data, ckpt_path=str(best), weights_only=True, verbose=False)
+    assert best.read_bytes() == content  # scoring never changes a checkpoint
+    scores = {part: json.loads((tmp_path / part / "scores.json").read_text()) for part in ("validation", "test")}
+    tuned = read_tuned(best)
+    assert tuned is not None
+    assert scores["validation"]["tuned_on_these_clips"]
+    assert not scores["test"]["tuned_on_these_clips"]
+    assert scores["test"]["decoder"]["threshold"] == tuned.decoder["threshold"] == tuned.tuned["values"]["threshold"]
+    detector = wsed.load(best)
+    assert list(detector.labels) == ["high", "low"]
+    assert detector.decoder == evaluation.decoder
+    assert torch.equal(next(detector.network.parameters()), next(system.parameters()))
+
+
+def test_a_tuning_is_forgotten_when_the_weights_change(tmp_path, corpus):
+    data = wsed.SEDDataModule(DESED(corpus), batch={"weak": 4}, workers=0)
+    frontend = LogMel(8000, n_fft=256, hop_length=160, f_max=4000.0)
+    system = Composed(data.labels, partial(CRNN, channels=2, gru=2, dense=2), frontend=frontend)
+    evaluation = Evaluation(tuning=Tuning(thresholds="segments"), resamples=0)
+    task = SEDTask(system, {"tags": Weighted(MIL())})
+    run = trainer(tmp_path, callbacks=[evaluation], max_epochs=1)
+    run.fit(task, data)
+    assert evaluation.tuned is None
+    run.validate(task, data, verbose=False)  # without a checkpoint: tuned for the weights as they are
+    assert evaluation.tuned is not None
+    assert evaluation.decoder != StepDecoder()
+    again = trainer(tmp_path, callbacks=[evaluation], max_epochs=1, limit_val_batches=0)
+    again.fit(task, data)
+    assert evaluation.tuned is None
+    assert evaluation.decoder == StepDecoder()
+
+
+def test_mistakes_are_refused(tmp_path):
+    with pytest.raises(WsedError, match="resamples must be 0 or more"):
+        Evaluation(resamples=-1)
+    evaluation = Evaluation(StepDecoder(threshold=[0.1, 0.2]))
+    task = SEDTask(network(), {"tags": Weighted(ClipBCE())})
+    with pytest.raises(WsedError, match=r"decoder\.threshold has 2 values for 3 labels"):
+        trainer(tmp_path, callbacks=[evaluation]).fit(task, batches())
