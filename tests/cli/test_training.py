@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import lightning.pytorch  # noqa: F401  here: its log handler keeps the stderr it finds, which must not be a test's own
@@ -169,7 +170,7 @@ def test_further_training_forgets_the_tuning_and_tunes_anew(exp, tmp_path):
 def test_a_run_starts_from_the_weights_of_another(exp, run, tmp_path, capsys):
     best, last = run / "checkpoints" / "best.ckpt", tmp_path / "checkpoints" / "last.ckpt"
     args = ["--trainer.default_root_dir", str(tmp_path), "--trainer.max_epochs", "1", "--test_after_fit", "false"]
-    other = ["--data.corpus.labels", "[low]", "--model.losses.apart", "null"]
+    other = ["--data.corpus.labels", "[low, high, hum]"]
     other += ["--model.optimizer", "{class_path: torch.optim.SGD, init_args: {lr: 0.0}}"]
     assert main(["fit", "--config", exp, *args, *other, "--init-from", str(best)]) == 0
     assert "of another shape there, so they start anew: heads.0.linear.bias" in capsys.readouterr().out
@@ -422,7 +423,8 @@ def test_a_training_without_steps_says_so(exp, tmp_path, capsys):
 def test_a_training_that_is_interrupted_can_go_on(exp, tmp_path):
     args = [sys.executable, "-m", "wsed.cli.main", "fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]
     args += ["--trainer.max_epochs", "500"]
-    process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a suite in the background ignores Ctrl-C
+    process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeds)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("epoch 0 "):
