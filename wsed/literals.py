@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,8 +53,10 @@ class Literals:
 
     def _read(self) -> list[tuple[int, str, "Choices"]]:
         hints = hints_of(self._function)
-        names = enumerate(inspect.signature(self._function).parameters)
-        return [(i, name, choices) for i, name in names if (choices := choices_of(hints.get(name))) is not None]
+        parameters = enumerate(inspect.signature(self._function).parameters.values())
+        # one that is given by its name only has no place
+        places = [(sys.maxsize if p.kind is p.KEYWORD_ONLY else i, p.name) for i, p in parameters]
+        return [(i, name, choices) for i, name in places if (choices := choices_of(hints.get(name))) is not None]
 
 
 @dataclass(frozen=True)
