@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         metavar="NAMES",
         help="the classes: a file with one a line, or names with commas "
-        "(default: ROOT/metadata/labels.txt; else the ten of DESED, or those of the training tables)",
+        "(default: ROOT/metadata/labels.txt; else those of the training tables)",
     )
     parser.add_argument(
         "--sample-rate", type=whole(1), metavar="HZ", help="rate clips should have (default: the most common one)"
