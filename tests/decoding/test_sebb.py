@@ -14,7 +14,7 @@ from wsed.errors import WsedError
 from wsed.values import Detections, Scores
 
 sizes = st.tuples(st.integers(1, 3), st.integers(1, 24), st.integers(1, 3), st.integers(0, 10**6))
-merging = st.sampled_from([(0.0, 0.0), (0.25, 0.0), (0.0, 2.0), (0.1, 1.5), (9.0, 0.0)])
+merging = st.sampled_from([(0.0, 0.0), (0.26, 9.0), (9.0, 2.1), (0.2, 1.5), (9.0, 99.0), (0.4, 3.0)])
 
 
 def grid_scores(size) -> torch.Tensor:
@@ -43,23 +43,25 @@ def changes(curve: list[float], half: int) -> list[float]:
 
 
 def slow_boxes(curve: list[float], half: int, merge_abs: float, merge_rel: float) -> list[tuple[int, int]]:
-    boxes, onset, offset = [], None, None
-    change = changes(curve, half)
-    for t, value in enumerate([*change, 1.0]):  # a last rise closes the last box
-        if value > 0:
-            if offset is not None and onset is not None:
-                boxes.append((onset, offset))
-                onset, offset = None, None
-            if t < len(change) and (onset is None or value > change[onset]):
-                onset = t
-        elif value < 0 and (offset is None or value <= change[offset]):
-            offset = t
+    steps: list[list] = []  # first border, last border, value; equal neighbours are one
+    for t, value in enumerate([0.0, *changes(curve, half), 0.0], start=-1):
+        if steps and steps[-1][2] == value:
+            steps[-1][1] = t
+        else:
+            steps.append([t, t, value])
+    boxes, onset = [], None
+    for before, here, after in zip(steps, steps[1:], steps[2:], strict=False):
+        if here[2] > before[2] and here[2] > after[2]:
+            onset = here[0]
+        elif here[2] < before[2] and here[2] < after[2] and onset is not None:
+            boxes.append((onset, here[1]))
+            onset = None
     while True:
         dips = []
         for i, ((a, b), (c, d)) in enumerate(pairwise(boxes)):
-            top, gap = max(mean(curve[a:b]), mean(curve[c:d])), mean(curve[b:c])
-            if top - gap < merge_abs or top < merge_rel * gap:
-                dips.append((top - gap, i))
+            top, low = max(*curve[a:b], *curve[c:d]), min(curve[b:c])
+            if top - low < merge_abs and top < merge_rel * low:
+                dips.append((top - low, i))
         if not dips:
             return boxes
         i = min(dips)[1]
@@ -119,14 +121,37 @@ def test_an_event_does_not_shrink_as_the_threshold_rises():
 
 def test_boxes_are_joined_over_shallow_gaps_only():
     curve = torch.tensor([0.0] * 4 + [0.9] * 4 + [0.7] * 4 + [0.9] * 4 + [0.1] * 4 + [0.8] * 4 + [0.0] * 4)
-    scores = curve[None, :, None].double()
-    apart = BoxDecoder(4.0, 0.0, 0.0).boxes(of(scores))
+    scores = of(curve[None, :, None].double())
+    apart = BoxDecoder(4.0, 0.0, 0.0).boxes(scores)
     assert [row[2:4] for row in rows(apart)] == [(4.0, 8.0), (12.0, 16.0), (20.0, 24.0)]
-    for merge in ((0.25, 0.0), (0.0, 1.5)):
-        joined = BoxDecoder(4.0, *merge).boxes(of(scores))
-        assert [row[2:4] for row in rows(joined)] == [(4.0, 16.0), (20.0, 24.0)]
-        assert joined.confidence[0].item() == pytest.approx((0.9 * 8 + 0.7 * 4) / 12)
-    assert len(BoxDecoder(4.0, 1.0, 0.0).boxes(of(scores))) == 1
+    for merge in ((0.25, 0.0), (0.0, 1.5)):  # one of the two is not enough
+        assert len(BoxDecoder(4.0, *merge).boxes(scores)) == 3
+    joined = BoxDecoder(4.0, 0.25, 1.5).boxes(scores)
+    assert [row[2:4] for row in rows(joined)] == [(4.0, 16.0), (20.0, 24.0)]
+    assert joined.confidence[0].item() == pytest.approx((0.9 * 8 + 0.7 * 4) / 12)
+    assert len(BoxDecoder(4.0, 1.0, 10.0).boxes(scores)) == 1
+
+
+TWO = [0.0] * 20 + [0.8] * 20 + [0.3] * 10 + [0.4] * 10 + [0.0] * 20
+SOFT_THEN_LOUD = [0.0] * 15 + [0.35] * 20 + [0.9] * 20 + [0.0] * 25
+
+
+@pytest.mark.parametrize(
+    ("curve", "merge_abs", "merge_rel", "frames"),
+    [
+        (TWO, 0.45, 3.0, [(20, 40), (50, 60)]),
+        (TWO, 0.55, 2.0, [(20, 40), (50, 60)]),
+        (TWO, 0.55, 3.0, [(20, 60)]),
+        (TWO, 1.0, 2.0, [(20, 40), (50, 60)]),
+        (SOFT_THEN_LOUD, 0.0, 0.0, [(15, 30), (35, 55)]),
+    ],
+)
+def test_boxes_are_those_of_the_published_method(curve, merge_abs, merge_rel, frames):
+    """What the authors' package gives for these scores; its source was not read."""
+    scores = of(torch.tensor(curve)[None, :, None].double(), 50.0)
+    boxes = BoxDecoder(window=0.2, merge_abs=merge_abs, merge_rel=merge_rel).boxes(scores)
+    found = [(round(row[2] * 50), round(row[3] * 50)) for row in rows(boxes)]
+    assert found == frames
 
 
 def test_settings_per_label():

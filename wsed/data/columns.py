@@ -42,6 +42,10 @@ class Columns(Sequence[Clip]):
         """Which clips have a sound file."""
 
     @abstractmethod
+    def path(self, index: int) -> Path:
+        """The sound file of a clip, without making the clip."""
+
+    @abstractmethod
     def row(self, index: int) -> tuple[str, str, Path]:
         """Name and source of a clip, and where its file was looked for."""
 
@@ -70,6 +74,11 @@ def table_of(
     if isinstance(clips, Columns):
         return clips.table(labels, end, annotated)
     return ClipTable.of(clips, labels, end, annotated)
+
+
+def path_of(clips: Sequence[Clip], index: int) -> Path:
+    """The sound file of a clip."""
+    return clips.path(index) if isinstance(clips, Columns) else clips[index].path
 
 
 def take(clips: Sequence[Clip], index: NDArray[np.int64]) -> Sequence[Clip]:

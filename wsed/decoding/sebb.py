@@ -1,7 +1,8 @@
 """Sound event bounding boxes from change detection (cSEBBs): where an event is, and how certain, decided apart.
 
 Ebbers, Germain, Wichern, Le Roux: Sound Event Bounding Boxes, Interspeech 2024 (arXiv 2406.04212). Written from the
-paper's description; where it leaves a choice open, the docstrings say what is done here.
+paper's description, and from what the authors' package gives for small inputs (its source was not read): boxes are
+joined only if both thresholds allow it, and every local maximum of the filter output opens a box.
 """
 
 import math
@@ -48,8 +49,9 @@ class BoxDecoder(Decoder):
 
     Args:
         window: length of the step filter; half of it looks back and half ahead (each one frame or more).
-        merge_abs: two boxes become one if the gap's mean score is less than this below the higher of their scores.
-        merge_rel: or if that score is less than this times the gap's mean score.
+        merge_abs: two boxes become one if the lowest score between them is less than this below the higher of their
+            two peaks,
+        merge_rel: and if that peak is less than this times the lowest score between them.
         threshold: boxes of a confidence above it are events.
         tags: which classes of a clip may have events, see `Decoder`.
         tag_threshold: for `tags: clip`.
@@ -144,7 +146,7 @@ class BoxDecoder(Decoder):
         half = (window * scores.frame_rate / 2).round().long().clamp(min=1)
         inside = torch.arange(n_frames + 1) <= ends.repeat_interleave(n_labels)[:, None]
         change = _step_filter(sums, half) * inside
-        spans = _merge(_between_changes(change), sums, merge_abs, merge_rel)
+        spans = _merge(_between_changes(change, curves), merge_abs, merge_rel)
         clip, label = spans.curve // max(n_labels, 1), spans.curve % max(n_labels, 1)
         onset, offset = (frame.double() / scores.frame_rate for frame in (spans.first, spans.stop))
         events, kept = cut(events_of(clip, label, onset, offset), scores.durations)
@@ -175,11 +177,17 @@ def painted(boxes: Detections, scores: Scores) -> Scores:
 
 
 class _Spans(NamedTuple):
-    """Boxes as frames `first <= frame < stop` of a curve, sorted by curve and frame."""
+    """Boxes as frames `first <= frame < stop` of a curve, sorted by curve and frame.
+
+    `peak` is the highest score of the box; `low` and `high` are the extremes of the scores between it and the next box.
+    """
 
     curve: BoxIndex
     first: BoxIndex
     stop: BoxIndex
+    peak: Float[Tensor, " box"]
+    low: Float[Tensor, " box"]
+    high: Float[Tensor, " box"]
 
     def mean(self, sums: Borders) -> Float[Tensor, " box"]:
         return (sums[self.curve, self.stop] - sums[self.curve, self.first]) / (self.stop - self.first)
@@ -194,55 +202,76 @@ def _step_filter(sums: Borders, half: Int[Tensor, " curve"]) -> Borders:
     return change.round(decimals=9)
 
 
-def _between_changes(change: Borders) -> _Spans:
-    """From each steepest rise to the steepest fall that follows it.
+def _between_changes(change: Borders, curves: Float[Tensor, "curve frame"]) -> _Spans:
+    """From each local maximum of the filter output to the local minimum that follows it.
 
-    A stretch of borders where the change has one sign (or none) holds one extremum that counts: the highest is an
-    onset (the first of equal ones), the lowest an offset (the last). So of two rises with no fall between them, both
-    local maxima, the steeper one is the onset.
+    The output is 0 outside the clip. Equal neighbours are one extremum: a maximum begins the box at its first border, a
+    minimum ends it at its last. So a soft part before a loud one is a box of its own, although the output only falls to
+    0 between them.
     """
-    curve, border = change.nonzero(as_tuple=True)
-    if not curve.numel():
-        return _Spans(curve, border, border)
-    value = change[curve, border]
-    rising = value > 0
-    new = torch.ones_like(rising)
-    new[1:] = (curve[1:] != curve[:-1]) | (rising[1:] != rising[:-1])
-    stretch = new.long().cumsum(0) - 1
-    n, up, curve = int(stretch[-1]) + 1, rising[new], curve[new]
-    peak = torch.zeros(n, dtype=value.dtype).scatter_reduce_(0, stretch, value.abs(), "amax")
-    at_peak = value.abs() == peak[stretch]
-    first = torch.full((n,), change.shape[1]).scatter_reduce_(0, stretch[at_peak], border[at_peak], "amin")
-    last = torch.zeros(n, dtype=torch.long).scatter_reduce_(0, stretch[at_peak], border[at_peak], "amax")
-    onset = (up[:-1] & ~up[1:] & (curve[1:] == curve[:-1])).nonzero()[:, 0]
-    return _Spans(curve[onset], first[onset], last[onset + 1])
+    n_curves, width = len(change), change.shape[1] + 2
+    flat = torch.nn.functional.pad(change, (1, 1)).flatten()
+    place = torch.arange(len(flat))
+    new = torch.ones_like(flat, dtype=torch.bool)
+    new[1:] = (flat[1:] != flat[:-1]) | (place[1:] % width == 0)
+    start = place[new]
+    value, curve = flat[start], start // width
+    inner = (curve[1:-1] == curve[:-2]) & (curve[1:-1] == curve[2:]) if len(start) > 2 else torch.zeros(0).bool()
+    top = inner & (value[1:-1] > value[:-2]) & (value[1:-1] > value[2:])
+    bottom = inner & (value[1:-1] < value[:-2]) & (value[1:-1] < value[2:])
+    extremum = (top | bottom).nonzero()[:, 0]
+    opens = top[extremum]
+    # Maxima and minima of a curve alternate; the first of a curve is a maximum, since scores are 0 or more.
+    pair = (opens[:-1] & ~opens[1:]).nonzero()[:, 0]
+    begin, end = extremum[pair] + 1, extremum[pair + 1] + 1
+    same = curve[begin] == curve[end]
+    begin, end = begin[same], end[same]
+    first, stop = start[begin] % width - 1, start[end + 1] % width - 2
+    return _with_extremes(curve[begin], first, stop, curves, n_curves)
 
 
-def _merge(
-    spans: _Spans, sums: Borders, merge_abs: Float[Tensor, " curve"], merge_rel: Float[Tensor, " curve"]
+def _with_extremes(
+    curve: BoxIndex, first: BoxIndex, stop: BoxIndex, curves: Float[Tensor, "curve frame"], n_curves: int
 ) -> _Spans:
+    """Boxes with the highest score in each, and the extremes of the scores between neighbours."""
+    width = curves.shape[1] + 1  # one frame more, so that the end of a curve is not the start of the next
+    mark = torch.zeros(n_curves * width + 1, dtype=torch.long)
+    mark[curve * width + first] = 1
+    mark[curve * width + stop] += 1
+    part = (
+        mark.cumsum(0)[:-1].view(n_curves, width)[:, :-1].flatten()
+    )  # box i is part 2 i + 1, what follows it the next
+    scores, n_parts = curves.flatten(), 2 * len(curve) + 1
+    high = torch.full((n_parts,), -torch.inf, dtype=scores.dtype).scatter_reduce_(0, part, scores, "amax")
+    low = torch.full((n_parts,), torch.inf, dtype=scores.dtype).scatter_reduce_(0, part, scores, "amin")
+    return _Spans(curve, first, stop, high[1::2], low[2::2], high[2::2])
+
+
+def _merge(spans: _Spans, merge_abs: Float[Tensor, " curve"], merge_rel: Float[Tensor, " curve"]) -> _Spans:
     """Neighbours joined over gaps that hardly dip, the shallowest gap of each curve first, until none is left.
 
-    The dip is the higher of the two boxes' mean scores minus the gap's; after a join the mean score is that of the
-    whole box, gap included. The first of equal gaps is joined.
+    The dip is the higher of the two peaks minus the lowest score between the boxes. A joined box has the peak of its
+    highest frame, so that further joins only become harder: all gaps shallower than their neighbours are joined at
+    once. The first of equal gaps is joined.
     """
     while len(spans.curve) > 1:
-        pair = (spans.curve[1:] == spans.curve[:-1]).nonzero()[:, 0]
-        curve = spans.curve[pair]
-        gap = _Spans(curve, spans.stop[pair], spans.first[pair + 1]).mean(sums)
-        score = spans.mean(sums)
-        top = torch.maximum(score[pair], score[pair + 1])
-        joins = (top - gap < merge_abs[curve]) | (top < merge_rel[curve] * gap)
-        pair, curve, dip = pair[joins], curve[joins], (top - gap)[joins]
-        if not pair.numel():
+        curve, low = spans.curve[:-1], spans.low[:-1]
+        top = torch.maximum(spans.peak[:-1], spans.peak[1:])
+        dip = top - low
+        joins = (spans.curve[1:] == curve) & (dip < merge_abs[curve]) & (top < merge_rel[curve] * low)
+        if not bool(joins.any()):
             break
-        least = torch.full((len(sums),), torch.inf, dtype=dip.dtype).scatter_reduce_(0, curve, dip, "amin")
-        pair, curve = (of[dip == least[curve]] for of in (pair, curve))
-        first_of = torch.full((len(sums),), len(spans.curve)).scatter_reduce_(0, curve, pair, "amin")
-        pair = pair[first_of[curve] == pair]
-        stop, keep = spans.stop.clone(), torch.ones(len(spans.curve), dtype=torch.bool)
-        stop[pair], keep[pair + 1] = spans.stop[pair + 1], False
-        spans = _Spans(spans.curve[keep], spans.first[keep], stop[keep])
+        depth = torch.nn.functional.pad(torch.where(joins, dip, torch.inf), (1, 1), value=torch.inf)
+        joins &= (depth[1:-1] < depth[:-2]) & (depth[1:-1] <= depth[2:])
+        left = joins.nonzero()[:, 0]
+        stop, peak, next_low, next_high = (part.clone() for part in (spans.stop, spans.peak, spans.low, spans.high))
+        stop[left] = spans.stop[left + 1]
+        peak[left] = torch.maximum(top[left], spans.high[left])
+        next_low[left], next_high[left] = spans.low[left + 1], spans.high[left + 1]
+        keep = torch.ones(len(spans.curve), dtype=torch.bool)
+        keep[left + 1] = False
+        parts = (spans.curve, spans.first, stop, peak, next_low, next_high)
+        spans = _Spans(*(part[keep] for part in parts))
     return spans
 
 

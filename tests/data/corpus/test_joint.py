@@ -57,7 +57,7 @@ def test_each_corpus_gives_the_gradients_it_gives_alone(corpora, loss):
         mine = [i for i in range(8) if together.sources[int(together.source[i])].startswith(name)]
         classes = [LABELS.index(label) for label in corpora[name].labels]
         alone = batch_of(corpora[name], {"strong": 4})
-        order = [alone.clip_ids.index(together.clip_ids[i]) for i in mine]
+        order = [alone.clip_ids.index(together.clip_ids[i].removeprefix(f"{name}/")) for i in mine]
         own = torch.empty(4, 10, 2)
         own[order] = frames.detach()[mine][:, :, classes]
         own.requires_grad_()
@@ -76,6 +76,7 @@ def test_classes_sources_and_clips_are_those_of_all(corpora):
     joint = Joint(corpora)
     assert joint.labels.names == LABELS
     assert {"home/weak", "street/strong"} <= set(joint.sources)
+    assert len({c.id for c in joint.clips("test")}) == 8  # though the corpora have clips of the same names
     assert [c.source for c in joint.clips("test")] == ["home/test"] * 4 + ["street/test"] * 4
     assert {c.source for c in joint.clips("train", ["street/weak"])} == {"street/weak"}
     assert joint.annotated["home/validation"] == ("high", "low")

@@ -18,8 +18,8 @@ SPLITS: tuple[Split, ...] = ("validation", "test", "predict")
 class Joint(Corpus):
     """Several corpora as one. Its classes are those of all; what a corpus never annotated is unknown in its clips.
 
-    A source of a corpus is named after both: `{home: {class_path: desed, ...}, street: ...}` has `home/weak`,
-    `street/strong` and so on.
+    Sources and clips are named after their corpus: `{home: {class_path: desed, ...}, street: ...}` has the sources
+    `home/weak`, `street/strong` and so on, and clips such as `home/a.wav`.
 
     Args:
         corpora: the corpora, by names of your own.
@@ -69,10 +69,16 @@ class Joint(Corpus):
         for name, corpus in self.corpora.items():
             mine = None if sources is None else [s.partition("/")[2] for s in sources if s.startswith(f"{name}/")]
             if corpus.has(split) and mine != []:
-                clips += [replace(clip, source=f"{name}/{clip.source}") for clip in corpus.clips(split, mine)]
+                clips += [_named(clip, name) for clip in corpus.clips(split, mine)]
         return clips
 
     def findings(self, split: Split) -> Iterable[Finding]:
         """What is wrong with the lists of all corpora."""
         for corpus in self.corpora.values():
             yield from corpus.findings(split)
+
+
+def _named(clip: Clip, corpus: str) -> Clip:
+    """The clip with the name of its corpus: two corpora may have clips of one name."""
+    recording = None if clip.recording is None else f"{corpus}/{clip.recording}"
+    return replace(clip, id=f"{corpus}/{clip.id}", source=f"{corpus}/{clip.source}", recording=recording)

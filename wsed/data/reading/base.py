@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
+from wsed.data.columns import path_of
 from wsed.data.sound_files import header
 from wsed.data.trained import Network
 from wsed.registry import Registry
@@ -84,7 +85,7 @@ def read_headers(clips: Sequence[Clip], look: bool = True) -> Headers:
     if look:
         numbers = range(len(clips))
         with ThreadPoolExecutor(THREADS) as pool:
-            for i, length in zip(numbers, pool.map(lambda i: header(clips[i].path), numbers), strict=True):
+            for i, length in zip(numbers, pool.map(lambda i: header(path_of(clips, i)), numbers), strict=True):
                 if isinstance(length, str):
                     unreadable[i] = length
                 else:

@@ -5,7 +5,7 @@ from functools import partial
 from importlib import import_module
 from itertools import repeat
 from types import ModuleType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -37,6 +37,7 @@ Tables = Mapping[str, "DataFrame"]
 Truth = Mapping[str, Sequence[object]]
 
 
+@runtime_checkable
 class FScore(Protocol):
     """A function of the package: F1 by class and its means, then precision and recall."""
 

@@ -102,11 +102,10 @@ class VideoClips(Columns):
         index %= len(self)
         names = self.names.names
         events = tuple((names[int(k)], on, off) for k, on, off in self.events[index].tolist())
-        seconds, file = float(self.duration[index]), int(self.file[index])
-        name = self._name(index)
+        seconds = float(self.duration[index])
         return Clip(
-            name,
-            self.folder / (os.fsdecode(self.paths.text(file)) if file >= 0 else name),
+            self._name(index),
+            self.path(index),
             self.sources[int(self.source[index])],
             frozenset(names[k] for k in self.held[index].tolist()),
             events if self.timed[index] else None,
@@ -144,6 +143,11 @@ class VideoClips(Columns):
     def has_file(self) -> Bool[np.ndarray, " clip"]:
         """Which clips have a sound file."""
         return self.file.numpy() >= 0
+
+    def path(self, index: int) -> Path:
+        """The sound file of a clip, or where it should be."""
+        file = int(self.file[index])
+        return self.folder / (os.fsdecode(self.paths.text(file)) if file >= 0 else self._name(index))
 
     def row(self, index: int) -> tuple[str, str, Path]:
         """Name and source of a clip, and the folder where its file was looked for."""

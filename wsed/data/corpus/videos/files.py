@@ -83,7 +83,7 @@ def _sound_files(folder: Path) -> Iterator[bytes]:
 
 def _key(path: bytes) -> bytes:
     """Id and begin (milliseconds) of a clip, from the name of its file; less where the name has no more."""
-    stem = os.fsdecode(path).rpartition("/")[2].rpartition(".")[0]
+    stem = os.fsdecode(path).rpartition(os.sep)[2].rpartition(".")[0]
     if not (match := NAME.fullmatch(stem)):
         return b""
     video, whole, rest = match.groups()
