@@ -58,7 +58,7 @@ class KeepConfig(SaveConfigCallback):
         if self._writes(trainer):
             run = RunFolder(Path(trainer.default_root_dir))
             run.path.mkdir(parents=True, exist_ok=True)
-            verb = getattr(trainer.state.fn, "value", trainer.state.fn)
+            verb = trainer.state.fn.value if trainer.state.fn is not None else "fit"
             facts = versions(self.config.get("seed_everything"))
             write_text(run.versions(str(verb)), to_json(facts))
 

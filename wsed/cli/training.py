@@ -98,7 +98,7 @@ class WsedCLI(LightningCLI):
         network = self.model.network
         if self.trainer.is_global_zero:
             parameters = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
-            rate = f"{network.frame_rate:.1f} frames a second at {network.sample_rate} Hz"
+            rate = f"{network.frame_rate:.1f} frames per second at {network.sample_rate} Hz"
             print(f"network: {parameters:,} trainable parameters, {rate}, {len(network.labels)} labels")
         path = self._get(self.config, "init_from")
         if self.subcommand == "fit" and path is not None and not self._get(self.config, "ckpt_path"):
@@ -115,15 +115,15 @@ class WsedCLI(LightningCLI):
             raise
 
     def before_validate(self) -> None:
-        """Refuse what the corpus cannot give."""
+        """Refuse a corpus without validation clips."""
         self._expect("validation")
 
     def before_test(self) -> None:
-        """As before."""
+        """Refuse a corpus without test clips."""
         self._expect("test")
 
     def before_predict(self) -> None:
-        """As before."""
+        """Refuse a corpus without clips to predict."""
         self._expect("predict")
 
     def before_fit(self) -> None:
@@ -186,7 +186,7 @@ class WsedCLI(LightningCLI):
 
 
 def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
-    """Run a training verb; returns the exit status."""
+    """Run a training verb and return the exit status."""
     quiet()
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # a class of the user's own lies beside the YAML that names it

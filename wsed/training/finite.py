@@ -1,4 +1,4 @@
-"""Ends a training whose loss is not finite, before a checkpoint of it is written."""
+"""Ends a training whose loss is not finite, before a checkpoint is written."""
 
 from typing import Any
 

@@ -25,7 +25,7 @@ def checkpoint_facts(network: Network, trainer: pl.Trainer) -> dict[str, object]
 
     Args:
         network: the one that is saved.
-        trainer: one of its callbacks may tell the decoder; else it is the default one.
+        trainer: the decoder is that of its `Evaluation`; the default one if it has none.
     """
     decoder = decoder_spec(StepDecoder())
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
