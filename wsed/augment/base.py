@@ -25,6 +25,11 @@ class Augment(nn.Module):
 
     `level` says what it changes: the `audio`, or the `features` of the frontend (`batch.features`). It is applied to
     training batches only, by whoever serves them.
+
+    >>> from wsed.testing import batch
+    >>> of = batch()
+    >>> Unchanged()(of, torch.Generator()) is of
+    True
     """
 
     level: Level = "audio"
@@ -99,6 +104,11 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
 
     Raises:
         WsedError: an augmentation of features has nothing to work on, or one of audio a batch without audio.
+
+    >>> from wsed.testing import batch
+    >>> of = batch()
+    >>> augmented(of, [Unchanged()], torch.Generator()) is of
+    True
     """
     parts = list(augment)
     for part in parts:

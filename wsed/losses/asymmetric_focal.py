@@ -35,6 +35,7 @@ def asymmetric_focal(
     Raises:
         WsedError: shapes differ, or an exponent is below 0.
 
+    >>> import torch
     >>> asymmetric_focal(torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0, 0.0]]), gamma=0.0, zeta=1.0)
     tensor(0.5199)
     """
@@ -64,6 +65,12 @@ class AsymmetricFocal(Loss):
 
     Raises:
         WsedError: an exponent is below 0.
+
+    >>> import torch
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> AsymmetricFocal()(output(of), of).shape
+    torch.Size([])
     """
 
     def __init__(self, gamma: float = 0.0, zeta: float = 1.0, scores: Literal["frame", "clip"] = "frame") -> None:

@@ -46,6 +46,10 @@ class Weighted:
     Args:
         loss: the loss, by registry name or import path in YAML.
         weight: its factor in the sum: a number, or a schedule over steps such as `Ramp`.
+
+    >>> from wsed.losses.mil import MIL
+    >>> Weighted(MIL(), 0.5).at(step=0)
+    0.5
     """
 
     loss: Loss

@@ -124,6 +124,10 @@ def frame_mask(valid: Tensor | None, known: Tensor | None) -> Tensor | None:
 
     Returns:
         a mask that broadcasts to `[clip frame label]`; None if everything counts.
+
+    >>> valid, known = torch.ones(1, 5, dtype=torch.bool), torch.ones(1, 3, dtype=torch.bool)
+    >>> frame_mask(valid, known).shape
+    torch.Size([1, 5, 3])
     """
     if valid is None:
         return None if known is None else known[:, None]
@@ -134,6 +138,9 @@ def sum_per_clip(costs: Tensor, known: Tensor | None) -> Tensor:
     """Mean over clips of the sum over the known classes: of `costs [clip label]`, by `known [clip label]`.
 
     Clips of which no class is known are left out.
+
+    >>> sum_per_clip(torch.ones(2, 3), torch.tensor([[True, True, False], [False, False, False]]))
+    tensor(2.)
     """
     if known is None:
         return masked_mean(costs.sum(1))
@@ -147,6 +154,11 @@ class ClipBCE(ClassWeighted):
     Args:
         class_weights: by how common classes are; all weigh 1 if None.
         reduction: over labels: `mean`, or `sum`, as in Chou, Jang & Yang 2018; over clips it is the mean.
+
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> ClipBCE()(output(of), of).shape
+    torch.Size([])
     """
 
     needs = Needs(output=frozenset({"clip_logits"}), known=frozenset({"tagged"}))
@@ -162,7 +174,13 @@ class ClipBCE(ClassWeighted):
 
 @LOSSES.register("frame_bce")
 class FrameBCE(Loss):
-    """Cross-entropy of the frame scores and the events, put on the output's grid."""
+    """Cross-entropy of the frame scores and the events, put on the output's grid.
+
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> FrameBCE()(output(of), of).shape
+    torch.Size([])
+    """
 
     needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"timed"}))
 
@@ -178,6 +196,11 @@ class FalseStrong(ClassWeighted):
 
     Args:
         class_weights: by how common classes are; all weigh 1 if None.
+
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> FalseStrong()(output(of), of).shape
+    torch.Size([])
     """
 
     needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"tagged"}))

@@ -35,6 +35,9 @@ def class_weights(
 
     Raises:
         WsedError: a count is below 0, or a class has all labels; or the formula is unknown.
+
+    >>> class_weights([30.0, 10.0], beta=1.0)
+    tensor([0.3333, 3.0000], dtype=torch.float64)
     """
     check_option("class_weights", "formula", formula, FORMULAS)
     number = torch.as_tensor(counts, dtype=torch.float64)
@@ -62,6 +65,9 @@ class ClassWeights:
         beta: 0: all weigh 1; 1: odds are made equal.
         formula: `paper`: its own, on both terms of the cross-entropy; `code`: the released code's, on the term of `y`
             alone.
+
+    >>> ClassWeights([30.0, 10.0], beta=1.0).weights()[0]
+    tensor([0.3333, 3.0000])
     """
 
     counts: list[float] | None = None

@@ -14,6 +14,10 @@ def cosine_similarity(
     """Cosine between the curves of a clip, over its valid frames (Pellegrini & Cances 2019, Eq. 3).
 
     An all-zero curve is similar to nothing, and its gradient is finite.
+
+    >>> cosine_similarity(torch.eye(2)[None])
+    tensor([[[1., 0.],
+             [0., 1.]]])
     """
     if valid is not None:
         curves = torch.where(valid[..., None], curves, 0.0)
@@ -67,6 +71,11 @@ class CosinePenalty(PairPenalty):
         reduction: over labels: `mean`, as in the code of Pellegrini & Cances, or `sum_classes`, as many times larger
             as there are classes.
         count_pairs: `ordered`, each pair counts twice as in their paper, or `unordered`.
+
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> CosinePenalty()(output(of), of).shape
+    torch.Size([])
     """
 
     similarity = cosine_similarity

@@ -72,6 +72,9 @@ def fpd(
 
     Raises:
         WsedError: an option has an unknown name, or `pairs` asks for `strong` and it is not given.
+
+    >>> fpd(torch.zeros(2, 1, 3), torch.ones(2, 1, 1))
+    tensor(0.)
     """
     costs = costs or (euclidean(alpha) if metric == "euclidean" else inner_product(alpha))
     if valid is None:
@@ -154,6 +157,9 @@ def pseudo_strong(
 
     Returns:
         labels, and frames where no tagged class is left open.
+
+    >>> pseudo_strong(torch.tensor([[[0.9, 0.1]]]), torch.ones(1, 2))[0]
+    tensor([[[1., 0.]]])
     """
     scores, tagged = scores.detach(), (tags > 0)[:, None]
     open_ = tagged & (scores >= low) & (scores < high)
@@ -181,6 +187,11 @@ class FPD(Loss):
 
     Raises:
         WsedError: an option is unknown, or contradicts another.
+
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> FPD()(output(of), of).shape
+    torch.Size([])
     """
 
     reduction: Reduction = "mean"

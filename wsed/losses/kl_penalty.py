@@ -16,6 +16,9 @@ def kl_similarity(
 
     The normalisers cancel: the exponent is `-sum_t (q_c - q_l) (ln p_c - ln p_l) / 2`, hence the differences of one
     matrix product. A curve that is nowhere above 1e-7 is no distribution: it is similar to nothing.
+
+    >>> kl_similarity(torch.full((1, 2, 1), 0.5))
+    tensor([[[1.]]])
     """
     if valid is not None:
         curves = torch.where(valid[..., None], curves, 0.0)
@@ -75,6 +78,11 @@ class KLPenalty(PairPenalty):
         reduction: over labels: `mean`, as for the cosine penalty, or `sum_classes`, as many times larger as there are
             classes.
         count_pairs: `ordered`, each pair counts twice, or `unordered`.
+
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> KLPenalty()(output(of), of).shape
+    torch.Size([])
     """
 
     similarity = kl_similarity

@@ -85,6 +85,11 @@ class Micro(ClassWeighted):
 
     Raises:
         WsedError: an option is unknown.
+
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> Micro()(output(of), of).shape
+    torch.Size([])
     """
 
     needs = Needs(output=frozenset({"frame_logits", "attention"}), known=frozenset({"tagged"}))

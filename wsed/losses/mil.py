@@ -73,6 +73,11 @@ class MIL(Loss):
         pooling: how frame scores become clip scores: max, mean, linear_softmax, exp_softmax, attention, auto or
             noisy_or.
         alpha: start value of the sharpness of `auto`, which is learned.
+
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> MIL()(output(of), of).shape
+    torch.Size([])
     """
 
     def __init__(self, pooling: str = "max", alpha: float = 1.0) -> None:
@@ -96,7 +101,13 @@ class MIL(Loss):
 
 @LOSSES.register("mmm")
 class MMM(Loss):
-    """Max-mean-min: as MIL with max, and the mean near half, the minimum near zero."""
+    """Max-mean-min: as MIL with max, and the mean near half, the minimum near zero.
+
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> MMM()(output(of), of).shape
+    torch.Size([])
+    """
 
     needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"tagged"}))
 

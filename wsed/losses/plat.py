@@ -64,6 +64,11 @@ class PLAT(ClassWeighted):
 
     Raises:
         WsedError: the threshold is not between 0 and 1.
+
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> PLAT()(output(of), of).shape
+    torch.Size([])
     """
 
     needs = Needs(output=frozenset({"frame_logits", "activation_map"}), known=frozenset({"tagged"}))

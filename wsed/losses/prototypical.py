@@ -35,6 +35,10 @@ def prototypical(
 
     Raises:
         WsedError: an unknown distance.
+
+    >>> of = episode(torch.eye(2)[[0, 0, 1, 1]], order=torch.arange(4))
+    >>> prototypical(torch.tensor([[0.0], [0.0], [1.0], [1.0]]), of)
+    tensor(0.3133)
     """
     logits = prototype_logits(embeddings, of.support, distance=distance)
     if of.known is not None:  # a query is compared with the classes that are known of it
@@ -56,6 +60,9 @@ def prototype_logits(
         embeddings: one per clip.
         support: clips that count for each class.
         distance: see `prototypical`.
+
+    >>> prototype_logits(torch.tensor([[0.0], [3.0]]), torch.eye(2, dtype=torch.bool)).abs().tolist()
+    [[0.0, 9.0], [9.0, 0.0]]
     """
     check_distance(distance)
     with torch.autocast(embeddings.device.type, enabled=False):
@@ -89,6 +96,11 @@ class Prototypical(Loss):
 
     Raises:
         WsedError: an unknown distance, or shot or query below 1.
+
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> Prototypical()(output(of), of).shape
+    torch.Size([])
     """
 
     def __init__(self, distance: str = "sqeuclidean", shot: int = 1, query: int | None = 1) -> None:

@@ -60,6 +60,10 @@ def triplet(
 
     Raises:
         WsedError: an option or the miner has an unknown name.
+
+    >>> points = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> triplet(points, torch.eye(2)[[0, 0, 1]], margin=2.5)
+    tensor(0.5000)
     """
     check_options("triplet", OPTIONS, miner=miner, normalize=normalize, grad=grad, reduction=reduction)
     with torch.autocast(embeddings.device.type, enabled=False):
@@ -85,7 +89,12 @@ def triplet(
 def distances(
     embeddings: Float[Tensor, "clip dim"], *, squared: bool = True, normalize: str = "final", grad: str = "all"
 ) -> Distance:
-    """Distance of each clip, as an anchor, to each other one, float64; the options are those of `triplet`."""
+    """Distance of each clip, as an anchor, to each other one, float64; the options are those of `triplet`.
+
+    >>> distances(torch.eye(2))
+    tensor([[0., 2.],
+            [2., 0.]], dtype=torch.float64)
+    """
     points = embeddings.double()
     if normalize == "final":
         points = F.normalize(points, dim=1, eps=1e-12)
@@ -98,7 +107,11 @@ def distances(
 def triplet_cost(
     near: Float[Tensor, " triplet"], far: Float[Tensor, " triplet"], margin: float = 0.3, *, ratio: bool = False
 ) -> Float[Tensor, " triplet"]:
-    """What triplets cost, by the distances from the anchor to the positive (`near`) and the negative (`far`)."""
+    """What triplets cost, by the distances from the anchor to the positive (`near`) and the negative (`far`).
+
+    >>> triplet_cost(torch.tensor([0.5]), torch.tensor([0.25]), margin=0.25)
+    tensor([0.5000])
+    """
     return 2 * torch.sigmoid(near - far).square() if ratio else (near - far + margin).relu()
 
 
@@ -137,6 +150,11 @@ class Triplet(Loss):
 
     Raises:
         WsedError: an option has an unknown name, or the margin is negative.
+
+    >>> from wsed.testing import batch, output
+    >>> of = batch()
+    >>> Triplet()(output(of), of).shape
+    torch.Size([])
     """
 
     needs = Needs(output=frozenset({"clip_embedding"}), known=frozenset({"tagged"}), classes=2, per_class=2)

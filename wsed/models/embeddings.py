@@ -34,6 +34,9 @@ class Embeddings(Frontend):
 
     Raises:
         WsedError: no such checkpoint, or it is of another frontend or encoder.
+
+    >>> Embeddings().n_bands
+    130
     """
 
     axis = "embedding dimension"

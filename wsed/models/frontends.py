@@ -39,6 +39,10 @@ class LogMel(Frontend):
 
     Raises:
         WsedError: a setting is out of its range.
+
+    >>> frontend = LogMel(8000, n_fft=256, hop_length=80, n_bands=16, f_max=4000.0)
+    >>> frontend(torch.randn(1, 8000), torch.tensor([8000]))[0].shape
+    torch.Size([1, 16, 101])
     """
 
     axis = "mel band"
@@ -101,7 +105,11 @@ class LogMel(Frontend):
 
 
 def waa_logmel() -> LogMel:
-    """The features of Turpault et al. 2020, before they are standardised: 100 frames per second."""
+    """The features of Turpault et al. 2020, before they are standardised: 100 frames per second.
+
+    >>> waa_logmel().frame_rate
+    100.0
+    """
     return LogMel(16000, 512, 160, 64, 125.0, 7500.0, win_length=400, power=1.0, scale="htk", log_offset=0.01)
 
 
@@ -114,6 +122,14 @@ class Standardised(Frontend):
 
     Args:
         frontend: the other one; `waa_logmel`, as in Turpault et al. 2020, if None.
+
+    >>> frontend = Standardised()
+    >>> frontend.learned
+    False
+    >>> from wsed.testing import batch
+    >>> frontend.measure([batch(sample_rate=16000)])
+    >>> frontend.learned
+    True
     """
 
     mean: Float[Tensor, " band"]
@@ -189,6 +205,9 @@ class Waveform(Frontend):
     Args:
         sample_rate: of the audio, Hz, and of the frames; the data module resamples to it.
         normalise: give each clip mean 0 and variance 1, as wav2vec 2.0 is mostly trained.
+
+    >>> Waveform()(torch.randn(1, 8), torch.tensor([8]))[0].shape
+    torch.Size([1, 1, 8])
     """
 
     axis = "amplitude"

@@ -59,6 +59,9 @@ class MMNet(Composed):
     Raises:
         WsedError: the heads give no clip scores, frame scores and attention; attention would not be trained; an option
             is unknown, or `mu` is not between 0 and 1.
+
+    >>> len(MMNet.example(Labels(["dog", "cat"])).level_heads)
+    4
     """
 
     def __init__(
@@ -146,6 +149,10 @@ def frame_vote(
 
     Raises:
         WsedError: `space` or `weights` is unknown.
+
+    >>> logits, valid = torch.tensor([[[1.0], [3.0]]]), torch.ones(1, 2, dtype=torch.bool)
+    >>> frame_vote(logits, torch.zeros(1, 2, 1), valid, space="logit")
+    tensor([[2.]])
     """
     check_options("network mmnet", OPTIONS, ep_space=space, ep_weights=weights)
     logits = frame_logits.to(torch.promote_types(frame_logits.dtype, torch.float32))
@@ -166,6 +173,9 @@ def ensemble_prediction(
 
     Raises:
         WsedError: `space` is unknown.
+
+    >>> ensemble_prediction(torch.zeros(1, 1), torch.ones(1, 1), mu=0.5, space="logit")
+    tensor([[0.5000]])
     """
     check_options("network mmnet", OPTIONS, ep_space=space)
     logits = clip_logits.to(torch.promote_types(clip_logits.dtype, torch.float32))

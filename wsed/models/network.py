@@ -22,6 +22,9 @@ class Composed(Network):
         encoder: built as `encoder(n_bands)`.
         head: built as `head(dim, n_labels)`; of several, a later one wins where two fill the same field.
         frontend: `LogMel` with its defaults, those of Pellegrini & Cances 2019, if None.
+
+    >>> Composed(Labels(["dog", "cat"]), CRNN).frame_rate
+    43.06640625
     """
 
     def __init__(

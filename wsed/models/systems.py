@@ -27,6 +27,9 @@ class TagGated(Network):
     Raises:
         WsedError: a part does not provide its scores, they work at different sample rates, or the checkpoint is of
             another network.
+
+    >>> "clip_logits" in TagGated(Labels(["dog", "cat"]), Composed.example, Composed.example).provides
+    True
     """
 
     def __init__(

@@ -31,6 +31,9 @@ class MeanTeacher(Network):
 
     Raises:
         WsedError: `decay` is not from 0 to 1, or the checkpoint is of another network.
+
+    >>> "teacher" in MeanTeacher(Labels(["dog", "cat"]), Composed.example).provides
+    True
     """
 
     steps: torch.Tensor

@@ -50,6 +50,10 @@ class CNN(Encoder):
 
     Raises:
         WsedError: channels, kernels and pools differ in number, or the pools leave nothing of the bands.
+
+    >>> import torch
+    >>> CNN(n_bands=64)(torch.randn(2, 64, 20), None).frames.shape
+    torch.Size([2, 20, 64])
     """
 
     def __init__(

@@ -102,6 +102,10 @@ class Conformer(Encoder):
 
     Raises:
         WsedError: the kernel is even, `dim` is not a multiple of `heads`, or the pools leave nothing of the bands.
+
+    >>> import torch
+    >>> Conformer(n_bands=64)(torch.randn(2, 64, 20), None).frames.shape
+    torch.Size([2, 20, 144])
     """
 
     def __init__(

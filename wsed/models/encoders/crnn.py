@@ -32,6 +32,9 @@ class CRNN(Encoder):
         conv_dropout: after each block.
         dropout: on the input of the GRU and of the dense layer (the 0.1 on the recurrent state, as published, is left
             out: torch's GRU has none).
+
+    >>> CRNN(n_bands=64)(torch.randn(2, 64, 20), None).frames.shape
+    torch.Size([2, 20, 64])
     """
 
     def __init__(

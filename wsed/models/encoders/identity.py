@@ -14,6 +14,10 @@ class Identity(Encoder):
 
     Args:
         n_bands: of the features.
+
+    >>> import torch
+    >>> Identity(n_bands=64)(torch.randn(2, 64, 20), None).frames.shape
+    torch.Size([2, 20, 64])
     """
 
     stride = 1

@@ -122,6 +122,9 @@ class ResNet1d(Encoder):
 
     Raises:
         WsedError: the depth is unknown, there are not three channels and two pools, or one is less than 1.
+
+    >>> ResNet1d(n_bands=64)(torch.randn(2, 64, 32), None).frames.shape
+    torch.Size([2, 2, 384])
     """
 
     def __init__(

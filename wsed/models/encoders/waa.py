@@ -36,6 +36,9 @@ class WAA(Encoder):
 
     Raises:
         WsedError: too few bands, or not four numbers of channels; in use, clips of less than one window.
+
+    >>> WAA(n_bands=64)(torch.randn(2, 64, 40), None).frames.shape
+    torch.Size([2, 2, 130])
     """
 
     stride = WINDOW

@@ -27,6 +27,10 @@ class Attention(Head):
         strong_from: what the frame logits are of: `att` (as in Pellegrini & Cances: the softmax localises), `cla`, or
             `product` of both.
         dropout: on the embeddings.
+
+    >>> valid = torch.ones(2, 5, dtype=torch.bool)
+    >>> Attention(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).attention.shape
+    torch.Size([2, 5, 3])
     """
 
     provides = frozenset({"frame_logits", "clip_logits", "attention", "embeddings", "valid"})
@@ -72,6 +76,10 @@ def attend(
         att_logits: what the softmax is of, float32 or wider.
         valid: frames that hold signal.
         over: the axis of the softmax.
+
+    >>> attention, clip_logits = attend(torch.zeros(1, 4, 2), torch.zeros(1, 4, 2))
+    >>> attention[0, 0], clip_logits
+    (tensor([0.5000, 0.5000]), tensor([[0., 0.]]))
     """
     if valid is not None and over == "time":
         att_logits = _drop(att_logits, valid)

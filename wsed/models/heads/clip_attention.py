@@ -35,6 +35,10 @@ class ClipAttention(Head):
 
     Raises:
         WsedError: the temperature is not positive, or frame logits are to be those of a shared attention.
+
+    >>> valid = torch.ones(2, 5, dtype=torch.bool)
+    >>> ClipAttention(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).clip_logits.shape
+    torch.Size([2, 3])
     """
 
     provides = frozenset({"frame_logits", "clip_logits", "attention", "embeddings", "valid"})
@@ -79,6 +83,9 @@ def attention_over_time(
     Args:
         scores: float32 or wider.
         valid: frames that hold signal.
+
+    >>> attention_over_time(torch.zeros(1, 2, 1), torch.tensor([[True, False]])).flatten().tolist()
+    [1.0, 0.0]
     """
     kept = valid[..., None]
     weights = torch.where(kept, scores, torch.finfo(scores.dtype).min).softmax(1)

@@ -24,6 +24,10 @@ class Embedding(Head):
 
     Raises:
         WsedError: an unknown aggregation.
+
+    >>> valid = torch.ones(2, 5, dtype=torch.bool)
+    >>> Embedding(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).clip_embedding.shape
+    torch.Size([2, 4])
     """
 
     provides = frozenset({"embeddings", "clip_embedding", "valid"})
@@ -75,6 +79,9 @@ def aggregate(
         frames: embeddings.
         valid: frames that hold signal.
         how: `mean`, `attention` or `max`, see `Embedding`.
+
+    >>> aggregate(torch.tensor([[[1.0], [3.0]]]), torch.ones(1, 2, dtype=torch.bool))
+    tensor([[2.]])
     """
     kept = valid[..., None]
     frames = torch.where(kept, frames.to(torch.promote_types(frames.dtype, torch.float32)), 0.0)

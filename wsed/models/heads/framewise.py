@@ -21,6 +21,11 @@ class Framewise(Head):
         n_labels: classes.
         pooling: how frames become clips: max, mean, linear_softmax, exp_softmax or noisy_or.
         dropout: on the embeddings.
+
+    >>> import torch
+    >>> valid = torch.ones(2, 5, dtype=torch.bool)
+    >>> Framewise(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).frame_logits.shape
+    torch.Size([2, 5, 3])
     """
 
     provides = frozenset({"frame_logits", "clip_logits", "embeddings", "valid"})

@@ -27,6 +27,10 @@ class Macro(Head):
 
     Raises:
         WsedError: the pooling is unknown.
+
+    >>> valid = torch.ones(2, 5, dtype=torch.bool)
+    >>> Macro(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).clip_logits.shape
+    torch.Size([2, 3])
     """
 
     provides = frozenset({"clip_logits", "clip_embedding", "valid"})

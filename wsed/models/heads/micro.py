@@ -40,6 +40,11 @@ class Micro(Head):
 
     Raises:
         WsedError: the kernel is not odd, there are less than 0 aspects, or the norm is unknown.
+
+    >>> import torch
+    >>> valid = torch.ones(2, 5, dtype=torch.bool)
+    >>> Micro(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).frame_logits.shape
+    torch.Size([2, 5, 3])
     """
 
     def __init__(

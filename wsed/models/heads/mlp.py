@@ -23,6 +23,11 @@ class MLP(Head):
 
     Raises:
         WsedError: an unknown aggregation.
+
+    >>> import torch
+    >>> valid = torch.ones(2, 5, dtype=torch.bool)
+    >>> MLP(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).clip_logits.shape
+    torch.Size([2, 3])
     """
 
     provides = frozenset({"clip_logits", "clip_embedding", "valid"})

@@ -26,6 +26,10 @@ class Parts(Head):
         n_labels: classes.
         parts: P.
         hidden: width of the dense layers; the second is the `clip_embedding`.
+
+    >>> valid = torch.ones(2, 5, dtype=torch.bool)
+    >>> Parts(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).clip_logits.shape
+    torch.Size([2, 3])
     """
 
     provides = frozenset({"clip_logits", "clip_embedding", "valid"})

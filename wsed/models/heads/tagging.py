@@ -21,6 +21,10 @@ class Tagging(Head):
         n_labels: classes.
         hidden: width of the dense layer, the `clip_embedding`.
         dropout: on the clip embedding: 0.2 in their paper, 0.5 in their notebook.
+
+    >>> valid = torch.ones(2, 5, dtype=torch.bool)
+    >>> Tagging(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).clip_logits.shape
+    torch.Size([2, 3])
     """
 
     provides = frozenset({"clip_logits", "clip_embedding", "valid"})
@@ -40,7 +44,11 @@ class Tagging(Head):
 def mean_and_max(
     frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"]
 ) -> Float[Tensor, "clip twice_dim"]:
-    """Mean and maximum over the valid frames, float32, one after the other; zeros for a clip without any."""
+    """Mean and maximum over the valid frames, float32, one after the other; zeros for a clip without any.
+
+    >>> mean_and_max(torch.tensor([[[1.0], [3.0]]]), torch.ones(1, 2, dtype=torch.bool))
+    tensor([[2., 3.]])
+    """
     frames, kept = frames.float(), valid[..., None]
     mean = torch.where(kept, frames, 0.0).sum(1) / kept.sum(1).clamp(min=1)
     largest = torch.where(kept, frames, torch.finfo(frames.dtype).min).amax(1)
