@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # an extra
 COLOURS = {"COMPLETE": "tab:blue", "PRUNED": "tab:orange"}
 
 
+@runtime_checkable
 class Range(Protocol):
     """What is searched of a setting: numbers from low to high, or choices."""
 
