@@ -9,6 +9,7 @@ QUICK := runs/quickstart/seed_$(SEED)
 help:
 	@echo "make quickstart  install, make soundscapes from built-in sounds, train, score (SEED=0)"
 	@echo "make test        install with extras, lint, type-check, run the suite"
+	@echo "make docs        build the documentation into site/"
 	@echo "make slow        the tests that take minutes"
 	@echo "make clean       remove the environment and what quickstart made"
 
@@ -49,6 +50,13 @@ suite: .venv/dev.stamp
 
 slow: .venv/dev.stamp
 	$(BIN)/python -m pytest -m slow
+
+.venv/docs.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	touch $@ .venv/base.stamp
+
+docs: .venv/docs.stamp
+	$(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf .venv data/quickstart runs/quickstart

@@ -1,21 +1,31 @@
-"""Writes docs/reference/components.md from the registries: every name YAML can use, with its docstring.
+"""Makes the page reference/components.md when the documentation is built: every name YAML can use, with its docstring.
 
-    .venv/bin/python docs/make_reference.py
-
-A test holds the page equal to what this makes.
+MkDocs calls it as a hook; `.venv/bin/python docs/make_reference.py` prints the page.
 """
 
 import inspect
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsed.registry import HOMES, registry
 
-PAGE = Path(__file__).parent / "reference" / "components.md"
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
+PAGE = "reference/components.md"
+
+
+def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
+    """Add the page to those that are built."""
+    from mkdocs.structure.files import File
+
+    files.append(File.generated(config, PAGE, content=page()))
+    return files
 
 
 def page() -> str:
     """The page, as Markdown."""
-    parts = ["# Components by name\n\nMade by `docs/make_reference.py` from the registries; do not edit.\n"]
+    parts = ["# Components by name\n\nMade from the registries; `wsed list KIND` prints the names.\n"]
     for kind in HOMES:
         parts.append(f"\n## {kind}\n")
         for name in registry(kind).names():
@@ -41,5 +51,4 @@ def described(cls: type) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page())
+    print(page(), end="")

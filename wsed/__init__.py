@@ -1,45 +1,68 @@
-"""wsed: weakly supervised sound event detection. Every name below is imported when first used."""
+"""wsed: weakly supervised sound event detection. Every name below is imported when it is first used."""
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+from wsed.lazy import lazy
 
 __version__ = "0.2.0"
 
-_PUBLIC = {
-    "Batch": "wsed.types",
-    "Encoded": "wsed.types",
-    "Events": "wsed.types",
-    "Labels": "wsed.types",
-    "Needs": "wsed.types",
-    "Output": "wsed.types",
-    "WsedError": "wsed.errors",
-    "Loss": "wsed.losses.base",
-    "Weighted": "wsed.losses.base",
-    "LOSSES": "wsed.losses.base",
-    "Frontend": "wsed.models.base",
-    "Encoder": "wsed.models.base",
-    "Head": "wsed.models.base",
-    "Network": "wsed.models.base",
-    "ENCODERS": "wsed.models.base",
-    "HEADS": "wsed.models.base",
-    "Composed": "wsed.models.network",
-    "Decoder": "wsed.decoding",
-    "SEDTask": "wsed.training.task",
-    "Evaluation": "wsed.training.evaluation",
-    "SEDDataModule": "wsed.data.module",
-    "components": "wsed.registry",
-    "load": "wsed.inference",
-    "evaluate": "wsed.scoring.evaluate",
-}
+if TYPE_CHECKING:
+    from wsed import augment, data, decoding, losses, metrics, models
+    from wsed.checkpoint import Checkpoint
+    from wsed.data.module import SEDDataModule
+    from wsed.decoding.base import Decoder
+    from wsed.errors import WsedError
+    from wsed.inference import Detector, load
+    from wsed.losses.base import LOSSES, Loss, Weighted
+    from wsed.models.base import ENCODERS, HEADS, Encoder, Frontend, Head, Network
+    from wsed.models.network import Composed
+    from wsed.registry import components
+    from wsed.run import RunFolder
+    from wsed.scoring.evaluate import evaluate
+    from wsed.scoring.report import Report
+    from wsed.training.evaluation import Evaluation
+    from wsed.training.task import SEDTask
+    from wsed.types import Batch, Encoded, Events, Labels, Needs, Output
+    from wsed.values import Scores, Truth
+else:
+    __getattr__, __dir__ = lazy(__name__)
 
-__all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'wsed' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
-
-
-def __dir__() -> "list[str]":
-    return sorted([*globals(), *__all__])
+__all__ = [
+    "ENCODERS",
+    "HEADS",
+    "LOSSES",
+    "Batch",
+    "Checkpoint",
+    "Composed",
+    "Decoder",
+    "Detector",
+    "Encoded",
+    "Encoder",
+    "Evaluation",
+    "Events",
+    "Frontend",
+    "Head",
+    "Labels",
+    "Loss",
+    "Needs",
+    "Network",
+    "Output",
+    "Report",
+    "RunFolder",
+    "SEDDataModule",
+    "SEDTask",
+    "Scores",
+    "Truth",
+    "Weighted",
+    "WsedError",
+    "__version__",
+    "augment",
+    "components",
+    "data",
+    "decoding",
+    "evaluate",
+    "load",
+    "losses",
+    "metrics",
+    "models",
+]

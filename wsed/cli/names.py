@@ -7,12 +7,14 @@ as they are. A registry with a default, such as that of networks, may have its c
 import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import TypeAlias, get_args
 
 import yaml
 
 from wsed.build import arguments_of, is_mapping, is_sequence, part_of
+from wsed.errors import WsedError
 from wsed.literals import members
 from wsed.registry import Registry
 from wsed.spec import path_of
@@ -204,8 +206,10 @@ def _is_name(text: str) -> bool:
 
 
 def _path(registry: Registry[type], name: str) -> str:
-    """The import path of a registered name; import paths and class names are left as they are."""
-    if "." in name:
+    """The import path of a registered name or class; other import paths and class names are left as they are."""
+    if "." in name:  # `wsed.models.CRNN` is the class of `wsed.models.encoders.crnn.CRNN`
+        with suppress(WsedError):
+            return path_of(registry.find(name))
         return name
     if name not in registry and any(cls.__name__ == name for cls in registry.classes()):
         return name  # which jsonargparse knows

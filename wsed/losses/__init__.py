@@ -1,1 +1,43 @@
-"""Losses by registry name; the pure functions are in `wsed.losses.functional`."""
+"""Losses: classes for a training, and in `wsed.losses.functional` the pure functions of tensors."""
+
+from typing import TYPE_CHECKING
+
+from wsed.lazy import lazy
+
+if TYPE_CHECKING:
+    from wsed.losses import functional
+    from wsed.losses.base import LOSSES, Loss, Weighted
+    from wsed.losses.bce import ClipBCE, FalseStrong, FrameBCE
+    from wsed.losses.class_weights import ClassWeights
+    from wsed.losses.cosine_penalty import CosinePenalty
+    from wsed.losses.fpd import FPD
+    from wsed.losses.kl_penalty import KLPenalty
+    from wsed.losses.metric_learning import MetricLearning
+    from wsed.losses.micro import Micro
+    from wsed.losses.mil import MIL, MMM
+    from wsed.losses.plat import PLAT
+    from wsed.losses.prototypical import Prototypical
+    from wsed.losses.triplet import Triplet
+else:
+    __getattr__, __dir__ = lazy(__name__, "loss")
+
+__all__ = [
+    "FPD",
+    "LOSSES",
+    "MIL",
+    "MMM",
+    "PLAT",
+    "ClassWeights",
+    "ClipBCE",
+    "CosinePenalty",
+    "FalseStrong",
+    "FrameBCE",
+    "KLPenalty",
+    "Loss",
+    "MetricLearning",
+    "Micro",
+    "Prototypical",
+    "Triplet",
+    "Weighted",
+    "functional",
+]

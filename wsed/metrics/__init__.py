@@ -3,25 +3,36 @@
 For confidence intervals see `wsed.metrics.bootstrap`, for metrics of one's own `wsed.metrics.base`.
 """
 
-from wsed.metrics.base import METRICS, Metric, MetricValue
-from wsed.metrics.clips import tag_counts
-from wsed.metrics.confusion import event_confusion
-from wsed.metrics.correlation import class_correlation, mean_positive_correlation, overlap_matrix, overlap_seconds
-from wsed.metrics.counts import Counts
-from wsed.metrics.events import event_counts
-from wsed.metrics.intersection import cross_triggers, intersection_counts
-from wsed.metrics.psds import (
-    PSDS,
-    PSDS1,
-    PSDS2,
-    PSDSParameters,
-    PSDSTable,
-    psds_from_operating_points,
-    psds_from_scores,
-)
-from wsed.metrics.segments import segment_counts
-from wsed.metrics.system import System
-from wsed.metrics.tagging import average_precision, f1_averages, tag_f1, tagging_scores
+from typing import TYPE_CHECKING
+
+from wsed.lazy import lazy
+
+if TYPE_CHECKING:
+    from wsed.metrics.base import METRICS, Metric, MetricValue
+    from wsed.metrics.clips import tag_counts
+    from wsed.metrics.confusion import event_confusion
+    from wsed.metrics.correlation import class_correlation, mean_positive_correlation, overlap_matrix, overlap_seconds
+    from wsed.metrics.counts import Counts
+    from wsed.metrics.embedding_metric import Embedding
+    from wsed.metrics.events import event_counts
+    from wsed.metrics.f1 import EventF1, IntersectionF1, SegmentF1, TaggingF1
+    from wsed.metrics.intersection import cross_triggers, intersection_counts
+    from wsed.metrics.psds import (
+        PSDS,
+        PSDS1,
+        PSDS2,
+        PSDSParameters,
+        PSDSTable,
+        psds_from_operating_points,
+        psds_from_scores,
+    )
+    from wsed.metrics.psds_metrics import FirstPSDS, SecondPSDS
+    from wsed.metrics.ranking import Tagging
+    from wsed.metrics.segments import segment_counts
+    from wsed.metrics.system import System
+    from wsed.metrics.tagging import average_precision, f1_averages, tag_f1, tagging_scores
+else:
+    __getattr__, __dir__ = lazy(__name__, "metric")
 
 __all__ = [
     "METRICS",
@@ -29,11 +40,19 @@ __all__ = [
     "PSDS1",
     "PSDS2",
     "Counts",
+    "Embedding",
+    "EventF1",
+    "FirstPSDS",
+    "IntersectionF1",
     "Metric",
     "MetricValue",
     "PSDSParameters",
     "PSDSTable",
+    "SecondPSDS",
+    "SegmentF1",
     "System",
+    "Tagging",
+    "TaggingF1",
     "average_precision",
     "class_correlation",
     "cross_triggers",

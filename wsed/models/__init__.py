@@ -1,1 +1,84 @@
-"""Frontends, encoders, heads and networks, by registry name."""
+"""Frontends, encoders, heads and networks."""
+
+from typing import TYPE_CHECKING
+
+from wsed.lazy import lazy
+
+if TYPE_CHECKING:
+    from wsed.models.base import (
+        ENCODERS,
+        FRONTENDS,
+        HEADS,
+        NETWORKS,
+        Encoder,
+        EncoderFactory,
+        Frontend,
+        Head,
+        HeadFactory,
+        Network,
+        NetworkFactory,
+    )
+    from wsed.models.embeddings import Embeddings
+    from wsed.models.encoders.cnn import CNN
+    from wsed.models.encoders.conformer import Conformer
+    from wsed.models.encoders.crnn import CRNN
+    from wsed.models.encoders.identity import Identity
+    from wsed.models.encoders.resnet1d import ResNet1d
+    from wsed.models.encoders.speech import Wav2Vec2
+    from wsed.models.encoders.waa import WAA
+    from wsed.models.frontends import LogMel, Standardised, Waveform
+    from wsed.models.heads.attention import Attention
+    from wsed.models.heads.clip_attention import ClipAttention
+    from wsed.models.heads.embedding import Embedding
+    from wsed.models.heads.framewise import Framewise
+    from wsed.models.heads.macro import Macro
+    from wsed.models.heads.micro import Micro
+    from wsed.models.heads.mlp import MLP
+    from wsed.models.heads.parts import Parts
+    from wsed.models.heads.projection import Projection
+    from wsed.models.heads.tagging import Tagging
+    from wsed.models.mmnet import MMNet
+    from wsed.models.network import Composed
+    from wsed.models.systems import TagGated
+    from wsed.models.teacher import MeanTeacher
+else:
+    __getattr__, __dir__ = lazy(__name__, "frontend", "encoder", "head", "network")
+
+__all__ = [
+    "CNN",
+    "CRNN",
+    "ENCODERS",
+    "FRONTENDS",
+    "HEADS",
+    "MLP",
+    "NETWORKS",
+    "WAA",
+    "Attention",
+    "ClipAttention",
+    "Composed",
+    "Conformer",
+    "Embedding",
+    "Embeddings",
+    "Encoder",
+    "EncoderFactory",
+    "Framewise",
+    "Frontend",
+    "Head",
+    "HeadFactory",
+    "Identity",
+    "LogMel",
+    "MMNet",
+    "Macro",
+    "MeanTeacher",
+    "Micro",
+    "Network",
+    "NetworkFactory",
+    "Parts",
+    "Projection",
+    "ResNet1d",
+    "Standardised",
+    "TagGated",
+    "Tagging",
+    "Wav2Vec2",
+    "Waveform",
+]

@@ -113,7 +113,7 @@ def _show_range(axis: Axes, values: Range) -> None:
     axis.tick_params(axis="x", which="both", labelsize=8)
 
 
-def _points(axis: Axes, places: Sequence[float], shown: "Sequence[tuple[FrozenTrial, float]]") -> None:
+def _points(axis: Axes, places: Sequence[int | float], shown: "Sequence[tuple[FrozenTrial, float]]") -> None:
     colours = [COLOURS.get(trial.state.name, "0.5") for trial, _ in shown]
     axis.scatter(places, np.array([value for _, value in shown]), c=colours, s=18)
     axis.grid(alpha=0.3)

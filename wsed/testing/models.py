@@ -87,8 +87,9 @@ def check_network(network: Network) -> None:
     In eval mode a clip's output does not depend on its neighbours; a training step and `after_step` leave the batch as
     it was.
 
+    >>> from wsed import Labels
     >>> from wsed.models.network import Composed
-    >>> check_network(Composed.example(Labels("ab")))
+    >>> check_network(Composed.example(Labels(["cat", "dog"])))
     """
     torch.manual_seed(0)
     of = batch(n_labels=len(network.labels), sample_rate=network.sample_rate)
