@@ -103,7 +103,7 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
     parts = list(augment)
     for part in parts:
         if part.level == "audio":
-            if batch.audio is None:
+            if batch.audio is None or (batch.audio.shape[1] == 0 and len(batch)):
                 raise WsedError(
                     f"augment {type(part).__name__}: it changes the audio, but the batch holds features that were "
                     "computed before; read files instead of features, or drop it"
@@ -117,7 +117,7 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
                 "computes them"
             )
         with torch.no_grad():
-            batch = replace(batch, features=raw(batch.samples, batch.n_samples)[0])
+            batch = replace(batch, features=raw(batch.samples(), batch.n_samples)[0])
     for part in late:
         batch = part(batch, generator)
     return batch

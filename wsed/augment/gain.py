@@ -50,4 +50,4 @@ class Gain(Augment):
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
         share = torch.rand(len(batch), generator=generator, device=batch.n_samples.device)
-        return replace(batch, audio=amplify(batch.samples, self.low + (self.high - self.low) * share))
+        return replace(batch, audio=amplify(batch.samples(), self.low + (self.high - self.low) * share))
