@@ -33,8 +33,6 @@ def test_batch_moves_and_answers():
     moved = batch.to("cpu")
     assert torch.equal(moved.audio, batch.audio)
     assert len(batch) == 4
-    assert batch.of("weak").tolist() == [True, False, True, False]
-    assert not batch.of("nowhere").any()
     grid = batch.frame_labels(10, 10.0)
     assert grid.shape == (4, 10, 3)
     assert grid[1, 1:5, 1].all()

@@ -53,7 +53,7 @@ class Checkpoint:
     frame_rate: float
     spec: Spec | None
     no_spec: str
-    decoder: Mapping[str, Any]
+    decoder: Mapping[str, object]
     steps: int
     weights: Mapping[str, Tensor]
 
@@ -130,7 +130,7 @@ class Checkpoint:
         load_exactly(network, self.weights, self.path)
 
 
-def facts_of(network: "Network", decoder: Mapping[str, Any], version: str) -> dict[str, Any]:
+def facts_of(network: "Network", decoder: Mapping[str, object], version: str) -> dict[str, object]:
     """What a checkpoint says of a network, as plain values; the entry `wsed` of the file.
 
     Args:
@@ -263,7 +263,7 @@ def start_from(network: nn.Module, path: str | Path) -> Leftovers:
     )
 
 
-def same_network(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
+def same_network(one: Mapping[str, object] | None, other: Mapping[str, object] | None) -> bool:
     """Whether two specs of networks, as plain values, agree in the settings that both have; an unknown one does.
 
     >>> same_network({"class_path": "mmnet", "init_args": {"mu": 0.5}}, {"class_path": "mmnet", "init_args": {}})
@@ -272,7 +272,7 @@ def same_network(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None)
     return one is None or other is None or _agree(one, other)
 
 
-def _agree(one: Any, other: Any) -> bool:
+def _agree(one: object, other: object) -> bool:
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return all(_agree(one[key], other[key]) for key in one.keys() & other.keys())
     if isinstance(one, list) and isinstance(other, list):

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -33,10 +32,10 @@ class TunedDecoder:
         network: spec of the network whose scores it was tuned on; None if it cannot be written down.
     """
 
-    decoder: Mapping[str, Any]
-    untuned: Mapping[str, Any]
-    tuned: Mapping[str, Any]
-    network: Mapping[str, Any] | None = None
+    decoder: Mapping[str, object]
+    untuned: Mapping[str, object]
+    tuned: Mapping[str, object]
+    network: Mapping[str, object] | None = None
 
     def write(self, checkpoint: str | Path) -> Path:
         """Write it beside a checkpoint; returns the path."""
@@ -72,7 +71,7 @@ def read_tuned(checkpoint: str | Path) -> TunedDecoder | None:
     return TunedDecoder(**content)
 
 
-def decoder_of(spec: Mapping[str, Any]) -> Decoder:
+def decoder_of(spec: Mapping[str, object]) -> Decoder:
     """The decoder of a spec, of registered classes only.
 
     Raises:

@@ -3,8 +3,8 @@
 Axis names: `clip`, `sample`, `band`, `frame`, `label`, `dim`, `event`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import torch
@@ -223,12 +223,6 @@ class Batch:
         """
         return self.events.rasterise(len(self), self.clip_labels.shape[1], n_frames, frame_rate)
 
-    def of(self, source: str) -> Bool[Tensor, " clip"]:
-        """Which clips come from `source`; none if the batch has no such source."""
-        if source not in self.sources:
-            return torch.zeros_like(self.source, dtype=torch.bool)
-        return self.source == self.sources.index(source)
-
 
 @dataclass(frozen=True)
 class Encoded:
@@ -241,11 +235,12 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Output:
-    """What a network says of a batch. Every field is optional; heads fill the ones they declare.
+    """What a network predicts for a batch. Every field is optional; heads fill the ones they declare.
 
-    `attention` is how much a frame counts, `activation_map` what a classifier of clips says of it, from 0 to 1. Logits
-    are the one representation of scores; `frame_scores` and `clip_scores` are float32 sigmoids of them. `frame_rate` is
-    that of the frames, per second: labels in seconds are put on a grid at this rate.
+    `attention` is how much a frame counts, `activation_map` what a classifier of clips predicts for it, from 0 to 1.
+    Logits are the one representation of scores; `frame_scores` and `clip_scores` are float32 sigmoids of them.
+    `frame_rate` is in frames per second: labels in seconds are put on a grid at this rate. `teacher` is the output of a
+    teacher for the same batch, in training only.
     """
 
     frame_logits: Float[Tensor, "clip frame label"] | None = None
@@ -258,29 +253,40 @@ class Output:
     frame_rate: float | None = None
     levels: "tuple[Output, ...]" = ()
     teacher: "Output | None" = None
-    extra: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def frame_scores(self) -> Float[Tensor, "clip frame label"]:
         """Probabilities per frame, float32."""
-        return torch.sigmoid(self._need("frame_logits").float())
+        return torch.sigmoid(self.need("frame_logits").float())
 
     @property
     def clip_scores(self) -> Float[Tensor, "clip label"]:
         """Probabilities per clip, float32."""
-        return torch.sigmoid(self._need("clip_logits").float())
+        return torch.sigmoid(self.need("clip_logits").float())
 
-    def _need(self, name: str) -> Tensor:
-        value: Tensor | None = vars(self)[name]
-        if value is None:
+    def need(self, name: str) -> Tensor:
+        """The tensor of a field; a `WsedError` if it is empty.
+
+        >>> Output(clip_logits=torch.zeros(1, 2)).need("clip_logits").shape
+        torch.Size([1, 2])
+        """
+        value = vars(self)[name]
+        if not isinstance(value, Tensor):
             raise WsedError(f"this output has no {name}; use a head that provides it")
         return value
 
+    @property
+    def rate(self) -> float:
+        """The frame rate; a `WsedError` if the network does not state it."""
+        if self.frame_rate is None:
+            raise WsedError(
+                "this output has no frame_rate; a network states it, so that events can be put on its frames"
+            )
+        return self.frame_rate
+
     def merge(self, other: "Output") -> "Output":
         """The fields of both; `other` wins where both have one. Heads on one encoder join this way."""
-        given = {name: value for name, value in vars(other).items() if not _empty(value)}
-        given["extra"] = {**self.extra, **other.extra}
-        return replace(self, **given)
+        return replace(self, **{name: value for name, value in vars(other).items() if not _empty(value)})
 
 
 def _empty(value: object) -> bool:

@@ -6,7 +6,7 @@ import torchaudio
 
 import wsed
 from wsed import WsedError, testing
-from wsed.inference import build
+from wsed.build import build
 from wsed.models.encoders.cnn import CNN
 from wsed.models.encoders.conformer import Conformer, ConformerBlock
 from wsed.models.frontends import LogMel
@@ -34,7 +34,7 @@ def network(encoder, heads=None):
     """A network as a checkpoint's configuration tells it."""
     heads = heads or [part("heads", "clip_attention.ClipAttention"), part("heads", "projection.Projection", size=8)]
     parts = {"encoder": encoder, "head": heads, "frontend": part("frontends", "LogMel", **MELS)}
-    return build(part("network", "Composed", **parts), LABELS)
+    return build(wsed.Network, part("network", "Composed", **parts), LABELS)
 
 
 NETWORKS = [

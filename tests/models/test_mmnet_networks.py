@@ -13,8 +13,8 @@ from torch.nn import functional as nnf
 
 import wsed
 from wsed import WsedError, testing
+from wsed.build import build
 from wsed.cli.main import main
-from wsed.inference import build
 from wsed.losses import functional as F
 from wsed.losses.bce import ClipBCE
 from wsed.losses.micro import Micro as MicroLoss
@@ -431,7 +431,7 @@ def test_bfloat16_stays_near_float32_and_weights_go_round(preset):
     init = {"encoder": {"class_path": "wsed.models.encoders.resnet1d.ResNet1d", "init_args": {"pyramid": True}}}
     init |= {"head": ["wsed.models.heads.macro.Macro", "wsed.models.heads.micro.Micro"], "preset": preset}
     config = {"class_path": "wsed.models.mmnet.MMNet", "init_args": init}
-    system, other = build(config, LABELS).eval(), build(config, LABELS).eval()
+    system, other = build(wsed.Network, config, LABELS).eval(), build(wsed.Network, config, LABELS).eval()
     other.load_state_dict(system.state_dict())
     batch = testing.batch(2, sample_rate=22050)
     exact = system(batch)

@@ -9,9 +9,9 @@ import torch
 
 import wsed
 from wsed import Weighted, WsedError, testing
+from wsed.build import build
 from wsed.data.corpus.desed import DESED
 from wsed.data.module import SEDDataModule
-from wsed.inference import build
 from wsed.losses.bce import ClipBCE
 from wsed.losses.prototypical import Prototypical
 from wsed.losses.triplet import Triplet
@@ -277,7 +277,7 @@ def test_a_network_of_a_checkpoints_configuration_takes_the_measured_values():
     inner = part("frontends", "LogMel", sample_rate=16000, hop_length=160, n_fft=512)
     parts = {"encoder": part("encoders", "waa.WAA"), "head": part("heads", "mlp.MLP")}
     config = part("network", "Composed", frontend=part("frontends", "Standardised", frontend=inner), **parts)
-    system, other = build(config, TEN), build(config, TEN)
+    system, other = build(wsed.Network, config, TEN), build(wsed.Network, config, TEN)
     system.frontend.measure(batches())
     other.load_state_dict(system.state_dict())
     assert other.frontend.learned

@@ -47,7 +47,11 @@ def test_a_training_in_plain_python_is_scored_tuned_and_loaded(tmp_path, corpus)
     assert tuned is not None
     assert scores["validation"]["tuned_on_these_clips"]
     assert not scores["test"]["tuned_on_these_clips"]
-    assert scores["test"]["decoder"]["threshold"] == tuned.decoder["threshold"] == tuned.tuned["values"]["threshold"]
+    assert (
+        scores["test"]["decoder"]["threshold"]
+        == tuned.decoder["init_args"]["threshold"]
+        == tuned.tuned["values"]["threshold"]
+    )
     detector = wsed.load(best)
     assert list(detector.labels) == ["high", "low"]
     assert detector.decoder == evaluation.decoder

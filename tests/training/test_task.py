@@ -16,6 +16,7 @@ from wsed.losses.cosine_penalty import CosinePenalty
 from wsed.losses.mil import MIL
 from wsed.losses.schedule import Ramp
 from wsed.models.teacher import MeanTeacher
+from wsed.ops import host
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's advice on workers and logging
 
@@ -70,7 +71,8 @@ class Watch(pl.Callback):
         self.syncs[batch_idx] = self.mode.seen
 
 
-def test_a_step_that_does_not_log_does_not_wait_for_the_device(tmp_path):
+def test_a_step_that_does_not_log_does_not_wait_for_the_device(tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "on_cpu", lambda tensor: False)  # the CPU is taken for an accelerator
     losses = {"tags": Weighted(MIL(), Ramp(1.0, 10)), "apart": Weighted(CosinePenalty(), 0.1)}
     task, watch = wsed.SEDTask(MeanTeacher(LABELS, network), losses, optimizer=SGD), Watch()
 

@@ -103,7 +103,7 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
     parts = list(augment)
     for part in parts:
         if part.level == "audio":
-            if batch.audio is None or (batch.audio.shape[1] == 0 and len(batch)):
+            if batch.audio is None:
                 raise WsedError(
                     f"augment {type(part).__name__}: it changes the audio, but the batch holds features that were "
                     "computed before; read files instead of features, or drop it"

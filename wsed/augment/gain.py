@@ -49,5 +49,6 @@ class Gain(Augment):
         self.low, self.high = low, high
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
-        share = torch.rand(len(batch), generator=generator, device=batch.n_samples.device)
-        return replace(batch, audio=amplify(batch.samples(), self.low + (self.high - self.low) * share))
+        audio = batch.samples()
+        share = torch.rand(len(batch), generator=generator, device=audio.device)
+        return replace(batch, audio=amplify(audio, self.low + (self.high - self.low) * share))

@@ -11,7 +11,7 @@ import yaml
 from wsed.cli.configs import Config
 from wsed.errors import WsedError
 from wsed.registry import near
-from wsed.text import parse_yaml
+from wsed.text import decode_text, parse_yaml, yaml_fault
 
 
 @runtime_checkable
@@ -60,11 +60,11 @@ def read_space(path: Path) -> dict[str, Range]:
         WsedError: there is no such file, or an entry is neither a range nor a list of choices.
     """
     try:
-        ranges = parse_yaml(path.read_text(encoding="utf-8"))
+        ranges = parse_yaml(decode_text(path.read_bytes(), path))
     except OSError as error:
         raise WsedError(f"cannot read --space {path}: {error.strerror}") from None
     except yaml.YAMLError as error:
-        raise WsedError(f"--space {path} is no YAML: {error}") from None
+        raise WsedError(f"--space {path} is no YAML: {yaml_fault(error)}") from None
     if not isinstance(ranges, dict) or not ranges:
         raise WsedError(f"--space {path} names no settings; write e.g. model.optimizer.lr: {{low: 1e-4, high: 1e-2}}")
     return {str(name): _range(path, str(name), entry) for name, entry in ranges.items()}

@@ -59,11 +59,12 @@ def read_labels(text: str) -> list[str]:
     ['Dog', 'Cat']
     """
     from wsed.data.table import read_text
+    from wsed.text import composed
 
     path = Path(text)
     if not path.is_file() and (path.suffix in (".txt", ".tsv", ".csv") or len(path.parts) > 1):
         raise WsedError(f"--labels: no such file: {path}")
-    names = read_text(path).splitlines() if path.is_file() else text.split(",")
+    names = read_text(path).splitlines() if path.is_file() else composed(text).split(",")
     names = [name.strip() for name in names if name.strip()]
     if not names:
         raise WsedError(f"--labels {text!r} names no class")

@@ -5,9 +5,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.losses.base import LOSSES, Loss
 from wsed.losses.class_weights import ClassWeighted, ClassWeights, Weights
+from wsed.losses.shapes import check_shapes
 from wsed.ops.pooling import EPS
+from wsed.ops.precision import at_least_float32
 from wsed.ops.reduce import masked_mean
 from wsed.types import Batch, Needs, Output
 
@@ -15,15 +19,21 @@ from wsed.types import Batch, Needs, Output
 def bce(targets: Tensor, scores: Tensor, weights: Weights | None = None) -> Tensor:
     """`-y ln p - (1 - y) ln(1 - p)`, elementwise, with `p` clipped to `[1e-7, 1 - 1e-7]`; broadcasts.
 
-    With `weights`, the two terms are multiplied by one of them each.
+    With `weights`, the two terms are multiplied by one of them each. The result is float32, or float64 for float64
+    scores.
+
+    >>> bce(torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5]))
+    tensor([0.6931, 0.6931])
     """
-    scores, targets = scores.clamp(EPS, 1 - EPS), targets.to(scores.dtype)
+    scores = at_least_float32(scores).clamp(EPS, 1 - EPS)
+    targets = targets.to(scores.dtype)
     positive, negative = targets, 1 - targets
     if weights is not None:
         positive, negative = positive * weights[0], negative * weights[1]
     return -(positive * scores.log() + negative * (-scores).log1p())
 
 
+@checked
 def clip_bce(
     clip_scores: Tensor,
     tags: Tensor,
@@ -39,7 +49,16 @@ def clip_bce(
         tagged: `[clip label]`, tags that are known.
         weights: of the term of `y` and that of `1 - y`, each `[label]`.
         reduction: over labels: `mean`, or the `sum` over the known ones. Over clips it is the mean.
+
+    Raises:
+        WsedError: shapes do not fit, or the reduction is unknown.
+
+    >>> clip_bce(torch.tensor([[0.9, 0.1]]), torch.tensor([[1.0, 0.0]]))
+    tensor(0.1054)
+    >>> clip_bce(torch.tensor([[0.9, 0.1]]), torch.tensor([[1.0, 1.0]]), tagged=torch.tensor([[True, False]]))
+    tensor(0.1054)
     """
+    check_shapes("clip_bce", clip_scores, tags, known=tagged)
     costs = bce(tags, clip_scores, weights)
     if reduction == "sum":
         return sum_per_clip(costs, tagged)
@@ -56,7 +75,19 @@ def frame_bce(
         frame_labels: in [0, 1].
         valid: `[clip frame]`, frames that hold signal.
         timed: `[clip label]`, classes of a clip whose events are known.
+
+    Raises:
+        WsedError: shapes do not fit.
+
+    >>> frame_bce(torch.tensor([[[0.9], [0.1]]]), torch.tensor([[[1.0], [0.0]]]))
+    tensor(0.1054)
     """
+    if frame_labels.shape != frame_scores.shape or frame_labels.ndim != 3:
+        raise WsedError(
+            f"frame_bce: frame scores and frame labels must be [clip frame label] of one shape, not "
+            f"{tuple(frame_scores.shape)} and {tuple(frame_labels.shape)}"
+        )
+    check_shapes("frame_bce", frame_scores, frame_labels[:, 0], valid, timed)
     return masked_mean(bce(frame_labels, frame_scores), frame_mask(valid, timed))
 
 
@@ -77,7 +108,14 @@ def false_strong(
         valid: `[clip frame]`.
         tagged: `[clip label]`, tags that are known.
         weights: of the term of `y` and that of `1 - y`, each `[label]`.
+
+    Raises:
+        WsedError: shapes do not fit.
+
+    >>> false_strong(torch.full((1, 4, 2), 0.5), torch.tensor([[1.0, 0.0]]))
+    tensor(0.6931)
     """
+    check_shapes("false_strong", frame_scores, tags, valid, tagged)
     return masked_mean(bce(tags[:, None], frame_scores, weights), frame_mask(valid, tagged))
 
 
@@ -108,7 +146,7 @@ class ClipBCE(ClassWeighted):
 
     Args:
         class_weights: by how common classes are; all weigh 1 if None.
-        reduction: over labels: `mean`, or `sum`, as Chou, Jang & Yang 2018 print theirs; over clips it is the mean.
+        reduction: over labels: `mean`, or `sum`, as in Chou, Jang & Yang 2018; over clips it is the mean.
     """
 
     needs = Needs(output=frozenset({"clip_logits"}), known=frozenset({"tagged"}))
@@ -130,8 +168,7 @@ class FrameBCE(Loss):
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         scores = output.frame_scores
-        assert output.frame_rate is not None, "a network states its frame rate"
-        labels = batch.frame_labels(scores.shape[1], output.frame_rate)
+        labels = batch.frame_labels(scores.shape[1], output.rate)
         return frame_bce(scores, labels, output.valid, batch.timed)
 
 

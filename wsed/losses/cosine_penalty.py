@@ -33,7 +33,7 @@ def cosine_penalty(
 ) -> Float[Tensor, ""]:
     """Mean over clips and labels of `y_c sum_{l != c} y_l cos(curve_c, curve_l)` (Pellegrini & Cances 2019, Eq. 2-3).
 
-    Curves are probabilities, so no cosine is negative and the paper's `max(0, .)` changes nothing.
+    Curves are probabilities, so no cosine is negative and the `max(0, .)` of Eq. 3 changes nothing.
 
     Args:
         frame_scores: probabilities.
@@ -41,10 +41,18 @@ def cosine_penalty(
         valid: frames that hold signal.
         tagged: tags that are known.
         reduction: see `wsed.losses.pairs.pair_penalty`.
-        count_pairs: see there; each unordered pair counts twice by default, as in the paper.
+        count_pairs: see there; each unordered pair counts twice by default, as in Eq. 2.
 
     Returns:
         0-d.
+
+    Raises:
+        WsedError: an option is unknown, or shapes do not fit.
+
+    >>> cosine_penalty(torch.tensor([[[0.5, 0.5], [0.0, 0.0]]]), torch.tensor([[1.0, 1.0]]))
+    tensor(1.)
+    >>> cosine_penalty(torch.tensor([[[0.5, 0.0], [0.0, 0.5]]]), torch.tensor([[1.0, 1.0]]))
+    tensor(0.)
     """
     return pair_penalty(
         cosine_similarity, frame_scores, tags, valid, tagged, reduction=reduction, count_pairs=count_pairs
@@ -53,12 +61,12 @@ def cosine_penalty(
 
 @LOSSES.register("cosine_penalty")
 class CosinePenalty(PairPenalty):
-    """Penalty on the cosine between curves of classes tagged on the same clip; the paper's weight is 0.1.
+    """Penalty on the cosine between curves of classes tagged on the same clip (Pellegrini & Cances 2019, weight 0.1).
 
     Args:
-        reduction: over labels: `mean`, as in the paper's code, or `sum_classes`, as many times larger as there are
-            classes.
-        count_pairs: `ordered`, each pair counts twice as in the paper, or `unordered`.
+        reduction: over labels: `mean`, as in the code of Pellegrini & Cances, or `sum_classes`, as many times larger
+            as there are classes.
+        count_pairs: `ordered`, each pair counts twice as in their paper, or `unordered`.
     """
 
     similarity = cosine_similarity

@@ -206,13 +206,12 @@ class FPD(Loss):
         self.needs = Needs(output=_fields(wps), known=_known(pairs, wps))
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        assert output.embeddings is not None, "checked by SEDTask"
         labels, known, sure = self._labels(output, batch)
         tags = None
         if self.level == "clip_and_frame":
             tags = torch.where(batch.timed, labels.amax(1), batch.clip_labels)
         return fpd(
-            output.embeddings,
+            output.need("embeddings"),
             labels,
             sure if output.valid is None else sure & output.valid,
             tags,
@@ -227,10 +226,8 @@ class FPD(Loss):
 
     def _labels(self, output: Output, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Frame labels, the classes of each clip where they are known, and the frames that count."""
-        assert output.embeddings is not None
-        assert output.frame_rate is not None, "a network states its frame rate"
-        n_frames = output.embeddings.shape[1]
-        labels = batch.frame_labels(n_frames, output.frame_rate)
+        n_frames = output.need("embeddings").shape[1]
+        labels = batch.frame_labels(n_frames, output.rate)
         judge = output if self.wps == "self" else output.teacher
         if self.wps == "none" or self.epoch < self.wps_start_epoch or judge is None:  # teachers judge in training only
             return labels, batch.timed, batch.timed.any(1, keepdim=True).expand(-1, n_frames)

@@ -20,12 +20,12 @@ def kl_similarity(
     if valid is not None:
         curves = torch.where(valid[..., None], curves, 0.0)
     raised = curves.clamp(min=EPS)
-    heard = (curves > EPS).any(1)
+    present = (curves > EPS).any(1)
     weights = raised if valid is None else torch.where(valid[..., None], raised, 0.0)
     cross = weights.mT @ raised.log() / weights.sum(1)[:, :, None].clamp(min=EPS)  # [c l]: sum_t q_c ln p_l
     own = cross.diagonal(dim1=1, dim2=2)
     divergence = (own[:, :, None] + own[:, None] - cross - cross.mT) / 2
-    return torch.where(heard[:, :, None] & heard[:, None], torch.exp(-divergence.clamp(min=0.0)), 0.0)
+    return torch.where(present[:, :, None] & present[:, None], torch.exp(-divergence.clamp(min=0.0)), 0.0)
 
 
 def kl_penalty(
@@ -54,6 +54,12 @@ def kl_penalty(
 
     Returns:
         0-d. An all-zero curve costs nothing and its gradient is zero.
+
+    Raises:
+        WsedError: an option is unknown, or shapes do not fit.
+
+    >>> kl_penalty(torch.tensor([[[0.5, 0.5], [0.25, 0.25]]]), torch.tensor([[1.0, 1.0]]))
+    tensor(1.)
     """
     return pair_penalty(kl_similarity, frame_scores, tags, valid, tagged, reduction=reduction, count_pairs=count_pairs)
 

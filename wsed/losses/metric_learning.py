@@ -52,8 +52,7 @@ class MetricLearning(Loss):
             self.needs = replace(type(self).needs, one_class=True)
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        assert output.clip_embedding is not None, "checked by SEDTask"
-        embeddings, tags, tagged = all_clips(output.clip_embedding.float(), batch.clip_labels, batch.tagged)
+        embeddings, tags, tagged = all_clips(output.need("clip_embedding").float(), batch.clip_labels, batch.tagged)
         tags = torch.where(tagged, tags, 0.0)
         known = (tags > 0).any(1)
         zero = 0 * embeddings.sum()

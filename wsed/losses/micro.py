@@ -7,12 +7,14 @@ from torch import Tensor
 from wsed.losses.base import LOSSES
 from wsed.losses.bce import bce, frame_mask, sum_per_clip
 from wsed.losses.class_weights import ClassWeighted, ClassWeights, Weights
+from wsed.losses.shapes import check_shapes
+from wsed.ops.precision import at_least_float32
 from wsed.ops.reduce import masked_mean
 from wsed.registry import check_options
 from wsed.types import Batch, Needs, Output
 
 PRESETS = {"code": {"attend": "positives", "reduction": "mean"}, "paper": {"attend": "all", "reduction": "sum"}}
-"""What the released code does, and what the paper says."""
+"""What the released code does, and what Chou, Jang & Yang 2018 describe."""
 
 OPTIONS = {"preset": tuple(PRESETS), "attend": ("all", "positives"), "reduction": ("sum", "mean")}
 
@@ -47,9 +49,15 @@ def micro(
         0-d; zero with a graph where no tag is known.
 
     Raises:
-        WsedError: an option is unknown.
+        WsedError: an option is unknown, or shapes do not fit.
+
+    >>> frame_scores, attention = torch.tensor([[[0.9], [0.5]]]), torch.tensor([[[1.0], [0.0]]])
+    >>> micro(frame_scores, attention, torch.tensor([[1.0]]))
+    tensor(0.1054)
     """
     check_options("micro", OPTIONS, attend=attend, reduction=reduction)
+    check_shapes("micro", frame_scores, tags, valid, tagged)
+    attention = at_least_float32(attention)
     positive, negative = (1.0, 1.0) if weights is None else weights
     positive, negative = attention * positive, (attention if attend == "all" else torch.ones_like(attention)) * negative
     costs = bce(tags[:, None], frame_scores, (positive, negative))
@@ -64,9 +72,9 @@ def micro(
 class Micro(ClassWeighted):
     """The micro loss of M&mnet: cross-entropy of frame scores and tags, weighted by the attention.
 
-    Beside `clip_bce` it is the paper's objective; lambda is its `weight`. Where the output has `levels`, each adds its
-    micro loss (Eq. 10). Any head that gives attention will do. The paper sums over classes: beside `preset: paper`
-    give `clip_bce` `reduction: sum`.
+    Beside `clip_bce` it is the objective of Chou, Jang & Yang 2018; lambda is its `weight`. Where the output has
+    `levels`, each adds its micro loss (Eq. 10). Any head that gives attention will do. The paper sums over classes:
+    beside `preset: paper` give `clip_bce` `reduction: sum`.
 
     Args:
         preset: what `attend` and `reduction` are unless given: as in the `code` (positives, mean) or the `paper` (all,
@@ -99,8 +107,7 @@ class Micro(ClassWeighted):
         weights = self.weights(tags)
         terms = []
         for each in (output, *output.levels):
-            assert each.attention is not None, "checked by SEDTask"
-            attention = each.attention.float()
+            attention = each.need("attention").float()
             terms.append(
                 micro(each.frame_scores, attention, tags, each.valid, batch.tagged, weights=weights, **self.options)
             )

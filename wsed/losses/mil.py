@@ -5,8 +5,10 @@ from torch import Tensor, nn
 
 from wsed.losses.base import LOSSES, Loss
 from wsed.losses.bce import bce
+from wsed.losses.shapes import check_shapes
 from wsed.ops.pooling import max_pool, mean_pool, min_pool
 from wsed.ops.pooling import pooling as find_pooling
+from wsed.ops.precision import at_least_float32
 from wsed.ops.reduce import masked_mean
 from wsed.types import Batch, Needs, Output
 
@@ -29,8 +31,16 @@ def mil(
         tagged: `[clip label]`, tags that are known.
         pooling: a name of `wsed.ops.pooling.POOLINGS`.
         arguments: what the pooling asks for (`attention [clip frame label]`, `alpha`).
+
+    Raises:
+        WsedError: shapes do not fit, or the pooling is unknown.
+
+    >>> frame_scores = torch.tensor([[[0.1], [0.9]], [[0.2], [0.1]]])
+    >>> mil(frame_scores, torch.tensor([[1.0], [0.0]]))
+    tensor(0.1643)
     """
-    clip_scores = find_pooling(pooling)(frame_scores, valid, **arguments)
+    check_shapes("mil", frame_scores, tags, valid, tagged)
+    clip_scores = find_pooling(pooling)(at_least_float32(frame_scores), valid, **arguments)
     return masked_mean(bce(tags, clip_scores), tagged)
 
 
@@ -38,7 +48,15 @@ def mmm(frame_scores: Tensor, tags: Tensor, valid: Tensor | None = None, tagged:
     """Max, mean and min of a curve should be `y`, `y / 2` and 0 (Morfi & Stowell 2018): the sum of three entropies.
 
     Shapes as for `mil`.
+
+    Raises:
+        WsedError: shapes do not fit.
+
+    >>> mmm(torch.tensor([[[0.0], [1.0]]]), torch.tensor([[1.0]]))
+    tensor(0.6931)
     """
+    check_shapes("mmm", frame_scores, tags, valid, tagged)
+    frame_scores = at_least_float32(frame_scores)
     per_label = (
         bce(tags, max_pool(frame_scores, valid))
         + bce(tags.to(frame_scores.dtype) / 2, mean_pool(frame_scores, valid))
@@ -70,8 +88,7 @@ class MIL(Loss):
         if self.alpha is not None:
             arguments["alpha"] = self.alpha
         if self.pooling == "attention":
-            assert output.attention is not None, "checked by SEDTask"
-            arguments["attention"] = output.attention
+            arguments["attention"] = output.need("attention")
         return mil(
             output.frame_scores, batch.clip_labels, output.valid, batch.tagged, pooling=self.pooling, **arguments
         )

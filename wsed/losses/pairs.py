@@ -7,7 +7,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from wsed.literals import checked
 from wsed.losses.base import Loss
+from wsed.losses.shapes import check_shapes
 from wsed.ops import host
 from wsed.ops.reduce import count, masked_mean
 from wsed.types import Batch, Needs, Output
@@ -23,6 +25,7 @@ Reduction = Literal["mean", "sum_classes"]
 CountPairs = Literal["ordered", "unordered"]
 
 
+@checked
 def pair_penalty(
     similarity: Similarity,
     frames: Frames,
@@ -44,13 +47,14 @@ def pair_penalty(
         tags: in [0, 1]; pairs weigh the product of their tags.
         valid: frames that hold signal.
         tagged: tags that are known; a class whose tag is not is in no pair.
-        reduction: over labels: `mean`, as the paper's code, or `sum_classes`, the paper's Eq. 2 summed over c. Over
+        reduction: over labels: `mean`, as in the authors' code, or `sum_classes`, Eq. 2 summed over c. Over
             clips it is the mean.
-        count_pairs: `ordered`: each pair counts for both of its classes, as in the paper; `unordered`: once.
+        count_pairs: `ordered`: each pair counts for both of its classes, as in Eq. 2; `unordered`: once.
 
     Returns:
         0-d, float32 or wider; zero with a graph where no clip has two tags.
     """
+    check_shapes("pair_penalty", frames, tags, valid, tagged)
     n_labels = tags.shape[1]
     curves, tags = _tagged_curves(frames, tags, tagged)
     with torch.autocast(frames.device.type, enabled=False):  # matrix products in bfloat16 keep three digits
@@ -117,7 +121,7 @@ class PairPenalty(Loss):
 
     Args:
         reduction: over labels: `mean`, or `sum_classes`, which is as many times larger as there are classes.
-        count_pairs: `ordered`, each pair counts twice as in the paper, or `unordered`.
+        count_pairs: `ordered`, each pair counts twice as in Pellegrini & Cances 2019, or `unordered`.
     """
 
     needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"tagged"}))
@@ -128,10 +132,9 @@ class PairPenalty(Loss):
         self.reduction, self.count_pairs = reduction, count_pairs
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        assert output.frame_logits is not None, "checked by SEDTask"
         return pair_penalty(
             self._of_logits,  # not of output.frame_scores: only the curves that count go through the sigmoid
-            output.frame_logits,
+            output.need("frame_logits"),
             batch.clip_labels,
             output.valid,
             batch.tagged,

@@ -8,6 +8,7 @@ from wsed.errors import WsedError
 from wsed.losses.base import LOSSES
 from wsed.losses.bce import bce, frame_mask
 from wsed.losses.class_weights import ClassWeighted, ClassWeights, Weights
+from wsed.losses.shapes import check_shapes
 from wsed.ops.reduce import masked_mean
 from wsed.types import Batch, Needs, Output
 
@@ -37,8 +38,16 @@ def plat(
 
     Returns:
         0-d; zero with a graph where no tag is known.
+
+    Raises:
+        WsedError: shapes do not fit.
+
+    >>> frame_scores, activation_map = torch.tensor([[[0.9], [0.1]]]), torch.tensor([[[1.0], [0.0]]])
+    >>> plat(frame_scores, activation_map, torch.tensor([[1.0]]))
+    tensor(0.1054)
     """
-    targets = torch.where(activation_map.detach() > threshold, tags.to(frame_scores.dtype)[:, None], 0.0)
+    check_shapes("plat", frame_scores, tags, valid, tagged)
+    targets = torch.where(activation_map.detach() > threshold, tags.to(torch.float32)[:, None], 0.0)
     return masked_mean(bce(targets, frame_scores, weights), frame_mask(valid, tagged))
 
 
@@ -66,11 +75,10 @@ class PLAT(ClassWeighted):
         self.threshold = threshold
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        assert output.activation_map is not None, "checked by SEDTask"
         tags = batch.clip_labels
         return plat(
             output.frame_scores,
-            output.activation_map,
+            output.need("activation_map"),
             tags,
             output.valid,
             batch.tagged,

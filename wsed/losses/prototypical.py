@@ -23,10 +23,10 @@ def prototypical(
 
     Snell et al. 2017, Eq. 2; Turpault et al. 2020, Eq. 3. A query with several classes should be shared evenly among
     their prototypes: its target is its tags, normalised to one. A sigmoid for each class, the other reading, would ask
-    for distances of a size of their own instead of comparing them, and be another loss with one tag a clip.
+    for distances of a size of their own instead of comparing them, and be another loss with one tag per clip.
 
     Args:
-        embeddings: one a clip, any float type; the work is done in float64.
+        embeddings: one per clip, any float type; the work is done in float64.
         of: which clips are supports, and which queries; see `wsed.ops.mine.episode`.
         distance: `sqeuclidean`, `euclidean` or `cosine` (1 minus the cosine).
 
@@ -53,7 +53,7 @@ def prototype_logits(
     A class without supports has the lowest number there is.
 
     Args:
-        embeddings: one a clip.
+        embeddings: one per clip.
         support: clips that count for each class.
         distance: see `prototypical`.
     """
@@ -105,7 +105,8 @@ class Prototypical(Loss):
         )
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        assert output.clip_embedding is not None, "checked by SEDTask"
         order = name_order(batch.clip_ids, self.epoch).to(batch.tagged.device, non_blocking=True)
-        embeddings, tags, tagged, order = all_clips(output.clip_embedding, batch.clip_labels, batch.tagged, order)
+        embeddings, tags, tagged, order = all_clips(
+            output.need("clip_embedding"), batch.clip_labels, batch.tagged, order
+        )
         return prototypical(embeddings, episode(tags, tagged, self.shot, self.query, order), distance=self.distance)

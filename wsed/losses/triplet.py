@@ -42,16 +42,16 @@ def triplet(
     of the square of the batch only, unless with `ratio`.
 
     Args:
-        embeddings: one a clip, any float type; the work is done in float64.
+        embeddings: one per clip, any float type; the work is done in float64.
         tags: above 0 where a class is in a clip.
         tagged: tags that are known; see `wsed.ops.mine.relations`.
         miner: which triplets: see `wsed.ops.mine.triplets`. With balanced classes the mean over `all` is what the
-            mean over `random` ones, as in the paper, is on average.
+            mean over `random` ones, as published, is on average.
         margin: in the unit of the distance; squared distances of unit vectors go from 0 to 4.
         ratio: the cost is `2 sigmoid(d(a, p) - d(a, n))^2` instead, the authors' code where no margin is given.
         squared: squared Euclidean distance; else its root, with 1e-8 under it as in the authors' code.
-        normalize: `final`: embeddings are made one long; `none`: they are taken as they are.
-        grad: `anchor_only`: positives and negatives are constants, as the paper prints and the authors' code does.
+        normalize: `final`: embeddings are L2-normalised; `none`: they are taken as they are.
+        grad: `anchor_only`: positives and negatives are constants, as in the paper and the authors' code.
         reduction: `mean` over triplets; `sum`; `mean_active`, over those that cost anything.
         generator: of the miner `random`; torch's own if None.
 
@@ -131,7 +131,7 @@ class Triplet(Loss):
         margin: in the unit of the distance.
         ratio: the loss without a margin of the authors' code.
         squared: squared distances, or their roots.
-        normalize: `final`, embeddings one long, or `none`.
+        normalize: `final`, L2-normalised embeddings, or `none`.
         grad: `all`, or `anchor_only`.
         reduction: `mean`, `sum` or `mean_active`.
 
@@ -159,8 +159,7 @@ class Triplet(Loss):
         self.normalize, self.grad, self.reduction = normalize, grad, reduction
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        assert output.clip_embedding is not None, "checked by SEDTask"
-        embeddings, tags, tagged = all_clips(output.clip_embedding, batch.clip_labels, batch.tagged)
+        embeddings, tags, tagged = all_clips(output.need("clip_embedding"), batch.clip_labels, batch.tagged)
         return triplet(
             embeddings,
             tags,

@@ -12,7 +12,7 @@ from wsed.types import Batch, Encoded, Labels, Output
 
 
 class Frontend(nn.Module):
-    """From audio to features. States `sample_rate` (Hz), `n_bands` and `frame_rate` (frames a second).
+    """From audio to features. States `sample_rate` (Hz), `n_bands` and `frame_rate` (frames per second).
 
     `axis` is what the rows of its features are, for pictures.
 

@@ -26,8 +26,8 @@ class Embeddings(Frontend):
     them, the reader `features` can keep them as it keeps spectrograms.
 
     Args:
-        encoder: as in the earlier run; the paper's if left out. Of another, weights do not fit; but settings without
-            weights, as `normalize_steps`, are not compared.
+        encoder: as in the earlier run; that of Turpault et al. 2020 if left out. Of another, weights do not fit; but
+            settings without weights, as `normalize_steps`, are not compared.
         frontend: likewise; `standardised` if None.
         pretrained: checkpoint of that run. None: random weights, the control, on features that are standardised as
             those of a training are.

@@ -101,7 +101,7 @@ class LogMel(Frontend):
 
 
 def waa_logmel() -> LogMel:
-    """The features of Turpault et al. 2020, before they are standardised: 100 frames a second."""
+    """The features of Turpault et al. 2020, before they are standardised: 100 frames per second."""
     return LogMel(16000, 512, 160, 64, 125.0, 7500.0, win_length=400, power=1.0, scale="htk", log_offset=0.01)
 
 

@@ -7,7 +7,7 @@ def keras_init(module: nn.Module) -> None:
     """The starting weights of Keras: Glorot uniform, orthogonal recurrent matrices, zero biases.
 
     The paper's networks were trained with them. torch's own are smaller, and over a GRU and two dense layers that
-    multiplies: the max-pooled MIL loss, whose gradient reaches one frame a clip, then learns nothing but the class
+    multiplies: the max-pooled MIL loss, whose gradient reaches one frame per clip, then learns nothing but the class
     priors for the first few hundred steps.
     """
     for part in module.modules():

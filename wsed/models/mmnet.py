@@ -25,7 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "code": {"ep_space": "logit", "ep_train": True, "detach_attention": True},
     "paper": {"ep_space": "prob", "ep_train": False, "detach_attention": False},
 }
-"""What the released code does, and what the paper says."""
+"""What the released code does, and what Chou, Jang & Yang 2018 describe."""
 
 OPTIONS = {"preset": tuple(PRESETS), "ep_space": ("prob", "logit"), "ep_weights": ("softmax", "share")}
 
@@ -38,9 +38,9 @@ class MMNet(Composed):
     the losses `clip_bce` (macro) and `micro`. Where the encoder gives `levels`, as `resnet1d` does with `pyramid`, each
     of these maps has a micro subnet of its own, in the output's `levels` (M&mnet-MS).
 
-    Paper and released code differ in how the attention learns. In the paper by the micro loss, and EP is for tests. In
-    the code the micro loss takes it as given, and it learns by EP, of which the macro loss then is; so that every
-    attention learns, EP is then of all maps, else of the encoder's last.
+    Paper and released code differ in how the attention learns. In the paper it learns by the micro loss, and EP is for
+    tests. In the code the micro loss treats the attention as a constant, and the attention learns by EP, whose scores
+    the macro loss then reads; so that every attention learns, EP is then of all maps, else of the encoder's last.
 
     Args:
         labels: the classes.
@@ -103,11 +103,7 @@ class MMNet(Composed):
         return cls(labels, encoder, frontend=LogMel(8000, 256, 160, 16, 20.0))
 
     def forward(self, batch: Batch) -> Output:
-        features, valid = self.frontend.of(batch)
-        encoded = self.encoder(features, valid)
-        output = Output(frame_rate=self.frame_rate)
-        for head in self.heads:
-            output = output.merge(head(encoded))
+        encoded, output = self.compose(batch)
         levels = tuple(
             replace(head(level), frame_rate=rate)
             for head, level, rate in zip(self.level_heads, encoded.levels, self.level_rates, strict=True)
@@ -117,19 +113,19 @@ class MMNet(Composed):
             clip_logits = self._ensemble(output, maps)
             output = replace(output, clip_logits=clip_logits)
         if self.detach_attention:
-            output, *rest = (replace(each, attention=_needed(each.attention).detach()) for each in (output, *levels))
+            output, *rest = (replace(each, attention=each.need("attention").detach()) for each in (output, *levels))
             levels = tuple(rest)
-        return replace(output, valid=encoded.valid, levels=levels)
+        return replace(output, levels=levels)
 
     def _ensemble(self, output: Output, maps: Sequence[Output]) -> Tensor:
         """Clip logits of the macro subnet and what the frames of the maps say, as one."""
         votes = [
             frame_vote(
-                _needed(each.frame_logits), _needed(each.attention), _needed(each.valid), self.ep_space, self.ep_weights
+                each.need("frame_logits"), each.need("attention"), each.need("valid"), self.ep_space, self.ep_weights
             )
             for each in maps
         ]
-        return ensemble_prediction(_needed(output.clip_logits), torch.stack(votes).mean(0), self.mu, self.ep_space)
+        return ensemble_prediction(output.need("clip_logits"), torch.stack(votes).mean(0), self.mu, self.ep_space)
 
 
 def frame_vote(
@@ -176,8 +172,3 @@ def ensemble_prediction(
     if space == "logit":
         return mu * logits + (1 - mu) * vote
     return torch.logit(mu * torch.sigmoid(logits) + (1 - mu) * vote, eps=EPS)
-
-
-def _needed(value: Tensor | None) -> Tensor:
-    assert value is not None, "heads fill what they declare"
-    return value

@@ -10,7 +10,7 @@ from wsed.models.base import NETWORKS, EncoderFactory, Frontend, HeadFactory, Ne
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
 from wsed.models.heads.framewise import Framewise
-from wsed.types import Batch, Labels, Output
+from wsed.types import Batch, Encoded, Labels, Output
 
 
 @NETWORKS.register("composed")
@@ -21,7 +21,7 @@ class Composed(Network):
         labels: the classes.
         encoder: built as `encoder(n_bands)`.
         head: built as `head(dim, n_labels)`; of several, a later one wins where two fill the same field.
-        frontend: the paper's log-mel if None.
+        frontend: `LogMel` with its defaults, those of Pellegrini & Cances 2019, if None.
     """
 
     def __init__(
@@ -48,9 +48,13 @@ class Composed(Network):
         return cls(labels, partial(CRNN, channels=4, gru=4, dense=8), frontend=LogMel(8000, 256, 160, 64, 20.0))
 
     def forward(self, batch: Batch) -> Output:
+        return self.compose(batch)[1]
+
+    def compose(self, batch: Batch) -> tuple[Encoded, Output]:
+        """What the encoder gives, and the joined output of the heads: the one place where the parts meet."""
         features, valid = self.frontend.of(batch)
-        encoded = self.encoder(features, valid)
-        output = Output(valid=encoded.valid, frame_rate=self.frame_rate)
+        encoded: Encoded = self.encoder(features, valid)
+        output = Output(frame_rate=self.frame_rate)
         for head in self.heads:
             output = output.merge(head(encoded))
-        return replace(output, valid=encoded.valid)
+        return encoded, replace(output, valid=encoded.valid)

@@ -13,6 +13,8 @@ from wsed.metrics.f1 import or_dash, percent
 from wsed.scoring.report import Report
 from wsed.scoring.resampling import Comparison, Range
 
+NARROWEST = 13
+"""Letters of the names of classes that are always shown."""
 AVERAGES = ("macro", "micro")
 TOO_GOOD = "the decoder was tuned on these very clips: these scores are too good"
 
@@ -26,8 +28,10 @@ def score_table(report: Report, width: int = 80) -> RenderableType:
     """
     values, kinds, singles = report.computed, f1_names(report), single_names(report)
     by_class = [name for name in singles if values[name].per_class]
+    if _columns_width(report) + NARROWEST > width:
+        by_class = []  # F1 comes first
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
-    room = max(width - _columns_width(report), 13)
+    room = max(width - 11 * len(kinds) - 7 * len(by_class) - 8, NARROWEST)
     table.add_column("class", no_wrap=True, max_width=room, overflow="ellipsis")
     for name in [*map(_header, kinds), *map(title_of, by_class), "ref."]:
         table.add_column(name, justify="right", no_wrap=True)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # an extra
 COLOURS = {"COMPLETE": "tab:blue", "PRUNED": "tab:orange"}
 
 
+@runtime_checkable
 class Range(Protocol):
     """What is searched of a setting: numbers from low to high, or choices."""
 
@@ -112,7 +113,7 @@ def _show_range(axis: Axes, values: Range) -> None:
     axis.tick_params(axis="x", which="both", labelsize=8)
 
 
-def _points(axis: Axes, places: Sequence[float], shown: "Sequence[tuple[FrozenTrial, float]]") -> None:
+def _points(axis: Axes, places: Sequence[int | float], shown: "Sequence[tuple[FrozenTrial, float]]") -> None:
     colours = [COLOURS.get(trial.state.name, "0.5") for trial, _ in shown]
     axis.scatter(places, np.array([value for _, value in shown]), c=colours, s=18)
     axis.grid(alpha=0.3)

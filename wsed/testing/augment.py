@@ -79,15 +79,16 @@ def _differs(name: str, one: Batch, other: Batch) -> bool:
 
 def _check_batch(of: Batch, result: Batch) -> None:
     assert len(result) == len(of), "the number of clips stays"
-    assert result.samples().shape[0] == len(of), "audio is [clip sample]"
-    assert torch.isfinite(result.samples()).all(), "the audio is finite"
+    audio = result.samples()
+    assert audio.shape[0] == len(of), "audio is [clip sample]"
+    assert torch.isfinite(audio).all(), "the audio is finite"
     assert result.features is None or torch.isfinite(result.features).all(), "the features are finite"
-    assert result.samples().dtype == of.samples().dtype, "the audio keeps its type"
+    assert audio.dtype == of.samples().dtype, "the audio keeps its type"
     shapes = {result.clip_labels.shape, result.tagged.shape, result.timed.shape}
     assert shapes == {of.clip_labels.shape}, "tags, tagged and timed are [clip label]"
     assert result.tagged.dtype == result.timed.dtype == torch.bool, "tagged and timed are booleans"
-    assert (result.n_samples <= result.samples().shape[1]).all(), "a clip is not longer than its row"
-    assert not result.full or (result.n_samples == result.samples().shape[1]).all(), "a full batch has no padding"
+    assert (result.n_samples <= audio.shape[1]).all(), "a clip is not longer than its row"
+    assert not result.full or (result.n_samples == audio.shape[1]).all(), "a full batch has no padding"
     assert ((result.clip_labels >= 0) & (result.clip_labels <= 1)).all(), "tags are in [0, 1]"
     events, seconds = result.events, result.n_samples.double() / RATE
     assert ((events.clip >= 0) & (events.clip < len(of))).all(), "events are of clips of the batch"

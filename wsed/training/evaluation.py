@@ -89,7 +89,7 @@ class Evaluation(pl.Callback):
                     "in the order of data.corpus.labels, or a single number"
                 )
 
-    def decoding(self) -> dict[str, Any]:
+    def decoding(self) -> dict[str, object]:
         """The spec of the decoder for a checkpoint; a tuned one has a file of its own."""
         return decoder_spec(self._untuned)
 

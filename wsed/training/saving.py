@@ -16,11 +16,11 @@ from wsed.types import Labels
 class Decodes(Protocol):
     """A callback that decodes scores; checkpoints carry its decoder."""
 
-    def decoding(self) -> dict[str, Any]:
+    def decoding(self) -> dict[str, object]:
         """The spec of the decoder, as plain values."""
 
 
-def checkpoint_facts(network: Network, trainer: pl.Trainer) -> dict[str, Any]:
+def checkpoint_facts(network: Network, trainer: pl.Trainer) -> dict[str, object]:
     """What a stranger needs to use the network, as plain values: no pickled object.
 
     Args:

@@ -1,6 +1,7 @@
 """`wsed data synth` through the command line, killed and started again."""
 
 import argparse
+import errno
 import json
 import os
 import signal
@@ -104,3 +105,35 @@ def test_killed_run_goes_on(bank: Path, tmp_path: Path, capsys: pytest.CaptureFi
     for name in clips:
         assert (killed / "audio/train/weak" / name).read_bytes() == (whole / "audio/train/weak" / name).read_bytes()
     assert len([json.loads(line) for line in journal.read_text().splitlines()]) == n
+
+
+def test_a_full_disk_is_one_line(
+    bank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, _: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("wsed.data.synth.corpus_files.write_text", full)
+    assert main(command(bank, tmp_path / "out", "--clips", "train=1", "validation=0", "eval=0", "--workers", "1")) == 2
+    assert "synth.json: No space left on device; make room or pass another --out" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert main(command(bank, tmp_path / "file" / "out", "--clips", "train=1", "--workers", "1")) == 2
+    assert "Not a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("head", ["{", "[]", '{"clips": 3}', "\x00", '{"clips": {"train": "many"}}'])
+def test_a_damaged_head_is_refused(bank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], head: str) -> None:
+    (tmp_path / "synth.json").write_text(head)
+    assert main(command(bank, tmp_path, "--clips", "train=1", "validation=0", "eval=0", "--workers", "1")) == 2
+    assert "holds a corpus" in capsys.readouterr().err
+
+
+def test_damaged_lines_of_the_journal_are_made_again(bank: Path, tmp_path: Path) -> None:
+    make = command(bank, tmp_path, "--clips", "train=2", "validation=0", "eval=0", "--workers", "1")
+    assert main(make) == 0
+    rows = (tmp_path / "metadata/train/strong.tsv").read_text()
+    first = (tmp_path / "synth.jsonl").read_bytes().split(b"\n")[0]
+    broken = [b"\xff", b"{", b"[]", b"3", b'{"split": "train"}', first.replace(b'"train"', b'"other"'), first]
+    (tmp_path / "synth.jsonl").write_bytes(b"\n".join(broken))
+    assert main(make) == 0
+    assert (tmp_path / "metadata/train/strong.tsv").read_text() == rows

@@ -266,7 +266,11 @@ def test_clips_of_two_classes_are_refused_where_a_loss_takes_one(large):
 
 
 DESED = ["--data.corpus=desed", "--data.windows=null", "--data.episodes=null"]
-ROWS = Path(__file__).parents[3] / "experiments/waa"
+PAPER = Path(__file__).parents[3] / "experiments/waa"
+
+
+def configs(row):
+    return [f"--config={PAPER / 'base.yaml'}", f"--config={PAPER / 'rows' / row}.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -322,8 +326,7 @@ ROWS = Path(__file__).parents[3] / "experiments/waa"
     ],
 )
 def test_rows_are_refused_before_they_are_trained(corpus, tmp_path, capsys, row, given_, message):
-    configs = [f"--config={ROWS / name}.yaml" for name in ("base", f"rows/{row}")]
-    args = ["fit", *configs, "--trainer.default_root_dir", str(tmp_path)]
+    args = ["fit", *configs(row), "--trainer.default_root_dir", str(tmp_path)]
     assert (
         main([*args, "--data.corpus.root", str(corpus), "--trainer.accelerator=cpu", "--data.workers=0", *given_]) == 2
     )
@@ -336,7 +339,7 @@ def test_rows_are_refused_before_they_are_trained(corpus, tmp_path, capsys, row,
 @pytest.mark.parametrize("row", ["triplet", "prototypical"])
 def test_rows_say_which_class_has_one_clip(tmp_path, capsys, row):
     root = make_corpus(tmp_path / "corpus", clips=3)
-    args = ["fit", "--config", str(ROWS / f"{row}.yaml"), "--data.corpus.root", str(root), "--trainer.accelerator=cpu"]
+    args = ["fit", *configs(row), "--data.corpus.root", str(root), "--trainer.accelerator=cpu"]
     args += ["--data.workers=0", "--trainer.default_root_dir", str(tmp_path / "run")]
     assert main(args) == 2
     assert "has 1 training clip(s) of 'high': make more" in capsys.readouterr().err
@@ -352,7 +355,7 @@ def test_clips_of_several_classes_train_an_embedding(corpus, tmp_path, row):
     shutil.copytree(corpus, root)
     table = root / "metadata/train/weak.tsv"
     table.write_text(table.read_text().replace("train_2.wav\tlow", "train_2.wav\tlow,high"))
-    args = ["fit", "--config", str(ROWS / f"{row}.yaml"), *DESED, "--data.batch={weak: 4}"]
+    args = ["fit", *configs(row), *DESED, "--data.batch={weak: 4}"]
     args += ["--data.corpus.root", str(root), "--data.workers=0", "--trainer.accelerator=cpu"]
     assert main([*args, "--trainer.max_epochs=1", "--trainer.default_root_dir", str(tmp_path / "run")]) == 0
     (log,) = (tmp_path / "run").rglob("metrics.csv")
@@ -366,7 +369,7 @@ def test_a_miner_of_one_class_refuses_clips_of_several(corpus, tmp_path, capsys)
     shutil.copytree(corpus, root)
     table = root / "metadata/train/weak.tsv"
     table.write_text(table.read_text().replace("train_2.wav\tlow", "train_2.wav\tlow,high"))
-    args = ["fit", "--config", str(ROWS / "triplet.yaml"), *DESED, "--data.batch={weak: 4}"]
+    args = ["fit", *configs("triplet"), *DESED, "--data.batch={weak: 4}"]
     args += ["--data.corpus.root", str(root), "--trainer.accelerator=cpu", "--data.workers=0"]
     args += ["--model.losses.triplets.loss=metric_learning", "--model.losses.triplets.loss.init_args.miner"]
     assert main([*args, "BatchHardMiner", "--trainer.default_root_dir", str(tmp_path / "run")]) == 2

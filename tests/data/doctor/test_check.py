@@ -22,7 +22,7 @@ from wsed.errors import WsedError
 
 
 def found(root: Path, **settings) -> list[tuple[str, str, str, int | None, str]]:
-    findings = check(root, duration=1.0, **{"max_missing": 0.2, **settings}).findings
+    findings = check(root, **{"duration": 1.0, "max_missing": 0.2, **settings}).findings
     return [(f.severity, f.check, f.table, f.row, f.clip) for f in findings]
 
 
@@ -118,6 +118,14 @@ def test_a_class_that_may_be_a_slip_of_the_pen(tmp_path: Path) -> None:
     (slip,) = [f for f in report.findings if f.check == "similar_label"]
     assert (slip.severity, slip.row) == ("warning", 9)
     assert "'Dogs' is in 1 row (did you mean Dog?)" in slip.message
+
+
+def test_tags_of_more_than_is_read(tmp_path: Path) -> None:
+    root = broken.clean(tmp_path)
+    broken.write(root / "audio/train/weak/1.wav", broken.noise(30, 3.0))
+    broken.write(root / "audio/eval/public/1.wav", broken.noise(31, 3.0))  # has events: what is read of it is known
+    assert found(root) == [("warning", "long", "train/weak", 3, "1.wav")]
+    assert ("warning", "long", "train/weak", 3, "1.wav") not in found(root, duration=3.0)
 
 
 def test_a_table_without_clips(tmp_path: Path) -> None:

@@ -124,6 +124,13 @@ def _file_findings(
                 done.add(path)
                 for severity, name, text in file_defects(probes[path], rate, duration):
                     yield Finding(severity, name, text, listing.table, first[clip].line, clip, str(path))
+                seconds = probes[path].duration
+                if listing.kind == "weak" and seconds > duration + TOLERANCE:
+                    text = (
+                        f"lasts {seconds:.2f} s, and its tags may be of what lies beyond the {duration:g} s that are "
+                        "read; cut it into clips, or pass and train with its duration"
+                    )
+                    yield Finding("warning", "long", text, listing.table, first[clip].line, clip, str(path))
 
 
 def file_defects(probed: Probe, rate: int | None, duration: float) -> Iterator[tuple[Severity, str, str]]:

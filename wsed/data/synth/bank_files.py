@@ -9,6 +9,7 @@ from wsed.data import audio, table
 from wsed.data.synth.activity import Stretch, active_stretches, close_gaps, power_db
 from wsed.data.synth.settings import SPLITS
 from wsed.errors import WsedError
+from wsed.text import composed
 
 Manifest = Mapping[str, Mapping[str, str]]
 """Rows of `manifest.tsv` by their `path`."""
@@ -80,7 +81,7 @@ def find_sounds(root: Path, split: str) -> tuple[list[str], list[Path]]:
     backgrounds = _sound_files(background)
     if not backgrounds:
         raise WsedError(f"no background for {split!r}: put sound files into {background}, or set {split}=0 clips")
-    return labels, paths + backgrounds
+    return [composed(label) for label in labels], paths + backgrounds
 
 
 def read_manifest(root: Path) -> Manifest:
@@ -129,7 +130,7 @@ def measure(root: Path, path: Path, row: Mapping[str, str], sample_rate: int) ->
     if level < _SILENT_DB:
         raise WsedError(f"{path} is silent; remove it")
     if name.startswith("foreground/"):
-        label = path.parent.name
+        label = composed(path.parent.name)
         spans = _segments(row["segments"], name, root) if row.get("segments") else active_stretches(sound, sample_rate)
     else:
         label, spans = "background", [(0.0, duration)]

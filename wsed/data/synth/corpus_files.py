@@ -1,7 +1,8 @@
 """The files of a synthetic corpus: folders and tables as in DESED, and a journal of finished clips."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,24 @@ from wsed.data import table
 from wsed.data.synth.records import ClipKey, ClipRecord, MixedStretch
 from wsed.errors import WsedError
 from wsed.files import write_text
+from wsed.text import read_json_object, short
+
+
+@contextmanager
+def disk_errors(root: Path) -> Iterator[None]:
+    """Say in one line what is wrong with a disk that is full or may not be written.
+
+    Raises:
+        WsedError: in place of an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        place = short(error.filename or root)
+        reason = error.strerror or str(error)
+        raise WsedError(
+            f"cannot write {place}: {reason}; make room or pass another --out (the same command continues a corpus)"
+        ) from None
 
 
 class Part(NamedTuple):
@@ -118,24 +137,29 @@ class CorpusFiles:
     def _difference(self, fingerprint: Mapping[str, object], clips: Mapping[str, int]) -> str:
         """How the corpus in the folder differs from the one to make; empty if it can be continued."""
         try:
-            head = json.loads(self._head.read_text("utf-8"))
-        except json.JSONDecodeError:
+            head = read_json_object(self._head, "")
+        except WsedError:
             return "whose synth.json cannot be read"
         names = {"seed": "another seed", "soundbank": "another soundbank", "recipe": "another recipe"}
         changed = [names.get(k, "another version of wsed") for k in fingerprint if head.get(k) != fingerprint[k]]
         if changed:
             return f"made from {' and '.join(changed)}"
-        more = [f"{split}={n}" for split, n in head["clips"].items() if n > clips.get(split, 0)]
+        before = head.get("clips")
+        if not isinstance(before, dict) or not all(isinstance(n, int) for n in before.values()):
+            return "whose synth.json cannot be read"
+        more = [f"{split}={n}" for split, n in before.items() if n > clips.get(split, 0)]
         return f"with more clips than asked for ({' '.join(more)})" if more else ""
 
     def _read_journal(self) -> dict[ClipKey, ClipRecord]:
         records: dict[ClipKey, ClipRecord] = {}
-        for line in self._journal.read_text("utf-8").splitlines() if self._journal.exists() else []:
+        text = self._journal.read_text("utf-8", errors="replace") if self._journal.exists() else ""
+        for line in text.splitlines():
             try:
                 record = ClipRecord.from_json(line)
-            except json.JSONDecodeError:  # the run was killed while it wrote this line
+            except ValueError:  # the run was killed while it wrote this line, or the file is damaged
                 continue
-            records[record.key] = record
+            if record.split in PARTS:
+                records[record.key] = record
         return records
 
     def _sound_file(self, key: ClipKey) -> Path:

@@ -91,9 +91,14 @@ class ClipRecord:
         """The record of a line of JSON.
 
         Raises:
-            json.JSONDecodeError: the line is not JSON.
+            ValueError: the line is not JSON, or not of a record.
         """
-        values = json.loads(line)
-        events = tuple((label, onset, offset) for label, onset, offset in values.pop("events"))
-        rows = tuple(MixedStretch(*row) for row in values.pop("rows"))
-        return cls(**values, events=events, rows=rows)
+        try:
+            values = json.loads(line)
+            events = tuple((label, float(onset), float(offset)) for label, onset, offset in values.pop("events"))
+            rows = tuple(MixedStretch(*row) for row in values.pop("rows"))
+            if not isinstance(values["index"], int):
+                raise ValueError(f"the index is {values['index']!r}")
+            return cls(**values, events=events, rows=rows)
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(f"no record of a clip: {error}") from None

@@ -8,6 +8,7 @@ from pathlib import Path
 from wsed.data.synth.bank_files import Recording, content_id, find_sounds, measure, read_manifest
 from wsed.data.synth.settings import SPLITS
 from wsed.errors import WsedError
+from wsed.text import composed
 
 Origins = tuple[tuple[Recording, ...], ...]
 """Files of one class, grouped by the original recording."""
@@ -63,7 +64,7 @@ def open_soundbank(root: str | Path, splits: Iterable[str] = SPLITS, sample_rate
     files = {split: find_sounds(root, split) for split in splits}
 
     def measured(path: Path) -> Recording:
-        return measure(root, path, manifest.get(path.relative_to(root).as_posix(), {}), sample_rate)
+        return measure(root, path, manifest.get(composed(path.relative_to(root).as_posix()), {}), sample_rate)
 
     sounds, backgrounds = {}, {}
     with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from wsed.data.synth.clip_maker import ClipMaker, make_clips
-from wsed.data.synth.corpus_files import PARTS, CorpusFiles
+from wsed.data.synth.corpus_files import PARTS, CorpusFiles, disk_errors
 from wsed.data.synth.recipe import Recipe, used_classes
 from wsed.data.synth.recipe_files import load_recipe
 from wsed.data.synth.records import ClipKey, ClipRecord
@@ -94,20 +94,23 @@ def synthesise(
     """
     if seed < 0:
         raise WsedError(f"seed is {seed}, expected 0 or more")
-    files, plan = CorpusFiles(Path(out)), _plan(recipe, clips)
-    files.check_free()
-    bank = _open_bank(soundbank, files.root, plan)
-    recipes = {split: _resolve(plan, bank, split, recipe) for split in plan.clips}
-    finished = files.begin(_fingerprint(plan, bank, seed), plan.clips, overwrite)
-    missing = [key for split, n in plan.clips.items() for i in range(n) if (key := ClipKey(split, i)) not in finished]
-    total = sum(plan.clips.values())
-    with closing(make_clips(ClipMaker(bank, recipes, seed, files.root), missing, workers)) as records:
-        for n_finished, record in enumerate(records, start=total - len(missing) + 1):
-            files.add(record)
-            if progress is not None:
-                progress(n_finished, total)
-    labels = sorted({label for r in recipes.values() for label in used_classes(r)})
-    return _summary(files.root, files.finish(labels, plan.clip), bank, labels, plan.clip, len(missing))
+    with disk_errors(Path(out)):
+        files, plan = CorpusFiles(Path(out)), _plan(recipe, clips)
+        files.check_free()
+        bank = _open_bank(soundbank, files.root, plan)
+        recipes = {split: _resolve(plan, bank, split, recipe) for split in plan.clips}
+        finished = files.begin(_fingerprint(plan, bank, seed), plan.clips, overwrite)
+        missing = [
+            key for split, n in plan.clips.items() for i in range(n) if (key := ClipKey(split, i)) not in finished
+        ]
+        total = sum(plan.clips.values())
+        with closing(make_clips(ClipMaker(bank, recipes, seed, files.root), missing, workers)) as records:
+            for n_finished, record in enumerate(records, start=total - len(missing) + 1):
+                files.add(record)
+                if progress is not None:
+                    progress(n_finished, total)
+        labels = sorted({label for r in recipes.values() for label in used_classes(r)})
+        return _summary(files.root, files.finish(labels, plan.clip), bank, labels, plan.clip, len(missing))
 
 
 def _plan(recipe: str | Recipe, clips: Mapping[str, int] | None) -> Recipe:

@@ -39,7 +39,7 @@ class ConvBlock(nn.Module):
 
 
 class ConvBlocks(nn.ModuleList):
-    """Blocks one after another. States `dim` (channels times bands that are left) and `stride` (time steps a frame).
+    """Blocks one after another. States `dim` (channels times bands that are left) and `stride` (time steps per frame).
 
     Args:
         n_bands: of the features.

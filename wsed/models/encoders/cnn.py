@@ -35,7 +35,7 @@ class CNN(Encoder):
     With the head `tagging`, `paper` and `notebook` are the audio tagging network of Pellegrini & Cances 2019;
     parameters, trainable, for 10 classes: 217,226 and 906,122 (as in the authors' notebook, where the head's dropout
     is 0.5). `fpd` is for the Frame Pairwise Distance loss (Tao et al. 2023, section 2: three such blocks, sizes not
-    given); its sizes are those of the group's earlier work: 875,840 parameters, 160 dimensions a frame from 64 bands,
+    given); its sizes are those of the group's earlier work: 875,840 parameters, 160 dimensions per frame from 64 bands,
     320 from 128.
 
     Args:

@@ -19,8 +19,8 @@ from wsed.types import Encoded
 class CRNN(Encoder):
     """Three convolution blocks, a bidirectional GRU and a dense layer.
 
-    Parameters, trainable, with the framewise head for 10 classes: 133,706 (ReLU), 208,202 (GLU); 384 more than the
-    paper's, since torch's GRU has a second bias.
+    Parameters, trainable, with the framewise head for 10 classes: 133,706 (ReLU), 208,202 (GLU); 384 more than in
+    the paper, since torch's GRU has a second bias.
 
     Args:
         n_bands: of the features.
@@ -30,8 +30,8 @@ class CRNN(Encoder):
         gru: units per direction.
         dense: width of the dense layer, the `dim` of the embeddings.
         conv_dropout: after each block.
-        dropout: on the input of the GRU and of the dense layer (the paper's 0.1 on the recurrent state is left out:
-            torch's GRU has none).
+        dropout: on the input of the GRU and of the dense layer (the 0.1 on the recurrent state, as published, is left
+            out: torch's GRU has none).
     """
 
     def __init__(

@@ -105,7 +105,7 @@ class ResNet1d(Encoder):
     """Batch norm, a convolution, three stages of residual blocks with max pooling between them, batch norm, ReLU.
 
     Chou, Jang & Yang 2018, "Learning to recognize transient sound events using attentional supervision", after the
-    released code; with 128 bands and the head `macro` for 17 classes it has the paper's 3.70 M weights. 10 s at
+    released code; with 128 bands and the head `macro` for 17 classes it has the published 3.70 M weights. 10 s at
     44.1 kHz and a hop of 492 become 56 frames of 0.18 s.
 
     The paper gives no layout for depths other than 12. Here, 28 and 50 have more blocks a stage (3, 4, 4 and 7, 7, 8):

@@ -35,7 +35,7 @@ class Wav2Vec2(Encoder):
     """wav2vec 2.0 and its relatives (Baevski et al. 2020), after the frontend `waveform`; named as future work by
     Tao et al. 2023. Needs the extra `speech`.
 
-    With strides as released a frame is 320 samples: 50 frames a second at 16 kHz, frame `i` centred on its samples
+    With strides as released a frame is 320 samples: 50 frames per second at 16 kHz, frame `i` centred on its samples
     `[320 i, 320 (i + 1))`. Clips of different length go through one length at a time, so that nothing of the padding
     can reach a clip (some of these networks normalise over time).
 

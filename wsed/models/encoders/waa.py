@@ -14,7 +14,7 @@ from wsed.ops.grid import padding
 from wsed.types import Encoded
 
 WINDOW = 20
-"""Frames of an embedding: 200 ms of the paper's features."""
+"""Frames of an embedding: 200 ms at 100 frames per second."""
 
 CHANNELS = (16, 16, 32, 65)
 POOLS = ((2, 2), (2, 2), (1, 4), (1, 2))
@@ -30,7 +30,7 @@ class WAA(Encoder):
 
     Args:
         n_bands: of the features, 32 or more.
-        normalize_steps: make each step one long before the mean, an option of the authors' code.
+        normalize_steps: L2-normalise each step before the mean, an option of the authors' code.
         dropout: after each convolution.
         channels: of the four convolutions.
 
@@ -49,13 +49,13 @@ class WAA(Encoder):
         layers: list[nn.Module] = []
         inputs, bands = 1, n_bands
         for outputs, pool in zip(channels, POOLS, strict=True):
-            # the paper's LeakyReLU, dropout, maximum: the first commutes with the others and has less to do as the last
+            # LeakyReLU, which was published as the first, commutes with the others and has less to do as the last
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1), Dropout(dropout)]
             layers += [nn.MaxPool2d(pool), nn.LeakyReLU(0.2)]
             inputs, bands = outputs, bands // pool[1]
         if bands < 1:
             raise WsedError(f"encoder waa: its pools leave nothing of {n_bands} bands; give 32 or more, the paper's 64")
-        # channels innermost in memory: a step takes two thirds of the time on a processor
+        # channels innermost in memory: a step takes two thirds of the time on a CPU
         self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)
         self.dim = inputs * bands
         self.normalize_steps = normalize_steps

@@ -24,8 +24,8 @@ class Attention(Head):
         dim: of the embeddings.
         n_labels: classes.
         softmax: over what `att` sums to one: `class` (Xu et al.'s code) or `time`.
-        strong_from: what the frame logits are of: `att` (the paper: the softmax localises), `cla`, or `product` of
-            both.
+        strong_from: what the frame logits are of: `att` (as in Pellegrini & Cances: the softmax localises), `cla`, or
+            `product` of both.
         dropout: on the embeddings.
     """
 

@@ -1,4 +1,4 @@
-"""One embedding a clip, for losses that compare clips."""
+"""One embedding per clip, for losses that compare clips."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,7 +17,7 @@ class Embedding(Head):
 
     Args:
         dim: of the embeddings.
-        n_labels: classes; plays no part.
+        n_labels: unused.
         aggregation: over the valid frames: `mean`, `attention` (each dimension weighs itself by its softmax over
             time), `max`, or `gated` (a learned linear score says which frames count, by its softmax over time, as in
             Ilse et al. 2018; the only one that learns).
@@ -57,19 +57,19 @@ class Aggregation(nn.Module):
     def forward(
         self, frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"]
     ) -> Float[Tensor, "clip dim"]:
-        """One embedding a clip."""
+        """One embedding per clip."""
         if self.gate is None:
             return aggregate(frames, valid, self.name)
-        heard = torch.where(valid[..., None], frames.to(torch.promote_types(frames.dtype, torch.float32)), 0.0)
-        scores = self.gate(heard).float().masked_fill(~valid[..., None], torch.finfo(torch.float32).min)
-        clip: Tensor = (scores.softmax(1) * heard).sum(1)
+        frames = torch.where(valid[..., None], frames.to(torch.promote_types(frames.dtype, torch.float32)), 0.0)
+        scores = self.gate(frames).float().masked_fill(~valid[..., None], torch.finfo(torch.float32).min)
+        clip: Tensor = (scores.softmax(1) * frames).sum(1)
         return clip
 
 
 def aggregate(
     frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"], how: str = "mean"
 ) -> Float[Tensor, "clip dim"]:
-    """One embedding a clip from those of its valid frames, float32 or wider; zeros for a clip without any.
+    """One embedding per clip from those of its valid frames, float32 or wider; zeros for a clip without any.
 
     Args:
         frames: embeddings.

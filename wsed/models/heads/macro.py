@@ -22,8 +22,8 @@ class Macro(Head):
         n_labels: classes.
         pooling: of the embeddings over time, `mean` or `max`.
         hidden: width of the dense layers; the second is the `clip_embedding`.
-        activation_map: give the class activation map too: what the classifier says of each frame by itself, from 0 to
-            1 over the clip. The loss `plat` reads it; it takes no gradient.
+        activation_map: give the class activation map too: what the classifier predicts for each frame by itself, from 0
+            to 1 over the clip. The loss `plat` reads it; it takes no gradient.
 
     Raises:
         WsedError: the pooling is unknown.

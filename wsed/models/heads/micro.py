@@ -23,14 +23,15 @@ class Micro(Head):
     a head that scores clips, `head: [macro, micro]`, it is trained by the loss `micro` on any encoder; the network
     `mmnet` joins the two in prediction as well.
 
-    Alone, with `dense_detector` and `clip_scores`, it is three of the paper's rivals: with attention and the loss
-    `clip_bce` ATT, with `aspects: 0` and the loss `clip_bce` WLAT, with `aspects: 0` and the loss `false_strong` SLAT.
+    Alone, with `dense_detector` and `clip_scores`, it is three of the systems that Chou, Jang & Yang compare with: with
+    attention and the loss `clip_bce` ATT, with `aspects: 0` and the loss `clip_bce` WLAT, with `aspects: 0` and the
+    loss `false_strong` SLAT.
 
     Args:
         dim: of the embeddings.
         n_labels: classes.
-        kernel: frames that detector and attention see, odd: 3 gives the paper's number of weights, 1 is its text and
-            the released code.
+        kernel: frames that detector and attention see, odd: 3 gives the number of weights in the paper, 1 is its text
+            and the released code.
         dense_detector: the detector is not a convolution, but the dense layers of the head `macro` on each frame.
         aspects: M, of the attention; `dim` if None. With 0 there is no attention.
         attention_norm: over time `a_t` has the `sum` M, as printed, or, with `mean`, 1.

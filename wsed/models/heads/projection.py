@@ -20,10 +20,10 @@ class Projection(Head):
 
     Args:
         dim: of the encoder's frames.
-        n_labels: classes; plays no part.
-        size: of the embeddings; the paper gives none.
+        n_labels: unused.
+        size: of the embeddings.
         activation: `none`, `relu` or `tanh`.
-        normalise: make each embedding one long (Euclidean norm).
+        normalise: L2-normalise each embedding.
     """
 
     provides = frozenset({"embeddings", "valid"})

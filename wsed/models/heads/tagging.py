@@ -13,14 +13,14 @@ from wsed.types import Encoded, Output
 class Tagging(Head):
     """Mean and maximum over the clip's frames, a dense layer, and a score per label (Pellegrini & Cances 2019).
 
-    With the encoder `cnn` it is the paper's audio tagging network. After another head on one encoder
-    (`head: [framewise, tagging]`) its clip logits replace those of that head.
+    With the encoder `cnn` it is the audio tagging network of Pellegrini & Cances 2019. After another head on one
+    encoder (`head: [framewise, tagging]`) its clip logits replace those of that head.
 
     Args:
         dim: of the embeddings.
         n_labels: classes.
         hidden: width of the dense layer, the `clip_embedding`.
-        dropout: on the clip embedding: 0.2 in the paper, 0.5 in the authors' notebook.
+        dropout: on the clip embedding: 0.2 in their paper, 0.5 in their notebook.
     """
 
     provides = frozenset({"clip_logits", "clip_embedding", "valid"})

@@ -18,6 +18,7 @@ from wsed.errors import WsedError
 from wsed.registry import near
 from wsed.scoring.formats.event_table import BLANK, Notes, header, read_table
 from wsed.scoring.formats.reference import Reference, check_clips
+from wsed.text import composed
 from wsed.values import Scores
 
 Progress = Callable[[Sequence[Path], str], Iterable[Path]]
@@ -100,7 +101,8 @@ def _clips_of(files: Iterable[Path], reference: Reference) -> dict[Path, int]:
     found: dict[Path, int] = {}
     taken: dict[int, Path] = {}
     for file in files:
-        clips = [exact[file.stem]] if file.stem in exact else bare.get(file.stem, [])
+        name = composed(file.stem)
+        clips = [exact[name]] if name in exact else bare.get(name, [])
         if len(clips) > 1:
             names = " and ".join(repr(reference.clip_ids[i]) for i in clips[:2])
             raise WsedError(f"{file} may be of {names}; name score files like the clips, with extension, plus .tsv")

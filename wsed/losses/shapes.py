@@ -1,0 +1,41 @@
+"""Shapes are checked where a mistake would else be broadcast without a word."""
+
+from torch import Tensor
+
+from wsed.errors import WsedError
+
+
+def check_shapes(
+    loss: str, scores: Tensor, tags: Tensor, valid: Tensor | None = None, known: Tensor | None = None
+) -> None:
+    """Check the arguments of a functional loss against the shape of its scores.
+
+    Args:
+        loss: its name, for the message.
+        scores: `[clip label]` or `[clip frame label]`.
+        tags: of the same clips and labels: `[clip label]`.
+        valid: `[clip frame]`.
+        known: tags (or classes) that are known, `[clip label]`.
+
+    Raises:
+        WsedError: a shape does not fit, or scores are no floating-point numbers.
+
+    >>> import torch
+    >>> check_shapes("mil", torch.rand(2, 10, 3), torch.ones(1, 3))
+    Traceback (most recent call last):
+    wsed.errors.WsedError: mil: tags must be [clip label], here (2, 3), not (1, 3)
+    """
+    if scores.ndim not in (2, 3) or not scores.is_floating_point():
+        kind = str(scores.dtype).removeprefix("torch.")
+        raise WsedError(
+            f"{loss}: scores must be floating-point probabilities, [clip label] or [clip frame label], not {kind} of "
+            f"shape {tuple(scores.shape)}"
+        )
+    clips, labels = scores.shape[0], scores.shape[-1]
+    for name, axes, value, shape in (
+        ("tags", "[clip label]", tags, (clips, labels)),
+        ("valid", "[clip frame]", valid, (clips, scores.shape[1])),
+        ("known tags", "[clip label]", known, (clips, labels)),
+    ):
+        if value is not None and tuple(value.shape) != shape:
+            raise WsedError(f"{loss}: {name} must be {axes}, here {shape}, not {tuple(value.shape)}")
