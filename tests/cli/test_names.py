@@ -76,7 +76,7 @@ def test_a_class_of_theirs_is_configured_by_yaml_and_command_line(theirs, tmp_pa
         main(["fit", *args])
     printed = yaml.safe_load(capsys.readouterr().out)["model"]["network"]
     assert printed["class_path"] == theirs
-    assert printed["init_args"]["backbone"]["init_args"]["encoder"]["class_path"] == "wsed.models.CRNN"  # as it is public
+    assert printed["init_args"]["backbone"]["init_args"]["encoder"]["class_path"] == "wsed.models.CRNN"
 
 
 def test_a_class_that_is_left_out_is_the_one_before_or_the_default():
