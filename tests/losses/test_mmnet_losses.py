@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lightning.pytorch import Trainer
 
 from tests.conftest import make_corpus
-from wsed import Labels, WsedError, testing
+from wsed import Labels, Output, WsedError, testing
 from wsed.data.corpus.desed import DESED
 from wsed.data.module import SEDDataModule
 from wsed.losses import functional as F
@@ -110,7 +110,7 @@ def test_golden_sum_over_scales(golden):
         scale = values["inputs"][f"scale{n}"]
         v, det = tensor(scale["v"])[None], tensor(scale["det_logits"])[None]
         near(F.micro(det.sigmoid(), attention(v), y), values[f"L_micro_scale{n}"])
-        outputs.append(testing.Output(frame_logits=det.float(), attention=attention(v).float()))
+        outputs.append(Output(frame_logits=det.float(), attention=attention(v).float()))
     of = replace(testing.batch(1, 2), clip_labels=y.float())
     both = Micro("paper")(replace(outputs[0], levels=(outputs[1],)), of)
     assert both.item() == pytest.approx(values["L_micro_MS"], abs=1e-5)
