@@ -154,8 +154,9 @@ def one_per_anchor(
         WsedError: the miner is unknown, or it needs `distance` and `distance` is None.
 
     >>> positive, negative = relations(torch.eye(2)[[0, 0, 1]])
-    >>> one_per_anchor(positive, negative)
-    (tensor([1, 0, 0]), tensor([2, 2, 0]), tensor([ True,  True, False]))
+    >>> same, other, exists = one_per_anchor(positive, negative)
+    >>> exists, same[exists], other[exists]
+    (tensor([ True,  True, False]), tensor([1, 0]), tensor([2, 2]))
     """
     check_option("triplets", "miner", miner, ONE_PER_ANCHOR)
     if miner == "random":
