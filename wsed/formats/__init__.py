@@ -1,0 +1,1 @@
+"""Exchange formats of events: one module a format, which reads it and writes it."""

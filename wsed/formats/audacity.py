@@ -1,0 +1,30 @@
+"""Audacity label tracks: start, end and text of each event in lines of tab-separated cells, without a header."""
+
+from pathlib import Path
+
+from wsed.formats.event import Event
+from wsed.formats.numbers import number, span
+from wsed.formats.rows import RowError
+from wsed.text import composed, read_text
+
+
+def read(path: str | Path) -> list[Event]:
+    """The events of a label track.
+
+    Lines that begin with a backslash (the frequencies of the label before) are passed over.
+
+    Raises:
+        WsedError: the file is missing, or no UTF-8 text.
+        RowError: a line has less than three cells, or a time is no number.
+    """
+    events = []
+    for line, text in enumerate(composed(read_text(path, "label track")).split("\n"), start=1):
+        if not text.strip() or text.startswith("\\"):
+            continue
+        cells = [cell.strip() for cell in text.split("\t")]
+        if len(cells) < 3 or not cells[2]:
+            raise RowError(path, line, "expected start, end and label with tabs between them; correct the line")
+        onset, offset = (number(path, line, name, cell) for name, cell in zip(("start", "end"), cells, strict=False))
+        span(path, line, onset, offset)
+        events.append(Event(cells[2], onset, offset, line=line))
+    return events

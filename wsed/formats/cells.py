@@ -1,0 +1,147 @@
+"""Tables with a header as people write them: their separator and the meaning of their columns are recognised."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsed.errors import WsedError, near
+from wsed.formats.rows import RowError, split_rows
+from wsed.text import composed, read_text
+
+FILE = (
+    "filename", "file name", "file", "files", "fname", "path", "file path", "filepath", "audio", "audio file",
+    "audio filename", "recording", "clip", "clip id", "wav", "begin path", "begin file", "name", "id",
+)  # fmt: skip
+LABEL = (
+    "event label", "event labels", "label", "labels", "tag", "tags", "class", "classes", "category", "categories",
+    "annotation", "common name", "species", "event", "sound", "type", "name",
+)  # fmt: skip
+ONSET = ("onset", "start", "start time", "begin", "begin time", "from", "tmin", "xmin", "event onset")
+OFFSET = ("offset", "end", "end time", "stop", "stop time", "to", "tmax", "xmax", "event offset")
+CONFIDENCE = ("confidence", "score", "probability", "conf")
+UNITS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 0.001, "msec": 0.001}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a table.
+
+    Attributes:
+        path: the file.
+        header: the names of the columns.
+        rows: the line of each row, and its cells, as many as there are columns.
+        separator: what stands between cells.
+    """
+
+    path: Path
+    header: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    separator: str
+
+    def column(self, name: str | None, usual: Sequence[str], setting: str) -> int | None:
+        """The number of a column: the one that is named, or else the first that bears a usual name.
+
+        Args:
+            name: what the user calls it; None: it is recognised.
+            usual: plain names, see `plain`, the likeliest first.
+            setting: that names the column, for the message.
+
+        Raises:
+            WsedError: there is no column of the name that the user gives.
+        """
+        if name is not None:
+            if name not in self.header:
+                like, known = near(name, self.header), ", ".join(self.header)
+                raise WsedError(f"{self.path} has no column {name!r}{like}, which {setting} names; it has {known}")
+            return self.header.index(name)
+        names = [plain(column)[0] for column in self.header]
+        return next((names.index(one) for one in usual if one in names), None)
+
+    def values(self, column: int) -> list[str]:
+        """The cells of a column."""
+        return [cells[column] for _, cells in self.rows]
+
+
+def plain(column: str) -> tuple[str, float]:
+    """The name of a column without its unit, in small letters, and the seconds of a unit.
+
+    >>> plain("Begin Time (s)"), plain("start_ms")
+    (('begin time', 1.0), ('start', 0.001))
+    """
+    words = re.sub(r"[_\-.()\[\]]+", " ", column.casefold()).split()
+    if len(words) > 1 and words[-1] in UNITS:
+        return " ".join(words[:-1]), UNITS[words[-1]]
+    return " ".join(words), 1.0
+
+
+def read_cells(path: str | Path, separator: str | None = None) -> Cells:
+    """A table with a header.
+
+    Args:
+        path: the file.
+        separator: between cells; None: a tab, semicolon or comma, whichever the header has.
+
+    Raises:
+        WsedError: the file is missing, no UTF-8 text, blank, or has a column twice.
+        RowError: a row has more cells than the header, or all of them in one, as with another separator.
+    """
+    path = Path(path)
+    lines = composed(read_text(path, "table")).rstrip("\n").split("\n")
+    between = separator or header_separator(lines[0])
+    split = [(line, [cell.strip() for cell in cells]) for line, cells in split_rows(path, lines, between)]
+    rows = [(line, cells) for line, cells in split if any(cells)]
+    if not rows:
+        raise WsedError(f"{path} is blank; write a header and a row for each file or event")
+    header = rows[0][1]
+    while header and not header[-1]:
+        header = header[:-1]
+    if twice := [name for name in header if header.count(name) > 1 and name]:
+        raise WsedError(f"{path} has the column {twice[0]!r} twice; rename one of them")
+    fitted = tuple((line, _fitted(path, line, cells, len(header), between)) for line, cells in rows[1:])
+    return Cells(path, tuple(header), fitted, between)
+
+
+def header_separator(header: str) -> str:
+    """The separator of a table by its first line.
+
+    >>> header_separator("file;label"), header_separator("file,label"), header_separator("file")
+    (';', ',', ',')
+    """
+    if "\t" in header:
+        return "\t"
+    return ";" if header.count(";") > header.count(",") else ","
+
+
+def _fitted(path: Path, line: int, cells: list[str], width: int, separator: str) -> tuple[str, ...]:
+    names = {"\t": "tabs", ",": "commas", ";": "semicolons"}
+    mine = names.get(separator, repr(separator))
+    others = [name for mark, name in names.items() if mark != separator and cells[0].count(mark) == width - 1]
+    if width > 1 and others and not any(cells[1:]):
+        raise RowError(
+            path, line, f"this row is separated by {others[0]}, the header by {mine}; separate all rows alike"
+        )
+    if any(cells[width:]):
+        raise RowError(
+            path,
+            line,
+            f"{len(cells)} cells where the header has {width}; put cells that hold {mine} in quotes, or name "
+            "another separator",
+        )
+    return tuple((cells + [""] * width)[:width])
+
+
+def tags_in(cell: str, separator: str | None) -> list[str]:
+    """The tags in a cell, in order.
+
+    >>> tags_in("Dog; Cat ;", ";")
+    ['Dog', 'Cat']
+    """
+    parts = cell.split(separator) if separator else [cell]
+    return [part.strip() for part in parts if part.strip()]
+
+
+def tag_separator(cells: Iterable[str]) -> str | None:
+    """What separates the tags in cells: a semicolon, a bar or a comma, whichever is there; None: each holds one."""
+    joined = "\n".join(cells)
+    return next((mark for mark in (";", "|", ",") if mark in joined), None)

@@ -1,0 +1,32 @@
+"""Numbers in cells: seconds and confidences, with the row at fault named."""
+
+import math
+from pathlib import Path
+
+from wsed.formats.rows import RowError
+
+
+def number(path: str | Path, line: int, name: str, cell: str, expected: str = "seconds, as 1.25") -> float:
+    """A number of 0 or more, with a point or, as some spreadsheets write it, a comma.
+
+    >>> number("events.csv", 2, "start", "0,341")
+    0.341
+
+    Raises:
+        RowError: it is none.
+    """
+    try:
+        value = float(cell.replace(",", ".") if cell.count(",") == 1 and "." not in cell else cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < 0:
+        raise RowError(path, line, f"{name} is {cell!r}, expected {expected}; correct the cell, or delete the row")
+    return value
+
+
+def span(path: str | Path, line: int, onset: float, offset: float) -> None:
+    """Refuse an offset before its onset."""
+    if offset < onset:
+        raise RowError(
+            path, line, f"the event ends at {offset:g} s, before its start at {onset:g} s; correct the times"
+        )

@@ -1,0 +1,69 @@
+"""Raven selection tables: one for each file, or one for all with cumulative times."""
+
+from pathlib import Path
+
+from wsed.errors import WsedError
+from wsed.formats.cells import read_cells
+from wsed.formats.event import Event
+from wsed.formats.numbers import number, span
+from wsed.formats.rows import RowError
+
+BEGIN, END = "Begin Time (s)", "End Time (s)"
+FILE = ("begin path", "begin file")
+LABEL = (
+    "common name", "label", "labels", "species", "annotation", "class", "tag", "tags", "event label", "species code",
+)  # fmt: skip
+
+
+def is_raven(header: str) -> bool:
+    """Whether the first line of a file is the header of a selection table."""
+    return BEGIN in header and "\t" in header
+
+
+def read(path: str | Path, label: str | None = None) -> list[Event]:
+    """The events of a selection table.
+
+    Where it names the file of each selection and the offset in it (`File Offset (s)`), times are taken from there, as
+    `Begin Time (s)` then counts through all files. A selection that stands there once for each view is read once.
+
+    Args:
+        path: the table.
+        label: the column of the class; None: `Common Name`, `Label`, `Species`, `Annotation` or the like.
+
+    Raises:
+        WsedError: the file is missing, or has no column of the class.
+        RowError: a time is no number, or a selection has no class.
+    """
+    cells = read_cells(path, "\t")
+    for name in (BEGIN, END):
+        if name not in cells.header:
+            raise WsedError(
+                f"{path} is no Raven selection table: it has no column {name!r}; export it from Raven again"
+            )
+    begin, end = cells.header.index(BEGIN), cells.header.index(END)
+    named = cells.column(label, LABEL, "events.label")
+    if named is None:
+        raise WsedError(
+            f"{path} has no column of the class; set events.label to one of its columns: {', '.join(cells.header)}"
+        )
+    file, local = cells.column(None, FILE, ""), cells.column(None, ("file offset",), "")
+    seen: set[tuple[str, ...]] = set()
+    events = []
+    for line, row in cells.rows:
+        key = (row[begin], row[end], row[named], row[file] if file is not None else "")
+        if key in seen:
+            continue
+        seen.add(key)
+        if not row[named]:
+            raise RowError(path, line, f"no {cells.header[named]} for this selection; annotate it, or delete the row")
+        onset, offset = number(path, line, BEGIN, row[begin]), number(path, line, END, row[end])
+        span(path, line, onset, offset)
+        if file is not None and local is not None and row[local]:
+            start = number(path, line, cells.header[local], row[local])
+            onset, offset = start, start + offset - onset
+        confidence = cells.column(None, ("confidence", "score"), "")
+        score = None
+        if confidence is not None and row[confidence]:
+            score = number(path, line, cells.header[confidence], row[confidence], "a number from 0 to 1")
+        events.append(Event(row[named], onset, offset, score, row[file] if file is not None else "", line))
+    return events

@@ -1,0 +1,97 @@
+"""Tables of events, one a row, with any columns: file, onset, offset, label and perhaps a confidence."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsed.errors import WsedError
+from wsed.formats.cells import CONFIDENCE, FILE, LABEL, OFFSET, ONSET, Cells, plain, read_cells
+from wsed.formats.event import Event
+from wsed.formats.numbers import number, span
+from wsed.formats.rows import RowError
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names of a table's columns, where they are not to be recognised.
+
+    Args:
+        file: of the sound file.
+        onset: of the start.
+        offset: of the end.
+        label: of the class.
+        unit: seconds of one unit of onset and offset: 0.001 where they are in milliseconds, 1 / 8000 where they are in
+            samples of 8 kHz; None: seconds, unless the name of the column says `ms`.
+        separator: between cells; None: it is recognised.
+    """
+
+    file: str | None = None
+    onset: str | None = None
+    offset: str | None = None
+    label: str | None = None
+    unit: float | None = None
+    separator: str | None = None
+
+
+def read(path: str | Path, columns: Columns | None = None, setting: str = "columns") -> list[Event]:
+    r"""The events of a table; rows with a file and nothing else, which name files without events, have an empty label.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "events.csv")
+    ...     _ = path.write_text("file,start_ms,end_ms,label\na.wav,500,1250,Dog\n")
+    ...     read(path)
+    [Event(label='Dog', onset=0.5, offset=1.25, confidence=None, file='a.wav', line=2)]
+
+    Args:
+        path: the table.
+        columns: their names; None: all are recognised.
+        setting: that names the columns, for messages.
+
+    Raises:
+        WsedError: the file is missing, or a column cannot be found.
+        RowError: a row cannot be understood.
+    """
+    named = columns or Columns()
+    cells = read_cells(path, named.separator)
+    label, onset, offset = (
+        _place(cells, name, usual, setting, what)
+        for name, usual, what in (
+            (named.label, LABEL, "label"),
+            (named.onset, ONSET, "onset"),
+            (named.offset, OFFSET, "offset"),
+        )
+    )
+    file, confidence = cells.column(named.file, FILE, f"{setting}.file"), cells.column(None, CONFIDENCE, setting)
+    events = []
+    for line, row in cells.rows:
+        name = row[file] if file is not None else ""
+        if not (row[label] or row[onset] or row[offset]):
+            events.append(Event("", 0.0, 0.0, file=name, line=line))
+            continue
+        if not row[label]:
+            raise RowError(path, line, f"no {cells.header[label]} for this event; name its class, or delete the row")
+        start, stop = (
+            number(path, line, cells.header[i], row[i]) * (named.unit or plain(cells.header[i])[1])
+            for i in (onset, offset)
+        )
+        span(path, line, start, stop)
+        score = None
+        if confidence is not None and row[confidence]:
+            score = number(path, line, cells.header[confidence], row[confidence], "a number from 0 to 1")
+        events.append(Event(row[label], start, stop, score, name, line))
+    return events
+
+
+def is_events(cells: Cells) -> bool:
+    """Whether a table is one of events: it has columns of onset and offset."""
+    return cells.column(None, ONSET, "") is not None and cells.column(None, OFFSET, "") is not None
+
+
+def _place(cells: Cells, name: str | None, usual: tuple[str, ...], setting: str, what: str) -> int:
+    column = cells.column(name, usual, f"{setting}.{what}")
+    if column is None:
+        raise WsedError(
+            f"{cells.path} has no column that is known to hold the {what}; set {setting}.{what} to one of its columns: "
+            f"{', '.join(cells.header)}"
+        )
+    return column

@@ -1,0 +1,70 @@
+"""TextGrids of Praat, long and short: the events are the intervals with a text."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from wsed.errors import WsedError
+from wsed.formats.event import Event
+from wsed.formats.numbers import span
+from wsed.text import composed, read_text
+
+TOKEN = re.compile(r'"((?:[^"]|"")*)"|\[[^\]\n]*\]|(?<!\S)(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\S)|<(exists|absent)>')
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+FIX = "save it as a text file in Praat (Save as text file)"
+
+
+def read(path: str | Path) -> list[Event]:
+    """The intervals of all tiers whose text is not empty; points are events of 0 s.
+
+    Raises:
+        WsedError: the file is missing, or is no TextGrid.
+    """
+    tokens = _tokens(_text(path))
+    try:
+        if next(tokens) != ("ooTextFile", 1) or next(tokens)[0] != "TextGrid":
+            raise WsedError(f"{path} is no TextGrid; {FIX}")
+        _, _, exists = next(tokens), next(tokens), next(tokens)
+        n_tiers = int(next(tokens)[0]) if exists[0] == "exists" else 0
+        return [event for _ in range(n_tiers) for event in _tier(path, tokens)]
+    except (StopIteration, ValueError, RuntimeError) as error:
+        if isinstance(error, WsedError):
+            raise
+        raise WsedError(f"{path} is no whole TextGrid; {FIX}") from None
+
+
+def _text(path: str | Path) -> str:
+    """The text of the file, which Praat writes in UTF-16 where ASCII does not do."""
+    path = Path(path)
+    if path.is_file() and (content := path.read_bytes())[:2] in UTF16:
+        return composed(content.decode("utf-16").replace("\r\n", "\n"))
+    return composed(read_text(path, "TextGrid"))
+
+
+def _tokens(text: str) -> Iterator[tuple[str, int]]:
+    """The strings, numbers and flags of a TextGrid, each with its line; the names of fields are left out."""
+    line, before = 1, 0
+    for match in TOKEN.finditer(text):
+        line += text.count("\n", before, match.start())
+        before = match.start()
+        string, value, flag = match.groups()
+        if string is not None:
+            yield string.replace('""', '"'), line
+        elif value or flag:
+            yield value or flag, line
+
+
+def _tier(path: str | Path, tokens: Iterator[tuple[str, int]]) -> list[Event]:
+    kind = next(tokens)[0]
+    if kind not in ("IntervalTier", "TextTier"):
+        raise WsedError(f"{path} has a tier of the kind {kind!r}; {FIX}")
+    _, _, _, (count, _) = next(tokens), next(tokens), next(tokens), next(tokens)
+    events = []
+    for _ in range(int(count)):
+        onset, line = next(tokens)
+        offset = next(tokens)[0] if kind == "IntervalTier" else onset
+        label = next(tokens)[0].strip()
+        span(path, line, float(onset), float(offset))
+        if label:
+            events.append(Event(label, float(onset), float(offset), line=line))
+    return events
