@@ -217,7 +217,7 @@ class Batch:
         return self._map(lambda value: value.pin_memory())
 
     def frame_labels(self, n_frames: int, frame_rate: float) -> Float[Tensor, "clip frame label"]:
-        """The events on a grid of `n_frames` frames at `frame_rate` frames a second, on the batch's device.
+        """The events as frame labels of `n_frames` frames at `frame_rate` frames per second, on the batch's device.
 
         Classes that are not `timed` in a clip are zero there: mask them. See `Events.rasterise`.
         """

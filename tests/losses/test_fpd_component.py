@@ -47,10 +47,10 @@ def test_tagged_clips_are_labelled_by_scores(wps, level):
     of = testing.batch(8)
     of = replace(of, tagged=of.tagged & (torch.arange(8) != 2)[:, None])  # one clip of which nothing is known
     output = testing.output(of)
-    judge = testing.output(of, seed=1) if wps == "teacher" else output
-    output = replace(output, teacher=Output(frame_logits=judge.frame_logits))
+    labeller = testing.output(of, seed=1) if wps == "teacher" else output
+    output = replace(output, teacher=Output(frame_logits=labeller.frame_logits))
     loss = ReadingFPD(wps=wps, wps_start_epoch=0, level=level)
-    pseudo = (judge.frame_scores >= 0.5) * of.clip_labels[:, None]
+    pseudo = (labeller.frame_scores >= 0.5) * of.clip_labels[:, None]
     labels = torch.where(of.timed[:, None], of.frame_labels(12, 12.0), pseudo)
     tags = None
     if level == "clip_and_frame":
@@ -61,15 +61,15 @@ def test_tagged_clips_are_labelled_by_scores(wps, level):
     found.backward()
     assert output.embeddings.grad.abs().max() > 0
     assert output.frame_logits.grad is None
-    assert judge.frame_logits.grad is None
+    assert labeller.frame_logits.grad is None
 
 
 def test_pseudo_strong_labels():
     scores = torch.tensor([[[0.9, 0.9], [0.5, 0.9], [0.3, 0.9], [0.29, 0.9]]], requires_grad=True)
-    labels, sure = pseudo_strong(scores, torch.tensor([[1.0, 0.0]]), 0.3, 0.5)
+    labels, certain = pseudo_strong(scores, torch.tensor([[1.0, 0.0]]), 0.3, 0.5)
     assert labels[0, :, 0].tolist() == [1, 1, 0, 0]
     assert labels[0, :, 1].tolist() == [0, 0, 0, 0]  # not a tag of the clip
-    assert sure.tolist() == [[True, True, False, True]]
+    assert certain.tolist() == [[True, True, False, True]]
     assert not labels.requires_grad
     assert pseudo_strong(scores, torch.ones(1, 2))[1].all()
 

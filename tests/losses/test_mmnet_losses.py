@@ -203,7 +203,7 @@ def test_a_class_without_clips_weighs_1_and_the_others_as_without_it():
     assert F.class_weights([3.0, 0.0, 2.0]).tolist() == [common, 1.0, rare]
     loss = ClipBCE(ClassWeights())
     with pytest.warns(UserWarning, match="1 of 3 classes have no training clip: class_weights lets them weigh 1"):
-        loss.count([3.0, 0.0, 2.0])
+        loss.set_counts([3.0, 0.0, 2.0])
     assert torch.isfinite(loss(testing.output(testing.batch(4)), testing.batch(4)))
 
 

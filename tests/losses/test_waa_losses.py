@@ -277,7 +277,7 @@ def test_the_gradient_of_prototypical_is_that_of_finite_differences(distance):
     points, _, _ = one_tag(8, 3)
     tags = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
     of = episode(tags, order=torch.arange(8))
-    loss = partial(F.prototypical, of=of, distance=distance)
+    loss = partial(F.prototypical, drawn=of, distance=distance)
     assert torch.autograd.gradcheck(loss, points.requires_grad_())
     value = loss(points)
     value.backward()
@@ -292,7 +292,7 @@ def test_prototypical_ignores_where_the_embeddings_lie():
 
 
 def labelled(labels=3, per_class=3, dim=5):
-    """A batch of one tag a clip, and an output."""
+    """A batch with one tag per clip, and an output."""
     n = labels * per_class
     of = testing.batch(n, labels)
     of = replace(of, clip_labels=torch.eye(labels)[torch.arange(n) % labels])
@@ -411,9 +411,9 @@ def test_with_several_tags_a_loss_of_theirs_gets_pairs(pml):
     ours = MetricLearning("TripletMarginLoss", {"margin": 0.3, **squared})(output, of)
     torch.testing.assert_close(ours, F.triplet(output.clip_embedding, tags))
     assert isinstance(MetricLearning().criterion, losses.TripletMarginLoss)
-    with pytest.raises(WsedError, match="BatchHardMiner takes one tag a clip"):
+    with pytest.raises(WsedError, match="BatchHardMiner takes one tag per clip"):
         MetricLearning(miner="BatchHardMiner")(output, of)
-    with pytest.raises(WsedError, match=r"ArcFaceLoss takes one tag a clip.*prototypical"):
+    with pytest.raises(WsedError, match=r"ArcFaceLoss takes one tag per clip.*prototypical"):
         MetricLearning("ArcFaceLoss", {"num_classes": 3, "embedding_size": 5})(output, of)
 
 

@@ -1,4 +1,4 @@
-"""Losses: classes for a training, and in `wsed.losses.functional` the pure functions of tensors."""
+"""Losses as classes; `wsed.losses.functional` has the same losses as pure functions of tensors."""
 
 from typing import TYPE_CHECKING
 

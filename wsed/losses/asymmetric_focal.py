@@ -1,4 +1,4 @@
-"""The asymmetric focal loss: easy negatives, most of all frames, count less than positives."""
+"""The asymmetric focal loss: inactive frames that already score low count less than active frames."""
 
 from typing import Literal
 
@@ -20,17 +20,17 @@ def asymmetric_focal(
 
     Imoto, Mishima, Arai & Kondo 2021, "Impact of sound duration and inactive frames on sound event detection
     performance", ICASSP. With both exponents 0 it is the binary cross-entropy; with `gamma = zeta` the focal loss of
-    Lin et al. 2017. A large `zeta` weakens frames without an event that score low already.
+    Lin et al. 2017. With a large `zeta`, inactive frames that already score low count little.
 
     Args:
         scores: `p`, probabilities `[clip label]` or `[clip frame label]`.
         targets: `y`, in [0, 1], of the same shape.
-        mask: what counts, broadcastable to the scores; all if None.
-        gamma: exponent of the term of `y`.
-        zeta: exponent of the term of `1 - y`.
+        mask: elements that count, broadcastable to the scores; all if None.
+        gamma: exponent of `1 - p` in the term of `y`.
+        zeta: exponent of `p` in the term of `1 - y`.
 
     Returns:
-        0-d, float32 or wider; a zero with a graph where nothing counts.
+        0-d, at least float32; a zero attached to the graph if nothing counts.
 
     Raises:
         WsedError: shapes differ, or an exponent is below 0.
@@ -56,20 +56,22 @@ def _check_exponents(gamma: float, zeta: float) -> None:
 
 @LOSSES.register("asymmetric_focal")
 class AsymmetricFocal(Loss):
-    """Asymmetric focal loss of frame scores and events, or of clip scores and tags (Imoto et al. 2021).
+    """The asymmetric focal loss on frame scores and events, or on clip scores and tags (Imoto et al. 2021).
 
     Args:
-        gamma: exponent of the term of active classes; 0 leaves it a cross-entropy.
-        zeta: exponent of the term of inactive classes: the larger, the less easy negatives count.
-        scores: `frame`: of frames, by events (strong labels); `clip`: of clips, by tags (weak labels).
+        gamma: exponent of `1 - p` in the term of active classes; 0 makes the term a cross-entropy.
+        zeta: exponent of `p` in the term of inactive classes; the larger, the less low scores of inactive classes
+            count.
+        scores: `frame`: frame scores with events (strong labels) as targets; `clip`: clip scores with tags (weak
+            labels) as targets.
 
     Raises:
         WsedError: an exponent is below 0.
 
     >>> import torch
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> AsymmetricFocal()(output(of), of).shape
+    >>> inputs = batch()
+    >>> AsymmetricFocal()(output(inputs), inputs).shape
     torch.Size([])
     """
 

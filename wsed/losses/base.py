@@ -1,4 +1,4 @@
-"""What a loss is, and its registry."""
+"""The base class of losses, and their registry."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,21 @@ from wsed.types import Batch, Needs, Output
 
 
 class Loss(nn.Module):
-    """A loss of an `Output` and a `Batch`.
+    """Base class of losses: modules that compute a number from an `Output` and a `Batch`.
 
-    `needs` states which fields of the output it reads and what it asks of a batch, so that a mismatch is found
-    before any audio is read. `forward` returns a 0-d tensor, a mean over the elements it applies to by
-    `wsed.ops.reduce.masked_mean`: a zero attached to the graph where there are none. It never logs and never
-    changes its inputs. The formula stands beside it as a pure function of tensors; the library's own are
-    re-exported by `wsed.losses.functional`.
+    `needs` states which fields of the output the loss reads and what it requires of a batch, so that a mismatch is an
+    error before any audio is read. `forward` returns a 0-d tensor: the mean over the elements that count, computed by
+    `wsed.ops.reduce.masked_mean`, or a zero attached to the graph if no element counts. It never logs and never
+    changes its inputs. The formula is a pure function of tensors in the same module; `wsed.losses.functional` exports
+    the functions of the library.
 
-    A loss that changes over training reads `epoch`; `SEDTask` calls `start_epoch` before each one.
-    A loss that must see the training set first keeps the contract `wsed.learning.LearnsFrom`.
+    A loss that changes over training reads `epoch`; `SEDTask` calls `start_epoch` before each epoch. A loss that must
+    see the training set first implements `wsed.learning.LearnsFrom`.
+
+    >>> loss = Loss()
+    >>> loss.start_epoch(3)
+    >>> loss.epoch
+    3
     """
 
     needs: Needs = Needs()
@@ -27,25 +32,25 @@ class Loss(nn.Module):
 
     @property
     def epoch(self) -> int:
-        """The epoch that is being trained, from 0."""
+        """The current epoch, from 0."""
         return self._epoch
 
     def start_epoch(self, epoch: int) -> None:
-        """Called before each epoch; a loss made of others passes it on."""
+        """Called before each epoch; a loss that contains other losses calls it on them too."""
         self._epoch = epoch
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        """The loss, 0-d."""
+        """The value of the loss, 0-d."""
         raise NotImplementedError
 
 
 @dataclass
 class Weighted:
-    """A term of the objective.
+    """A loss and its weight in the objective, which is the weighted sum of all losses.
 
     Args:
-        loss: the loss, by registry name or import path in YAML.
-        weight: its factor in the sum: a number, or a schedule over steps such as `Ramp`.
+        loss: the loss; in YAML its registered name or its import path.
+        weight: a number, or a schedule over optimiser steps such as `Ramp`.
 
     >>> from wsed.losses.mil import MIL
     >>> Weighted(MIL(), 0.5).at(step=0)
@@ -56,7 +61,7 @@ class Weighted:
     weight: float | Schedule = 1.0
 
     def at(self, step: int) -> float:
-        """The weight at an optimiser step, from 0."""
+        """The weight at an optimiser step; steps count from 0."""
         return self.weight(step) if isinstance(self.weight, Schedule) else self.weight
 
 

@@ -1,4 +1,4 @@
-"""Binary cross-entropy on clips and on frames, and false strong labels."""
+"""Binary cross-entropy of clips and of frames, and false strong labels."""
 
 from typing import Literal
 
@@ -17,10 +17,15 @@ from wsed.types import Batch, Needs, Output
 
 
 def bce(targets: Tensor, scores: Tensor, weights: Weights | None = None) -> Tensor:
-    """`-y ln p - (1 - y) ln(1 - p)`, elementwise, with `p` clipped to `[1e-7, 1 - 1e-7]`; broadcasts.
+    """`-y ln p - (1 - y) ln(1 - p)` elementwise, with `p` clipped to `[1e-7, 1 - 1e-7]`.
 
-    With `weights`, the two terms are multiplied by one of them each. The result is float32, or float64 for float64
-    scores.
+    Args:
+        targets: `y`, in [0, 1].
+        scores: `p`, probabilities, broadcastable with the targets.
+        weights: factors of the first and the second term, broadcastable with the targets; 1 if None.
+
+    Returns:
+        the cost of each element: float32, or float64 for float64 scores.
 
     >>> bce(torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5]))
     tensor([0.6931, 0.6931])
@@ -41,14 +46,15 @@ def clip_bce(
     weights: Weights | None = None,
     reduction: Literal["mean", "sum"] = "mean",
 ) -> Tensor:
-    """Mean cross-entropy of clip scores `[clip label]` and tags `[clip label]`, over the known tags.
+    """Mean cross-entropy of clip scores and tags, over the tags that are known.
 
     Args:
-        clip_scores: probabilities.
-        tags: in [0, 1].
-        tagged: `[clip label]`, tags that are known.
-        weights: of the term of `y` and that of `1 - y`, each `[label]`.
-        reduction: over labels: `mean`, or the `sum` over the known ones. Over clips it is the mean.
+        clip_scores: `[clip label]`, probabilities.
+        tags: `[clip label]`, in [0, 1].
+        tagged: `[clip label]`, tags that are known; all if None.
+        weights: factors of the terms of `y` and `1 - y`, each `[label]`; 1 if None.
+        reduction: `mean` over all known tags, or `sum`: the sum over the known tags of each clip, then the mean over
+            clips.
 
     Raises:
         WsedError: shapes do not fit, or the reduction is unknown.
@@ -68,13 +74,13 @@ def clip_bce(
 def frame_bce(
     frame_scores: Tensor, frame_labels: Tensor, valid: Tensor | None = None, timed: Tensor | None = None
 ) -> Tensor:
-    """Mean cross-entropy of frame scores and frame labels, both `[clip frame label]`: strong supervision.
+    """Mean cross-entropy of frame scores and frame labels (strong supervision).
 
     Args:
-        frame_scores: probabilities.
-        frame_labels: in [0, 1].
-        valid: `[clip frame]`, frames that hold signal.
-        timed: `[clip label]`, classes of a clip whose events are known.
+        frame_scores: `[clip frame label]`, probabilities.
+        frame_labels: `[clip frame label]`, in [0, 1].
+        valid: `[clip frame]`, frames that hold signal; all if None.
+        timed: `[clip label]`, classes whose events are known in a clip; all if None.
 
     Raises:
         WsedError: shapes do not fit.
@@ -100,14 +106,14 @@ def false_strong(
 ) -> Tensor:
     """False strong labels (FSL): every frame gets the tags of its clip (Pellegrini & Cances 2019, section V).
 
-    It is also SLAT, a baseline of Chou, Jang & Yang 2018.
+    Chou, Jang & Yang 2018 use it as a baseline named SLAT.
 
     Args:
-        frame_scores: `[clip frame label]`.
-        tags: `[clip label]`.
-        valid: `[clip frame]`.
-        tagged: `[clip label]`, tags that are known.
-        weights: of the term of `y` and that of `1 - y`, each `[label]`.
+        frame_scores: `[clip frame label]`, probabilities.
+        tags: `[clip label]`, in [0, 1].
+        valid: `[clip frame]`, frames that hold signal; all if None.
+        tagged: `[clip label]`, tags that are known; all if None.
+        weights: factors of the terms of `y` and `1 - y`, each `[label]`; 1 if None.
 
     Raises:
         WsedError: shapes do not fit.
@@ -120,7 +126,11 @@ def false_strong(
 
 
 def frame_mask(valid: Tensor | None, known: Tensor | None) -> Tensor | None:
-    """Frames that hold signal (`valid [clip frame]`), of known classes (`known [clip label]`).
+    """Combine a mask of frames and a mask of classes into one.
+
+    Args:
+        valid: `[clip frame]`, frames that hold signal; all if None.
+        known: `[clip label]`, classes that are known in a clip; all if None.
 
     Returns:
         a mask that broadcasts to `[clip frame label]`; None if everything counts.
@@ -135,9 +145,11 @@ def frame_mask(valid: Tensor | None, known: Tensor | None) -> Tensor | None:
 
 
 def sum_per_clip(costs: Tensor, known: Tensor | None) -> Tensor:
-    """Mean over clips of the sum over the known classes: of `costs [clip label]`, by `known [clip label]`.
+    """Sum the costs of the known classes of each clip, then average over the clips that have a known class.
 
-    Clips of which no class is known are left out.
+    Args:
+        costs: `[clip label]`.
+        known: `[clip label]`, classes that count; all if None.
 
     >>> sum_per_clip(torch.ones(2, 3), torch.tensor([[True, True, False], [False, False, False]]))
     tensor(2.)
@@ -152,12 +164,13 @@ class ClipBCE(ClassWeighted):
     """Cross-entropy of the clip scores and the tags.
 
     Args:
-        class_weights: by how common classes are; all weigh 1 if None.
-        reduction: over labels: `mean`, or `sum`, as in Chou, Jang & Yang 2018; over clips it is the mean.
+        class_weights: weights by class frequency; every class weighs 1 if None.
+        reduction: `mean` over all known tags, or `sum` over the tags of each clip and then the mean over clips, as in
+            Chou, Jang & Yang 2018.
 
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> ClipBCE()(output(of), of).shape
+    >>> inputs = batch()
+    >>> ClipBCE()(output(inputs), inputs).shape
     torch.Size([])
     """
 
@@ -174,11 +187,11 @@ class ClipBCE(ClassWeighted):
 
 @LOSSES.register("frame_bce")
 class FrameBCE(Loss):
-    """Cross-entropy of the frame scores and the events, put on the output's grid.
+    """Cross-entropy of the frame scores and the events, which become frame labels at the frame rate of the output.
 
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> FrameBCE()(output(of), of).shape
+    >>> inputs = batch()
+    >>> FrameBCE()(output(inputs), inputs).shape
     torch.Size([])
     """
 
@@ -192,14 +205,14 @@ class FrameBCE(Loss):
 
 @LOSSES.register("false_strong")
 class FalseStrong(ClassWeighted):
-    """False strong labels: the tags of a clip on each of its frames.
+    """False strong labels: cross-entropy of the frame scores, where every frame gets the tags of its clip.
 
     Args:
-        class_weights: by how common classes are; all weigh 1 if None.
+        class_weights: weights by class frequency; every class weighs 1 if None.
 
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> FalseStrong()(output(of), of).shape
+    >>> inputs = batch()
+    >>> FalseStrong()(output(inputs), inputs).shape
     torch.Size([])
     """
 

@@ -1,4 +1,4 @@
-"""Weights of classes by how common they are, so that rare classes are not dominated."""
+"""Weights of classes by their frequency, so that common classes do not dominate rare ones."""
 
 import warnings
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from wsed.losses.base import Loss
 from wsed.registry import check_option
 
 Weights = tuple[Tensor, Tensor]
-"""What the two terms of a cross-entropy weigh, that of `y` and that of `1 - y`; each `[label]`, or more axes before."""
+"""Factors of the terms of `y` and `1 - y` of a cross-entropy, each `[label]` or `[... label]`."""
 
 FORMULAS = ("paper", "code")
 
@@ -22,19 +22,21 @@ FORMULAS = ("paper", "code")
 def class_weights(
     counts: Sequence[float], n_clips: int | None = None, beta: float = 0.3, formula: str = "paper"
 ) -> Float[Tensor, " label"]:
-    """`((q / p) (1 - p) / (1 - q))^beta`, `p` the share of a class, `q` its mean (Chou, Jang & Yang 2018, Eq. 11).
+    """`((q / p) (1 - p) / (1 - q))^beta`: weights that are larger for rare classes (Chou, Jang & Yang 2018, Eq. 11).
+
+    `p` is the share of a class, and `q` is the mean share of the classes with a count above 0.
 
     Args:
-        counts: how often each class is a label in training.
-        n_clips: of training: `p` is then the share of the clips that have the label; None: of all labels.
-        beta: 0: all weigh 1; 1: odds are made equal.
-        formula: `paper`, as above; `code`: the released code's, with the second quotient upside down.
+        counts: number of training clips with each class.
+        n_clips: number of training clips, for shares of clips; if None, shares of the sum of the counts.
+        beta: strength; with 0 every class weighs 1, with 1 the weights make the odds of all classes equal.
+        formula: `paper`, as above; `code`: as in the released code, which inverts the second quotient.
 
     Returns:
-        float64; a class as common as the mean weighs 1, and so does one without any label, which the mean leaves out.
+        float64. A class weighs 1 if its share is `q` or its count is 0.
 
     Raises:
-        WsedError: a count is below 0, or a class has all labels; or the formula is unknown.
+        WsedError: a count is below 0, a share is 1 or more, or the formula is unknown.
 
     >>> class_weights([30.0, 10.0], beta=1.0)
     tensor([0.3333, 3.0000], dtype=torch.float64)
@@ -59,12 +61,12 @@ class ClassWeights:
     """Class weights as a setting of a loss: `class_weights: {}`, or `class_weights: {counts: [345, 313, ...]}`.
 
     Args:
-        counts: how often each class is a label in training, in the order of the classes; None: `wsed fit` counts the
-            training clips. Outside training classes then all weigh 1.
-        n_clips: of training; None: shares are of all labels (see `class_weights`).
-        beta: 0: all weigh 1; 1: odds are made equal.
-        formula: `paper`: its own, on both terms of the cross-entropy; `code`: the released code's, on the term of `y`
-            alone.
+        counts: number of training clips with each class, in the order of the classes. If None, the training clips are
+            counted before training; until then every class weighs 1.
+        n_clips: number of training clips; see `class_weights`.
+        beta: strength; see `class_weights`.
+        formula: `paper`: weights both terms of the cross-entropy; `code`: weights only the term of `y`, with the
+            formula of the released code.
 
     >>> ClassWeights([30.0, 10.0], beta=1.0).weights()[0]
     tensor([0.3333, 3.0000])
@@ -76,20 +78,20 @@ class ClassWeights:
     formula: str = "paper"
 
     def weights(self) -> Weights:
-        """What the two terms weigh, each `[label]`, float32; of known counts."""
+        """Factors of the terms of `y` and `1 - y`, each `[label]`, float32; `counts` must not be None."""
         positive = class_weights(self.counts or (), self.n_clips, self.beta, self.formula).float()
         return positive, positive if self.formula == "paper" else torch.ones_like(positive)
 
 
 class ClassWeighted(Loss):
-    """A cross-entropy that may weigh classes.
+    """Base class of cross-entropy losses with optional class weights.
 
     Args:
-        class_weights: all classes weigh 1 if None.
+        class_weights: weights by class frequency; every class weighs 1 if None.
 
     Raises:
-        WsedError: a count is below 0, or a class has all labels (see `class_weights`); in training: there are not as
-            many as classes.
+        WsedError: a count is below 0, or a share is 1 or more (see `class_weights`). In training: the number of counts
+            is not the number of classes.
     """
 
     def __init__(self, class_weights: ClassWeights | None = None) -> None:
@@ -102,15 +104,15 @@ class ClassWeighted(Loss):
 
     @property
     def learned(self) -> bool:
-        """Whether it is known how common classes are, if it matters."""
+        """Whether the counts are known or not needed."""
         return self.setting is None or self.setting.counts is not None
 
     def learn(self, train: TrainingSet) -> None:
-        """Count the training clips of each class."""
-        self.count(train.label_counts())
+        """Compute the weights from the number of training clips with each tag."""
+        self.set_counts(train.label_counts())
 
-    def count(self, counts: Sequence[float]) -> None:
-        """Weigh classes by how many training clips have each tag."""
+    def set_counts(self, counts: Sequence[float]) -> None:
+        """Compute the weights from `counts`: the number of training clips with each tag."""
         if self.setting is None:
             return
         if absent := sum(n == 0 for n in counts):
@@ -120,10 +122,10 @@ class ClassWeighted(Loss):
         self.positive, self.negative = self.setting.weights()
 
     def weights(self, tags: Float[Tensor, "clip label"]) -> Weights | None:
-        """What the two terms weigh, each `[label]`; None if all weigh 1."""
+        """Factors of the terms of `y` and `1 - y`, each `[label]`; None if every class weighs 1."""
         positive, negative = self.positive, self.negative
         if not isinstance(positive, Tensor) or not isinstance(negative, Tensor):
             return None
         if len(positive) != tags.shape[1]:
             raise WsedError(f"class_weights.counts has {len(positive)} values for {tags.shape[1]} labels")
-        return positive.to(tags.device), negative.to(tags.device)  # counted ones come after the move
+        return positive.to(tags.device), negative.to(tags.device)  # set_counts may run after the move

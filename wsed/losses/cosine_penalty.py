@@ -1,4 +1,7 @@
-"""The cosine-similarity penalty: classes tagged on one clip should not follow the same curve."""
+"""The cosine-similarity penalty: classes tagged on the same clip should not have similar curves.
+
+A curve is the scores of one class over the frames of a clip.
+"""
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,9 +14,9 @@ from wsed.losses.pairs import CountPairs, PairPenalty, Reduction, pair_penalty
 def cosine_similarity(
     curves: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"] | None = None
 ) -> Float[Tensor, "clip label label"]:
-    """Cosine between the curves of a clip, over its valid frames (Pellegrini & Cances 2019, Eq. 3).
+    """Cosine similarity of each pair of curves of a clip, over its valid frames (Pellegrini & Cances 2019, Eq. 3).
 
-    An all-zero curve is similar to nothing, and its gradient is finite.
+    The cosine with an all-zero curve is 0, and its gradient is finite.
 
     >>> cosine_similarity(torch.eye(2)[None])
     tensor([[[1., 0.],
@@ -42,10 +45,10 @@ def cosine_penalty(
     Args:
         frame_scores: probabilities.
         tags: in [0, 1].
-        valid: frames that hold signal.
-        tagged: tags that are known.
+        valid: frames that hold signal; all if None.
+        tagged: tags that are known; all if None.
         reduction: see `wsed.losses.pairs.pair_penalty`.
-        count_pairs: see there; each unordered pair counts twice by default, as in Eq. 2.
+        count_pairs: see `wsed.losses.pairs.pair_penalty`; by default each pair counts twice, as in Eq. 2.
 
     Returns:
         0-d.
@@ -65,16 +68,17 @@ def cosine_penalty(
 
 @LOSSES.register("cosine_penalty")
 class CosinePenalty(PairPenalty):
-    """Penalty on the cosine between curves of classes tagged on the same clip (Pellegrini & Cances 2019, weight 0.1).
+    """Penalty on the cosine of the curves of classes tagged on the same clip (Pellegrini & Cances 2019).
+
+    The authors use it with the weight 0.1.
 
     Args:
-        reduction: over labels: `mean`, as in the code of Pellegrini & Cances, or `sum_classes`, as many times larger
-            as there are classes.
-        count_pairs: `ordered`, each pair counts twice as in their paper, or `unordered`.
+        reduction: `mean` over labels, as in the authors' code, or `sum_classes`: the sum over labels.
+        count_pairs: `ordered`: each pair counts twice, as in Eq. 2; `unordered`: each pair counts once.
 
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> CosinePenalty()(output(of), of).shape
+    >>> inputs = batch()
+    >>> CosinePenalty()(output(inputs), inputs).shape
     torch.Size([])
     """
 

@@ -1,4 +1,4 @@
-"""The frame pairwise distance loss: frames of two clips should be near where they hold the same events, else apart."""
+"""The frame pairwise distance loss: frames of two clips should be close if they hold the same events, else distant."""
 
 from typing import Literal
 
@@ -20,7 +20,7 @@ Silence = Literal["ignore", "negative", "background"]
 Pairs = Literal["all", "real", "synthetic", "cross"]
 Wps = Literal["self", "teacher", "none"]
 Costs = tuple[Cost, Cost]
-"""Of positive and of negative pairs."""
+"""Cost of positive pairs and cost of negative pairs."""
 
 
 @checked
@@ -40,38 +40,39 @@ def fpd(
     costs: Costs | None = None,
     gather: bool = False,
 ) -> Float[Tensor, ""]:
-    """Cost of the distances of frames at the same time index of two clips (Tao, Huang et al. 2023, Eq. 1-6).
+    """Costs of the distances between frames of two clips at the same time index (Tao, Huang et al. 2023, Eq. 1-6).
 
-    A pair is positive where its label sets are equal, negative where they are disjoint, else it is not used. With the
-    Euclidean distance `d`, `metric: euclidean` costs `(d / (1 + d))^2` for a positive pair and
-    `[alpha - d / (1 + d)]_+` for a negative one. With the cosine `c`, `metric: ip` costs `[alpha - c]_+ + (1 - c)^2`
-    for a positive pair and `[alpha + c]_+` for a negative one; the cosine with a zero frame is 0. The equations as they
-    are printed, and other readings of them, are in `experiments/fpd/readings.py`.
+    A pair of frames is positive if their sets of labels are equal and negative if the sets are disjoint. Other pairs
+    are not used. With the Euclidean distance `d`, `metric: euclidean` costs `(d / (1 + d))^2` for a positive pair and
+    `[alpha - d / (1 + d)]_+` for a negative pair. With the cosine `c`, `metric: ip` costs `[alpha - c]_+ + (1 - c)^2`
+    for a positive pair and `[alpha + c]_+` for a negative pair; the cosine with a zero embedding is 0. The equations
+    as printed, and other readings of them, are in `experiments/fpd/readings.py`.
 
     Args:
-        embeddings: one of each frame, any float type; the work is done in float64.
+        embeddings: one per frame, any float type; computed in float64.
         frame_labels: above 0 where a class is active.
-        valid: frames that count; a frame that is not valid may hold anything.
-        tags: if given, label sets of the clips must be equal (disjoint) too.
+        valid: frames that count, all if None; the values of other frames do not matter.
+        tags: if not None, the tags of the two clips must be equal (or disjoint) too.
         strong: clips that count as synthetic for `pairs`.
-        known: classes of a clip whose labels (and tags) are known; all if None. A pair is negative only where each
-            class that is active in one frame is known to be absent in the other.
+        known: classes whose labels and tags are known, per clip; all if None. A pair is negative only if each class
+            that is active in one frame is known to be absent in the other.
         metric: `euclidean` or `ip` (inner product).
         alpha: the margin.
-        reduction: `mean` over the pairs used; `sum`; `mean_per_category`, the mean over the positive pairs plus the
-            mean over the negative ones.
-        silence: frames without any label: `ignore`, `negative` or `background`, see
+        reduction: `mean` over the pairs used; `sum`; `mean_per_category`: the mean over the positive pairs plus the
+            mean over the negative pairs.
+        silence: what to do with frames without labels: `ignore`, `negative` or `background`; see
             `wsed.ops.frame_pairs.frame_categories`.
-        pairs: of clips: `all`, `synthetic` (both are strong), `real` (neither is), `cross` (one is).
-        costs: of positive and of negative pairs, instead of those of `metric` and `alpha`.
-        gather: pair the clips of all ranks, not only those of this one. All ranks must call it.
+        pairs: pairs of clips that are used: `all`, `synthetic` (both are strong), `real` (neither is) or `cross` (one
+            is).
+        costs: costs of positive and of negative pairs; by `metric` and `alpha` if None.
+        gather: also pair clips of different ranks. Every rank must call it.
 
     Returns:
-        0-d, float32 or wider: exact over ranks, as `wsed.ops.reduce.masked_mean` is. A zero with a graph where
-        no pair is used. Differentiable once; the gradient of a distance of 0 is 0.
+        0-d, at least float32, exact over ranks like `wsed.ops.reduce.masked_mean`; a zero attached to the graph if no
+        pair is used. Differentiable once; the gradient of a distance of 0 is 0.
 
     Raises:
-        WsedError: an option has an unknown name, or `pairs` asks for `strong` and it is not given.
+        WsedError: an option has an unknown name, or `pairs` needs `strong` and it is None.
 
     >>> fpd(torch.zeros(2, 1, 3), torch.ones(2, 1, 1))
     tensor(0.)
@@ -79,7 +80,7 @@ def fpd(
     costs = costs or (euclidean(alpha) if metric == "euclidean" else inner_product(alpha))
     if valid is None:
         valid = torch.ones(embeddings.shape[:2], dtype=torch.bool, device=embeddings.device)
-    with torch.autocast(embeddings.device.type, enabled=False):  # label sets of 257 classes count to 256 in bfloat16
+    with torch.autocast(embeddings.device.type, enabled=False):  # bfloat16 cannot count above 256 labels
         if gather and world_size() > 1:
             embeddings, frame_labels, valid = share_frames(embeddings, frame_labels, valid)
             tags, strong, known = (None if value is None else gather_clips(value) for value in (tags, strong, known))
@@ -89,7 +90,14 @@ def fpd(
 
 
 def euclidean(alpha: float) -> Costs:
-    """Costs of positive and of negative pairs by the Euclidean distance (Tao, Huang et al. 2023, Eq. 3)."""
+    """Costs of positive and of negative pairs by the Euclidean distance (Tao, Huang et al. 2023, Eq. 3).
+
+    Costs take the inner products `a.b`, `a.a` and `b.b` of pairs of frames, see `wsed.ops.frame_pairs.Cost`.
+
+    >>> positive, negative = euclidean(alpha=0.1)
+    >>> positive(torch.tensor(0.0), torch.tensor(1.0), torch.tensor(0.0))
+    tensor(0.2500)
+    """
 
     def bounded(*products: Tensor) -> Tensor:
         d = distance(*products)
@@ -99,7 +107,14 @@ def euclidean(alpha: float) -> Costs:
 
 
 def inner_product(alpha: float) -> Costs:
-    """The same by the cosine of two frames (ibid., Eq. 5 and 6, with the sign that draws positive pairs together)."""
+    """Costs of positive and of negative pairs by the cosine (Tao, Huang et al. 2023, Eq. 5 and 6).
+
+    The sign of Eq. 6 is the one that pulls positive pairs together.
+
+    >>> positive, negative = inner_product(alpha=0.1)
+    >>> negative(torch.tensor(1.0), torch.tensor(1.0), torch.tensor(1.0))
+    tensor(1.1000)
+    """
 
     def positive(*products: Tensor) -> Tensor:
         c = cosine(*products)
@@ -109,7 +124,11 @@ def inner_product(alpha: float) -> Costs:
 
 
 def distance(ab: Tensor, aa: Tensor, bb: Tensor) -> Tensor:
-    """Euclidean distance of `a` and `b` from their inner products; 0 without a gradient where they are equal."""
+    """Euclidean distance of `a` and `b` from their inner products; 0 without a gradient if they are equal.
+
+    >>> distance(torch.tensor([0.0]), torch.tensor([9.0]), torch.tensor([16.0]))
+    tensor([5.])
+    """
     energy = aa + bb
     square = energy - 2 * ab
     same = square <= 1e-13 * energy  # what rounding leaves of two equal frames
@@ -117,16 +136,21 @@ def distance(ab: Tensor, aa: Tensor, bb: Tensor) -> Tensor:
 
 
 def cosine(ab: Tensor, aa: Tensor, bb: Tensor) -> Tensor:
-    """Cosine of the angle between `a` and `b` from their inner products; 0 with a zero frame."""
+    """Cosine of the angle between `a` and `b` from their inner products; 0 if one of them is zero.
+
+    >>> cosine(torch.tensor([6.0]), torch.tensor([9.0]), torch.tensor([16.0]))
+    tensor([0.5000])
+    """
     aa, bb = (torch.where(energy > 1e-12, energy, 1.0) for energy in (aa, bb))
     return ab * (aa * bb).rsqrt()
 
 
 def _chosen(strong: Tensor | None, pairs: Pairs) -> Tensor | None:
+    """The pairs of clips that are used, `[clip clip]`; None if all are."""
     if pairs == "all":
         return None
     if strong is None:
-        raise WsedError(f"fpd: pairs {pairs!r} needs `strong`, which clips are synthetic")
+        raise WsedError(f"fpd: pairs {pairs!r} needs `strong`: the clips that are synthetic")
     if pairs == "cross":
         return strong[:, None] != strong
     side = strong if pairs == "synthetic" else ~strong
@@ -134,7 +158,7 @@ def _chosen(strong: Tensor | None, pairs: Pairs) -> Tensor | None:
 
 
 def _weights(categories: Tensor, reduction: Reduction) -> Tensor:
-    """What positive and negative pairs weigh, `[2]`: by the count of all ranks, times their number (`masked_mean`)."""
+    """Weights of positive and of negative pairs, `[2]`: ranks / count over all ranks, as in `masked_mean`."""
     ranks = world_size()
     counts = torch.stack([(categories == 1).sum(), (categories == -1).sum()]).double()
     if ranks > 1:
@@ -147,50 +171,55 @@ def _weights(categories: Tensor, reduction: Reduction) -> Tensor:
 def pseudo_strong(
     scores: Float[Tensor, "clip frame label"], tags: Float[Tensor, "clip label"], low: float = 0.5, high: float = 0.5
 ) -> tuple[Float[Tensor, "clip frame label"], Bool[Tensor, "clip frame"]]:
-    """Frame labels of clips of which only tags are known: the tagged classes that score `high` or more (WPS, ibid.).
+    """Weak pseudo-strong (WPS) labels: frame labels made from tags and frame scores (Tao, Huang et al. 2023).
+
+    A class of the clip is active in a frame if it scores `high` or more and inactive if it scores less than `low`.
+    In between, the frame is uncertain.
 
     Args:
-        scores: probabilities; no gradient reaches them.
+        scores: probabilities; they get no gradient.
         tags: above 0 for the classes of the clip.
-        low: from here to below `high`, it is left open whether a class is active.
-        high: at least `low`.
+        low: limit below which a class is inactive.
+        high: limit from which a class is active; at least `low`.
 
     Returns:
-        labels, and frames where no tagged class is left open.
+        labels, and the frames that are certain for all classes of the clip.
 
     >>> pseudo_strong(torch.tensor([[[0.9, 0.1]]]), torch.ones(1, 2))[0]
     tensor([[[1., 0.]]])
     """
     scores, tagged = scores.detach(), (tags > 0)[:, None]
-    open_ = tagged & (scores >= low) & (scores < high)
-    return (tagged & (scores >= high)).float(), ~open_.any(2)
+    uncertain = tagged & (scores >= low) & (scores < high)
+    return (tagged & (scores >= high)).float(), ~uncertain.any(2)
 
 
 @LOSSES.register("fpd")
 class FPD(Loss):
-    """The frame pairwise distance loss on the embeddings (Tao, Huang et al. 2023).
+    """The frame pairwise distance loss on frame embeddings (Tao, Huang et al. 2023).
 
-    Labels of `timed` classes are the clip's events. Those of classes that are only `tagged` are made from the scores,
-    from the epoch `wps_start_epoch` on; before, and with `wps: none`, they are unknown. Clips are compared by the
-    classes that are known (see `known` in `fpd`); clips without a known class are left out.
+    Frame labels of `timed` classes come from the events. Frame labels of classes that are only `tagged` are made from
+    frame scores (`pseudo_strong`) from the epoch `wps_start_epoch` on; before that, and with `wps: none`, they are
+    unknown. Only known classes of a clip are compared (see `known` in `fpd`); clips without a known class are left
+    out.
 
     Args:
-        metric: `euclidean` or `ip` (inner product); see `fpd` for this and the next three.
+        metric: `euclidean` or `ip` (inner product); see `fpd` for this argument and the next three.
         alpha: the margin.
-        silence: frames without events: `ignore`, `negative` or `background`.
-        pairs: of clips: `all`, `synthetic` (both are timed), `real` (neither is), `cross` (one is).
-        wps: whose frame scores make labels of tagged clips: `self`, the `teacher`'s, or `none`. With the network
-            `mean_teacher` (`wsed/models/teacher.py`) the teacher is the running mean of the network's weights; a file
-            (`pretrained: CHECKPOINT` there) makes it a network trained before.
+        silence: what to do with frames without labels: `ignore`, `negative` or `background`.
+        pairs: pairs of clips that are used: `all`, `synthetic` (both are timed), `real` (neither is) or `cross` (one
+            is).
+        wps: the frame scores that make labels of tagged classes: `self` (this network's), `teacher` or `none`. The
+            network `mean_teacher` (`wsed/models/teacher.py`) provides a teacher: the running mean of the network's
+            weights, or with its setting `pretrained: CHECKPOINT` a network that was trained before.
         wps_start_epoch: the first epoch with such labels; epochs count from 0.
-        gather: pair the clips of all ranks; otherwise those of each rank.
+        gather: also pair clips of different ranks.
 
     Raises:
         WsedError: an option is unknown, or contradicts another.
 
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> FPD()(output(of), of).shape
+    >>> inputs = batch()
+    >>> FPD()(output(inputs), inputs).shape
     torch.Size([])
     """
 
@@ -217,14 +246,14 @@ class FPD(Loss):
         self.needs = Needs(output=_fields(wps), known=_known(pairs, wps))
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        labels, known, sure = self._labels(output, batch)
+        labels, known, certain = self._labels(output, batch)
         tags = None
         if self.level == "clip_and_frame":
             tags = torch.where(batch.timed, labels.amax(1), batch.clip_labels)
         return fpd(
             output.need("embeddings"),
             labels,
-            sure if output.valid is None else sure & output.valid,
+            certain if output.valid is None else certain & output.valid,
             tags,
             batch.timed.any(1),
             known,
@@ -236,25 +265,25 @@ class FPD(Loss):
         )
 
     def _labels(self, output: Output, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Frame labels, the classes of each clip where they are known, and the frames that count."""
+        """Frame labels, the classes of each clip that are known, and the frames whose labels are certain."""
         n_frames = output.need("embeddings").shape[1]
         labels = batch.frame_labels(n_frames, output.rate)
-        judge = output if self.wps == "self" else output.teacher
-        if self.wps == "none" or self.epoch < self.wps_start_epoch or judge is None:  # teachers judge in training only
+        labeller = output if self.wps == "self" else output.teacher  # there is a teacher in training only
+        if self.wps == "none" or self.epoch < self.wps_start_epoch or labeller is None:
             return labels, batch.timed, batch.timed.any(1, keepdim=True).expand(-1, n_frames)
         only_tagged, known = batch.tagged & ~batch.timed, batch.tagged | batch.timed
         tags = torch.where(only_tagged, batch.clip_labels, 0.0)
-        pseudo, sure = pseudo_strong(judge.frame_scores, tags, self.wps_low, self.wps_high)
-        return torch.where(only_tagged[:, None], pseudo, labels), known, sure & known.any(1, keepdim=True)
+        pseudo, certain = pseudo_strong(labeller.frame_scores, tags, self.wps_low, self.wps_high)
+        return torch.where(only_tagged[:, None], pseudo, labels), known, certain & known.any(1, keepdim=True)
 
 
 def _fields(wps: Wps) -> frozenset[str]:
-    judged = {"self": {"frame_logits"}, "teacher": {"teacher"}, "none": set[str]()}
-    return frozenset({"embeddings"} | judged[wps])
+    labelling = {"self": {"frame_logits"}, "teacher": {"teacher"}, "none": set[str]()}
+    return frozenset({"embeddings"} | labelling[wps])
 
 
 def _known(pairs: Pairs, wps: Wps) -> frozenset[str]:
-    """Tagged clips are enough for `all` where they get labels, and timed ones have tags as well."""
+    """What must be known of clips: tags are enough for `all` if `wps` makes frame labels of them."""
     if pairs in ("real", "cross"):
         return frozenset({"only_tagged"} if pairs == "real" else {"only_tagged", "timed"})
     return frozenset({"timed" if pairs == "synthetic" or wps == "none" else "tagged"})

@@ -1,8 +1,13 @@
 """The losses as pure functions of tensors, for any training loop.
 
-Frame scores are `[clip frame label]` probabilities, tags `[clip label]`; `valid [clip frame]` and `tagged [clip
-label]` say what counts. Each returns a 0-d mean that is exact over ranks. The function of a registered loss has the
-name of the loss, and is here without a line of its own.
+Frame scores are probabilities `[clip frame label]`, and tags are `[clip label]`. The masks `valid [clip frame]` and
+`tagged [clip label]` select what counts. Each function returns a 0-d mean that is exact over ranks. The function of a
+registered loss has the name of the loss and is found by it.
+
+>>> import torch
+>>> from wsed.losses import functional
+>>> functional.clip_bce(torch.tensor([[0.9, 0.1]]), torch.tensor([[1.0, 0.0]]))
+tensor(0.1054)
 """
 
 import sys

@@ -1,4 +1,7 @@
-"""A penalty on prediction distributions: classes tagged on one clip should not spread over time in the same way."""
+"""A penalty on the Kullback-Leibler divergence: classes tagged on the same clip should be active at different times.
+
+A curve is the scores of one class over the frames of a clip.
+"""
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,10 +15,11 @@ from wsed.ops.pooling import EPS
 def kl_similarity(
     curves: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"] | None = None
 ) -> Float[Tensor, "clip label label"]:
-    """`exp(-(KL(q_c || q_l) + KL(q_l || q_c)) / 2)`, in [0, 1], `q` the curves of a clip as distributions over time.
+    """Similarity of each pair of curves, in [0, 1]: `exp(-(KL(q_c || q_l) + KL(q_l || q_c)) / 2)`.
 
-    The normalisers cancel: the exponent is `-sum_t (q_c - q_l) (ln p_c - ln p_l) / 2`, hence the differences of one
-    matrix product. A curve that is nowhere above 1e-7 is no distribution: it is similar to nothing.
+    `q` are the curves `p` of a clip, normalised to distributions over time. The normalisers cancel: the exponent is
+    `-sum_t (q_c - q_l) (ln p_c - ln p_l) / 2`, which one matrix product computes for all pairs. The similarity with a
+    curve that is nowhere above 1e-7 is 0.
 
     >>> kl_similarity(torch.full((1, 2, 1), 0.5))
     tensor([[[1.]]])
@@ -42,21 +46,21 @@ def kl_penalty(
 ) -> Float[Tensor, ""]:
     """The cosine penalty with the Kullback-Leibler divergence of the curves in place of their cosine.
 
-    Named as future work by Pellegrini & Cances 2019, without a formula; this one is ours. Mean over clips and labels
-    of `y_c sum_{l != c} y_l exp(-(KL(q_c || q_l) + KL(q_l || q_c)) / 2)`, with `q_c = p_c / sum_t p_c`. Where one
-    curve is near zero and the other is not, the divergence is large and the gradient small: classes that are already
-    apart are left alone.
+    Mean over clips and labels of `y_c sum_{l != c} y_l exp(-(KL(q_c || q_l) + KL(q_l || q_c)) / 2)`, with
+    `q_c = p_c / sum_t p_c`. Pellegrini & Cances 2019 name it as future work without a formula; this formula is the
+    library's. If one curve is near zero in a frame and the other is not, the divergence is large and the gradient
+    small: classes that are already active at different times are hardly changed.
 
     Args:
-        frame_scores: probabilities; below 1e-7 they count as 1e-7.
+        frame_scores: probabilities; values below 1e-7 count as 1e-7.
         tags: in [0, 1].
-        valid: frames that hold signal.
-        tagged: tags that are known.
+        valid: frames that hold signal; all if None.
+        tagged: tags that are known; all if None.
         reduction: see `wsed.losses.pairs.pair_penalty`.
-        count_pairs: see there.
+        count_pairs: see `wsed.losses.pairs.pair_penalty`.
 
     Returns:
-        0-d. An all-zero curve costs nothing and its gradient is zero.
+        0-d. An all-zero curve costs nothing, and its gradient is zero.
 
     Raises:
         WsedError: an option is unknown, or shapes do not fit.
@@ -69,19 +73,18 @@ def kl_penalty(
 
 @LOSSES.register("kl_penalty")
 class KLPenalty(PairPenalty):
-    """Penalty on classes tagged on the same clip whose curves, as distributions over time, are near each other.
+    """Penalty on classes tagged on the same clip whose curves, as distributions over time, are close to each other.
 
-    The similarity is `exp(-(KL(q_c || q_l) + KL(q_l || q_c)) / 2)`: our reading of the future work of Pellegrini &
-    Cances 2019.
+    The similarity of two curves is `exp(-(KL(q_c || q_l) + KL(q_l || q_c)) / 2)`: the library's reading of the future
+    work of Pellegrini & Cances 2019.
 
     Args:
-        reduction: over labels: `mean`, as for the cosine penalty, or `sum_classes`, as many times larger as there are
-            classes.
-        count_pairs: `ordered`, each pair counts twice, or `unordered`.
+        reduction: `mean` over labels, or `sum_classes`: the sum over labels.
+        count_pairs: `ordered`: each pair counts twice; `unordered`: each pair counts once.
 
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> KLPenalty()(output(of), of).shape
+    >>> inputs = batch()
+    >>> KLPenalty()(output(inputs), inputs).shape
     torch.Size([])
     """
 

@@ -17,22 +17,22 @@ from wsed.types import Batch, Needs, Output
 
 @LOSSES.register("metric_learning")
 class MetricLearning(Loss):
-    """A loss of pytorch-metric-learning on clip embeddings, with a miner of it, of the clips of all ranks.
+    """A loss of pytorch-metric-learning, optionally with a miner, on the clip embeddings of all ranks.
 
-    Clips without a known tag are left out, and a loss that takes one class per clip takes the unknown ones as absent.
-    Where clips have several tags, only losses of pairs and triplets work, and without
-    miner: clips that share a tag are positive pairs, clips that share none negative ones. Needs the extra `metric`.
+    Clips without a known positive tag are left out. Losses and miners that take one class per clip treat unknown
+    classes as absent. If clips have several tags, only losses of pairs and triplets without a miner work: clips that
+    share a tag are positive pairs, and clips that share none are negative pairs. Needs the extra `metric`.
 
     Args:
         criterion: a class of `pytorch_metric_learning.losses`, or an import path.
-        arguments: its arguments; a distance, a reducer and the like are given as `{class_path: LpDistance, init_args:
-            {...}}`, by class name or import path.
-        miner: a class of `pytorch_metric_learning.miners`, or an import path; none if None.
-        miner_arguments: its arguments, in the same way.
+        arguments: arguments of the criterion. Arguments that are objects, such as a distance or a reducer, are written
+            as `{class_path: LpDistance, init_args: {...}}`, by class name or import path.
+        miner: a class of `pytorch_metric_learning.miners`, or an import path; no miner if None.
+        miner_arguments: arguments of the miner, written in the same way.
 
     Raises:
-        WsedError: the package is not installed, there is no such loss or miner, or (in training, where no data module
-            found it before) clips have several tags, and the loss or the miner takes one.
+        WsedError: the package is not installed, the loss or the miner does not exist, or (in training) clips have
+            several tags but the loss or the miner takes one class per clip.
     """
 
     needs = Needs(output=frozenset({"clip_embedding"}), known=frozenset({"tagged"}), classes=2, per_class=2)
@@ -69,10 +69,10 @@ class MetricLearning(Loss):
         return zero + loss
 
     def _of_pairs(self, embeddings: Tensor, tags: Tensor, tagged: Tensor) -> Tensor:
-        """The loss of clips with several tags: they have no label, only relations."""
+        """The loss of clips with several tags, from positive and negative pairs instead of classes."""
         criterion, miner = self.names
         if self.miner is not None:
-            raise WsedError(f"metric_learning: miner {miner} takes one tag a clip, and clips here have several; {HELP}")
+            raise WsedError(f"metric_learning: miner {miner} takes one tag per clip, but clips have several; {HELP}")
         positive, negative = relations(tags, tagged)
         try:
             loss: Tensor = self.criterion(
@@ -80,16 +80,16 @@ class MetricLearning(Loss):
             )
         except ValueError as error:
             raise WsedError(
-                f"metric_learning: {criterion} takes one tag a clip, and clips here have several ({error}); {HELP}"
+                f"metric_learning: {criterion} takes one tag per clip, but clips have several ({error}); {HELP}"
             ) from error
         return loss
 
 
-HELP = "use the loss triplet or prototypical, or a corpus with one tag a clip"
+HELP = "use the loss triplet or prototypical, or a corpus with one tag per clip"
 
 
 def _takes_pairs(criterion: Any) -> bool:
-    """Whether it works on relations of clips; the others say at once that they need labels."""
+    """Whether the criterion takes pairs of clips; criteria that need one class per clip raise `ValueError`."""
     none = torch.zeros(0, dtype=torch.long)
     try:
         criterion(torch.eye(2), indices_tuple=(none,) * 4)
@@ -99,11 +99,11 @@ def _takes_pairs(criterion: Any) -> bool:
 
 
 PARTS = {"distance": "distances", "reducer": "reducers", "embedding_regularizer": "regularizers"}
-"""Where the classes of arguments are that are objects themselves."""
+"""Modules of the classes of arguments that are objects."""
 
 
 def _made(kind: str, name: str, arguments: Mapping[str, Any] | None) -> Any:
-    """A loss, a miner or a part of them, by class name or import path."""
+    """Build a loss, a miner or one of their arguments by class name or import path."""
     arguments = {key: _part(key, value) for key, value in (arguments or {}).items()}
     home, _, cls = name.rpartition(".")
     home = home or f"pytorch_metric_learning.{kind}"

@@ -1,4 +1,4 @@
-"""Attentional supervision: the tags of a clip on each of its frames, as much as the network attends to it."""
+"""Attentional supervision: every frame gets the tags of its clip, weighted by the attention of the network."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -14,7 +14,7 @@ from wsed.registry import check_options
 from wsed.types import Batch, Needs, Output
 
 PRESETS = {"code": {"attend": "positives", "reduction": "mean"}, "paper": {"attend": "all", "reduction": "sum"}}
-"""What the released code does, and what Chou, Jang & Yang 2018 describe."""
+"""Options of the released code, and options that Chou, Jang & Yang 2018 describe."""
 
 OPTIONS = {"preset": tuple(PRESETS), "attend": ("all", "positives"), "reduction": ("sum", "mean")}
 
@@ -30,23 +30,25 @@ def micro(
     reduction: str = "sum",
     weights: Weights | None = None,
 ) -> Float[Tensor, ""]:
-    """`sum_t a_t xi(y, d_t)`, `xi` the cross-entropy summed over classes (Chou, Jang & Yang 2018, Eq. 3 and 7).
+    """`sum_t a_t xi(y, d_t)`: cross-entropy of frames weighted by attention (Chou, Jang & Yang 2018, Eq. 3 and 7).
 
-    Where the attention takes a gradient it turns away from frames of large cross-entropy: for `a_t = sum_m s_tm` and
-    `s` a softmax over time of `v`, `dL / dv_tm = s_tm (xi_t - sum_u s_um xi_u)`.
+    `xi` is the cross-entropy summed over classes. If the attention gets a gradient, it decreases at frames with a
+    large cross-entropy: for `a_t = sum_m s_tm`, where `s` is a softmax of `v` over time, the gradient is
+    `dL / dv_tm = s_tm (xi_t - sum_u s_um xi_u)`.
 
     Args:
         frame_scores: `d`, probabilities.
-        attention: `a`; the same for all labels, or not.
+        attention: `a`; it may differ between labels.
         tags: `y`, in [0, 1].
-        valid: frames that hold signal.
-        tagged: tags that are known.
-        attend: what the attention multiplies: `all`, as printed, or the term of `y` alone (`positives`).
-        reduction: over frames and labels: the `sum`, as printed, or `mean`. Over clips it is the mean.
-        weights: of the term of `y` and that of `1 - y`, each `[label]`.
+        valid: frames that hold signal; all if None.
+        tagged: tags that are known; all if None.
+        attend: `all`: the attention multiplies both terms of the cross-entropy, as printed; `positives`: only the
+            term of `y`.
+        reduction: over frames and labels: `sum`, as printed, or `mean`. The result is the mean over clips.
+        weights: factors of the terms of `y` and `1 - y`, each `[label]`; 1 if None.
 
     Returns:
-        0-d; zero with a graph where no tag is known.
+        0-d; a zero attached to the graph if no tag is known.
 
     Raises:
         WsedError: an option is unknown, or shapes do not fit.
@@ -72,23 +74,22 @@ def micro(
 class Micro(ClassWeighted):
     """The micro loss of M&mnet: cross-entropy of frame scores and tags, weighted by the attention.
 
-    Beside `clip_bce` it is the objective of Chou, Jang & Yang 2018; lambda is its `weight`. Where the output has
-    `levels`, each adds its micro loss (Eq. 10). Any head that gives attention will do. The paper sums over classes:
-    beside `preset: paper` give `clip_bce` `reduction: sum`.
+    The objective of Chou, Jang & Yang 2018 is `clip_bce` plus this loss; their lambda is its `weight`. If the output
+    has `levels`, the micro loss of each level is added (Eq. 10). It works with any head that provides attention. With
+    `preset: paper`, set `reduction: sum` in `clip_bce` too, since the authors sum over classes.
 
     Args:
-        preset: what `attend` and `reduction` are unless given: as in the `code` (positives, mean) or the `paper` (all,
-            sum).
-        attend: what the attention multiplies: `all`, or the term of `y` alone (`positives`).
-        reduction: over frames and labels: `sum` or `mean`; over clips it is the mean.
-        class_weights: by how common classes are; all weigh 1 if None.
+        preset: defaults of `attend` and `reduction`: `code` (positives, mean) or `paper` (all, sum).
+        attend: `all`: the attention multiplies both terms of the cross-entropy; `positives`: only the term of `y`.
+        reduction: over frames and labels: `sum` or `mean`. The result is the mean over clips.
+        class_weights: weights by class frequency; every class weighs 1 if None.
 
     Raises:
         WsedError: an option is unknown.
 
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> Micro()(output(of), of).shape
+    >>> inputs = batch()
+    >>> Micro()(output(inputs), inputs).shape
     torch.Size([])
     """
 

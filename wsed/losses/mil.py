@@ -1,4 +1,4 @@
-"""Multiple instance learning: a clip is a bag of frames, and only the bag is labelled."""
+"""Multiple instance learning: frame scores are pooled over time, and only the pooled scores have targets."""
 
 import torch
 from torch import Tensor, nn
@@ -25,12 +25,12 @@ def mil(
     """Cross-entropy of the pooled frame scores and the tags (Pellegrini & Cances 2019, Eq. 1 with `max`).
 
     Args:
-        frame_scores: `[clip frame label]` probabilities.
-        tags: `[clip label]` in [0, 1].
-        valid: `[clip frame]`, frames that hold signal.
-        tagged: `[clip label]`, tags that are known.
+        frame_scores: `[clip frame label]`, probabilities.
+        tags: `[clip label]`, in [0, 1].
+        valid: `[clip frame]`, frames that hold signal; all if None.
+        tagged: `[clip label]`, tags that are known; all if None.
         pooling: a name of `wsed.ops.pooling.POOLINGS`.
-        arguments: what the pooling asks for (`attention [clip frame label]`, `alpha`).
+        **arguments: further arguments of the pooling: `attention [clip frame label]` or `alpha`.
 
     Raises:
         WsedError: shapes do not fit, or the pooling is unknown.
@@ -45,9 +45,9 @@ def mil(
 
 
 def mmm(frame_scores: Tensor, tags: Tensor, valid: Tensor | None = None, tagged: Tensor | None = None) -> Tensor:
-    """Max, mean and min of a curve should be `y`, `y / 2` and 0 (Morfi & Stowell 2018): the sum of three entropies.
+    """Max-mean-min: the sum of three cross-entropies of pooled frame scores (Morfi & Stowell 2018).
 
-    Shapes as for `mil`.
+    The targets of the maximum, mean and minimum over time are `y`, `y / 2` and 0. Arguments as in `mil`.
 
     Raises:
         WsedError: shapes do not fit.
@@ -70,13 +70,13 @@ class MIL(Loss):
     """Multiple instance learning with any pooling.
 
     Args:
-        pooling: how frame scores become clip scores: max, mean, linear_softmax, exp_softmax, attention, auto or
-            noisy_or.
-        alpha: start value of the sharpness of `auto`, which is learned.
+        pooling: `max`, `mean`, `linear_softmax`, `exp_softmax`, `attention`, `auto` or `noisy_or`; see
+            `wsed.ops.pooling`.
+        alpha: initial value of the learned sharpness of `auto`.
 
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> MIL()(output(of), of).shape
+    >>> inputs = batch()
+    >>> MIL()(output(inputs), inputs).shape
     torch.Size([])
     """
 
@@ -101,11 +101,11 @@ class MIL(Loss):
 
 @LOSSES.register("mmm")
 class MMM(Loss):
-    """Max-mean-min: as MIL with max, and the mean near half, the minimum near zero.
+    """Max-mean-min (Morfi & Stowell 2018): `mil` with max, plus targets for the mean and minimum over time; see `mmm`.
 
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> MMM()(output(of), of).shape
+    >>> inputs = batch()
+    >>> MMM()(output(inputs), inputs).shape
     torch.Size([])
     """
 

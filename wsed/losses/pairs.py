@@ -1,4 +1,7 @@
-"""Penalties on pairs of classes tagged on the same clip, whatever it is that makes two curves similar."""
+"""Penalties on pairs of classes tagged on the same clip, for any similarity of their curves.
+
+A curve is the scores of one class over the frames of a clip.
+"""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
@@ -20,7 +23,7 @@ Valid = Bool[Tensor, "clip frame"]
 Tagged = Bool[Tensor, "clip label"]
 
 Similarity = Callable[[Tensor, Tensor | None], Tensor]
-"""From curves `[clip frame label]`, float32 or wider, and `valid` to a symmetric matrix `[clip label label]`."""
+"""Maps curves `[clip frame label]`, at least float32, and `valid` to a symmetric matrix `[clip label label]`."""
 Reduction = Literal["mean", "sum_classes"]
 CountPairs = Literal["ordered", "unordered"]
 
@@ -38,21 +41,25 @@ def pair_penalty(
 ) -> Float[Tensor, ""]:
     """Mean over clips and labels of `y_c sum_{l != c} y_l similarity(c, l)` (Pellegrini & Cances 2019, Eq. 2).
 
-    Only the curves of tagged classes count. On a CPU they are gathered first: of 407 classes a clip holds a few, so
-    that next to the gradient of `frames` nothing of the size of `frames` is held.
+    Only the curves of tagged classes count. On a CPU they are gathered first, since a clip has few of, say, 407
+    classes: apart from the gradient, no further tensor has the size of `frames`.
 
     Args:
-        similarity: of curves.
-        frames: what the curves are made of, scores or (if `similarity` takes them) logits.
-        tags: in [0, 1]; pairs weigh the product of their tags.
-        valid: frames that hold signal.
-        tagged: tags that are known; a class whose tag is not is in no pair.
-        reduction: over labels: `mean`, as in the authors' code, or `sum_classes`, Eq. 2 summed over c. Over
-            clips it is the mean.
+        similarity: similarity of each pair of curves.
+        frames: the curves: scores, or logits if `similarity` takes logits.
+        tags: in [0, 1]; the weight of a pair is the product of its tags.
+        valid: frames that hold signal; all if None.
+        tagged: tags that are known, all if None; unknown classes form no pairs.
+        reduction: `mean` over labels, as in the authors' code, or `sum_classes`: the sum over labels, as in Eq. 2. The
+            result is the mean over clips.
         count_pairs: `ordered`: each pair counts for both of its classes, as in Eq. 2; `unordered`: once.
 
     Returns:
-        0-d, float32 or wider; zero with a graph where no clip has two tags.
+        0-d, at least float32; a zero attached to the graph if no clip has two tags.
+
+    >>> dot = lambda curves, valid: curves.mT @ curves
+    >>> pair_penalty(dot, torch.tensor([[[0.5, 1.0]]]), torch.tensor([[1.0, 1.0]]), reduction="sum_classes")
+    tensor(1.)
     """
     check_shapes("pair_penalty", frames, tags, valid, tagged)
     n_labels = tags.shape[1]
@@ -68,7 +75,7 @@ def pair_penalty(
 
 
 def _labels_per_clip(tagged: Tagged, clips: Bool[Tensor, " clip"]) -> Float[Tensor, ""]:
-    """The mean number of known tags of the clips that have any, over all ranks."""
+    """The mean number of known tags per clip, over the clips of all ranks that have a known tag."""
     return count(tagged) / count(clips)
 
 
@@ -77,8 +84,8 @@ def _tagged_curves(
 ) -> tuple[Float[Tensor, "clip frame kept"], Float[Tensor, "clip kept"]]:
     """The curves of the classes tagged on each clip, and their tags.
 
-    `kept` is the largest number of tags of a clip; clips with fewer get some other curves, whose tag is 0. Where that
-    number cannot be looked up without waiting for a device, all curves are taken.
+    `kept` is the largest number of tags of a clip; clips with fewer tags get other curves too, with the tag 0. All
+    curves are kept if reading that number would make the CPU wait for an accelerator.
     """
     wide = torch.promote_types(frames.dtype, torch.float32)
     tags = tags.to(wide)
@@ -92,10 +99,10 @@ def _tagged_curves(
 
 
 class _Take(torch.autograd.Function):
-    """Curves `[clip frame kept]` of the classes `index [clip kept]`, none of them twice.
+    """The curves `[clip frame kept]` of the classes `index [clip kept]`, which are distinct within a clip.
 
-    The backward of `gather` adds, since an index might come twice, and for bfloat16 holds a float32 copy of the whole
-    gradient while it does. Here every place is written at most once.
+    The backward pass of `gather` adds up gradients, since an index may occur twice. For bfloat16 it makes a float32
+    copy of the whole gradient. Here each index occurs once, so gradients are written without adding.
     """
 
     @staticmethod
@@ -120,8 +127,8 @@ class PairPenalty(Loss):
     """A penalty on pairs of classes tagged on the same clip.
 
     Args:
-        reduction: over labels: `mean`, or `sum_classes`, which is as many times larger as there are classes.
-        count_pairs: `ordered`, each pair counts twice as in Pellegrini & Cances 2019, or `unordered`.
+        reduction: `mean` over labels, or `sum_classes`: the sum over labels.
+        count_pairs: `ordered`: each pair counts twice, as in Pellegrini & Cances 2019; `unordered`: once.
     """
 
     needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"tagged"}))
@@ -133,7 +140,7 @@ class PairPenalty(Loss):
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         return pair_penalty(
-            self._of_logits,  # not of output.frame_scores: only the curves that count go through the sigmoid
+            self._of_logits,  # logits, so that the sigmoid is computed only for the curves that count
             output.need("frame_logits"),
             batch.clip_labels,
             output.valid,

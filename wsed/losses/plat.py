@@ -1,4 +1,4 @@
-"""Labels of frames from a map of where a classifier of clips found its classes."""
+"""PLAT: frame labels made from the class activation map of a clip classifier."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -23,21 +23,22 @@ def plat(
     threshold: float = 0.5,
     weights: Weights | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean cross-entropy of frame scores and `y` where the class activation map is above a threshold, 0 elsewhere.
+    """Mean cross-entropy of frame scores and labels made from a class activation map (Chou, Jang & Yang 2018).
 
-    PLAT of Chou, Jang & Yang 2018. They give no threshold and no formula: both are this library's reading.
+    The label of a frame is the tag `y` if the map is above the threshold, else 0. The authors give no formula and no
+    threshold: both are this library's reading.
 
     Args:
         frame_scores: probabilities.
-        activation_map: from 0 to 1 over a clip; takes no gradient.
+        activation_map: in [0, 1]; gets no gradient.
         tags: in [0, 1].
-        valid: frames that hold signal.
-        tagged: tags that are known.
-        threshold: of the map.
-        weights: of the term of `y` and that of `1 - y`, each `[label]`.
+        valid: frames that hold signal; all if None.
+        tagged: tags that are known; all if None.
+        threshold: threshold of the map.
+        weights: factors of the terms of `y` and `1 - y`, each `[label]`; 1 if None.
 
     Returns:
-        0-d; zero with a graph where no tag is known.
+        0-d; a zero attached to the graph if no tag is known.
 
     Raises:
         WsedError: shapes do not fit.
@@ -53,21 +54,21 @@ def plat(
 
 @LOSSES.register("plat")
 class PLAT(ClassWeighted):
-    """Cross-entropy of frame scores and labels made of the class activation map, anew in each step.
+    """Cross-entropy of frame scores and labels made from the class activation map in each step.
 
-    For heads such as `[{class_path: macro, init_args: {activation_map: true}}, {class_path: micro, init_args:
-    {aspects: 0}}]`, beside `clip_bce`.
+    Use it beside `clip_bce`, with heads such as `[{class_path: macro, init_args: {activation_map: true}}, {class_path:
+    micro, init_args: {aspects: 0}}]`.
 
     Args:
-        threshold: of the map, between 0 and 1: frames above it have the tags of their clip.
-        class_weights: by how common classes are; all weigh 1 if None.
+        threshold: threshold of the map, in [0, 1): frames above it get the tags of their clip.
+        class_weights: weights by class frequency; every class weighs 1 if None.
 
     Raises:
-        WsedError: the threshold is not between 0 and 1.
+        WsedError: the threshold is not in [0, 1).
 
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> PLAT()(output(of), of).shape
+    >>> inputs = batch()
+    >>> PLAT()(output(inputs), inputs).shape
     torch.Size([])
     """
 

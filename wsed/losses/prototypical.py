@@ -1,4 +1,4 @@
-"""The prototypical loss: a clip should be nearest to the mean of other clips of its class."""
+"""The prototypical loss: a clip should be closest to the mean of other clips of its class."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,52 +13,53 @@ from wsed.registry import check_option
 from wsed.types import Batch, Needs, Output
 
 DISTANCES = ("sqeuclidean", "euclidean", "cosine")
-"""Between a query and a prototype; the default stands first."""
+"""Distances between a query and a prototype; the first is the default."""
 
 
 def prototypical(
-    embeddings: Float[Tensor, "clip dim"], of: Episode, *, distance: str = "sqeuclidean"
+    embeddings: Float[Tensor, "clip dim"], drawn: Episode, *, distance: str = "sqeuclidean"
 ) -> Float[Tensor, ""]:
-    """Cross-entropy of the queries' classes and the softmax of their negative distances to the prototypes.
+    """Cross-entropy of the classes of queries and a softmax of their negative distances to the prototypes.
 
-    Snell et al. 2017, Eq. 2; Turpault et al. 2020, Eq. 3. A query with several classes should be shared evenly among
-    their prototypes: its target is its tags, normalised to one. A sigmoid for each class, the other reading, would ask
-    for distances of a size of their own instead of comparing them, and be another loss with one tag per clip.
+    Snell et al. 2017, Eq. 2; Turpault et al. 2020, Eq. 3. The target of a query with several classes is its tags
+    divided by their number. The other reading, a sigmoid per class, is not used: it would depend on the absolute size
+    of distances, and would differ from the published loss for clips with one tag.
 
     Args:
-        embeddings: one per clip, any float type; the work is done in float64.
-        of: which clips are supports, and which queries; see `wsed.ops.mine.episode`.
+        embeddings: one per clip, any float type; computed in float64.
+        drawn: the episode: clips that are supports and clips that are queries; see `wsed.ops.mine.episode`.
         distance: `sqeuclidean`, `euclidean` or `cosine` (1 minus the cosine).
 
     Returns:
-        0-d, float32 or wider: the mean over the queries; a zero with a graph where there is none.
+        0-d, at least float32: the mean over the queries; a zero attached to the graph if there are no queries.
 
     Raises:
-        WsedError: an unknown distance.
+        WsedError: the distance is unknown.
 
-    >>> of = episode(torch.eye(2)[[0, 0, 1, 1]], order=torch.arange(4))
-    >>> prototypical(torch.tensor([[0.0], [0.0], [1.0], [1.0]]), of)
+    >>> drawn = episode(torch.eye(2)[[0, 0, 1, 1]], order=torch.arange(4))
+    >>> prototypical(torch.tensor([[0.0], [0.0], [1.0], [1.0]]), drawn)
     tensor(0.3133)
     """
-    logits = prototype_logits(embeddings, of.support, distance=distance)
-    if of.known is not None:  # a query is compared with the classes that are known of it
-        logits = torch.where(of.known, logits, torch.finfo(logits.dtype).min)
-    share = of.query.to(logits.dtype) / of.query.sum(1, keepdim=True).clamp(min=1)
-    costs = -torch.where(of.query, logits.log_softmax(1), 0.0) * share
-    loss = masked_mean(costs.sum(1), of.query.any(1))
+    logits = prototype_logits(embeddings, drawn.support, distance=distance)
+    if drawn.known is not None:  # a query is compared only with classes that are known in its clip
+        logits = torch.where(drawn.known, logits, torch.finfo(logits.dtype).min)
+    share = drawn.query.to(logits.dtype) / drawn.query.sum(1, keepdim=True).clamp(min=1)
+    costs = -torch.where(drawn.query, logits.log_softmax(1), 0.0) * share
+    loss = masked_mean(costs.sum(1), drawn.query.any(1))
     return loss.to(torch.promote_types(embeddings.dtype, torch.float32))
 
 
 def prototype_logits(
     embeddings: Float[Tensor, "clip dim"], support: Bool[Tensor, "clip label"], *, distance: str = "sqeuclidean"
 ) -> Float[Tensor, "clip label"]:
-    """Negative distances of each clip to each class's prototype, the mean of its supports; float64.
+    """Negative distances of each clip to the prototype of each class, float64.
 
-    A class without supports has the lowest number there is.
+    A prototype is the mean of the supports of a class. The logit of a class without supports is the lowest float64
+    number.
 
     Args:
         embeddings: one per clip.
-        support: clips that count for each class.
+        support: supports of each class.
         distance: see `prototypical`.
 
     >>> prototype_logits(torch.tensor([[0.0], [3.0]]), torch.eye(2, dtype=torch.bool)).abs().tolist()
@@ -78,28 +79,28 @@ def prototype_logits(
 
 
 def check_distance(distance: str) -> None:
-    """A `WsedError` with the known names if there is no such distance."""
+    """Raise a `WsedError` that lists the known distances if `distance` is not one of them."""
     check_option("prototypical", "distance", distance, DISTANCES)
 
 
 @LOSSES.register("prototypical")
 class Prototypical(Loss):
-    """The prototypical loss on clip embeddings; a batch is one episode, of the clips of all ranks.
+    """The prototypical loss on clip embeddings; the batches of all ranks form one episode.
 
-    Which clips are supports changes from epoch to epoch, by the clips' names. Clips of a class beyond
-    `shot + query` play no part: with N processes, whose batches are one episode, let `query` be None.
+    Supports and queries are drawn anew in each epoch, by the names of the clips. Of each class, `shot + query` clips
+    are used. With several processes, set `query: null` so that all clips are used.
 
     Args:
         distance: `sqeuclidean`, `euclidean` or `cosine`.
-        shot: supports of each class.
-        query: queries of each class; None: all that are no supports.
+        shot: supports per class.
+        query: queries per class; None: all clips that are not supports.
 
     Raises:
-        WsedError: an unknown distance, or shot or query below 1.
+        WsedError: the distance is unknown, or `shot` or `query` is below 1.
 
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> Prototypical()(output(of), of).shape
+    >>> inputs = batch()
+    >>> Prototypical()(output(inputs), inputs).shape
     torch.Size([])
     """
 

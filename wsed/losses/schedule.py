@@ -1,4 +1,4 @@
-"""Weights of losses that change over training: schedules over optimiser steps."""
+"""Schedules: weights of losses that change over optimiser steps."""
 
 import math
 from typing import Literal
@@ -7,23 +7,31 @@ from wsed.errors import WsedError
 
 
 class Schedule:
-    """A number that changes over training."""
+    """Base class of schedules: functions from an optimiser step to a number.
+
+    >>> class Halving(Schedule):
+    ...     def __call__(self, step: int) -> float:
+    ...         return 0.5**step
+    >>> Halving()(2)
+    0.25
+    """
 
     def __call__(self, step: int) -> float:
-        """The value at an optimiser step, from 0."""
+        """The value at an optimiser step; steps count from 0."""
         raise NotImplementedError
 
 
 class Ramp(Schedule):
-    """From one value to another over the first steps of training, and constant from there on.
+    """Changes from one value to another over the first steps of training and then stays constant.
 
-    A consistency loss is weighted this way, since the teacher's first predictions are of no use.
+    Consistency losses use it, since the first predictions of a teacher are useless.
 
     Args:
-        to: the value at the end.
-        steps: optimiser steps until then.
+        to: the final value.
+        steps: number of optimiser steps to the final value.
         start: the value at step 0.
-        shape: `linear`, or `exponential`: `exp(-5 (1 - t)^2)` of the way at share `t` of the steps (Laine & Aila 2017).
+        shape: `linear`, or `exponential`: after the share `t` of the steps, `exp(-5 (1 - t)^2)` of the change is made
+            (Laine & Aila 2017).
 
     Raises:
         WsedError: `steps` is below 1, or the shape is unknown.

@@ -1,4 +1,4 @@
-"""Shapes are checked where a mistake would else be broadcast without a word."""
+"""Checks of shapes, since torch would broadcast wrong shapes without an error."""
 
 from torch import Tensor
 
@@ -11,14 +11,14 @@ def check_shapes(
     """Check the arguments of a functional loss against the shape of its scores.
 
     Args:
-        loss: its name, for the message.
+        loss: name of the loss, for the message.
         scores: `[clip label]` or `[clip frame label]`.
-        tags: of the same clips and labels: `[clip label]`.
+        tags: `[clip label]`.
         valid: `[clip frame]`.
-        known: tags (or classes) that are known, `[clip label]`.
+        known: `[clip label]`, tags or classes that are known.
 
     Raises:
-        WsedError: a shape does not fit, or scores are no floating-point numbers.
+        WsedError: a shape does not fit, or the scores are not floating-point numbers.
 
     >>> import torch
     >>> check_shapes("mil", torch.rand(2, 10, 3), torch.ones(1, 3))

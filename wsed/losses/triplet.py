@@ -1,4 +1,4 @@
-"""The triplet loss: a clip should be nearer to one of its class than to one of another class, by a margin."""
+"""The triplet loss: a clip should be closer to a clip of its class than to a clip of another class, by a margin."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -17,7 +17,7 @@ OPTIONS = {
     "grad": ("all", "anchor_only"),
     "reduction": ("mean", "sum", "mean_active"),
 }
-"""What each option may be; the default stands first."""
+"""Values of each option; the first is the default."""
 
 Distance = Float[Tensor, "clip clip"]
 
@@ -38,28 +38,29 @@ def triplet(
 ) -> Float[Tensor, ""]:
     """Mean of `[d(a, p) - d(a, n) + margin]_+` over triplets (Turpault et al. 2020, Eq. 2).
 
-    A positive of an anchor shares a tag with it, a negative shares none for certain. `all` and `semi_hard` take memory
-    of the square of the batch only, unless with `ratio`.
+    A positive shares a tag with its anchor; a negative is known to share none. The memory of the miners `all` and
+    `semi_hard` grows with the square of the batch size, and with the cube if `ratio` is True.
 
     Args:
-        embeddings: one per clip, any float type; the work is done in float64.
+        embeddings: one per clip, any float type; computed in float64.
         tags: above 0 where a class is in a clip.
         tagged: tags that are known; see `wsed.ops.mine.relations`.
-        miner: which triplets: see `wsed.ops.mine.triplets`. With balanced classes the mean over `all` is what the
-            mean over `random` ones, as published, is on average.
-        margin: in the unit of the distance; squared distances of unit vectors go from 0 to 4.
-        ratio: the cost is `2 sigmoid(d(a, p) - d(a, n))^2` instead, the authors' code where no margin is given.
-        squared: squared Euclidean distance; else its root, with 1e-8 under it as in the authors' code.
-        normalize: `final`: embeddings are L2-normalised; `none`: they are taken as they are.
-        grad: `anchor_only`: positives and negatives are constants, as in the paper and the authors' code.
-        reduction: `mean` over triplets; `sum`; `mean_active`, over those that cost anything.
-        generator: of the miner `random`; torch's own if None.
+        miner: how triplets are picked; see `wsed.ops.mine.triplets`. The authors use `random`. With balanced classes,
+            its expected value is the value with `all`.
+        margin: in the unit of the distance; squared distances of unit vectors lie between 0 and 4.
+        ratio: use the cost `2 sigmoid(d(a, p) - d(a, n))^2`, as the authors' code does without a margin.
+        squared: use squared Euclidean distances; otherwise `sqrt(d^2 + 1e-8)`, as in the authors' code.
+        normalize: `final`: embeddings are L2-normalised; `none`: they are used as they are.
+        grad: `all`, or `anchor_only`: positives and negatives get no gradient, as in Turpault et al. 2020 and the
+            authors' code.
+        reduction: `mean` over triplets; `sum`; `mean_active`: mean over the triplets with a cost above 0.
+        generator: random numbers for the miner `random`; the default generator of torch if None.
 
     Returns:
-        0-d, float32 or wider; a zero with a graph where there is no triplet.
+        0-d, at least float32; a zero attached to the graph if there are no triplets.
 
     Raises:
-        WsedError: an option or the miner has an unknown name.
+        WsedError: an option has an unknown value.
 
     >>> points = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     >>> triplet(points, torch.eye(2)[[0, 0, 1]], margin=2.5)
@@ -89,7 +90,7 @@ def triplet(
 def distances(
     embeddings: Float[Tensor, "clip dim"], *, squared: bool = True, normalize: str = "final", grad: str = "all"
 ) -> Distance:
-    """Distance of each clip, as an anchor, to each other one, float64; the options are those of `triplet`.
+    """Distances from each clip as an anchor (row) to each clip (column), float64; options as in `triplet`.
 
     >>> distances(torch.eye(2))
     tensor([[0., 2.],
@@ -107,7 +108,7 @@ def distances(
 def triplet_cost(
     near: Float[Tensor, " triplet"], far: Float[Tensor, " triplet"], margin: float = 0.3, *, ratio: bool = False
 ) -> Float[Tensor, " triplet"]:
-    """What triplets cost, by the distances from the anchor to the positive (`near`) and the negative (`far`).
+    """Costs of triplets from the distances of the anchor to the positive (`near`) and to the negative (`far`).
 
     >>> triplet_cost(torch.tensor([0.5]), torch.tensor([0.25]), margin=0.25)
     tensor([0.5000])
@@ -118,10 +119,10 @@ def triplet_cost(
 def _hinge_sums(
     d: Distance, positive: Pairs, negative: Pairs, margin: float, semi_hard: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Sum of the hinges of all (or all semi-hard) triplets, their number, and that of those which cost anything.
+    """Sum of the costs of all (or all semi-hard) triplets, their number, and the number with a cost above 0.
 
-    No triplet is made: with the negatives of an anchor sorted by distance, those that cost stand in a row, and
-    `sum_n [limit - d_n]` over them needs their number and the sum of their distances.
+    Triplets are not listed. The negatives of an anchor are sorted by distance, so that the negatives with a cost above
+    0 are adjacent. Their sum `sum_n [limit - d_n]` needs only their number and the sum of their distances.
     """
     far = d.masked_fill(~negative, torch.inf).sort(1).values
     before = F.pad(torch.where(far.isinf(), 0.0, far).cumsum(1), (1, 0))  # sum of the k nearest negatives
@@ -140,20 +141,20 @@ class Triplet(Loss):
     """The triplet loss on clip embeddings, of the clips of all ranks (Turpault et al. 2020).
 
     Args:
-        miner: which triplets: `all`, `random`, `semi_hard` or `hard`; see `triplet` for this and the next.
+        miner: how triplets are picked: `all`, `random`, `semi_hard` or `hard`; see `triplet` for all arguments.
         margin: in the unit of the distance.
-        ratio: the loss without a margin of the authors' code.
-        squared: squared distances, or their roots.
-        normalize: `final`, L2-normalised embeddings, or `none`.
-        grad: `all`, or `anchor_only`.
+        ratio: use the cost without a margin of the authors' code.
+        squared: use squared distances.
+        normalize: `final` (L2-normalised embeddings) or `none`.
+        grad: `all` or `anchor_only`.
         reduction: `mean`, `sum` or `mean_active`.
 
     Raises:
-        WsedError: an option has an unknown name, or the margin is negative.
+        WsedError: an option has an unknown value, or the margin is negative.
 
     >>> from wsed.testing import batch, output
-    >>> of = batch()
-    >>> Triplet()(output(of), of).shape
+    >>> inputs = batch()
+    >>> Triplet()(output(inputs), inputs).shape
     torch.Size([])
     """
 
