@@ -171,7 +171,7 @@ def _weights(categories: Tensor, reduction: Reduction) -> Tensor:
 def pseudo_strong(
     scores: Float[Tensor, "clip frame label"], tags: Float[Tensor, "clip label"], low: float = 0.5, high: float = 0.5
 ) -> tuple[Float[Tensor, "clip frame label"], Bool[Tensor, "clip frame"]]:
-    """Weak pseudo-strong (WPS) labels: frame labels made from tags and frame scores (Tao, Huang et al. 2023).
+    """Pseudo-strong labels (WPS): frame labels made from tags and frame scores (Tao, Huang et al. 2023).
 
     A class of the clip is active in a frame if it scores `high` or more and inactive if it scores less than `low`.
     In between, the frame is uncertain.
