@@ -22,7 +22,7 @@ from wsed.data.corpus.desed_layout import read_clips
 from wsed.decoding import grid_thresholds
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.counts import Counts
-from wsed.metrics.tagging import area, average_precision, mean_known, ranking_scores
+from wsed.metrics.tagging import auroc, average_precision, mean_known, ranking_scores
 from wsed.study.rows import finished
 from wsed.study.table import differences_table, rows_table
 from wsed.types import Events
@@ -83,7 +83,7 @@ class Scored:
 
     @property
     def auc(self) -> float:
-        return 100 * float(mean_known(ranking_scores(self.tags, self.scores, area))[0])
+        return 100 * float(mean_known(ranking_scores(self.tags, self.scores, auroc))[0])
 
 
 class Run:

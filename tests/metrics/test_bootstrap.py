@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from wsed.errors import WsedError
 from wsed.metrics import Counts, event_counts, segment_counts
 from wsed.metrics.bootstrap import ClipCounts, bootstrap, clip_counts, compare, over_seeds
-from wsed.metrics.tagging import area, ranking_statistic
+from wsed.metrics.tagging import auroc, ranking_statistic
 from wsed.types import Events
 
 
@@ -136,7 +136,7 @@ def test_a_ranking_has_intervals_too():
     draw = np.random.default_rng(0)
     true = torch.from_numpy(draw.random((120, 3)) > 0.6)
     scores = torch.from_numpy(draw.random((120, 3)) + 0.4 * true.numpy())
-    interval = bootstrap(ranking_statistic(true, scores, area), 120, resamples=200)
+    interval = bootstrap(ranking_statistic(true, scores, auroc), 120, resamples=200)
     assert interval.low < interval.value < interval.high < 1
 
 

@@ -13,10 +13,10 @@ from wsed.errors import WsedError
 from wsed.metrics import Counts, average_precision
 from wsed.metrics.tagging import (
     ap,
-    area,
+    auroc,
     d_prime,
     f1_averages,
-    partial_area,
+    partial_auroc,
     ranking_scores,
     ranking_statistic,
     tag_f1,
@@ -40,10 +40,10 @@ def test_areas_are_those_of_scikit_learn(case):
     sklearn = pytest.importorskip("sklearn.metrics")
     true, score = drawn(*case)
     x, y = true[:, 0].numpy(), score[:, 0].numpy()
-    assert ranking_scores(true, score, area)[0, 0] == pytest.approx(sklearn.roc_auc_score(x, y), abs=1e-12)
+    assert ranking_scores(true, score, auroc)[0, 0] == pytest.approx(sklearn.roc_auc_score(x, y), abs=1e-12)
     assert ranking_scores(true, score, ap)[0, 0] == pytest.approx(sklearn.average_precision_score(x, y), abs=1e-12)
     for limit in (0.1, 0.37, 0.5, 1.0):
-        ours = ranking_scores(true, score, partial(partial_area, max_fpr=limit, convention="sklearn"))
+        ours = ranking_scores(true, score, partial(partial_auroc, max_fpr=limit, convention="sklearn"))
         assert ours[0, 0] == pytest.approx(sklearn.roc_auc_score(x, y, max_fpr=limit), abs=1e-12)
 
 
@@ -58,7 +58,7 @@ def test_partial_area_of_dcase_equals_a_loop(case, limit):
         new_rate = sum(s >= cut and not t for s, t in pairs) / n_false
         total += height * (min(new_rate, limit) - min(rate, limit))
         height, rate = sum(s >= cut and t for s, t in pairs) / n_true, new_rate
-    ours = ranking_scores(true, score, partial(partial_area, max_fpr=limit))
+    ours = ranking_scores(true, score, partial(partial_auroc, max_fpr=limit))
     assert ours[0, 0] == pytest.approx(total / limit, abs=1e-12)
 
 
@@ -99,7 +99,7 @@ def test_all_averages_are_those_of_scikit_learn():
 def test_a_weight_is_a_repetition(case):
     true, score = drawn(*case, labels=2)
     weights = np.random.default_rng(case[1]).integers(0, 4, (3, len(true))).astype(float)
-    for ranking in (ap, area, partial_area):
+    for ranking in (ap, auroc, partial_auroc):
         ours = ranking_scores(true, score, ranking, weights)
         for row, weight in zip(ours, weights, strict=True):
             index = torch.from_numpy(np.repeat(np.arange(len(true)), weight.astype(int)))
@@ -108,9 +108,9 @@ def test_a_weight_is_a_repetition(case):
                 assert row == pytest.approx(alone, abs=1e-12, nan_ok=True)
             else:
                 assert np.isnan(row).all()
-    pooled = ranking_statistic(true, score, area, "micro")(weights)
+    pooled = ranking_statistic(true, score, auroc, "micro")(weights)
     assert pooled == pytest.approx(
-        ranking_scores(true.reshape(-1, 1), score.reshape(-1, 1), area, weights.repeat(2, axis=1))[:, 0], nan_ok=True
+        ranking_scores(true.reshape(-1, 1), score.reshape(-1, 1), auroc, weights.repeat(2, axis=1))[:, 0], nan_ok=True
     )
     macro = ranking_statistic(true, score, ap)(np.ones((1, len(true))))
     assert macro[0] == pytest.approx(tagging_scores(true, score).macro_ap)

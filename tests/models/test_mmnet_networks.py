@@ -23,10 +23,10 @@ from wsed.models.encoders.crnn import CRNN
 from wsed.models.encoders.resnet1d import ResNet1d
 from wsed.models.frontends import LogMel
 from wsed.models.heads.framewise import Framewise
-from wsed.models.heads.macro import Macro, from_0_to_1
+from wsed.models.heads.macro import Macro, scaled_to_one
 from wsed.models.heads.micro import Micro, summed_attention
 from wsed.models.heads.parts import Parts
-from wsed.models.mmnet import MMNet, ensemble_prediction, frame_vote
+from wsed.models.mmnet import MMNet, ensemble_prediction, pooled_frames
 from wsed.models.network import Composed
 from wsed.types import Encoded
 
@@ -210,9 +210,9 @@ def test_the_activation_map_is_the_classifier_on_each_frame():
     assert not found.requires_grad
 
 
-def test_from_0_to_1_survives_flat_curves_and_clips_without_a_frame():
+def test_scaled_to_one_survives_flat_curves_and_clips_without_a_frame():
     valid = torch.tensor([[True] * 4, [False] * 4])
-    found = from_0_to_1(torch.tensor([1.0, 3, 2, 1]).expand(2, 2, 4).transpose(1, 2) * torch.tensor([1.0, 0]), valid)
+    found = scaled_to_one(torch.tensor([1.0, 3, 2, 1]).expand(2, 2, 4).transpose(1, 2) * torch.tensor([1.0, 0]), valid)
     assert found[0, :, 0].tolist() == [0, 1, 0.5, 0]
     assert not found[0, :, 1].any()
     assert not found[1].any()
@@ -264,11 +264,11 @@ def test_golden_votes_of_frames(golden_case):
         ("mean", "share", "att_with_a_mean"),
         ("mean", "softmax", "att_softmax_of_a_mean"),
     ):
-        vote = frame_vote(det, attention[norm], valid, "prob", weights)
-        torch.testing.assert_close(vote[0], tensor(expected[name]), atol=1e-9, rtol=0)
+        pooled = pooled_frames(det, attention[norm], valid, "prob", weights)
+        torch.testing.assert_close(pooled[0], tensor(expected[name]), atol=1e-9, rtol=0)
     for norm, name in (("sum", "alpha_softmax_of_a_sum"), ("mean", "alpha_softmax_of_a_mean")):
-        one_hot = torch.eye(5, dtype=torch.float64)  # frame t votes for class t: the vote is alpha
-        alpha = frame_vote(one_hot[None], attention[norm][..., :1].expand(-1, -1, 5), valid, "logit")
+        one_hot = torch.eye(5, dtype=torch.float64)  # frame t has class t alone: the result is alpha
+        alpha = pooled_frames(one_hot[None], attention[norm][..., :1].expand(-1, -1, 5), valid, "logit")
         torch.testing.assert_close(alpha[0], tensor(values[name]), atol=1e-9, rtol=0)
 
 
@@ -276,9 +276,9 @@ def test_golden_ensemble_prediction(golden_case):
     values, det, cls, attention, valid = golden_case
     expected = values["clip_prediction"]
     torch.testing.assert_close(cls.sigmoid()[0], tensor(expected["macro"]), atol=1e-9, rtol=0)
-    prob = ensemble_prediction(cls, frame_vote(det, attention["sum"], valid), values["inputs"]["mu"])
+    prob = ensemble_prediction(cls, pooled_frames(det, attention["sum"], valid), values["inputs"]["mu"])
     torch.testing.assert_close(prob.sigmoid()[0], tensor(expected["ensemble_prob_literal"]), atol=1e-9, rtol=0)
-    logit = ensemble_prediction(cls, frame_vote(det, attention["sum"], valid, "logit"), space="logit")
+    logit = ensemble_prediction(cls, pooled_frames(det, attention["sum"], valid, "logit"), space="logit")
     torch.testing.assert_close(logit[0], tensor(expected["ensemble_logit_mean_code"]), atol=1e-9, rtol=0)
     torch.testing.assert_close(logit.sigmoid()[0], tensor(expected["sigmoid_of_ensemble_logit"]), atol=1e-9, rtol=0)
 
@@ -307,8 +307,8 @@ def test_presets(preset, pyramid):
         if code or not training:
             space = "logit" if code else "prob"
             maps = [micro, *levels] if code else [micro]
-            votes = [frame_vote(m.frame_logits, m.attention, m.valid, space) for m in maps]
-            expected = ensemble_prediction(macro.clip_logits, sum(votes) / len(votes), 0.5, space)
+            pooled = [pooled_frames(m.frame_logits, m.attention, m.valid, space) for m in maps]
+            expected = ensemble_prediction(macro.clip_logits, sum(pooled) / len(pooled), 0.5, space)
         torch.testing.assert_close(output.clip_logits, expected)
         torch.testing.assert_close(output.frame_logits, micro.frame_logits)
         assert len(output.levels) == 4 * pyramid
@@ -388,7 +388,7 @@ def test_settings_that_are_not_known_are_named(make, message):
 def test_functions_refuse_what_they_do_not_know():
     logits, valid = torch.zeros(1, 2, 3), torch.ones(1, 2, dtype=torch.bool)
     with pytest.raises(WsedError, match="unknown ep_weights 'sofmax'"):
-        frame_vote(logits, logits, valid, weights="sofmax")
+        pooled_frames(logits, logits, valid, weights="sofmax")
     with pytest.raises(WsedError, match="unknown ep_space 'log'"):
         ensemble_prediction(logits[0], logits[0], space="log")
     with pytest.raises(WsedError, match="unknown norm 'max'"):

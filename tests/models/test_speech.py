@@ -99,13 +99,13 @@ def test_weights_that_do_not_fit_are_refused(folder, tmp_path):
 
 
 def test_a_folder_of_a_model_for_another_task_serves_and_one_that_lacks_weights_does_not(transformers, tmp_path):
-    reader = transformers.Wav2Vec2ForCTC(speech.configured("wav2vec2", {**SMALL, "mask_time_prob": 0.1}))
+    reader = transformers.Wav2Vec2ForCTC(speech.configuration("wav2vec2", {**SMALL, "mask_time_prob": 0.1}))
     reader.save_pretrained(tmp_path)
     encoder = Wav2Vec2(1, config=SMALL, pretrained=str(tmp_path))
     theirs = reader.wav2vec2.state_dict()
     assert all(torch.equal(v, theirs[k]) for k, v in encoder.model.state_dict().items())
     deeper = {**SMALL, "num_hidden_layers": 3}
-    speech.configured("wav2vec2", deeper).save_pretrained(tmp_path)
+    speech.configuration("wav2vec2", deeper).save_pretrained(tmp_path)
     with pytest.raises(WsedError, match=r"lack encoder.layers.2"):
         Wav2Vec2(1, config=deeper, pretrained=str(tmp_path))
 

@@ -18,7 +18,7 @@ from wsed.metrics.intersection import intersection_counts
 from wsed.metrics.psds import PSDS1, PSDS2, PSDSParameters
 from wsed.metrics.segments import segment_counts
 from wsed.metrics.system import TaggedClips, TimedClips
-from wsed.metrics.tagging import partial_area, ranking_scores, tagging_scores
+from wsed.metrics.tagging import partial_auroc, ranking_scores, tagging_scores
 from wsed.scoring.official import BACKENDS, official_metrics
 from wsed.types import Events, Labels
 from wsed.values import Scores
@@ -432,7 +432,7 @@ def test_ranking_scores_are_those_of_sed_scores_eval(packages, distinct):
     assert ours.ap == pytest.approx([means[n] for n in names], abs=1e-9)
     assert ours.macro_ap == pytest.approx(means["mean"], abs=1e-9)
     assert ours.pauroc == pytest.approx([partial[n] for n in names], abs=1e-9)
-    stairs = ranking_scores(true, score, lambda tp, fp: partial_area(tp, fp, max_fpr=1.0))[0]
+    stairs = ranking_scores(true, score, lambda tp, fp: partial_auroc(tp, fp, max_fpr=1.0))[0]
     assert stairs == pytest.approx([areas[n] for n in names], abs=1e-9)
     if distinct == 1000:
         assert ours.macro_auroc == pytest.approx(areas["mean"], abs=1e-9)

@@ -12,7 +12,7 @@ from wsed.decoding import BoxDecoder, StepDecoder
 from wsed.metrics import PSDS1, PSDS2, event_counts, intersection_counts, psds_from_scores
 from wsed.metrics.base import METRICS, default_metrics
 from wsed.metrics.bootstrap import bootstrap, clip_counts
-from wsed.metrics.system import System, nothing
+from wsed.metrics.system import System, no_clips
 from wsed.scoring.collect import Collector
 from wsed.scoring.resampling import Resampling, compare_samples, resample, samples
 from wsed.scoring.score import detect, score, system_of
@@ -225,7 +225,7 @@ def test_a_tagger_has_no_metrics_of_events():
 
 
 def test_no_clips_and_no_such_metric():
-    assert score(nothing(NAMES)).metrics == {}
+    assert score(no_clips(NAMES)).metrics == {}
     for metric in make_metrics((NAMES, 8000, StepDecoder()))[:3]:
         metric.reset()
         metric._update_count = 1  # torchmetrics would warn otherwise

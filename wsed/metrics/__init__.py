@@ -1,6 +1,6 @@
-"""Metrics of what was detected: events, segments, intersections, PSDS, tags, and how classes go together.
+"""Metrics of events, segments, intersections, PSDS, tags and embeddings, and relations between classes.
 
-For confidence intervals see `wsed.metrics.bootstrap`, for metrics of one's own `wsed.metrics.base`.
+Confidence intervals are in `wsed.metrics.bootstrap`; `wsed.metrics.base` shows how to add a metric.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,6 @@
-"""What every metric promises: a system in, numbers out. A metric is registered, and then reported everywhere.
+"""The base class of metrics and their registry. A metric computes numbers from a `System`.
+
+A new metric needs one registered class:
 
     @METRICS.register("onset_f1")
     class OnsetF1(CountedEvents):
@@ -7,7 +9,7 @@
         def count(self, reference, detected, n_labels):
             return event_counts(reference, detected, n_labels, offset_collar=None)
 
-That is all: it appears in `wsed test`, `wsed evaluate`, their tables, the log, the intervals and comparisons.
+Then `wsed test` and `wsed evaluate` compute it, and it appears in tables, logs, intervals and comparisons.
 """
 
 from abc import ABC, abstractmethod
@@ -27,7 +29,7 @@ PerClass = Mapping[str, Mapping[str, Number]]
 
 @dataclass(frozen=True)
 class Curves:
-    """PSD-ROC curves: of all classes together, and of each class by its name."""
+    """PSD-ROC curves: `roc` of all classes together, and `class_rocs` of each class by its name."""
 
     roc: Curve
     class_rocs: Mapping[str, Curve]
@@ -35,15 +37,15 @@ class Curves:
 
 @dataclass(frozen=True)
 class MetricValue:
-    """The numbers of one metric. NaN: there is no such number.
+    """The numbers of one metric; NaN if a number is not defined.
 
     Attributes:
-        numbers: by name; the first one stands for the metric. An F1 has `macro` and `micro` and what goes with them, a
-            score of its own one `value`.
-        per_class: class name -> numbers of the class, such as `{"f1": 0.5, "n_ref": 12}` or `{"value": 0.3}`.
-        counts: what an F1 was counted from.
-        curves: what a score is the area of.
-        settings: of the metric, to be reported beside it.
+        numbers: numbers by name; the first is the main number. F1 metrics have `macro`, `micro` and more; other metrics
+            have one `value`.
+        per_class: numbers of each class by its name, such as `{"f1": 0.5, "n_ref": 12}` or `{"value": 0.3}`.
+        counts: the counts of an F1 metric.
+        curves: the curves of a metric that is an area.
+        settings: settings of the metric that are reported with it.
 
     >>> MetricValue({"macro": 0.5, "micro": 0.75}).main
     0.5
@@ -57,12 +59,12 @@ class MetricValue:
 
     @property
     def main(self) -> Number:
-        """The first number; NaN if there is none."""
+        """The main number: the first one, or NaN if there are none."""
         return next(iter(self.numbers.values()), float("nan"))
 
     @property
     def is_single(self) -> bool:
-        """Whether the metric is one `value`, not averages of F1."""
+        """Whether the metric has one `value` instead of macro and micro averages."""
         return "value" in self.numbers
 
 
@@ -71,8 +73,8 @@ class Resampled:
     """Numbers of a metric as functions of clip weights, for intervals and comparisons.
 
     Attributes:
-        n_clips: clips to draw from.
-        numbers: names as in `MetricValue.numbers`.
+        n_clips: number of clips.
+        numbers: functions by the names of `MetricValue.numbers`; see `wsed.metrics.bootstrap.Statistic`.
     """
 
     n_clips: int
@@ -80,13 +82,24 @@ class Resampled:
 
 
 class Metric(ABC):
-    """One metric of a system. Subclasses are registered: `@METRICS.register("name")`.
+    """Base class of metrics. Subclasses are registered with `@METRICS.register("name")`.
 
     Attributes:
-        title: how tables call it.
-        needs: what it reads of a system, see `System.provides`.
-        place: where it stands in tables and reports: lower numbers come first.
-        by_default: whether it is computed unless it is left out by name.
+        title: name in tables.
+        needs: the parts of a system that it reads; see `System.provides`.
+        place: position in tables and reports; lower numbers come first.
+        by_default: whether it is computed without being asked for.
+
+    >>> from wsed.metrics import EventF1
+    >>> from wsed.testing.metrics import system
+    >>> metric = EventF1()
+    >>> value = metric.compute(system())
+    >>> metric.logged("event_f1", value)["event_f1"] == value.main
+    True
+    >>> metric.line(value)
+    'events: error rate 0.57 (0 S, 2 D, 2 I)'
+    >>> sorted(metric.resampled(system()).numbers)
+    ['macro', 'micro']
     """
 
     title: ClassVar[str]
@@ -99,15 +112,15 @@ class Metric(ABC):
         """The numbers of a system that provides what the metric needs."""
 
     def resampled(self, system: System) -> Resampled | None:
-        """Its numbers as functions of clip weights; None: there are no intervals."""
+        """The numbers as functions of clip weights; None if there are no intervals."""
         return None
 
     def logged(self, name: str, value: MetricValue) -> Mapping[str, Number]:
-        """What a training logs after each validation, by the name in the log."""
+        """The numbers that training logs after each validation, by their names in the log."""
         return {name: value.main}
 
     def line(self, value: MetricValue) -> str | None:
-        """A line below the table of a report; None: no line."""
+        """A line below the table of a report; None if there is no line."""
         return None
 
 
@@ -124,11 +137,19 @@ def default_metrics() -> dict[str, Metric]:
 
 
 def ordered(names: list[str]) -> list[str]:
-    """Names of metrics in the order of tables; unknown ones last."""
+    """Sort names of metrics in the order of tables; unknown names come last.
+
+    >>> ordered(["tagging_f1", "event_f1"])
+    ['event_f1', 'tagging_f1']
+    """
     place = {name: METRICS[name].place if name in METRICS else Metric.place for name in names}
     return sorted(names, key=lambda name: place[name])
 
 
 def title_of(name: str) -> str:
-    """What tables call a metric; of an unknown one, its name."""
+    """The title of a metric in tables; of an unknown metric, its name with spaces.
+
+    >>> title_of("event_f1"), title_of("my_metric")
+    ('event F1', 'my metric')
+    """
     return METRICS[name].title if name in METRICS else name.replace("_", " ")

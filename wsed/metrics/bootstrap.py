@@ -1,7 +1,7 @@
-"""How sure a score is: bootstrap over clips, comparison of two systems on the same clips, spread over seeds.
+"""Confidence intervals: bootstrap over clips, comparison of two systems on the same clips, spread over seeds.
 
-A resample draws as many clips as there are, with replacement; that is one row of integer clip weights. A statistic is a
-function of many such rows at once, so that a thousand resamples are a few matrix products.
+A resample draws as many clips as there are, with replacement. It is a row of clip weights: how often a clip is drawn.
+A statistic is a function of many such rows, so that a thousand resamples take a few matrix products.
 
 Efron, Tibshirani: An Introduction to the Bootstrap, Chapman & Hall, 1993, chapters 13 and 14.
 """
@@ -22,27 +22,34 @@ from wsed.types import Events
 Weights = Float[np.ndarray, "resample clip"]
 PerResample = Float[np.ndarray, " resample"]
 Statistic = Callable[[Weights], PerResample]
-"""Score of each row of clip weights; a clip of weight 2 counts twice. NaN: this resample has no score."""
+"""Maps rows of clip weights to one score per row; NaN if a row has no score. A clip with weight 2 counts twice."""
 Method = Literal["bca", "percentile", "centred"]
-"""How an interval is made of the resamples, see `bootstrap`."""
+"""How an interval is computed from the resamples; see `bootstrap`."""
 PerClip = Int[np.ndarray, "clip label"]
 Count = Callable[..., Counts]
-"""`(reference, estimated, n_labels, **settings)`: `event_counts`, `segment_counts` and what else counts events."""
+"""A function `(reference, estimated, n_labels, **settings)` that counts events, such as `event_counts`."""
 
 CHUNK = 1 << 22
-"""Weights handled at once (32 MiB): memory does not grow with the number of resamples."""
+"""Number of weights in memory at a time (32 MiB), so that memory does not grow with the number of resamples."""
 
 
 @dataclass(frozen=True)
 class ClipCounts:
-    """`Counts` of each clip by itself: what a bootstrap over clips needs of a count-based metric."""
+    """`Counts` of each clip, for a bootstrap over clips.
+
+    >>> counts = ClipCounts(tp=np.array([[1], [0]]), n_ref=np.array([[1], [1]]), n_sys=np.array([[1], [0]]))
+    >>> counts.total().recall.tolist()
+    [0.5]
+    >>> counts.statistic("f1")(np.array([[1.0, 1.0], [2.0, 0.0]])).round(3).tolist()
+    [0.667, 1.0]
+    """
 
     tp: PerClip
     n_ref: PerClip
     n_sys: PerClip
 
     def total(self) -> Counts:
-        """The counts of all clips (substitutions are not kept per clip: `n_sub` is 0)."""
+        """The counts of all clips; `n_sub` is 0, since substitutions are not counted per clip."""
         return Counts(self.tp.sum(0), self.n_ref.sum(0), self.n_sys.sum(0))
 
     def statistic(
@@ -51,41 +58,46 @@ class ClipCounts:
         average: Literal["macro", "micro"] = "macro",
         label: int | None = None,
     ) -> Statistic:
-        """The score as a function of clip weights, with the conventions of `Counts`; with `label`, of that class only.
+        """The score as a function of clip weights, with the conventions of `Counts`; of one class if `label` is given.
 
-        A resample that happens to hold no reference of a class leaves that class out of its macro mean.
+        A class without reference in a resample is left out of the macro mean of that resample.
         """
         chosen = slice(None) if label is None else slice(label, label + 1)
         tp, n_ref, n_sys = (np.asarray(c[:, chosen], dtype=np.float64) for c in (self.tp, self.n_ref, self.n_sys))
         if average == "micro":
             tp, n_ref, n_sys = (c.sum(1, keepdims=True) for c in (tp, n_ref, n_sys))
 
-        def of(weights: Weights) -> PerResample:
+        def score_of(weights: Weights) -> PerResample:
             hits, ref, sys = weights @ tp, weights @ n_ref, weights @ n_sys
             parts = {"f1": (2 * hits, ref + sys), "precision": (hits, sys), "recall": (hits, ref)}
             top, bottom = parts[score]
             return mean_known(np.where(ref > 0, top / np.maximum(bottom, 1.0), np.nan))
 
-        return of
+        return score_of
 
 
 def clip_counts(
     count: Count, reference: Events, estimated: Events, n_clips: int, n_labels: int, **settings: Any
 ) -> ClipCounts:
-    """Counts of each clip from a metric that counts over all clips, in one call of it.
+    """Counts of each clip, in one call of a function that counts over all clips.
 
-    Each clip gets labels of its own, so that the metric keeps the clips apart by itself.
+    Each pair of clip and label becomes a label of its own for that call.
 
     Args:
-        count: `event_counts`, `segment_counts` or another metric of this signature.
+        count: `event_counts`, `segment_counts` or another function with this signature.
         reference: true events.
         estimated: detected events.
-        n_clips: clips in all; those without events count nothing.
+        n_clips: number of clips, including clips without events.
         n_labels: size of the label axis.
-        settings: passed on to `count`.
+        **settings: further arguments of `count`.
 
     Raises:
-        WsedError: an event lies outside the clips or the labels, or as `count` raises.
+        WsedError: an event lies outside the clips or the labels, or `count` raises it.
+
+    >>> from wsed.metrics import event_counts
+    >>> events = Events.of([(0, 0, 1.0, 2.0)])
+    >>> clip_counts(event_counts, events, events, n_clips=2, n_labels=1).tp.tolist()
+    [[1], [0]]
     """
     for events in (reference, estimated):
         for index, size in ((events.clip, n_clips), (events.label, n_labels)):
@@ -102,15 +114,15 @@ def clip_counts(
 
 @dataclass(frozen=True)
 class Interval:
-    """A score and where it may lie.
+    """A score with a confidence interval.
 
     Attributes:
-        value: of the clips as they are.
+        value: score of the clips as they are.
         low, high: confidence limits.
         std: standard deviation over resamples (bootstrap standard error).
-        level: share of confidence, such as 0.95.
-        method: as for `bootstrap`.
-        resamples: drawn; those without a score are left out of all figures.
+        level: confidence level, such as 0.95.
+        method: see `bootstrap`.
+        resamples: number of resamples; resamples without a score are ignored.
     """
 
     value: float
@@ -124,7 +136,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Second system minus first on the same clips, and the two-sided p of no difference."""
+    """Scores of two systems on the same clips, second minus first, and the two-sided p-value of no difference."""
 
     first: float
     second: float
@@ -134,7 +146,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and standard deviation (n - 1; NaN for a single run) over seeds."""
+    """Mean and standard deviation over seeds (divisor n - 1; NaN for a single run)."""
 
     mean: float
     std: float
@@ -150,21 +162,31 @@ def bootstrap(
     method: Method = "bca",
     seed: int = 0,
 ) -> Interval:
-    """Confidence interval of a statistic over clips; the same seed gives the same interval.
+    """Confidence interval of a statistic by a bootstrap over clips; the same seed gives the same interval.
+
+    | method | interval |
+    |---|---|
+    | percentile | percentiles of the resamples |
+    | bca | bias-corrected and accelerated percentiles; needs `n_clips` more evaluations |
+    | centred | percentiles, shifted so that their median is the score |
+
+    `centred` is for scores that penalise differences between classes, such as PSDS. They are lower in resamples, which
+    have fewer distinct clips: the percentiles then do not contain the score, and BCa may shrink to a point.
 
     Args:
-        statistic: from rows of clip weights, as `ClipCounts.statistic` and `ranking_statistic` give.
-        n_clips: clips to draw from and to draw.
-        resamples: number of draws.
-        level: share of confidence.
-        method: `percentile`; `bca` (bias-corrected and accelerated; n_clips more evaluations); or `centred`: the
-            percentiles moved by the difference between the score and their median. A score that punishes differences
-            between classes, as PSDS does, is lower in resamples, which hold fewer different clips: percentiles then
-            lie beside the score, and BCa may shrink to a point.
-        seed: of the draws.
+        statistic: the score as a function of clip weights, such as `ClipCounts.statistic` or `ranking_statistic`.
+        n_clips: number of clips, and of clips in each resample.
+        resamples: number of resamples.
+        level: confidence level.
+        method: `bca`, `percentile` or `centred`.
+        seed: seed of the resamples.
 
     Raises:
-        WsedError: no clips, no resamples, a level outside (0, 1) or an unknown method.
+        WsedError: there are no clips or no resamples, the level is outside (0, 1), or the method is unknown.
+
+    >>> mean_weight_of_first = lambda weights: weights[:, 0] / weights.sum(1)
+    >>> bootstrap(mean_weight_of_first, n_clips=4, resamples=100, method="percentile").value
+    0.25
     """
     _check(n_clips, resamples, level, method)
     return _interval(statistic, n_clips, _draw(statistic, n_clips, resamples, seed), level, method)
@@ -180,13 +202,23 @@ def compare(
     method: Method = "bca",
     seed: int = 0,
 ) -> Comparison:
-    """Paired bootstrap: both systems are scored on the same resamples, so that hard clips are hard for both.
+    """Compare two systems by a paired bootstrap: both are scored on the same resamples.
 
-    `p` is twice the share of resamples, counted with one more, in which the difference has the other sign or is zero
-    (at most 1): an interval by percentiles of level `1 - p` just touches 0. NaN where there is no difference to score.
+    With `k` of `n` resamples in which the difference is zero or has the other sign, `p` is `2 (k + 1) / (n + 1)`, at
+    most 1. The percentile interval of level `1 - p` then just touches 0. `p` is NaN if no resample has a score.
+
+    Args:
+        first: score of the first system as a function of clip weights.
+        second: score of the second system.
+        n_clips: see `bootstrap` for this and the other arguments.
 
     Raises:
-        WsedError: as `bootstrap`.
+        WsedError: as in `bootstrap`.
+
+    >>> first = lambda weights: weights @ np.array([0.25, 0.25])
+    >>> second = lambda weights: weights @ np.array([0.5, 0.5])
+    >>> compare(first, second, n_clips=2, resamples=100, method="percentile").difference.value
+    0.5
     """
     _check(n_clips, resamples, level, method)
 
@@ -203,7 +235,11 @@ def compare(
 
 
 def over_seeds(values: Iterable[float]) -> Spread:
-    """Mean and standard deviation of one score over runs that differ in their seed."""
+    """Mean and standard deviation of a score over runs with different seeds.
+
+    >>> over_seeds([0.5, 0.75]).mean
+    0.625
+    """
     runs = np.asarray(list(values), dtype=np.float64)
     if not runs.size:
         raise WsedError("a mean over seeds needs one run or more")
@@ -214,9 +250,9 @@ def _check(n_clips: int, resamples: int, level: float, method: str) -> None:
     if n_clips < 1 or resamples < 1:
         raise WsedError(f"a bootstrap needs clips and resamples, got {n_clips} and {resamples}")
     if not 0 < level < 1:
-        raise WsedError(f"the level of an interval lies between 0 and 1, not at {level}")
+        raise WsedError(f"the level of an interval must lie between 0 and 1, not at {level}")
     if method not in ("bca", "percentile", "centred"):
-        raise WsedError(f"a bootstrap interval is percentile, bca or centred, not {method!r}")
+        raise WsedError(f"the method of an interval is percentile, bca or centred, not {method!r}")
 
 
 def _draw(statistic: Statistic, n_clips: int, resamples: int, seed: int) -> PerResample:
@@ -248,18 +284,18 @@ def _interval(statistic: Statistic, n_clips: int, drawn: PerResample, level: flo
 def _accelerated(
     tails: Float[np.ndarray, "2"], drawn: PerResample, value: float, left_out: Float[np.ndarray, " clip"]
 ) -> Float[np.ndarray, "2"]:
-    """The tails corrected for bias (share of resamples below the value) and for a spread that grows with the value."""
+    """Tail probabilities corrected for bias (share of resamples below the value) and for acceleration (BCa)."""
     normal = NormalDist()
     below = ((drawn < value).mean() + (drawn <= value).mean()) / 2
-    # All resamples on one side would put the correction at infinity: keep half a resample back.
+    # If all resamples were on one side, the correction would be infinite: keep half a resample on the other side.
     edge = 0.5 / drawn.size
     bias = normal.inv_cdf(float(np.clip(below, edge, 1 - edge)))
     known = left_out[~np.isnan(left_out)]
-    away = known.mean() - known if known.size else np.zeros(1)
-    scale = (away**2).sum() ** 1.5
-    bend = float((away**3).sum() / (6 * scale)) if scale > 0 else 0.0
+    deviation = known.mean() - known if known.size else np.zeros(1)
+    scale = (deviation**2).sum() ** 1.5
+    acceleration = float((deviation**3).sum() / (6 * scale)) if scale > 0 else 0.0
     shifted = [bias + normal.inv_cdf(float(tail)) for tail in tails]
-    return np.array([normal.cdf(bias + z / (1 - bend * z)) for z in shifted])
+    return np.array([normal.cdf(bias + z / (1 - acceleration * z)) for z in shifted])
 
 
 def _jackknife(statistic: Statistic, n_clips: int) -> Float[np.ndarray, " clip"]:

@@ -1,4 +1,4 @@
-"""Tagging scores: which classes a clip holds, without times."""
+"""Counts of tags: which classes are in a clip, without times."""
 
 import numpy as np
 from jaxtyping import Bool
@@ -13,15 +13,15 @@ def tag_counts(
     predicted: Bool[Tensor, "clip label"],
     known: Bool[Tensor, "clip label"] | None = None,
 ) -> Counts:
-    """Hits per class over clips.
+    """Count hits per class over clips.
 
     Args:
-        clip_labels: the classes each clip holds.
-        predicted: the classes the system predicts it to hold.
-        known: which tags are known; the others count neither as reference nor as predicted. None: all.
+        clip_labels: the classes that are in each clip.
+        predicted: the classes that the system predicts for each clip.
+        known: tags that are known, all if None; other tags are ignored on both sides.
 
     Returns:
-        Counts of clips; `n_sub` pairs, inside each clip, missed with falsely reported classes.
+        Counts of clips. `n_sub` is the number of missed classes that are paired with a false class of the same clip.
 
     Raises:
         WsedError: the shapes differ.
@@ -33,8 +33,8 @@ def tag_counts(
     """
     true, estimated = _arrays(clip_labels.bool(), predicted.bool())
     if known is not None:
-        of_known = known.cpu().numpy()
-        true, estimated = true & of_known, estimated & of_known
+        mask = known.cpu().numpy()
+        true, estimated = true & mask, estimated & mask
     hits = true & estimated
     n_sub = np.minimum(true.sum(1), estimated.sum(1)) - hits.sum(1)
     return Counts(hits.sum(0), true.sum(0), estimated.sum(0), int(n_sub.sum()))

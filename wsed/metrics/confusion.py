@@ -1,4 +1,4 @@
-"""Which class is taken for which: reference and detected events paired across labels."""
+"""Confusion of classes: reference and detected events are paired across labels."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,17 @@ from wsed.types import Events
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often each class was detected as each.
+    """Numbers of paired and unpaired events of each class; confusions of several batches add up with `+`.
 
     Attributes:
-        pairs: row: class of the reference event; column: class of the detected event paired with it. The diagonal
-            holds the hits of `event_counts`, and the rest adds up to its substitutions `n_sub`.
-        missed: reference events paired with none; `pairs.sum(1) + missed` is `n_ref`.
-        false: detected events paired with none; `pairs.sum(0) + false` is `n_sys`.
+        pairs: pairs of events, by the class of the reference event (row) and of the detected event (column). The
+            diagonal has the hits of `event_counts`; the other entries add up to its `n_sub`.
+        missed: reference events without a pair; `pairs.sum(1) + missed` is `n_ref`.
+        false: detected events without a pair; `pairs.sum(0) + false` is `n_sys`.
+
+    >>> one = Confusion(np.eye(2, dtype=int), np.array([1, 0]), np.array([0, 0]))
+    >>> (one + one).missed.tolist()
+    [2, 0]
     """
 
     pairs: Int[np.ndarray, "label label"]
@@ -38,17 +42,21 @@ def event_confusion(
     offset_ratio: float = 0.2,
     collar_eps: float = 0.0,
 ) -> Confusion:
-    """Class confusion of events under collars (arguments as `event_counts`).
+    """Confusion of classes of events within collars; arguments as in `event_counts`.
 
-    Events of equal label are matched first, as many as possible; what is left over on both sides is then paired across
-    labels, inside the collars, first come, first served. An event is in one pair at most.
+    First, as many events of equal label as possible are matched. Then the other events are paired across labels, in
+    the order given, if they satisfy the collars. Each event is in one pair at most.
 
     Raises:
-        WsedError: a label outside the label axis, or a negative collar.
+        WsedError: a label is outside the label axis, or a collar is negative.
+
+    >>> reference = Events.of([(0, 0, 1.0, 2.0)])
+    >>> event_confusion(reference, Events.of([(0, 1, 1.0, 2.0)]), n_labels=2).pairs.tolist()
+    [[0, 1], [0, 0]]
     """
-    found = pair_up(reference, estimated, n_labels, onset_collar, offset_collar, offset_ratio, collar_eps)
-    left, extra, (r, e) = found.left, found.extra, found.crossed
-    cells = np.concatenate([found.ref.label[found.hit] * (n_labels + 1), left.label[r] * n_labels + extra.label[e]])
+    paired = pair_up(reference, estimated, n_labels, onset_collar, offset_collar, offset_ratio, collar_eps)
+    left, extra, (r, e) = paired.left, paired.extra, paired.crossed
+    cells = np.concatenate([paired.ref.label[paired.hit] * (n_labels + 1), left.label[r] * n_labels + extra.label[e]])
     missed = np.bincount(left.label, minlength=n_labels) - np.bincount(left.label[r], minlength=n_labels)
     false = np.bincount(extra.label, minlength=n_labels) - np.bincount(extra.label[e], minlength=n_labels)
     return Confusion(np.bincount(cells, minlength=n_labels**2).reshape(n_labels, n_labels), missed, false)

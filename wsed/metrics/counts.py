@@ -1,4 +1,4 @@
-"""What every count-based metric reduces to: hits, references and system outputs per class."""
+"""Counts of hits, references and system outputs per class, from which F1 and error rates follow."""
 
 from dataclasses import dataclass
 
@@ -13,24 +13,31 @@ IntPerLabel = Int[np.ndarray, " label"]
 class Counts:
     """Hits and totals per class; counts of several batches or ranks add up with `+`.
 
-    One convention holds for every class-wise and averaged score, whatever was counted (events, segments, tags):
+    The same conventions hold for counts of events, segments and tags:
 
-    * a class without reference has no scores (NaN) and is left out of every macro mean, even if the system reported
-      it (micro means do count those false alarms);
-    * a class with reference and without system output has precision 0, recall 0 and F1 0;
-    * an average over no class at all is NaN.
+    * A class without reference has no scores (NaN) and is left out of macro means, even if the system reported it.
+      Micro means count its false alarms.
+    * A class with reference but without system output has precision 0, recall 0 and F1 0.
+    * A mean over no classes is NaN.
 
-    F1, precision and recall are those of `sed_eval` 0.2.1 with `empty_system_output_handling="zero_score"`, as the
-    DCASE baselines call it. (Left at its default, `sed_eval` drops a class that the system never reports from the
-    macro mean, which rewards silence.) Of a class without reference, two numbers of `sed_eval` are not copied: its
-    precision of 0 enters the macro precision, and its error rate is a division by 2.2e-16.
+    F1, precision and recall equal those of `sed_eval` 0.2.1 with `empty_system_output_handling="zero_score"`, the
+    setting of the DCASE baselines. With its default, `sed_eval` leaves a class that the system never reports out of
+    the macro mean, which rewards systems that report nothing. Two conventions of `sed_eval` for classes without
+    reference are not copied: their precision of 0 enters the macro precision, and their error rate is divided by
+    2.2e-16.
 
     Attributes:
         tp: hits (true positives).
-        n_ref: what the reference holds; `n_ref - tp` are misses.
-        n_sys: what the system reported; `n_sys - tp` are false alarms.
-        n_sub: substitutions over all classes: a miss and a false alarm at the same place with different labels, counted
-            as one error by `micro_error_rate`.
+        n_ref: reference items; `n_ref - tp` are misses.
+        n_sys: system outputs; `n_sys - tp` are false alarms.
+        n_sub: substitutions over all classes: pairs of a miss and a false alarm at the same place with different
+            labels. `micro_error_rate` counts each pair as one error.
+
+    >>> counts = Counts(tp=np.array([1, 0]), n_ref=np.array([2, 1]), n_sys=np.array([2, 0]))
+    >>> counts.f1.tolist(), counts.macro_f1
+    ([0.5, 0.0], 0.25)
+    >>> counts.summary()["micro_f1"]
+    0.4
     """
 
     tp: IntPerLabel
@@ -68,48 +75,48 @@ class Counts:
 
     @property
     def error_rate(self) -> FloatPerLabel:
-        """Deletion rate + insertion rate (a single class knows no substitution)."""
+        """Deletion rate plus insertion rate; a single class has no substitutions."""
         rate: FloatPerLabel = self.deletion_rate + self.insertion_rate
         return rate
 
     @property
     def macro_precision(self) -> float:
-        """Mean over the classes that have reference."""
+        """Mean over the classes with reference."""
         return _mean(self.precision)
 
     @property
     def macro_recall(self) -> float:
-        """Mean over the classes that have reference."""
+        """Mean over the classes with reference."""
         return _mean(self.recall)
 
     @property
     def macro_f1(self) -> float:
-        """Mean over the classes that have reference."""
+        """Mean over the classes with reference."""
         return _mean(self.f1)
 
     @property
     def macro_error_rate(self) -> float:
-        """Mean over the classes that have reference."""
+        """Mean over the classes with reference."""
         return _mean(self.error_rate)
 
     @property
     def micro_precision(self) -> float:
-        """Precision of all classes taken as one."""
+        """Precision of the counts summed over classes."""
         return float(self._pooled().precision[0])
 
     @property
     def micro_recall(self) -> float:
-        """Recall of all classes taken as one."""
+        """Recall of the counts summed over classes."""
         return float(self._pooled().recall[0])
 
     @property
     def micro_f1(self) -> float:
-        """F1 of all classes taken as one; hits still need the right label."""
+        """F1 of the counts summed over classes."""
         return float(self._pooled().f1[0])
 
     @property
     def micro_error_rate(self) -> float:
-        """`(S + D + I) / n_ref` over all classes, where a substitution is one error and not two."""
+        """`(S + D + I) / n_ref` over all classes, where a substitution is one error instead of two."""
         return float(self._pooled().error_rate[0]) - self.substitution_rate
 
     @property

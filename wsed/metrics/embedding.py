@@ -1,4 +1,4 @@
-"""How well embeddings of clips tell classes apart, without a classifier.
+"""Measures of how well clip embeddings separate classes, without a classifier.
 
 Turpault, Serizel, Vincent: Limitations of weak labels for embedding and tagging, ICASSP 2020, Eq. 4 and 5.
 """
@@ -13,15 +13,18 @@ Embeddings = Float[Tensor, "clip dim"]
 Tags = Float[Tensor, "clip label"]
 
 BLOCK = 2**22
-"""Distances held at a time, 32 MB."""
+"""Number of distances in memory at a time, 32 MB."""
 
 
 def class_centres(embeddings: Embeddings, tags: Tags) -> Float[Tensor, "label dim"]:
     """Mean embedding of each class, float64; NaN for a class without clips.
 
     Args:
-        embeddings: of the training clips.
+        embeddings: one per training clip.
         tags: above 0 where a class is in a clip; a clip counts for each of its classes.
+
+    >>> class_centres(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])).flatten().tolist()
+    [1.0, nan]
     """
     weights = (tags > 0).double()
     return weights.T @ embeddings.detach().double() / weights.sum(0)[:, None]
@@ -35,44 +38,50 @@ def centre_accuracy(
     macro: bool = False,
     known: Bool[Tensor, "clip label"] | None = None,
 ) -> float:
-    """Share of the clips whose nearest class centre is that of (one of) their classes (Eq. 4 and 5).
+    """Share of the clips whose nearest class centre belongs to one of their classes (Turpault et al. 2020, Eq. 4, 5).
 
     Clips without tags do not count.
 
     Args:
-        embeddings: of the clips to be judged.
+        embeddings: one per test clip.
         tags: above 0 where a class is in a clip.
-        centres: see `class_centres`; a class without a centre (NaN) is nearest to nothing.
-        macro: mean over classes that have clips of their share, as in the authors' code, not over clips.
-        known: which tags are known of each clip; an unknown class is nearest to nothing. None: all.
+        centres: see `class_centres`; classes without a centre (NaN) are never the nearest.
+        macro: return the mean over classes of the share per class, as in the authors' code.
+        known: tags that are known, all if None; classes that are unknown in a clip are never its nearest.
 
     Returns:
-        in [0, 1]; NaN where no clip counts.
+        in [0, 1]; NaN if no clip counts.
+
+    >>> centre_accuracy(torch.tensor([[0.1], [0.2]]), torch.eye(2), centres=torch.tensor([[0.0], [1.0]]))
+    0.5
     """
     points, centres = embeddings.detach().double(), centres.to(embeddings.device, torch.float64)
-    square = centres.square().sum(1) - 2 * points @ centres.T  # less |x|^2, which is the same for all centres
+    square = centres.square().sum(1) - 2 * points @ centres.T  # without |x|^2, which is the same for all centres
     square = square if known is None else square.masked_fill(~known, torch.inf)
     nearest = square.nan_to_num(nan=torch.inf).argmin(1)
-    sets = tags > 0
-    right = sets.gather(1, nearest[:, None])
+    present = tags > 0
+    correct = present.gather(1, nearest[:, None])
     if not macro:
-        return float(right[sets.any(1)].double().mean())
-    share = (right & sets).sum(0).double() / sets.sum(0)
-    return float(share[sets.any(0)].mean())
+        return float(correct[present.any(1)].double().mean())
+    share = (correct & present).sum(0).double() / present.sum(0)
+    return float(share[present.any(0)].mean())
 
 
 def scatter_ratio(embeddings: Embeddings, tags: Tags) -> float:
-    """`trace(Sw + Sb) / trace(Sw)`: scatter of all clips by scatter about their class centres; 1 or more.
+    """`trace(Sw + Sb) / trace(Sw)`: total scatter of the clips divided by the scatter around their class centres.
 
     Args:
-        embeddings: of clips.
-        tags: above 0 where a class is in a clip; one class a clip.
+        embeddings: one per clip.
+        tags: above 0 where a class is in a clip; one class per clip.
 
     Returns:
-        NaN without clips, infinite if the clips of each class are one point and the classes differ.
+        1 or more; NaN without clips; infinite if the clips of each class coincide and the classes differ.
 
     Raises:
         WsedError: a clip has no class, or several.
+
+    >>> scatter_ratio(torch.tensor([[0.0], [2.0], [4.0], [6.0]]), torch.eye(2)[[0, 0, 1, 1]])
+    5.0
     """
     points, label = embeddings.detach().double(), _one_class(tags)
     within = (points - class_centres(points, tags)[label]).square().sum()
@@ -83,18 +92,21 @@ def scatter_ratio(embeddings: Embeddings, tags: Tags) -> float:
 def silhouette(embeddings: Embeddings, tags: Tags) -> float:
     """Mean over clips of `(b - a) / max(a, b)` (Rousseeuw 1987), with Euclidean distances; in [-1, 1].
 
-    `a` is the mean distance to the other clips of the class, `b` to those of the nearest other class. A clip alone in
-    its class counts 0.
+    `a` is the mean distance to the other clips of the class, `b` the mean distance to the clips of the nearest other
+    class. The only clip of a class counts 0.
 
     Args:
-        embeddings: of clips.
-        tags: above 0 where a class is in a clip; one class a clip.
+        embeddings: one per clip.
+        tags: above 0 where a class is in a clip; one class per clip.
 
     Returns:
-        NaN where fewer than two classes have clips.
+        NaN if fewer than two classes have clips.
 
     Raises:
         WsedError: a clip has no class, or several.
+
+    >>> silhouette(torch.tensor([[0.0], [0.0], [1.0], [1.0]]), torch.eye(2)[[0, 0, 1, 1]])
+    1.0
     """
     points, label = embeddings.detach().double(), _one_class(tags)
     members = (tags > 0).double()
@@ -104,13 +116,13 @@ def silhouette(embeddings: Embeddings, tags: Tags) -> float:
     parts = []
     step = max(1, BLOCK // len(points))
     for rows in (slice(start, start + step) for start in range(0, len(points), step)):
-        # not by inner products: of near clips far from the origin they tell nothing
+        # inner products would be too imprecise for close clips far from the origin
         total = torch.cdist(points[rows], points, compute_mode="donot_use_mm_for_euclid_dist") @ members
         own, alone = label[rows, None], size[label[rows]] == 1
         a = total.gather(1, own)[:, 0] / (size[label[rows]] - 1).clamp(min=1)
         b = (total / size).scatter(1, own, torch.inf).nan_to_num(nan=torch.inf).amin(1)
-        worth = (b - a) / torch.maximum(a, b).clamp(min=torch.finfo(a.dtype).tiny)
-        parts.append(torch.where(alone, 0.0, worth))
+        values = (b - a) / torch.maximum(a, b).clamp(min=torch.finfo(a.dtype).tiny)
+        parts.append(torch.where(alone, 0.0, values))
     return float(torch.cat(parts).mean())
 
 

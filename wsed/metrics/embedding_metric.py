@@ -1,4 +1,4 @@
-"""How well clip embeddings tell classes apart, as a registered metric."""
+"""A registered metric of how well clip embeddings separate classes."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -17,11 +17,15 @@ from wsed.values import Scores, Truth
 class Embedding(Metric):
     """`centre_accuracy` (Turpault et al. 2020, Eq. 5), `scatter_ratio` and `silhouette`.
 
-    The last two are of the clips with exactly one class. Without centres there is no `centre_accuracy`. Not computed by
-    default: the centres take a pass over the training set.
+    The last two are computed over the clips with exactly one class. Without centres there is no `centre_accuracy`. The
+    metric is not computed by default, since the centres need a pass over the training set.
 
     Args:
-        centres: of the classes in the training set, see `learn_centres`.
+        centres: centres of the classes in the training set; see `learn_centres`.
+
+    >>> from wsed.testing.metrics import system
+    >>> sorted(Embedding().compute(system()).numbers)
+    ['scatter_ratio', 'silhouette']
     """
 
     title, place, needs = "embeddings", 35, frozenset({"embeddings"})
@@ -31,7 +35,17 @@ class Embedding(Metric):
         self.centres = centres
 
     def learn_centres(self, scores: Scores, truth: Truth) -> None:
-        """Take the class centres from what the network predicts for the training clips."""
+        """Compute the class centres from the embeddings of the training clips.
+
+        >>> import torch
+        >>> from wsed.types import Events
+        >>> metric = Embedding()
+        >>> known = torch.ones(1, 1, dtype=torch.bool)
+        >>> scores = Scores(1, torch.ones(1, dtype=torch.float64), embeddings=torch.tensor([[0.5, 1.0]]))
+        >>> metric.learn_centres(scores, Truth(known, known, Events.of([]), known))
+        >>> metric.centres.tolist()
+        [[0.5, 1.0]]
+        """
         self.centres = None
         if scores.embeddings is not None and bool(truth.tagged.any()):
             self.centres = class_centres(scores.embeddings, (truth.tags & truth.tagged).float())
@@ -47,8 +61,8 @@ class Embedding(Metric):
         }
         if self.centres is None:
             return MetricValue(numbers)
-        found = centre_accuracy(points, tags, self.centres.to(points.device), known=clips.known)
-        return MetricValue({"centre_accuracy": found} | numbers)
+        accuracy = centre_accuracy(points, tags, self.centres.to(points.device), known=clips.known)
+        return MetricValue({"centre_accuracy": accuracy} | numbers)
 
     def logged(self, name: str, value: MetricValue) -> Mapping[str, Number]:
         return value.numbers

@@ -1,4 +1,4 @@
-"""Event-based scores: an event is found if its onset and offset lie within collars of a reference event.
+"""Event-based counts: a detected event is a hit if its onset and offset lie within collars of a reference event.
 
 Mesaros, Heittola, Virtanen: Metrics for polyphonic sound event detection, Applied Sciences 6(6):162, 2016, section 3.2.
 The numbers are those of `sed_eval` 0.2.1 with its default "optimal" matching.
@@ -27,10 +27,10 @@ def event_counts(
     offset_ratio: float = 0.2,
     collar_eps: float = 0.0,
 ) -> Counts:
-    """Collar-based hits per class, each estimated event paired with at most one reference event.
+    """Count hits per class within collars; each detected event is paired with at most one reference event.
 
     A pair may match if `|onset difference| <= onset_collar` and
-    `|offset difference| <= max(offset_collar, offset_ratio * reference duration)`. Inside each clip and label as many
+    `|offset difference| <= max(offset_collar, offset_ratio * reference duration)`. Within each clip and label, as many
     pairs as possible are matched (maximum bipartite matching). The default collars are those of DCASE task 4.
 
     Args:
@@ -38,33 +38,42 @@ def event_counts(
         estimated: detected events.
         n_labels: size of the label axis.
         onset_collar: seconds.
-        offset_collar: seconds; None: offsets are not compared (onset-only score) and `offset_ratio` has no effect.
-        offset_ratio: share of the reference duration.
-        collar_eps: seconds added to both collars. A difference of exactly 0.2 s, common where times are written with
-            one decimal, is in or out by floating-point noise; 1e-6 counts all as in. 0 is what `sed_eval` does.
+        offset_collar: seconds; if None, offsets are not compared and `offset_ratio` has no effect.
+        offset_ratio: share of the duration of the reference event.
+        collar_eps: seconds added to both collars. A difference of exactly 0.2 s is common where times have one decimal,
+            and rounding then decides whether it is within the collar; 1e-6 counts it as a hit. `sed_eval` uses 0.
 
     Returns:
-        Counts with `n_sub` as in `sed_eval`: left-over events of different labels that satisfy the collars, paired
-        first come, first served in the order given. Where several largest matchings exist, they may leave different
-        events over: `n_sub` then depends on the matching, all else does not.
+        Counts with `n_sub` as in `sed_eval`: unmatched events of different labels within the collars, paired in the
+        order given. If there are several maximum matchings, only `n_sub` depends on which one is used.
 
     Raises:
-        WsedError: a label outside the label axis, or a negative collar.
+        WsedError: a label is outside the label axis, or a collar is negative.
+
+    >>> reference, detected = Events.of([(0, 0, 1.0, 2.0)]), Events.of([(0, 0, 1.1, 2.0), (0, 0, 5.0, 6.0)])
+    >>> event_counts(reference, detected, n_labels=1).f1.round(3).tolist()
+    [0.667]
     """
-    found = pair_up(reference, estimated, n_labels, onset_collar, offset_collar, offset_ratio, collar_eps)
+    paired = pair_up(reference, estimated, n_labels, onset_collar, offset_collar, offset_ratio, collar_eps)
     return Counts(
-        tp=np.bincount(found.ref.label[found.hit], minlength=n_labels),
-        n_ref=np.bincount(found.ref.label, minlength=n_labels),
-        n_sys=np.bincount(found.est.label, minlength=n_labels),
-        n_sub=len(found.crossed[0]),
+        tp=np.bincount(paired.ref.label[paired.hit], minlength=n_labels),
+        n_ref=np.bincount(paired.ref.label, minlength=n_labels),
+        n_sys=np.bincount(paired.est.label, minlength=n_labels),
+        n_sub=len(paired.crossed[0]),
     )
 
 
 class Paired(NamedTuple):
-    """Reference and estimated events, and which belong together.
+    """Reference and detected events, and how they are paired.
 
-    `hit` and `correct` say which events of `ref` and `est` are matched to one of equal label; `left` and `extra` are
-    the others, and `crossed` indexes those of them that are paired across labels.
+    Attributes:
+        ref: reference events.
+        est: detected events.
+        hit: reference events that are matched to a detected event of equal label.
+        correct: detected events that are matched to a reference event of equal label.
+        left: the other reference events (misses).
+        extra: the other detected events (false alarms).
+        crossed: indices into `left` and `extra` of the pairs of different labels.
     """
 
     ref: Columns
@@ -85,9 +94,13 @@ def pair_up(
     offset_ratio: float,
     collar_eps: float,
 ) -> Paired:
-    """Match events of equal label, as many as possible; then pair what is left across labels, first come, first served.
+    """Match as many events of equal label as possible, then pair the others across labels in the order given.
 
-    Arguments and errors as for `event_counts`.
+    Arguments and errors as in `event_counts`.
+
+    >>> reference, detected = Events.of([(0, 0, 1.0, 2.0)]), Events.of([(0, 1, 1.0, 2.0)])
+    >>> pair_up(reference, detected, 2, 0.2, 0.2, 0.2, 0.0).crossed
+    (array([0]), array([0]))
     """
     if min(onset_collar, offset_collar or 0.0, offset_ratio, collar_eps) < 0:
         raise WsedError("collars must be 0 or more (seconds)")
@@ -110,7 +123,7 @@ def within(
     offset_ratio: float,
     eps: float,
 ) -> tuple[Index, Index]:
-    """Pairs of equal key that satisfy the collars, ordered by reference event, then estimated event."""
+    """Pairs of events with equal keys within the collars, ordered by reference event, then detected event."""
     r, e = near(ref_key, ref.onset, est_key, est.onset, onset_collar + eps)
     # Every comparison is written as sed_eval writes it: borderline pairs must fall on the same side.
     hit = np.flatnonzero(np.abs(ref.onset[r] - est.onset[e]) <= onset_collar + eps)
@@ -124,27 +137,34 @@ def within(
 
 
 def match(ref: Index, est: Index, n_ref: int, n_est: int) -> tuple[Bool[np.ndarray, " ref"], Bool[np.ndarray, " est"]]:
-    """Which reference and which estimated events a maximum matching uses.
+    """The reference and detected events that a maximum matching pairs, as two masks.
 
     Args:
-        ref, est: the admissible pairs.
-        n_ref, n_est: number of events on either side.
+        ref, est: indices of the events of each pair that may match.
+        n_ref, n_est: number of reference and of detected events.
+
+    >>> match(np.array([0, 0]), np.array([0, 1]), n_ref=1, n_est=2)[0]
+    array([ True])
     """
-    found, correct = np.zeros(n_ref, dtype=bool), np.zeros(n_est, dtype=bool)
+    hit, correct = np.zeros(n_ref, dtype=bool), np.zeros(n_est, dtype=bool)
     alone = unshared(ref, est)
-    found[ref[alone]] = True
+    hit[ref[alone]] = True
     correct[est[alone]] = True
     graph: dict[int, list[int]] = {}
     for r, e in zip(ref[~alone].tolist(), est[~alone].tolist(), strict=True):
         graph.setdefault(e, []).append(r)
     mate = _maximum_matching(graph)
-    found[list(mate.keys())] = True
+    hit[list(mate.keys())] = True
     correct[list(mate.values())] = True
-    return found, correct
+    return hit, correct
 
 
 def unshared(ref: Index, est: Index) -> Bool[np.ndarray, " pair"]:
-    """Pairs whose two events are in no other pair: nearly all of them, and no search is needed."""
+    """Mask of the pairs whose events are in no other pair; these need no search.
+
+    >>> unshared(np.array([0, 1, 1]), np.array([0, 1, 2]))
+    array([ True, False, False])
+    """
     if not ref.size:
         return np.zeros(0, dtype=bool)
     alone: Bool[np.ndarray, " pair"] = (np.bincount(ref)[ref] == 1) & (np.bincount(est)[est] == 1)
@@ -154,8 +174,8 @@ def unshared(ref: Index, est: Index) -> Bool[np.ndarray, " pair"]:
 def _maximum_matching(graph: dict[int, list[int]]) -> dict[int, int]:
     """Maximum bipartite matching `right -> left` of `{left: [right, ...]}`: greedy, then augmenting paths.
 
-    Berge, Two theorems in graph theory, PNAS 43, 1957. Started greedily in the order of `graph`, as `sed_eval` does,
-    so that the same events are left over in all but contrived cases.
+    Berge, Two theorems in graph theory, PNAS 43, 1957. The greedy start follows the order of `graph`, as in `sed_eval`,
+    so that the same events stay unmatched in all but contrived cases.
     """
     mate: dict[int, int] = {}
     waiting = []
@@ -172,7 +192,7 @@ def _maximum_matching(graph: dict[int, list[int]]) -> dict[int, int]:
 
 
 def _augment(root: int, graph: dict[int, list[int]], mate: dict[int, int], held: dict[int, int]) -> None:
-    """Match `root` as well, if a path of alternately free and matched pairs leads to a free right node."""
+    """Match `root` too, if a path of alternating unmatched and matched pairs leads to a free right node."""
     reached: dict[int, int] = {}
     queue = [root]
     for left in queue:
@@ -183,22 +203,26 @@ def _augment(root: int, graph: dict[int, list[int]], mate: dict[int, int], held:
             if right in mate:
                 queue.append(mate[right])
                 continue
-            while True:  # walk back to the root, handing each right node over to the left node it was reached from
-                giver = reached[right]
-                mate[right] = giver
-                previous = held.get(giver)
-                held[giver] = right
+            while True:  # walk back to the root and match each right node to the left node that reached it
+                before = reached[right]
+                mate[right] = before
+                previous = held.get(before)
+                held[before] = right
                 if previous is None:
                     return
                 right = previous
 
 
 def first_come(ref: Index, est: Index) -> tuple[Taken, Taken]:
-    """The pairs taken when each, in order, is taken if both its events are still free."""
+    """Take each pair in order if both of its events are still free; returns the events of the pairs that are taken.
+
+    >>> first_come(np.array([0, 0]), np.array([0, 1]))
+    (array([0]), array([0]))
+    """
     taken = unshared(ref, est)
     used_ref: set[int] = set()
     used_est: set[int] = set()
-    # Pairs whose events are in no other pair are nearly all of them; only the rest need their turn.
+    # Nearly all pairs are unshared; only the others are visited in order.
     for i in np.flatnonzero(~taken).tolist():
         r, e = int(ref[i]), int(est[i])
         if r not in used_ref and e not in used_est:

@@ -1,10 +1,10 @@
-"""Intersection-based scores: what counts is how many seconds detections and reference events share, not their borders.
+"""Intersection-based counts: detections and reference events are compared by the seconds they share.
 
 Bilen, Ferroni, Tuveri, Azcarreta, Krstulovic: A framework for the robust evaluation of sound event detection, ICASSP
-2020, section 2. One detection or one event may be in several pieces on the other side.
+2020, section 2. A detection may cover several reference events, and several detections may cover one.
 
-Seconds are compared after rounding to microseconds, as `sed_scores_eval` does, so that a share of exactly 0.7 counts as
-0.7 whatever the floating-point noise. `decimals=None` does not round and compares shares: what `psds_eval` does.
+Seconds are rounded to microseconds before they are compared, as in `sed_scores_eval`, so that rounding errors do not
+decide whether a share of exactly 0.7 is reached. `decimals=None` compares shares without rounding, as in `psds_eval`.
 """
 
 from typing import NamedTuple
@@ -21,7 +21,13 @@ DECIMALS = 6
 
 
 class Criteria(NamedTuple):
-    """Shares that must be reached, see `intersection_counts` and `cross_triggers`; `cttc` None: no cross triggers."""
+    """Shares that must be reached; see `intersection_counts` and `cross_triggers`.
+
+    If `cttc` is None, cross triggers are not computed.
+
+    >>> Criteria(dtc=0.5, gtc=0.5).reached(0.5, seconds=np.array([0.4, 0.5]), length=np.array([1.0, 1.0]))
+    array([False,  True])
+    """
 
     dtc: float
     gtc: float
@@ -33,17 +39,17 @@ class Criteria(NamedTuple):
     ) -> Bool[np.ndarray, " n"]:
         """Whether `seconds` are at least `share` of `length`."""
         if self.decimals is None:
-            bare: Bool[np.ndarray, " n"] = seconds / length >= share
-            return bare
+            exact: Bool[np.ndarray, " n"] = seconds / length >= share
+            return exact
         return np.round(seconds, self.decimals) >= np.round(share * length, self.decimals)
 
 
 class Shared(NamedTuple):
-    """What detections share with the reference.
+    """Intersections of detections with reference events.
 
-    `relevant` detections pass the DTC; the others are false alarms. `pair_*` hold one entry per relevant detection and
-    reference event of its label that overlap. `group_*` hold one entry per detection and label with reference events
-    in its clip, ordered by detection, then label; `crossed` says which of them are cross triggers.
+    `relevant` detections reach the DTC; the others are false alarms. `pair_*` have one entry per pair of a relevant
+    detection and an overlapping reference event of its label. `group_*` have one entry per detection and label with
+    reference events in its clip, ordered by detection, then label; `crossed` is True for the cross triggers.
     """
 
     relevant: Bool[np.ndarray, " detection"]
@@ -64,19 +70,24 @@ def intersection_counts(
     gtc: float = 0.5,
     decimals: int | None = DECIMALS,
 ) -> Counts:
-    """Hits per class by intersection. The defaults are those of the DESED baselines.
+    """Count hits per class by intersection. The defaults are those of the DESED baselines.
 
-    * Detection tolerance (DTC): a detection is relevant if events of its label cover at least `dtc` of it; else it is a
-      false alarm.
-    * Ground truth intersection (GTC): an event is found if relevant detections of its label cover at least `gtc` of it.
+    * Detection tolerance criterion (DTC): a detection is relevant if reference events of its label cover at least
+      `dtc` of it; otherwise it is a false alarm.
+    * Ground truth intersection criterion (GTC): a reference event is a hit if relevant detections of its label cover at
+      least `gtc` of it.
 
-    Events of one class in one clip are taken not to overlap: seconds they share would count twice. Events that last 0 s
-    are left out on both sides, as in `psds_eval`.
+    Events of one class in one clip must not overlap, since shared seconds would count twice; see
+    `wsed.metrics.joined`. Events of 0 s are ignored on both sides, as in `psds_eval`.
 
-    The F1 of each class is that of `psds_eval` 0.5.3 and `sed_scores_eval` 0.0.4. Three conventions differ:
-    `psds_eval` has a 0/0, left out of its macro mean, where a class has reference but no hit (here 0, see `Counts`);
-    it does not round, so that a share of exactly `dtc` passes or fails by floating-point noise (nor does
-    `decimals=None`); and it ignores detections outside their clip. `sed_scores_eval` refuses classes without reference.
+    The F1 of each class equals that of `psds_eval` 0.5.3 and `sed_scores_eval` 0.0.4, with these exceptions:
+
+    * If a class has reference but no hit, its F1 is 0 here (see `Counts`), while `psds_eval` computes 0/0 and leaves
+      the class out of its macro mean.
+    * `psds_eval` does not round, so that rounding errors decide about shares of exactly `dtc`; `decimals=None` does
+      the same.
+    * `psds_eval` ignores detections outside their clip.
+    * `sed_scores_eval` refuses classes without reference.
 
     Args:
         reference: true events; clip indices mean the same clips in `estimated`.
@@ -84,22 +95,27 @@ def intersection_counts(
         n_labels: size of the label axis.
         dtc: share of the detection, in (0, 1].
         gtc: share of the reference event, in (0, 1].
-        decimals: of a second, to which seconds are rounded before they are compared; None: no rounding.
+        decimals: number of decimals to which seconds are rounded before they are compared; None: no rounding.
 
     Returns:
-        Counts with `tp` events found and `n_sys` = `tp` + false alarms; a detection that is relevant to an event that
-        is not found is neither. `n_sub` is 0: cross triggers are not paired with misses (see `cross_triggers`).
+        Counts in which `tp` are hit reference events and `n_sys` is `tp` plus false alarms. A relevant detection on a
+        missed event counts as neither. `n_sub` is 0, since cross triggers are not paired with misses.
 
     Raises:
-        WsedError: a label outside the label axis, or a share outside (0, 1].
+        WsedError: a label is outside the label axis, or a share is outside (0, 1].
+
+    >>> reference, detected = Events.of([(0, 0, 1.0, 3.0)]), Events.of([(0, 0, 1.5, 3.5), (0, 0, 5.0, 6.0)])
+    >>> counts = intersection_counts(reference, detected, n_labels=1)
+    >>> counts.tp.tolist(), counts.n_sys.tolist()
+    ([1], [2])
     """
     check_shares(dtc=dtc, gtc=gtc)
     ref, est = sort_reference(lasting(columns(reference, n_labels))), lasting(columns(estimated, n_labels))
     criteria = Criteria(dtc, gtc, None, decimals)
     shared = share(ref, est, n_labels, criteria)
     covered = summed(shared.pair_event, shared.pair_seconds, ref.clip.size)
-    found = criteria.reached(gtc, covered, ref.offset - ref.onset)
-    tp = np.bincount(ref.label[found], minlength=n_labels)
+    hit = criteria.reached(gtc, covered, ref.offset - ref.onset)
+    tp = np.bincount(ref.label[hit], minlength=n_labels)
     false = np.bincount(est.label[~shared.relevant], minlength=n_labels)
     return Counts(tp=tp, n_ref=np.bincount(ref.label, minlength=n_labels), n_sys=tp + false)
 
@@ -113,10 +129,11 @@ def cross_triggers(
     cttc: float = 0.3,
     decimals: int | None = DECIMALS,
 ) -> Int[np.ndarray, "label label"]:
-    """How many false alarms of one class (row) lie on events of another (column); 0 on the diagonal.
+    """Number of false alarms of each class (row) that lie on events of another class (column); 0 on the diagonal.
 
-    A false alarm, as in `intersection_counts`, crosses a label if its events cover at least `cttc` of it (cross trigger
-    tolerance). It may cross several labels. These are the counts of `psds_eval` and `sed_scores_eval`.
+    A false alarm, as in `intersection_counts`, is a cross trigger of a label if events of that label cover at least
+    `cttc` of it (cross trigger tolerance criterion). It may be a cross trigger of several labels. The counts equal
+    those of `psds_eval` and `sed_scores_eval`.
 
     Args:
         reference: true events; clip indices mean the same clips in `estimated`.
@@ -124,10 +141,14 @@ def cross_triggers(
         n_labels: size of the label axis.
         dtc: share of the detection, in (0, 1].
         cttc: share of the detection, in (0, 1].
-        decimals: as for `intersection_counts`.
+        decimals: see `intersection_counts`.
 
     Raises:
-        WsedError: a label outside the label axis, or a share outside (0, 1].
+        WsedError: a label is outside the label axis, or a share is outside (0, 1].
+
+    >>> reference, detected = Events.of([(0, 0, 1.0, 3.0)]), Events.of([(0, 1, 1.0, 3.0)])
+    >>> cross_triggers(reference, detected, n_labels=2).tolist()
+    [[0, 0], [1, 0]]
     """
     check_shares(dtc=dtc, cttc=cttc)
     ref, est = sort_reference(lasting(columns(reference, n_labels))), lasting(columns(estimated, n_labels))
@@ -137,12 +158,18 @@ def cross_triggers(
 
 
 def share(ref: Columns, est: Columns, n_labels: int, criteria: Criteria) -> Shared:
-    """Compare detections with the events of their clips; `ref` as `sort_reference` gives it.
+    """Intersect detections with the reference events of their clips.
 
-    Without `criteria.cttc` no cross triggers are looked for: the groups are then of the detections' own labels only.
+    Without `criteria.cttc`, detections are compared only with events of their own label.
+
+    Args:
+        ref: reference events, sorted by `sort_reference`.
+        est: detections.
+        n_labels: size of the label axis.
+        criteria: shares that must be reached.
     """
     key, event_key = (est.clip, ref.clip) if criteria.cttc else (c.clip * n_labels + c.label for c in (est, ref))
-    # Detections of one clip mostly stand together: one search for each row of them.
+    # Detections of a clip are mostly adjacent: one search per group of equal keys is enough.
     new = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: key.size])
     size = np.diff(new, append=key.size)
     d, r = ranges(*(np.repeat(np.searchsorted(event_key, key[new], side=s), size) for s in ("left", "right")))
@@ -166,22 +193,26 @@ def share(ref: Columns, est: Columns, n_labels: int, criteria: Criteria) -> Shar
 
 
 def summed(place: Int[np.ndarray, " n"], amount: Float[np.ndarray, " n"], size: int) -> Float[np.ndarray, " size"]:
-    """The amounts added up at each place of an array; float64 even if there are none."""
+    """Sum amounts by their index into an array of `size` entries; float64 even if there are none.
+
+    >>> summed(np.array([0, 2, 2]), np.array([1.0, 2.0, 3.0]), size=4)
+    array([1., 0., 5., 0.])
+    """
     return np.bincount(place, weights=amount, minlength=size).astype(np.float64, copy=False)
 
 
 def sort_reference(ref: Columns) -> Columns:
-    """By clip, then label, then onset."""
+    """Events sorted by clip, then label, then onset."""
     return ref.take(np.lexsort((ref.onset, ref.label, ref.clip)))
 
 
 def lasting(events: Columns) -> Columns:
-    """Without the events that do not last."""
+    """The events with a duration above 0."""
     return events.take(events.offset > events.onset)
 
 
 def check_shares(**shares: float | None) -> None:
-    """Refuse shares outside (0, 1]."""
+    """Raise a `WsedError` if a share is outside (0, 1]; None is allowed."""
     for name, value in shares.items():
         if value is not None and not 0 < value <= 1:
             raise WsedError(f"{name} is a share of an event and must lie in (0, 1], not {value}")

@@ -1,4 +1,4 @@
-"""Events of one clip and label that overlap, made one: what scores that add up shared seconds take for granted."""
+"""Joining of overlapping events of a clip and label, since metrics that add up shared seconds need disjoint events."""
 
 import numpy as np
 import torch
@@ -8,7 +8,11 @@ from wsed.types import Events
 
 
 def overlapping(events: Events) -> Bool[np.ndarray, " event"]:
-    """Which events start while another of their clip and label lasts that starts earlier, or together with them."""
+    """Mask of the events that overlap an event of their clip and label that starts earlier or at the same time.
+
+    >>> overlapping(Events.of([(0, 0, 0.0, 2.0), (0, 0, 1.0, 3.0)]))
+    array([False,  True])
+    """
     order, inside = _chains(events)
     mask = np.zeros(order.size, dtype=np.bool_)
     mask[order] = inside
@@ -16,12 +20,17 @@ def overlapping(events: Events) -> Bool[np.ndarray, " event"]:
 
 
 def joined(events: Events, touching: bool = False) -> Events:
-    """Events of one clip and label that overlap merged into one, as loud as the loudest of them.
+    """Join overlapping events of one clip and label into one event with the largest of their gains.
 
-    Events that only touch (an offset equal to the next onset) stay two, unless `touching` ones are to be merged too.
+    Args:
+        events: the events.
+        touching: also join events where one ends exactly when the next begins.
 
     Returns:
-        Events sorted by clip, label and onset, on the CPU; the very same object if no two overlap.
+        Events sorted by clip, label and onset, on the CPU; the same object if there is nothing to join.
+
+    >>> joined(Events.of([(0, 0, 0.0, 2.0), (0, 0, 1.0, 3.0)])).offset.tolist()
+    [3.0]
     """
     order, inside = _chains(events, touching)
     if not inside.any():
@@ -34,11 +43,11 @@ def joined(events: Events, touching: bool = False) -> Events:
 
 
 def _chains(events: Events, touching: bool = False) -> tuple[Int[np.ndarray, " event"], Bool[np.ndarray, " event"]]:
-    """The order by clip, label, onset and offset, and, in it, which events overlap one before them."""
+    """The order by clip, label, onset and offset, and a mask in that order of events that overlap an earlier one."""
     clip, label, onset, offset = (c.cpu().numpy() for c in (events.clip, events.label, events.onset, events.offset))
     order = np.lexsort((offset, onset, label, clip))
     new = (np.diff(clip[order]) != 0) | (np.diff(label[order]) != 0)
-    # Whole numbers in place of seconds put all groups on one line without rounding: touching events must stay so.
+    # Ranks instead of seconds put all clips and labels on one axis without rounding: touching events still touch.
     times, rank = np.unique(np.concatenate([onset[order], offset[order]]), return_inverse=True)
     base = np.append(0, np.cumsum(new))[: order.size] * times.size
     start, stop = base + rank[: order.size], base + rank[order.size :]

@@ -1,4 +1,4 @@
-"""Index arithmetic shared by the metrics: long-form events as arrays, and pairs of them that lie near one another."""
+"""Index arithmetic for metrics: events as arrays, and pairs of events that are close in time."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ Index = Int[np.ndarray, " pair"]
 
 
 class Columns(NamedTuple):
-    """Events as float64 and int64 arrays, in the order given."""
+    """Events as int64 and float64 arrays, in their original order."""
 
     clip: Int[np.ndarray, " event"]
     label: Int[np.ndarray, " event"]
@@ -22,20 +22,25 @@ class Columns(NamedTuple):
 
     def take(self, keep: Bool[np.ndarray, " event"] | Int[np.ndarray, " event"]) -> "Columns":
         """The events selected by a mask or an index."""
-        index = np.flatnonzero(keep) if keep.dtype == np.bool_ else keep  # the mask is read once, not once a column
+        index = (
+            np.flatnonzero(keep) if keep.dtype == np.bool_ else keep
+        )  # so that the mask is read once for all columns
         return Columns(*(column[index] for column in self))
 
 
 def columns(events: Events, n_labels: int) -> Columns:
-    """The arrays behind `events`: not copies where they have the right type already, so they must not be written to.
+    """Events as arrays. Arrays may share memory with `events`, so do not write to them.
 
     Raises:
         WsedError: a label is not in 0..`n_labels`-1.
+
+    >>> columns(Events.of([(0, 1, 0.5, 2.0)]), n_labels=2).onset
+    array([0.5])
     """
     clip, label = (_array(column, np.int64) for column in (events.clip, events.label))
     onset, offset = (_array(column, np.float64) for column in (events.onset, events.offset))
     if label.size and not 0 <= label.min() <= label.max() < n_labels:
-        raise WsedError(f"event labels must lie in 0..{n_labels - 1}, found {label.min()}..{label.max()}")
+        raise WsedError(f"event labels must lie in 0..{n_labels - 1}, not in {label.min()}..{label.max()}")
     return Columns(clip, label, onset, offset)
 
 
@@ -44,7 +49,11 @@ def _array(column: Tensor, kind: type) -> np.ndarray:
 
 
 def ranges(start: Int[np.ndarray, " row"], stop: Int[np.ndarray, " row"]) -> tuple[Index, Index]:
-    """All `(row, i)` with `start[row] <= i < stop[row]`, as two flat arrays ordered by row, then i."""
+    """All pairs `(row, i)` with `start[row] <= i < stop[row]`, as two arrays ordered by row, then i.
+
+    >>> ranges(np.array([0, 5]), np.array([2, 6]))
+    (array([0, 0, 1]), array([0, 1, 5]))
+    """
     count = np.maximum(stop - start, 0)
     row = np.repeat(np.arange(count.size), count)
     before = np.cumsum(count) - count
@@ -58,10 +67,14 @@ def near(
     time_b: Float[np.ndarray, " b"],
     reach: float,
 ) -> tuple[Index, Index]:
-    """Pairs `(a, b)` of equal key whose times lie about `reach` seconds apart or less, ordered by a, then b.
+    """Pairs `(a, b)` with equal keys whose times may be within `reach` seconds, ordered by a, then b.
 
-    Farther pairs of equal key may be among them: the caller compares the times. Cost: sorting, and a few pairs an event
-    more than are near, however many share a key.
+    All pairs within `reach` are returned. Some pairs farther apart may be returned too, so the caller must compare the
+    times. The cost is that of sorting, plus the pairs returned: a few per event, even if many events share a key.
+
+    >>> a, b = near(np.array([0, 1]), np.array([1.0, 1.0]), np.array([0]), np.array([1.1]), reach=0.2)
+    >>> a.tolist(), b.tolist()
+    ([0], [0])
     """
     if not key_a.size or not key_b.size:
         none = np.zeros(0, dtype=np.int64)
@@ -79,13 +92,13 @@ def near(
 
 
 FEW = 8
-"""Pairs of equal key an event up to which comparing all of them costs less than looking for the near ones."""
+"""Up to this many pairs with equal keys per event, comparing all pairs is faster than a search in time."""
 
 
 def _ranks(
     key_a: Int[np.ndarray, " a"], key_b: Int[np.ndarray, " b"]
 ) -> tuple[Int[np.ndarray, " a"], Int[np.ndarray, " b"]]:
-    """Numbers from 0 that are equal where the keys are and keep their order: small enough to index a table."""
+    """Map keys to numbers from 0 that keep their order and are small enough to index an array."""
     low, high = min(key_a.min(), key_b.min()), max(key_a.max(), key_b.max())
     if high - low < 8 * (key_a.size + key_b.size):
         return key_a - low, key_b - low
@@ -100,13 +113,15 @@ def _near_in_time(
     time_b: Float[np.ndarray, " b"],
     reach: float,
 ) -> tuple[Index, Index]:
-    """`near` for crowded keys: only pairs near in time are formed."""
+    """`near` for keys that many events share: only pairs that are close in time are formed."""
     times, rank = np.concatenate([time_a, time_b]), np.concatenate([rank_a, rank_b])
-    # All groups on one time line, far enough apart that no window reaches the next group.
+    # All keys are put on one time axis, so far apart that `reach` does not extend to the next key.
     line = times - times.min() + rank * (np.ptp(times) + 2 * reach + 1)
     line_a, line_b = line[: rank_a.size], line[rank_a.size :]
     order = np.argsort(line_b, kind="stable")
-    reach += 4 * np.spacing(line.max() + reach)  # the line rounds times more coarsely than the caller compares them
+    reach += 4 * np.spacing(
+        line.max() + reach
+    )  # times on this axis are rounded more coarsely than those that the caller compares
     low = np.searchsorted(line_b[order], line_a - reach, side="left")
     high = np.searchsorted(line_b[order], line_a + reach, side="right")
     a, position = ranges(low, high)

@@ -1,8 +1,9 @@
-"""Polyphonic sound detection score (PSDS): the area under the PSD-ROC, over all thresholds or over operating points.
+"""Polyphonic sound detection score (PSDS): the area under the PSD-ROC, over all thresholds or from operating points.
 
 Bilen, Ferroni, Tuveri, Azcarreta, Krstulovic: A framework for the robust evaluation of sound event detection, ICASSP
-2020. Over all thresholds as in Ebbers, Serizel, Haeb-Umbach: Threshold-independent evaluation of sound event detection
-scores, ICASSP 2022. The numbers are those of `psds_eval` 0.5.3 (operating points) and `sed_scores_eval` 0.0.4 (scores).
+2020; over all thresholds, Ebbers, Serizel, Haeb-Umbach: Threshold-independent evaluation of sound event detection
+scores, ICASSP 2022. The numbers equal those of `psds_eval` 0.5.3 (operating points) and `sed_scores_eval` 0.0.4
+(scores).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -27,23 +28,26 @@ HOUR = 3600.0
 
 @dataclass(frozen=True)
 class PSDSParameters:
-    """What counts as found, and how errors weigh. `PSDS1` and `PSDS2` are the two scenarios of DCASE task 4.
+    """Criteria and weights of a PSDS. `PSDS1` and `PSDS2` are the two scenarios of DCASE task 4.
 
-    `dataclasses.replace(PSDS1, alpha_st=0.0)` is the score without the penalty for variance between classes.
+    `dataclasses.replace(PSDS1, alpha_st=0.0)` is the score without the penalty on the variance between classes.
 
     Args:
-        dtc: share of a detection that events of its label must cover, in (0, 1].
-        gtc: share of an event that detections must cover, in (0, 1].
+        dtc: share of a detection that reference events of its label must cover, in (0, 1].
+        gtc: share of a reference event that detections must cover, in (0, 1].
         cttc: share of a false alarm that events of another label must cover to make it a cross trigger, in (0, 1].
-        alpha_ct: weight of the cross triggers, 0 or more; with 0, `cttc` has no effect.
+        alpha_ct: weight of cross triggers, 0 or more; with 0, `cttc` has no effect.
         alpha_st: weight of the standard deviation between classes, 0 or more.
-        max_efpr: effective false positives an hour up to which the area is taken.
-        decimals: of a second, to which seconds are rounded before they are compared. None, for operating points only:
-            shares are compared without rounding, as `psds_eval` does. A share of exactly 0.7 then passes or fails by
-            noise; on the DESED 2021 baseline that is one event, and 6e-6 of PSDS.
+        max_efpr: effective false positives per hour up to which the area is computed.
+        decimals: number of decimals to which seconds are rounded before they are compared. None, for operating points
+            only: shares are compared without rounding, as in `psds_eval`. Rounding errors then decide about a share of
+            exactly 0.7; on the DESED 2021 baseline that changes one event, and the PSDS by 6e-6.
 
     Raises:
-        WsedError: one of them is out of its range.
+        WsedError: a value is out of its range.
+
+    >>> PSDSParameters(dtc=0.7, gtc=0.7, alpha_st=1.0).max_efpr
+    100.0
     """
 
     dtc: float = 0.5
@@ -59,11 +63,11 @@ class PSDSParameters:
         if min(self.alpha_ct, self.alpha_st) < 0 or not 0 < self.max_efpr < float("inf"):
             raise WsedError("alpha_ct and alpha_st must be 0 or more, max_efpr more than 0 and finite")
         if self.alpha_ct and self.cttc is None:
-            raise WsedError("cross triggers count (alpha_ct is not 0) but cttc does not say what one is")
+            raise WsedError("cross triggers count (alpha_ct is not 0) but their criterion cttc is None")
 
     @property
     def criteria(self) -> Criteria:
-        """The shares that matter: without weight on cross triggers none are looked for."""
+        """The shares that must be reached; `cttc` is None if cross triggers have no weight."""
         return Criteria(self.dtc, self.gtc, self.cttc if self.alpha_ct else None, self.decimals)
 
 
@@ -73,14 +77,19 @@ PSDS2 = PSDSParameters(dtc=0.1, gtc=0.1, cttc=0.3, alpha_ct=0.5, alpha_st=1.0, m
 
 @dataclass(frozen=True)
 class PSDS:
-    """A score and the curves it is the area of.
+    """A PSDS and its curves.
 
     Attributes:
-        value: in [0, 1]; NaN if no class has reference.
-        per_class: the area under each class's own curve, in [0, 1]; NaN without reference.
-        roc: the effective curve over all classes, starting at rate 0.
-        class_rocs: the curve of each class.
-        parameters: of the score.
+        value: the score, in [0, 1]; NaN if no class has reference.
+        per_class: area under the curve of each class, in [0, 1]; NaN for a class without reference.
+        roc: effective curve over all classes, starting at rate 0.
+        class_rocs: curve of each class.
+        parameters: parameters of the score.
+
+    >>> events = Events.of([(0, 0, 1.0, 3.0)])
+    >>> psds = psds_from_operating_points(events, [events], n_labels=1, durations=torch.tensor([10.0]))
+    >>> psds.value, psds.roc.tpr.tolist()
+    (1.0, [1.0])
     """
 
     value: float
@@ -92,7 +101,7 @@ class PSDS:
 
 @dataclass(frozen=True)
 class Reference:
-    """The reference events, sorted by clip and label, the seconds of each clip, and which classes are known in it."""
+    """Reference events, sorted by clip and label, the seconds of each clip, and the classes that are known in it."""
 
     events: Columns
     durations: Float[np.ndarray, " clip"]
@@ -103,7 +112,11 @@ class Reference:
     def of(
         reference: Events, durations: Float[Tensor, " clip"], n_labels: int, timed: Timed | None = None
     ) -> "Reference":
-        """Raises: WsedError for an event in a clip without duration, or durations that are negative or all 0."""
+        """The reference of some clips.
+
+        Raises:
+            WsedError: a clip with events has no duration, or durations are negative or all 0.
+        """
         seconds = durations.detach().cpu().double().numpy()
         events = sort_reference(lasting(columns(reference, n_labels)))
         check_clips(events, seconds.size, "the reference has events")
@@ -115,19 +128,26 @@ class Reference:
         return Reference(events.take(known[events.clip, events.label]), seconds, n_labels, known)
 
     def per_label(self, per_event: Float[np.ndarray, " event"]) -> Float[np.ndarray, " label"]:
-        """Sum of a value of each event over the events of each label."""
+        """Sum values of events over the events of each label."""
         return summed(self.events.label, per_event, self.n_labels)
 
 
 @dataclass(frozen=True)
 class PSDSTable:
-    """All that a PSDS is made of, clip by clip: made once, then cheap to score with any weights of the clips.
+    """The parts of a PSDS per clip, from which the score for any clip weights is cheap to compute.
 
-    A bootstrap over clips draws how often each clip counts and asks for `psds(weights)`; so does a jackknife.
+    A bootstrap over clips draws how often each clip counts and computes `psds(weights)`.
 
-    Conventions: a class without reference (in the clips that count) has no curve and is left out of the mean and the
-    deviation over classes and of the mean over the classes that a cross trigger may hit. `sed_scores_eval` refuses
-    such a class, or in a bootstrap fold counts its curve as 0. With one class there are no cross triggers.
+    A class without reference (in the clips with a weight above 0) has no curve. It is left out of the mean and the
+    standard deviation over classes, and of the mean over the other classes of cross triggers. `sed_scores_eval`
+    refuses such a class, or counts its curve as 0 in a bootstrap fold. With one class there are no cross triggers.
+
+    >>> scores = Scores.of_padded(torch.tensor([[[0.1], [0.9], [0.8], [0.2]]]), frame_rate=1.0)
+    >>> table = PSDSTable.of_scores(scores, Events.of([(0, 0, 1.0, 3.0)]))
+    >>> table.psds(torch.tensor([2.0])).value
+    1.0
+    >>> table.values(np.array([[1.0], [2.0]]))
+    array([1., 1.])
     """
 
     truth: Reference
@@ -138,7 +158,7 @@ class PSDSTable:
     def of_scores(
         scores: Scores, reference: Events, parameters: PSDSParameters = PSDS1, *, timed: Timed | None = None
     ) -> "PSDSTable":
-        """From frame scores, over all thresholds. Arguments as for `psds_from_scores`."""
+        """From frame scores, over all thresholds; arguments as in `psds_from_scores`."""
         grid, truth = _grid_and_truth(scores, reference, parameters, timed)
         return PSDSTable(truth, parameters, tuple(changes_of_scores(grid, truth.events, parameters.criteria)))
 
@@ -152,7 +172,12 @@ class PSDSTable:
         *,
         timed: Timed | None = None,
     ) -> "PSDSTable":
-        """From the detections of each operating point. Arguments as for `psds_from_operating_points`."""
+        """From the detections at operating points; arguments as in `psds_from_operating_points`.
+
+        >>> events = Events.of([(0, 0, 1.0, 3.0)])
+        >>> PSDSTable.of_operating_points(events, [events], 1, torch.tensor([10.0])).psds().value
+        1.0
+        """
         truth = Reference.of(reference, durations, n_labels, timed)
         detections = [lasting(columns(point, n_labels)) for point in points]
         for detection in detections:
@@ -164,42 +189,42 @@ class PSDSTable:
         return PSDSTable(truth, parameters, tuple(changes))
 
     def psds(self, weights: Float[Tensor, " clip"] | None = None) -> PSDS:
-        """The score with each clip counted `weights` times (0 or more; once each if None).
+        """The score if each clip counts `weights` times (0 or more; once if None).
 
         Raises:
-            WsedError: there is not one weight a clip, one is negative or not finite, or no time is left.
+            WsedError: there is not one weight per clip, a weight is negative or not finite, or the total time is 0.
         """
         return _score(self.truth, self.parameters, self.changes, weights)
 
     def values(self, weights: Float[np.ndarray, "resample clip"]) -> Float[np.ndarray, " resample"]:
-        """The value for each row of weights: a `Statistic` for `wsed.metrics.bootstrap`."""
+        """The score for each row of weights: a `Statistic` for `wsed.metrics.bootstrap`."""
         return np.array([self.psds(torch.from_numpy(row)).value for row in weights], dtype=np.float64)
 
 
 def psds_from_scores(
     scores: Scores, reference: Events, parameters: PSDSParameters = PSDS1, *, timed: Timed | None = None
 ) -> PSDS:
-    """PSDS over all thresholds, exact: equal to `sed_scores_eval.intersection_based.psds`.
+    """Exact PSDS over all thresholds; the same value as `sed_scores_eval.intersection_based.psds`.
 
-    At threshold `t` the detections of a class are its runs of frames with `score >= t`. Labels are worked off one by
-    one: the memory needed beside the scores is that of one label.
+    At threshold `t`, the detections of a class are its runs of frames with `score >= t`. Labels are computed one by
+    one, so that beside the scores only one label is in memory.
 
     Args:
-        scores: higher means more certain; compared in their own precision. Frames of score -inf are never active.
-        reference: true events; clip indices are places in `scores`.
-        parameters: of the score.
-        timed: which classes are known in each clip: the others have neither events nor false alarms there, and the
-            clip's time does not count for them. None: all.
+        scores: frame scores, higher means more certain. Frames with score -inf are never active.
+        reference: true events; clip indices are positions in `scores`.
+        parameters: parameters of the score.
+        timed: classes that are known in each clip, all if None. Unknown classes have neither events nor false alarms
+            in a clip, and its duration does not count for them.
 
     Raises:
-        WsedError: there are no frame scores, one is NaN, a label or clip has no scores, or no time is left.
+        WsedError: there are no frame scores, a score is NaN, a label or clip has no scores, or the total time is 0.
 
     >>> scores = Scores.of_padded(torch.tensor([[[0.1], [0.9], [0.8], [0.2]]]), frame_rate=1.0)
     >>> psds_from_scores(scores, Events.of([(0, 0, 1.0, 3.0)])).value
     1.0
     """
     grid, truth = _grid_and_truth(scores, reference, parameters, timed)
-    # One more than the false alarms that fill the curve, so that rounding of the rate has no say.
+    # One more than the false alarms at max_efpr, so that rounding of the rate does not matter.
     enough = int(parameters.max_efpr * truth.durations.sum() / HOUR) + 1
     return _score(truth, parameters, changes_of_scores(grid, truth.events, parameters.criteria, enough), None)
 
@@ -213,27 +238,31 @@ def psds_from_operating_points(
     *,
     timed: Timed | None = None,
 ) -> PSDS:
-    """PSDS from the detections at some thresholds, in any order: equal to `psds_eval`, a lower bound of the exact one.
+    """PSDS from the detections at some thresholds; the same value as `psds_eval`, a lower bound of the exact PSDS.
 
-    "No detections" is always among the operating points. Detections that lie outside their clip do not count, those
-    that reach beyond its end count in full.
+    An operating point without detections is always added. Detections outside their clip do not count; detections that
+    end after their clip count in full.
 
     Args:
         reference: true events.
-        points: the detections of each operating point; clip indices mean the same clips as in `reference`.
+        points: detections of each operating point, in any order; clip indices mean the same clips as in `reference`.
         n_labels: size of the label axis.
-        durations: seconds of every clip.
-        parameters: of the score.
-        timed: which classes are known in each clip, see `psds_from_scores`.
+        durations: seconds of each clip.
+        parameters: parameters of the score.
+        timed: classes that are known in each clip; see `psds_from_scores`.
 
     Raises:
-        WsedError: a label is outside the label axis, a clip has no duration, or the durations are no durations.
+        WsedError: a label is outside the label axis, a clip has no duration, or durations are negative or all 0.
+
+    >>> reference, detected = Events.of([(0, 0, 1.0, 3.0), (0, 0, 5.0, 6.0)]), Events.of([(0, 0, 1.0, 3.0)])
+    >>> psds_from_operating_points(reference, [detected], n_labels=1, durations=torch.tensor([10.0])).value
+    0.5
     """
     return PSDSTable.of_operating_points(reference, points, n_labels, durations, parameters, timed=timed).psds()
 
 
 def check_clips(events: Columns, n_clips: int, who: str) -> None:
-    """Refuse events of clips that do not exist."""
+    """Raise a `WsedError` if an event is in a clip that does not exist; `who` begins the message."""
     if events.clip.size and not 0 <= events.clip.min() <= events.clip.max() < n_clips:
         wrong = events.clip[(events.clip < 0) | (events.clip >= n_clips)][0]
         raise WsedError(f"{who} in clip {wrong}, but durations are given for {n_clips} clips")
@@ -276,26 +305,26 @@ def _weights(truth: Reference, weights: Tensor | None) -> Float[np.ndarray, " cl
     if weight.shape != truth.durations.shape or not (np.isfinite(weight).all() and np.all(weight >= 0)):
         raise WsedError(f"one weight of 0 or more for each of {truth.durations.size} clips is needed")
     if not weight @ truth.durations > 0:
-        raise WsedError("the clips that count last 0 s: there is nothing to score")
+        raise WsedError("the clips with a weight above 0 last 0 s: there is nothing to score")
     return weight
 
 
 def _rates(
     truth: Reference, parameters: PSDSParameters, weight: Float[np.ndarray, " clip"]
 ) -> Callable[[int], Float[np.ndarray, " cell"]]:
-    """What one false alarm of a label in a clip adds to its effective rate, as a flat table of clips and kinds."""
+    """Effective rate that one false alarm of a label adds, flattened over clips and kinds of false alarms."""
     if truth.timed is None:
         same = _rates_in(truth, parameters, weight).ravel()
         return lambda _label: same
     timed = truth.timed
-    # Only the clips where the label is known count, for the time and for the events that it may be confused with.
+    # Only clips where the label is known count, for the time and for the events of other labels.
     return lambda label: _rates_in(truth, parameters, weight * timed[:, label]).ravel()
 
 
 def _rates_in(
     truth: Reference, parameters: PSDSParameters, weight: Float[np.ndarray, " clip"]
 ) -> Float[np.ndarray, "clip kind"]:
-    """What one false alarm in a clip adds to the effective rate: as a cross trigger of each label, and by itself."""
+    """Effective rate that one false alarm in a clip adds: as a cross trigger of each label, and last by itself."""
     alone = HOUR / float(weight @ truth.durations)
     if not parameters.alpha_ct:
         plain: Float[np.ndarray, "clip kind"] = weight[:, None] * alone
@@ -303,7 +332,7 @@ def _rates_in(
     events = truth.events
     seconds = truth.per_label(weight[events.clip] * (events.offset - events.onset))
     known = seconds > 0
-    others = max(int(known.sum()) - 1, 1)  # a class with reference: all known ones but itself
+    others = max(int(known.sum()) - 1, 1)  # classes with reference other than that of the false alarm
     crossed = np.where(known, parameters.alpha_ct * HOUR / others / np.where(known, seconds, 1.0), 0.0)
     rates: Float[np.ndarray, "clip kind"] = weight[:, None] * np.append(crossed, alone)
     return rates

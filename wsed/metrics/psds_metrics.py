@@ -10,7 +10,7 @@ from wsed.metrics.tagging import mean_known
 
 
 class PSDSMetric(Metric):
-    """A polyphonic sound detection score, over all thresholds or from operating points: see `wsed.metrics.psds`."""
+    """Base class of PSDS metrics, over all thresholds or from operating points; see `wsed.metrics.psds`."""
 
     needs = frozenset({"events", "psds"})
     parameters: ClassVar[PSDSParameters]
@@ -32,13 +32,23 @@ class PSDSMetric(Metric):
 
 @METRICS.register("psds1")
 class FirstPSDS(PSDSMetric):
-    """Scenario 1: short reaction time (DTC and GTC 0.7)."""
+    """PSDS of scenario 1, which asks for precise times (DTC and GTC 0.7).
+
+    >>> from wsed.testing.metrics import system
+    >>> round(FirstPSDS().compute(system()).main, 3)
+    0.269
+    """
 
     title, place, parameters = "PSDS1", 50, PSDS1
 
 
 @METRICS.register("psds2")
 class SecondPSDS(PSDSMetric):
-    """Scenario 2: no confusion of classes (DTC and GTC 0.1, cross triggers weigh 0.5)."""
+    """PSDS of scenario 2, which penalises confusion of classes (DTC and GTC 0.1, weight of cross triggers 0.5).
+
+    >>> from wsed.testing.metrics import system
+    >>> round(SecondPSDS().compute(system()).main, 3)
+    0.269
+    """
 
     title, place, parameters = "PSDS2", 51, PSDS2

@@ -1,4 +1,4 @@
-"""PSD-ROC curves: hits against false alarms of one class, and of all classes together.
+"""PSD-ROC curves: hits against false alarms, of one class and of all classes together.
 
 Bilen et al.: A framework for the robust evaluation of sound event detection, ICASSP 2020, section 3.
 """
@@ -9,19 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-# Standard deviations below 1e-7 are what rounding leaves of equal values.
 NO_VARIANCE = 1e-14
+"""A smaller variance is a rounding error of equal values."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A staircase: from `efpr[i]` on, up to `efpr[i + 1]` or the largest rate counted, its height is `tpr[i]`.
+    """A staircase with height `tpr[i]` from `efpr[i]` to `efpr[i + 1]`; empty for a class without reference.
 
-    Draw it with `axes.step(efpr, tpr, where="post")`. Empty for a class without reference.
+    Draw it with `axes.step(efpr, tpr, where="post")`.
 
     Attributes:
-        efpr: effective false positives an hour, rising from 0.
-        tpr: share of the reference events found, in [0, 1]; the effective one if the curve is of several classes.
+        efpr: effective false positives per hour, rising from 0.
+        tpr: share of the reference events that are hits, in [0, 1]; for several classes the effective share.
+
+    >>> Curve(np.array([0.0, 50.0]), np.array([0.0, 1.0])).area(max_efpr=100.0)
+    0.5
     """
 
     efpr: Float[np.ndarray, " point"]
@@ -36,17 +39,18 @@ class Curve:
 
 @dataclass(frozen=True)
 class Changes:
-    """How the counts of one class change as the threshold falls, clip by clip, in order of falling threshold.
+    """Changes in the counts of one class as the threshold falls, in order of falling threshold.
 
-    Between two thresholds where hits change, only the least false alarm rate can lie on the curve: a `segment`.
+    The thresholds between two changes of hits form a `segment`. Only the lowest false alarm rate of a segment can lie
+    on the curve.
 
     Attributes:
-        cell: which rate (index into a flat table of clips and kinds of false alarm) a change is of.
-        amount: by how much the number of those false alarms changes.
-        point: how many changes are in force at each threshold, the first being above all scores.
-        hit_clip: clip of a change in the number of events found.
-        hit_amount: by how many.
-        hit_end: index of the last of the changes at each threshold where hits change.
+        cell: clip and kind of the false alarms that change, as one index.
+        amount: change in the number of these false alarms.
+        point: number of changes down to each threshold; the first threshold is above all scores.
+        hit_clip: clip of each change in the number of hits.
+        hit_amount: change in the number of hits.
+        hit_end: index of the last change at each threshold where hits change.
         segment: index into `point` of the first threshold of each segment.
     """
 
@@ -67,14 +71,14 @@ class Changes:
         hit_clip: Int[np.ndarray, " hit"],
         hit_amount: Int[np.ndarray, " hit"],
     ) -> "Changes":
-        """Changes in any order, each with the highest threshold at which it is in force."""
+        """Changes in any order, each with the highest threshold at which it has happened."""
         order, hit_order = np.argsort(-score), np.argsort(-hit_score)
         score, hit_score = -score[order], -hit_score[hit_order]  # rising
         hit_end = _last_of_ties(hit_score)
         point = np.concatenate([[0], _last_of_ties(score) + 1])
         above, first = (np.searchsorted(score, hit_score[hit_end], side=side) for side in ("left", "right"))
         start = np.searchsorted(point, first)
-        # Where only hits change, the rate belongs to the segment that ends and to the one that starts: it stands twice.
+        # Where only hits change, the rate belongs to the segment that ends and to the next one: it is listed twice.
         twice = above == first
         return Changes(
             cell[order],
@@ -89,25 +93,29 @@ class Changes:
     def curve(
         self, rates: Float[np.ndarray, " cell"], weights: Float[np.ndarray, " clip"], n_ref: float, max_efpr: float
     ) -> Curve:
-        """The curve of the class with clips counted `weights` times.
+        """The curve of the class for given clip weights.
 
         Args:
-            rates: what one false alarm of each cell adds to the effective rate.
+            rates: effective rate that one false alarm of each cell adds.
             weights: how often each clip counts.
-            n_ref: number of reference events, counted so.
-            max_efpr: where the curve is cut.
+            n_ref: number of reference events with these weights.
+            max_efpr: rate at which the curve ends.
         """
         efpr = np.zeros(self.cell.size + 1)
         efpr[1:] = rates[self.cell]
         efpr[1:] *= self.amount
         np.cumsum(efpr, out=efpr)
-        least = np.minimum.reduceat(efpr[self.point], self.segment)
-        found = np.cumsum(weights[self.hit_clip] * self.hit_amount)[self.hit_end]
-        return staircase(np.maximum(least, 0.0), np.concatenate([[0.0], found]) / n_ref, max_efpr)
+        lowest = np.minimum.reduceat(efpr[self.point], self.segment)
+        hits = np.cumsum(weights[self.hit_clip] * self.hit_amount)[self.hit_end]
+        return staircase(np.maximum(lowest, 0.0), np.concatenate([[0.0], hits]) / n_ref, max_efpr)
 
 
 def staircase(efpr: Float[np.ndarray, " any"], tpr: Float[np.ndarray, " any"], max_efpr: float) -> Curve:
-    """The curve through the points that find more than every point of equal or lower rate, up to `max_efpr`."""
+    """The curve through the points with more hits than every point of equal or lower rate, up to `max_efpr`.
+
+    >>> staircase(np.array([0.0, 10.0, 20.0]), np.array([0.5, 0.25, 1.0]), max_efpr=100.0).efpr
+    array([ 0., 20.])
+    """
     order = np.lexsort((-tpr, efpr))
     efpr, tpr = efpr[order], tpr[order]
     better = np.diff(np.maximum.accumulate(tpr), prepend=-1.0) > 0
@@ -116,9 +124,13 @@ def staircase(efpr: Float[np.ndarray, " any"], tpr: Float[np.ndarray, " any"], m
 
 
 def effective_curve(curves: Sequence[Curve], alpha_st: float) -> Curve:
-    """Mean over classes less `alpha_st` times the standard deviation over classes, at least 0.
+    """Mean of the curves over classes minus `alpha_st` times their standard deviation, at least 0.
 
-    Curves without points (classes without reference) are left out; no curve at all gives an empty one.
+    Empty curves (classes without reference) are left out. The result is empty if all curves are.
+
+    >>> curves = [Curve(np.array([0.0]), np.array([tpr])) for tpr in (0.5, 1.0)]
+    >>> effective_curve(curves, alpha_st=1.0).tpr
+    array([0.5])
     """
     curves = [c for c in curves if c.efpr.size]
     if not curves:
@@ -126,7 +138,7 @@ def effective_curve(curves: Sequence[Curve], alpha_st: float) -> Curve:
     efpr = np.concatenate([c.efpr for c in curves])
     order = np.argsort(efpr, kind="stable")
     end = _last_of_ties(efpr[order])
-    # One pass over the steps of all curves: the sums of heights and of their squares change by what each step adds.
+    # One pass over the steps of all curves: cumulative sums of the changes in height and in squared height.
     height = np.concatenate([np.diff(c.tpr, prepend=0.0) for c in curves])
     square = np.concatenate([np.diff(c.tpr**2, prepend=0.0) for c in curves])
     mean, power = (np.cumsum(step[order])[end] / len(curves) for step in (height, square))
@@ -136,5 +148,5 @@ def effective_curve(curves: Sequence[Curve], alpha_st: float) -> Curve:
 
 
 def _last_of_ties(ordered: Float[np.ndarray, " n"]) -> Int[np.ndarray, " distinct"]:
-    """Index of the last of each group of equal neighbours."""
+    """Index of the last element of each group of equal neighbours."""
     return np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)[: ordered.size])

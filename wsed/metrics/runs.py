@@ -1,10 +1,10 @@
-"""The detections of all thresholds at once: the runs of a score curve that lie above some threshold.
+"""Detections at all thresholds: the runs of frames whose scores reach a threshold.
 
-Over all thresholds a curve of `n` frames has at most `n` different runs, nested in one another. Each is there for
-thresholds in `(low, high]`: as the threshold falls it appears at its lowest score and ends where it grows or merges.
+Over all thresholds, a curve of `n` frames has at most `n` different runs, which are nested. Each run exists for
+thresholds in `(low, high]`: as the threshold falls, it appears at its lowest score and ends when it grows or merges.
 
-Ebbers, Serizel, Haeb-Umbach: Threshold-independent evaluation of sound event detection scores, ICASSP 2022, score these
-thresholds one by one per clip; that a threshold changes few of the nested runs is what makes it cheap here.
+Ebbers, Serizel, Haeb-Umbach: Threshold-independent evaluation of sound event detection scores, ICASSP 2022, compute all
+detections of a clip again at each threshold. Here only the runs that change at a threshold are computed.
 """
 
 from typing import NamedTuple
@@ -17,9 +17,10 @@ Index = Int[np.ndarray, " n"]
 
 
 class Runs(NamedTuple):
-    """Frames `first` to `stop - 1` of `row` are the detection for thresholds in `(low, high]`.
+    """Runs of frames: frames `first` to `stop - 1` of `row` form a detection for thresholds in `(low, high]`.
 
-    `parent` is the run it becomes a part of when the threshold falls to `low`; -1 for the widest, whose `low` is -inf.
+    `parent` is the run that a run becomes part of when the threshold falls to `low`. It is -1 for the widest run of a
+    row, whose `low` is -inf.
     """
 
     row: Int[np.ndarray, " run"]
@@ -31,14 +32,17 @@ class Runs(NamedTuple):
 
 
 def runs(scores: Scores) -> Runs:
-    """All runs of frames with `score >= threshold`, of each row and over all thresholds, each once.
+    """All runs of frames with `score >= threshold` over all thresholds, each listed once per row.
 
-    A frame with score -inf is in no run (padding).
+    Frames with score -inf (padding) are in no run.
+
+    >>> runs(np.array([[0.5, 1.0]])).high.tolist()
+    [0.5, 1.0]
     """
     value, start = _plateaus(scores)
     alive = np.flatnonzero(value > -np.inf)
     left, right = _nearest(value, alive, step=-1), _nearest(value, alive, step=1)
-    tied = alive[value[left[alive]] == value[alive]]  # the same run as an equal plateau further left
+    tied = alive[value[left[alive]] == value[alive]]  # in the same run as an equal plateau further left
     leftmost = np.arange(value.size)
     leftmost[tied] = left[tied]
     while not np.array_equal(leftmost[leftmost[tied]], leftmost[tied]):
@@ -60,10 +64,13 @@ def runs(scores: Scores) -> Runs:
 
 
 def run_changes(scores: Scores) -> tuple[Index, Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    """How the number of runs changes as the threshold falls: +1 at each local maximum, -1 at each minimum between two.
+    """Changes in the number of runs as the threshold falls: +1 at each local maximum, -1 at each minimum between two.
 
     Returns:
-        `(row, score, change)`, unordered.
+        `(row, score, change)`, in no particular order.
+
+    >>> run_changes(np.array([[1.0, 0.25, 0.5]]))[2].tolist()
+    [1, -1, 1]
     """
     value, start = _plateaus(scores)
     change = np.zeros(value.size, dtype=np.int64)
@@ -73,9 +80,10 @@ def run_changes(scores: Scores) -> tuple[Index, Float[np.ndarray, " n"], Int[np.
 
 
 def _plateaus(scores: Scores) -> tuple[Float[np.ndarray, " n"], Index]:
-    """Rows end to end with -inf between, before and after them; of equal neighbours the first: value and place.
+    """Values and start positions of the plateaus (groups of equal neighbours) of all rows.
 
-    Frame `f` of row `r` is at place `r * (frames + 1) + f + 1`.
+    Rows are concatenated, with -inf before, between and after them: frame `f` of row `r` is at position
+    `r * (frames + 1) + f + 1`.
     """
     n_rows, n_frames = scores.shape
     line = np.full(n_rows * (n_frames + 1) + 1, -np.inf, dtype=scores.dtype)
@@ -87,10 +95,10 @@ def _plateaus(scores: Scores) -> tuple[Float[np.ndarray, " n"], Index]:
 
 
 def _nearest(value: Float[np.ndarray, " place"], active: Index, step: int) -> Int[np.ndarray, " place"]:
-    """The nearest place left (`step` -1) with a value not above, or right (`step` 1) with a value below one's own.
+    """The nearest position to the left (`step` -1) with a value not above, or to the right (1) with a value below.
 
-    Every place points at its neighbour and, while that one is no answer, to where that one points: all it skips is no
-    answer either. Long climbs are skipped in doubling strides.
+    Each position points to its neighbour. As long as the target is not an answer, the pointer moves to the target of
+    the target, since no position in between can be an answer. Long slopes are thus crossed in doubling steps.
     """
     pointer = np.arange(value.size) + step
     beyond = np.greater if step < 0 else np.greater_equal

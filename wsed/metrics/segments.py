@@ -1,4 +1,4 @@
-"""Segment-based scores: each clip is cut into segments, and each segment is asked which classes sound in it.
+"""Segment-based counts: each clip is cut into segments, and the active classes of each segment are compared.
 
 Mesaros, Heittola, Virtanen: Metrics for polyphonic sound event detection, Applied Sciences 6(6):162, 2016, section 3.1.
 The numbers are those of `sed_eval` 0.2.1.
@@ -25,25 +25,30 @@ def segment_counts(
     length: float = 1.0,
     durations: Float[Tensor, " clip"] | None = None,
 ) -> Counts:
-    """Hits per class over segments of `length` seconds.
+    """Count hits per class over segments of `length` seconds.
 
-    Segment `s` is `[s * length, (s + 1) * length)`; a class is active in every segment that one of its events touches:
-    `floor(onset / length)` to `ceil(offset / length)`. The last segment of a clip may reach beyond its end and counts
-    in full. A hit is a segment active on both sides.
+    Segment `s` is `[s * length, (s + 1) * length)`. A class is active in the segments from `floor(onset / length)` up
+    to, but not including, `ceil(offset / length)` of each of its events. A hit is a segment in which the class is
+    active on both sides. The last segment of a clip may end after the clip and counts in full.
 
     Args:
         reference: true events; clip indices mean the same clips in `estimated`.
         estimated: detected events.
         n_labels: size of the label axis.
         length: seconds of a segment.
-        durations: seconds of every clip; segments that start at or after the end of their clip are not counted. None:
-            each clip lasts until its last event ends, on either side.
+        durations: seconds of each clip; segments that start at or after the end of their clip do not count. If None,
+            each clip lasts until its last reference or detected event ends.
 
     Returns:
-        Counts of segments. `n_sub` pairs, inside each segment, misses with false alarms of other classes.
+        Counts of segments. `n_sub` is the number of misses that are paired with a false alarm of the same segment.
 
     Raises:
         WsedError: `length` is not positive, a label is outside the label axis, or a clip has no duration.
+
+    >>> reference, detected = Events.of([(0, 0, 0.5, 2.0)]), Events.of([(0, 0, 1.0, 3.0)])
+    >>> counts = segment_counts(reference, detected, n_labels=1)
+    >>> counts.tp.tolist(), counts.n_ref.tolist(), counts.n_sys.tolist()
+    ([1], [2], [2])
     """
     if not length > 0:
         raise WsedError(f"segments need a positive length, not {length} s")
@@ -55,7 +60,7 @@ def segment_counts(
     low, places = min(clips), (max(clips) - min(clips) + 1) * n_segments
     cells = []
     for side, (first, stop) in zip(sides, touched, strict=True):
-        # Segments of a clip lie side by side: the cells of an event are a range.
+        # Segments of a clip are adjacent, so the cells of an event are a range.
         start = side.label * places + (side.clip - low) * n_segments
         cells.append(ranges(start + first, start + stop)[1])
     active = sum(c.size for c in cells)
@@ -64,16 +69,16 @@ def segment_counts(
 
 
 TABLE = 2**25
-"""Most cells of a table, a byte each; two tables are held at once."""
+"""Maximum number of cells of a table, one byte each; there are two tables."""
 
 FILLED = 200
-"""Cells of a table to each active one up to which the table is faster than sorting the active ones."""
+"""Up to this many cells per active cell, a table is faster than sorting the active cells."""
 
 
 def _touched(
     events: Columns, length: float, ends: Int[np.ndarray, " clip"] | None
 ) -> tuple[Int[np.ndarray, " event"], Int[np.ndarray, " event"]]:
-    """First segment of each event, and the one after its last."""
+    """First segment of each event, and the segment after its last."""
     first = np.maximum(np.floor(events.onset / length).astype(np.int64), 0)
     stop = np.ceil(events.offset / length).astype(np.int64)
     if ends is not None:
@@ -84,22 +89,22 @@ def _touched(
 
 
 def _by_table(ref: RefCells, est: EstCells, n_labels: int, places: int) -> Counts:
-    """Counts from a table of flags `[label, place]` for either side, a place being a segment of a clip."""
+    """Counts from two tables of flags `[label, place]`, where a place is a segment of a clip."""
     flags = np.zeros((2, n_labels * places), dtype=np.bool_)
     flags[0, ref] = True
     flags[1, est] = True
     tables = flags.reshape(2, n_labels, places)
-    # Row by row: count_nonzero along an axis is many times slower.
+    # Rows are counted one by one, since count_nonzero along an axis is many times slower.
     n_ref, n_sys = (np.array([np.count_nonzero(row) for row in table], dtype=np.int64) for table in tables)
     tp = np.array([np.count_nonzero(a & b) for a, b in zip(*tables, strict=True)], dtype=np.int64)
-    kind = np.min_scalar_type(n_labels)  # the smallest type adds up fastest
+    kind = np.min_scalar_type(n_labels)  # the smallest type is the fastest
     at_ref, at_est = (table.view(np.uint8).sum(0, dtype=kind) for table in tables)
     n_sub = int(np.minimum(at_ref, at_est).sum(dtype=np.int64) - tp.sum())
     return Counts(tp, n_ref, n_sys, n_sub)
 
 
 def _by_sorting(ref: RefCells, est: EstCells, n_labels: int, places: int) -> Counts:
-    """The same where such a table would be large and nearly empty."""
+    """The same counts by sorting, for tables that would be large and nearly empty."""
     ref, est = np.unique(ref), np.unique(est)
     hits = np.intersect1d(ref, est, assume_unique=True)
     tp, n_ref, n_sys = (np.bincount(cells // max(places, 1), minlength=n_labels) for cells in (hits, ref, est))

@@ -1,7 +1,7 @@
-"""Changes of hits and false alarms while the threshold falls: over frame scores, or from operating point to point.
+"""Changes of hits and false alarms as the threshold falls, from frame scores or from operating points.
 
-Both are detections that are there for a range of thresholds. A detection's hits and false alarms do not depend on the
-other detections, so each is compared with the reference once (`share`) and counted when it appears and when it goes.
+In both cases, each detection exists for a range of thresholds. Whether it is a false alarm does not depend on other
+detections, so each is compared with the reference once (`share`) and counted when it appears and when it ends.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,17 +18,19 @@ from wsed.metrics.roc import Changes
 from wsed.metrics.runs import Runs, run_changes, runs
 from wsed.values import Scores
 
-# Changes in false alarms: highest threshold at which each is in force, clip and kind as one number, amount.
-# Changes in hits: the same with the clip as the number.
 Counted = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Changes in false alarms: highest threshold at which each has happened, clip and kind as one index, amount.
 
-# Frames of one label worked on at a time, and labels copied out of the scores at a time: what fits the cache.
+Changes in hits: the same, with the clip as the index.
+"""
+
 BLOCK_FRAMES, BLOCK_LABELS = 1 << 18, 16
+"""Frames of one label, and labels of the scores, that are computed at a time so that they fit into the cache."""
 
 
 @dataclass(frozen=True)
 class ScoreGrid:
-    """Scores on a grid of frames; frames that are not `valid` do not exist."""
+    """Scores of all clips as one array; frames that are not `valid` are padding."""
 
     scores: Float[np.ndarray, "clip frame label"]
     times: Float[np.ndarray, "clip bound"]
@@ -36,7 +38,7 @@ class ScoreGrid:
 
     @staticmethod
     def of(scores: Scores) -> "ScoreGrid":
-        """Frame scores of clips of any length; a `WsedError` if there are none."""
+        """The frame scores of clips of any length; a `WsedError` if there are none."""
         table, valid = scores.padded()
         if table.dtype in (torch.float16, torch.bfloat16):
             table = table.float()
@@ -44,7 +46,7 @@ class ScoreGrid:
         return ScoreGrid(table.detach().cpu().numpy(), _borders(scores, table.shape[1]), real)
 
     def labels(self) -> Iterator[Float[np.ndarray, "clip frame"]]:
-        """The scores of one label after the other."""
+        """Iterate over the scores of each label."""
         for low in range(0, self.scores.shape[2], BLOCK_LABELS):
             part = np.array(self.scores[:, :, low : low + BLOCK_LABELS].transpose(2, 0, 1), order="C")  # always a copy
             if self.valid is not None:
@@ -57,9 +59,13 @@ class ScoreGrid:
 def changes_of_scores(
     grid: ScoreGrid, ref: Columns, criteria: Criteria, enough: int | None = None
 ) -> Iterator[Changes | None]:
-    """One label after the other; None for a label without reference.
+    """Changes of each label; None for a label without reference.
 
-    With `enough`, changes at thresholds where more false alarms than that are certain are left out.
+    Args:
+        grid: the scores.
+        ref: reference events, sorted.
+        criteria: shares that must be reached.
+        enough: if given, thresholds with certainly more false alarms than this are left out.
     """
     n_labels = grid.scores.shape[2]
     in_label = np.bincount(ref.label, minlength=n_labels)
@@ -83,37 +89,37 @@ def _changes_of_label(
 ) -> Changes:
     n_clips, n_frames = curves.shape
     kinds = _kinds(criteria, n_labels)
-    near = np.bincount(ref.clip, minlength=n_clips) > 0
+    has_events = np.bincount(ref.clip, minlength=n_clips) > 0
     false, hits = [], []
     step = max(BLOCK_FRAMES // max(n_frames, 1), 1)
     for start in range(0, n_clips, step):
         clips = np.arange(start, min(start + step, n_clips))
-        told, free = clips[near[clips]], clips[~near[clips]]
-        # Where nothing can be found or crossed every run is a false alarm, whatever its borders.
-        row, score, change = run_changes(curves[free])
-        false.append((score, free[row] * kinds + kinds - 1, change))
-        found = runs(curves[told])
-        clip = told[found.row]
-        detections = Columns(clip, np.full(clip.size, label), times[clip, found.first], times[clip, found.stop])
+        with_events, without_events = clips[has_events[clips]], clips[~has_events[clips]]
+        # In clips without events every run is a false alarm, so only the number of runs matters.
+        row, score, change = run_changes(curves[without_events])
+        false.append((score, without_events[row] * kinds + kinds - 1, change))
+        every = runs(curves[with_events])
+        clip = with_events[every.row]
+        detections = Columns(clip, np.full(clip.size, label), times[clip, every.first], times[clip, every.stop])
         shared = share(ref, detections, n_labels, criteria)
-        false += _run_alarms(found, clip, shared, kinds)
-        hits.append(_hits(shared, found.high, found.low, ref, criteria))
+        false += _run_alarms(every, clip, shared, kinds)
+        hits.append(_hits(shared, every.high, every.low, ref, criteria))
     return Changes.of(*_joined(false), *_joined(hits))
 
 
 def _above_certain_alarms(
     curves: Float[np.ndarray, "clip frame"], with_event: Int[np.ndarray, " event"], enough: int
 ) -> Float[np.ndarray, "clip frame"]:
-    """The scores above the highest threshold that raises a false alarm in more than `enough` clips; else -inf.
+    """The scores above the highest threshold with a false alarm in more than `enough` clips; -inf for lower scores.
 
-    A clip without an event of the label has a false alarm from its highest score down. This holds for all lower
-    thresholds: nothing there can lie on the curve.
+    A clip without events of the label has a false alarm at every threshold up to its highest score. Lower thresholds
+    therefore have at least as many false alarms, and cannot lie on the curve.
     """
-    free = np.ones(len(curves), dtype=np.bool_)
-    free[with_event] = False
-    if free.sum() <= enough or not curves.shape[1]:
+    without_events = np.ones(len(curves), dtype=np.bool_)
+    without_events[with_event] = False
+    if without_events.sum() <= enough or not curves.shape[1]:
         return curves
-    peaks = curves[free].max(axis=1)
+    peaks = curves[without_events].max(axis=1)
     floor = np.partition(peaks, peaks.size - 1 - enough)[peaks.size - 1 - enough]
     return np.where(curves > floor, curves, curves.dtype.type(-np.inf))
 
@@ -121,9 +127,9 @@ def _above_certain_alarms(
 def changes_of_points(
     points: Sequence[Columns], ref: Columns, n_labels: int, criteria: Criteria
 ) -> Iterator[Changes | None]:
-    """One label after the other; None for a label without reference.
+    """Changes of each label; None for a label without reference.
 
-    Operating point `i` stands for the threshold `-i`: its detections appear there and are gone at `-(i + 1)`.
+    Operating point `i` is treated as threshold `-i`: its detections appear there and end at `-(i + 1)`.
     """
     every = Columns(*(np.concatenate(c) for c in zip(*points, strict=True))) if points else ref.take(ref.clip < 0)
     point = np.repeat(np.arange(len(points)), [d.clip.size for d in points])
@@ -140,27 +146,27 @@ def changes_of_points(
         yield Changes.of(*false, *_point_hits(shared, point[own], len(points), events, criteria))
 
 
-def _run_alarms(found: Runs, clip: Int[np.ndarray, " run"], shared: Shared, kinds: int) -> list[Counted]:
-    """False alarms among runs, and those that are cross triggers.
+def _run_alarms(every: Runs, clip: Int[np.ndarray, " run"], shared: Shared, kinds: int) -> list[Counted]:
+    """Changes in false alarms and in cross triggers from runs.
 
-    Where a run appears, those that it takes the place of go: most often one of the same kind, and nothing changes.
+    When a run appears, the runs inside it end. Most often that is one run of the same kind, and the counts stay.
     """
     n = clip.size
-    inner = np.flatnonzero(found.parent >= 0)
+    inner = np.flatnonzero(every.parent >= 0)
     alarm = (~shared.relevant).astype(np.float64)
-    change = alarm - summed(found.parent[inner], alarm[inner], n)
+    change = alarm - summed(every.parent[inner], alarm[inner], n)
     k = np.flatnonzero(change)
-    alarms = [(found.high[k], clip[k] * kinds + kinds - 1, change[k])]
+    alarms = [(every.high[k], clip[k] * kinds + kinds - 1, change[k])]
     if kinds > 1:
-        # The groups of a run and of its parent name the same labels in the same order: those of their clip.
+        # The groups of a run and of its parent have the same labels in the same order: those of their clip.
         run, cross = shared.group_detection, shared.crossed.astype(np.float64)
         size = np.bincount(run, minlength=n)
         first = np.cumsum(size) - size
-        inner = np.flatnonzero(found.parent[run] >= 0)
-        parent = first[found.parent[run[inner]]] + inner - first[run[inner]]
+        inner = np.flatnonzero(every.parent[run] >= 0)
+        parent = first[every.parent[run[inner]]] + inner - first[run[inner]]
         change = cross - summed(parent, cross[inner], run.size)
         k = np.flatnonzero(change)
-        alarms.append((found.high[run[k]], clip[run[k]] * kinds + shared.group_label[k], change[k]))
+        alarms.append((every.high[run[k]], clip[run[k]] * kinds + shared.group_label[k], change[k]))
     return alarms
 
 
@@ -171,7 +177,7 @@ def _point_alarms(
     kinds: int,
     n_points: int,
 ) -> Counted:
-    """False alarms of operating points as changes from each point to the next."""
+    """Changes in false alarms from each operating point to the next."""
     alarm, cross = np.flatnonzero(~shared.relevant), shared.group_detection[shared.crossed]
     cell = np.append(clip[alarm] * kinds + kinds - 1, clip[cross] * kinds + shared.group_label[shared.crossed])
     appears = point[np.append(alarm, cross)]
@@ -189,9 +195,9 @@ def _hits(
     ref: Columns,
     criteria: Criteria,
 ) -> Counted:
-    """Where events become found and are lost again: the seconds covered at each threshold, event by event.
+    """Changes in hits: reference events that become or stop being hits, by the seconds covered at each threshold.
 
-    At one and the same threshold an event may come and go while detections change: `Changes` takes these together.
+    An event may become and stop being a hit at the same threshold while detections change; `Changes` adds these up.
     """
     d, event = shared.pair_detection, np.tile(shared.pair_event, 2)
     score, seconds = np.append(high[d], low[d]), np.append(shared.pair_seconds, -shared.pair_seconds)
@@ -201,9 +207,9 @@ def _hits(
     new = np.append(True, event[1:] != event[:-1])[: event.size]
     covered = np.cumsum(seconds)
     covered -= (covered - seconds)[np.flatnonzero(new)][np.cumsum(new) - 1]
-    found = criteria.reached(criteria.gtc, covered, (ref.offset - ref.onset)[event]).astype(np.int64)
-    change = np.diff(found, prepend=0)
-    change[new] = found[new]
+    hit = criteria.reached(criteria.gtc, covered, (ref.offset - ref.onset)[event]).astype(np.int64)
+    change = np.diff(hit, prepend=0)
+    change[new] = hit[new]
     k = np.flatnonzero(change)
     return score[k], ref.clip[event[k]], change[k]
 
@@ -211,19 +217,19 @@ def _hits(
 def _point_hits(
     shared: Shared, point: Int[np.ndarray, " detection"], n_points: int, ref: Columns, criteria: Criteria
 ) -> Counted:
-    """Events found at operating points as changes from each point to the next."""
+    """Changes in hits from each operating point to the next."""
     some, event = np.unique(shared.pair_event, return_inverse=True)
     place = event * n_points + point[shared.pair_detection]
     covered = summed(place, shared.pair_seconds, some.size * n_points)
     length = np.repeat((ref.offset - ref.onset)[some], n_points)
-    found = criteria.reached(criteria.gtc, covered, length).reshape(some.size, n_points)
-    change = np.diff(found.astype(np.int64), axis=1, prepend=0)
+    hit = criteria.reached(criteria.gtc, covered, length).reshape(some.size, n_points)
+    change = np.diff(hit.astype(np.int64), axis=1, prepend=0)
     event, at = np.nonzero(change)
     return -at.astype(np.float64), ref.clip[some[event]], change[event, at]
 
 
 def _kinds(criteria: Criteria, n_labels: int) -> int:
-    """Kinds of false alarm: those on each label (if cross triggers count), and, last, all."""
+    """Number of kinds of false alarms: one per label if cross triggers count, plus the last kind: all of them."""
     return n_labels + 1 if criteria.cttc else 1
 
 
@@ -233,7 +239,7 @@ def _joined(parts: list[Counted]) -> Counted:
 
 
 def _borders(scores: Scores, n_frames: int) -> Float[np.ndarray, "clip bound"]:
-    """Borders of the frames in seconds; the last one of a clip repeated where others have more frames."""
+    """Borders of the frames in seconds, padded by the last border of each clip."""
     if scores.borders is None:
         return np.broadcast_to(np.arange(n_frames + 1) / scores.frame_rate, (len(scores), n_frames + 1))
     lengths = scores.need()[1] + 1

@@ -1,4 +1,4 @@
-"""What one system predicts, beside what is true: all that metrics are made of."""
+"""The predictions of one system and the truth, from which metrics are computed."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,17 +16,17 @@ from wsed.values import Scores, Truth, select_clips
 
 @dataclass(frozen=True)
 class TimedClips:
-    """The clips with known events. A class that is not known in a clip has no events there, on either side.
+    """The clips with known events. Classes that are unknown in a clip have no events there, on either side.
 
     Attributes:
         n_labels: size of the label axis.
-        n_clips: clips in all, with or without events; clip indices are below it.
+        n_clips: number of clips, with or without events.
         reference: true events.
-        detected: events at the operating point that F1 is computed at.
-        durations: seconds of every clip; None: not known, and there is no PSDS.
-        ranked: frame scores for PSDS over all thresholds; or
-        points: detected events at some thresholds, for PSDS from operating points.
-        timed: which classes are known in each clip; None: all.
+        detected: events at the operating point of the F1 metrics.
+        durations: seconds of each clip; None if they are not known, and then there is no PSDS.
+        ranked: frame scores for a PSDS over all thresholds.
+        points: detected events at some thresholds, for a PSDS from operating points.
+        timed: classes that are known in each clip; all if None.
     """
 
     n_labels: int
@@ -40,20 +40,20 @@ class TimedClips:
 
     @property
     def has_psds(self) -> bool:
-        """Whether all that a PSDS needs is known."""
+        """Whether a PSDS can be computed."""
         return self.durations is not None and (self.ranked is not None or bool(self.points))
 
     @cached_property
     def joined(self) -> "TimedClips":
-        """With events of one class that overlap in their clip made one: shared seconds must not count twice."""
+        """The same clips with overlapping events of a class joined, so that shared seconds do not count twice."""
         points = tuple(joined(point) for point in self.points)
         return replace(self, reference=joined(self.reference), detected=joined(self.detected), points=points)
 
     def psds(self, parameters: PSDSParameters = PSDS1) -> PSDS:
-        """Exact if there are frame scores, else from the operating points.
+        """The PSDS: exact if there are frame scores, otherwise from the operating points.
 
         Raises:
-            WsedError: neither is there, or no durations.
+            WsedError: there are neither frame scores nor operating points, or no durations.
         """
         durations = self._durations()
         if self.ranked is None:
@@ -62,7 +62,7 @@ class TimedClips:
         return psds_from_scores(ranked, self.joined.reference, parameters, timed=self.timed)
 
     def psds_table(self, parameters: PSDSParameters = PSDS1) -> PSDSTable:
-        """What the PSDS is made of, clip by clip, for resamples of the clips; errors as `psds`."""
+        """The parts of the PSDS per clip, for resamples of the clips; errors as in `psds`."""
         durations, reference = self._durations(), self.joined.reference
         if self.ranked is not None:
             ranked = replace(self.ranked, durations=durations)
@@ -79,14 +79,14 @@ class TimedClips:
 
 @dataclass(frozen=True)
 class TaggedClips:
-    """The clips of which tags are known.
+    """The clips with known tags.
 
     Attributes:
-        true: the classes each clip holds.
-        predicted: the classes the system predicts; None: it predicts none.
-        scores: how certain it is; None: there are no ranking scores such as mAP.
+        true: the classes that are in each clip.
+        predicted: the classes that the system predicts; None if it does not predict tags.
+        scores: clip scores; if None, there are no ranking metrics such as mAP.
         embeddings: one vector per clip.
-        known: which tags are known of each clip; None: all.
+        known: tags that are known; all if None.
     """
 
     true: Bool[Tensor, "clip label"]
@@ -98,22 +98,25 @@ class TaggedClips:
 
 @dataclass(frozen=True)
 class System:
-    """What one system predicts of some clips, in each form that it has, and the truth about them.
+    """The predictions of one system for some clips, and the truth about these clips.
 
     Attributes:
         labels: the classes.
-        truth: about the clips, and what of it is known.
-        detected: events at the operating point that F1 is computed at; None: the system only tags.
-        durations: seconds of each clip; None: not known.
-        ranked: frame scores as PSDS ranks them.
-        points: detected events at some thresholds.
-        tags: the classes predicted to be in each clip.
-        clip_scores: how certain that is.
+        truth: true tags and events of the clips, and which of them are known.
+        detected: events at the operating point of the F1 metrics; None if the system only tags.
+        durations: seconds of each clip; None if they are not known.
+        ranked: frame scores for a PSDS over all thresholds.
+        points: detected events at some thresholds, for a PSDS from operating points.
+        tags: the classes that the system predicts for each clip.
+        clip_scores: scores of the classes of each clip.
         embeddings: one vector per clip.
 
     >>> truth = Truth.of_events(Events.of([(0, 0, 1.0, 2.0)]), n_clips=1, n_labels=1)
-    >>> System(Labels(["Dog"]), truth, detected=truth.events).provides
+    >>> system = System(Labels(["Dog"]), truth, detected=truth.events)
+    >>> system.provides
     frozenset({'events'})
+    >>> len(system.need_timed().detected)
+    1
     """
 
     labels: Labels
@@ -128,9 +131,9 @@ class System:
 
     @cached_property
     def provides(self) -> frozenset[str]:
-        """What metrics can read: of `events`, `psds`, `tags`, `clip_scores` and `embeddings`.
+        """What metrics can read: a subset of `events`, `psds`, `tags`, `clip_scores` and `embeddings`.
 
-        `psds` are frame scores or operating points, with durations.
+        `psds` means frame scores or operating points, with durations.
         """
         timed, tagged = self.timed, self.tagged
         parts = {
@@ -144,7 +147,7 @@ class System:
 
     @cached_property
     def timed(self) -> TimedClips | None:
-        """The clips with known events; None if there are none, or nothing was detected in time."""
+        """The clips with known events; None if there are none, or the system only tags."""
         clips = self.truth.timed.any(1).nonzero()[:, 0]
         if self.detected is None or not len(clips):
             return None
@@ -182,18 +185,27 @@ class System:
     def need_timed(self) -> TimedClips:
         """The clips with known events; a `WsedError` if there are none."""
         if self.timed is None:
-            raise WsedError("no events are known of these clips, or nothing was detected: there is no F1 of events")
+            raise WsedError("no clip has known events, or the system detects none: there is no F1 of events")
         return self.timed
 
     def need_tagged(self) -> TaggedClips:
-        """The clips with known tags; a `WsedError` if there are none."""
+        """The clips with known tags; a `WsedError` if there are none.
+
+        >>> from wsed.testing.metrics import system
+        >>> system().need_tagged().true.shape
+        torch.Size([6, 3])
+        """
         if self.tagged is None:
-            raise WsedError("no tags are known of these clips: there is no score of tags")
+            raise WsedError("no clip has known tags: there are no metrics of tags")
         return self.tagged
 
 
-def nothing(labels: Labels) -> System:
-    """A system of no clips at all."""
+def no_clips(labels: Labels) -> System:
+    """A system without clips.
+
+    >>> no_clips(Labels(["dog"])).provides
+    frozenset()
+    """
     none = torch.zeros(0, len(labels), dtype=torch.bool)
     return System(labels, Truth(none, none, Events.of([]), none))
 

@@ -1,9 +1,9 @@
-"""Tagging scores that need no threshold (average precision, areas under the ROC curve, d'), and F1 in three averages.
+"""Tagging scores without a threshold (average precision, areas under the ROC curve, d'), and three averages of F1.
 
-One convention with `Counts`: a class that no clip holds has no scores (NaN) and is left out of every macro mean; so is,
-for areas under the ROC curve, a class that every clip holds. Micro scores pool all pairs of clip and class.
+As in `Counts`, a class that is in no clip has no scores (NaN) and is left out of macro means. For areas under the ROC
+curve, so is a class that is in every clip. Micro scores pool all pairs of clip and class.
 
-Every score is a function of clip weights, so that the bootstrap costs matrix operations, not a loop over resamples.
+Every score is a function of clip weights, so that a bootstrap needs matrix products instead of a loop over resamples.
 """
 
 from collections.abc import Callable
@@ -27,38 +27,50 @@ PerResample = Float[np.ndarray, " resample"]
 Known = Bool[Tensor, "clip label"]
 Convention = Literal["dcase2024", "sklearn"]
 Ranking = Callable[[Curve, Curve], PerResample]
-"""A score from the weights of true and of false clips that rank at or above each cut (a distinct score), falling."""
+"""Maps the weights of true and of false clips that score at or above each cut to a score. Cuts fall."""
 
 
 def ap(tp: Curve, fp: Curve) -> PerResample:
-    """Average precision, `sum_n (R_n - R_{n-1}) P_n` over the distinct scores; NaN without positives."""
+    """Average precision, `sum_n (R_n - R_{n-1}) P_n` over the distinct scores; NaN without positives.
+
+    >>> ap(np.array([[1.0, 1.0, 2.0]]), np.array([[0.0, 1.0, 1.0]])).round(3)
+    array([0.833])
+    """
     gain = np.diff(tp, axis=1, prepend=0.0)
     precision = tp / np.where(tp + fp > 0, tp + fp, 1.0)
     return _ratio((gain * precision).sum(1), tp[:, -1])
 
 
-def area(tp: Curve, fp: Curve) -> PerResample:
-    """Area under the ROC curve: the chance that a true clip scores above a false one, ties counting half.
+def auroc(tp: Curve, fp: Curve) -> PerResample:
+    """Area under the ROC curve: the probability that a true clip scores above a false one; ties count half.
 
     NaN without positives or without negatives.
+
+    >>> auroc(np.array([[1.0, 1.0, 2.0]]), np.array([[0.0, 1.0, 1.0]]))
+    array([0.5])
     """
     width = np.diff(fp, axis=1, prepend=0.0)
     height = tp - np.diff(tp, axis=1, prepend=0.0) / 2
     return _ratio((width * height).sum(1), tp[:, -1] * fp[:, -1])
 
 
-def partial_area(tp: Curve, fp: Curve, max_fpr: float = 0.1, convention: Convention = "dcase2024") -> PerResample:
+def partial_auroc(tp: Curve, fp: Curve, max_fpr: float = 0.1, convention: Convention = "dcase2024") -> PerResample:
     """Area under the ROC curve up to a false positive rate of `max_fpr`, scaled so that 1 is perfect.
 
-    Two conventions are in use and give different numbers:
+    Two conventions give different numbers:
 
-    * `dcase2024`: area / max_fpr. Where several clips tie, the curve goes right before it goes up. This is `auroc` of
-      `sed_scores_eval` 0.0.4, of which DCASE 2024 task 4 reports the mean over classes at 0.1 (mpAUC). Chance: 0.05.
-    * `sklearn`: ties are joined by a straight line, and the area is standardised so that chance is 0.5 (McClish,
-      Analyzing a portion of the ROC curve, Medical Decision Making 9(3), 1989), as `roc_auc_score(max_fpr=0.1)`.
+    * `dcase2024`: the area divided by `max_fpr`. At tied scores, the curve first goes right and then up. This is the
+      `auroc` of `sed_scores_eval` 0.0.4. DCASE 2024 task 4 reports its mean over classes at 0.1 (mpAUC). Random scores
+      get 0.05.
+    * `sklearn`: tied scores are joined by a straight line, and the area is standardised so that random scores get 0.5
+      (McClish, Analyzing a portion of the ROC curve, Medical Decision Making 9(3), 1989), as in
+      `roc_auc_score(max_fpr=0.1)`.
 
     Raises:
         WsedError: `max_fpr` is not in (0, 1], or the convention is unknown.
+
+    >>> partial_auroc(np.array([[1.0, 1.0, 2.0]]), np.array([[0.0, 1.0, 1.0]]), max_fpr=0.5)
+    array([0.5])
     """
     if not 0 < max_fpr <= 1:
         raise WsedError(f"max_fpr must lie in (0, 1], not {max_fpr}")
@@ -77,9 +89,12 @@ def partial_area(tp: Curve, fp: Curve, max_fpr: float = 0.1, convention: Convent
 
 
 def d_prime(auroc: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
-    """`sqrt(2) * Phi^-1(AUROC)`: distance of two unit normal distributions of that area; infinite at 0 and 1.
+    """`sqrt(2) * Phi^-1(AUROC)`: distance of two unit normal distributions with that AUROC; infinite at 0 and 1.
 
-    Source: Gemmeke et al., Audio Set, ICASSP 2017.
+    Gemmeke et al., Audio Set: An ontology and human-labeled dataset for audio events, ICASSP 2017.
+
+    >>> d_prime(np.array([0.5]))
+    array([0.])
     """
     normal: Float[np.ndarray, "*any"] = torch.special.ndtri(torch.as_tensor(auroc, dtype=torch.float64)).numpy()
     return normal * 2**0.5
@@ -92,17 +107,21 @@ def ranking_scores(
     weights: Weights | None = None,
     known: Known | None = None,
 ) -> Float[np.ndarray, "resample label"]:
-    """`ranking` (`ap`, `area`, `partial_area`) of every class under every row of clip weights.
+    """A ranking score of each class for each row of clip weights.
 
     Args:
-        clip_labels: the classes each clip holds.
-        scores: one score per clip and class, higher means more certain.
-        ranking: what is asked of the ranking.
-        weights: how often each clip counts; None: one row, each clip once.
-        known: which tags are known: a class is ranked over the clips of which it is known. None: all.
+        clip_labels: the classes that are in each clip.
+        scores: one score per clip and class; higher means more certain.
+        ranking: the ranking score: `ap`, `auroc` or `partial_auroc`.
+        weights: how often each clip counts; if None, one row in which each clip counts once.
+        known: tags that are known, all if None; a class is ranked over the clips where it is known.
 
     Raises:
-        WsedError: the shapes differ, or there is no clip.
+        WsedError: the shapes differ, or there are no clips.
+
+    >>> true, scores = torch.tensor([[True], [False]]), torch.tensor([[0.9], [0.1]])
+    >>> ranking_scores(true, scores, auroc)
+    array([[1.]])
     """
     true, score = _arrays(clip_labels, scores)
     weights = np.ones((1, len(true))) if weights is None else weights
@@ -115,10 +134,13 @@ def ranking_scores(
 
 
 def average_precision(labels: Tensor, scores: Tensor) -> PerLabel:
-    """Average precision `[label]`: `sum_n (R_n - R_{n-1}) P_n` over the distinct scores in falling order.
+    """Average precision per class: `sum_n (R_n - R_{n-1}) P_n` over the distinct scores in falling order.
 
-    Clips of equal score enter together, so the order of clips does not matter (as in scikit-learn; no interpolation).
-    NaN for a class that no clip holds. Arguments as for `ranking_scores`.
+    Clips with equal scores enter together, so their order does not matter. There is no interpolation, as in
+    scikit-learn. NaN for a class that is in no clip. Arguments as in `ranking_scores`.
+
+    >>> average_precision(torch.tensor([[True], [False]]), torch.tensor([[0.1], [0.9]]))
+    array([0.5])
     """
     per_label: PerLabel = ranking_scores(labels, scores, ap)[0]
     return per_label
@@ -143,28 +165,40 @@ def ranking_statistic(
     average: Literal["macro", "micro"] = "macro",
     known: Known | None = None,
 ) -> Callable[[Weights], PerResample]:
-    """mAP, mean AUROC or mpAUC as a function of clip weights, for `bootstrap`; `micro` pools clips and classes."""
+    """A mean ranking score, such as mAP, as a function of clip weights, for `bootstrap`.
+
+    Args:
+        clip_labels: the classes that are in each clip.
+        scores: one score per clip and class; higher means more certain.
+        ranking: the ranking score: `ap`, `auroc` or `partial_auroc`.
+        average: `macro`: mean over classes; `micro`: all pairs of clip and class are ranked together.
+        known: tags that are known; all if None.
+
+    >>> true, scores = torch.tensor([[True], [False]]), torch.tensor([[0.9], [0.1]])
+    >>> ranking_statistic(true, scores)(np.array([[1.0, 1.0]]))
+    array([1.])
+    """
     n_labels = clip_labels.shape[1]
     pairs = None if known is None else known.reshape(-1, 1)
 
-    def of(weights: Weights) -> PerResample:
+    def score_of(weights: Weights) -> PerResample:
         if average == "micro":
             pooled = np.repeat(weights, n_labels, axis=1)
             return ranking_scores(clip_labels.reshape(-1, 1), scores.reshape(-1, 1), ranking, pooled, pairs)[:, 0]
         return mean_known(ranking_scores(clip_labels, scores, ranking, weights, known))
 
-    return of
+    return score_of
 
 
 @dataclass(frozen=True)
 class TaggingScores:
-    """Scores per class, their macro means, and the same of all pairs of clip and class pooled (micro).
+    """Tagging scores per class, their macro means, and micro scores of all pairs of clip and class pooled.
 
     Attributes:
-        ap, auroc, pauroc: per class; NaN where a class has none.
-        n_positive: clips that hold the class.
-        n_clips: clips in all.
-        micro_ap, micro_auroc, micro_pauroc: of the pooled pairs.
+        ap, auroc, pauroc: scores per class; NaN if a class has no score.
+        n_positive: number of clips with the class.
+        n_clips: number of clips.
+        micro_ap, micro_auroc, micro_pauroc: scores of the pooled pairs.
     """
 
     ap: PerLabel
@@ -178,7 +212,7 @@ class TaggingScores:
 
     @property
     def macro_ap(self) -> float:
-        """MAP: mean over the classes that a clip holds."""
+        """Mean average precision (mAP) over the classes that are in a clip."""
         return float(mean_known(self.ap[None])[0])
 
     @property
@@ -188,17 +222,17 @@ class TaggingScores:
 
     @property
     def macro_pauroc(self) -> float:
-        """Mean over the classes with both positives and negatives: mpAUC of DCASE 2024, under that convention."""
+        """Mean over the classes with both positives and negatives: the mpAUC of DCASE 2024 with that convention."""
         return float(mean_known(self.pauroc[None])[0])
 
     @property
     def d_prime(self) -> PerLabel:
-        """Per class; infinite where the class is separated perfectly."""
+        """Values of d' per class; infinite if a class is separated perfectly."""
         return d_prime(self.auroc)
 
     @property
     def macro_d_prime(self) -> float:
-        """That of the mean AUROC, as usually printed; a mean of d' would be infinite once one class is perfect."""
+        """Value of d' for the mean AUROC, as is usual; the mean of d' would be infinite if one class is perfect."""
         return float(d_prime(np.array([self.macro_auroc]))[0])
 
     def summary(self) -> dict[str, float]:
@@ -215,12 +249,23 @@ def tagging_scores(
     max_fpr: float = 0.1,
     convention: Convention = "dcase2024",
 ) -> TaggingScores:
-    """All scores that need no threshold; `known`: see `ranking_scores`, `max_fpr` and `convention`: `partial_area`.
+    """All tagging scores without a threshold.
+
+    Args:
+        clip_labels: the classes that are in each clip.
+        scores: one score per clip and class; higher means more certain.
+        known: tags that are known; all if None.
+        max_fpr: see `partial_auroc`.
+        convention: see `partial_auroc`.
 
     Raises:
-        WsedError: the shapes differ, or there is no clip.
+        WsedError: the shapes differ, or there are no clips.
+
+    >>> true, scores = torch.tensor([[True], [False]]), torch.tensor([[0.9], [0.1]])
+    >>> tagging_scores(true, scores).macro_auroc
+    1.0
     """
-    rankings: tuple[Ranking, ...] = (ap, area, partial(partial_area, max_fpr=max_fpr, convention=convention))
+    rankings: tuple[Ranking, ...] = (ap, auroc, partial(partial_auroc, max_fpr=max_fpr, convention=convention))
     pairs = clip_labels.reshape(-1, 1), scores.reshape(-1, 1), None if known is None else known.reshape(-1, 1)
     by_class, pooled = (
         [ranking_scores(true, score, r, known=of)[0] for r in rankings]
@@ -240,14 +285,14 @@ def tagging_scores(
 
 
 def tag_f1(clip_labels: Bool[Tensor, "clip label"], predicted: Bool[Tensor, "clip label"]) -> dict[str, float]:
-    """The three averages of F1 that go by one name (DCASE 2017 task 4; M&mnet, IJCAI 2018).
+    """Three averages of F1 that are all published as "F1" (DCASE 2017 task 4; Chou, Jang & Yang 2018).
 
     Args:
-        clip_labels: the classes each clip holds.
-        predicted: the classes the system predicts it to hold.
+        clip_labels: the classes that are in each clip.
+        predicted: the classes that the system predicts for each clip.
 
     Returns:
-        `micro`: hits, misses and false alarms of all classes pooled; `macro_f_mean`: mean of the F1 of the classes;
+        `micro`: F1 of the pooled counts of all classes; `macro_f_mean`: mean of the F1 of the classes;
         `macro_f_harmonic`: harmonic mean of macro precision and macro recall.
 
     >>> true = torch.tensor([[True, False], [True, True]])
@@ -258,20 +303,28 @@ def tag_f1(clip_labels: Bool[Tensor, "clip label"], predicted: Bool[Tensor, "cli
 
 
 def f1_averages(counts: Counts) -> dict[str, float]:
-    """`micro`, `macro_f_mean` and `macro_f_harmonic` (see `tag_f1`) of any counts."""
+    """The averages of F1 of `tag_f1`, from any counts.
+
+    >>> f1_averages(Counts(np.array([1, 1]), np.array([1, 2]), np.array([1, 1])))["micro"]
+    0.8
+    """
     precision, recall = counts.macro_precision, counts.macro_recall
     harmonic = 2 * precision * recall / (precision + recall) if precision + recall > 0 else precision + recall
     return {"micro": counts.micro_f1, "macro_f_mean": counts.macro_f1, "macro_f_harmonic": harmonic}
 
 
 def mean_known(values: Float[np.ndarray, "resample label"]) -> PerResample:
-    """Mean over the classes that have a score (are not NaN); NaN where none has."""
+    """Mean over the classes with a score (not NaN); NaN if no class has a score.
+
+    >>> mean_known(np.array([[0.5, np.nan], [np.nan, np.nan]]))
+    array([0.5, nan])
+    """
     known = ~np.isnan(values)
     return _ratio(np.where(known, values, 0.0).sum(1), known.sum(1))
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """NaN for x / 0."""
+    """The quotient; NaN if the denominator is 0."""
     return np.where(denominator > 0, numerator / np.where(denominator > 0, denominator, 1.0), np.nan)
 
 

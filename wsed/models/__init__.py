@@ -1,4 +1,4 @@
-"""Frontends, encoders, heads and networks."""
+"""Networks and their parts: frontends, encoders and heads."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a network is made of, and the registries of its parts."""
+"""The base classes of networks, frontends, encoders and heads, and their registries."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ from wsed.types import Batch, Encoded, Labels, Output
 
 
 class Frontend(nn.Module):
-    """From audio to features. States `sample_rate` (Hz), `n_bands` and `frame_rate` (frames per second).
+    """Base class of frontends: modules that compute features from audio.
 
-    `axis` is what the rows of its features are, for pictures.
-
-    One that must see the training set first is not `learned`: it keeps the contract `wsed.learning.LearnsFrom`.
+    A frontend states `sample_rate` (Hz), `n_bands` and `frame_rate` (frames per second). `axis` names the rows of its
+    features in pictures. A frontend that must see the training set first overrides `learned` and `learn`, see
+    `wsed.learning.LearnsFrom`.
     """
 
     sample_rate: int
@@ -26,37 +26,37 @@ class Frontend(nn.Module):
 
     @property
     def learned(self) -> bool:
-        """Whether it is ready to be used."""
+        """Whether the frontend is ready for use."""
         return True
 
     def learn(self, train: TrainingSet) -> None:
-        """See the training set, if there is something to learn; all ranks call it."""
+        """Learn from the training set, if there is something to learn; every rank must call it."""
 
     def forward(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        """Features, and which frames hold signal."""
+        """Features, and the frames that hold signal."""
         raise NotImplementedError
 
     def raw(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        """What no training changes of the features, so that it can be computed once and kept: here all of them.
+        """Features as far as they do not depend on training, so that they can be cached; by default all of `forward`.
 
-        Of a frontend that is not `learned`, what its `learn` reads.
+        If the frontend is not `learned`, these are the features that `learn` reads.
         """
         features: tuple[Tensor, Tensor] = self(audio, n_samples)
         return features
 
     def finish(self, features: Float[Tensor, "clip band frame"]) -> Float[Tensor, "clip band frame"]:
-        """The features from what `raw` gave."""
+        """The features of `forward`, computed from the result of `raw`."""
         return features
 
-    def of(self, batch: Batch) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"] | None]:
-        """Features of a batch, from its audio, or from its `features` if `raw` was computed before.
+    def features(self, batch: Batch) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"] | None]:
+        """Features of a batch, from its audio or from its cached `features` (the result of `raw`).
 
         Returns:
-            features, and which frames hold signal: None where the batch is `full`.
+            features, and the frames that hold signal: None if the batch is `full`.
         """
         if batch.features is None:
             features, valid = self(batch.samples(), batch.n_samples)
@@ -68,10 +68,11 @@ class Frontend(nn.Module):
 
 
 class Encoder(nn.Module):
-    """From features to frame embeddings. Built as `encoder(n_bands)`; states `dim` and `stride` (time steps per frame).
+    """Base class of encoders: modules that compute frame embeddings from features.
 
-    In eval mode the embeddings of a clip do not depend on the padding that its neighbours bring. An encoder that gives
-    maps at other rates states `levels`: dim and stride of each.
+    An encoder is built as `encoder(n_bands)`. It states `dim` and `stride` (time steps of the features per frame). In
+    eval mode, the embeddings of a clip do not depend on its padding. An encoder that also returns embeddings at other
+    frame rates states their dim and stride in `levels`.
     """
 
     dim: int
@@ -80,28 +81,32 @@ class Encoder(nn.Module):
 
     @classmethod
     def example(cls) -> "tuple[EncoderFactory, Frontend | None]":
-        """What builds a small one for tests, and the frontend it needs; None: any."""
+        """A factory of a small encoder for tests, and the frontend that it needs; None if any frontend will do."""
         return cls, None
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
-        """Embeddings at the frontend's frame rate divided by `stride`; without `valid` all frames hold signal."""
+        """Frame embeddings, one per `stride` time steps; all frames hold signal if `valid` is None."""
         raise NotImplementedError
 
 
 class Head(nn.Module):
-    """From embeddings to scores. Built as `head(dim, n_labels)`; `provides` names the fields of `Output` it fills."""
+    """Base class of heads: modules that compute scores from frame embeddings.
+
+    A head is built as `head(dim, n_labels)`. `provides` names the fields of `Output` that it fills.
+    """
 
     provides: frozenset[str] = frozenset()
 
     def forward(self, encoded: Encoded) -> Output:
-        """The fields it provides."""
+        """An output with the fields in `provides`."""
         raise NotImplementedError
 
 
 class Network(nn.Module):
-    """All that training, inference and command line know of a model: from a batch to an output.
+    """Base class of networks: modules that compute an output from a batch.
 
-    States `labels`, `sample_rate` (Hz), `frame_rate` (of its output, frames per second) and `provides`.
+    A network states `labels`, `sample_rate` (Hz), `frame_rate` (of its output, frames per second) and `provides`: the
+    fields of `Output` that it fills.
     """
 
     labels: Labels
@@ -111,17 +116,17 @@ class Network(nn.Module):
 
     @classmethod
     def example(cls, labels: Labels) -> "Network":
-        """A small one, for tests."""
+        """A small network of this class, for tests."""
         return cls(labels)
 
     def forward(self, batch: Batch) -> Output:
-        """What the network predicts for the clips."""
+        """The predictions for the clips of a batch."""
         raise NotImplementedError
 
     def after_step(self) -> None:
-        """What changes once per optimiser step, such as the running mean of weights; `SEDTask` calls it.
+        """Update what changes once per optimiser step, such as a running mean of weights; `SEDTask` calls it.
 
-        A network that is made of networks passes the call on to them.
+        A network that contains networks calls it on each of them.
         """
         for part in self.children():
             if isinstance(part, Network):

@@ -1,4 +1,4 @@
-"""A trained encoder as the frontend of another network: embedding first, then a classifier."""
+"""A trained encoder as the frontend of another network, for training in two stages."""
 
 from pathlib import Path
 
@@ -15,25 +15,25 @@ from wsed.models.frontends import Standardised
 from wsed.spec import StartingWeights
 
 PARTS = ("frontend", "encoder")
-"""Of an earlier run's network: what is taken from it."""
+"""Parts of the earlier network whose weights are loaded."""
 
 
 @FRONTENDS.register("embeddings")
 class Embeddings(Frontend):
-    """Frame embeddings of an earlier run as features: its frontend and encoder, frozen and without dropout.
+    """Frame embeddings as features: the frontend and encoder of an earlier run, frozen and in eval mode.
 
-    The second stage of Turpault et al. 2020 is a head on them, with the encoder `identity`. Since no training changes
-    them, the reader `features` can keep them as it keeps spectrograms.
+    The second stage of Turpault et al. 2020 trains a head on these features, with the encoder `identity`. Training
+    does not change the features, so the reader `features` can cache them.
 
     Args:
-        encoder: as in the earlier run; that of Turpault et al. 2020 if left out. Of another, weights do not fit; but
-            settings without weights, as `normalize_steps`, are not compared.
-        frontend: likewise; `standardised` if None.
-        pretrained: checkpoint of that run. None: random weights, the control, on features that are standardised as
-            those of a training are.
+        encoder: the encoder of the earlier run; by default that of Turpault et al. 2020. The weights must fit, but
+            settings without weights, such as `normalize_steps`, are not compared.
+        frontend: the frontend of the earlier run; `standardised` if None.
+        pretrained: checkpoint of the earlier run. If None, the encoder has random weights, and the frontend learns
+            from the training set as usual: a control experiment.
 
     Raises:
-        WsedError: no such checkpoint, or it is of another frontend or encoder.
+        WsedError: the checkpoint does not exist, or it has another frontend or encoder.
 
     >>> Embeddings().n_bands
     130
@@ -55,23 +55,23 @@ class Embeddings(Frontend):
         self.train(False)
 
     def train(self, mode: bool = True) -> "Embeddings":
-        """It stays in eval mode."""
+        """Stay in eval mode."""
         super().train(False)
         return self
 
     @property
     def learned(self) -> bool:
-        """Whether the other frontend is ready."""
+        """Whether the inner frontend is ready for use."""
         return self.frontend.learned
 
     def learn(self, train: TrainingSet) -> None:
-        """Let the other frontend see the training set."""
+        """Let the inner frontend learn from the training set."""
         self.frontend.learn(train)
 
     def raw(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        """The embeddings; until the other frontend has learned, what it learns from."""
+        """The embeddings; before the inner frontend has learned, the features that it learns from."""
         return super().raw(audio, n_samples) if self.learned else self.frontend.raw(audio, n_samples)
 
     def forward(
@@ -85,11 +85,11 @@ class Embeddings(Frontend):
         weights = weights_of(path)
         for part in PARTS:
             begin = f"{part}."
-            found = {name.removeprefix(begin): value for name, value in weights.items() if name.startswith(begin)}
+            own = {name.removeprefix(begin): value for name, value in weights.items() if name.startswith(begin)}
             try:
-                getattr(self, part).load_state_dict(found)
+                getattr(self, part).load_state_dict(own)
             except RuntimeError as error:
                 raise WsedError(
-                    f"frontend embeddings: {path} has another {part} than the one given; give those of its run "
+                    f"frontend embeddings: {path} has another {part} than the one given; give the {part} of its run "
                     f"({str(error)[:400]})"
                 ) from None

@@ -1,4 +1,4 @@
-"""Features on the device: log-mel (the only use of torchaudio's transforms), standardised, or the waveform as it is."""
+"""Frontends, which run on the device of the network: log-mel, standardised features, and the waveform itself."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -24,18 +24,17 @@ class LogMel(Frontend):
     The defaults are those of Pellegrini & Cances 2019: 64 bands from 20 Hz to 11,025 Hz, 431 frames for 10 s.
 
     Args:
-        sample_rate: of the audio, Hz; the data module resamples to it.
-        n_fft: samples of a Fourier transform.
-        hop_length: samples from frame to frame.
-        n_bands: mel bands.
-        f_min: lower edge, Hz.
-        f_max: upper edge, Hz; half the sample rate if None.
+        sample_rate: sample rate of the audio, Hz; the data module resamples to it.
+        n_fft: samples of each Fourier transform.
+        hop_length: samples from one frame to the next.
+        n_bands: number of mel bands.
+        f_min: lower edge of the lowest band, Hz.
+        f_max: upper edge of the highest band, Hz; half the sample rate if None.
         win_length: samples of the Hann window; `n_fft` if None.
-        power: what the bands are sums of: 2, the power, or 1, the magnitude (of which the decibels are
-            `20 log10(max(mel, 1e-5))`).
-        scale: of the bands: `slaney`, of equal area, or `htk`, of equal height.
-        log_offset: the natural logarithm `ln(mel + log_offset)` instead of decibels; decibels if None. M&mnet's
-            `ln(1 + 10,000 mel)` is that with 1e-4, and a constant that standardising takes away.
+        power: 2: bands are sums of power; 1: bands are sums of magnitude, in decibels `20 log10(max(mel, 1e-5))`.
+        scale: shape of the bands: `slaney` (equal area) or `htk` (equal height).
+        log_offset: if not None, features are `ln(mel + log_offset)` instead of decibels. With 1e-4 they differ from
+            `ln(1 + 10,000 mel)` of Chou, Jang & Yang 2018 by a constant, which standardising removes.
 
     Raises:
         WsedError: a setting is out of its range.
@@ -82,30 +81,30 @@ class LogMel(Frontend):
             norm="slaney" if scale == "slaney" else None,
             mel_scale=scale,
             center=True,
-            pad_mode="constant",  # a padded clip then looks as it does alone
+            pad_mode="constant",  # then padding does not change the frames of a clip
         )
-        self.mel.spectrogram.power = None  # complex: see _strength
+        self.mel.spectrogram.power = None  # returns complex values, for _to_power
 
     def forward(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
         with torch.autocast(audio.device.type, enabled=False):  # powers span 100 dB: bfloat16 would lose them
-            mel = self.mel.mel_scale(self._strength(self.mel.spectrogram(audio.float())))
+            mel = self.mel.mel_scale(self._to_power(self.mel.spectrogram(audio.float())))
             if self.log_offset is not None:
                 features = (mel + self.log_offset).log()
             else:
                 features = 20 / self.power * mel.clamp(min=1e-10 ** (self.power / 2)).log10()
         return features, valid_frames(n_samples, self.hop_length, features.shape[2])
 
-    def _strength(self, spectrum: Complex[Tensor, "clip bin frame"]) -> Float[Tensor, "clip bin frame"]:
-        """The magnitude to the power; the power itself without the root, in a third of the time of `abs().pow(2)`."""
+    def _to_power(self, spectrum: Complex[Tensor, "clip bin frame"]) -> Float[Tensor, "clip bin frame"]:
+        """`|spectrum|^power`; without the square root for 2, in a third of the time of `abs().pow(2)`."""
         if self.power == 2:
             return spectrum.real.square() + spectrum.imag.square()
         return spectrum.abs().pow(self.power)
 
 
 def waa_logmel() -> LogMel:
-    """The features of Turpault et al. 2020, before they are standardised: 100 frames per second.
+    """The log-mel features of Turpault et al. 2020 before standardising, at 100 frames per second.
 
     >>> waa_logmel().frame_rate
     100.0
@@ -115,13 +114,13 @@ def waa_logmel() -> LogMel:
 
 @FRONTENDS.register("standardised")
 class Standardised(Frontend):
-    """Features of another frontend, each band with mean 0 and standard deviation 1 over the training set.
+    """Features of another frontend, with mean 0 and standard deviation 1 in each band over the training set.
 
-    They are measured once, before training, on one epoch of training batches, and saved with the weights. Until then
-    features are left as they are.
+    Mean and standard deviation are measured once before training, on one epoch of training batches, and saved with
+    the weights. Until then the features are not changed.
 
     Args:
-        frontend: the other one; `waa_logmel`, as in Turpault et al. 2020, if None.
+        frontend: the other frontend; `waa_logmel`, as in Turpault et al. 2020, if None.
 
     >>> frontend = Standardised()
     >>> frontend.learned
@@ -147,29 +146,29 @@ class Standardised(Frontend):
 
     @property
     def learned(self) -> bool:
-        """Whether mean and standard deviation were measured."""
+        """Whether mean and standard deviation have been measured."""
         return bool(self.measured)
 
     def learn(self, train: TrainingSet) -> None:
-        """Measure them on one epoch of training batches; all ranks call it."""
+        """Measure mean and standard deviation on one epoch of training batches; every rank must call it."""
         self.measure(train.batches())
 
     @torch.no_grad()
     def measure(self, batches: Iterable[Batch]) -> None:
-        """Measure mean and standard deviation of each band, over the valid frames of all ranks' batches.
+        """Measure mean and standard deviation of each band over the valid frames of the batches of all ranks.
 
         Args:
-            batches: of the training set; on any device.
+            batches: batches of the training set, on any device.
 
         Raises:
-            WsedError: there is no frame at all.
+            WsedError: there are no valid frames.
         """
         sums = torch.zeros(2 * self.n_bands + 1, dtype=torch.float64, device=self.mean.device)
         for batch in batches:
-            features, valid = self.frontend.of(batch.to(sums.device))
+            features, valid = self.frontend.features(batch.to(sums.device))
             frames = features.transpose(1, 2)[... if valid is None else valid].reshape(-1, self.n_bands).double()
-            number = torch.tensor([len(frames)], dtype=torch.float64, device=sums.device)
-            sums += torch.cat([frames.sum(0), frames.square().sum(0), number])
+            n_frames = torch.tensor([len(frames)], dtype=torch.float64, device=sums.device)
+            sums += torch.cat([frames.sum(0), frames.square().sum(0), n_frames])
         if world_size() > 1:
             dist.all_reduce(sums)
         total, squares, count = sums[: self.n_bands], sums[self.n_bands : -1], sums[-1]
@@ -190,21 +189,21 @@ class Standardised(Frontend):
     def raw(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        """The features of the other frontend."""
+        """The raw features of the other frontend."""
         return self.frontend.raw(audio, n_samples)
 
     def finish(self, features: Float[Tensor, "clip band frame"]) -> Float[Tensor, "clip band frame"]:
-        """Those, standardised."""
+        """The features of the other frontend, standardised."""
         return (self.frontend.finish(features) - self.mean[:, None]) / self.std[:, None]
 
 
 @FRONTENDS.register("waveform")
 class Waveform(Frontend):
-    """The samples themselves as one band, for encoders that read the waveform (`wav2vec2`).
+    """The samples as one band, for encoders that read the waveform (`wav2vec2`).
 
     Args:
-        sample_rate: of the audio, Hz, and of the frames; the data module resamples to it.
-        normalise: give each clip mean 0 and variance 1, as wav2vec 2.0 is mostly trained.
+        sample_rate: sample rate of the audio, Hz, which is also the frame rate; the data module resamples to it.
+        normalise: give each clip mean 0 and variance 1, as most wav2vec 2.0 models expect.
 
     >>> Waveform()(torch.randn(1, 8), torch.tensor([8]))[0].shape
     torch.Size([1, 1, 8])

@@ -1,14 +1,19 @@
-"""Starting weights."""
+"""Initial weights."""
 
 from torch import nn
 
 
 def keras_init(module: nn.Module) -> None:
-    """The starting weights of Keras: Glorot uniform, orthogonal recurrent matrices, zero biases.
+    """Set the initial weights of Keras in place: Glorot uniform, orthogonal recurrent matrices, zero biases.
 
-    The paper's networks were trained with them. torch's own are smaller, and over a GRU and two dense layers that
-    multiplies: the max-pooled MIL loss, whose gradient reaches one frame per clip, then learns nothing but the class
-    priors for the first few hundred steps.
+    Pellegrini & Cances 2019 trained with them. The default weights of torch are smaller. Through a GRU and two dense
+    layers, that shrinks the output so much that the max-pooled MIL loss, whose gradient reaches one frame per clip,
+    only learns the class priors for the first few hundred steps.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> keras_init(layer)
+    >>> layer.bias.tolist()
+    [0.0, 0.0]
     """
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv2d):
@@ -17,13 +22,21 @@ def keras_init(module: nn.Module) -> None:
                 nn.init.zeros_(part.bias)
         elif isinstance(part, nn.GRU):
             for name, weight in part.named_parameters():
-                start = nn.init.xavier_uniform_ if "weight_ih" in name else nn.init.orthogonal_
+                initialise = nn.init.xavier_uniform_ if "weight_ih" in name else nn.init.orthogonal_
                 for gate in weight.data.chunk(3):
-                    nn.init.zeros_(gate) if "bias" in name else start(gate)
+                    nn.init.zeros_(gate) if "bias" in name else initialise(gate)
 
 
 def he_init(module: nn.Module) -> None:
-    """Normal weights of variance `2 / inputs`, zero biases (He et al. 2015), for layers that a ReLU follows."""
+    """Set the initial weights of He et al. 2015 in place: normal with variance `2 / inputs`, zero biases.
+
+    They suit layers before a ReLU.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> he_init(layer)
+    >>> layer.bias.tolist()
+    [0.0, 0.0]
+    """
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv1d | nn.ConvTranspose1d):
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""M&mnet: a macro and a micro subnet on one encoder, joined in prediction, and a micro subnet on each further map."""
+"""M&mnet: a macro and a micro subnet on one encoder, with an ensemble prediction of both."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,40 +25,42 @@ PRESETS: dict[str, dict[str, Any]] = {
     "code": {"ep_space": "logit", "ep_train": True, "detach_attention": True},
     "paper": {"ep_space": "prob", "ep_train": False, "detach_attention": False},
 }
-"""What the released code does, and what Chou, Jang & Yang 2018 describe."""
+"""Options of the released code, and options that Chou, Jang & Yang 2018 describe."""
 
 OPTIONS = {"preset": tuple(PRESETS), "ep_space": ("prob", "logit"), "ep_weights": ("softmax", "share")}
 
 
 @NETWORKS.register("mmnet")
 class MMNet(Composed):
-    """Macro and micro subnet on any encoder, and ensemble prediction (EP) of the two.
+    """A macro and a micro subnet on any encoder, with ensemble prediction (EP) of the two.
 
     Chou, Jang & Yang 2018, "Learning to recognize transient sound events using attentional supervision". Train it with
-    the losses `clip_bce` (macro) and `micro`. Where the encoder gives `levels`, as `resnet1d` does with `pyramid`, each
-    of these maps has a micro subnet of its own, in the output's `levels` (M&mnet-MS).
+    the losses `clip_bce` (macro) and `micro`. If the encoder returns `levels`, as `resnet1d` does with `pyramid`, each
+    level has a micro subnet of its own, whose outputs are the `levels` of the output (M&mnet-MS).
 
-    Paper and released code differ in how the attention learns. In the paper it learns by the micro loss, and EP is for
-    tests. In the code the micro loss treats the attention as a constant, and the attention learns by EP, whose scores
-    the macro loss then reads; so that every attention learns, EP is then of all maps, else of the encoder's last.
+    The article and the released code train the attention differently. In the article, the micro loss trains it, and
+    EP is used in tests only. In the code, the micro loss gets the attention without gradient, the macro loss reads the
+    scores of EP, and so EP trains the attention. With `detach_attention`, EP therefore averages the micro subnets of
+    all levels; otherwise it uses the one on the last map of the encoder.
 
     Args:
         labels: the classes.
         encoder: built as `encoder(n_bands)`.
-        head: the two subnets; of more, the last is the micro subnet.
-        frontend: the library's usual log-mel if None.
-        preset: what `ep_space`, `ep_train` and `detach_attention` are unless given: as in the `code` (logit, true,
-            true) or the `paper` (prob, false, false).
-        ep: clip scores are EP, outside training; else the macro subnet's.
+        head: the heads of the two subnets; the last head is the micro subnet.
+        frontend: the `LogMel` with its defaults if None.
+        preset: defaults of `ep_space`, `ep_train` and `detach_attention`: `code` (logit, true, true) or `paper` (prob,
+            false, false).
+        ep: use EP as clip scores outside training; otherwise the scores of the macro subnet.
         mu: weight of the macro subnet in EP.
-        ep_space: what is averaged in EP, over time and over the two: probabilities (`prob`) or logits (`logit`).
-        ep_weights: of the frames in EP: the `softmax` over time of `a_t`, as printed, or its `share` `a_t / sum a_t`.
-        ep_train: clip scores are EP in training too.
-        detach_attention: losses get the attention without its gradient.
+        ep_space: what EP averages over time and over subnets: probabilities (`prob`) or logits (`logit`).
+        ep_weights: weights of frames in EP: the `softmax` of `a_t` over time, as printed, or the `share`
+            `a_t / sum a_t`.
+        ep_train: use EP as clip scores in training too.
+        detach_attention: losses get the attention without gradient.
 
     Raises:
-        WsedError: the heads give no clip scores, frame scores and attention; attention would not be trained; an option
-            is unknown, or `mu` is not between 0 and 1.
+        WsedError: the heads do not provide clip scores, frame scores and attention; nothing would train the attention;
+            an option is unknown; or `mu` is not in [0, 1].
 
     >>> len(MMNet.example(Labels(["dog", "cat"])).level_heads)
     4
@@ -85,15 +87,15 @@ class MMNet(Composed):
         if not 0 <= mu <= 1:
             raise WsedError(f"network mmnet: mu must be in [0, 1], not {mu:g}")
         check_options("network mmnet", OPTIONS, preset=preset)
-        usual = PRESETS[preset]
+        defaults = PRESETS[preset]
         self.ep, self.mu, self.ep_weights = ep, mu, ep_weights
-        self.ep_space: str = usual["ep_space"] if ep_space is None else ep_space
+        self.ep_space: str = defaults["ep_space"] if ep_space is None else ep_space
         check_options("network mmnet", OPTIONS, ep_space=self.ep_space, ep_weights=ep_weights)
-        self.ep_train: bool = usual["ep_train"] if ep_train is None else ep_train
-        self.detach_attention: bool = usual["detach_attention"] if detach_attention is None else detach_attention
+        self.ep_train: bool = defaults["ep_train"] if ep_train is None else ep_train
+        self.detach_attention: bool = defaults["detach_attention"] if detach_attention is None else detach_attention
         if self.detach_attention and not self.ep_train:
             raise WsedError(
-                "network mmnet: with detach_attention nothing but EP trains the attention; set ep_train, or "
+                "network mmnet: with detach_attention, only EP trains the attention; set ep_train: true or "
                 "detach_attention: false"
             )
         self.level_heads = nn.ModuleList(head[-1](dim, len(labels)) for dim, _ in self.encoder.levels)
@@ -101,7 +103,7 @@ class MMNet(Composed):
 
     @classmethod
     def example(cls, labels: Labels) -> Network:
-        """A small ResNet with a pyramid of maps."""
+        """A network on a small ResNet with a pyramid of levels."""
         encoder = partial(ResNet1d, channels=(8, 8, 8), pools=(2, 2), pyramid=True)
         return cls(labels, encoder, frontend=LogMel(8000, 256, 160, 16, 20.0))
 
@@ -112,46 +114,46 @@ class MMNet(Composed):
             for head, level, rate in zip(self.level_heads, encoded.levels, self.level_rates, strict=True)
         )
         if self.ep_train if self.training else self.ep:
-            maps = (output, *levels) if self.detach_attention else (output,)
-            clip_logits = self._ensemble(output, maps)
+            micro_outputs = (output, *levels) if self.detach_attention else (output,)
+            clip_logits = self._ensemble(output, micro_outputs)
             output = replace(output, clip_logits=clip_logits)
         if self.detach_attention:
             output, *rest = (replace(each, attention=each.need("attention").detach()) for each in (output, *levels))
             levels = tuple(rest)
         return replace(output, levels=levels)
 
-    def _ensemble(self, output: Output, maps: Sequence[Output]) -> Tensor:
-        """Clip logits of the macro subnet and what the frames of the maps say, as one."""
-        votes = [
-            frame_vote(
+    def _ensemble(self, output: Output, micro_outputs: Sequence[Output]) -> Tensor:
+        """Clip logits of EP, from the clip logits of the macro subnet and the frames of the micro subnets."""
+        pooled = [
+            pooled_frames(
                 each.need("frame_logits"), each.need("attention"), each.need("valid"), self.ep_space, self.ep_weights
             )
-            for each in maps
+            for each in micro_outputs
         ]
-        return ensemble_prediction(output.need("clip_logits"), torch.stack(votes).mean(0), self.mu, self.ep_space)
+        return ensemble_prediction(output.need("clip_logits"), torch.stack(pooled).mean(0), self.mu, self.ep_space)
 
 
-def frame_vote(
+def pooled_frames(
     frame_logits: Float[Tensor, "clip frame label"],
     attention: Float[Tensor, "clip frame label"],
     valid: Bool[Tensor, "clip frame"],
     space: str = "prob",
     weights: str = "softmax",
 ) -> Float[Tensor, "clip label"]:
-    """What the frames say of the clip, `sum_t alpha_t d_t`, the second term of EP (Chou, Jang & Yang 2018, Eq. 9).
+    """`sum_t alpha_t d_t`: frame scores pooled by attention, the second term of EP (Chou, Jang & Yang 2018, Eq. 9).
 
     Args:
-        frame_logits: of `d_t`.
-        attention: `a_t`, float32 or wider.
+        frame_logits: logits of `d_t`.
+        attention: `a_t`, at least float32.
         valid: frames that count.
-        space: `d_t` is a probability (`prob`), or taken as a logit, and so is the result.
-        weights: `alpha` is the `softmax` over time of `a_t`, as printed, or its `share` `a_t / sum a_t`.
+        space: `prob`: `d_t` and the result are probabilities; `logit`: they are logits.
+        weights: `alpha_t` is the `softmax` of `a_t` over time, as printed, or its `share` `a_t / sum a_t`.
 
     Raises:
         WsedError: `space` or `weights` is unknown.
 
     >>> logits, valid = torch.tensor([[[1.0], [3.0]]]), torch.ones(1, 2, dtype=torch.bool)
-    >>> frame_vote(logits, torch.zeros(1, 2, 1), valid, space="logit")
+    >>> pooled_frames(logits, torch.zeros(1, 2, 1), valid, space="logit")
     tensor([[2.]])
     """
     check_options("network mmnet", OPTIONS, ep_space=space, ep_weights=weights)
@@ -161,15 +163,15 @@ def frame_vote(
 
 
 def ensemble_prediction(
-    clip_logits: Float[Tensor, "clip label"], vote: Float[Tensor, "clip label"], mu: float = 0.5, space: str = "prob"
+    clip_logits: Float[Tensor, "clip label"], pooled: Float[Tensor, "clip label"], mu: float = 0.5, space: str = "prob"
 ) -> Float[Tensor, "clip label"]:
-    """Logits of `mu y + (1 - mu) vote` (Chou, Jang & Yang 2018, Eq. 9), float32 or wider.
+    """Logits of `mu y + (1 - mu) pooled` (Chou, Jang & Yang 2018, Eq. 9), at least float32.
 
     Args:
-        clip_logits: of the macro subnet's `y`.
-        vote: of the frames, in `space`.
+        clip_logits: logits of the macro subnet's `y`.
+        pooled: result of `pooled_frames`, in the same `space`.
         mu: weight of the macro subnet.
-        space: `prob`: probabilities are averaged; `logit`: logits are.
+        space: `prob`: probabilities are averaged; `logit`: logits are averaged.
 
     Raises:
         WsedError: `space` is unknown.
@@ -180,5 +182,5 @@ def ensemble_prediction(
     check_options("network mmnet", OPTIONS, ep_space=space)
     logits = clip_logits.to(torch.promote_types(clip_logits.dtype, torch.float32))
     if space == "logit":
-        return mu * logits + (1 - mu) * vote
-    return torch.logit(mu * torch.sigmoid(logits) + (1 - mu) * vote, eps=EPS)
+        return mu * logits + (1 - mu) * pooled
+    return torch.logit(mu * torch.sigmoid(logits) + (1 - mu) * pooled, eps=EPS)

@@ -15,12 +15,12 @@ from wsed.types import Batch, Encoded, Labels, Output
 
 @NETWORKS.register("composed")
 class Composed(Network):
-    """Frontend, encoder, then one head or several, joined into one output.
+    """A frontend, an encoder and one or several heads, whose outputs are merged.
 
     Args:
         labels: the classes.
         encoder: built as `encoder(n_bands)`.
-        head: built as `head(dim, n_labels)`; of several, a later one wins where two fill the same field.
+        head: one head or several, built as `head(dim, n_labels)`. If two heads fill the same field, the later one wins.
         frontend: `LogMel` with its defaults, those of Pellegrini & Cances 2019, if None.
 
     >>> Composed(Labels(["dog", "cat"]), CRNN).frame_rate
@@ -47,15 +47,15 @@ class Composed(Network):
 
     @classmethod
     def example(cls, labels: Labels) -> Network:
-        """A CRNN of 4 channels."""
+        """A network on a CRNN with 4 channels."""
         return cls(labels, partial(CRNN, channels=4, gru=4, dense=8), frontend=LogMel(8000, 256, 160, 64, 20.0))
 
     def forward(self, batch: Batch) -> Output:
         return self.compose(batch)[1]
 
     def compose(self, batch: Batch) -> tuple[Encoded, Output]:
-        """What the encoder gives, and the joined output of the heads: the one place where the parts meet."""
-        features, valid = self.frontend.of(batch)
+        """Run frontend, encoder and heads; returns the embeddings and the merged output of the heads."""
+        features, valid = self.frontend.features(batch)
         encoded: Encoded = self.encoder(features, valid)
         output = Output(frame_rate=self.frame_rate)
         for head in self.heads:

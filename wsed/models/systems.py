@@ -1,4 +1,4 @@
-"""Networks made of networks."""
+"""Networks that consist of several networks."""
 
 from dataclasses import replace
 
@@ -12,21 +12,21 @@ from wsed.types import Batch, Labels, Output
 
 @NETWORKS.register("tag_gated")
 class TagGated(Network):
-    """A detector that says when, and a tagger that says which: frame scores of the one, clip scores of the other.
+    """A detector for the frame scores and a tagger for the clip scores.
 
-    With `decoder.tags: clip` a class has events only in clips that the tagger finds it in (Pellegrini & Cances 2019,
-    figure 1). `tags: oracle` takes the true tags instead, `none` does not filter.
+    With the decoder setting `tags: clip`, a class has events only in clips that the tagger gives that tag (Pellegrini
+    & Cances 2019, figure 1). With `tags: oracle` the true tags decide, with `tags: none` no events are removed.
 
     Args:
         labels: the classes.
-        detector: provides frame scores; trained.
-        tagger: provides clip scores.
-        pretrained: checkpoint of the tagger's own run; it is then frozen, and not run in training. None: it is
-            trained along with the detector, by losses that read `clip_logits` (a frozen one provides none to them).
+        detector: the network that provides frame scores; it is trained.
+        tagger: the network that provides clip scores.
+        pretrained: checkpoint of a run of the tagger, which is then frozen and not run in training. If None, the tagger
+            is trained together with the detector, by losses that read `clip_logits`.
 
     Raises:
-        WsedError: a part does not provide its scores, they work at different sample rates, or the checkpoint is of
-            another network.
+        WsedError: a network does not provide its scores, the sample rates differ, or the checkpoint is of another
+            network.
 
     >>> "clip_logits" in TagGated(Labels(["dog", "cat"]), Composed.example, Composed.example).provides
     True
@@ -70,5 +70,5 @@ class TagGated(Network):
 
     @property
     def frontend(self) -> object:
-        """The detector's, for pictures."""
+        """The frontend of the detector, for pictures."""
         return self.detector.frontend

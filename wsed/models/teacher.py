@@ -1,4 +1,4 @@
-"""A student and a teacher in one network: losses learn from the teacher's scores."""
+"""A student and a teacher in one network, for losses that read the teacher's scores."""
 
 from dataclasses import replace
 
@@ -15,22 +15,22 @@ from wsed.types import Batch, Labels, Output
 
 @NETWORKS.register("mean_teacher")
 class MeanTeacher(Network):
-    """A network, and its teacher: the running mean of its weights, or a network trained before.
+    """A network with a teacher: the running mean of its weights, or a network that was trained before.
 
-    In training `output.teacher` is what the teacher predicts for the same batch, without a gradient and without
-    dropout. In validation, test and prediction there is the student alone. The mean is exponential and moves once per
-    optimiser step: `decay` of the old and the rest of the new weights, with a smaller `decay` in the first steps
-    (`1 - 1 / (step + 1)`), as in mean teacher (Tarvainen & Valpola 2017). Buffers, such as batch norm's statistics, are
-    copied from the student. What a part must learn from the training set is learned by the student and copied.
+    In training, `output.teacher` is the teacher's output for the same batch, without gradient and without dropout. In
+    validation, test and prediction only the student runs. After each optimiser step, the teacher's weights become
+    `decay * teacher + (1 - decay) * student`, with at most `1 - 1 / (step + 1)` for `decay` (Tarvainen & Valpola 2017).
+    Buffers, such as the statistics of batch norm, are copied from the student. Parts that learn from the training set
+    learn in the student and are copied.
 
     Args:
         labels: the classes.
         student: the network that is trained.
-        decay: of the running mean.
-        pretrained: checkpoint of a run of the student's network; the teacher is that network and stays as it is.
+        decay: share of the old weights in the running mean.
+        pretrained: checkpoint of a run of the student's network. The teacher then has its weights and never changes.
 
     Raises:
-        WsedError: `decay` is not from 0 to 1, or the checkpoint is of another network.
+        WsedError: `decay` is not in [0, 1], or the checkpoint is of another network.
 
     >>> "teacher" in MeanTeacher(Labels(["dog", "cat"]), Composed.example).provides
     True
@@ -57,7 +57,7 @@ class MeanTeacher(Network):
 
     @classmethod
     def example(cls, labels: Labels) -> Network:
-        """A small student."""
+        """A small student with its teacher."""
         return cls(labels, Composed.example)
 
     def train(self, mode: bool = True) -> "MeanTeacher":
@@ -75,11 +75,11 @@ class MeanTeacher(Network):
 
     @property
     def learned(self) -> bool:
-        """Whether student and teacher have learned what they must from the training set."""
+        """Whether all parts of student and teacher have learned from the training set."""
         return not any(True for part in self.children() for _ in learners(part))
 
     def learn(self, train: TrainingSet) -> None:
-        """Let the student's parts learn, and the teacher's be the same; a pretrained teacher learns what it lacks."""
+        """Let the parts of the student learn and copy them to the teacher; a pretrained teacher learns by itself."""
         for part in learners(self.student):
             part.learn(train)
         for part in learners(self.teacher) if self.fixed else ():
@@ -89,7 +89,7 @@ class MeanTeacher(Network):
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Move the teacher towards the student, by one step."""
+        """Update the running mean of the weights by one step."""
         super().after_step()
         if self.fixed:
             return
@@ -106,5 +106,5 @@ class MeanTeacher(Network):
 
     @property
     def frontend(self) -> object:
-        """The student's, for pictures."""
+        """The frontend of the student, for pictures."""
         return self.student.frontend

@@ -15,7 +15,7 @@ from torchmetrics import Metric as Base
 from wsed.decoding.base import Decoder
 from wsed.errors import WsedError
 from wsed.metrics.base import METRICS, Metric
-from wsed.metrics.system import System, nothing
+from wsed.metrics.system import System, no_clips
 from wsed.registry import near
 from wsed.scoring.collect import Collector
 from wsed.scoring.plain import Plain
@@ -46,7 +46,7 @@ class _OfClips(Base):
 
     def _system(self, collector: Collector) -> System:
         scores, truth = collector.gather()
-        return system_of(scores, truth, self.labels, self.decoder) if len(scores) else nothing(self.labels)
+        return system_of(scores, truth, self.labels, self.decoder) if len(scores) else no_clips(self.labels)
 
     def _alone(self, output: Output, batch: Batch) -> System:
         """The system of one batch, which is added too."""

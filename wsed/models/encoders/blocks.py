@@ -1,4 +1,4 @@
-"""Convolution over time and bands: the first layers of most encoders."""
+"""Convolution blocks over time and bands: the first layers of most encoders."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,19 @@ from wsed.ops.grid import padding
 class ConvBlock(nn.Module):
     """Convolution, batch norm, ReLU or GLU, max pooling over `(time, band)`, dropout.
 
-    With GLU the convolution is twice as wide, has no bias, and one half gates the other: `a * sigmoid(g)`.
+    With GLU, the convolution has twice the channels and no bias, and one half gates the other: `a * sigmoid(g)`.
+
+    Args:
+        inputs: number of input channels.
+        channels: number of output channels.
+        kernel: width of the square convolution, odd.
+        activation: `relu` or `glu`.
+        pool: `(time, band)` pooling.
+        dropout: the dropout module.
+
+    >>> block = ConvBlock(1, 8, kernel=3, activation="relu", pool=(1, 4), dropout=nn.Identity())
+    >>> block(torch.zeros(2, 1, 10, 16)).shape
+    torch.Size([2, 8, 10, 4])
     """
 
     def __init__(
@@ -29,7 +41,7 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "clip channel frame band"]) -> Float[Tensor, "clip channel2 frame2 band2"]:
         x = self.norm(self.conv(x))
-        if self.glu:  # not nn.GLU: its gradient is not channels-last, which makes batch norm's backward 5 times slower
+        if self.glu:  # nn.GLU has no channels-last gradient, and then the backward of batch norm takes 5 times as long
             value, gate = x.chunk(2, dim=1)
             x = value * torch.sigmoid(gate)
         else:
@@ -39,19 +51,24 @@ class ConvBlock(nn.Module):
 
 
 class ConvBlocks(nn.ModuleList):
-    """Blocks one after another. States `dim` (channels times bands that are left) and `stride` (time steps per frame).
+    """A sequence of convolution blocks.
+
+    States `dim` (channels of the last block times the bands after pooling) and `stride` (time steps per frame).
 
     Args:
-        n_bands: of the features.
-        channels: of the blocks, one number for all or one each.
+        n_bands: number of bands of the features.
+        channels: channels of all blocks, or a list with one number per block.
         pools: `[time, band]` pooling of each block.
-        kernels: width of the square convolutions, odd, one number for all or one each.
+        kernels: width of the square convolutions, odd; one number, or a list with one per block.
         activation: `relu` or `glu`.
-        dropout: after each block.
+        dropout: dropout module after each block; no dropout if None.
 
     Raises:
-        WsedError: channels, kernels and pools differ in number, the pools leave nothing of the bands, or a kernel is
-            even.
+        WsedError: channels, kernels and pools differ in number, the pools leave no bands, or a kernel is even.
+
+    >>> frames, valid = ConvBlocks(16, channels=8, pools=[(1, 4), (2, 2)])(torch.zeros(2, 16, 10), None)
+    >>> frames.shape
+    torch.Size([2, 5, 16])
     """
 
     def __init__(
@@ -74,7 +91,7 @@ class ConvBlocks(nn.ModuleList):
             self.append(ConvBlock(inputs, width, size, activation, (time, band), dropout or nn.Identity()))
             self.stride, bands = self.stride * time, bands // band
         if bands < 1:
-            raise WsedError(f"encoder: pools {list(pools)} leave nothing of {n_bands} bands; pool less")
+            raise WsedError(f"encoder: pools {list(pools)} leave nothing of {n_bands} bands; use smaller pools")
         self.dim = widths[-1] * bands
         self._time_pools = tuple(time for time, _ in pools)
         self.to(memory_format=torch.channels_last)
@@ -82,9 +99,10 @@ class ConvBlocks(nn.ModuleList):
     def forward(
         self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None
     ) -> tuple[Float[Tensor, "clip frame2 dim"], Bool[Tensor, "clip frame2"]]:
-        """Frames, channels and bands as one axis, and which of them hold signal; without `valid` all do.
+        """Frame embeddings (channels and bands in one axis), and the frames that hold signal.
 
-        Padding is zero before each block, as beyond the end of a lone clip.
+        All frames hold signal if `valid` is None. Padding is set to zero before each block, like the zeros that a
+        convolution adds at the end of an unpadded clip.
         """
         padded, valid = padding(valid, features)
         x = features.transpose(1, 2)[:, None].contiguous(memory_format=torch.channels_last)
@@ -98,5 +116,5 @@ class ConvBlocks(nn.ModuleList):
 def _each(value: int | Sequence[int], pools: Sequence[Sequence[int]], name: str) -> list[int]:
     values = [value] * len(pools) if isinstance(value, int) else list(value)
     if not pools or len(values) != len(pools):
-        raise WsedError(f"encoder: {len(values)} {name} for {len(pools)} pools; give one of each a block")
+        raise WsedError(f"encoder: {len(values)} {name} for {len(pools)} pools; give one of each per block")
     return values

@@ -1,4 +1,4 @@
-"""Convolutional encoders: of the tagging network of Pellegrini & Cances 2019, and for Tao et al. 2023."""
+"""Convolutional encoders: for the tagging network of Pellegrini & Cances 2019 and for Tao et al. 2023."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -13,7 +13,11 @@ from wsed.types import Encoded
 
 
 class Variant(NamedTuple):
-    """Channels, kernels and `(time, band)` pooling of each block, and the dropout after it."""
+    """Channels, kernels, `(time, band)` pools and dropout of the blocks.
+
+    >>> VARIANTS["paper"].dropout
+    0.2
+    """
 
     channels: tuple[int, ...]
     kernels: int | tuple[int, ...]
@@ -32,24 +36,24 @@ VARIANTS = {
 class CNN(Encoder):
     """Blocks of convolution, batch norm, ReLU, max pooling and dropout of whole channels.
 
-    With the head `tagging`, `paper` and `notebook` are the audio tagging network of Pellegrini & Cances 2019;
-    parameters, trainable, for 10 classes: 217,226 and 906,122 (as in the authors' notebook, where the head's dropout
-    is 0.5). `fpd` is for the Frame Pairwise Distance loss (Tao et al. 2023, section 2: three such blocks, sizes not
-    given); its sizes are those of the group's earlier work: 875,840 parameters, 160 dimensions per frame from 64 bands,
-    320 from 128.
+    With the head `tagging`, the variants `paper` and `notebook` are the audio tagging network of Pellegrini & Cances
+    2019. They have 217,226 and 906,122 trainable parameters for 10 classes; the authors' notebook uses dropout 0.5 in
+    the head. The variant `fpd` is for the frame pairwise distance loss (Tao et al. 2023, section 2). That article names
+    three such blocks without sizes; the sizes are those of the group's earlier work. It has 875,840 parameters and
+    160 dimensions per frame from 64 bands, or 320 from 128 bands.
 
     Args:
-        n_bands: of the features.
-        variant: what the other settings are unless given: `paper` (64 channels in each block, band pooling),
-            `notebook` (64, 128 and 256 channels, the first block halves the frame rate too) or `fpd` (160 channels,
-            kernels 5, 5 and 3, no dropout).
-        channels: of the blocks, one number for all or one each.
-        kernels: width of the square convolutions, odd, one number for all or one each.
+        n_bands: number of bands of the features.
+        variant: defaults of the other settings: `paper` (64 channels in each block, pools over bands), `notebook` (64,
+            128 and 256 channels, the first block also halves the frame rate) or `fpd` (160 channels, kernels 5, 5 and
+            3, no dropout).
+        channels: channels of all blocks, or a list with one number per block.
+        kernels: width of the square convolutions, odd; one number, or a list with one per block.
         pools: `[time, band]` pooling of each block; time pooling lowers the frame rate (`stride`).
-        dropout: of whole channels, after each block.
+        dropout: dropout of whole channels after each block.
 
     Raises:
-        WsedError: channels, kernels and pools differ in number, or the pools leave nothing of the bands.
+        WsedError: channels, kernels and pools differ in number, or the pools leave no bands.
 
     >>> import torch
     >>> CNN(n_bands=64)(torch.randn(2, 64, 20), None).frames.shape
@@ -66,13 +70,13 @@ class CNN(Encoder):
         dropout: float | None = None,
     ) -> None:
         super().__init__()
-        usual = VARIANTS[variant]
+        defaults = VARIANTS[variant]
         self.blocks = ConvBlocks(
             n_bands,
-            usual.channels if channels is None else channels,
-            usual.pools if pools is None else pools,
-            usual.kernels if kernels is None else kernels,
-            dropout=nn.Dropout2d(usual.dropout if dropout is None else dropout),
+            defaults.channels if channels is None else channels,
+            defaults.pools if pools is None else pools,
+            defaults.kernels if kernels is None else kernels,
+            dropout=nn.Dropout2d(defaults.dropout if dropout is None else dropout),
         )
         self.dim, self.stride = self.blocks.dim, self.blocks.stride
         keras_init(self)

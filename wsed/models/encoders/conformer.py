@@ -1,4 +1,4 @@
-"""The conformer: self-attention over the clip beside convolution over neighbouring frames."""
+"""The conformer: blocks of self-attention over all frames and convolution over neighbouring frames."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,11 @@ from wsed.types import Encoded
 
 
 def feed_forward(dim: int, dropout: float) -> nn.Sequential:
-    """Layer norm, and two dense layers, four times as wide in between."""
+    """The feed-forward module: layer norm and two dense layers, the inner dimension four times as large.
+
+    >>> feed_forward(dim=8, dropout=0.1)[1]
+    Linear(in_features=8, out_features=32, bias=True)
+    """
     wide = 4 * dim
     return nn.Sequential(
         nn.LayerNorm(dim),
@@ -26,8 +30,13 @@ def feed_forward(dim: int, dropout: float) -> nn.Sequential:
     )
 
 
-class Neighbours(nn.Module):
-    """Layer norm, a gated dense layer, a convolution over time in each channel, batch norm, a dense layer."""
+class ConvolutionModule(nn.Module):
+    """Layer norm, a gated dense layer, a depthwise convolution over time, batch norm, a dense layer.
+
+    >>> import torch
+    >>> ConvolutionModule(dim=8, kernel=3, dropout=0.1)(torch.zeros(2, 5, 8), None).shape
+    torch.Size([2, 5, 8])
+    """
 
     def __init__(self, dim: int, kernel: int, dropout: float) -> None:
         super().__init__()
@@ -45,16 +54,21 @@ class Neighbours(nn.Module):
         self, x: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"] | None
     ) -> Float[Tensor, "clip frame dim"]:
         x = self.gate(self.norm(x).transpose(1, 2))
-        if valid is not None:  # zero, as the convolution finds it beyond the end of a lone clip
+        if valid is not None:  # zeros, like those that the convolution adds at the end of an unpadded clip
             x = x * valid[:, None]
         changed: Tensor = self.over_time(x).transpose(1, 2)
         return changed
 
 
 class ConformerBlock(nn.Module):
-    """Half a feed-forward step, self-attention, convolution over time, the other half, layer norm.
+    """Half a feed-forward module, self-attention, convolution, half a feed-forward module, layer norm.
 
-    Equal to the layer of `torchaudio.models.Conformer`, which lets padding into its convolution.
+    It computes the same as the layer of `torchaudio.models.Conformer`, except that padding does not enter the
+    convolution.
+
+    >>> import torch
+    >>> ConformerBlock(dim=8, heads=2, kernel=3, dropout=0.1)(torch.zeros(2, 5, 8), None).shape
+    torch.Size([2, 5, 8])
     """
 
     def __init__(self, dim: int, heads: int, kernel: int, dropout: float) -> None:
@@ -63,24 +77,24 @@ class ConformerBlock(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.attention = nn.MultiheadAttention(dim, heads, dropout=dropout, batch_first=True)
         self.dropout = nn.Dropout(dropout)
-        self.neighbours = Neighbours(dim, kernel, dropout)
+        self.neighbours = ConvolutionModule(dim, kernel, dropout)
         self.second = feed_forward(dim, dropout)
         self.last = nn.LayerNorm(dim)
 
     def forward(
         self, x: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"] | None
     ) -> Float[Tensor, "clip frame dim"]:
-        """Frames as they were, with their context; `valid` is None where all frames hold signal."""
+        """Frame embeddings with context, of the same shape; all frames hold signal if `valid` is None."""
         ignored = None
         if valid is not None:
             ignored = ~valid
-            ignored[:, 0] = False  # a clip without a valid frame would attend to nothing, which is not a number
+            ignored[:, 0] = False  # a softmax over no frames would be NaN in a clip without valid frames
         x = x + 0.5 * self.first(x)
         normed = self.norm(x)
         x = x + self.dropout(self.attention(normed, normed, normed, ignored, need_weights=False)[0])
         x = x + self.neighbours(x, valid)
-        ended: Tensor = self.last(x + 0.5 * self.second(x))
-        return ended
+        result: Tensor = self.last(x + 0.5 * self.second(x))
+        return result
 
 
 @ENCODERS.register("conformer")
@@ -88,20 +102,20 @@ class Conformer(Encoder):
     """Convolution blocks that pool the bands, a dense layer, and conformer blocks.
 
     Gulati et al. 2020, "Conformer: convolution-augmented transformer for speech recognition", without relative
-    positions: convolutions tell frames apart. Named as future work by Tao et al. 2023.
+    position encoding. Tao et al. 2023 name it as future work.
 
     Args:
-        n_bands: of the features.
-        dim: of the embeddings.
-        layers: conformer blocks.
-        heads: of the self-attention; a divisor of `dim`.
-        kernel: frames that a convolution over time sees; odd.
-        channels: of each convolution block.
+        n_bands: number of bands of the features.
+        dim: dimension of the frame embeddings.
+        layers: number of conformer blocks.
+        heads: number of heads of the self-attention; a divisor of `dim`.
+        kernel: width of the convolutions over time in frames, odd.
+        channels: channels of each convolution block.
         pools: `[time, band]` pooling of each convolution block; time pooling lowers the frame rate (`stride`).
-        dropout: in the conformer blocks.
+        dropout: dropout in the conformer blocks.
 
     Raises:
-        WsedError: the kernel is even, `dim` is not a multiple of `heads`, or the pools leave nothing of the bands.
+        WsedError: the kernel is even, `dim` is not a multiple of `heads`, or the pools leave no bands.
 
     >>> import torch
     >>> Conformer(n_bands=64)(torch.randn(2, 64, 20), None).frames.shape

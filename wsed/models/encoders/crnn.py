@@ -19,19 +19,19 @@ from wsed.types import Encoded
 class CRNN(Encoder):
     """Three convolution blocks, a bidirectional GRU and a dense layer.
 
-    Parameters, trainable, with the framewise head for 10 classes: 133,706 (ReLU), 208,202 (GLU); 384 more than in
-    the paper, since torch's GRU has a second bias.
+    With the head `framewise` for 10 classes it has 133,706 (ReLU) or 208,202 (GLU) trainable parameters: 384 more than
+    published, since the GRU of torch has a second bias.
 
     Args:
-        n_bands: of the features.
+        n_bands: number of bands of the features.
         activation: `relu` or `glu`.
-        channels: of each convolution block.
+        channels: channels of each convolution block.
         pools: `[time, band]` pooling of each block; time pooling lowers the frame rate (`stride`).
-        gru: units per direction.
-        dense: width of the dense layer, the `dim` of the embeddings.
-        conv_dropout: after each block.
-        dropout: on the input of the GRU and of the dense layer (the 0.1 on the recurrent state, as published, is left
-            out: torch's GRU has none).
+        gru: units of the GRU per direction.
+        dense: units of the dense layer, which is the `dim` of the embeddings.
+        conv_dropout: dropout after each convolution block.
+        dropout: dropout of the inputs of the GRU and of the dense layer. The published dropout of the recurrent state
+            is missing, since the GRU of torch has none.
 
     >>> CRNN(n_bands=64)(torch.randn(2, 64, 20), None).frames.shape
     torch.Size([2, 20, 64])

@@ -1,4 +1,4 @@
-"""No encoder: the features themselves."""
+"""An encoder that returns the features unchanged."""
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -10,10 +10,10 @@ from wsed.types import Encoded
 
 @ENCODERS.register("identity")
 class Identity(Encoder):
-    """Gives the features as they are, for heads on features that were learned before: the frontend `embeddings`.
+    """Returns the features as frame embeddings, for heads on the frontend `embeddings`.
 
     Args:
-        n_bands: of the features.
+        n_bands: number of bands of the features.
 
     >>> import torch
     >>> Identity(n_bands=64)(torch.randn(2, 64, 20), None).frames.shape

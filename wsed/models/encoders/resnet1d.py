@@ -1,4 +1,4 @@
-"""The residual network of M&mnet: bands are channels, convolutions go along time."""
+"""The residual network of M&mnet: bands are channels, and convolutions run over time."""
 
 from collections.abc import Sequence
 
@@ -14,24 +14,38 @@ from wsed.registry import check_option
 from wsed.types import Encoded
 
 BLOCKS = {8: (1, 1, 1), 12: (1, 1, 1), 28: (3, 4, 4), 50: (7, 7, 8)}
-"""Blocks of each stage by depth. It counts two layers a block, one a stage for its skip, three of the classifier."""
+"""Number of blocks in each stage, by depth.
+
+The depth counts two layers per block, one per stage for its skip connection, and three of the classifier.
+"""
 
 
-def kept(x: Float[Tensor, "clip channel frame"], valid: Bool[Tensor, "clip frame"] | None) -> Tensor:
-    """Zero where there is no signal, as a convolution finds it beyond the end of a lone clip."""
+def zero_padding(x: Float[Tensor, "clip channel frame"], valid: Bool[Tensor, "clip frame"] | None) -> Tensor:
+    """Set padding to zero, like the zeros that a convolution adds at the end of an unpadded clip.
+
+    >>> zero_padding(torch.ones(1, 1, 3), torch.tensor([[True, True, False]]))
+    tensor([[[1., 1., 0.]]])
+    """
     return x if valid is None else x * valid[:, None]
 
 
 def convolution(inputs: int, channels: int, kernel: int = 3) -> nn.Conv1d:
-    """A convolution over time that keeps the number of frames."""
+    """A convolution over time that keeps the number of frames.
+
+    >>> convolution(4, 8)(torch.zeros(1, 4, 10)).shape
+    torch.Size([1, 8, 10])
+    """
     return nn.Conv1d(inputs, channels, kernel, padding=kernel // 2)
 
 
 class Residual(nn.Module):
-    """Batch norm, convolution, batch norm, ReLU, convolution, batch norm, and the input added.
+    """A residual block: batch norm, convolution, batch norm, ReLU, convolution, batch norm, plus the input.
 
-    As in the released code, the first convolution reads its batch norm without a ReLU in between. The input goes
-    through a convolution of width 1 at the start of a stage.
+    As in the released code, there is no ReLU before the first convolution. In the first block of a stage, the input
+    goes through a convolution of width 1.
+
+    >>> Residual(4, 8, first=True)(torch.zeros(2, 4, 10), None).shape
+    torch.Size([2, 8, 10])
     """
 
     def __init__(self, inputs: int, channels: int, first: bool) -> None:
@@ -44,14 +58,18 @@ class Residual(nn.Module):
     def forward(
         self, x: Float[Tensor, "clip channel frame"], valid: Bool[Tensor, "clip frame"] | None
     ) -> Float[Tensor, "clip channel2 frame"]:
-        inner = self.conv_1(kept(self.norm_1(x), valid))
-        inner = self.conv_2(kept(torch.relu(self.norm_2(inner)), valid))
+        inner = self.conv_1(zero_padding(self.norm_1(x), valid))
+        inner = self.conv_2(zero_padding(torch.relu(self.norm_2(inner)), valid))
         added: Tensor = self.norm_3(inner) + self.skip(x)
         return added
 
 
 class Plain(nn.Module):
-    """What is left of `Residual` without the skip and the second convolution."""
+    """A block without skip connection and with one convolution: batch norm, convolution, batch norm, ReLU.
+
+    >>> Plain(4, 8)(torch.zeros(2, 4, 10), None).shape
+    torch.Size([2, 8, 10])
+    """
 
     def __init__(self, inputs: int, channels: int) -> None:
         super().__init__()
@@ -61,43 +79,48 @@ class Plain(nn.Module):
     def forward(
         self, x: Float[Tensor, "clip channel frame"], valid: Bool[Tensor, "clip frame"] | None
     ) -> Float[Tensor, "clip channel2 frame"]:
-        return torch.relu(self.norm_2(self.conv_1(kept(self.norm_1(x), valid))))
+        return torch.relu(self.norm_2(self.conv_1(zero_padding(self.norm_1(x), valid))))
 
 
 class Pyramid(nn.Module):
-    """Maps at the rates of the earlier stages: their own, and the last one brought back up to them.
+    """Levels at the frame rates of the earlier stages: the stages themselves, and the last stage upsampled.
 
-    Each is a transposed convolution from the one before it, as long as its stride, so that a frame above is made of one
-    frame below; then, like the last map, batch norm and ReLU.
+    Upsampling is a transposed convolution whose width is its stride, so that each new frame comes from one frame, then
+    batch norm and ReLU.
 
     Args:
-        channels: of the stages.
-        pools: between the stages.
+        channels: channels of the stages.
+        pools: pooling over time between the stages.
+
+    >>> valid = torch.ones(1, 4, dtype=torch.bool)
+    >>> stages = [(torch.zeros(1, 8, 4), valid), (torch.zeros(1, 16, 2), valid[:, ::2])]
+    >>> [level.frames.shape for level in Pyramid(channels=(8, 16), pools=(2,))(stages, stages[-1][0])]
+    [torch.Size([1, 4, 8]), torch.Size([1, 4, 8])]
     """
 
     def __init__(self, channels: Sequence[int], pools: Sequence[int]) -> None:
         super().__init__()
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in channels[:-1])
-        ways = list(zip(channels[:0:-1], channels[-2::-1], pools[::-1], strict=True))
+        steps = list(zip(channels[:0:-1], channels[-2::-1], pools[::-1], strict=True))
         self.ups = nn.ModuleList(
-            nn.Sequential(nn.ConvTranspose1d(below, width, pool, pool), nn.BatchNorm1d(width), nn.ReLU())
-            for below, width, pool in ways
+            nn.Sequential(nn.ConvTranspose1d(inputs, width, pool, pool), nn.BatchNorm1d(width), nn.ReLU())
+            for inputs, width, pool in steps
         )
-        self.pools = tuple(pool for _, _, pool in ways)
+        self.pools = tuple(pool for _, _, pool in steps)
 
     def forward(self, stages: Sequence[tuple[Tensor, Tensor]], last: Tensor) -> tuple[Encoded, ...]:
-        """The earlier stages' maps from fast to slow, then those made of `last` from slow to fast.
+        """The levels of the earlier stages from high to low frame rate, then the upsampled ones from low to high.
 
         Args:
-            stages: map `[clip channel frame]` and valid frames `[clip frame]` of each stage.
-            last: the last one as the heads read it.
+            stages: output `[clip channel frame]` and valid frames `[clip frame]` of each stage.
+            last: output of the last stage after batch norm and ReLU.
         """
-        found = [(torch.relu(norm(x)), valid) for norm, (x, valid) in zip(self.norms, stages, strict=False)]
+        levels = [(torch.relu(norm(x)), valid) for norm, (x, valid) in zip(self.norms, stages, strict=False)]
         x, valid = last, stages[-1][1]
         for up, pool in zip(self.ups, self.pools, strict=True):
             x, valid = up(x), valid.repeat_interleave(pool, dim=1)
-            found.append((x, valid))
-        return tuple(Encoded(x.transpose(1, 2), valid) for x, valid in found)
+            levels.append((x, valid))
+        return tuple(Encoded(x.transpose(1, 2), valid) for x, valid in levels)
 
 
 @ENCODERS.register("resnet1d")
@@ -105,20 +128,24 @@ class ResNet1d(Encoder):
     """Batch norm, a convolution, three stages of residual blocks with max pooling between them, batch norm, ReLU.
 
     Chou, Jang & Yang 2018, "Learning to recognize transient sound events using attentional supervision", after the
-    released code; with 128 bands and the head `macro` for 17 classes it has the published 3.70 M weights. 10 s at
-    44.1 kHz and a hop of 492 become 56 frames of 0.18 s.
+    released code. With 128 bands and the head `macro` for 17 classes it has 3.70 M weights, as published. 10 s at
+    44.1 kHz and a hop of 492 samples become 56 frames of 0.18 s.
 
-    The paper gives no layout for depths other than 12. Here, 28 and 50 have more blocks a stage (3, 4, 4 and 7, 7, 8):
-    10.3 M and 18.1 M weights for 527 classes where it prints 16 M and 20 M. 8, as it calls its ConvNet, has no skips
-    and no second convolutions: 2.34 M for 17 classes, 1.54 M printed.
+    The authors describe the layout of depth 12 only. The other layouts are this library's:
+
+    | depth | layout | weights here | weights published |
+    |---|---|---|---|
+    | 8 (their ConvNet) | no skips, one convolution per block | 2.34 M (17 classes) | 1.54 M |
+    | 28 | 3, 4 and 4 blocks per stage | 10.3 M (527 classes) | 16 M |
+    | 50 | 7, 7 and 8 blocks per stage | 18.1 M (527 classes) | 20 M |
 
     Args:
-        n_bands: of the features.
-        depth: layers, those of the head `macro` among them: 8, 12, 28 or 50.
-        channels: of each stage.
-        pools: between the stages, over time.
-        pyramid: give `levels` too, for the network `mmnet`: the maps of the stages but the last, and as many that
-            transposed convolutions make of the last, so that there are 5 maps.
+        n_bands: number of bands of the features.
+        depth: number of layers, including those of the head `macro`: 8, 12, 28 or 50.
+        channels: channels of the three stages.
+        pools: pooling over time between the stages.
+        pyramid: also return four `levels`, for the network `mmnet`: the first two stages, and the last stage upsampled
+            to both of their frame rates.
 
     Raises:
         WsedError: the depth is unknown, there are not three channels and two pools, or one is less than 1.
@@ -159,16 +186,16 @@ class ResNet1d(Encoder):
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
         padded, valid = padding(valid, features)
-        x = self.conv(kept(self.start(features), valid if padded else None))
-        maps: list[tuple[Tensor, Tensor]] = []
+        x = self.conv(zero_padding(self.start(features), valid if padded else None))
+        outputs: list[tuple[Tensor, Tensor]] = []
         for stage, pool in zip(self.stages, (1, *self.pools), strict=True):
             n = valid.shape[1] // pool
             x, valid = nn.functional.max_pool1d(x, pool), valid[:, : n * pool].reshape(-1, n, pool).all(2)
             for block in stage:  # type: ignore[attr-defined]
                 x = block(x, valid if padded else None)
-            maps.append((x, valid))
+            outputs.append((x, valid))
         x = torch.relu(self.end(x))
-        levels = () if self.pyramid is None else self.pyramid(maps, x)
+        levels = () if self.pyramid is None else self.pyramid(outputs, x)
         return Encoded(x.transpose(1, 2), valid, levels)
 
 

@@ -1,4 +1,4 @@
-"""Encoders of speech trained on waveforms (wav2vec 2.0, HuBERT, WavLM), from the package transformers."""
+"""Speech encoders that read waveforms (wav2vec 2.0, HuBERT, WavLM), from the package transformers."""
 
 import math
 from functools import partial
@@ -21,35 +21,35 @@ if TYPE_CHECKING:  # an extra
     from transformers import PretrainedConfig
 
 ARCHITECTURES = ("wav2vec2", "hubert", "wavlm")
-"""As transformers calls them; each takes a waveform and gives a frame for each stride of its convolutions."""
+"""Names of the architectures in transformers; each reads a waveform and returns one frame per stride."""
 
 WHOLE = {"layerdrop": 0.0, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "apply_spec_augment": False}
-"""Every step trains every weight: processes then agree on gradients. Left to the user to turn on."""
+"""Defaults that train every weight in every step, so that all ranks have the same gradients."""
 
 SHAPES = ("conv_", "do_stable", "feat_extract_", "hidden_act", "hidden_size", "intermediate_size", "max_bucket", "num_")
-"""Beginnings of the values that say what a model computes; others are of training and other tasks."""
+"""Prefixes of the settings that change what a model computes; other settings concern training and other tasks."""
 
 
 @ENCODERS.register("wav2vec2")
 class Wav2Vec2(Encoder):
-    """wav2vec 2.0 and its relatives (Baevski et al. 2020), after the frontend `waveform`; named as future work by
-    Tao et al. 2023. Needs the extra `speech`.
+    """wav2vec 2.0 (Baevski et al. 2020), HuBERT or WavLM, on the frontend `waveform`. Needs the extra `speech`.
 
-    With strides as released a frame is 320 samples: 50 frames per second at 16 kHz, frame `i` centred on its samples
-    `[320 i, 320 (i + 1))`. Clips of different length go through one length at a time, so that nothing of the padding
-    can reach a clip (some of these networks normalise over time).
+    With the released strides, a frame is 320 samples: 50 frames per second at 16 kHz. Frame `i` is centred on the
+    samples `[320 i, 320 (i + 1))`. Clips of different lengths are computed separately, one length at a time, since
+    some of these models normalise over time and padding would change the result. Tao et al. 2023 name wav2vec 2.0 as
+    future work.
 
     Args:
         n_bands: 1, the waveform.
         architecture: `wav2vec2`, `hubert` or `wavlm`.
-        config: values of transformers' configuration of the architecture that differ from its defaults, the base
-            model; of training, masking and dropping of layers are off unless given.
-        pretrained: folder with weights, as `save_pretrained` leaves them; nothing is downloaded. Random if None.
-        freeze: leave the weights as they are; the encoder then stays in eval mode.
+        config: settings of the configuration in transformers that differ from its defaults (the base model). Masking
+            and layer drop in training are off by default.
+        pretrained: folder with weights, as written by `save_pretrained`; nothing is downloaded. Random weights if None.
+        freeze: do not train the weights; the encoder then stays in eval mode.
 
     Raises:
-        WsedError: transformers is not installed, the architecture or a value of `config` is unknown, the frontend
-            does not give the waveform, or the folder holds no weights or those of another configuration.
+        WsedError: transformers is not installed, the architecture or a setting in `config` is unknown, the frontend
+            is not `waveform`, or the folder has no weights or weights of another configuration.
     """
 
     def __init__(
@@ -63,21 +63,21 @@ class Wav2Vec2(Encoder):
         super().__init__()
         if n_bands != 1:
             raise WsedError(f"encoder wav2vec2 takes the waveform, not {n_bands} bands; give `frontend: waveform`")
-        wanted = configured(architecture, config or {})
-        self.model = random_model(wanted) if pretrained is None else pretrained_model(wanted, pretrained)
+        settings = configuration(architecture, config or {})
+        self.model = random_model(settings) if pretrained is None else pretrained_model(settings, pretrained)
         self.frozen = freeze
         if freeze:
             self.model.requires_grad_(requires_grad=False)
-        self.dim, self.stride = int(wanted.hidden_size), math.prod(wanted.conv_stride)
-        field = 1  # samples that a frame sees
-        for kernel, stride in zip(reversed(wanted.conv_kernel), reversed(wanted.conv_stride), strict=True):
+        self.dim, self.stride = int(settings.hidden_size), math.prod(settings.conv_stride)
+        field = 1  # receptive field of a frame in samples
+        for kernel, stride in zip(reversed(settings.conv_kernel), reversed(settings.conv_stride), strict=True):
             field = (field - 1) * stride + kernel
         beyond = field - self.stride
         self._pad = (beyond // 2, beyond - beyond // 2)
 
     @classmethod
     def example(cls) -> tuple[EncoderFactory, Frontend | None]:
-        """Two layers of 16 dimensions, on the waveform."""
+        """A model with two layers of 16 dimensions, and the frontend `waveform`."""
         sizes: dict[str, int | list[int]] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
         sizes |= {"intermediate_size": 16, "conv_dim": [8, 8], "conv_kernel": [10, 4], "conv_stride": [5, 4]}
         return partial(cls, config=sizes | {"num_conv_pos_embedding_groups": 2}), Waveform()
@@ -106,17 +106,25 @@ class Wav2Vec2(Encoder):
         return Encoded(frames, whole)
 
 
-def configured(architecture: str, values: dict[str, object]) -> "PretrainedConfig":
-    """The configuration of an architecture; a `WsedError` if transformers is missing or a name is unknown."""
+def configuration(architecture: str, values: dict[str, object]) -> "PretrainedConfig":
+    """The configuration of an architecture in transformers.
+
+    Args:
+        architecture: one of `ARCHITECTURES`.
+        values: settings that differ from the defaults.
+
+    Raises:
+        WsedError: transformers is not installed, or the architecture or the name of a setting is unknown.
+    """
     try:
         from transformers import AutoConfig
     except ImportError:
         raise WsedError("encoder wav2vec2 needs transformers: pip install 'wsed[speech]'") from None
     check_option("encoder wav2vec2", "architecture", architecture, ARCHITECTURES)
-    usual = AutoConfig.for_model(architecture).to_dict()
+    defaults = AutoConfig.for_model(architecture).to_dict()
     for name in values:
-        if name not in usual:
-            raise WsedError(f"encoder: {architecture} has no value {name!r} in its config{near(name, usual)}")
+        if name not in defaults:
+            raise WsedError(f"encoder: {architecture} has no value {name!r} in its config{near(name, defaults)}")
     try:
         return AutoConfig.for_model(architecture, **{**WHOLE, **values})
     except Exception as error:  # its checks raise errors of several packages
@@ -124,7 +132,11 @@ def configured(architecture: str, values: dict[str, object]) -> "PretrainedConfi
 
 
 def random_model(config: "PretrainedConfig") -> nn.Module:
-    """A model with random weights; a `WsedError` if a value of its configuration does not work."""
+    """A model with random weights.
+
+    Raises:
+        WsedError: a value of the configuration is not possible.
+    """
     from transformers import AutoModel
 
     try:
@@ -135,36 +147,40 @@ def random_model(config: "PretrainedConfig") -> nn.Module:
 
 
 def pretrained_model(config: "PretrainedConfig", folder: str) -> nn.Module:
-    """A model with the weights of a folder, which must be of this configuration.
+    """A model with the weights of a folder, which must have this configuration.
 
-    The configuration is not taken from the folder: a checkpoint of `wsed fit` then tells all that is needed to build
-    the network, on a machine without the folder.
+    The configuration is not read from the folder, so that a checkpoint of `wsed fit` is enough to build the network on
+    a machine without the folder.
+
+    Args:
+        config: the configuration.
+        folder: a folder that `save_pretrained` of transformers wrote.
 
     Raises:
-        WsedError: no model of transformers there, one of another configuration, or some weights are missing.
+        WsedError: the folder has no model of transformers, its configuration differs, or some weights are missing.
     """
     from transformers import AutoConfig, AutoModel
 
     if not Path(folder).is_dir():
         raise WsedError(f"pretrained: no such folder: {folder}")
     try:
-        theirs = AutoConfig.from_pretrained(folder, local_files_only=True).to_dict()
+        saved = AutoConfig.from_pretrained(folder, local_files_only=True).to_dict()
     except (OSError, ValueError) as error:
         raise WsedError(f"{folder} holds no model of transformers: {str(error)[:300]}") from None
-    ours = config.to_dict()
-    if theirs["model_type"] != ours["model_type"]:
-        raise WsedError(f"{folder} holds a {theirs['model_type']}; give `architecture: {theirs['model_type']}`")
-    other = {k: theirs[k] for k in ours if k.startswith(SHAPES) and _plain(theirs.get(k)) != _plain(ours[k])}
+    wanted = config.to_dict()
+    if saved["model_type"] != wanted["model_type"]:
+        raise WsedError(f"{folder} holds a {saved['model_type']}; give `architecture: {saved['model_type']}`")
+    other = {k: saved[k] for k in wanted if k.startswith(SHAPES) and _plain(saved.get(k)) != _plain(wanted[k])}
     if other:
         raise WsedError(f"the weights in {folder} are of another configuration; give `config: {other}`")
     try:
-        loaded, found = AutoModel.from_pretrained(
+        loaded, info = AutoModel.from_pretrained(
             folder, config=config, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )
     except (OSError, RuntimeError, ValueError) as error:
         raise WsedError(f"{folder}: {str(error)[:300]}") from None
-    if found["missing_keys"]:
-        raise WsedError(f"the weights in {folder} lack {', '.join(sorted(found['missing_keys'])[:3])}")
+    if info["missing_keys"]:
+        raise WsedError(f"the weights in {folder} lack {', '.join(sorted(info['missing_keys'])[:3])}")
     model: nn.Module = loaded
     return model
 

@@ -1,4 +1,4 @@
-"""The embedding network of Turpault et al. 2020: one embedding every 20 frames."""
+"""The embedding network of Turpault et al. 2020: one embedding per 20 frames of the features."""
 
 from collections.abc import Sequence
 
@@ -14,28 +14,29 @@ from wsed.ops.grid import padding
 from wsed.types import Encoded
 
 WINDOW = 20
-"""Frames of an embedding: 200 ms at 100 frames per second."""
+"""Frames per embedding: 200 ms at 100 frames per second."""
 
 CHANNELS = (16, 16, 32, 65)
 POOLS = ((2, 2), (2, 2), (1, 4), (1, 2))
-"""`(time, band)`, after each convolution."""
+"""`(time, band)` pooling after each convolution."""
 
 
 @ENCODERS.register("waa")
 class WAA(Encoder):
-    """Four convolutions over windows of 20 frames, each window by itself, then the mean over the 5 steps left of it.
+    """Four convolutions on each window of 20 frames, then the mean over the 5 time steps that pooling leaves.
 
-    From 64 bands 130 dimensions and 25,905 parameters, as in the authors' code. Its features are those of the frontend
-    `standardised`. Frames after the last whole window are left out. Weights start as torch's own layers do.
+    Windows do not overlap, and frames after the last whole window are not used. With 64 bands there are 130
+    dimensions and 25,905 parameters, as in the authors' code. Use it with the frontend `standardised`. Initial weights
+    are the defaults of torch.
 
     Args:
-        n_bands: of the features, 32 or more.
-        normalize_steps: L2-normalise each step before the mean, an option of the authors' code.
-        dropout: after each convolution.
-        channels: of the four convolutions.
+        n_bands: number of bands of the features, 32 or more.
+        normalize_steps: L2-normalise each time step before the mean, an option of the authors' code.
+        dropout: dropout after each convolution.
+        channels: channels of the four convolutions.
 
     Raises:
-        WsedError: too few bands, or not four numbers of channels; in use, clips of less than one window.
+        WsedError: there are too few bands or not four channels; in `forward`: clips are shorter than one window.
 
     >>> WAA(n_bands=64)(torch.randn(2, 64, 40), None).frames.shape
     torch.Size([2, 2, 130])
@@ -52,13 +53,13 @@ class WAA(Encoder):
         layers: list[nn.Module] = []
         inputs, bands = 1, n_bands
         for outputs, pool in zip(channels, POOLS, strict=True):
-            # LeakyReLU, which was published as the first, commutes with the others and has less to do as the last
+            # LeakyReLU is published right after the convolution; the result is the same, and here its input is smaller
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1), Dropout(dropout)]
             layers += [nn.MaxPool2d(pool), nn.LeakyReLU(0.2)]
             inputs, bands = outputs, bands // pool[1]
         if bands < 1:
-            raise WsedError(f"encoder waa: its pools leave nothing of {n_bands} bands; give 32 or more, the paper's 64")
-        # channels innermost in memory: a step takes two thirds of the time on a CPU
+            raise WsedError(f"encoder waa: its pools leave nothing of {n_bands} bands; use 32 bands or more")
+        # with channels innermost in memory, a training step takes two thirds of the time on a CPU
         self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)
         self.dim = inputs * bands
         self.normalize_steps = normalize_steps

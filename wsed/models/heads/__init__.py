@@ -1,1 +1,1 @@
-"""Heads, one a file."""
+"""Heads, one per file."""

@@ -1,4 +1,4 @@
-"""Two scores per frame and label: what it sounds like, and how much it counts for the clip."""
+"""Attention pooling of scores: a class score and an attention weight per frame and label."""
 
 from typing import Literal
 
@@ -16,17 +16,16 @@ from wsed.types import Encoded, Output
 class Attention(Head):
     """Attention pooling: `clip = sum_t cla att / sum_t att`, `cla = sigmoid(W1 h)`, `att = softmax(W2 h)`.
 
-    Xu et al. 2017, "Large-scale weakly supervised audio classification using gated convolutional neural network", and
-    the ATT row of Pellegrini & Cances 2019. Train it with the loss `clip_bce`; with `strong_from: cla` the loss `mil`
-    with `pooling: attention` is the same.
+    Xu et al. 2017, "Large-scale weakly supervised audio classification using gated convolutional neural network"; row
+    ATT of Pellegrini & Cances 2019. Train it with the loss `clip_bce`. With `strong_from: cla`, the loss `mil` with
+    `pooling: attention` gives the same value.
 
     Args:
-        dim: of the embeddings.
-        n_labels: classes.
-        softmax: over what `att` sums to one: `class` (Xu et al.'s code) or `time`.
-        strong_from: what the frame logits are of: `att` (as in Pellegrini & Cances: the softmax localises), `cla`, or
-            `product` of both.
-        dropout: on the embeddings.
+        dim: dimension of the frame embeddings.
+        n_labels: number of classes.
+        softmax: axis of the softmax: `class` (as in the code of Xu et al.) or `time`.
+        strong_from: frame scores: `att` (as in Pellegrini & Cances 2019), `cla`, or the `product` of both.
+        dropout: dropout of the embeddings.
 
     >>> valid = torch.ones(2, 5, dtype=torch.bool)
     >>> Attention(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).attention.shape
@@ -69,23 +68,23 @@ def attend(
     valid: Bool[Tensor, "clip frame"] | None = None,
     over: Literal["class", "time"] = "class",
 ) -> tuple[Float[Tensor, "clip frame label"], Float[Tensor, "clip label"]]:
-    """The attention, a softmax over classes or valid frames, and the clip logits it gives.
+    """Attention weights by a softmax over classes or valid frames, and clip logits by attention pooling.
 
     Args:
-        cla_logits: of each frame, float32 or wider.
-        att_logits: what the softmax is of, float32 or wider.
-        valid: frames that hold signal.
-        over: the axis of the softmax.
+        cla_logits: class logits per frame, at least float32.
+        att_logits: input of the softmax, at least float32.
+        valid: frames that hold signal; all if None.
+        over: axis of the softmax: `class` or `time`.
 
     >>> attention, clip_logits = attend(torch.zeros(1, 4, 2), torch.zeros(1, 4, 2))
     >>> attention[0, 0], clip_logits
     (tensor([0.5000, 0.5000]), tensor([[0., 0.]]))
     """
     if valid is not None and over == "time":
-        att_logits = _drop(att_logits, valid)
+        att_logits = _mask(att_logits, valid)
     log_attention = att_logits.log_softmax({"class": 2, "time": 1}[over])
-    # Divided by its sum over time before the exponential: with many classes the sum itself may vanish.
-    weights = (log_attention if valid is None else _drop(log_attention, valid)).softmax(1)
+    # A softmax of the logarithm normalises over time. With many classes, the plain sum over time may underflow.
+    weights = (log_attention if valid is None else _mask(log_attention, valid)).softmax(1)
     return log_attention.exp(), pool(cla_logits, "attention", valid, attention=weights)
 
 
@@ -96,5 +95,5 @@ def _strong(cla_logits: Tensor, attention: Tensor, strong_from: str) -> Tensor:
     return torch.logit(scores, eps=EPS)
 
 
-def _drop(logits: Tensor, valid: Tensor) -> Tensor:
+def _mask(logits: Tensor, valid: Tensor) -> Tensor:
     return torch.where(valid[..., None], logits, torch.finfo(logits.dtype).min)

@@ -1,4 +1,4 @@
-"""One embedding per clip, for losses that compare clips."""
+"""A head with one embedding per clip, for losses that compare clips."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,17 +13,22 @@ AGGREGATIONS = ("mean", "attention", "max", "gated")
 
 @HEADS.register("embedding")
 class Embedding(Head):
-    """The clip embedding, aggregated from those of the frames (Turpault et al. 2020).
+    """One embedding per clip, aggregated from the embeddings of its valid frames (Turpault et al. 2020).
+
+    | aggregation | clip embedding |
+    |---|---|
+    | mean | mean over the frames |
+    | attention | weighted mean; the weights of each dimension are its softmax over time |
+    | max | maximum of each dimension |
+    | gated | weighted mean; the weights are the softmax over time of a learned linear score (Ilse et al. 2018) |
 
     Args:
-        dim: of the embeddings.
+        dim: dimension of the frame embeddings.
         n_labels: unused.
-        aggregation: over the valid frames: `mean`, `attention` (each dimension weighs itself by its softmax over
-            time), `max`, or `gated` (a learned linear score says which frames count, by its softmax over time, as in
-            Ilse et al. 2018; the only one that learns).
+        aggregation: `mean`, `attention`, `max` or `gated`.
 
     Raises:
-        WsedError: an unknown aggregation.
+        WsedError: the aggregation is unknown.
 
     >>> valid = torch.ones(2, 5, dtype=torch.bool)
     >>> Embedding(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).clip_embedding.shape
@@ -42,14 +47,17 @@ class Embedding(Head):
 
 
 class Aggregation(nn.Module):
-    """From frames to a clip, by one of `AGGREGATIONS`.
+    """A module that aggregates frame embeddings to one embedding per clip.
 
     Args:
-        dim: of the embeddings.
-        name: see `Embedding`.
+        dim: dimension of the frame embeddings.
+        name: one of `AGGREGATIONS`; see `Embedding`.
 
     Raises:
-        WsedError: an unknown one.
+        WsedError: the aggregation is unknown.
+
+    >>> Aggregation(dim=1, name="max")(torch.tensor([[[1.0], [3.0]]]), torch.ones(1, 2, dtype=torch.bool))
+    tensor([[3.]])
     """
 
     def __init__(self, dim: int, name: str = "mean") -> None:
@@ -61,7 +69,7 @@ class Aggregation(nn.Module):
     def forward(
         self, frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"]
     ) -> Float[Tensor, "clip dim"]:
-        """One embedding per clip."""
+        """The clip embeddings, at least float32."""
         if self.gate is None:
             return aggregate(frames, valid, self.name)
         frames = torch.where(valid[..., None], frames.to(torch.promote_types(frames.dtype, torch.float32)), 0.0)
@@ -73,12 +81,12 @@ class Aggregation(nn.Module):
 def aggregate(
     frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"], how: str = "mean"
 ) -> Float[Tensor, "clip dim"]:
-    """One embedding per clip from those of its valid frames, float32 or wider; zeros for a clip without any.
+    """Aggregate the embeddings of the valid frames to one per clip, at least float32; zeros without valid frames.
 
     Args:
-        frames: embeddings.
+        frames: frame embeddings.
         valid: frames that hold signal.
-        how: `mean`, `attention` or `max`, see `Embedding`.
+        how: `mean`, `attention` or `max`; see `Embedding`.
 
     >>> aggregate(torch.tensor([[[1.0], [3.0]]]), torch.ones(1, 2, dtype=torch.bool))
     tensor([[2.]])
@@ -87,7 +95,7 @@ def aggregate(
     frames = torch.where(kept, frames.to(torch.promote_types(frames.dtype, torch.float32)), 0.0)
     if how == "mean":
         return frames.sum(1) / kept.sum(1).clamp(min=1)
-    held = torch.where(kept, frames, torch.finfo(frames.dtype).min)
+    masked = torch.where(kept, frames, torch.finfo(frames.dtype).min)
     if how == "attention":
-        return (held.softmax(1) * frames).sum(1)
-    return torch.where(kept.any(1), held.amax(1), 0.0)
+        return (masked.softmax(1) * frames).sum(1)
+    return torch.where(kept.any(1), masked.amax(1), 0.0)

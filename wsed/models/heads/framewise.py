@@ -1,4 +1,4 @@
-"""One score per frame and label, pooled to one per clip."""
+"""One score per frame and label, pooled to one score per clip and label."""
 
 from torch import nn
 
@@ -9,7 +9,7 @@ from wsed.registry import check_option
 from wsed.types import Encoded, Output
 
 PLAIN = ("max", "mean", "linear_softmax", "exp_softmax", "noisy_or")
-"""Poolings that need nothing but the scores."""
+"""Poolings that need only the scores."""
 
 
 @HEADS.register("framewise")
@@ -17,10 +17,10 @@ class Framewise(Head):
     """A linear layer per frame; clip logits by pooling over time.
 
     Args:
-        dim: of the embeddings.
-        n_labels: classes.
-        pooling: how frames become clips: max, mean, linear_softmax, exp_softmax or noisy_or.
-        dropout: on the embeddings.
+        dim: dimension of the frame embeddings.
+        n_labels: number of classes.
+        pooling: `max`, `mean`, `linear_softmax`, `exp_softmax` or `noisy_or`; see `wsed.ops.pooling`.
+        dropout: dropout of the embeddings.
 
     >>> import torch
     >>> valid = torch.ones(2, 5, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Scores of a clip from all of it at once: frames are pooled first, then classified."""
+"""Clip scores from pooled frame embeddings: the macro subnet of M&mnet."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,17 +13,18 @@ from wsed.types import Encoded, Output
 
 @HEADS.register("macro")
 class Macro(Head):
-    """The macro subnet of M&mnet: frames pooled over time, two dense layers (batch norm, ReLU), a score per label.
+    """The macro subnet of M&mnet: pooling over time, two dense layers (batch norm, ReLU), one score per label.
 
-    Chou, Jang & Yang 2018, Eq. 2; alone it is their ResNet baseline. In training a batch must hold two clips or more.
+    Chou, Jang & Yang 2018, Eq. 2; without a micro subnet it is their ResNet baseline. In training, a batch must hold
+    two clips or more.
 
     Args:
-        dim: of the embeddings.
-        n_labels: classes.
-        pooling: of the embeddings over time, `mean` or `max`.
-        hidden: width of the dense layers; the second is the `clip_embedding`.
-        activation_map: give the class activation map too: what the classifier predicts for each frame by itself, from 0
-            to 1 over the clip. The loss `plat` reads it; it takes no gradient.
+        dim: dimension of the frame embeddings.
+        n_labels: number of classes.
+        pooling: pooling of the embeddings over time: `mean` or `max`.
+        hidden: units of the dense layers; the output of the second is the `clip_embedding`.
+        activation_map: also provide the class activation map, which the loss `plat` reads: the logits of each frame by
+            the clip classifier, scaled to [0, 1] over the clip, without gradient.
 
     Raises:
         WsedError: the pooling is unknown.
@@ -65,28 +66,38 @@ class Macro(Head):
     @torch.no_grad()
     def _map(self, encoded: Encoded) -> Float[Tensor, "clip frame label"]:
         training = self.training
-        self.eval()  # frames are not what the running statistics are of
+        self.eval()  # frames must not change the running statistics of batch norm
         scores = self.linear(self.dense(encoded.frames.flatten(0, 1))).unflatten(0, encoded.frames.shape[:2])
         self.train(training)
-        return from_0_to_1(scores.float(), encoded.valid)
+        return scaled_to_one(scores.float(), encoded.valid)
 
 
 def dense_layers(dim: int, hidden: int) -> nn.Sequential:
-    """Two dense layers with batch norm and ReLU."""
+    """Two dense layers, each with batch norm and ReLU.
+
+    >>> dense_layers(dim=4, hidden=8)(torch.zeros(2, 4)).shape
+    torch.Size([2, 8])
+    """
     first, second = ((nn.Linear(size, hidden), nn.BatchNorm1d(hidden), nn.ReLU(inplace=True)) for size in (dim, hidden))
     return nn.Sequential(*first, *second)
 
 
-def from_0_to_1(
+def scaled_to_one(
     scores: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"]
 ) -> Float[Tensor, "clip frame label"]:
-    """Each curve moved and stretched so that its valid frames go from 0 to 1; zero in other frames, and if it is flat.
+    """Scale the scores of each class so that the valid frames of a clip range from 0 to 1.
 
     Args:
-        scores: float32 or wider.
+        scores: at least float32.
         valid: frames that hold signal.
+
+    Returns:
+        the scaled scores; zero in other frames and where all scores are equal.
+
+    >>> scaled_to_one(torch.tensor([[[-1.0], [0.0], [1.0]]]), torch.ones(1, 3, dtype=torch.bool)).flatten().tolist()
+    [0.0, 0.5, 1.0]
     """
-    kept, far = valid[..., None], torch.finfo(scores.dtype).max
-    low = torch.where(kept, scores, far).amin(1, keepdim=True)
-    high = torch.where(kept, scores, -far).amax(1, keepdim=True)
+    kept, largest = valid[..., None], torch.finfo(scores.dtype).max
+    low = torch.where(kept, scores, largest).amin(1, keepdim=True)
+    high = torch.where(kept, scores, -largest).amax(1, keepdim=True)
     return torch.where(kept & (high > low), (scores - low) / (high - low).clamp(min=1e-7), 0.0)

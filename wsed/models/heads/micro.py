@@ -1,4 +1,4 @@
-"""A detector and an attention on each frame, both convolutions over a few frames."""
+"""Frame scores and attention by convolutions over a few frames: the micro subnet of M&mnet."""
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -17,29 +17,34 @@ NORMS = ("sum", "mean")
 
 @HEADS.register("micro")
 class Micro(Head):
-    """The micro subnet of M&mnet: scores of frames `d_t`, and how much a frame counts, `a_t`, the same for all labels.
+    """The micro subnet of M&mnet: frame scores `d_t` and an attention `a_t` that is the same for all labels.
 
-    Chou, Jang & Yang 2018, Eq. 4-6: `a_t = sum_m softmax_t(v_tm)`, one softmax over time for each of M aspects. Beside
-    a head that scores clips, `head: [macro, micro]`, it is trained by the loss `micro` on any encoder; the network
-    `mmnet` joins the two in prediction as well.
+    Chou, Jang & Yang 2018, Eq. 4-6: `a_t = sum_m softmax_t(v_tm)`, with one softmax over time for each of M aspects.
+    Use it on any encoder beside a head with clip scores (`head: [macro, micro]`), with the loss `micro`. The network
+    `mmnet` also averages the predictions of both heads.
 
-    Alone, with `dense_detector` and `clip_scores`, it is three of the systems that Chou, Jang & Yang compare with: with
-    attention and the loss `clip_bce` ATT, with `aspects: 0` and the loss `clip_bce` WLAT, with `aspects: 0` and the
-    loss `false_strong` SLAT.
+    Alone, with `dense_detector` and `clip_scores`, it is one of three systems that Chou, Jang & Yang compare with:
+
+    | system | `aspects` | loss |
+    |---|---|---|
+    | ATT | `null` | `clip_bce` |
+    | WLAT | 0 | `clip_bce` |
+    | SLAT | 0 | `false_strong` |
 
     Args:
-        dim: of the embeddings.
-        n_labels: classes.
-        kernel: frames that detector and attention see, odd: 3 gives the number of weights in the paper, 1 is its text
-            and the released code.
-        dense_detector: the detector is not a convolution, but the dense layers of the head `macro` on each frame.
-        aspects: M, of the attention; `dim` if None. With 0 there is no attention.
-        attention_norm: over time `a_t` has the `sum` M, as printed, or, with `mean`, 1.
-        clip_scores: give clip logits too, the mean of the frames' probabilities, weighted by the attention if there is
-            one. After a head that scores clips they would replace its scores.
+        dim: dimension of the frame embeddings.
+        n_labels: number of classes.
+        kernel: width of the convolutions in frames, odd: 3 gives the published number of weights, 1 is the text of the
+            article and the released code.
+        dense_detector: compute frame scores by the dense layers of the head `macro` on each frame instead of a
+            convolution.
+        aspects: M, the number of aspects of the attention; `dim` if None, no attention if 0.
+        attention_norm: sum of `a_t` over time: M with `sum`, as printed, or 1 with `mean`.
+        clip_scores: also provide clip logits: the mean of the frame probabilities, weighted by the attention if there
+            is one. They replace the clip logits of heads before this one.
 
     Raises:
-        WsedError: the kernel is not odd, there are less than 0 aspects, or the norm is unknown.
+        WsedError: the kernel is not odd, `aspects` is below 0, or the norm is unknown.
 
     >>> import torch
     >>> valid = torch.ones(2, 5, dtype=torch.bool)
@@ -77,9 +82,10 @@ class Micro(Head):
 
     def forward(self, encoded: Encoded) -> Output:
         frames, valid = encoded.frames, encoded.valid
-        inputs = (frames * valid[..., None]).transpose(1, 2)  # zero, as beyond the end of a lone clip
-        seen = inputs if self.dense is None else _each_frame(self.dense, inputs)
-        frame_logits = self.det(seen).transpose(1, 2)
+        # padding is zero, like the zeros that a convolution adds at the end of an unpadded clip
+        inputs = (frames * valid[..., None]).transpose(1, 2)
+        hidden = inputs if self.dense is None else _each_frame(self.dense, inputs)
+        frame_logits = self.det(hidden).transpose(1, 2)
         attention = None
         if self.att is not None:
             aspects = self.att(inputs).transpose(1, 2).float()
@@ -96,15 +102,19 @@ class Micro(Head):
 def summed_attention(
     aspects: Float[Tensor, "clip frame aspect"], valid: Bool[Tensor, "clip frame"], norm: str = "sum"
 ) -> Float[Tensor, "clip frame 1"]:
-    """`a_t = sum_m softmax_t(v_tm)` over valid frames (Chou, Jang & Yang 2018, Eq. 6); zero in others.
+    """`a_t = sum_m softmax_t(v_tm)` over valid frames, zero in other frames (Chou, Jang & Yang 2018, Eq. 6).
 
     Args:
-        aspects: `v`, float32 or wider.
+        aspects: `v`, at least float32.
         valid: frames that hold signal.
-        norm: `sum`: over time it has the sum M; `mean`: 1.
+        norm: `sum` over the M aspects, or `mean`.
 
     Raises:
         WsedError: the norm is unknown.
+
+    >>> import torch
+    >>> summed_attention(torch.zeros(1, 2, 4), torch.ones(1, 2, dtype=torch.bool)).flatten().tolist()
+    [2.0, 2.0]
     """
     check_option("attention", "norm", norm, NORMS)
     each = attention_over_time(aspects, valid)
@@ -112,6 +122,6 @@ def summed_attention(
 
 
 def _each_frame(layers: nn.Module, x: Float[Tensor, "clip dim frame"]) -> Float[Tensor, "clip dim2 frame"]:
-    """Layers of clips on each frame."""
-    found: Tensor = layers(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (x.shape[0], x.shape[2]))
-    return found.transpose(1, 2)
+    """Apply layers that take `[clip dim]` to each frame."""
+    result: Tensor = layers(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (x.shape[0], x.shape[2]))
+    return result.transpose(1, 2)

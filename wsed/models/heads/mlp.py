@@ -1,4 +1,4 @@
-"""A small classifier of clip embeddings."""
+"""A classifier of clip embeddings."""
 
 from torch import nn
 
@@ -11,18 +11,19 @@ from wsed.types import Encoded, Output
 class MLP(Head):
     """Two dense layers on the clip embedding: the classifier of Turpault et al. 2020.
 
-    From 130 dimensions to 10 classes 4,522 parameters, as in the authors' code. Train it with the loss `clip_bce`.
+    From 130 dimensions to 10 classes it has 4,522 parameters, as in the authors' code. Train it with the loss
+    `clip_bce`.
 
     Args:
-        dim: of the embeddings.
-        n_labels: classes.
-        hidden: width of the first layer.
-        dropout: between the layers.
-        aggregation: how frames become the clip embedding: `mean`, `attention`, `max` or `gated`; see the head
+        dim: dimension of the frame embeddings.
+        n_labels: number of classes.
+        hidden: units of the first layer.
+        dropout: dropout between the layers.
+        aggregation: how frame embeddings become the clip embedding: `mean`, `attention`, `max` or `gated`; see the head
             `embedding`.
 
     Raises:
-        WsedError: an unknown aggregation.
+        WsedError: the aggregation is unknown.
 
     >>> import torch
     >>> valid = torch.ones(2, 5, dtype=torch.bool)

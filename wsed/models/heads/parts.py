@@ -1,4 +1,4 @@
-"""Scores of a clip from several attended parts of it."""
+"""Clip scores from several parts of a clip, selected by attention."""
 
 import torch
 from torch import nn
@@ -13,19 +13,19 @@ from wsed.types import Encoded, Output
 
 @HEADS.register("parts")
 class Parts(Head):
-    """Parts of a clip, each attended to by a softmax over time, and its mean; then the classifier of the head `macro`.
+    """The mean over the clip and P weighted means (parts), then the classifier of the head `macro`.
 
-    The rival SPDA of Chou, Jang & Yang 2018 (Table 1), spatial attention on parts, in this library's reading: they give
-    neither its layout nor its code. `e = [mean_t x_t, sum_t s_t1 x_t, ..., sum_t s_tP x_t]`, `s_p` a softmax over time
-    of `w_p x_t + b_p`; two dense layers and a score per label follow. Beside the residual network it has 6.85 M
-    weights with 8 parts and 17 classes, where they print 6.84 M. Train it with the loss `clip_bce`; in training a batch
-    must hold two clips or more.
+    `e = [mean_t x_t, sum_t s_t1 x_t, ..., sum_t s_tP x_t]`, where `s_p` is a softmax over time of `w_p x_t + b_p`. Two
+    dense layers and one score per label follow. This is the system SPDA (spatial attention on parts) in Table 1 of
+    Chou, Jang & Yang 2018, in this library's reading: they publish neither its layout nor its code. With the encoder
+    `resnet1d`, 8 parts and 17 classes it has 6.85 M weights; they print 6.84 M. Train it with the loss `clip_bce`. In
+    training, a batch must hold two clips or more.
 
     Args:
-        dim: of the embeddings.
-        n_labels: classes.
-        parts: P.
-        hidden: width of the dense layers; the second is the `clip_embedding`.
+        dim: dimension of the frame embeddings.
+        n_labels: number of classes.
+        parts: number of parts P.
+        hidden: units of the dense layers; the output of the second is the `clip_embedding`.
 
     >>> valid = torch.ones(2, 5, dtype=torch.bool)
     >>> Parts(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).clip_logits.shape

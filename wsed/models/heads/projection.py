@@ -1,4 +1,4 @@
-"""Frame embeddings for a metric loss."""
+"""Projected frame embeddings for a metric learning loss."""
 
 from typing import Literal
 
@@ -13,17 +13,21 @@ from wsed.types import Encoded, Output
 
 @HEADS.register("projection")
 class Projection(Head):
-    """One dense layer on each frame: the branch of the Frame Pairwise Distance loss (Tao et al. 2023, section 2).
+    """One dense layer on each frame: the branch of the frame pairwise distance loss (Tao et al. 2023, section 2).
 
-    Used beside a head that classifies, `head: [clip_attention, projection]`: its embeddings replace those of the head
-    before it, so that a loss that reads `embeddings` leaves the classifier's own frames to the classifier.
+    Use it after a head that classifies: `head: [clip_attention, projection]`. Its embeddings replace those of the head
+    before it, so that a loss on `embeddings` does not act directly on the frames that the classifier reads.
 
     Args:
-        dim: of the encoder's frames.
+        dim: dimension of the encoder's frame embeddings.
         n_labels: unused.
-        size: of the embeddings.
+        size: dimension of the projected embeddings.
         activation: `none`, `relu` or `tanh`.
         normalise: L2-normalise each embedding.
+
+    >>> valid = torch.ones(2, 5, dtype=torch.bool)
+    >>> Projection(dim=4, n_labels=3, size=8)(Encoded(torch.zeros(2, 5, 4), valid)).embeddings.shape
+    torch.Size([2, 5, 8])
     """
 
     provides = frozenset({"embeddings", "valid"})

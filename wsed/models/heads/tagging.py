@@ -1,4 +1,4 @@
-"""Scores of a clip as a whole: what is in it, not when."""
+"""Clip scores without frame scores, for audio tagging."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,16 +11,16 @@ from wsed.types import Encoded, Output
 
 @HEADS.register("tagging")
 class Tagging(Head):
-    """Mean and maximum over the clip's frames, a dense layer, and a score per label (Pellegrini & Cances 2019).
+    """Mean and maximum over the frames of a clip, a dense layer, and one score per label (Pellegrini & Cances 2019).
 
-    With the encoder `cnn` it is the audio tagging network of Pellegrini & Cances 2019. After another head on one
-    encoder (`head: [framewise, tagging]`) its clip logits replace those of that head.
+    With the encoder `cnn` it is the audio tagging network of Pellegrini & Cances 2019. After another head
+    (`head: [framewise, tagging]`), its clip logits replace those of that head.
 
     Args:
-        dim: of the embeddings.
-        n_labels: classes.
-        hidden: width of the dense layer, the `clip_embedding`.
-        dropout: on the clip embedding: 0.2 in their paper, 0.5 in their notebook.
+        dim: dimension of the frame embeddings.
+        n_labels: number of classes.
+        hidden: units of the dense layer, whose output is the `clip_embedding`.
+        dropout: dropout of the clip embedding: 0.2 in the article, 0.5 in the authors' notebook.
 
     >>> valid = torch.ones(2, 5, dtype=torch.bool)
     >>> Tagging(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).clip_logits.shape
@@ -44,7 +44,7 @@ class Tagging(Head):
 def mean_and_max(
     frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"]
 ) -> Float[Tensor, "clip twice_dim"]:
-    """Mean and maximum over the valid frames, float32, one after the other; zeros for a clip without any.
+    """Mean and maximum over the valid frames, concatenated, float32; zeros for clips without valid frames.
 
     >>> mean_and_max(torch.tensor([[[1.0], [3.0]]]), torch.ones(1, 2, dtype=torch.bool))
     tensor([[2., 3.]])
