@@ -200,7 +200,7 @@ def test_boxes_can_be_named_and_tuned(exp, tmp_path):
 @pytest.mark.parametrize(
     ("tuning", "message"),
     [
-        ("{}", "say what to tune"),
+        ("{}", "set what to tune"),
         ("{thresholds: frames}", "tuning"),
         ("{tags: exact, medians: [0.1]}", "medians are searched along"),
     ],

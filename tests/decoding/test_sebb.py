@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsed.decoding import threshold, to_events
-from wsed.decoding.sebb import BoxDecoder, painted
+from wsed.decoding.sebb import BoxDecoder, box_curves
 from wsed.errors import WsedError
 from wsed.values import Detections, Scores
 
@@ -87,7 +87,7 @@ def test_boxes_equal_a_loop(size, half, merge):
 def test_scores_of_boxes_give_the_same_events_at_any_threshold(size, level):
     scores = of(grid_scores(size))
     boxes = BoxDecoder(4.0).boxes(scores)
-    curves, _ = painted(boxes, scores).padded()
+    curves, _ = box_curves(boxes, scores).padded()
     decoded = to_events(threshold(curves, level), 1.0)
     assert torch.equal(decoded.onset, boxes.above(level).onset)
     assert torch.equal(decoded.offset, boxes.above(level).offset)

@@ -1,4 +1,4 @@
-"""Scores to events."""
+"""Decoding: from scores to events, and the search for thresholds."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What every decoder promises: scores in, events with a confidence out, and the scores that PSDS ranks."""
+"""The base class of decoders and their registry. A decoder computes events with a confidence from scores."""
 
 import math
 from abc import ABC, abstractmethod
@@ -22,19 +22,32 @@ if TYPE_CHECKING:
 TagSource = Literal["none", "clip", "oracle"]
 PerLabel = float | list[float]
 Setting = Mapping[str, float]
-"""Values of some settings to try, by their names."""
+"""Values of some settings of a decoder, by the names of the settings."""
 
 
 class Decoder(ABC):
-    """Turns scores into events. Subclasses are frozen dataclasses and registered: `@DECODERS.register("name")`.
+    """Base class of decoders: they turn scores into events.
 
-    Every time is in seconds, so that one decoder serves networks of any frame rate. A list holds one value per label.
+    Subclasses are frozen dataclasses, registered with `@DECODERS.register("name")`. All times are in seconds, so that a
+    decoder works at any frame rate. A setting that is a list has one value per label.
 
     Attributes:
-        threshold: only events of a score above it are detected.
-        tags: which classes of a clip may have events: all (`none`), those whose clip score is above `tag_threshold`
-            (`clip`), or those truly in the clip (`oracle`).
-        tag_threshold: a class is predicted to be in a clip if its clip score is above it.
+        threshold: only events with a score above it are detected.
+        tags: classes that may have events in a clip: all (`none`), classes with a clip score above `tag_threshold`
+            (`clip`), or the true tags of the clip (`oracle`).
+        tag_threshold: a class is predicted for a clip if its clip score is above it.
+
+    >>> from wsed.decoding import StepDecoder
+    >>> decoder, curve = StepDecoder(tags="clip"), torch.tensor([[[0.1], [0.9], [0.2]]])
+    >>> scores = Scores.of_padded(curve, frame_rate=1.0, clip_scores=curve.amax(1))
+    >>> decoder(scores).events.onset.tolist(), decoder.at(scores, [0.5, 0.95]).offset.tolist()
+    ([1.0], [2.0])
+    >>> decoder.predicted_tags(scores), decoder.allowed(scores, tags=None)
+    (tensor([[True]]), tensor([[True]]))
+    >>> len(decoder.curves(scores)), len(decoder.ranked(scores)), len(decoder.allowed_curves(scores))
+    (1, 1, 1)
+    >>> decoder.settings(frame_rate=1.0), decoder.inexact_for_segments(), decoder.values()["tags"]
+    ([{}], [], 'clip')
     """
 
     threshold: PerLabel
@@ -43,27 +56,28 @@ class Decoder(ABC):
 
     @abstractmethod
     def __call__(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Detections:
-        """The events of each clip, on the CPU, sorted by clip, label and onset; times in seconds.
+        """The events of each clip, on the CPU, sorted by clip, label and onset.
 
         Args:
-            scores: of the clips; any float type, any device. Events end with their clip at the latest.
-            tags: the true tags; needed for `tags: oracle` only.
+            scores: scores of the clips, of any float type and on any device. Events end at the end of their clip at
+                the latest.
+            tags: the true tags; needed only for `tags: oracle`.
 
         Raises:
-            WsedError: there are no frames, or no tags of the kind that `tags` asks for, or a list does not have one
-                value per label.
+            WsedError: there are no frames, the tags that the setting `tags` needs are missing, or a list does not have
+                one value per label.
         """
 
     @abstractmethod
     def curves(self, scores: Scores) -> Scores:
-        """The frame scores as the threshold sees them, for pictures and for metrics over all thresholds."""
+        """The frame scores that are compared with the threshold, for pictures and metrics over all thresholds."""
 
     def ranked(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
-        """What PSDS ranks: the curves, -inf where there is no event. Arguments and errors as for the call."""
+        """The frame scores that PSDS ranks, -inf where there can be no event; arguments and errors as in `__call__`."""
         return self.allowed_curves(scores, tags)
 
     def allowed_curves(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
-        """The curves, -inf where the tags allow no event. Arguments and errors as for the call."""
+        """The `curves`, -inf where the tags allow no event; arguments and errors as in `__call__`."""
         curves = self.curves(scores)
         frames, _ = curves.need()
         allowed = self.allowed(scores, tags)
@@ -73,10 +87,10 @@ class Decoder(ABC):
         return replace(curves, frames=frames.masked_fill(blocked, -math.inf))
 
     def allowed(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None) -> Bool[Tensor, "clip label"] | None:
-        """The classes that each clip may have events of; None: all.
+        """The classes that may have events in each clip; None if all may.
 
         Raises:
-            WsedError: there are no tags of the kind that `tags` asks for, or a list does not have one value per label.
+            WsedError: the tags that the setting `tags` needs are missing, or a list does not have one value per label.
         """
         if self.tags == "none":
             return None
@@ -87,39 +101,39 @@ class Decoder(ABC):
                 )
             return tags.bool()
         if scores.clip_scores is None:
-            raise WsedError("decoder.tags is clip, but the network gives no clip scores; add a head that does")
+            raise WsedError("decoder.tags is clip, but the network gives no clip scores; add a head that gives them")
         return steps.threshold(scores.clip_scores[:, None, :], self.tag_threshold)[:, 0, :]
 
     def predicted_tags(self, scores: Scores) -> Bool[Tensor, "clip label"] | None:
-        """The classes predicted to be in each clip: clip score above `tag_threshold`; None without clip scores."""
+        """The classes whose clip score is above `tag_threshold`; None without clip scores."""
         if scores.clip_scores is None:
             return None
         return scores.clip_scores > scores.clip_scores.new_tensor(self.tag_threshold)
 
     def at(self, scores: Scores, thresholds: Sequence[float], tags: Bool[Tensor, "clip label"] | None = None) -> Events:
-        """The events at each of some rising thresholds: clip `c` of threshold `i` is clip `i * n_clips + c`.
+        """The events at each of several rising thresholds; clip `c` at threshold `i` is clip `i * n_clips + c`.
 
-        A decoder that can do this at once, and not threshold by threshold, overrides it. Errors as for the call.
+        Decoders that can compute all thresholds at once override it. Errors as in `__call__`.
         """
         parts = [replaced(self, {"threshold": value})(scores, tags).events for value in rising(thresholds).tolist()]
         return Events.cat(replace(part, clip=part.clip + i * len(scores)) for i, part in enumerate(parts))
 
     def settings(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
-        """Settings that a search for thresholds tries beside each threshold; the first of equally good ones wins.
+        """Settings that a search for thresholds tries with each threshold; among equally good ones the first wins.
 
         Args:
-            frame_rate: of the scores.
-            medians: windows of a median filter to choose from, in seconds, 0 for none.
+            frame_rate: frame rate of the scores.
+            medians: windows of a median filter to try, in seconds; 0 means no filter.
 
         Raises:
-            WsedError: the thresholds of this decoder cannot be searched as asked.
+            WsedError: the thresholds of this decoder cannot be searched, or it has no median filter.
         """
         if medians is not None:
             raise WsedError(f"{type(self).__name__} has no median filter: set tuning.medians to null")
         return [{}]
 
     def inexact_for_segments(self) -> list[str]:
-        """Settings in use with which a threshold for segments is no threshold on frames; none unless overridden."""
+        """The settings in use that make the search for thresholds of segments inexact; none by default."""
         return []
 
     def values(self) -> dict[str, Any]:
@@ -134,7 +148,11 @@ def replaced(decoder: Decoder, values: Mapping[str, object]) -> Decoder:
     """A copy of a decoder with other settings.
 
     Raises:
-        WsedError: the decoder is no dataclass, or lacks such a setting.
+        WsedError: the decoder is not a dataclass, or a setting does not exist.
+
+    >>> from wsed.decoding import StepDecoder
+    >>> replaced(StepDecoder(), {"threshold": 0.3}).threshold
+    0.3
     """
     unknown = sorted(values.keys() - decoder.values().keys())
     if unknown:
@@ -149,7 +167,11 @@ def _dataclass(decoder: Decoder) -> "DataclassInstance":
 
 
 def rising(thresholds: Sequence[float], like: Tensor | None = None) -> Float[Tensor, " threshold"]:
-    """The thresholds as a tensor of the type of `like`; a `WsedError` if they do not rise."""
+    """The thresholds as a tensor of the type of `like`; a `WsedError` if they do not rise.
+
+    >>> rising([0.25, 0.5])
+    tensor([0.2500, 0.5000], dtype=torch.float64)
+    """
     values = torch.tensor(list(thresholds), dtype=torch.float64)
     values = values if like is None else values.to(like.device, like.dtype)
     if not bool((values[1:] > values[:-1]).all()):
@@ -157,19 +179,25 @@ def rising(thresholds: Sequence[float], like: Tensor | None = None) -> Float[Ten
     return values
 
 
-def frames_at_a_rate(scores: Scores) -> None:
-    """Refuse scores without frames, or with frames of irregular lengths.
+def check_regular_frames(scores: Scores) -> None:
+    """Check that there are frame scores at a regular rate, which decoders need.
 
     Raises:
-        WsedError: decoding in seconds needs regular frames.
+        WsedError: there are no frame scores, or frames have different lengths.
+
+    >>> check_regular_frames(Scores.of_padded(torch.zeros(1, 2, 1), frame_rate=1.0))
     """
     scores.need()
     if scores.borders is not None:
-        raise WsedError("a decoder needs frames at a regular rate, and these have borders of their own")
+        raise WsedError("a decoder needs frames at a regular rate, but these frames have different lengths")
 
 
 def listed(value: float | Sequence[float] | None) -> list[float]:
-    """One value or several as a list; none for None."""
+    """One value or several values as a list; None is an empty list.
+
+    >>> listed(0.5), listed([0.2, 0.4]), listed(None)
+    ([0.5], [0.2, 0.4], [])
+    """
     if value is None:
         return []
     return [value] if isinstance(value, int | float) else list(value)

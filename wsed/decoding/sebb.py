@@ -1,8 +1,8 @@
-"""Sound event bounding boxes from change detection (cSEBBs): where an event is, and how certain, decided apart.
+"""Sound event bounding boxes by change detection (cSEBBs): times and confidence of an event are predicted separately.
 
-Ebbers, Germain, Wichern, Le Roux: Sound Event Bounding Boxes, Interspeech 2024 (arXiv 2406.04212). Written from the
-paper's description, and from what the authors' package gives for small inputs (its source was not read): boxes are
-joined only if both thresholds allow it, and every local maximum of the filter output opens a box.
+Ebbers, Germain, Wichern, Le Roux: Sound Event Bounding Boxes, Interspeech 2024 (arXiv 2406.04212). Two details of the
+code are taken from results of the authors' package for small inputs, not from its source: boxes are merged only if both
+thresholds allow it, and every local maximum of the filter output starts a box.
 """
 
 import math
@@ -21,7 +21,7 @@ from wsed.decoding.base import (
     PerLabel,
     Setting,
     TagSource,
-    frames_at_a_rate,
+    check_regular_frames,
     listed,
     rising,
 )
@@ -36,28 +36,27 @@ BoxIndex = Int[Tensor, " box"]
 WINDOWS = (0.32, 0.48, 0.64)
 MERGE_ABS = (0.15, 0.2, 0.3)
 MERGE_REL = (1.5, 2.0, 3.0)
-"""What a search for thresholds tries beside each threshold."""
+"""Values that a search for thresholds tries with each threshold."""
 
 
 @DECODERS.register("sebb")
 @dataclass(frozen=True)
 class BoxDecoder(Decoder):
-    """Settings of change detection; a list holds one value per label, times are in seconds.
+    """Decodes events as boxes that are found by change detection. A list has one value per label.
 
-    The confidence of a box is the mean score inside it. `dataclasses.asdict` gives plain values, and
-    `BoxDecoder(**values)` the decoder back.
+    The confidence of a box is the mean score inside it. Two neighbouring boxes are merged if the lowest score between
+    them is close to the higher of their peaks, by both `merge_abs` and `merge_rel`.
 
     Args:
-        window: length of the step filter; half of it looks back and half ahead (each one frame or more).
-        merge_abs: two boxes become one if the lowest score between them is less than this below the higher of their
-            two peaks,
-        merge_rel: and if that peak is less than this times the lowest score between them.
-        threshold: boxes of a confidence above it are events.
-        tags: which classes of a clip may have events, see `Decoder`.
-        tag_threshold: for `tags: clip`.
+        window: seconds of the step filter, half before and half after each border (at least one frame each).
+        merge_abs: boxes are merged only if the peak minus the lowest score is below this value.
+        merge_rel: boxes are merged only if the peak divided by the lowest score is below this value.
+        threshold: boxes with a confidence above it are events.
+        tags: classes that may have events in a clip; see `Decoder`.
+        tag_threshold: threshold of clip scores for `tags: clip`.
 
     Raises:
-        WsedError: a window is not positive, a merging threshold negative, or `tags` is unknown.
+        WsedError: a window is not positive, a merging threshold is negative, or `tags` is unknown.
 
     >>> curve = torch.zeros(100)
     >>> curve[30:60] = 0.75
@@ -81,7 +80,7 @@ class BoxDecoder(Decoder):
                 raise WsedError(f"{name} must be 0 or more, not {values}")
 
     def __call__(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Detections:
-        """The boxes above the threshold, in classes that the tags allow."""
+        """The boxes above the threshold in the classes that the tags allow."""
         boxes = self.boxes(scores)
         limit = torch.as_tensor(self.threshold, dtype=boxes.confidence.dtype)
         keep = boxes.confidence > (limit[boxes.events.label] if limit.ndim else limit)
@@ -92,7 +91,7 @@ class BoxDecoder(Decoder):
 
     def curves(self, scores: Scores) -> Scores:
         """The confidence of the box at each frame, 0 outside boxes; float32."""
-        return painted(self.boxes(scores), scores)
+        return box_curves(self.boxes(scores), scores)
 
     def ranked(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
         """The confidence of the box at each frame, -inf outside boxes and where the tags allow no event."""
@@ -101,7 +100,7 @@ class BoxDecoder(Decoder):
         return replace(curves, frames=frames.masked_fill(~(frames > 0), -math.inf))
 
     def at(self, scores: Scores, thresholds: Sequence[float], tags: Bool[Tensor, "clip label"] | None = None) -> Events:
-        """The boxes above each threshold; they are found once."""
+        """The boxes above each threshold; the boxes are computed once."""
         boxes = self.boxes(scores)
         allowed = self.allowed(scores, tags)
         if allowed is not None:
@@ -112,23 +111,23 @@ class BoxDecoder(Decoder):
         """Every combination of window and merging thresholds."""
         if medians is not None or self.tags != "none":
             raise WsedError(
-                "a box decoder is tuned without medians and tags: set evaluation.tuning.medians to null and "
+                "a box decoder is tuned without medians and without tags: set evaluation.tuning.medians to null and "
                 "evaluation.decoder.tags to none"
             )
         names = ("window", "merge_abs", "merge_rel")
         return [dict(zip(names, chosen, strict=True)) for chosen in product(WINDOWS, MERGE_ABS, MERGE_REL)]
 
     def boxes(self, scores: Scores) -> Detections:
-        """All boxes of each clip, whatever their confidence, on the CPU; boxes of one clip and label never touch.
+        """All boxes of each clip at any confidence, on the CPU; boxes of one clip and label never touch.
 
         Args:
-            scores: in [0, 1], not smoothed: the step filter does that. Offsets are cut at the end of the clip, and
-                boxes that start at or after it are dropped.
+            scores: in [0, 1], not smoothed, since the step filter smooths. Boxes end at the end of their clip at the
+                latest; boxes that start at or after it are dropped.
 
         Raises:
             WsedError: there are no frames, or a list does not have one value per label.
         """
-        frames_at_a_rate(scores)
+        check_regular_frames(scores)
         table, valid = scores.padded()
         table = table.detach().double().cpu()
         n_clips, n_frames, n_labels = table.shape
@@ -154,7 +153,12 @@ class BoxDecoder(Decoder):
 
 
 def boxes_at(boxes: Detections, thresholds: Sequence[float], n_clips: int) -> Events:
-    """`boxes.above(t)` for every (rising) threshold; clip `c` of threshold `i` is clip `i * n_clips + c`."""
+    """The boxes above each of several rising thresholds; clip `c` at threshold `i` is clip `i * n_clips + c`.
+
+    >>> boxes = Detections(Events.of([(0, 0, 1.0, 2.0), (0, 0, 3.0, 4.0)]), torch.tensor([0.4, 0.8]).double())
+    >>> boxes_at(boxes, [0.2, 0.6], n_clips=1).clip.tolist()
+    [0, 0, 1]
+    """
     n = torch.searchsorted(rising(thresholds, boxes.confidence), boxes.confidence)
     box = torch.repeat_interleave(torch.arange(len(n)), n)
     at = torch.arange(len(box)) - (n.cumsum(0) - n)[box]
@@ -162,24 +166,29 @@ def boxes_at(boxes: Detections, thresholds: Sequence[float], n_clips: int) -> Ev
     return replace(events, clip=events.clip + at * n_clips)
 
 
-def painted(boxes: Detections, scores: Scores) -> Scores:
-    """Boxes as frame scores: the confidence inside, 0 outside. For metrics over all thresholds, such as PSDS.
+def box_curves(boxes: Detections, scores: Scores) -> Scores:
+    """Boxes as frame scores, for metrics over all thresholds such as PSDS: the confidence inside boxes, 0 outside.
 
     At the frame rate of the decoding, the events above any threshold are those of `boxes.above`.
 
     Args:
-        boxes: of the clips of `scores`.
-        scores: whose frames are painted.
+        boxes: boxes of the clips of `scores`.
+        scores: scores of the same clips, which give the frames.
+
+    >>> boxes = Detections(Events.of([(0, 0, 1.0, 2.0)]), torch.tensor([0.5]).double())
+    >>> box_curves(boxes, Scores.of_padded(torch.zeros(1, 3, 1), frame_rate=1.0)).need()[0].flatten().tolist()
+    [0.0, 0.5, 0.0]
     """
-    most = int(scores.need()[1].max()) if len(scores) else 0
-    louder = replace(boxes.events, gain=boxes.confidence)
-    return scores.with_padded(louder.rasterise(len(scores), scores.n_labels, most, scores.frame_rate))
+    n_frames = int(scores.need()[1].max()) if len(scores) else 0
+    events = replace(boxes.events, gain=boxes.confidence)
+    return scores.with_padded(events.rasterise(len(scores), scores.n_labels, n_frames, scores.frame_rate))
 
 
 class _Spans(NamedTuple):
     """Boxes as frames `first <= frame < stop` of a curve, sorted by curve and frame.
 
-    `peak` is the highest score of the box; `low` and `high` are the extremes of the scores between it and the next box.
+    `peak` is the highest score in the box; `low` and `high` are the lowest and highest score between it and the next
+    box.
     """
 
     curve: BoxIndex
@@ -194,20 +203,20 @@ class _Spans(NamedTuple):
 
 
 def _step_filter(sums: Borders, half: Int[Tensor, " curve"]) -> Borders:
-    """Mean of the `half` frames after each frame border minus that of the `half` before; scores are 0 outside."""
+    """Mean of the `half` frames after each border minus the mean of the `half` frames before; scores outside are 0."""
     border = torch.arange(sums.shape[1])[None]
     before, after = ((border + sign * half[:, None]).clamp(0, sums.shape[1] - 1) for sign in (-1, 1))
     change = (sums.gather(1, after) + sums.gather(1, before) - 2 * sums) / half[:, None]
-    # Sums leave a rounding error of about 1e-16 where nothing changes; it must not pass for a change.
+    # Where nothing changes, sums have rounding errors of about 1e-16, which must not count as a change.
     return change.round(decimals=9)
 
 
 def _between_changes(change: Borders, curves: Float[Tensor, "curve frame"]) -> _Spans:
-    """From each local maximum of the filter output to the local minimum that follows it.
+    """The boxes: from each local maximum of the filter output to the next local minimum.
 
-    The output is 0 outside the clip. Equal neighbours are one extremum: a maximum begins the box at its first border, a
-    minimum ends it at its last. So a soft part before a loud one is a box of its own, although the output only falls to
-    0 between them.
+    The output is 0 outside the clip. Equal neighbours are one extremum: a box starts at the first border of a maximum
+    and ends at the last border of a minimum. Thus a low part before a high part is a box of its own, although the
+    output only falls to 0 between them.
     """
     n_curves, width = len(change), change.shape[1] + 2
     flat = torch.nn.functional.pad(change, (1, 1)).flatten()
@@ -221,7 +230,7 @@ def _between_changes(change: Borders, curves: Float[Tensor, "curve frame"]) -> _
     bottom = inner & (value[1:-1] < value[:-2]) & (value[1:-1] < value[2:])
     extremum = (top | bottom).nonzero()[:, 0]
     opens = top[extremum]
-    # Maxima and minima of a curve alternate; the first of a curve is a maximum, since scores are 0 or more.
+    # Maxima and minima of a curve alternate and start with a maximum, since scores are 0 or more.
     pair = (opens[:-1] & ~opens[1:]).nonzero()[:, 0]
     begin, end = extremum[pair] + 1, extremum[pair + 1] + 1
     same = curve[begin] == curve[end]
@@ -233,14 +242,13 @@ def _between_changes(change: Borders, curves: Float[Tensor, "curve frame"]) -> _
 def _with_extremes(
     curve: BoxIndex, first: BoxIndex, stop: BoxIndex, curves: Float[Tensor, "curve frame"], n_curves: int
 ) -> _Spans:
-    """Boxes with the highest score in each, and the extremes of the scores between neighbours."""
-    width = curves.shape[1] + 1  # one frame more, so that the end of a curve is not the start of the next
+    """Boxes with their peaks and with the lowest and highest score up to the next box."""
+    width = curves.shape[1] + 1  # one more frame, so that the end of a curve is not the start of the next
     mark = torch.zeros(n_curves * width + 1, dtype=torch.long)
     mark[curve * width + first] = 1
     mark[curve * width + stop] += 1
-    part = (
-        mark.cumsum(0)[:-1].view(n_curves, width)[:, :-1].flatten()
-    )  # box i is part 2 i + 1, what follows it the next
+    # box i is part 2 i + 1, and the frames after it are part 2 i + 2
+    part = mark.cumsum(0)[:-1].view(n_curves, width)[:, :-1].flatten()
     scores, n_parts = curves.flatten(), 2 * len(curve) + 1
     high = torch.full((n_parts,), -torch.inf, dtype=scores.dtype).scatter_reduce_(0, part, scores, "amax")
     low = torch.full((n_parts,), torch.inf, dtype=scores.dtype).scatter_reduce_(0, part, scores, "amin")
@@ -248,11 +256,11 @@ def _with_extremes(
 
 
 def _merge(spans: _Spans, merge_abs: Float[Tensor, " curve"], merge_rel: Float[Tensor, " curve"]) -> _Spans:
-    """Neighbours joined over gaps that hardly dip, the shallowest gap of each curve first, until none is left.
+    """Merge neighbouring boxes with a small dip between them, in each curve the smallest dip first.
 
-    The dip is the higher of the two peaks minus the lowest score between the boxes. A joined box has the peak of its
-    highest frame, so that further joins only become harder: all gaps shallower than their neighbours are joined at
-    once. The first of equal gaps is joined.
+    The dip is the higher of the two peaks minus the lowest score between the boxes. The peak of a merged box is its
+    highest score, so that a merge never makes other dips smaller. Therefore all dips that are smaller than their
+    neighbours can be merged at once. Of equal dips, the first is merged.
     """
     while len(spans.curve) > 1:
         curve, low = spans.curve[:-1], spans.low[:-1]

@@ -1,4 +1,4 @@
-"""Segments as items with a score and a label each, so that `exact_thresholds` is exact for segment-based F1."""
+"""Scores and labels of segments, so that `exact_thresholds` is exact for segment-based F1."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -11,14 +11,14 @@ from wsed.values import Scores
 def segment_scores(
     scores: Scores, length: float = 1.0
 ) -> tuple[Float[Tensor, "clip segment label"], Bool[Tensor, "clip segment"]]:
-    """Highest score of the frames that touch each segment, and which segments count.
+    """Score of each segment (the highest score of the frames that touch it), and the segments that count.
 
-    A segment is active at a threshold exactly where `segment_counts` finds one of the events decoded at it, so that
-    `exact_thresholds` on segments is exact for segment-based F1. Segments without a frame score -inf; segments that
-    start at or after the end of their clip do not count.
+    A segment scores above a threshold exactly if an event that is decoded at this threshold is active in it by
+    `segment_counts`. Segments without frames score -inf. Segments that start at or after the end of their clip do not
+    count.
 
     Args:
-        scores: as the threshold sees them (`Decoder.curves`).
+        scores: the frame scores that are compared with the threshold (`Decoder.curves`).
         length: seconds of a segment.
 
     >>> table, counted = segment_scores(Scores.of_padded(torch.tensor([[[0.1], [0.9], [0.3]]]), frame_rate=2.0))
@@ -32,7 +32,7 @@ def segment_scores(
     ends = scores.durations
     known = valid.cpu() & (frame / frame_rate < ends[:, None])
     table = table.masked_fill(~known[..., None], -torch.inf)
-    # The same roundings as events that start and end at these frames meet in `segment_counts`.
+    # The same rounding as in `segment_counts` for events that start and end at these frames.
     first = (frame / frame_rate / length).floor().long()
     stop = ((frame + 1) / frame_rate / length).ceil().long()
     n_segments = (ends / length).ceil().long()
@@ -47,7 +47,11 @@ def segment_scores(
 def segment_labels(
     events: Events, n_clips: int, n_labels: int, n_segments: int, length: float = 1.0
 ) -> Bool[Tensor, "clip segment label"]:
-    """Segments that an event touches: `floor(onset / length)` to `ceil(offset / length)`, as in `segment_counts`."""
+    """The segments in which a class is active, as in `segment_counts`.
+
+    >>> segment_labels(Events.of([(0, 0, 0.5, 2.0)]), n_clips=1, n_labels=1, n_segments=3).flatten().tolist()
+    [True, True, False]
+    """
     first, stop = (events.onset.double() / length).floor(), (events.offset.double() / length).ceil()
     segment = torch.arange(n_segments)
     event, place = ((segment >= first[:, None]) & (segment < stop[:, None])).nonzero(as_tuple=True)

@@ -16,7 +16,7 @@ from wsed.decoding.base import (
     PerLabel,
     Setting,
     TagSource,
-    frames_at_a_rate,
+    check_regular_frames,
     listed,
 )
 from wsed.decoding.levels import decode_at
@@ -101,7 +101,7 @@ class StepDecoder(Decoder):
     def curves(self, scores: Scores) -> Scores:
         """The scores as the threshold sees them: rescaled and smoothed."""
         if self.rescale_edge is None and self.smooth is None and self.median is None:
-            frames_at_a_rate(scores)
+            check_regular_frames(scores)
             return scores
         return scores.with_padded(self._smoothed(scores)[0])
 
@@ -146,7 +146,7 @@ class StepDecoder(Decoder):
 
     def _smoothed(self, scores: Scores) -> tuple[Float[Tensor, "clip frame label"], Bool[Tensor, "clip frame"] | None]:
         """Curves, and which of their frames are real; None: all."""
-        frames_at_a_rate(scores)
+        check_regular_frames(scores)
         curves, valid = scores.padded()
         if not curves.shape[1]:
             return curves, None  # a clip without frames has no extremes and no edges

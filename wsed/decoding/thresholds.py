@@ -1,7 +1,7 @@
-"""Thresholds that give the best F1 on a set of clips: exact over all thresholds, over a grid, or by random search.
+"""Thresholds with the best F1 on a set of clips: exact over all thresholds, over a grid, or by random search.
 
-All work on `[item label]` tables: items are clips (tags), frames, or segments (see `wsed.decoding.segments`). For
-events, whose F1 is not a function of items, see `wsed.decoding.tuning`.
+Labels and scores are `[item label]`, where items are clips (for tags), frames or segments (see
+`wsed.decoding.segments`). The F1 of events is not a function of items; see `wsed.decoding.tuning`.
 
 A class without positives has no F1 (NaN, as in `wsed.metrics.Counts`) and keeps the default threshold.
 """
@@ -27,12 +27,17 @@ HUNDREDTHS = tuple(hundredth / 100 for hundredth in range(100))
 
 @dataclass(frozen=True)
 class Tuned:
-    """Settings found by a search, one value per label, and how they were found.
+    """The settings with the best F1, one value per label.
 
     Attributes:
-        values: setting of the decoder -> values, such as `{"threshold": (0.31, 0.5)}`.
-        score: F1 reached by each label on the clips searched; NaN for a label without reference.
-        tuned_on: name of those clips. A report on the same clips has to say so: such a score is too good.
+        values: values of each setting of the decoder, such as `{"threshold": (0.31, 0.5)}`.
+        score: F1 of each label on the clips that were tuned on; NaN for a label without reference.
+        tuned_on: name of these clips. Scores on the same clips are too high, and a report must say so.
+
+    >>> from wsed.decoding import StepDecoder
+    >>> tuned = Tuned({"threshold": (0.25, 0.75)}, score=(0.5, 1.0), tuned_on="validation")
+    >>> tuned.macro, tuned.apply(StepDecoder()).threshold
+    (0.75, [0.25, 0.75])
     """
 
     values: Mapping[str, tuple[float, ...]]
@@ -41,7 +46,7 @@ class Tuned:
 
     @property
     def macro(self) -> float:
-        """Mean score over the labels that have one."""
+        """Mean F1 over the labels with reference."""
         return float(torch.tensor(self.score, dtype=torch.float64).nanmean())
 
     def apply(self, decoder: Decoder) -> Decoder:
@@ -52,30 +57,34 @@ class Tuned:
 def exact_thresholds(
     labels: ItemLabels, scores: ItemScores, tuned_on: str, *, setting: str = "threshold", default: float = 0.5
 ) -> Tuned:
-    """The threshold of highest F1 per label over all thresholds: one sort, one cumulative sum.
+    """The threshold with the highest F1 of each label over all thresholds, by one sort and one cumulative sum.
 
-    The value lies midway between the lowest score accepted and the highest rejected. Of equally good thresholds it is
-    the highest (fewest positives).
+    The threshold lies midway between the lowest positive score and the highest negative score. Of equally good
+    thresholds it is the highest (with the fewest positives).
 
     Args:
-        labels: what is true.
-        scores: positive where above the threshold (strictly); -inf is never positive.
-        tuned_on: name of this set.
-        setting: of the decoder: `threshold`, or `tag_threshold` where items are clips.
-        default: for labels without positives, or with no score but -inf.
+        labels: the truth.
+        scores: scores above the threshold (strictly) are positive; -inf is never positive.
+        tuned_on: name of this set of items.
+        setting: setting of the decoder: `threshold`, or `tag_threshold` if items are clips.
+        default: threshold of labels without positives and of labels that score only -inf.
 
     Raises:
         WsedError: the shapes differ.
+
+    >>> labels, scores = torch.tensor([[True], [False]]), torch.tensor([[0.75], [0.25]])
+    >>> exact_thresholds(labels, scores, "validation").values
+    {'threshold': (0.5,)}
     """
     falling, hits = _ranked(labels, scores)
     if not len(falling):
         return _tuned(
             setting, torch.full((labels.shape[1],), default), torch.full((labels.shape[1],), torch.nan), tuned_on
         )
-    n_said = torch.arange(1, len(falling) + 1, device=hits.device)[:, None].expand_as(falling)
-    f1 = _f1(hits, n_said)
-    f1[:-1][falling[:-1] == falling[1:]] = -1.0  # equal scores are accepted together or not at all
-    f1[falling == -torch.inf] = -1.0  # those never are
+    n_positive = torch.arange(1, len(falling) + 1, device=hits.device)[:, None].expand_as(falling)
+    f1 = _f1(hits, n_positive)
+    f1[:-1][falling[:-1] == falling[1:]] = -1.0  # equal scores are all positive or all negative
+    f1[falling == -torch.inf] = -1.0  # these are never positive
     best = f1.nan_to_num(-1.0).argmax(0, keepdim=True)
     low_end = torch.full_like(falling[:1], -torch.inf)
     accepted, rejected = falling.gather(0, best)[0], torch.cat([falling, low_end]).gather(0, best + 1)[0]
@@ -97,9 +106,13 @@ def grid_thresholds(
     setting: str = "threshold",
     default: float = 0.5,
 ) -> Tuned:
-    """The value of `grid` of highest F1 per label, the first of equal ones.
+    """The value of `grid` with the highest F1 of each label; of equally good values, the first.
 
-    The grid 0, 0.01, ..., 0.99 is that of M&mnet (Chou, Jang, Yang, IJCAI 2018). A grid of one value tunes nothing.
+    The default grid 0, 0.01, ..., 0.99 is that of Chou, Jang & Yang 2018. Other arguments as in `exact_thresholds`.
+
+    >>> labels, scores = torch.tensor([[True], [False]]), torch.tensor([[0.75], [0.25]])
+    >>> grid_thresholds(labels, scores, "validation", grid=[0.1, 0.5]).values
+    {'threshold': (0.5,)}
     """
     values = torch.tensor(grid, dtype=_dtype(scores), device=scores.device)[:, None].expand(-1, labels.shape[1])
     f1 = f1_at(labels, scores, values)
@@ -119,15 +132,27 @@ def random_thresholds(
     seed: int = 0,
     setting: str = "tag_threshold",
 ) -> Tuned:
-    """Random walks from thresholds near 0.5; the thresholds of highest macro F1 met on any of them.
+    """The thresholds with the highest macro F1 on several random walks (Pellegrini & Cances 2019).
 
-    Each restart draws thresholds from 0.40, 0.41, ..., 0.60 and walks: every threshold moves by `(2u - 1) g(t) w`, `u`
-    uniform in [0, 1], `g` a Gaussian bump of height 1 about 0.5 (sigma 0.08), `w` falling from 0.07 by
-    `0.07 / (1.9 steps)` a step. 0.5 everywhere is the one to beat. All restarts walk at once.
+    Each walk starts at thresholds drawn from 0.40, 0.41, ..., 0.60. In each step, every threshold `t` moves by
+    `(2u - 1) g(t) w`: `u` is uniform in [0, 1], `g` is a Gaussian of height 1 around 0.5 (sigma 0.08), and `w` falls
+    from 0.07 by `0.07 / (1.9 steps)` per step. If no walk is better than 0.5 for all labels, 0.5 is returned.
 
-    Source: Pellegrini, Cances, IJCNN 2019 (called simulated annealing there). Its code keeps the best vector by
-    reference and goes on changing it, so that it returns the last one; here the best is copied. The height of `g` is
-    not given there.
+    The authors call it simulated annealing. Their code does not copy the best thresholds and so returns the last ones;
+    here the best are returned. They do not state the height of `g`.
+
+    Args:
+        labels: the truth.
+        scores: scores above the threshold (strictly) are positive.
+        tuned_on: name of this set of items.
+        restarts: number of walks.
+        steps: number of steps of each walk.
+        seed: seed of the random numbers.
+        setting: setting of the decoder.
+
+    >>> labels, scores = torch.tensor([[True], [False]]), torch.tensor([[0.75], [0.25]])
+    >>> random_thresholds(labels, scores, "validation").values
+    {'tag_threshold': (0.5,)}
     """
     draw = torch.Generator().manual_seed(seed)
     shape, dtype = (restarts, labels.shape[1]), _dtype(scores)
@@ -147,12 +172,16 @@ def random_thresholds(
 
 
 def f1_at(labels: ItemLabels, scores: ItemScores, thresholds: PerCandidate) -> PerCandidate:
-    """F1 of each label at each threshold (strictly above is positive), float64; NaN for a label without positives."""
+    """F1 of each label at each threshold, float64; scores above (strictly) are positive. NaN without positives.
+
+    >>> f1_at(torch.tensor([[True], [False]]), torch.tensor([[0.75], [0.25]]), torch.tensor([[0.1], [0.5]])).flatten()
+    tensor([0.6667, 1.0000], dtype=torch.float64)
+    """
     return _f1_above(*_ranked(labels, scores), thresholds)
 
 
 def _ranked(labels: ItemLabels, scores: ItemScores) -> tuple[ItemScores, Ranks]:
-    """Scores in falling order, and the number of true items among the 0, 1, 2, ... highest."""
+    """Scores in falling order, and the number of true items among the 0, 1, 2, ... highest scores."""
     if labels.shape != scores.shape or labels.ndim != 2:
         raise WsedError(f"labels {tuple(labels.shape)} and scores {tuple(scores.shape)} must be [item label] tables")
     falling, order = scores.detach().to(_dtype(scores)).sort(0, descending=True)
@@ -162,13 +191,13 @@ def _ranked(labels: ItemLabels, scores: ItemScores) -> tuple[ItemScores, Ranks]:
 
 def _f1_above(falling: ItemScores, hits: Ranks, thresholds: PerCandidate) -> PerCandidate:
     limits = thresholds.to(falling.dtype).T.contiguous()
-    n_said = len(falling) - torch.searchsorted(falling.flip(0).T.contiguous(), limits, right=True).T
-    return _f1(hits, n_said)
+    n_positive = len(falling) - torch.searchsorted(falling.flip(0).T.contiguous(), limits, right=True).T
+    return _f1(hits, n_positive)
 
 
-def _f1(hits: Ranks, n_said: Int[Tensor, "candidate label"]) -> PerCandidate:
+def _f1(hits: Ranks, n_positive: Int[Tensor, "candidate label"]) -> PerCandidate:
     n_true = hits[-1]
-    f1 = 2 * hits.gather(0, n_said).double() / (n_true + n_said).clamp(min=1)
+    f1 = 2 * hits.gather(0, n_positive).double() / (n_true + n_positive).clamp(min=1)
     return torch.where(n_true > 0, f1, torch.nan)
 
 

@@ -1,4 +1,4 @@
-"""Fitting the thresholds of a decoder to labelled clips after training, and keeping how it was done."""
+"""Tuning: choosing the thresholds of a decoder on labelled clips after training."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -40,24 +40,35 @@ class Counted(Protocol):
 
 
 Count = Callable[[Events, Events, int], Counted]
-"""`(reference, detected, n_labels)` to hits and totals, such as `wsed.metrics.event_counts`."""
+"""Maps `(reference, detected, n_labels)` to hits and totals, such as `wsed.metrics.event_counts`."""
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """What is fitted, on what, and how; the result is kept with the decoder.
+    """Settings of tuning: what is tuned, on which split, and how.
 
     Args:
-        split: the set. The test set may be asked for, to compare with papers that did so; every report then says that
-            its scores are too good.
-        tags: search for `tag_threshold`, for the F1 of tags: over all thresholds at once (`exact`), over 0, 0.01, ...,
-            0.99 (`grid`; Chou et al. 2018), or by random walks (`random`; Pellegrini & Cances 2019).
-        thresholds: search for `threshold`, for the F1 of `events` (over 0.01, 0.03, ..., 0.99; box decoders also over
-            their window and merging), or of one-second `segments` (exact).
-        medians: windows in seconds to choose from along with the thresholds for events; 0 is none.
+        split: the split to tune on. The test split is allowed for comparisons with publications that tuned on it; every
+            report then states that its scores are too high.
+        tags: tune `tag_threshold` for the F1 of tags: over all thresholds (`exact`), over 0, 0.01, ..., 0.99 (`grid`;
+            Chou, Jang & Yang 2018), or by random walks (`random`; Pellegrini & Cances 2019).
+        thresholds: tune `threshold` for the F1 of `events` (over 0.01, 0.03, ..., 0.99; for box decoders also their
+            window and merging thresholds) or of one-second `segments` (over all thresholds).
+        medians: windows of the median filter in seconds that are tried with the thresholds of events; 0 means no
+            filter.
 
     Raises:
-        WsedError: nothing is to be tuned, or an unknown name.
+        WsedError: there is nothing to tune, or a name is unknown.
+
+    >>> tuning = Tuning(tags="exact")
+    >>> curve = torch.tensor([[[0.7]], [[0.1]]])
+    >>> scores = Scores.of_padded(curve, frame_rate=1.0, clip_scores=curve[:, 0])
+    >>> truth = Truth.of_events(Events.of([(0, 0, 0.0, 1.0)]), n_clips=2, n_labels=1)
+    >>> from wsed.decoding import StepDecoder
+    >>> from wsed.metrics import event_counts
+    >>> decoder, done = tuning.tune(StepDecoder(), scores, truth, event_counts)
+    >>> [round(value, 3) for value in decoder.tag_threshold]
+    [0.4]
     """
 
     split: Literal["validation", "test"] = "validation"
@@ -75,18 +86,18 @@ class Tuning:
             if value not in known:
                 raise WsedError(f"tuning.{name} must be of {', '.join(map(str, known))}, not {value!r}")
         if self.tags is None and self.thresholds is None:
-            raise WsedError("tuning: say what to tune: thresholds: events or segments, or tags: exact, grid or random")
+            raise WsedError("tuning: set what to tune: thresholds: events or segments, or tags: exact, grid or random")
         if self.medians is not None and self.thresholds != "events":
-            raise WsedError("tuning.medians are searched along with thresholds: events")
+            raise WsedError("tuning.medians can only be tuned together with thresholds: events")
 
     def check_events(self, timed: Bool[Tensor, " clip"] | Bool[Tensor, "clip label"]) -> None:
-        """Refuse to search for thresholds of events on clips of which some have tags only.
+        """Check that events are known in all clips, if thresholds of events or segments are tuned.
 
         Args:
-            timed: clips of the split whose events are known, of all classes or class by class.
+            timed: clips of the split whose events are known, for all classes or per class.
 
         Raises:
-            WsedError: no event of a clip is known.
+            WsedError: a clip has no class with known events.
         """
         clips = timed.any(1) if timed.ndim == 2 else timed
         if self.thresholds is not None and not bool(clips.all()):
@@ -97,30 +108,30 @@ class Tuning:
             )
 
     def check(self, decoder: Decoder) -> None:
-        """Refuse a decoder that the search cannot take.
+        """Check that the settings of a decoder allow the search.
 
         Raises:
-            WsedError: it has a setting that is not searched with.
+            WsedError: a setting does not allow the search.
         """
         if self.thresholds == "events":
             decoder.settings(1.0, self.medians)
         elif self.thresholds == "segments" and (names := decoder.inexact_for_segments()):
             raise WsedError(
-                "tuning.thresholds: segments is exact only where an event is the frames above the threshold; leave "
-                f"evaluation.decoder.{' and '.join(names)} out, or take events"
+                "tuning.thresholds: segments is exact only if an event is the frames above the threshold; leave "
+                f"evaluation.decoder.{' and '.join(names)} out, or tune on events"
             )
 
     def tune(self, decoder: Decoder, scores: Scores, truth: Truth, count: Count) -> tuple[Decoder, dict[str, object]]:
-        """The decoder with the values found, and plain values that tell what was done.
+        """The tuned decoder, and a record of the tuning as plain values.
 
         Args:
-            decoder: its other settings are kept.
-            scores: of the clips of the split.
-            truth: of the same clips; classes that are not timed in a clip are left out of the search for events.
-            count: what the F1 of events counts.
+            decoder: the decoder; its other settings are kept.
+            scores: scores of the clips of the split.
+            truth: truth about the same clips; classes that are not timed in a clip are ignored for events.
+            count: function that counts hits, for the F1 of events.
 
         Raises:
-            WsedError: what the search needs is not known of the clips.
+            WsedError: the clips lack what the search needs.
         """
         self.check(decoder)
         results: list[Tuned] = []
@@ -130,7 +141,7 @@ class Tuning:
         if self.thresholds is not None:
             results.append(self._thresholds(decoder, scores, truth, count))
             decoder = results[-1].apply(decoder)
-        values = {name: list(found) for tuned in results for name, found in tuned.values.items()}
+        values = {name: list(chosen) for tuned in results for name, chosen in tuned.values.items()}
         return decoder, asdict(self) | {"clips": len(truth), "values": values}
 
     def _tags(self, scores: Scores, truth: Truth) -> Tuned:
@@ -138,7 +149,7 @@ class Tuning:
             raise WsedError(
                 f"tuning.tags: the network gives no clip scores, or no tags of the {self.split} set are known"
             )
-        # An unknown class counts as absent and as never accepted there.
+        # An unknown class counts as absent and is never predicted.
         hidden = scores.clip_scores.masked_fill(~truth.tagged, -math.inf)
         clips = truth.tagged.any(1)
         search = SEARCHES[str(self.tags)]
@@ -175,28 +186,35 @@ def tune_events(
     settings: Sequence[Setting] = ({},),
     tags: Bool[Tensor, "clip label"] | None = None,
 ) -> Tuned:
-    """Threshold, and setting of `settings`, of highest F1 per label, over every pair of the given ones.
+    """The pair of a threshold and a setting with the highest F1 of each label.
 
     Args:
-        decoder: the other settings are taken from it.
-        scores: of the clips to tune on.
-        truth: about the same clips; a class that is not timed in a clip counts neither as reference nor as detected.
-        count: `event_counts`, or `functools.partial` of it with other collars; it is called once a setting.
+        decoder: the decoder; its other settings are kept.
+        scores: scores of the clips to tune on.
+        truth: truth about the same clips; classes that are not timed in a clip are ignored on both sides.
+        count: `event_counts`, or `functools.partial` of it with other collars; called once per setting.
         tuned_on: name of these clips.
-        thresholds: candidates, rising.
-        settings: candidates, such as those of `Decoder.settings`.
+        thresholds: thresholds to try, rising.
+        settings: settings to try, such as those of `Decoder.settings`.
         tags: the true tags, for a decoder with `tags: oracle`.
 
     Returns:
-        Values for `threshold` and the settings. The first of equally good pairs; a label without reference gets the
-        pair that is best for the mean of the others.
+        Values of `threshold` and of the settings. Of equally good pairs, the first is chosen. A label without reference
+        gets the pair with the best mean F1 of the other labels.
 
     Raises:
-        WsedError: the thresholds of the decoder cannot be searched, it wants tags that are not given, or there is no
-            candidate.
+        WsedError: the thresholds of the decoder cannot be searched, tags that it needs are missing, or there is nothing
+            to try.
+
+    >>> from wsed.decoding import StepDecoder
+    >>> from wsed.metrics import event_counts
+    >>> scores = Scores.of_padded(torch.tensor([[[0.2], [0.7], [0.1]]]), frame_rate=1.0)
+    >>> truth = Truth.of_events(Events.of([(0, 0, 1.0, 2.0)]), n_clips=1, n_labels=1)
+    >>> tune_events(StepDecoder(), scores, truth, event_counts, "validation", thresholds=[0.15, 0.5]).values
+    {'threshold': (0.5,)}
     """
     if not settings or not thresholds:
-        raise WsedError("a search needs a candidate or more of every setting")
+        raise WsedError("a search needs at least one threshold and one setting to try")
     grids = []
     for setting in settings:
         events = replaced(decoder, setting).at(scores, thresholds, tags)
@@ -205,7 +223,7 @@ def tune_events(
 
 
 def _f1(count: Count, truth: Truth, events: Events, n_thresholds: int) -> Grid:
-    """F1 at every threshold from one call: each threshold gets clips and labels of its own."""
+    """F1 at each threshold by one call of `count`, in which each threshold has its own clips and labels."""
     n_clips, n_labels = truth.timed.shape
     reference = truth.events
     if not bool(truth.timed.all()):

@@ -41,7 +41,7 @@ class Embedding(Metric):
         >>> from wsed.types import Events
         >>> metric = Embedding()
         >>> known = torch.ones(1, 1, dtype=torch.bool)
-        >>> scores = Scores(1, torch.ones(1, dtype=torch.float64), embeddings=torch.tensor([[0.5, 1.0]]))
+        >>> scores = Scores(("a.wav",), torch.ones(1, dtype=torch.float64), embeddings=torch.tensor([[0.5, 1.0]]))
         >>> metric.learn_centres(scores, Truth(known, known, Events.of([]), known))
         >>> metric.centres.tolist()
         [[0.5, 1.0]]

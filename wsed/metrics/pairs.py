@@ -84,7 +84,7 @@ def near(
     of_key = size[rank_a]
     if of_key.sum() > FEW * (key_a.size + key_b.size):
         return _near_in_time(rank_a, time_a, rank_b, time_b, reach)
-    # numpy sorts 16-bit integers by radix: no comparison, one pass.
+    # numpy sorts 16-bit integers by radix sort, which is faster.
     order = np.argsort(rank_b.astype(np.uint16) if size.size <= 2**16 else rank_b, kind="stable")
     low = (np.cumsum(size) - size)[rank_a]
     a, position = ranges(low, low + of_key)
