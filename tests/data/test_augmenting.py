@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import lightning.pytorch as pl
+import numpy as np
+import soundfile
 import torch
 
 import wsed
@@ -15,6 +17,7 @@ from wsed.losses.base import Weighted
 from wsed.losses.mil import MIL
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
+from wsed.registry import registry
 from wsed.testing import batch
 from wsed.types import Batch
 
@@ -84,3 +87,20 @@ def test_training_batches_are_changed_and_no_others(corpus: Path, tmp_path: Path
     trainer.save_checkpoint(tmp_path / "one.ckpt")
     _, second = fitted(corpus, tmp_path, 2, tmp_path / "one.ckpt")
     assert first + second == draws
+
+
+def test_a_training_with_every_augmentation_takes_its_steps(corpus, tmp_path):
+    soundfile.write(tmp_path / "hum.wav", np.random.default_rng(0).uniform(-0.1, 0.1, 4000), 8000)
+    names = set(wsed.components("augment")) - {"compose", "background", "impulse_response", "filter_augment"}
+    augment = [registry("augment")[name]() for name in sorted(names)]
+    augment += [wsed.augment.Background(str(tmp_path)), wsed.augment.ImpulseResponse(str(tmp_path))]
+    augment += [wsed.augment.FilterAugment(width=4)]
+    labels = wsed.Labels(["high", "low"])
+    network = wsed.Composed(labels, lambda n: CRNN(n, channels=4), frontend=LogMel(8000, 256, 160, f_max=4000.0))
+    task = wsed.SEDTask(network, {"tags": Weighted(MIL())}, labels=labels)
+    data = wsed.SEDDataModule(DESED(corpus), batch={"weak": 4}, augment=augment, workers=0)
+    off = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = pl.Trainer(max_steps=2, limit_val_batches=1, accelerator="cpu", default_root_dir=tmp_path / "run", **off)
+    trainer.fit(task, data)
+    assert trainer.global_step == 2
+    assert torch.isfinite(trainer.callback_metrics["train/loss"])

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wsed.errors import WsedError
@@ -14,6 +16,9 @@ from wsed.types import Batch
 Level = Literal["audio", "features"]
 Raw = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """From audio `[clip sample]` and `n_samples [clip]` to features and which frames hold signal: `Frontend.raw`."""
+
+Sounds = Callable[[str, int], list[NDArray[np.float32]]]
+"""Reads the sound files of a folder, resampled to a rate (Hz), one channel."""
 
 
 class Augment(nn.Module):
@@ -38,6 +43,17 @@ class Augment(nn.Module):
     def example(cls) -> "Augment":
         """One with small settings, for tests."""
         return cls()
+
+    def prepare(self, sample_rate: int, sounds: Sounds) -> None:
+        """Get ready for training; called before the first batch. Most need nothing.
+
+        Args:
+            sample_rate: of the audio, Hz.
+            sounds: reads the sound files of a folder.
+
+        Raises:
+            WsedError: what the settings name is not there.
+        """
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The changed batch.
@@ -79,6 +95,11 @@ class Compose(Augment):
     def example(cls) -> Augment:
         """Of one part that changes nothing."""
         return cls([Unchanged()])
+
+    def prepare(self, sample_rate: int, sounds: Sounds) -> None:
+        for part in self.parts:
+            assert isinstance(part, Augment)
+            part.prepare(sample_rate, sounds)
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
         for part in self.parts:

@@ -1,13 +1,56 @@
 """Augmentation of training batches on their device, with draws that follow from the place in the training."""
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from wsed.augment.base import Augment, augmented
+from wsed.data.audio import read
 from wsed.data.reading.features import frontend_of
+from wsed.data.sound_files import sound_files
 from wsed.data.trained import Network
+from wsed.errors import WsedError
 from wsed.types import Batch
+
+HOUR = 3600.0
+"""The most seconds that are read of a folder of backgrounds, which are kept in memory: 230 MB at 16 kHz."""
+
+
+def prepare(augment: Sequence[Augment], sample_rate: int) -> None:
+    """Get augmentations ready for audio at a rate (Hz): they read the folders that they name.
+
+    Raises:
+        WsedError: a folder is missing, holds no sound file, or one that is damaged.
+    """
+    for part in augment:
+        part.prepare(sample_rate, partial(read_sounds, name=type(part).__name__))
+
+
+def read_sounds(folder: str, sample_rate: int, name: str = "augment") -> list[NDArray[np.float32]]:
+    """The sound files of a folder at any depth, resampled; of all the same length at most, one hour together.
+
+    Args:
+        folder: of sound files.
+        sample_rate: Hz.
+        name: of who asks, for messages.
+
+    Raises:
+        WsedError: the folder is missing, holds no sound file, or one that is damaged.
+    """
+    if not Path(folder).is_dir():
+        raise WsedError(f"augment {name}: no such folder: {folder}")
+    paths = sound_files(folder)
+    if not paths:
+        raise WsedError(f"augment {name}: {folder} holds no sound file")
+    sounds = [read(path, sample_rate, duration=HOUR / len(paths)) for path in paths]
+    sounds = [sound for sound in sounds if np.abs(sound).max(initial=0) > 0]
+    if not sounds:
+        raise WsedError(f"augment {name}: the sound files of {folder} hold nothing but silence")
+    return sounds
 
 
 def augment_batch(batch: Batch, augment: Sequence[Augment], network: Network | None, *place: int) -> Batch:

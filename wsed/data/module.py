@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from wsed.augment.base import Augment
 from wsed.data import checks
-from wsed.data.augmenting import augment_batch
+from wsed.data.augmenting import augment_batch, prepare
 from wsed.data.checks import Episodes
 from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
@@ -131,6 +131,8 @@ class SEDDataModule(pl.LightningDataModule):
         network = self._network()
         if network is not None:
             checks.check_network(network, self.labels, self.sample_rate, self.windows)
+        if stage in (None, "fit") and self.augment:
+            prepare(self.augment, self._rate())
 
     def check_labels(self, split: Split) -> ClipTable:
         """Read the tables and headers of a split, so that mistakes in them are found before a long training."""
@@ -214,14 +216,19 @@ class SEDDataModule(pl.LightningDataModule):
 
     def _dataset(self, split: Split) -> Dataset[Item]:
         """What is read of a split; one for all loaders, so that what a reader keeps serves them all."""
-        network = self._network()
-        rate = self.sample_rate or (network.sample_rate if network is not None else None)
-        if rate is None:
-            raise WsedError("data.sample_rate is not set, and there is no network to take it from")
+        network, rate = self._network(), self._rate()
         key = (split, rate, self.reader.learned(network))
         if key not in self._datasets:
             self._datasets[key] = self.reader.open(self.table(split), rate, network)
         return self._datasets[key]
+
+    def _rate(self) -> int:
+        """The sample rate that audio is read at, Hz."""
+        network = self._network()
+        rate = self.sample_rate or (network.sample_rate if network is not None else None)
+        if rate is None:
+            raise WsedError("data.sample_rate is not set, and there is no network to take it from")
+        return rate
 
     def _check_needs(self, table: ClipTable) -> None:
         needs, ranks = self._needs(), self._rank()[1]

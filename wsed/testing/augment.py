@@ -1,6 +1,8 @@
 """The contract of augmentations."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wsed.augment.base import Augment
@@ -24,6 +26,7 @@ def check_augment(augment: Augment, changes: bool = True) -> None:
     >>> from wsed.augment.base import Unchanged
     >>> check_augment(Unchanged(), changes=False)
     """
+    augment.prepare(round(RATE), _noise)
     of = _events_that_sound(augment)
     before = {name: value.clone() for name, value in _tensors(of).items()}
     results = [augment(of, torch.Generator().manual_seed(seed)) for seed in range(8)]
@@ -40,6 +43,11 @@ def check_augment(augment: Augment, changes: bool = True) -> None:
         _check_batch(of, result)
     for rate in (5.0, 12.5, 50.0):
         _check_labels(results, rate, augment.level)
+
+
+def _noise(_folder: str, sample_rate: int) -> list[NDArray[np.float32]]:
+    """A second of noise, in the place of the sound files of a folder."""
+    return [np.random.default_rng(0).standard_normal(sample_rate).astype(np.float32)]
 
 
 def _events_that_sound(augment: Augment) -> Batch:

@@ -1,0 +1,74 @@
+"""Noise, backgrounds, impulse responses and polarity."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from wsed import WsedError, testing
+from wsed.augment import Background, Compose, ImpulseResponse, Noise, ReversePolarity
+from wsed.augment.impulse_response import convolve, stacked
+from wsed.data.augmenting import prepare
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "deep").mkdir()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 16000)
+    soundfile.write(tmp_path / "deep" / "street.wav", noise, 16000)
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", [Noise, Background])
+def test_sound_is_added_at_its_ratio_and_padding_stays_silent(kind, folder):
+    args = (folder,) if kind is Background else ()
+    augment = kind(*map(str, args), snr_low=13.0, snr_high=13.0, p=1.0)
+    prepare([augment], 8000)
+    of = testing.batch()
+    added = augment(of, seeded()).audio - of.audio
+    ratio = 10 * (of.audio.square().sum(1) / added.square().sum(1)).log10()
+    torch.testing.assert_close(ratio, torch.full((4,), 13.0), atol=1e-3, rtol=0)
+    assert not added[-1, of.n_samples[-1] :].any()
+
+
+def test_folders_are_read_once_at_the_rate_of_the_training(folder):
+    background = Background(str(folder))
+    prepare([Compose([background])], 8000)
+    assert len(background.sound) == 8000
+    kept = background.sound
+    prepare([background], 8000)
+    assert background.sound is kept
+
+
+def test_a_folder_without_sound_is_refused_before_training(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WsedError, match=r"Background: .*empty holds no sound file"):
+        prepare([Background(str(tmp_path / "empty"))], 8000)
+    with pytest.raises(WsedError, match="ImpulseResponse: no such folder"):
+        prepare([ImpulseResponse(str(tmp_path / "gone"))], 8000)
+    soundfile.write(tmp_path / "empty" / "quiet.wav", np.zeros(100), 8000)
+    with pytest.raises(WsedError, match="nothing but silence"):
+        prepare([Background(str(tmp_path / "empty"))], 8000)
+
+
+def test_a_response_begins_at_its_peak_with_energy_1():
+    rows = stacked([np.array([0.1, -3, 4, 0, 3], np.float32)], 3)
+    assert rows.tolist() == [[pytest.approx(0.8), 0.0, pytest.approx(0.6)]]
+
+
+def test_convolution_is_that_of_numpy():
+    audio, response = torch.randn(2, 100, generator=seeded()), torch.randn(2, 7, generator=seeded(1))
+    wanted = [np.convolve(a, r)[:100] for a, r in zip(audio.numpy(), response.numpy(), strict=True)]
+    torch.testing.assert_close(convolve(audio, response), torch.tensor(np.stack(wanted)), atol=1e-5, rtol=1e-4)
+
+
+def test_polarity_is_that_of_whole_clips():
+    of = testing.batch(n_clips=16)
+    turned = ReversePolarity()(of, seeded()).audio
+    signs = [torch.equal(new, -old) for new, old in zip(turned, of.audio, strict=True)]
+    assert 0 < sum(signs) < 16
+    assert all(sign or torch.equal(new, old) for sign, new, old in zip(signs, turned, of.audio, strict=True))

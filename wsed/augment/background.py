@@ -1,0 +1,118 @@
+"""Added noise and background sounds."""
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from wsed.augment.base import AUGMENTS, Augment, Sounds
+from wsed.augment.draws import check_chance, check_range, chosen, uniform
+from wsed.errors import WsedError
+from wsed.types import Batch
+
+
+@AUGMENTS.register("noise")
+class Noise(Augment):
+    """Adds white noise at a random ratio of signal to noise; labels stay.
+
+    Args:
+        snr_low: the least ratio, dB.
+        snr_high: the greatest ratio, dB.
+        p: the probability that a clip gets noise.
+
+    Raises:
+        WsedError: a setting is out of its range.
+
+    >>> from wsed.testing import batch
+    >>> of = batch()
+    >>> noisy = Noise(20.0, 20.0, p=1.0)(of, torch.Generator().manual_seed(0)).audio
+    >>> round(float(10 * (of.audio.square().sum() / (noisy - of.audio).square().sum()).log10()))
+    20
+    """
+
+    def __init__(self, snr_low: float = 10.0, snr_high: float = 40.0, p: float = 0.5) -> None:
+        super().__init__()
+        check_chance("noise", p)
+        check_range("noise", "snr_low and snr_high", snr_low, snr_high)
+        self.snr_low, self.snr_high, self.p = snr_low, snr_high, p
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+        audio = batch.samples()
+        noise = torch.randn(audio.shape, generator=generator, device=generator.device)
+        snr = uniform(len(batch), self.snr_low, self.snr_high, generator)
+        return replace(batch, audio=add(batch, noise, snr, chosen(len(batch), self.p, generator)))
+
+
+@AUGMENTS.register("background")
+class Background(Augment):
+    """Adds a stretch of a recording from a folder at a random ratio of signal to background; labels stay.
+
+    The recordings must hold none of the classes. They are read once, before training, and kept in memory.
+
+    Args:
+        folder: with sound files, at any depth.
+        snr_low: the least ratio, dB.
+        snr_high: the greatest ratio, dB.
+        p: the probability that a clip gets a background.
+
+    Raises:
+        WsedError: a setting is out of its range, or (before training) the folder holds no sound.
+
+    >>> background = Background("street", p=1.0)
+    >>> background.prepare(8000, lambda folder, rate: [torch.ones(100).numpy()])
+    >>> from wsed.testing import batch
+    >>> background(batch(), torch.Generator().manual_seed(0)).audio.shape
+    torch.Size([4, 8000])
+    """
+
+    def __init__(self, folder: str, snr_low: float = 5.0, snr_high: float = 30.0, p: float = 0.5) -> None:
+        super().__init__()
+        check_chance("background", p)
+        check_range("background", "snr_low and snr_high", snr_low, snr_high)
+        self.folder, self.snr_low, self.snr_high, self.p = folder, snr_low, snr_high, p
+        self.register_buffer("sound", torch.empty(0), persistent=False)
+
+    sound: Float[Tensor, " sample"]
+
+    @classmethod
+    def example(cls) -> Augment:
+        """With noise in the place of recordings, much softer than the clips."""
+        one = cls("example", 20.0, 40.0, p=1.0)
+        one.sound = torch.randn(4000, generator=torch.Generator().manual_seed(1))
+        return one
+
+    def prepare(self, sample_rate: int, sounds: Sounds) -> None:
+        """Read the recordings."""
+        if not len(self.sound):
+            self.sound = torch.cat([torch.from_numpy(sound) for sound in sounds(self.folder, sample_rate)])
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+        audio = batch.samples()
+        if not len(self.sound):
+            raise WsedError("augment background: call prepare with the recordings first")
+        if self.sound.device != audio.device:
+            self.sound = self.sound.to(audio.device)
+        start = (uniform(len(batch), 0, 1, generator).double() * len(self.sound)).long()
+        place = (start[:, None] + torch.arange(audio.shape[1], device=audio.device)) % len(self.sound)
+        snr = uniform(len(batch), self.snr_low, self.snr_high, generator)
+        return replace(batch, audio=add(batch, self.sound[place], snr, chosen(len(batch), self.p, generator)))
+
+
+def add(
+    batch: Batch, noise: Float[Tensor, "clip sample"], snr: Float[Tensor, " clip"], to: Bool[Tensor, " clip"]
+) -> Float[Tensor, "clip sample"]:
+    """The audio with noise at a ratio of signal to noise (dB), in some clips; padding stays silent.
+
+    >>> from wsed.testing import batch
+    >>> of = batch(n_clips=2)
+    >>> mixed = add(of, torch.ones_like(of.audio), torch.tensor([0.0, 0.0]), torch.tensor([True, False]))
+    >>> bool((mixed[1] == of.audio[1]).all()), bool((mixed[0] != of.audio[0]).all())
+    (True, True)
+    """
+    audio = batch.samples()
+    inside = torch.arange(audio.shape[1], device=audio.device) < batch.n_samples[:, None]
+    noise = torch.where(inside, noise.to(audio.dtype), 0.0)
+    power, of_noise = audio.square().mean(1), noise.square().mean(1)
+    gain = (power / of_noise.clamp(min=1e-12)).sqrt() * 10 ** (-snr / 20)
+    return audio + torch.where(to, gain, 0.0)[:, None].to(audio.dtype) * noise

@@ -1,0 +1,107 @@
+"""Random filters."""
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from wsed.augment.base import AUGMENTS, Augment
+from wsed.augment.draws import check_chance, check_range, chosen, uniform
+from wsed.errors import WsedError
+from wsed.types import Batch
+
+
+@AUGMENTS.register("filter_augment")
+class FilterAugment(Augment):
+    """Makes some ranges of frequency louder and others softer, as rooms and microphones do; labels stay.
+
+    The bands are cut into a random number of ranges of random width. `step` gives all bands of a range one gain;
+    `linear` draws the gains at the borders between ranges and connects them by lines.
+
+    Args:
+        kind: `step` or `linear`.
+        decibels: gains are drawn uniformly from minus this to this; 6 in Schmid et al. 2024, 26 in MAT-SED (Cai et
+            al. 2024).
+        least: the smallest number of ranges; 3 in Schmid et al. 2024, 2 in MAT-SED.
+        most: the greatest number of ranges; 6 and 5.
+        width: the least number of bands of a range; 6 and 4.
+        p: the probability that a clip is filtered.
+        unit: what a decibel is in the features' own unit: 1 where they are decibels, 0.2303 (a tenth of the natural
+            logarithm of 10) where they are natural logarithms of the power.
+
+    Raises:
+        WsedError: a setting is out of its range, or (in training) the ranges need more bands than there are.
+
+    Source: Nam, Kim and Park 2022, "FilterAugment: an acoustic environmental data augmentation method".
+
+    >>> from wsed.testing import batch
+    >>> of = replace(batch(), features=torch.zeros(4, 64, 50))
+    >>> filtered = FilterAugment(p=1.0)(of, torch.Generator().manual_seed(0)).features
+    >>> bool((filtered == filtered[:, :, :1]).all()), bool(filtered.abs().max() <= 6)
+    (True, True)
+    """
+
+    level = "features"
+
+    def __init__(
+        self,
+        kind: Literal["step", "linear"] = "step",
+        decibels: float = 6.0,
+        least: int = 3,
+        most: int = 6,
+        width: int = 6,
+        p: float = 0.8,
+        unit: float = 1.0,
+    ) -> None:
+        super().__init__()
+        check_chance("filter_augment", p)
+        check_range("filter_augment", "least and most", least, most, 2)
+        if decibels <= 0 or width < 1 or unit <= 0:
+            raise WsedError("augment filter_augment: decibels and unit must be above 0, width 1 or more")
+        self.kind, self.decibels, self.least, self.most, self.width = kind, decibels, least, most, width
+        self.p, self.unit = p, unit
+
+    @classmethod
+    def example(cls) -> Augment:
+        """Of small ranges, for features of few bands."""
+        return cls(width=1, decibels=1.0)
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+        features = batch.features
+        assert features is not None
+        n_clips, n_bands, _ = features.shape
+        if self.most * self.width > n_bands:
+            raise WsedError(
+                f"augment filter_augment: {self.most} ranges of {self.width} bands or more need "
+                f"{self.most * self.width} bands, but the frontend has {n_bands}; lower most or width"
+            )
+        gains = self.decibels * self.unit * curves(n_clips, n_bands, self, generator)
+        gains = gains * chosen(n_clips, self.p, generator)[:, None]
+        return replace(batch, features=features + gains[:, :, None].to(features.dtype))
+
+
+def curves(n_clips: int, n_bands: int, of: FilterAugment, generator: torch.Generator) -> Float[Tensor, "clip band"]:
+    """A curve over the bands per clip, from -1 to 1.
+
+    >>> curves(2, 64, FilterAugment(), torch.Generator()).shape
+    torch.Size([2, 64])
+    """
+    device = generator.device
+    count = torch.randint(of.least, of.most + 1, (n_clips, 1), generator=generator, device=device)
+    inner = torch.arange(of.most - 1, device=device) < count - 1  # borders between ranges that there are
+    # sorted places in what the least widths leave free, each then moved by the widths below it
+    free = (n_bands - count * of.width).float()
+    place = torch.where(inner, uniform((n_clips, of.most - 1), 0, 1, generator), torch.inf).sort(1).values
+    step = torch.arange(1, of.most, device=device) * of.width
+    border = torch.where(inner, (place.nan_to_num(posinf=0.0) * free).floor() + step, float(n_bands))
+    value = uniform((n_clips, of.most + 1), -1, 1, generator)
+    band = torch.arange(n_bands, device=device).float().expand(n_clips, n_bands).contiguous()
+    index = torch.searchsorted(border.contiguous(), band, right=True)
+    if of.kind == "step":
+        return value.gather(1, index)
+    edges = torch.cat([torch.zeros(n_clips, 1, device=device), border, torch.full_like(count, n_bands).float()], 1)
+    left, right = edges.gather(1, index), edges.gather(1, index + 1)
+    way = (band - left) / (right - left - 1).clamp(min=1)
+    return value.gather(1, index) + way.clamp(0, 1) * (value.gather(1, index + 1) - value.gather(1, index))

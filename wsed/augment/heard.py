@@ -1,0 +1,41 @@
+"""Which frames of features hold signal, and statistics of those alone."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from wsed.types import Batch
+
+
+def heard(batch: Batch) -> Bool[Tensor, "clip frame"]:
+    """The frames within each clip's length, as far as the number of frames tells.
+
+    Args:
+        batch: with features.
+
+    >>> from dataclasses import replace
+    >>> from wsed.testing import batch
+    >>> of = replace(batch(), features=torch.zeros(4, 2, 10))
+    >>> heard(of).sum(1).tolist()
+    [10, 10, 10, 6]
+    """
+    features = batch.features
+    assert features is not None
+    n_frames = features.shape[2]
+    longest = batch.n_samples.max() if batch.audio is None else batch.audio.shape[1]
+    last = (batch.n_samples.double() * n_frames / longest).ceil()
+    return torch.arange(n_frames, device=features.device) < last[:, None]
+
+
+def mean_and_std(
+    features: Float[Tensor, "clip band frame"], frames: Bool[Tensor, "clip frame"]
+) -> tuple[Float[Tensor, "clip band 1"], Float[Tensor, "clip band 1"]]:
+    """Mean and standard deviation of each band over some frames of each clip.
+
+    >>> mean_and_std(torch.tensor([[[1.0, 3.0, 99.0]]]), torch.tensor([[True, True, False]]))
+    (tensor([[[2.]]]), tensor([[[1.]]]))
+    """
+    of, count = frames[:, None], frames.sum(1).clamp(min=1)[:, None, None]
+    mean = torch.where(of, features, 0.0).sum(2, keepdim=True) / count
+    variance = torch.where(of, (features - mean).square(), 0.0).sum(2, keepdim=True) / count
+    return mean, variance.sqrt()

@@ -1,0 +1,156 @@
+"""Mixes of clips, whose labels are mixed likewise."""
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from wsed.augment.base import AUGMENTS, Augment, Level
+from wsed.augment.draws import beta, check_alpha, check_chance, chosen
+from wsed.types import Batch, Events
+
+MixedLabels = Literal["soft", "hard"]
+
+
+@AUGMENTS.register("mixup")
+class Mixup(Augment):
+    """Adds another clip of the batch to a clip, and its tags and events with it.
+
+    A clip `x` becomes `c x + (1 - c) y`, where `y` is another clip and `c` is drawn from beta(alpha, alpha) and is at
+    least 0.5. A clip without labels may be mixed as any other. What is known is kept apart: a mixed clip's events of a
+    class are known if those of both clips are. Its tag is known if both tags are; a hard tag also if one clip is known
+    to have it, as the mix then has it whatever the other holds.
+
+    Args:
+        alpha: of the beta distribution, up to 1; 0.2 in ATST-SED (Shao et al. 2024) and in the system of
+            Schmid et al. 2024 (DCASE 2024 task 4).
+        p: the probability that a clip is mixed.
+        labels: `soft`: labels are `c` and `1 - c`, added where both clips have the class; `hard`: they are 1.
+        within_source: mix only clips of one source.
+        on: mix `audio` or `features`.
+
+    Raises:
+        WsedError: a setting is out of its range.
+
+    Source: Zhang et al. 2018, "mixup: beyond empirical risk minimization".
+
+    >>> from wsed.testing import batch
+    >>> mixed = Mixup(p=1.0)(batch(n_clips=8), torch.Generator().manual_seed(0))
+    >>> bool(((mixed.clip_labels > 0) & (mixed.clip_labels < 1)).any())
+    True
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.2,
+        p: float = 0.5,
+        labels: MixedLabels = "soft",
+        within_source: bool = False,
+        on: Level = "audio",
+    ) -> None:
+        super().__init__()
+        check_alpha("mixup", alpha)
+        check_chance("mixup", p)
+        self.alpha, self.p, self.labels, self.within_source, self.level = alpha, p, labels, within_source, on
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+        n_clips = len(batch)
+        other = partners(batch.source if self.within_source else torch.zeros_like(batch.source), generator)
+        share = beta(n_clips, self.alpha, generator)
+        share = torch.maximum(share, 1 - share)
+        alone = ~chosen(n_clips, self.p, generator) | (other == torch.arange(n_clips, device=other.device))
+        return mix(batch, other, torch.where(alone, 1.0, share), self.labels, self.level)
+
+
+def partners(group: Int[Tensor, " clip"], generator: torch.Generator) -> Int[Tensor, " clip"]:
+    """For each clip another one of its group, the next in a random order; a clip alone in its group gets itself.
+
+    >>> partners(torch.tensor([0, 1, 0]), torch.Generator()).tolist()
+    [2, 1, 0]
+    """
+    order = torch.randperm(len(group), generator=generator, device=generator.device)
+    order = order[group[order].argsort(stable=True)]  # groups in turn, each in a random order
+    row = group[order]
+    n_clips = len(row)
+    place = torch.arange(n_clips, device=row.device)
+    first = torch.searchsorted(row.contiguous(), row)
+    last = torch.searchsorted(row.contiguous(), row, right=True)
+    following = torch.where(place + 1 < last, place + 1, first)
+    result = torch.empty_like(order)
+    result[order] = order[following]
+    return result
+
+
+def mix(
+    batch: Batch, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"], labels: MixedLabels, level: Level
+) -> Batch:
+    """A batch of `share` of each clip and `1 - share` of another; a clip whose share is 1 stays as it is.
+
+    Args:
+        batch: the clips.
+        other: the index of the other clip.
+        share: of the clip itself, in [0, 1].
+        labels: see `Mixup`.
+        level: what is mixed.
+
+    >>> from wsed.testing import batch
+    >>> of = batch(n_clips=2)
+    >>> mix(of, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft", "audio").events.gain.tolist()
+    [1.0, 0.25]
+    """
+    mixed = share < 1
+    rest = 1 - share
+    signal = _signal(batch, other, share, level)
+    batch = replace(batch, audio=signal) if level == "audio" else replace(batch, features=signal)
+    tags, tagged = _tags(batch, other, share, labels)
+    return replace(
+        batch,
+        n_samples=torch.where(mixed, torch.maximum(batch.n_samples, batch.n_samples[other]), batch.n_samples),
+        clip_labels=torch.where(mixed[:, None], tags, batch.clip_labels),
+        tagged=torch.where(mixed[:, None], tagged, batch.tagged),
+        timed=torch.where(mixed[:, None], batch.timed & batch.timed[other], batch.timed),
+        events=_events(batch.events, other, share, torch.where(mixed, rest, 0.0), labels),
+    )
+
+
+def _signal(batch: Batch, other: Tensor, share: Tensor, level: Level) -> Tensor:
+    signal = batch.samples() if level == "audio" else batch.features
+    assert signal is not None
+    by = share.to(signal.dtype).view(-1, *[1] * (signal.ndim - 1))
+    return torch.where(by < 1, by * signal + (1 - by) * signal[other], signal)
+
+
+def _tags(
+    batch: Batch, other: Tensor, share: Float[Tensor, " clip"], labels: MixedLabels
+) -> tuple[Float[Tensor, "clip label"], Bool[Tensor, "clip label"]]:
+    """Tags of mixed clips and which of them are known."""
+    mine, theirs = batch.clip_labels, batch.clip_labels[other]
+    both = batch.tagged & batch.tagged[other]
+    if labels == "soft":
+        return share[:, None] * mine + (1 - share[:, None]) * theirs, both
+    sure = (batch.tagged & (mine >= 1)) | (batch.tagged[other] & (theirs >= 1))
+    return torch.where(sure, 1.0, torch.maximum(mine, theirs)), both | sure
+
+
+def _events(events: Events, other: Tensor, share: Tensor, rest: Tensor, labels: MixedLabels) -> Events:
+    """The events of a clip, and those of its partner as ones of another group."""
+    n_clips = len(share)
+    # which clips take the events of a clip: each clip is the partner of one at most
+    taker = torch.full((n_clips,), -1, dtype=torch.long, device=other.device)
+    taking = (rest > 0).nonzero()[:, 0]
+    taker[other[taking]] = taking
+    own, lent = events, events[taker[events.clip] >= 0]
+    to = taker[lent.clip]
+    apart = (events.group.max() + 1) if len(events) else 0
+    if labels == "soft":
+        gain, given = own.gain * share[own.clip].to(own.gain), lent.gain * rest[to].to(lent.gain)
+    else:
+        gain, given = own.gain, lent.gain
+    return Events.cat(
+        [
+            Events(own.clip, own.label, own.onset, own.offset, gain, own.group),
+            Events(to, lent.label, lent.onset, lent.offset, given, lent.group + apart),
+        ]
+    )

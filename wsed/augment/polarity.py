@@ -1,0 +1,35 @@
+"""Random polarity."""
+
+from dataclasses import replace
+
+import torch
+
+from wsed.augment.base import AUGMENTS, Augment
+from wsed.augment.draws import check_chance, chosen
+from wsed.types import Batch
+
+
+@AUGMENTS.register("reverse_polarity")
+class ReversePolarity(Augment):
+    """Turns the waveform of a clip upside down; it sounds the same, and labels stay.
+
+    Args:
+        p: the probability that a clip is turned.
+
+    Raises:
+        WsedError: `p` is no probability.
+
+    >>> from wsed.testing import batch
+    >>> of = batch()
+    >>> bool((ReversePolarity(p=1.0)(of, torch.Generator()).audio == -of.audio).all())
+    True
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        check_chance("reverse_polarity", p)
+        self.p = p
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+        turned = chosen(len(batch), self.p, generator)
+        return replace(batch, audio=torch.where(turned[:, None], -batch.samples(), batch.samples()))

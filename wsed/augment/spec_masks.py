@@ -1,0 +1,78 @@
+"""Masks of stretches of time and of bands."""
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from wsed.augment.base import AUGMENTS, Augment
+from wsed.augment.draws import check_chance, check_range, chosen, uniform
+from wsed.augment.heard import heard, mean_and_std
+from wsed.errors import WsedError
+from wsed.types import Batch
+
+
+@AUGMENTS.register("spec_augment")
+class SpecAugment(Augment):
+    """Hides stretches of time and groups of neighbouring bands of the features behind the clip's mean.
+
+    Labels stay: an event is to be found from what is left of it. Keep time masks shorter than the shortest events.
+
+    Args:
+        time: the longest stretch, a share of the clip; 0.05 to 0.3 in recent systems (`time_masks` 0: none).
+        bands: the widest group, a share of the bands; up to 0.2 in pb_sed (Ebbers and Haeb-Umbach 2022).
+        time_masks: stretches of time per clip.
+        band_masks: groups of bands per clip.
+        p: the probability that a clip is masked.
+
+    Raises:
+        WsedError: a setting is out of its range.
+
+    Source: Park et al. 2019, "SpecAugment".
+
+    >>> from wsed.testing import batch
+    >>> of = replace(batch(), features=torch.rand(4, 16, 50))
+    >>> masked = SpecAugment(p=1.0)(of, torch.Generator().manual_seed(0))
+    >>> 0.05 < (masked.features != of.features).float().mean() < 0.5
+    tensor(True)
+    """
+
+    level = "features"
+
+    def __init__(
+        self, time: float = 0.1, bands: float = 0.2, time_masks: int = 1, band_masks: int = 1, p: float = 0.5
+    ) -> None:
+        super().__init__()
+        check_chance("spec_augment", p)
+        for name, share in (("time", time), ("bands", bands)):
+            if not 0 < share < 1:
+                raise WsedError(f"augment spec_augment: {name} is a share between 0 and 1, not {share:g}")
+        check_range("spec_augment", "time_masks and band_masks in order of size", 0, max(time_masks, band_masks), 0)
+        if min(time_masks, band_masks) < 0 or time_masks + band_masks == 0:
+            raise WsedError("augment spec_augment: time_masks and band_masks must be 0 or more, one of them above 0")
+        self.time, self.bands, self.time_masks, self.band_masks, self.p = time, bands, time_masks, band_masks, p
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+        features = batch.features
+        assert features is not None
+        n_clips, n_bands, n_frames = features.shape
+        on = chosen(n_clips, self.p, generator)
+        hidden = masks(n_clips, n_bands, self.band_masks, self.bands, generator)[:, :, None]
+        hidden = hidden | masks(n_clips, n_frames, self.time_masks, self.time, generator)[:, None]
+        mean = mean_and_std(features, heard(batch))[0].mean(1, keepdim=True)
+        return replace(batch, features=torch.where(hidden & on[:, None, None], mean, features))
+
+
+def masks(
+    n_clips: int, length: int, count: int, widest: float, generator: torch.Generator
+) -> Bool[Tensor, "clip place"]:
+    """Places covered by `count` stretches, each of a length drawn from 0 to `widest` times `length`, anywhere.
+
+    >>> masks(2, 10, 0, 0.5, torch.Generator()).any()
+    tensor(False)
+    """
+    width = uniform((n_clips, count, 1), 0, widest * length, generator)
+    start = uniform((n_clips, count, 1), 0, 1, generator) * (length - width)
+    place = torch.arange(length, device=width.device) + 0.5
+    return ((place >= start) & (place < start + width)).any(1)
