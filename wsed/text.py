@@ -187,13 +187,15 @@ def _keep_class_names(node: yaml.Node) -> None:
         for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
             if not isinstance(key, yaml.ScalarNode):
                 continue
-            if key.value in CLASS_LISTS and isinstance(value, yaml.SequenceNode):
+            if key.value in (*CLASS_LISTS, "classes") and isinstance(value, yaml.SequenceNode):
                 _mark(value.value)
             elif key.value in CLASS_MAPPINGS and isinstance(value, yaml.MappingNode):
                 _mark(name for name, _ in value.value)
                 for _, companions in value.value:
                     if isinstance(companions, yaml.MappingNode):
                         _mark(name for name, _ in companions.value)
+                    elif isinstance(companions, yaml.SequenceNode):
+                        _mark(companions.value)
 
 
 def _below(node: yaml.Node) -> list[yaml.Node]:

@@ -14,6 +14,7 @@ from wsed.data import audio
 from wsed.data.clip_table import ClipTable
 from wsed.data.corpus.base import Corpus
 from wsed.data.corpus.desed import DESED
+from wsed.data.corpus.folder.settings import Splits
 from wsed.data.corpus.joint import Joint
 from wsed.data.corpus.videos.layout import DCASE2017_LABELS
 from wsed.data.reading.features import Features
@@ -44,6 +45,11 @@ def roots(tmp_path_factory) -> dict[str, Path]:
 
 
 def built(name: str, roots: dict[str, Path]) -> Corpus:
+    if name == "folder":
+        table = roots["desed"] / "metadata" / "train" / "strong.tsv"
+        return registry("corpus")["folder"](
+            roots["desed"] / "audio" / "train", events=str(table), splits=Splits(test=0.5)
+        )
     if name == "joint":
         return Joint({"home": DESED(roots["desed"]), "street": registry("corpus")["dcase2017"](roots["dcase2017"])})
     corpus: Corpus = registry("corpus")[name](roots[name])

@@ -15,7 +15,14 @@ from wsed.errors import WsedError
 from wsed.files import write_whole
 from wsed.text import short
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+WRITTEN = (".wav", ".flac", ".ogg", ".mp3")
+"""Suffixes of the files that are written here."""
+
+SUFFIXES = (
+    *WRITTEN, ".opus", ".oga", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".voc", ".sph",
+    ".nist", ".avr", ".htk", ".pvf", ".sds", ".wve", ".mp2",
+)  # fmt: skip
+"""Suffixes of the files that are taken for sound: libsndfile reads them."""
 
 BLOCK = 65536
 """Samples of each channel that are decoded at a time where a file is looked through."""
@@ -150,11 +157,11 @@ def write(path: str | Path, audio: NDArray[np.floating], sample_rate: int) -> No
     """Write `[sample]` as 16 bit audio, the format by the file's suffix; the file appears whole or not at all.
 
     Raises:
-        WsedError: the suffix is none of `SUFFIXES`, or the file cannot be written.
+        WsedError: the suffix is none of `WRITTEN`, or the file cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise WsedError(f"cannot write {path}: expected a suffix of {', '.join(SUFFIXES)}")
+    if path.suffix.lower() not in WRITTEN:
+        raise WsedError(f"cannot write {path}: expected a suffix of {', '.join(WRITTEN)}")
     subtype = "PCM_16" if path.suffix.lower() in (".wav", ".flac") else None
     try:
         with write_whole(path) as part:
@@ -222,7 +229,7 @@ def _open(path: str | Path, frames: mp3.Frames | None) -> Iterator[soundfile.Sou
 
 
 def _complaint(path: str | Path, error: Exception) -> str:
-    expected = f"expected one of {', '.join(SUFFIXES)}"
+    expected = f"expected one of {', '.join(WRITTEN)} or another format of libsndfile"
     if kind := headers.foreign(path):
         return f"cannot read {path} as sound: it is {kind}, whatever its name, {expected}; convert it to FLAC or WAV"
     reason = getattr(error, "error_string", error)  # without the path, which is in the message already

@@ -39,7 +39,8 @@ class Finding:
     @property
     def where(self) -> str:
         """Table and row, then the file or clip."""
-        name = self.table if self.table.endswith((".csv", ".tsv")) else f"metadata/{self.table}.tsv"
+        own = self.table.endswith((".csv", ".tsv", ".txt", "/"))
+        name = self.table if own else f"metadata/{self.table}.tsv"
         table = name + (f":{self.row}" if self.row else "") if self.table else ""
         return " ".join(part for part in (table, short(self.file or self.clip)) if part)
 

@@ -61,8 +61,10 @@ class Loader:
         """
         listed, annotated = self.listed(split)
         clips, headers, notes = present(listed, self.reader, split, self._max_missing(), report)
-        notes = (*(listed.notes if isinstance(listed, Columns) else ()), *notes)
+        notes = (*self.corpus.notes(split), *(listed.notes if isinstance(listed, Columns) else ()), *notes)
+        check_times(clips)
         if self.windows is not None:
+            notes = (*notes, *untold(clips, self.windows.seconds(split), split))
             return Loaded(ClipTable.of(cut(clips, self.windows, split), self.corpus.labels, annotated=annotated), notes)
         if self.duration is not None and (longer := int((headers.seconds > self.duration + 0.1).sum())):
             notes = (*notes, f"of {longer} longer clips only the first {self.duration:g} s are read (data.duration)")
@@ -134,6 +136,52 @@ def present(
     _check_sources(there, missing)
     notes = (_left_out(missing, total, report),) if missing else ()
     return with_durations(there, headers.seconds), headers, notes
+
+
+def check_times(clips: Sequence[Clip]) -> None:
+    """Refuse events that lie beyond the end of most clips: their times are no seconds.
+
+    Raises:
+        WsedError: of most clips with events, one begins after the end.
+    """
+    if isinstance(clips, Columns):
+        return
+    timed = [clip for clip in clips if clip.events and clip.duration is not None]
+    beyond = [clip for clip in timed if max(onset for _, onset, _ in clip.events or ()) >= (clip.duration or inf)]
+    if len(timed) >= MANY and 2 * len(beyond) > len(timed):
+        clip = beyond[0]
+        label, onset, _ = max(clip.events or (), key=lambda event: event[1])
+        raise WsedError(
+            f"{len(beyond)} of {len(timed)} clips have events after their end (first: {clip.id} ends at "
+            f"{clip.duration:g} s, its {label} begins at {onset:g}): are the times in milliseconds or samples? Give "
+            "them in seconds (corpus folder: set data.corpus.events.unit to 0.001 for milliseconds)"
+        )
+
+
+MANY = 3
+"""Clips with events by which the unit of times is judged; of fewer each wrong event is named."""
+
+
+def untold(clips: Sequence[Clip], length: float, split: Split) -> list[str]:
+    """A note on the clips that are longer than a window and have tags only: nothing says what their windows hold.
+
+    Raises:
+        WsedError: all training clips with tags are such clips.
+    """
+    tagged = [clip for clip in clips if clip.tags]
+    longer = [clip for clip in tagged if clip.events is None and (clip.duration or 0.0) > length]
+    if not longer:
+        return []
+    text = (
+        f"{len(longer)} of {len(tagged)} clips with tags are longer than data.windows.length ({length:g} s) and have "
+        f"no events (first: {longer[0].id}): the tags of a whole clip are not those of each window"
+    )
+    if split == "train" and len(longer) == len(tagged):
+        raise WsedError(
+            f"{text}; give events, set data.windows to null and data.duration to the length of most clips, or cut the "
+            "clips and tag the parts"
+        )
+    return [f"{text}, so the tags of their windows are unknown"]
 
 
 Missing = tuple[str, str, Path, str]

@@ -107,7 +107,8 @@ def part_of(clip: Clip, start: float, duration: float) -> Clip:
     """A part of a clip, named after its place, with the parts of the events that lie in it.
 
     Tags are those of the events inside. Where a clip has tags and no events, nothing says which part holds what they
-    name, so the tags of its parts are unknown; that a clip holds nothing is true of its parts too.
+    name, so the tags of its parts are unknown, but for a part that is all of it; that a clip holds nothing is true of
+    its parts too.
 
     Args:
         clip: the clip.
@@ -115,7 +116,8 @@ def part_of(clip: Clip, start: float, duration: float) -> Clip:
         duration: seconds.
     """
     events: tuple[Timed, ...] | None = None
-    tags: frozenset[str] | None = frozenset() if clip.tags == frozenset() else None
+    whole = clip.duration is not None and start <= 0 and duration >= clip.duration
+    tags = clip.tags if whole or not clip.tags else None
     if clip.events is not None:
         stop = start + duration
         events = tuple(

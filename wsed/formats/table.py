@@ -71,7 +71,7 @@ def read(path: str | Path, columns: Columns | None = None, setting: str = "colum
         if not row[label]:
             raise RowError(path, line, f"no {cells.header[label]} for this event; name its class, or delete the row")
         start, stop = (
-            number(path, line, cells.header[i], row[i]) * (named.unit or plain(cells.header[i])[1])
+            round(number(path, line, cells.header[i], row[i]) * (named.unit or plain(cells.header[i])[1]), 9)
             for i in (onset, offset)
         )
         span(path, line, start, stop)

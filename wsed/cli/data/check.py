@@ -10,16 +10,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from wsed.build import build
 from wsed.cli.arguments import parsed
 from wsed.cli.types import positive, read_labels, share, whole
+from wsed.data.corpus.base import Corpus
 from wsed.data.doctor.check import check
 from wsed.data.findings import Finding, Report, TableStats
 from wsed.errors import WsedError
+from wsed.text import read_yaml
 
 HELP = "examine a corpus before training on it"
 DESCRIPTION = """\
-Look at every clip and every row of a corpus in DESED's layout, or of a folder with the published lists of AudioSet or
-DCASE 2017 task 4 and clips named after their videos, and say what would stop or spoil a training.
+Look at every clip and every row of a corpus and say what would stop or spoil a training: of the corpus that a YAML
+names in data.corpus; of a folder in DESED's layout, or with the published lists of AudioSet or DCASE 2017 task 4; or of
+a folder of recordings, with the tables that are recognised there.
 
 errors    what would stop training or falsify scores: unreadable, truncated and NaN clips, malformed rows, unknown
           labels, events outside their clip, more clips missing than max_missing, the same sound in train and validation
@@ -31,6 +35,7 @@ The exit status is 0 if there are no errors, 1 if there are, 2 if the corpus can
 EXAMPLES = """\
 examples:
   wsed data check data/desed
+  wsed data check birds.yaml                                                the corpus of a training
   wsed data check data/desed --quick                                        headers only: seconds, not minutes
   wsed data check data/desed --tables train/weak validation/validation      what you train on
   wsed data check data/audioset --quick --tables eval_segments.csv          lists of clips cut from videos
@@ -43,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `wsed data check` to a parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EXAMPLES
-    parser.add_argument("root", type=Path, metavar="ROOT", help="folder with metadata/ and audio/")
+    parser.add_argument("root", type=Path, metavar="ROOT", help="folder of a corpus, or the YAML of a training")
     parser.add_argument("--tables", nargs="+", metavar="TABLE", help="tables to look at, as train/weak (default: all)")
     parser.add_argument(
         "--labels",
@@ -85,7 +90,7 @@ def main(arguments: Sequence[str]) -> int:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("headers" if args.quick else "clips", total=None)
         report = check(
-            args.root,
+            corpus_of(args.root) if args.root.suffix in (".yaml", ".yml") else args.root,
             labels=labels,
             sample_rate=args.sample_rate,
             duration=args.duration,
@@ -101,6 +106,23 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(highlight=False)
     show(report, console if console.is_terminal else Console(highlight=False, width=120), args.show)
     return 0 if report.ok else 1
+
+
+def corpus_of(path: Path) -> Corpus:
+    """The corpus that the YAML of a training names.
+
+    Raises:
+        WsedError: it is no YAML, names no corpus, or one that cannot be built.
+    """
+    from wsed.cli.names import expand
+
+    config = expand(read_yaml(path))
+    data = config.get("data") if isinstance(config, dict) else None
+    value = data.get("corpus") if isinstance(data, dict) else None
+    corpus = build(Corpus, value)
+    if not isinstance(corpus, Corpus):
+        raise WsedError(f"{path} has no data.corpus; add it, or give the folder of a corpus")
+    return corpus
 
 
 def show(report: Report, console: Console, n_shown: int = 5) -> None:

@@ -60,6 +60,14 @@ class Corpus(ABC):
         """What is wrong with the lists of a split, as `wsed data check` shows it; no audio is looked at."""
         return ()
 
+    def notes(self, split: Split) -> Sequence[str]:
+        """What the user should know of the clips of a split, one line each."""
+        return ()
+
+    def listings(self) -> Listings | None:
+        """The lists of this corpus for the data doctor; None where it has none to show."""
+        return None
+
     @classmethod
     def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:  # noqa: ARG003
         """All lists in a folder for the data doctor; None where the folder is not such a corpus.

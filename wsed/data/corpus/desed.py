@@ -113,6 +113,10 @@ class DESED(Corpus):
         for listing in read_listings(self.root, there, self.max_missing).lists:
             yield from row_findings(listing, self.labels.names)
 
+    def listings(self) -> Listings | None:
+        """All lists in its folder."""
+        return self.examine(self.root)
+
     @classmethod
     def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:
         """All tables in a folder with `metadata/`."""

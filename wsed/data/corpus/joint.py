@@ -72,6 +72,10 @@ class Joint(Corpus):
                 clips += [_named(clip, name) for clip in corpus.clips(split, mine)]
         return clips
 
+    def notes(self, split: Split) -> Sequence[str]:
+        """The notes of all corpora, each with the name of its corpus."""
+        return [f"{name}: {note}" for name, corpus in self.corpora.items() for note in corpus.notes(split)]
+
     def findings(self, split: Split) -> Iterable[Finding]:
         """What is wrong with the lists of all corpora."""
         for corpus in self.corpora.values():

@@ -35,6 +35,7 @@ class Listing:
         rows: what it lists.
         files: the file where each clip is or should be; empty without an audio folder.
         problems: rows that cannot be understood, and what else is wrong with the list itself.
+        part: the split it is of, where its name does not say; a table may be listed once for each split.
     """
 
     table: str
@@ -42,10 +43,13 @@ class Listing:
     rows: tuple[Row, ...]
     files: Mapping[str, Path]
     problems: tuple[Finding, ...] = ()
+    part: str = ""
 
     @property
     def split(self) -> str:
-        """`train`, `validation` or `eval`; lists of videos' clips are of one of two."""
+        """`train`, `validation` or `eval` (`test`); lists of videos' clips are of one of two."""
+        if self.part:
+            return self.part
         if self.table.endswith((".csv", ".tsv")):
             return "train" if "train" in self.table else "eval"
         return self.table.partition("/")[0]

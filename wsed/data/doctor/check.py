@@ -11,19 +11,20 @@ from pathlib import Path
 
 from wsed.data import sound_files
 from wsed.data.corpus import desed_layout as layout
-from wsed.data.corpus.base import CORPORA
+from wsed.data.corpus.base import CORPORA, Corpus
 from wsed.data.corpus.listing import Listing, Listings, row_findings, similar_labels
 from wsed.data.doctor.clips import TOLERANCE, event_findings, missing, table_stats
 from wsed.data.doctor.probe import SILENT_PEAK, Probe, probe
 from wsed.data.findings import SEVERITIES, Finding, Report, Severity
 from wsed.errors import WsedError
+from wsed.registry import near
 
 _VIDEO = re.compile(r"Y?[\w-]{11}_\d+\.\d+_\d+\.\d+")
 """Clip names that say which stretch of which video a clip is: equal names are equal sounds."""
 
 
 def check(
-    root: str | Path,
+    root: str | Path | Corpus,
     *,
     labels: Sequence[str] | None = None,
     sample_rate: int | None = None,
@@ -37,7 +38,7 @@ def check(
     """Look at every clip and every row of a corpus, of any kind that knows the folder as its own.
 
     Args:
-        root: the corpus, see `wsed.data.corpus`.
+        root: the folder of a corpus, see `wsed.data.corpus`; or a corpus.
         labels: the classes; None takes those of training: `metadata/labels.txt`, or where there is none, what the
             training tables name. AudioSet and DCASE 2017 have their own.
         sample_rate: rate the clips should have, Hz; None takes the most common one.
@@ -52,7 +53,7 @@ def check(
     Raises:
         WsedError: there is no such folder or table, or no table at all.
     """
-    corpus = listings_of(Path(root), tables)
+    corpus = listings_in(root, tables) if isinstance(root, Corpus) else listings_of(Path(root), tables)
     listings, folder = corpus.lists, corpus.folder
     known = corpus.labels if labels is None else tuple(labels)
     findings: list[Finding] = []
@@ -72,7 +73,27 @@ def check(
         findings += _unlisted(corpus.audio, listed)
     stats = tuple(table_stats(listing, probes, known) for listing in listings)
     findings = sorted((_relative(f, folder) for f in findings), key=_order)
-    return Report(str(root), rate, duration, quick, known, tuple(findings), stats)
+    return Report(
+        str(folder if isinstance(root, Corpus) else root), rate, duration, quick, known, tuple(findings), stats
+    )
+
+
+def listings_in(corpus: Corpus, tables: Sequence[str] | None = None) -> Listings:
+    """The lists of a corpus.
+
+    Raises:
+        WsedError: it has none, or no table of such a name.
+    """
+    listings = corpus.listings()
+    if listings is None:
+        raise WsedError(f"the corpus {type(corpus).__name__} has no lists to look at; name the folder of each corpus")
+    if tables is None:
+        return listings
+    known = dict.fromkeys(listing.table for listing in listings.lists)
+    for name in tables:
+        if name not in known:
+            raise WsedError(f"no table {name!r}{near(name, known)}; known: {', '.join(known)}")
+    return replace(listings, lists=tuple(listing for listing in listings.lists if listing.table in tables))
 
 
 def listings_of(root: Path, tables: Sequence[str] | None = None) -> Listings:

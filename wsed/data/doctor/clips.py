@@ -63,4 +63,4 @@ def table_stats(listing: Listing, probes: Mapping[Path, Probe], labels: Sequence
         classes[label] = ClassStats(len(clips[label]), len(times), total, middle)
     n_clips = len(listing.first_rows)
     seconds = round(sum((p.duration for p in read), 0.0), 3)
-    return TableStats(listing.table, listing.kind, n_clips, len(read), seconds, classes)
+    return TableStats(f"{listing.table} {listing.part}".rstrip(), listing.kind, n_clips, len(read), seconds, classes)

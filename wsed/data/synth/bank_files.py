@@ -74,9 +74,7 @@ def find_sounds(root: Path, split: str) -> tuple[list[str], list[Path]]:
     for label in labels:
         of_class = _sound_files(foreground / label)
         if not of_class:
-            raise WsedError(
-                f"{foreground / label} holds no sound files {audio.SUFFIXES}; add some or remove the folder"
-            )
+            raise WsedError(f"{foreground / label} holds no sound files {audio.WRITTEN}; add some or remove the folder")
         paths += of_class
     backgrounds = _sound_files(background)
     if not backgrounds:

@@ -94,6 +94,10 @@ class VideoCorpus(Corpus):
         for listing in read_listings(self.root, list(there.values()), None, self.max_missing).lists:
             yield from row_findings(listing, self.labels.names)
 
+    def listings(self) -> Listings | None:
+        """All lists in its folder."""
+        return self.examine(self.root)
+
     @classmethod
     def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:
         """All published lists in a folder, and in the folders in it."""

@@ -1,0 +1,354 @@
+"""One's own recordings: what tables, folders and label files say of them, and what is said of mistakes in them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from wsed.data.clip import Clip
+from wsed.data.corpus.folder.classes import Classes
+from wsed.data.corpus.folder.corpus import Folder
+from wsed.data.corpus.folder.guess import guess
+from wsed.data.corpus.folder.settings import EventTable, Splits, TagTable
+from wsed.data.corpus.joint import Joint
+from wsed.data.doctor.check import check
+from wsed.data.load import Loader
+from wsed.data.reading.files import Files
+from wsed.data.windows import Windows
+from wsed.errors import WsedError
+
+RATE = 1000
+
+
+def sounds(root: Path, *names: str, seconds: float = 2.0) -> Path:
+    for i, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(i).uniform(-0.3, 0.3, round(seconds * RATE))
+        soundfile.write(root / name, noise, RATE)
+    return root
+
+
+def text(root: Path, name: str, *lines: str) -> str:
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text("\n".join(lines) + "\n")
+    return name
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Path:
+    """Eight recordings of four patients in folders, with a table of tags and one of events."""
+    sounds(tmp_path, *(f"audio/p{p}_{i}.wav" for p in range(1, 5) for i in (1, 2)), "audio/noise/fan.flac")
+    rows = [
+        f"p{p}_{i}.wav,p{p},{'Fine Crackle;Wheeze' if i == 1 else 'Coarse+Wheeze'},{('train', 'test')[p == 4]}"
+        for p in range(1, 5)
+        for i in (1, 2)
+    ]
+    text(tmp_path, "tags.csv", "file,patient,labels,split", *rows)
+    events = [f"p{p}_1.wav,0.2,0.8,Fine Crackle\np{p}_1.wav,1,1.5,Wheeze" for p in range(1, 5)]
+    text(tmp_path, "events.csv", "file,start,end,label", *events)
+    return tmp_path
+
+
+MERGED = {"Crackle": ["Fine Crackle", "Coarse+Wheeze"], "Wheeze": ["Wheeze", "Coarse+Wheeze"]}
+
+
+def tagged(corpus: Folder, split: str = "train") -> dict[str, set[str] | None]:
+    return {clip.id: None if clip.tags is None else set(clip.tags) for clip in corpus.clips(split)}
+
+
+def test_tables_of_tags_and_events(ward):
+    corpus = Folder(ward, "tags.csv", "events.csv", MERGED, Splits(column="split"))
+    assert list(corpus.labels) == ["Crackle", "Wheeze"]
+    assert corpus.sources == ("strong", "weak", "background")
+    clip = corpus.clips("test")[0]
+    groups = {"folder": "audio", "patient": "p4", "split": "test"}
+    assert clip == Clip(
+        "audio/p4_1.wav",
+        ward / "audio/p4_1.wav",
+        "test",
+        frozenset({"Crackle", "Wheeze"}),
+        (("Crackle", 0.2, 0.8), ("Wheeze", 1.0, 1.5)),
+        groups=groups,
+    )
+    weak = corpus.clips("train", ["weak"])
+    assert [c.id for c in weak] == ["audio/p1_2.wav", "audio/p2_2.wav", "audio/p3_2.wav"]
+    assert all(c.events is None and c.tags == {"Crackle", "Wheeze"} for c in weak)
+    fan = corpus.clips("train", ["background"])[0]
+    assert fan.id == "audio/noise/fan.flac"
+    assert fan.tags == frozenset()
+    assert fan.events == ()
+
+
+def test_the_user_is_told_what_files_are_taken_for(ward):
+    sounds(ward, "audio/new.wav", "audio/quiet.wav")
+    with (ward / "tags.csv").open("a") as table:
+        table.write("quiet.wav,p5,,train\n")
+    corpus = Folder(ward, "tags.csv", "events.csv", {"Wheeze": None})
+    assert tagged(corpus)["audio/new.wav"] is None
+    assert tagged(corpus)["audio/quiet.wav"] == set()
+    notes = " | ".join(corpus.notes("train"))
+    for part in ("1 files without a row", "taken as negatives", "labels of no class, left out: Fine Crackle"):
+        assert part in notes
+
+
+def test_one_row_a_tag_and_other_separators(tmp_path):
+    sounds(tmp_path, "a.wav", "b.wav")
+    text(tmp_path, "t.tsv", "clip\tsite\ttag", "a\tx\tDog", "a\tx\tCat", "b\ty\tDog, Cow")
+    assert tagged(Folder(tmp_path, "t.tsv")) == {"a.wav": {"Dog", "Cat"}, "b.wav": {"Dog", "Cow"}}
+    text(tmp_path, "t.csv", "wo;was", "a.wav;Dog, loud|Cat", "b.wav;Cow")
+    named = TagTable("t.csv", file="wo", label="was", between="|")
+    assert tagged(Folder(tmp_path, named))["a.wav"] == {"Dog, loud", "Cat"}
+
+
+def test_folders_named_by_class(tmp_path):
+    sounds(tmp_path, "train/Dog/a.wav", "train/Cat/2020/b.wav", "test/Dog/a.wav", "train/noise/c.wav")
+    splits = Splits(column="folder")
+    corpus = Folder(tmp_path, "folders", classes=["Dog", "Cat"], splits=splits)
+    assert tagged(corpus) == {"train/Cat/2020/b.wav": {"Cat"}, "train/Dog/a.wav": {"Dog"}, "train/noise/c.wav": set()}
+    assert tagged(corpus, "test") == {"test/Dog/a.wav": {"Dog"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("labels/a.txt", "0.5\t1\tDog"),
+        ("labels/a.Table.1.selections.txt", "Begin Time (s)\tEnd Time (s)\tSpecies\n0.5\t1\tDog"),
+        ("labels/a.csv", "start,end,label\n0.5,1,Dog"),
+        (
+            "labels/a.TextGrid",
+            '"ooTextFile"\n"TextGrid"\n0\n2\n<exists>\n1\n"IntervalTier"\n"x"\n0\n2\n1\n0.5\n1\n"Dog"',
+        ),
+    ],
+)
+def test_label_files(tmp_path, name, label):
+    sounds(tmp_path, "in/a.wav", "in/b.wav", "in/c.wav")
+    text(tmp_path, name, label)
+    (tmp_path / "labels/b.txt").touch()
+    text(tmp_path, "labels/readme.txt", "hello")
+    corpus = Folder(tmp_path, events="labels")
+    assert [(c.id, c.events) for c in corpus.clips("train")] == [
+        ("in/a.wav", (("Dog", 0.5, 1.0),)),
+        ("in/b.wav", ()),
+        ("in/c.wav", None),
+    ]
+    assert "1 label files belong to no sound file" in " ".join(corpus.notes("train"))
+
+
+def test_a_selection_table_of_all_files(tmp_path):
+    sounds(tmp_path, "a.wav", "b.wav")
+    rows = "1\t0.5\t1\tDog\tC:\\rec\\a.wav\t0.5", "2\t2.5\t3\tCat\tC:\\rec\\b.wav\t0.5"
+    text(
+        tmp_path, "all.txt", "Selection\tBegin Time (s)\tEnd Time (s)\tCommon Name\tBegin Path\tFile Offset (s)", *rows
+    )
+    corpus = Folder(tmp_path, events="all.txt")
+    assert [c.events for c in corpus.clips("train")] == [(("Dog", 0.5, 1.0),), (("Cat", 0.5, 1.0),)]
+
+
+def test_merged_labels_that_overlap_are_one_event(tmp_path):
+    sounds(tmp_path, "a.wav")
+    text(tmp_path, "e.csv", "file,start,end,label", "a.wav,0,1,Fine", "a.wav,0.5,1.5,Coarse", "a.wav,1.5,2,Fine")
+    corpus = Folder(tmp_path, events="e.csv", classes={"Crackle": ["Fine", "Coarse"]})
+    assert corpus.clips("train")[0].events == (("Crackle", 0.0, 1.5), ("Crackle", 1.5, 2.0))
+
+
+def test_groups_are_not_divided(ward):
+    corpus = Folder(ward, "tags.csv", splits=Splits(group="patient", validation=0.25, test=0.25, seed=1))
+    patients = [
+        {clip.groups["patient"] for clip in corpus.clips(split) if "patient" in clip.groups}
+        for split in ("train", "validation", "test")
+    ]
+    assert [len(group) for group in patients] == [2, 1, 1]
+    assert len(set.union(*patients)) == 4
+    again = Folder(ward, "tags.csv", splits=Splits(group="patient", validation=0.25, test=0.25, seed=1))
+    assert again.clips("test") == corpus.clips("test")
+
+
+def test_unlabelled_files_of_a_group_that_is_held_out_are_not_trained_on(tmp_path):
+    sounds(tmp_path, *(f"{site}/{name}.wav" for site in "abcd" for name in ("x", "y")))
+    text(tmp_path, "t.csv", "file,label", *(f"{site}/x.wav,Dog" for site in "abcd"))
+    corpus = Folder(tmp_path, "t.csv", splits=Splits(group="folder", test=0.25))
+    held = corpus.clips("test")[0].groups["folder"]
+    assert all(clip.groups["folder"] != held for clip in corpus.clips("train"))
+    assert len(corpus.clips("train")) == 6
+
+
+def test_long_recordings_are_cut_with_what_each_window_is_known_to_have(tmp_path):
+    sounds(tmp_path, "a.wav", "b.wav", seconds=4.0)
+    sounds(tmp_path, "c.wav", seconds=1.5)
+    text(tmp_path, "e.csv", "file,start,end,label", "a.wav,0.5,1,Dog")
+    text(tmp_path, "t.csv", "file,label", "b.wav,Cat", "c.wav,Dog")
+    loader = Loader(Folder(tmp_path, "t.csv", "e.csv"), Files(), windows=Windows(2.0))
+    loaded = loader.load("train")
+    assert [clip.tags for clip in loaded.table.clips] == [{"Dog"}, frozenset(), None, None, {"Dog"}]
+    assert "the tags of a whole clip are not those of each window" in " ".join(loaded.notes)
+    only = Loader(Folder(tmp_path, "t.csv"), Files(), windows=Windows(1.0))
+    with pytest.raises(WsedError, match=r"give events, set data.windows to null"):
+        only.load("train")
+
+
+def test_joint_with_another_folder(ward, tmp_path):
+    other = sounds(tmp_path / "other", "x/Dog/a.wav", "x/Cat/b.wav")
+    joint = Joint({"ward": Folder(ward, "tags.csv"), "farm": Folder(other, "folders")})
+    assert {"farm/weak", "ward/weak"} <= set(joint.sources)
+    assert "Dog" in joint.annotated["farm/weak"]
+    assert any(note.startswith("farm: ") for note in joint.notes("train"))
+
+
+def test_the_doctor_examines_it(ward):
+    report = check(Folder(ward, "tags.csv", "events.csv", MERGED, Splits(column="split")), duration=2.0, quick=True)
+    assert [(s.table, s.clips) for s in report.tables] == [
+        ("tags.csv train", 6),
+        ("tags.csv test", 2),
+        ("events.csv train", 3),
+        ("events.csv test", 1),
+    ]
+    assert report.labels == ("Crackle", "Wheeze")
+    assert report.ok
+    with (ward / "events.csv").open("a") as table:
+        table.write("p1_1.wav,5,6,Wheeze\n")
+    broken = check(ward, duration=2.0, quick=True)
+    finding = next(f for f in broken.findings if f.check == "event_outside")
+    assert finding.where == "events.csv:10 audio/p1_1.wav"
+    assert not broken.ok
+
+
+def test_guess(ward, tmp_path):
+    assert guess(ward) == {"root": ward, "tags": "tags.csv", "events": "events.csv", "splits": Splits(column="split")}
+    birds = sounds(tmp_path / "birds", "robin/a.wav", "wren/b.wav")
+    assert guess(birds) == {"root": birds, "tags": "folders"}
+    plain = sounds(tmp_path / "plain", "a.wav", "b.wav")
+    assert guess(plain) is None
+    table = tmp_path / text(tmp_path, "mine.csv", "file,patient,label", "a.wav,p1,Dog")
+    drawn = Splits(group="patient", validation=0.15, test=0.15)
+    assert guess(plain, table) == {"root": plain, "tags": str(table), "splits": drawn}
+    text(plain, "a.txt", "0\t1\tDog")
+    assert guess(plain) == {"root": plain, "events": "."}
+
+
+def read(root: Path, tags=None, events=None, classes: Classes = None, splits=None) -> None:
+    Folder(root, tags, events, classes, splits).clips("train")
+
+
+def test_mistakes_of_the_folder(tmp_path):
+    with pytest.raises(WsedError, match=r"no such folder: .*; set data.corpus.root"):
+        read(tmp_path / "missing")
+    text(tmp_path, "readme.txt", "hello")
+    with pytest.raises(WsedError, match=r"no sound file in .* or below"):
+        read(tmp_path)
+    sounds(tmp_path, "a.wav", "x/b.wav")
+    with pytest.raises(WsedError, match=r"no labels: none of the 2 sound files .* set data.corpus.tags"):
+        read(tmp_path)
+    with pytest.raises(WsedError, match=r"no .*tag.csv.*set data.corpus.tags to the path of the table"):
+        read(tmp_path, "tag.csv")
+    with pytest.raises(WsedError, match=r"no label file in it is named as a sound file"):
+        read(tmp_path, events=".")
+    with pytest.raises(WsedError, match=r"data.corpus.tags is folders, and none .* a table of tags"):
+        read(tmp_path, "folders", classes=["Dog"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ["file,label", "c.wav,Dog", "d.wav,Cat"],
+            r"none of the 2 files that it names is in .*\(first: 'c.wav'; there",
+        ),
+        (["file,label"], "has a header and no rows"),
+        (["file,label", "a;Dog"], "t.csv:2: this row is separated by semicolons, the header by commas"),
+        (["file,label", "a.wav,Dog,Cat"], "t.csv:2: 3 cells where the header has 2; put cells that hold commas in"),
+        (
+            ["file,remark,what", "a.wav,loud,Dog"],
+            "no column that is known to hold the tags; set data.corpus.tags.label",
+        ),
+        (["remark,label", "loud,Dog"], "no column names sound files .*; set data.corpus.tags.file"),
+        (
+            ["file,label", "twice.wav,Dog"],
+            r"t.csv:2: twice.wav may be x/twice.wav and y/twice.wav .*; write its folder",
+        ),
+    ],
+)
+def test_mistakes_of_a_table_of_tags(tmp_path, lines, message):
+    sounds(tmp_path, "a.wav", "x/b.wav", "x/twice.wav", "y/twice.wav")
+    text(tmp_path, "t.csv", *lines)
+    with pytest.raises(WsedError, match=message):
+        read(tmp_path, "t.csv")
+
+
+def test_files_that_are_not_there_are_counted_and_named(tmp_path):
+    sounds(tmp_path, "a.wav")
+    text(tmp_path, "t.csv", "file,label", "a.wav,Dog", "gone.wav,Dog")
+    with pytest.raises(WsedError, match=r"1 of 2 clips \(50.0%\) are missing .* no such file: .*gone.wav"):
+        Loader(Folder(tmp_path, "t.csv"), Files()).load("train")
+
+
+def test_columns_that_are_named_and_not_there(ward):
+    with pytest.raises(WsedError, match=r"no column 'filee'.*did you mean file.*data.corpus.tags.file names"):
+        read(ward, TagTable("tags.csv", file="filee"))
+    with pytest.raises(
+        WsedError, match=r"data.corpus.events.onset to one of its columns|data.corpus.events.onset names"
+    ):
+        read(ward, events=EventTable(table="events.csv", onset="begins"))
+
+
+def test_times_that_are_no_seconds(ward):
+    rows = [f"p{p}_1.wav,{on},{on + 500},Wheeze" for p in range(1, 5) for on in (200, 1000)]
+    text(ward, "ms.csv", "file,start,end,label", *rows)
+    with pytest.raises(
+        WsedError, match=r"4 of 4 clips have events after their end .*set data.corpus.events.unit to 0.001"
+    ):
+        Loader(Folder(ward, events="ms.csv"), Files()).load("train")
+    corpus = Folder(ward, events=EventTable(table="ms.csv", unit=0.001))
+    assert Loader(corpus, Files()).load("train").table.clips[0].events == (("Wheeze", 0.2, 0.7), ("Wheeze", 1.0, 1.5))
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ({"Crackle": ["Fine Crakle"]}, "no file has the label 'Fine Crakle' .*did you mean Fine Crackle"),
+        (["Wheez"], "no file has the label 'Wheez'"),
+    ],
+)
+def test_mistakes_of_classes(ward, classes, message):
+    with pytest.raises(WsedError, match=message):
+        read(ward, "tags.csv", "events.csv", classes)
+
+
+def test_mistakes_of_splits(ward):
+    for splits, message in (
+        (Splits(column="splitt"), "data.corpus.splits.column is 'splitt' .did you mean split.*columns there: patient"),
+        (Splits(group="ward", test=0.2), "data.corpus.splits.group is 'ward'.* no table of the folder has that column"),
+        (
+            Splits(column="patient"),
+            "has no value for train; its values are p1, p2, p3, p4: set data.corpus.splits.names",
+        ),
+        (Splits(column="patient", names={"train": "p1", "test": "p9"}), "no file has the value 'p9'"),
+    ):
+        with pytest.raises(WsedError, match=message):
+            read(ward, "tags.csv", None, None, splits)
+    for arguments, message in (
+        ({}, "draws no split"),
+        ({"test": 0.6, "validation": 0.5}, "leave nothing to train on"),
+        ({"column": "split", "test": 0.5}, "set column to null"),
+        ({"test": 1.5}, "must lie in"),
+        ({"column": "split", "names": {"tset": "x"}}, "did you mean test"),
+    ):
+        with pytest.raises(WsedError, match=message):
+            Splits(**arguments)
+
+
+def test_groups_that_leave_a_split_without_a_class(tmp_path):
+    sounds(tmp_path, *(f"{name}.wav" for name in "abcdef"))
+    rows = (f"{name}.wav,{'p1' if name == 'a' else name},{'Rare' if name == 'a' else 'Dog'}" for name in "abcdef")
+    text(tmp_path, "t.csv", "file,patient,label", *rows)
+    with pytest.raises(
+        WsedError, match=r"no file of test has the class 'Rare', which is in 1 groups of 'patient'; set"
+    ):
+        read(tmp_path, "t.csv", splits=Splits(group="patient", test=0.3))
+
+
+def test_an_event_without_a_file(tmp_path):
+    sounds(tmp_path, "a.wav", "b.wav")
+    text(tmp_path, "all.txt", "0.5\t1\tDog")
+    with pytest.raises(WsedError, match=r"all.txt:1: the event names no file"):
+        read(tmp_path, events="all.txt")

@@ -1,0 +1,115 @@
+"""Events of sound files: from one file for all, or from label files, one for each sound file."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from wsed.data.corpus.folder.files import SoundFiles
+from wsed.data.corpus.folder.settings import EventTable, place
+from wsed.data.corpus.folder.tags import check_there, file_column
+from wsed.errors import WsedError
+from wsed.formats.cells import CONFIDENCE, LABEL, OFFSET, ONSET, Cells, plain, read_cells
+from wsed.formats.event import Event
+from wsed.formats.reading import SUFFIXES, format_of, read_events
+
+SETTING = "data.corpus.events"
+OF_EVENTS = {*LABEL, *ONSET, *OFFSET, *CONFIDENCE}
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A row of a file of events.
+
+    Attributes:
+        event: as it is written; its label is empty where the row names a file without events.
+        number: of the sound file; None if it is not there.
+    """
+
+    event: Event
+    number: int | None
+
+
+@dataclass(frozen=True)
+class FoundEvents:
+    """The events of a folder.
+
+    Attributes:
+        rows: of all files.
+        known: the numbers of the sound files whose events are known, be there some or none.
+        unused: label files that belong to no sound file.
+        facts: of a table, the other cells by column (patient, site, split), by the number of the sound file.
+    """
+
+    rows: tuple[Timed, ...]
+    known: frozenset[int]
+    unused: tuple[Path, ...] = ()
+    facts: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+
+
+def find_events(files: SoundFiles, events: EventTable) -> FoundEvents:
+    """The events of a file, or of the label files in a folder.
+
+    Raises:
+        WsedError: there are none, they cannot be read, or none of the sound files is there.
+    """
+    path = place(files.root, events.table, SETTING)
+    return _of_folder(path, files, events) if path.is_dir() else _of_file(path, files, events)
+
+
+def _of_file(path: Path, files: SoundFiles, events: EventTable) -> FoundEvents:
+    facts: dict[int, dict[str, str]] = {}
+    if format_of(path) == "table":
+        cells = read_cells(path, events.separator)
+        file = file_column(cells, files, events.file, f"{SETTING}.file")
+        events = replace(events, file=cells.header[file])
+        facts = _facts(cells, [files.find(row[file], f"{path}:{line}: ") for line, row in cells.rows], file)
+    read = read_events(path, events, SETTING)
+    if nameless := [event for event in read if not event.file]:
+        if len(files) > 1:
+            raise WsedError(
+                f"{path}:{nameless[0].line}: the event names no file; set {SETTING}.file to the column of the files, "
+                f"or {SETTING} to the folder of label files named as their sound files"
+            )
+        read = [event._replace(file=files.names[0]) for event in read]
+    rows = tuple(Timed(event, files.find(event.file, f"{path}:{event.line}: ")) for event in read)
+    check_there(path, {row.event.file: row.number for row in rows}, files, f"{SETTING}.file")
+    return FoundEvents(rows, frozenset(row.number for row in rows if row.number is not None), facts=facts)
+
+
+def _facts(cells: Cells, numbers: Sequence[int | None], file: int) -> dict[int, dict[str, str]]:
+    """The cells that are of the file and not of the event: those of columns that do not change within any file."""
+    first: dict[int, tuple[str, ...]] = {}
+    own = {i for i, name in enumerate(cells.header) if i != file and plain(name)[0] not in OF_EVENTS}
+    for number, (_, row) in zip(numbers, cells.rows, strict=True):
+        if number is not None:
+            before = first.setdefault(number, row)
+            own = {i for i in own if row[i] == before[i]}
+    return {number: {cells.header[i]: row[i] for i in sorted(own)} for number, row in first.items()}
+
+
+def _of_folder(folder: Path, files: SoundFiles, events: EventTable) -> FoundEvents:
+    rows: list[Timed] = []
+    known: set[int] = set()
+    unused: list[Path] = []
+    for path in label_files(folder):
+        number = files.belonging(path)
+        if number is None:
+            unused.append(path)
+            continue
+        known.add(number)
+        for event in read_events(path, events, SETTING):
+            rows.append(Timed(event._replace(file=files.names[number]), number))
+    if not known:
+        first = f" (there is {unused[0].name})" if unused else ""
+        raise WsedError(
+            f"{SETTING} is the folder {folder}, and no label file in it is named as a sound file of {files.root}"
+            f"{first}; name them a.txt, a.TextGrid or a.csv for a.wav"
+        )
+    return FoundEvents(tuple(rows), frozenset(known), tuple(unused))
+
+
+def label_files(folder: Path) -> Iterator[Path]:
+    """Files in a folder and below it that may hold events."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+            yield path

@@ -1,0 +1,121 @@
+"""What a folder holds, by a look at it: tables, label files, folders named by class, splits and groups."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypedDict
+
+from wsed.data.corpus.folder.events import label_files
+from wsed.data.corpus.folder.files import BACKGROUND, SoundFiles, folders
+from wsed.data.corpus.folder.settings import FOLDERS, EventTable, Splits, TagTable
+from wsed.data.corpus.folder.splits import STARTS
+from wsed.data.corpus.folder.tags import SAMPLE, file_column, label_column
+from wsed.errors import WsedError
+from wsed.formats.cells import Cells, plain, read_cells
+from wsed.formats.raven import is_raven
+from wsed.formats.reading import read_events
+from wsed.formats.table import is_events
+from wsed.text import read_text
+
+GROUPS = (
+    "patient", "subject", "speaker", "person", "participant", "animal", "individual", "recordist", "recorder", "author",
+    "site", "location", "place", "station", "device", "session", "group",
+)  # fmt: skip
+SPLIT = ("split", "subset", "set", "partition", "fold")
+VALIDATION = TEST = 0.15
+
+
+class Settings(TypedDict, total=False):
+    """Arguments of `Folder`."""
+
+    root: Path
+    tags: str | TagTable | None
+    events: str | EventTable | None
+    splits: Splits | None
+
+
+def guess(root: Path, labels: Path | None = None) -> Settings | None:
+    """The settings that fit a folder.
+
+    Args:
+        root: the folder of the recordings.
+        labels: a table of tags or of events, or a folder of label files; None: those in the folder are taken.
+
+    Returns:
+        None where the folder is another corpus, or holds nothing that tells its classes.
+
+    Raises:
+        WsedError: there is no sound file, or `labels` cannot be read.
+    """
+    if any((root / name).is_dir() for name in ("metadata", "dataset/metadata")) or not root.is_dir():
+        return None
+    files = SoundFiles(root)
+    found: Settings = {"root": root}
+    tables = list(_tables(files, root, labels))
+    for table, path, events in tables:
+        found["events" if events else "tags"] = _name(root, path)  # type: ignore[literal-required]
+        if (splits := splits_of(table)) is not None:
+            found.setdefault("splits", splits)
+    if labels is not None and not tables:
+        found["events"] = _name(root, labels)
+    elif "events" not in found and any(_is_labels(files, path) for path in label_files(root)):
+        found["events"] = "."
+    if not found.keys() & {"tags", "events"}:
+        names = {above[-1] for name in files.names if (above := folders(name)) and above[-1] not in BACKGROUND}
+        if len(names) < 2:
+            return None
+        found["tags"] = FOLDERS
+    return found
+
+
+def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[tuple[Cells, Path, bool]]:
+    """The tables that name sound files, those of tags first, and whether each is one of events."""
+    paths = [*root.glob("*.[ct]sv"), *root.glob("*/*.[ct]sv")] if labels is None else [labels]
+    read = []
+    for path in sorted(path for path in paths if path.is_file()):
+        try:
+            if is_raven(read_text(path).split("\n", 1)[0]) or path.suffix.lower() not in (".csv", ".tsv"):
+                continue
+            cells = read_cells(path)
+            file = file_column(cells, files, None, "")
+            timed = is_events(cells)
+            if not timed:
+                label_column(cells, file, None)
+            if any(_found(files, row[file]) for _, row in cells.rows[:SAMPLE]):
+                read.append((cells, path, timed))
+        except WsedError:
+            if labels is not None:
+                raise
+    for events in (False, True):
+        yield from [table for table in read if table[2] == events][:1]
+
+
+def _found(files: SoundFiles, name: str) -> bool:
+    try:
+        return files.find(name, "") is not None
+    except WsedError:
+        return True
+
+
+def _is_labels(files: SoundFiles, path: Path) -> bool:
+    """Whether a file is named as a sound file and holds events."""
+    try:
+        return files.belonging(path) is not None and read_events(path) is not None
+    except WsedError:
+        return False
+
+
+def _name(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def splits_of(table: Cells) -> Splits | None:
+    """The splits by a column of a table, or drawn by groups where it has a column of them; None: neither."""
+    names = [plain(column)[0] for column in table.header]
+    for usual in SPLIT:
+        if usual in names:
+            column = names.index(usual)
+            values = {value.casefold() for value in table.values(column)}
+            if any(value.startswith(STARTS["train"]) for value in values) and len(values) > 1:
+                return Splits(column=table.header[column])
+    group = next((table.header[names.index(name)] for name in GROUPS if name in names), None)
+    return None if group is None else Splits(group=group, validation=VALIDATION, test=TEST)

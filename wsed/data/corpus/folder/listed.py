@@ -1,0 +1,121 @@
+"""What the tables of a folder know of each sound file, put together."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wsed.data.clip import Timed
+from wsed.data.corpus.folder.classes import Classes, ClassMap, counted
+from wsed.data.corpus.folder.events import FoundEvents
+from wsed.data.corpus.folder.files import SoundFiles
+from wsed.data.corpus.folder.tags import Tagged
+from wsed.errors import WsedError
+
+
+@dataclass
+class OneFile:
+    """What is known of one file.
+
+    Attributes:
+        name: its path below the folder, or as a table has it where the file is not there.
+        path: where it is or should be.
+        tags: its labels as they are written; None: not known.
+        events: of labels as they are written; None: not known.
+        facts: other cells by column.
+        line: of its first row.
+        background: whether it lies in a folder of background sounds.
+    """
+
+    name: str
+    path: Path
+    tags: set[str] | None = None
+    events: list[Timed] | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+    line: int = 0
+    background: bool = False
+
+
+def join(
+    files: SoundFiles, tags: Iterable[Tagged], events: FoundEvents, background: Iterable[int]
+) -> tuple[list[OneFile], int]:
+    """All files with what is known of them, those that are not there last, and the number of events of 0 s left out."""
+    known = [OneFile(name, path) for name, path in zip(files.names, files.paths, strict=True)]
+    missing: dict[str, OneFile] = {}
+
+    def of(number: int | None, name: str) -> OneFile:
+        return known[number] if number is not None else missing.setdefault(name, OneFile(name, files.root / name))
+
+    for row in tags:
+        file = of(row.number, row.file)
+        file.tags = (file.tags or set()) | set(row.tags)
+        file.facts = {**row.facts, **file.facts}
+        file.line = file.line or row.line
+    empty = 0
+    for number in sorted(events.known):
+        known[number].events = []
+    for number, facts in events.facts.items():
+        known[number].facts = {**facts, **known[number].facts}
+    for timed in events.rows:
+        file, event = of(timed.number, timed.event.file), timed.event
+        file.events = [] if file.events is None else file.events
+        if event.label and event.offset > event.onset:
+            file.events.append((event.label, event.onset, event.offset))
+        empty += bool(event.label) and event.offset <= event.onset
+    for number in background:
+        known[number].background = True
+        known[number].tags = known[number].tags or set()
+    return [*known, *missing.values()], empty
+
+
+@dataclass(frozen=True)
+class Incomplete:
+    """A file whose tags name a class of which no event is known."""
+
+    name: str
+    tag: str
+
+
+def settle(files: list[OneFile], classes: Classes) -> tuple[ClassMap, list[Incomplete]]:
+    """The classes, and the tags and events of each file made consistent.
+
+    The tags of a file are those of its rows and of its events. Events are known of a file if they cover its tags; a
+    file known to hold nothing has no events.
+
+    Raises:
+        WsedError: there is no label at all, or `classes` names one that is written nowhere.
+    """
+    labels = counted(label for file in files for label in _labels(file))
+    mapped = ClassMap(classes, labels)
+    incomplete = []
+    for file in files:
+        timed = {label for label, _, _ in file.events or ()}
+        if file.events is not None:
+            without = sorted(mapped.tags(file.tags or ()) - mapped.tags(timed))
+            if without:
+                incomplete.append(Incomplete(file.name, without[0]))
+                file.events = None
+            file.tags = (file.tags or set()) | timed
+        elif file.tags is not None and not mapped.tags(file.tags):
+            file.events = []
+    return mapped, incomplete
+
+
+def _labels(file: OneFile) -> list[str]:
+    timed = [label for label, _, _ in file.events or ()]
+    return [*timed, *sorted((file.tags or set()) - set(timed))]
+
+
+def check_labels(files: SoundFiles, listed: Iterable[OneFile], names: Mapping[str, object] | tuple[str, ...]) -> None:
+    """Refuse a folder of which no file has a label.
+
+    Raises:
+        WsedError: none has.
+    """
+    if names:
+        return
+    rows = sum(file.tags is not None or file.events is not None for file in listed)
+    raise WsedError(
+        f"no labels: none of the {len(files)} sound files of {files.root} has a tag or an event ({rows} have an empty "
+        "row); set data.corpus.tags to a table of tags or to `folders`, or data.corpus.events to a file of events or a "
+        "folder of label files"
+    )

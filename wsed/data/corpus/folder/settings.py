@@ -1,0 +1,107 @@
+"""The settings of a folder's tags, events and splits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsed.errors import WsedError
+from wsed.formats.table import Columns
+from wsed.registry import near
+
+SPLITS = ("train", "validation", "test")
+FOLDERS = "folders"
+"""In place of a table of tags: files lie in folders named by class."""
+
+
+@dataclass(frozen=True)
+class TagTable:
+    """A table of tags: one row a file or one row a tag.
+
+    Args:
+        table: a CSV or TSV, in the folder of the recordings or anywhere.
+        file: column of the sound file; None: the one whose cells name files of the folder.
+        label: column of the tags; None: it is recognised by its name.
+        between: what separates the tags of a cell; None: a semicolon, bar or comma, whichever is there.
+        separator: between the cells of a row; None: it is recognised.
+    """
+
+    table: str
+    file: str | None = None
+    label: str | None = None
+    between: str | None = None
+    separator: str | None = None
+
+
+@dataclass(frozen=True)
+class EventTable(Columns):
+    """A file of events, or a folder of label files, one for each sound file.
+
+    Formats: tables (CSV, TSV), Audacity label tracks, Raven selection tables (one a file or one for all), TextGrids.
+
+    Args:
+        table: the file or folder.
+        file, onset, offset, label, unit, separator: of tables, see `wsed.formats.table.Columns`.
+    """
+
+    table: str = "."
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Which files are for training, validation and test: by a column, or drawn.
+
+    Args:
+        column: of the tables, whose cells name the split of each file; or `folder`: the first folder that a file is in.
+        names: the values of the column that mean `train`, `validation` and `test`; files of other values are left out.
+            None: values that begin so (`val`, `dev` and `eval` too).
+        group: column whose groups (patients, sites) are never divided where splits are drawn; or `folder`. None: files
+            are drawn one by one.
+        validation: share of the groups (or files) that are drawn for validation.
+        test: share of them that are drawn for the test.
+        seed: of the draw.
+
+    Raises:
+        WsedError: a setting is out of its range, or two contradict each other.
+    """
+
+    column: str | None = None
+    names: Mapping[str, Sequence[str] | str] | None = None
+    group: str | None = None
+    validation: float = 0.0
+    test: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, share in (("validation", self.validation), ("test", self.test)):
+            if not 0 <= share < 1:
+                raise WsedError(f"data.corpus.splits.{name} must lie in [0, 1), not {share}")
+        if self.validation + self.test >= 1:
+            raise WsedError(
+                f"data.corpus.splits: validation {self.validation:g} and test {self.test:g} leave nothing to train on; "
+                "lower one of them"
+            )
+        if self.column is not None and (self.validation or self.test or self.group):
+            raise WsedError(
+                f"data.corpus.splits.column is {self.column!r}, and group, validation and test draw splits: set column "
+                "to null, or the others (data.holdout draws validation clips of training ones)"
+            )
+        if self.column is None and (self.names or not (self.validation or self.test)):
+            raise WsedError("data.corpus.splits draws no split: set column, or validation and test to shares")
+        for name in self.names or ():
+            if name not in SPLITS:
+                raise WsedError(
+                    f"data.corpus.splits.names has {name!r}{near(name, SPLITS)}; known: {', '.join(SPLITS)}"
+                )
+
+
+def place(root: Path, name: str, setting: str) -> Path:
+    """A table or folder in the folder of the recordings, or anywhere.
+
+    Raises:
+        WsedError: it is not there.
+    """
+    for path in (root / name, Path(name)):
+        if path.exists():
+            return path
+    there = sorted(p.relative_to(root).as_posix() for p in root.rglob("*.?sv"))[:20]
+    raise WsedError(f"no {root / name}{near(name, there)}; set {setting} to the path of the table")

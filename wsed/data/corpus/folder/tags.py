@@ -1,0 +1,150 @@
+"""Tags of sound files: from a table, or from the folders that the files are in."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsed.data.corpus.folder.files import SoundFiles, folders
+from wsed.data.corpus.folder.settings import FOLDERS, TagTable, place
+from wsed.errors import WsedError
+from wsed.formats.cells import FILE, LABEL, Cells, plain, read_cells, tag_separator, tags_in
+
+SAMPLE = 200
+"""Rows by which the column of the files is recognised."""
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A row of a table of tags.
+
+    Attributes:
+        line: where it stands.
+        file: the name as it is written.
+        number: of the sound file; None if it is not there.
+        tags: its labels, in order.
+        facts: the other cells by column: patient, site, split, ...
+    """
+
+    line: int
+    file: str
+    number: int | None
+    tags: tuple[str, ...]
+    facts: Mapping[str, str]
+
+
+def read_tags(files: SoundFiles, tags: TagTable) -> list[Tagged]:
+    """The rows of a table of tags.
+
+    Raises:
+        WsedError: the table is not there, a column cannot be recognised, or none of the files it names is there.
+    """
+    path = place(files.root, tags.table, "data.corpus.tags")
+    cells = read_cells(path, tags.separator)
+    file = file_column(cells, files, tags.file, "data.corpus.tags.file")
+    label = label_column(cells, file, tags.label)
+    between = tags.between or tag_separator(cells.values(label))
+    others = [i for i in range(len(cells.header)) if i not in (file, label)]
+    rows = [
+        Tagged(
+            line,
+            row[file],
+            files.find(row[file], f"{path}:{line}: ") if row[file] else None,
+            tuple(tags_in(row[label], between)),
+            {cells.header[i]: row[i] for i in others},
+        )
+        for line, row in cells.rows
+    ]
+    check_there(path, {row.file: row.number for row in rows}, files, "data.corpus.tags.file")
+    return rows
+
+
+def check_there(path: Path, numbers: Mapping[str, int | None], files: SoundFiles, setting: str) -> None:
+    """Refuse a table of which no file is there."""
+    if not numbers:
+        raise WsedError(f"{path} has a header and no rows; write one for each file")
+    if all(number is None for number in numbers.values()):
+        name = next(iter(numbers))
+        raise WsedError(
+            f"{path}: none of the {len(numbers)} files that it names is in {files.root} (first: {name!r}; there is "
+            f"{files.names[0]!r}); set data.corpus.root to their folder, or {setting} to the column of their names"
+        )
+
+
+def file_column(cells: Cells, files: SoundFiles, name: str | None, setting: str) -> int:
+    """The column of the sound files: the one that is named, or that whose cells name most files of the folder.
+
+    Raises:
+        WsedError: there is none.
+    """
+    usual = cells.column(name, FILE, setting)
+    if name is not None and usual is not None:
+        return usual
+    hits: Counter[int] = Counter()
+    for _, row in cells.rows[:SAMPLE]:
+        hits.update(i for i, cell in enumerate(row) if cell and _is_file(files, cell))
+    if hits:
+        most = max(hits.values())
+        return usual if usual is not None and hits[usual] == most else hits.most_common(1)[0][0]
+    if usual is not None:
+        return usual
+    raise WsedError(
+        f"{cells.path}: no column names sound files of {files.root} (there is {files.names[0]!r}); set {setting} to "
+        f"one of its columns: {', '.join(cells.header)}"
+    )
+
+
+def label_column(cells: Cells, file: int, name: str | None) -> int:
+    """The column of the tags.
+
+    Raises:
+        WsedError: none is recognised.
+    """
+    if name is not None:
+        found = cells.column(name, LABEL, "data.corpus.tags.label")
+        assert found is not None
+        return found
+    names = [plain(column)[0] for column in cells.header]
+    known = [names.index(usual) for usual in LABEL if usual in names and names.index(usual) != file]
+    if known:
+        return known[0]
+    others = [i for i in range(len(names)) if i != file]
+    if len(others) == 1:
+        return others[0]
+    raise WsedError(
+        f"{cells.path} has no column that is known to hold the tags; set data.corpus.tags.label to one of its "
+        f"columns: {', '.join(cells.header)}"
+    )
+
+
+def _is_file(files: SoundFiles, cell: str) -> bool:
+    try:
+        return files.find(cell, "") is not None
+    except WsedError:  # two files may be meant: files all the same
+        return True
+
+
+def folder_tags(files: SoundFiles, classes: Collection[str] | None, background: Collection[int]) -> list[Tagged]:
+    """A row for each file in a folder named by class.
+
+    Args:
+        files: the sound files.
+        classes: the labels that are known: a file is of the nearest folder that is one of them; None: a file is of the
+            folder it lies in.
+        background: files of no class.
+
+    Raises:
+        WsedError: there are no folders, or none of the known labels is one.
+    """
+    rows = []
+    for i, name in enumerate(files.names):
+        above = [part for part in reversed(folders(name)) if classes is None or part in classes]
+        if above and i not in background:
+            rows.append(Tagged(0, name, i, (above[0],), {}))
+    if not rows:
+        what = "lie in folders named by class" if classes is None else "lie in a folder of a class"
+        raise WsedError(
+            f"data.corpus.tags is {FOLDERS}, and none of the {len(files)} sound files of {files.root} {what}; set it "
+            "to a table of tags"
+        )
+    return rows
