@@ -52,7 +52,7 @@ def guess(root: Path, labels: Path | None = None) -> Settings | None:
     found: Settings = {"root": root}
     tables = list(_tables(files, root, labels))
     for table, path, events in tables:
-        found["events" if events else "tags"] = _name(root, path)  # type: ignore[literal-required]
+        found["events" if events else "tags"] = _name(root, path)
         if (splits := splits_of(table)) is not None:
             found.setdefault("splits", splits)
     if labels is not None and not tables:
