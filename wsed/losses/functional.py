@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wsed.losses.bce import false_strong as false_strong
     from wsed.losses.bce import frame_bce as frame_bce
     from wsed.losses.class_weights import class_weights as class_weights
+    from wsed.losses.consistency import consistency as consistency
     from wsed.losses.cosine_penalty import cosine_penalty as cosine_penalty
     from wsed.losses.fpd import fpd as fpd
     from wsed.losses.kl_penalty import kl_penalty as kl_penalty

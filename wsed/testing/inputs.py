@@ -43,7 +43,9 @@ def batch(n_clips: int = 4, n_labels: int = 3, seconds: float = 1.0, sample_rate
 
 
 def output(of: Batch, n_frames: int = 12, dim: int = 5, seed: int = 0, dtype: torch.dtype = torch.float32) -> Output:
-    """An output with every field filled with noise that takes a gradient; the last clip has fewer valid frames.
+    """An output with every field filled with noise that takes a gradient, and a teacher's scores without one.
+
+    The last clip has fewer valid frames.
 
     >>> output(batch(n_clips=2)).valid.sum(1).tolist()
     [12, 8]
@@ -56,7 +58,7 @@ def output(of: Batch, n_frames: int = 12, dim: int = 5, seed: int = 0, dtype: to
 
     valid = torch.ones(n_clips, n_frames, dtype=torch.bool)
     valid[-1, n_frames * 2 // 3 :] = False
-    return Output(
+    made = Output(
         frame_logits=noise(n_clips, n_frames, n_labels),
         clip_logits=noise(n_clips, n_labels),
         embeddings=noise(n_clips, n_frames, dim),
@@ -66,6 +68,11 @@ def output(of: Batch, n_frames: int = 12, dim: int = 5, seed: int = 0, dtype: to
         valid=valid,
         frame_rate=float(n_frames),
     )
+    scores = {"frame_logits": noise(n_clips, n_frames, n_labels), "clip_logits": noise(n_clips, n_labels)}
+    teacher = Output(
+        valid=valid, frame_rate=float(n_frames), **{name: value.detach() for name, value in scores.items()}
+    )
+    return replace(made, teacher=teacher)
 
 
 def take(of: Batch, index: Tensor) -> Batch:
@@ -85,8 +92,9 @@ def take(of: Batch, index: Tensor) -> Batch:
 
 
 def take_output(of: Output, index: Tensor) -> Output:
-    """The clips of an output, in the order of `index`."""
-    return each_tensor(of, lambda value: value[index])
+    """The clips of an output and of its teacher's, in the order of `index`."""
+    taken = each_tensor(of, lambda value: value[index])
+    return taken if of.teacher is None else replace(taken, teacher=take_output(of.teacher, index))
 
 
 def move_output(of: Output, device: str) -> Output:
