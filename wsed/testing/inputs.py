@@ -68,11 +68,8 @@ def output(of: Batch, n_frames: int = 12, dim: int = 5, seed: int = 0, dtype: to
         valid=valid,
         frame_rate=float(n_frames),
     )
-    scores = {"frame_logits": noise(n_clips, n_frames, n_labels), "clip_logits": noise(n_clips, n_labels)}
-    teacher = Output(
-        valid=valid, frame_rate=float(n_frames), **{name: value.detach() for name, value in scores.items()}
-    )
-    return replace(made, teacher=teacher)
+    frames, clips = noise(n_clips, n_frames, n_labels).detach(), noise(n_clips, n_labels).detach()
+    return replace(made, teacher=Output(frames, clips, valid=valid, frame_rate=float(n_frames)))
 
 
 def take(of: Batch, index: Tensor) -> Batch:
