@@ -8,6 +8,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
+from pathlib import Path
 from typing import NamedTuple, TypeVar, get_args, get_origin, overload
 
 from wsed.errors import WsedError
@@ -50,6 +51,8 @@ def build(annotation: object, value: object, *given: object) -> object:
     kinds = list(members(annotation))
     if isinstance(value, str) and str in kinds:
         return value
+    if isinstance(value, str) and Path in kinds:
+        return Path(value)
     for member in kinds:
         part = part_of(member)
         if part is not None and is_spec(value):

@@ -19,8 +19,9 @@ from wsed.study.rows import read_recipe
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 RECIPES = {path.parent.name: read_recipe(path.parent) for path in sorted(EXPERIMENTS.glob("*/recipe.yaml"))}
 CORPUS = {"dcase2018": "dcase2018", "dcase2018_best": "dcase2018"}
+CORPUS["sprsound"] = "ward"
 CORPUS |= dict.fromkeys(("dcase2017", "audioset_22k", "audioset_1m"), "videos")
-"""Of an overlay that needs a corpus in another layout than DESED's."""
+"""Of an overlay or a paper that needs a corpus in another layout than DESED's."""
 
 
 def combinations():
@@ -52,6 +53,22 @@ def desed(tmp_path_factory):
 @pytest.fixture(scope="module")
 def dcase2018(tmp_path_factory, shared):
     return make_dcase2018(tmp_path_factory.mktemp("dcase2018") / "corpus", shared, first_release(shared))
+
+
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory):
+    """One folder and two tables as of SPRSound, 1 s a recording."""
+    root = tmp_path_factory.mktemp("ward")
+    labels = ("Normal", "Fine Crackle", "Coarse Crackle", "Wheeze+Crackle", "Wheeze")
+    tags, events = ["file,split,patient,labels"], ["file,start,end,label"]
+    for i in range(15):
+        name, label = f"r{i}.flac", labels[i % 5]
+        soundfile.write(root / name, 0.1 * np.random.default_rng(i).standard_normal(8000), 8000)
+        tags.append(f"{name},{('train', 'validation', 'test_seen_patients')[i // 5]},p{i},{label}")
+        events.append(f"{name},0.2,0.7,{label}")
+    (root / "recordings.csv").write_text("\n".join(tags) + "\n")
+    (root / "events.csv").write_text("\n".join(events) + "\n")
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +104,8 @@ def fit(paper, row, overlay, root, out, *more):
     args = ["fit", *(f"--config={file}" for file in files), "--data.corpus.root", str(root), "--data.workers", "0"]
     if "batch" in config["data"]:
         args += ["--data.batch", str(dict.fromkeys(config["data"]["batch"], 4))]
+    if "reader" in config["data"]:
+        args += ["--data.reader.init_args.folder", str(out / "features")]
     if "pretrained" in config["model"]["network"]["init_args"]:
         args += ["--model.network.init_args.pretrained", "null"]
     if config["model"]["network"]["init_args"].get("encoder", {}).get("class_path", "").endswith("Wav2Vec2"):
@@ -96,7 +115,7 @@ def fit(paper, row, overlay, root, out, *more):
 
 @pytest.mark.parametrize(("paper", "row", "overlay"), list(combinations()))
 def test_two_steps(paper, row, overlay, tmp_path, request):
-    root = request.getfixturevalue(CORPUS.get(overlay, "desed"))
+    root = request.getfixturevalue(CORPUS.get(overlay or paper, "desed"))
     assert fit(paper, row, overlay, root, tmp_path, "--trainer.fast-dev-run", "2") == 0
 
 

@@ -1,0 +1,79 @@
+"""`wsed new`: what it makes of a folder, and that a detector is trained from it."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from wsed.cli.main import main
+from wsed.text import read_yaml
+
+RATE = 8000
+
+
+def recordings(folder, n=18, seconds=1.0):
+    """Two sounds in folders named by class."""
+    for i in range(n):
+        name = ("low", "high")[i % 2]
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        time = np.arange(round(seconds * RATE)) / RATE
+        tone = 0.3 * np.sin(2 * np.pi * (300, 2000)[i % 2] * time) * ((time > 0.2) & (time < 0.6))
+        noise = 0.01 * np.random.default_rng(i).standard_normal(len(time))
+        soundfile.write(folder / name / f"{i}.wav", tone + noise, RATE)
+    return folder
+
+
+def test_from_a_folder_to_a_detector(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    recordings(tmp_path / "my birds")
+    assert main(["new", "my birds"]) == 0
+    printed = capsys.readouterr().out
+    assert "14 train, 2 validation, 2 test files" in printed
+    assert "wsed fit --config 'my birds.yaml'" in printed
+    config = read_yaml("my birds.yaml")
+    assert config["data"]["corpus"]["init_args"]["tags"] == "folders"
+    assert config["data"]["batch"] == {"weak": 4}
+    assert config["data"]["duration"] == 1
+    assert config["model"]["network"]["frontend"]["init_args"]["sample_rate"] == RATE
+    short = ["--trainer.max_epochs", "1", "--trainer.accelerator", "cpu", "--data.workers", "0"]
+    assert main(["fit", "--config", "my birds.yaml", *short]) == 0
+    assert (tmp_path / "runs/my birds/seed_0/checkpoints/best.ckpt").is_file()
+
+
+def test_events_long_files_groups_and_rare_classes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    recordings(tmp_path / "ward", n=10, seconds=1.0)
+    silence = np.zeros(40 * RATE, dtype=np.float32)
+    soundfile.write(tmp_path / "ward/long.flac", silence, RATE)
+    rows = [f"{('low', 'high')[i % 2]}/{i}.wav,p{i},0.2,0.6,{'Odd' if i == 9 else 'Tone'}" for i in range(10)]
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["file,patient,start,end,label", "long.flac,p10,1,39,Tone", *rows]) + "\n")
+    assert main(["new", "ward", "--labels", "labels.csv", "--out", "mine.yaml"]) == 0
+    printed = capsys.readouterr().out
+    assert "left out, too rare for every split: Odd" in printed
+    config = read_yaml("mine.yaml")
+    arguments = config["data"]["corpus"]["init_args"]
+    assert arguments["splits"] == {"group": "patient", "validation": 0.15, "test": 0.15}
+    assert arguments["classes"] == ["Tone"]
+    assert config["data"]["windows"] == {"length": 10} or config["data"]["duration"] == 1
+    assert list(config["model"]["losses"]) == ["events"]
+    assert main(["data", "check", "mine.yaml", "--quick"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["missing"], "nothing in missing|no such folder"),
+        (["plain"], "nothing in plain tells the classes of its files.*--labels"),
+        (["plain", "--labels", "missing.csv"], "no such table or folder of labels: missing.csv"),
+        (["plain", "--out", "taken.yaml"], "taken.yaml exists; choose another --out, or pass --overwrite"),
+    ],
+)
+def test_mistakes(args, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain").mkdir()
+    soundfile.write(tmp_path / "plain/a.wav", np.zeros(RATE), RATE)
+    (tmp_path / "taken.yaml").touch()
+    assert main(["new", *args]) == 2
+    import re
+
+    assert re.search(message, capsys.readouterr().err)

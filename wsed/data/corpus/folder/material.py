@@ -1,0 +1,128 @@
+"""A look at a folder of recordings: rate, lengths, classes, and what is known of how many files."""
+
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wsed.data import audio
+from wsed.data.corpus.folder.corpus import Folder
+from wsed.data.corpus.folder.guess import TEST, VALIDATION, Settings, guess
+from wsed.data.corpus.folder.settings import Splits
+from wsed.errors import WsedError
+
+LOOKED_AT = 2000
+"""Headers that are read, evenly spread over the files."""
+THREADS = 8
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a folder holds.
+
+    Attributes:
+        settings: arguments of the corpus.
+        classes: those to be trained.
+        rare: labels that too few files or groups have, with their number.
+        files: sound files of each source in training.
+        splits: files of each split.
+        events: whether the events of the validation files are known.
+        sample_rate: the most common one, Hz.
+        rates: files of each rate, of those looked at.
+        seconds: quantiles 0.5, 0.95 and 1 of the lengths, of those looked at.
+        unreadable: files whose header cannot be read, of those looked at.
+        notes: what files were taken for.
+    """
+
+    settings: Settings
+    classes: tuple[str, ...]
+    rare: Mapping[str, int]
+    files: Mapping[str, int]
+    splits: Mapping[str, int]
+    events: bool
+    sample_rate: int
+    rates: Mapping[int, int]
+    seconds: tuple[float, float, float]
+    unreadable: int
+    notes: tuple[str, ...]
+
+
+def look(root: Path, labels: Path | None = None) -> Material:
+    """What a folder holds.
+
+    Args:
+        root: the folder of the recordings.
+        labels: a table of tags or events, or a folder of label files; None: what is in the folder.
+
+    Raises:
+        WsedError: there is no such folder, nothing tells the classes of the files, or no file can be read.
+    """
+    if not root.is_dir():
+        raise WsedError(f"no such folder: {root}; name that of the recordings")
+    settings = guess(root, labels)
+    if settings is None:
+        raise WsedError(
+            f"nothing in {root} tells the classes of its files: no table of tags or events, no label files, no folders "
+            "named by class; give a table with --labels"
+        )
+    settings.setdefault("splits", Splits(validation=VALIDATION, test=TEST))
+    splits = settings["splits"]
+    assert splits is not None
+    whole = Folder(root, settings.get("tags"), settings.get("events"))
+    rare = _rare(whole, splits)
+    classes = tuple(name for name in whole.labels if name not in rare)
+    if not classes:
+        raise WsedError(f"{root}: every class has less than {_least(splits)} files; annotate more")
+    corpus = Folder(root, settings.get("tags"), settings.get("events"), classes, splits)
+    train = corpus.clips("train")
+    validation = corpus.clips("validation")
+    sizes = {"train": len(train), "validation": len(validation), "test": len(corpus.clips("test"))}
+    step = max(1, len(train) // LOOKED_AT)
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = [info for info in pool.map(_info, (clip.path for clip in train[::step])) if info is not None]
+    if not found:
+        raise WsedError(f"none of the sound files of {root} can be read; run wsed data check {root}")
+    rates = Counter(info.sample_rate for info in found)
+    median, most, longest = np.quantile([info.duration for info in found], [0.5, 0.95, 1.0]).tolist()
+    return Material(
+        settings,
+        classes,
+        rare,
+        Counter(clip.source for clip in train),
+        sizes,
+        bool(validation or train) and all(clip.events is not None for clip in validation or train),
+        rates.most_common(1)[0][0],
+        rates,
+        (median, most, longest),
+        len(train[::step]) - len(found),
+        tuple(corpus.notes("train")),
+    )
+
+
+def _least(splits: Splits) -> int:
+    """Files or groups that a class needs: one for each split that is drawn."""
+    return 1 + (splits.validation > 0) + (splits.test > 0)
+
+
+def _rare(corpus: Folder, splits: Splits) -> dict[str, int]:
+    """Classes of too few groups (or files) to be in every split, with their number."""
+    groups: dict[str, set[str]] = {name: set() for name in corpus.labels}
+    named = {value for clip in corpus.clips("train") if splits.column for value in [clip.groups.get(splits.column, "")]}
+    training = {value for value in named if value.casefold().startswith("train")}
+    for clip in corpus.clips("train"):
+        if splits.column is not None and clip.groups.get(splits.column, "") not in training:
+            continue
+        group = clip.id if splits.group is None else clip.groups.get(splits.group, clip.id)
+        for tag in clip.tags or ():
+            groups[tag].add(group)
+    return {name: len(of) for name, of in groups.items() if len(of) < _least(splits)}
+
+
+def _info(path: Path) -> audio.AudioInfo | None:
+    try:
+        return audio.info(path)
+    except WsedError:
+        return None
