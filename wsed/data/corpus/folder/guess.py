@@ -22,6 +22,8 @@ GROUPS = (
 )  # fmt: skip
 SPLIT = ("split", "subset", "set", "partition", "fold")
 VALIDATION = TEST = 0.15
+OTHERS = ("metadata", "*/metadata", "*/*/metadata")
+"""Folders of a corpus in DESED's layout, here or below."""
 
 
 class Settings(TypedDict, total=False):
@@ -46,7 +48,7 @@ def guess(root: Path, labels: Path | None = None) -> Settings | None:
     Raises:
         WsedError: there is no sound file, or `labels` cannot be read.
     """
-    if any((root / name).is_dir() for name in ("metadata", "dataset/metadata")) or not root.is_dir():
+    if not root.is_dir() or any(path.is_dir() for depth in OTHERS for path in root.glob(depth)):
         return None
     files = SoundFiles(root)
     found: Settings = {"root": root}
