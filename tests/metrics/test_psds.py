@@ -290,7 +290,19 @@ def test_a_perfect_and_a_silent_system():
     assert nobody.roc.efpr.size == 0
 
 
-def test_detections_outside_their_clip_do_not_count():
+@given(
+    st.lists(truths(), min_size=1, max_size=3), truths(every_label=True), parameters, st.sampled_from([0.4, 0.7, 1.0])
+)
+@settings(max_examples=12, deadline=None)
+def test_points_equal_psds_eval_where_clips_end_before_events(points, reference, p, seconds):
+    """A hit outside the clip counts, a false alarm there does not."""
+    lasts = durations() * 0 + seconds
+    theirs = by_psds_eval(reference, points, p, NAMES, [f"{i}.wav" for i in range(CLIPS)], lasts.tolist())
+    ours = psds_from_operating_points(Events.of(reference), [Events.of(rows) for rows in points], LABELS, lasts, p)
+    assert ours.value == pytest.approx(theirs, abs=1e-9)
+
+
+def test_false_alarms_outside_their_clip_do_not_count():
     truth = Events.of([(0, 0, 0.0, 1.0)])
     late = Events.of([(0, 0, 0.0, 1.0), (0, 0, LENGTH, 9.0), (0, 0, LENGTH + 1, 9.0)])
     assert psds_from_operating_points(truth, [late], 1, durations(1)).value == 1.0

@@ -129,13 +129,9 @@ class BoxDecoder(Decoder):
         """
         check_regular_frames(scores)
         table, valid = scores.padded()
-        table = table.detach().double().cpu()
         n_clips, n_frames, n_labels = table.shape
-        ends = valid.cpu().sum(1)
-        curves = table.transpose(1, 2).reshape(n_clips * n_labels, n_frames)
-        sums = torch.nn.functional.pad(curves.cumsum(1), (1, 0))
         window, merge_abs, merge_rel = (
-            _per_label(values, n_labels, name).repeat(n_clips)
+            _per_label(values, n_labels, name)
             for values, name in (
                 (self.window, "window"),
                 (self.merge_abs, "merge_abs"),
@@ -143,13 +139,22 @@ class BoxDecoder(Decoder):
             )
         )
         half = (window * scores.frame_rate / 2).round().long().clamp(min=1)
-        inside = torch.arange(n_frames + 1) <= ends.repeat_interleave(n_labels)[:, None]
-        change = _step_filter(sums, half) * inside
-        spans = _merge(_between_changes(change, curves), merge_abs, merge_rel)
-        clip, label = spans.curve // max(n_labels, 1), spans.curve % max(n_labels, 1)
-        onset, offset = (frame.double() / scores.frame_rate for frame in (spans.first, spans.stop))
-        events, kept = cut(events_of(clip, label, onset, offset), scores.durations)
-        return Detections(events, spans.mean(sums)[kept])
+        inside = torch.arange(n_frames + 1) <= valid.cpu().sum(1)[:, None]
+        parts = []
+        for label in range(n_labels):  # one at a time: memory does not grow with their number
+            curves = table[..., label].detach().double().cpu()
+            sums = torch.nn.functional.pad(curves.cumsum(1), (1, 0))
+            change = _step_filter(sums, half[label].expand(n_clips)) * inside
+            limits = (limit[label].expand(n_clips) for limit in (merge_abs, merge_rel))
+            spans = _merge(_between_changes(change, curves), *limits)
+            parts.append((spans.curve, torch.full_like(spans.curve, label), spans.first, spans.stop, spans.mean(sums)))
+        if not parts:
+            return Detections(Events.of([]), torch.zeros(0, dtype=torch.float64))
+        clip, label, first, stop, mean = (torch.cat(column) for column in zip(*parts, strict=True))
+        order = clip.argsort(stable=True)  # by clip, then label, then onset
+        onset, offset = (frame[order].double() / scores.frame_rate for frame in (first, stop))
+        events, kept = cut(events_of(clip[order], label[order], onset, offset), scores.durations)
+        return Detections(events, mean[order][kept])
 
 
 def boxes_at(boxes: Detections, thresholds: Sequence[float], n_clips: int) -> Events:
@@ -179,9 +184,22 @@ def box_curves(boxes: Detections, scores: Scores) -> Scores:
     >>> box_curves(boxes, Scores.of_padded(torch.zeros(1, 3, 1), frame_rate=1.0)).need()[0].flatten().tolist()
     [0.0, 0.5, 0.0]
     """
-    n_frames = int(scores.need()[1].max()) if len(scores) else 0
-    events = replace(boxes.events, gain=boxes.confidence)
-    return scores.with_padded(events.rasterise(len(scores), scores.n_labels, n_frames, scores.frame_rate))
+    frames, lengths = scores.need()
+    rate, events, lengths = scores.frame_rate, boxes.events, lengths.cpu()
+    most = int(lengths.max()) if len(lengths) else 0
+    # The borders of `Events.rasterise`, without its table of events times frames.
+    first = (events.onset * rate).round().long()
+    first = torch.where(events.onset * rate < most, first.clamp(max=most - 1), first)
+    stop = torch.maximum((events.offset * rate).round().long(), first + 1)
+    count = (torch.minimum(stop, lengths[events.clip]) - first).clamp(min=0)
+    start = (lengths.cumsum(0) - lengths)[events.clip] + first
+    table = torch.zeros(frames.shape, dtype=torch.float32)
+    for label in range(frames.shape[1]):
+        own = (events.label == label).nonzero()[:, 0]
+        box = own.repeat_interleave(count[own])
+        place = torch.arange(len(box)) - (count[own].cumsum(0) - count[own] - start[own]).repeat_interleave(count[own])
+        table[:, label].scatter_reduce_(0, place, boxes.confidence[box].float().clamp(max=1), "amax")
+    return replace(scores, frames=table)
 
 
 class _Spans(NamedTuple):

@@ -21,6 +21,9 @@ Valid = Bool[Tensor, "clip frame"]
 Borders = Int[Tensor, "clip border label"]
 PerLabel = float | Sequence[float] | Float[Tensor, " label"]
 
+CELLS = 1 << 23
+"""Scores worked on at once where a step needs each several times (32 MiB in float32)."""
+
 ROUNDING = 1e-9
 """Seconds by which sums and differences of times may be off; far below a sample."""
 
@@ -73,7 +76,14 @@ def median_filter(scores: Scores, window: int | Sequence[int], valid: Valid | No
     for size in set(windows):
         labels = torch.tensor([i for i, w in enumerate(windows) if w == size], device=scores.device)
         longer = _extend(scores[..., labels], _half(size), valid, point=False)
-        result[..., labels] = longer.unfold(1, size, 1).median(-1).values
+        # A block at a time: windows hold each score as often as they are wide.
+        n_frames = max(1, min(scores.shape[1], CELLS // (size * max(len(labels), 1))))
+        n_clips = max(1, CELLS // (size * max(len(labels), 1) * n_frames))
+        for clip in range(0, scores.shape[0], n_clips):
+            for frame in range(0, scores.shape[1], n_frames):
+                block = longer[clip : clip + n_clips, frame : frame + n_frames + size - 1]
+                found = block.unfold(1, size, 1).median(-1).values
+                result[clip : clip + n_clips, frame : frame + n_frames, labels] = found
     return result
 
 
@@ -142,11 +152,21 @@ class Runs(NamedTuple):
     def sums(self, scores: Scores) -> Float[Tensor, " run"]:
         """The scores of the frames of each run added up; float64, on the CPU."""
         length = self.stop - self.first
-        run = torch.arange(len(length), device=length.device).repeat_interleave(length)
-        frame = torch.arange(len(run), device=length.device) - (length.cumsum(0) - length - self.first)[run]
-        values = scores[self.clip[run], frame, self.label[run]].double()
+        upto = length.cumsum(0)
         total = torch.zeros(len(length), dtype=torch.float64, device=length.device)
-        return total.index_add_(0, run, values).cpu()
+        start = 0
+        while start < len(length):  # some runs at a time
+            before = int(upto[start - 1]) if start else 0
+            stop = max(int(torch.searchsorted(upto, before + CELLS // 8, right=True)), start + 1)
+            of = slice(start, stop)
+            run = torch.arange(stop - start, device=length.device).repeat_interleave(length[of])
+            frame = (
+                torch.arange(len(run), device=length.device) - (upto[of] - before - length[of] - self.first[of])[run]
+            )
+            values = scores[self.clip[of][run], frame, self.label[of][run]].double()
+            total[of] = total[of].index_add_(0, run, values)
+            start = stop
+        return total.cpu()
 
     def to_events(self, frame_rate: float, borders: Borders | None = None) -> Events:
         """The runs in seconds, on the CPU."""

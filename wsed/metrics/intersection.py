@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from wsed.errors import WsedError
 from wsed.metrics.counts import Counts
-from wsed.metrics.pairs import Columns, columns, ranges
+from wsed.metrics.pairs import Columns, Index, columns, ranges
 from wsed.types import Events
 
 DECIMALS = 6
@@ -49,7 +49,8 @@ class Shared(NamedTuple):
 
     `relevant` detections reach the DTC; the others are false alarms. `pair_*` have one entry per pair of a relevant
     detection and an overlapping reference event of its label. `group_*` have one entry per detection and label with
-    reference events in its clip, ordered by detection, then label; `crossed` is True for the cross triggers.
+    reference events in its clip, ordered by detection, then label; entries without overlap may be left out. `crossed`
+    is True for the cross triggers.
     """
 
     relevant: Bool[np.ndarray, " detection"]
@@ -157,7 +158,7 @@ def cross_triggers(
     return np.bincount(cell[shared.crossed], minlength=n_labels**2).reshape(n_labels, n_labels)
 
 
-def share(ref: Columns, est: Columns, n_labels: int, criteria: Criteria) -> Shared:
+def share(ref: Columns, est: Columns, n_labels: int, criteria: Criteria, *, every: bool = False) -> Shared:
     """Intersect detections with the reference events of their clips.
 
     Without `criteria.cttc`, detections are compared only with events of their own label.
@@ -167,12 +168,9 @@ def share(ref: Columns, est: Columns, n_labels: int, criteria: Criteria) -> Shar
         est: detections.
         n_labels: size of the label axis.
         criteria: shares that must be reached.
+        every: keep the groups without overlap, so that all detections of a clip have groups of the same labels.
     """
-    key, event_key = (est.clip, ref.clip) if criteria.cttc else (c.clip * n_labels + c.label for c in (est, ref))
-    # Detections of a clip are mostly adjacent: one search per group of equal keys is enough.
-    new = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: key.size])
-    size = np.diff(new, append=key.size)
-    d, r = ranges(*(np.repeat(np.searchsorted(event_key, key[new], side=s), size) for s in ("left", "right")))
+    d, r = _candidates(ref, est, n_labels, bool(criteria.cttc), every)
     seconds = np.minimum(est.offset[d], ref.offset[r]) - np.maximum(est.onset[d], ref.onset[r])
     np.maximum(seconds, 0.0, out=seconds)
     label = ref.label[r]
@@ -190,6 +188,53 @@ def share(ref: Columns, est: Columns, n_labels: int, criteria: Criteria) -> Shar
     else:
         crossed = np.zeros(start.size, dtype=np.bool_)
     return Shared(relevant, d[hit], r[hit], seconds[hit], detection, other, crossed)
+
+
+def _candidates(ref: Columns, est: Columns, n_labels: int, cross: bool, every: bool) -> tuple[Index, Index]:
+    """Pairs of a detection and an event of its clip (of its label, unless `cross`), sorted by detection, then event.
+
+    They include all pairs that overlap; also all others, if there are few pairs or with `every`.
+    """
+    key, event_key = (est.clip, ref.clip) if cross else (c.clip * n_labels + c.label for c in (est, ref))
+    # Detections of a clip are mostly adjacent: one search per group of equal keys is enough.
+    new = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: key.size])
+    size = np.diff(new, append=key.size)
+    low, high = (np.repeat(np.searchsorted(event_key, key[new], side=s), size) for s in ("left", "right"))
+    if every or (high - low).sum() <= FEW * (est.clip.size + ref.clip.size):
+        return ranges(low, high)
+    return _near_in_time(ref, est, n_labels, low, high)
+
+
+FEW = 16
+"""Pairs per event up to which comparing all events of a clip costs less than a search for those that overlap."""
+
+
+def _near_in_time(
+    ref: Columns, est: Columns, n_labels: int, low: Int[np.ndarray, " detection"], high: Int[np.ndarray, " detection"]
+) -> tuple[Index, Index]:
+    """`_candidates` for clips with many events: per label only the events from the first to the last that may overlap.
+
+    Args:
+        ref, est, n_labels: as for `share`.
+        low, high: per detection, the events of its clip (and label) are `low <= event < high`.
+    """
+    group = ref.clip * n_labels + ref.label
+    first = np.flatnonzero(np.append(True, group[1:] != group[:-1]))  # of each clip and label
+    last = np.append(first[1:], group.size)
+    d, block = ranges(np.searchsorted(first, low, side="left"), np.searchsorted(first, high, side="left"))
+    times = np.concatenate([ref.onset, ref.offset, est.onset, est.offset])
+    # All groups on one time line, so far apart that no detection reaches the next group. Rounding only adds pairs.
+    span = np.ptp(times) + 1.0
+    base = (np.cumsum(np.append(True, group[1:] != group[:-1])) - 1) * span - times.min()
+    reach = np.maximum.accumulate(ref.offset + base)
+    slack = 4 * np.spacing(first.size * span)
+    at = block * span - times.min()
+    start = np.searchsorted(reach, est.onset[d] + at - slack, side="right")
+    stop = np.searchsorted(ref.onset + base, est.offset[d] + at + slack, side="left")
+    pair, r = ranges(np.maximum(start, first[block]), np.minimum(stop, last[block]))
+    d = d[pair]
+    overlaps = np.flatnonzero(np.minimum(est.offset[d], ref.offset[r]) > np.maximum(est.onset[d], ref.onset[r]))
+    return d[overlaps], r[overlaps]
 
 
 def summed(place: Int[np.ndarray, " n"], amount: Float[np.ndarray, " n"], size: int) -> Float[np.ndarray, " size"]:

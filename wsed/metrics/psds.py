@@ -6,8 +6,9 @@ scores, ICASSP 2022. The numbers equal those of `psds_eval` 0.5.3 (operating poi
 (scores).
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,14 +16,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from wsed.errors import WsedError
-from wsed.metrics.intersection import DECIMALS, Criteria, check_shares, lasting, sort_reference, summed
-from wsed.metrics.pairs import Columns, columns
+from wsed.metrics.intersection import DECIMALS, Criteria, check_shares, lasting
+from wsed.metrics.pairs import columns
+from wsed.metrics.psds_reference import Reference, Timed, check_clips
 from wsed.metrics.roc import Changes, Curve, effective_curve
-from wsed.metrics.sweep import ScoreGrid, changes_of_points, changes_of_scores
+from wsed.metrics.sweep import ScoreGrid, all_changes, changes_of_points, changes_of_scores
 from wsed.types import Events
 from wsed.values import Scores
 
-Timed = Bool[Tensor, "clip label"]
 HOUR = 3600.0
 
 
@@ -100,39 +101,6 @@ class PSDS:
 
 
 @dataclass(frozen=True)
-class Reference:
-    """Reference events, sorted by clip and label, the seconds of each clip, and the classes that are known in it."""
-
-    events: Columns
-    durations: Float[np.ndarray, " clip"]
-    n_labels: int
-    timed: Bool[np.ndarray, "clip label"] | None = None
-
-    @staticmethod
-    def of(
-        reference: Events, durations: Float[Tensor, " clip"], n_labels: int, timed: Timed | None = None
-    ) -> "Reference":
-        """The reference of some clips.
-
-        Raises:
-            WsedError: a clip with events has no duration, or durations are negative or all 0.
-        """
-        seconds = durations.detach().cpu().double().numpy()
-        events = sort_reference(lasting(columns(reference, n_labels)))
-        check_clips(events, seconds.size, "the reference has events")
-        if not (np.all(seconds >= 0) and 0 < seconds.sum() < np.inf):
-            raise WsedError("durations must be 0 or more seconds, finite, and not all 0")
-        if timed is None or bool(timed.all()):
-            return Reference(events, seconds, n_labels)
-        known = timed.cpu().numpy()
-        return Reference(events.take(known[events.clip, events.label]), seconds, n_labels, known)
-
-    def per_label(self, per_event: Float[np.ndarray, " event"]) -> Float[np.ndarray, " label"]:
-        """Sum values of events over the events of each label."""
-        return summed(self.events.label, per_event, self.n_labels)
-
-
-@dataclass(frozen=True)
 class PSDSTable:
     """The parts of a PSDS per clip, from which the score for any clip weights is cheap to compute.
 
@@ -153,6 +121,7 @@ class PSDSTable:
     truth: Reference
     parameters: PSDSParameters
     changes: tuple[Changes | None, ...]
+    pruned: "Pruned | None" = None
 
     @staticmethod
     def of_scores(
@@ -160,7 +129,11 @@ class PSDSTable:
     ) -> "PSDSTable":
         """From frame scores, over all thresholds; arguments as in `psds_from_scores`."""
         grid, truth = _grid_and_truth(scores, reference, parameters, timed)
-        return PSDSTable(truth, parameters, tuple(changes_of_scores(grid, truth.events, parameters.criteria)))
+        enough = _enough(truth, parameters)
+        # A resample may have fewer of the certain false alarms: leave a margin of five standard deviations.
+        swept = list(changes_of_scores(grid, truth.events, parameters.criteria, enough + 5 * math.isqrt(enough) + 5))
+        pruned = Pruned(grid, truth, parameters, tuple(each.certain for each in swept))
+        return PSDSTable(truth, parameters, tuple(each.changes for each in swept), pruned)
 
     @staticmethod
     def of_operating_points(
@@ -182,10 +155,9 @@ class PSDSTable:
         detections = [lasting(columns(point, n_labels)) for point in points]
         for detection in detections:
             check_clips(detection, truth.durations.size, "an operating point has events")
-        inside = [d.take((d.onset < truth.durations[d.clip]) & (d.offset > 0)) for d in detections]
         if truth.timed is not None:
-            inside = [d.take(truth.timed[d.clip, d.label]) for d in inside]
-        changes = changes_of_points(inside, truth.events, n_labels, parameters.criteria)
+            detections = [d.take(truth.timed[d.clip, d.label]) for d in detections]
+        changes = changes_of_points(detections, truth.events, n_labels, parameters.criteria, truth.durations)
         return PSDSTable(truth, parameters, tuple(changes))
 
     def psds(self, weights: Float[Tensor, " clip"] | None = None) -> PSDS:
@@ -194,11 +166,50 @@ class PSDSTable:
         Raises:
             WsedError: there is not one weight per clip, a weight is negative or not finite, or the total time is 0.
         """
-        return _score(self.truth, self.parameters, self.changes, weights)
+        weight = _weights(self.truth, weights)
+        changes = self.changes if self.pruned is None else self.pruned.checked(self.changes, weight)
+        return _score(self.truth, self.parameters, changes, weight)
 
     def values(self, weights: Float[np.ndarray, "resample clip"]) -> Float[np.ndarray, " resample"]:
         """The score for each row of weights: a `Statistic` for `wsed.metrics.bootstrap`."""
         return np.array([self.psds(torch.from_numpy(row)).value for row in weights], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """Per label, the false alarms that prove that the thresholds left out are beyond the end of the curve.
+
+    Attributes:
+        grid: the scores, from which a label is computed in full if the proof fails for some weights.
+        truth: the reference.
+        parameters: of the score.
+        certain: per label, clips that have a false alarm at every threshold left out; None if none was left out.
+    """
+
+    grid: ScoreGrid
+    truth: Reference
+    parameters: PSDSParameters
+    certain: tuple[Bool[np.ndarray, " clip"] | None, ...]
+    _full: dict[int, Changes] = field(default_factory=dict)
+
+    def checked(
+        self, changes: Sequence[Changes | None], weight: Float[np.ndarray, " clip"]
+    ) -> Iterator[Changes | None]:
+        """The changes of each label; over all thresholds if these weights leave too few certain false alarms."""
+        timed, seconds = self.truth.timed, float(weight @ self.truth.durations)
+        for label, (change, certain) in enumerate(zip(changes, self.certain, strict=True)):
+            if change is None or certain is None:
+                yield change
+                continue
+            if timed is not None:
+                seconds = float((weight * timed[:, label]) @ self.truth.durations)
+            enough = self.parameters.max_efpr * seconds / HOUR
+            yield change if float(weight @ certain) > enough * (1 + 1e-9) else self._whole(label)
+
+    def _whole(self, label: int) -> Changes:
+        if label not in self._full:
+            self._full[label] = all_changes(self.grid, self.truth.events, self.parameters.criteria, label)
+        return self._full[label]
 
 
 def psds_from_scores(
@@ -224,9 +235,8 @@ def psds_from_scores(
     1.0
     """
     grid, truth = _grid_and_truth(scores, reference, parameters, timed)
-    # One more than the false alarms at max_efpr, so that rounding of the rate does not matter.
-    enough = int(parameters.max_efpr * truth.durations.sum() / HOUR) + 1
-    return _score(truth, parameters, changes_of_scores(grid, truth.events, parameters.criteria, enough), None)
+    swept = changes_of_scores(grid, truth.events, parameters.criteria, _enough(truth, parameters))
+    return _score(truth, parameters, (each.changes for each in swept), _weights(truth, None))
 
 
 def psds_from_operating_points(
@@ -240,8 +250,9 @@ def psds_from_operating_points(
 ) -> PSDS:
     """PSDS from the detections at some thresholds; the same value as `psds_eval`, a lower bound of the exact PSDS.
 
-    An operating point without detections is always added. Detections outside their clip do not count; detections that
-    end after their clip count in full.
+    An operating point without detections is always added. A detection outside its clip is never a false alarm, but it
+    can detect an event that is outside too; a detection that ends after its clip counts in full. (PSDS over all
+    thresholds also counts false alarms outside the clip, as `sed_scores_eval` does.)
 
     Args:
         reference: true events.
@@ -261,13 +272,6 @@ def psds_from_operating_points(
     return PSDSTable.of_operating_points(reference, points, n_labels, durations, parameters, timed=timed).psds()
 
 
-def check_clips(events: Columns, n_clips: int, who: str) -> None:
-    """Raise a `WsedError` if an event is in a clip that does not exist; `who` begins the message."""
-    if events.clip.size and not 0 <= events.clip.min() <= events.clip.max() < n_clips:
-        wrong = events.clip[(events.clip < 0) | (events.clip >= n_clips)][0]
-        raise WsedError(f"{who} in clip {wrong}, but durations are given for {n_clips} clips")
-
-
 def _grid_and_truth(
     scores: Scores, reference: Events, parameters: PSDSParameters, timed: Timed | None
 ) -> tuple[ScoreGrid, Reference]:
@@ -281,10 +285,17 @@ def _grid_and_truth(
     return ScoreGrid.of(scores), truth
 
 
+def _enough(truth: Reference, parameters: PSDSParameters) -> int:
+    """One more than the false alarms at `max_efpr`, so that rounding of the rate does not matter."""
+    return int(parameters.max_efpr * truth.durations.sum() / HOUR) + 1
+
+
 def _score(
-    truth: Reference, parameters: PSDSParameters, changes: Iterable[Changes | None], weights: Tensor | None
+    truth: Reference,
+    parameters: PSDSParameters,
+    changes: Iterable[Changes | None],
+    weight: Float[np.ndarray, " clip"],
 ) -> PSDS:
-    weight = _weights(truth, weights)
     rates = _rates(truth, parameters, weight)
     n_ref = truth.per_label(weight[truth.events.clip])
     curves = tuple(

@@ -6,6 +6,7 @@ detections, so each is compared with the reference once (`share`) and counted wh
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,16 +14,14 @@ from jaxtyping import Bool, Float, Int
 
 from wsed.errors import WsedError
 from wsed.metrics.intersection import Criteria, Shared, share, summed
+from wsed.metrics.nested import Counted, changes_of_nested, partly_found
 from wsed.metrics.pairs import Columns
 from wsed.metrics.roc import Changes
 from wsed.metrics.runs import Runs, run_changes, runs
 from wsed.values import Scores
 
-Counted = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Changes in false alarms: highest threshold at which each has happened, clip and kind as one index, amount.
-
-Changes in hits: the same, with the clip as the index.
-"""
+MANY = 16
+"""Mean number of events per run above which no pairs of runs and events are formed: see `wsed.metrics.nested`."""
 
 BLOCK_FRAMES, BLOCK_LABELS = 1 << 18, 16
 """Frames of one label, and labels of the scores, that are computed at a time so that they fit into the cache."""
@@ -55,28 +54,37 @@ class ScoreGrid:
                 raise WsedError(f"the scores of clip {int(np.argwhere(np.isnan(part))[0, 1])} hold NaN")
             yield from part
 
+    def label(self, label: int) -> Float[np.ndarray, "clip frame"]:
+        """The scores of one label, a copy."""
+        return next(ScoreGrid(self.scores[:, :, label : label + 1], self.times, self.valid).labels())
 
-def changes_of_scores(
-    grid: ScoreGrid, ref: Columns, criteria: Criteria, enough: int | None = None
-) -> Iterator[Changes | None]:
-    """Changes of each label; None for a label without reference.
 
-    Args:
-        grid: the scores.
-        ref: reference events, sorted.
-        criteria: shares that must be reached.
-        enough: if given, thresholds with certainly more false alarms than this are left out.
+class Swept(NamedTuple):
+    """Changes of one label.
+
+    Attributes:
+        changes: None for a label without reference.
+        certain: clips that have a false alarm at every threshold left out; None if none was left out.
     """
-    n_labels = grid.scores.shape[2]
-    in_label = np.bincount(ref.label, minlength=n_labels)
+
+    changes: Changes | None
+    certain: Bool[np.ndarray, " clip"] | None = None
+
+
+def changes_of_scores(grid: ScoreGrid, ref: Columns, criteria: Criteria, enough: int) -> Iterator[Swept]:
+    """Changes of each label, without the thresholds with certainly more than `enough` false alarms."""
+    in_label = np.bincount(ref.label, minlength=grid.scores.shape[2])
     for label, curves in enumerate(grid.labels()):
-        if not in_label[label]:
-            yield None
-            continue
-        own = ref.label == label
-        if enough is not None:
-            curves = _above_certain_alarms(curves, ref.clip[own], enough)
-        yield _changes_of_label(curves, grid.times, label, ref if criteria.cttc else ref.take(own), n_labels, criteria)
+        if in_label[label]:
+            curves, certain = _above_certain_alarms(curves, ref.clip[ref.label == label], enough)
+            yield Swept(_changes_of_label(curves, grid.times, label, ref, grid.scores.shape[2], criteria), certain)
+        else:
+            yield Swept(None)
+
+
+def all_changes(grid: ScoreGrid, ref: Columns, criteria: Criteria, label: int) -> Changes:
+    """Changes of one label with reference, over all thresholds."""
+    return _changes_of_label(grid.label(label), grid.times, label, ref, grid.scores.shape[2], criteria)
 
 
 def _changes_of_label(
@@ -88,48 +96,59 @@ def _changes_of_label(
     criteria: Criteria,
 ) -> Changes:
     n_clips, n_frames = curves.shape
+    ref = ref if criteria.cttc else ref.take(ref.label == label)
     kinds = _kinds(criteria, n_labels)
-    has_events = np.bincount(ref.clip, minlength=n_clips) > 0
+    n_events = np.bincount(ref.clip, minlength=n_clips)
     false, hits = [], []
     step = max(BLOCK_FRAMES // max(n_frames, 1), 1)
     for start in range(0, n_clips, step):
         clips = np.arange(start, min(start + step, n_clips))
-        with_events, without_events = clips[has_events[clips]], clips[~has_events[clips]]
+        with_events, without_events = clips[n_events[clips] > 0], clips[n_events[clips] == 0]
         # In clips without events every run is a false alarm, so only the number of runs matters.
         row, score, change = run_changes(curves[without_events])
         false.append((score, without_events[row] * kinds + kinds - 1, change))
         every = runs(curves[with_events])
         clip = with_events[every.row]
+        if n_events[clip].sum() > MANY * clip.size:
+            alarms, gains = changes_of_nested(every, times[with_events], with_events, label, ref, kinds, criteria)
+            false += alarms
+            hits += gains
+            continue
         detections = Columns(clip, np.full(clip.size, label), times[clip, every.first], times[clip, every.stop])
-        shared = share(ref, detections, n_labels, criteria)
+        shared = share(ref, detections, n_labels, criteria, every=True)
         false += _run_alarms(every, clip, shared, kinds)
         hits.append(_hits(shared, every.high, every.low, ref, criteria))
-    return Changes.of(*_joined(false), *_joined(hits))
+    none = np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    return Changes.of(*_joined(false), *_joined([none, *hits]))
 
 
 def _above_certain_alarms(
     curves: Float[np.ndarray, "clip frame"], with_event: Int[np.ndarray, " event"], enough: int
-) -> Float[np.ndarray, "clip frame"]:
+) -> tuple[Float[np.ndarray, "clip frame"], Bool[np.ndarray, " clip"] | None]:
     """The scores above the highest threshold with a false alarm in more than `enough` clips; -inf for lower scores.
 
     A clip without events of the label has a false alarm at every threshold up to its highest score. Lower thresholds
-    therefore have at least as many false alarms, and cannot lie on the curve.
+    therefore have at least as many false alarms, and cannot lie on the curve. The second result are these clips; None
+    if all scores are kept.
     """
     without_events = np.ones(len(curves), dtype=np.bool_)
     without_events[with_event] = False
     if without_events.sum() <= enough or not curves.shape[1]:
-        return curves
-    peaks = curves[without_events].max(axis=1)
+        return curves, None
+    peaks = np.where(without_events, curves.max(axis=1), -np.inf)
     floor = np.partition(peaks, peaks.size - 1 - enough)[peaks.size - 1 - enough]
-    return np.where(curves > floor, curves, curves.dtype.type(-np.inf))
+    if floor == -np.inf:
+        return curves, None
+    return np.where(curves > floor, curves, curves.dtype.type(-np.inf)), peaks >= floor
 
 
 def changes_of_points(
-    points: Sequence[Columns], ref: Columns, n_labels: int, criteria: Criteria
+    points: Sequence[Columns], ref: Columns, n_labels: int, criteria: Criteria, durations: Float[np.ndarray, " clip"]
 ) -> Iterator[Changes | None]:
     """Changes of each label; None for a label without reference.
 
-    Operating point `i` is treated as threshold `-i`: its detections appear there and end at `-(i + 1)`.
+    Operating point `i` is treated as threshold `-i`: its detections appear there and end at `-(i + 1)`. A detection
+    outside its clip can be a hit or a cross trigger, but not a false alarm, as in `psds_eval`.
     """
     every = Columns(*(np.concatenate(c) for c in zip(*points, strict=True))) if points else ref.take(ref.clip < 0)
     point = np.repeat(np.arange(len(points)), [d.clip.size for d in points])
@@ -142,7 +161,8 @@ def changes_of_points(
             continue
         detections = every.take(own)
         shared = share(events, detections, n_labels, criteria)
-        false = _point_alarms(detections.clip, point[own], shared, kinds, len(points))
+        inside = (detections.onset < durations[detections.clip]) & (detections.offset > 0)
+        false = _point_alarms(detections.clip, point[own], inside, shared, kinds, len(points))
         yield Changes.of(*false, *_point_hits(shared, point[own], len(points), events, criteria))
 
 
@@ -173,12 +193,13 @@ def _run_alarms(every: Runs, clip: Int[np.ndarray, " run"], shared: Shared, kind
 def _point_alarms(
     clip: Int[np.ndarray, " detection"],
     point: Int[np.ndarray, " detection"],
+    inside: Bool[np.ndarray, " detection"],
     shared: Shared,
     kinds: int,
     n_points: int,
 ) -> Counted:
     """Changes in false alarms from each operating point to the next."""
-    alarm, cross = np.flatnonzero(~shared.relevant), shared.group_detection[shared.crossed]
+    alarm, cross = np.flatnonzero(~shared.relevant & inside), shared.group_detection[shared.crossed]
     cell = np.append(clip[alarm] * kinds + kinds - 1, clip[cross] * kinds + shared.group_label[shared.crossed])
     appears = point[np.append(alarm, cross)]
     n_cells = int(cell.max(initial=0)) + 1
@@ -195,23 +216,9 @@ def _hits(
     ref: Columns,
     criteria: Criteria,
 ) -> Counted:
-    """Changes in hits: reference events that become or stop being hits, by the seconds covered at each threshold.
-
-    An event may become and stop being a hit at the same threshold while detections change; `Changes` adds these up.
-    """
-    d, event = shared.pair_detection, np.tile(shared.pair_event, 2)
-    score, seconds = np.append(high[d], low[d]), np.append(shared.pair_seconds, -shared.pair_seconds)
-    order = np.lexsort((-score, event))
-    order = order[score[order] > -np.inf]
-    score, event, seconds = score[order], event[order], seconds[order]
-    new = np.append(True, event[1:] != event[:-1])[: event.size]
-    covered = np.cumsum(seconds)
-    covered -= (covered - seconds)[np.flatnonzero(new)][np.cumsum(new) - 1]
-    hit = criteria.reached(criteria.gtc, covered, (ref.offset - ref.onset)[event]).astype(np.int64)
-    change = np.diff(hit, prepend=0)
-    change[new] = hit[new]
-    k = np.flatnonzero(change)
-    return score[k], ref.clip[event[k]], change[k]
+    """Changes in hits: reference events that become or stop being hits, by the seconds covered at each threshold."""
+    d = shared.pair_detection
+    return partly_found(high[d], low[d], shared.pair_event, shared.pair_seconds, ref, criteria)
 
 
 def _point_hits(

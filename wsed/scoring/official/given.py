@@ -13,7 +13,7 @@ from wsed.errors import WsedError
 from wsed.metrics.base import MetricValue
 from wsed.metrics.intersection import lasting
 from wsed.metrics.pairs import Columns, columns
-from wsed.metrics.psds import Reference
+from wsed.metrics.psds_reference import Reference
 from wsed.metrics.system import TimedClips
 from wsed.types import Labels
 

@@ -1,0 +1,240 @@
+"""What the runs of score curves share with many events of their clips: no pair of a run and an event is formed.
+
+The runs of all thresholds are nested: in a long recording most of them hold many events, and pairs would be as many as
+runs times events. Events of one class do not overlap, so a run shares seconds with one event at either end at most, and
+holds those between them whole: counts and sums up to each border of a frame say how many, and how many seconds.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+
+from wsed.metrics.intersection import Criteria, summed
+from wsed.metrics.joined import overlapping
+from wsed.metrics.pairs import Columns
+from wsed.metrics.runs import Runs
+from wsed.types import Events
+
+Counted = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Changes: highest threshold at which each is in force, where (a number), amount."""
+PerRun = Int[np.ndarray, " run"]
+
+
+class Cover(NamedTuple):
+    """Events of a class that do not overlap, held against the borders of frames; a border is `row * borders + border`.
+
+    `begun` and `ended` say how many events of the rows up to here began before the border and ended by it; `seconds`
+    how many seconds of events lie before it.
+    """
+
+    events: Columns
+    begun: Int[np.ndarray, " border"]
+    ended: Int[np.ndarray, " border"]
+    seconds: Float[np.ndarray, " border"]
+
+
+def changes_of_nested(
+    found: Runs,
+    times: Float[np.ndarray, "row bound"],
+    clips: Int[np.ndarray, " row"],
+    label: int,
+    ref: Columns,
+    kinds: int,
+    criteria: Criteria,
+) -> tuple[list[Counted], list[Counted]]:
+    """Changes of false alarms and of hits as the threshold falls, of the runs of one label.
+
+    Args:
+        found: runs of frames of each row.
+        times: seconds of the borders of frames of each row.
+        clips: the clip of each row.
+        label: of the runs.
+        ref: events, sorted by clip, label and onset, of any clips.
+        kinds: of false alarms: one, or one for each label and, last, all.
+        criteria: shares that count.
+
+    Returns:
+        `(threshold, clip * kinds + kind, amount)` of false alarms, `(threshold, clip, amount)` of events found.
+    """
+    row_of = np.full(int(max(clips.max(), ref.clip.max(initial=0))) + 1, -1)
+    row_of[clips] = np.arange(clips.size)
+    row = row_of[ref.clip]
+    ref = ref.take(row >= 0)._replace(clip=row[row >= 0])  # clips are rows from here on
+    tree = _Tree(found, times)
+    own = [_cover(times, events) for events in _layers(ref.take(ref.label == label))]
+    shared = tree.seconds(own)
+    some = np.flatnonzero(shared > 0)
+    relevant = np.zeros(tree.size, dtype=np.bool_)
+    relevant[some] = criteria.reached(criteria.dtc, shared[some], tree.length(some))
+    clip = clips[found.row]
+    false = [_counted(found, clip * kinds + kinds - 1, tree.change(~relevant))]
+    if kinds > 1:
+        for events in _slots(ref.take(ref.label != label)):
+            kind = np.full(clips.size, -1)
+            kind[events.clip] = events.label
+            crossed = tree.covered(events, criteria) & ~relevant
+            false.append(_counted(found, clip * kinds + kind[found.row], tree.change(crossed)))
+    hits = [part for cover in own for part in _found(found, tree, cover, relevant, criteria)]
+    return false, [_netted(hits, clips)] if hits else []
+
+
+class _Tree:
+    """Runs by the borders they begin and end at, and by the run each becomes a part of."""
+
+    def __init__(self, found: Runs, times: Float[np.ndarray, "row bound"]) -> None:
+        self.times = times
+        self.begin, self.end = (found.row * times.shape[1] + border for border in (found.first, found.stop))
+        self.parent = found.parent
+        self.size = found.row.size
+        self._time = times.ravel()
+
+    def at(self, border: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """Seconds of borders."""
+        return self._time[border]
+
+    def length(self, run: PerRun) -> Float[np.ndarray, " run"]:
+        return self._time[self.end[run]] - self._time[self.begin[run]]
+
+    def seconds(self, covers: list[Cover]) -> Float[np.ndarray, " run"]:
+        """Seconds that each run shares with events."""
+        total = np.zeros(self.size)
+        for cover in covers:
+            total += cover.seconds[self.end]
+            total -= cover.seconds[self.begin]
+        return total
+
+    def covered(self, events: Columns, criteria: Criteria) -> Bool[np.ndarray, " run"]:
+        """Whether events cover enough of each run to make it a cross trigger."""
+        assert criteria.cttc is not None
+        shared = self.seconds([_cover(self.times, layer) for layer in _layers(events)])
+        some = np.flatnonzero(shared > 0)
+        crossed = np.zeros(self.size, dtype=np.bool_)
+        crossed[some] = criteria.reached(criteria.cttc, shared[some], self.length(some))
+        return crossed
+
+    def change(self, amount: np.ndarray) -> Float[np.ndarray, " run"]:
+        """What appears with each run, less what was there in the runs that it takes the place of."""
+        run = np.flatnonzero(amount)
+        inner = run[self.parent[run] >= 0]
+        return amount - summed(self.parent[inner], amount[inner], self.size)
+
+
+def _counted(found: Runs, cell: PerRun, change: Float[np.ndarray, " run"]) -> Counted:
+    k = np.flatnonzero(change)
+    return found.high[k], cell[k], change[k]
+
+
+def _found(
+    found: Runs, tree: _Tree, cover: Cover, relevant: Bool[np.ndarray, " run"], criteria: Criteria
+) -> Iterator[Counted]:
+    """Events that relevant runs hold whole, and those that enough is covered of by runs that reach into them."""
+    whole = np.where(relevant, np.maximum(cover.ended[tree.end] - cover.begun[tree.begin], 0), 0)
+    yield _counted(found, found.row, tree.change(whole))
+    run = np.flatnonzero(relevant)
+    begin, end = tree.begin[run], tree.end[run]
+    first, last = cover.ended[begin], cover.ended[end]  # the event at a border, if one is
+    enters, leaves = cover.begun[begin] > first, cover.begun[end] > last
+    both = enters & leaves & (first == last)
+    enters &= ~both
+    leaves &= ~both
+    onset, offset = cover.events.onset, cover.events.offset
+    seconds = [
+        tree.length(run[both]),
+        offset[first[enters]] - tree.at(begin[enters]),
+        tree.at(end[leaves]) - onset[last[leaves]],
+    ]
+    event = np.concatenate([first[both], first[enters], last[leaves]])
+    run = np.concatenate([run[both], run[enters], run[leaves]])
+    yield partly_found(found.high[run], found.low[run], event, np.concatenate(seconds), cover.events, criteria)
+
+
+def partly_found(
+    high: Float[np.ndarray, " pair"],
+    low: Float[np.ndarray, " pair"],
+    event: Int[np.ndarray, " pair"],
+    seconds: Float[np.ndarray, " pair"],
+    ref: Columns,
+    criteria: Criteria,
+) -> Counted:
+    """Where events become found and are lost again: the seconds covered at each threshold, event by event.
+
+    Args:
+        high, low: a detection is there for thresholds in `(low, high]`.
+        event: that it shares `seconds` with, an index into `ref`.
+        seconds: shared.
+        ref: the events.
+        criteria: shares that count.
+
+    At one and the same threshold an event may come and go while detections change: `Changes` takes these together.
+    """
+    score, event, seconds = np.append(high, low), np.tile(event, 2), np.append(seconds, -seconds)
+    order = np.lexsort((-score, event))
+    order = order[score[order] > -np.inf]
+    score, event, seconds = score[order], event[order], seconds[order]
+    new = np.append(True, event[1:] != event[:-1])[: event.size]
+    covered = np.cumsum(seconds)
+    covered -= (covered - seconds)[np.flatnonzero(new)][np.cumsum(new) - 1]
+    found = criteria.reached(criteria.gtc, covered, (ref.offset - ref.onset)[event]).astype(np.int64)
+    change = np.diff(found, prepend=0)
+    change[new] = found[new]
+    k = np.flatnonzero(change)
+    return score[k], ref.clip[event[k]], change[k]
+
+
+def _cover(times: Float[np.ndarray, "row bound"], events: Columns) -> Cover:
+    """Events of one class, sorted by row and onset, against the borders of all rows, which stand on one line."""
+    span = max(float(times.max(initial=0.0)), float(events.offset.max(initial=0.0))) + 1.0
+    line = (times + np.arange(len(times))[:, None] * span).ravel()
+    begun = _running(np.searchsorted(line, events.onset + events.clip * span, side="right"), line.size)
+    ended = _running(np.searchsorted(line, events.offset + events.clip * span, side="left"), line.size)
+    del line
+    seconds = np.append(0.0, np.cumsum(events.offset - events.onset))[ended]
+    inside = np.flatnonzero(begun > ended)
+    seconds[inside] += times.ravel()[inside] - events.onset[ended[inside]]
+    return Cover(events, begun, ended, seconds)
+
+
+def _running(place: Int[np.ndarray, " event"], size: int) -> Int[np.ndarray, " border"]:
+    """How many events lie at each place or before it."""
+    total = np.zeros(size + 1, dtype=np.int64)
+    np.add.at(total, place, 1)
+    return np.cumsum(total, out=total)[:size]
+
+
+def _layers(events: Columns) -> Iterator[Columns]:
+    """The events in parts within which none of one clip and label overlap: one part, unless they were not joined."""
+    while events.clip.size:
+        later = overlapping(Events(*map(torch.from_numpy, events)))
+        if not later.any():
+            yield events
+            return
+        yield events.take(~later)
+        events = events.take(later)
+
+
+def _slots(events: Columns) -> Iterator[Columns]:
+    """The events in parts that hold one label of each clip: the first, the second ... that it has."""
+    new = np.ones(events.clip.size, dtype=np.bool_)
+    new[1:] = (np.diff(events.clip) != 0) | (np.diff(events.label) != 0)
+    first = np.flatnonzero(new)
+    clip = events.clip[first]
+    rank = np.arange(first.size) - np.searchsorted(clip, clip, side="left")
+    slot = rank[np.cumsum(new) - 1]
+    for number in range(int(rank.max(initial=-1)) + 1):
+        yield events.take(slot == number)
+
+
+def _netted(parts: list[Counted], clips: Int[np.ndarray, " row"]) -> Counted:
+    """Amounts of one row and score added up, those that add up to nothing left out; rows become clips."""
+    score, row, amount = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort((score, row))
+    score, row, amount = score[order], row[order], amount[order]
+    new = np.ones(row.size, dtype=np.bool_)
+    new[1:] = (row[1:] != row[:-1]) | (score[1:] != score[:-1])
+    first = np.flatnonzero(new)
+    total = np.add.reduceat(amount, first) if first.size else amount
+    k = first[total != 0]
+    return score[k], clips[row[k]], total[total != 0]
