@@ -129,3 +129,11 @@ def test_few_events_in_clips_far_apart_need_no_memory():
     events = Events.of([(0, 0, 0.0, 2.0), (10**9, 400, 8.5, 10.0)])
     counts = segment_counts(events, events, 401)
     assert counts.tp.tolist() == [2, *[0] * 399, 2]
+
+
+def test_a_class_that_is_never_detected_is_0_and_sed_eval_drops_it(judge):
+    reference, detected = [(0, 0, 0.0, 3.0), (0, 1, 4.0, 6.0)], [(0, 0, 0.0, 3.0)]
+    assert segment_counts(Events.of(reference), Events.of(detected), 2).macro_f1 == 0.5
+    metric = judge.module.sound_event.SegmentBasedMetrics(["0", "1"], time_resolution=1.0)
+    theirs = judge._fed(metric, reference, detected).results_class_wise_average_metrics()
+    assert theirs["f_measure"]["f_measure"] == 1.0

@@ -182,3 +182,15 @@ def test_mistakes_are_told():
         tagging_scores(true[:0], score[:0])
     with pytest.raises(WsedError, match="max_fpr"):
         tagging_scores(true, score, max_fpr=0.0)
+
+
+@pytest.mark.parametrize("infinite", [-np.inf, np.inf])
+def test_infinite_scores_tie(infinite):
+    """As large finite ones do, whatever the order of the clips."""
+    true = torch.tensor([[True], [False], [False], [True], [False]])
+    score = torch.tensor([[0.0], [infinite], [infinite], [infinite], [-0.5]], dtype=torch.float64)
+    finite = score.clamp(-1e3, 1e3)
+    for order in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 3, 1]):
+        for ranking in (ap, area, partial_area):
+            expected = ranking_scores(true, finite, ranking)
+            assert ranking_scores(true[order], score[order], ranking).tolist() == expected.tolist()

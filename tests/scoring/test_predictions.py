@@ -336,7 +336,8 @@ def test_operating_points(tmp_path: Path, truth: Reference) -> None:
     assert said.detected(0.2) is said.points[1]
     scores = said.clip_scores(3, 2)
     assert scores is not None
-    assert scores.tolist() == [[0, 0.5], [0.1, 0], [0, 0]]
+    never = -math.inf
+    assert scores.tolist() == [[never, 0.5], [0.1, never], [never, never]]
     empty, strangers, absent = said.notes
     assert absent.startswith(f"{ABSENT}: 1 ")
     says(empty, "empty files", "th-0.75.txt)")
@@ -420,7 +421,7 @@ def test_frame_scores(tmp_path: Path, truth: Reference) -> None:
     assert rows(said.detected(0.0)) == [(0, 0, 0, 3), (0, 1, 0, 3), (1, 0, 1.5, 2.5), (1, 1, 1.5, 2.5)]
     scores = said.clip_scores(3, 2)
     assert scores is not None
-    assert scores.tolist() == [[0.9, 0.7], [0.2, 0.6], [0, 0]]
+    assert scores.tolist() == [[0.9, 0.7], [0.2, 0.6], [-math.inf, -math.inf]]
     assert said.scores is not None
     assert [list(clip.shape) for clip in said.scores.split()] == [[6, 2], [2, 2], [0, 2]]
     odd, silent = said.notes
@@ -544,23 +545,15 @@ def test_an_empty_score_file_is_a_clip_without_frames(tmp_path: Path, truth: Ref
     assert said.notes[0].startswith("empty files")
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([0.3, 0.7], [[0.3], [0.7], [0.0]]),
-        ([-2.0, 5.0], [[-2.0], [5.0], [-3.0]]),
-        ([-math.inf, math.inf], [[0.0], [1.0], [0.0]]),
-        ([-math.inf, -1.0], [[-2.0], [-1.0], [-2.0]]),
-    ],
-)
-def test_clip_scores_are_finite(tmp_path: Path, values: list[float], expected: list[list[float]]) -> None:
-    """Of probabilities, of logits, and where a logarithm was infinite; clip c has no frames."""
+@pytest.mark.parametrize("values", [[0.0, 0.7], [-2.0, 5.0], [-math.inf, math.inf], [-math.inf, 0.0]])
+def test_clip_scores_are_the_highest_as_they_are(tmp_path: Path, values: list[float]) -> None:
+    """Of probabilities, of logits, and where a logarithm was infinite; clip c has no frames and ranks last."""
     reference = read_reference(write(tmp_path, HEAD + "a\t0\t1\tDog\nb\nc\n"))
     for name, value in zip("ab", values, strict=True):
         write(tmp_path / "s", table([[value]], ["Dog"]), f"{name}.tsv")
     scores = read_predictions(tmp_path / "s", reference).clip_scores(3, 1)
     assert scores is not None
-    assert scores.tolist() == expected
+    assert scores.tolist() == [[values[0]], [values[1]], [-math.inf]]
 
 
 def test_scores_that_differ_by_little_do_not_tie(tmp_path: Path, truth: Reference) -> None:
@@ -714,3 +707,62 @@ def test_touching_events_are_merged_on_request() -> None:
     events = Events.of([(0, 0, 0.0, 1.0), (0, 0, 1.0, 2.0), (0, 1, 2.0, 3.0), (1, 1, 3.0, 4.0)])
     assert joined(events) is events
     assert rows(joined(events, touching=True)) == [(0, 0, 0, 2), (0, 1, 2, 3), (1, 1, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "threshold"),
+    [
+        ("th_-0.3.tsv", -0.3),
+        ("-2.tsv", -2.0),
+        ("th_\u22121e-3.tsv", -0.001),
+        ("th-0.3.tsv", 0.3),
+        ("run2-0.3.tsv", 0.3),
+        ("2026-11-26_0.3.tsv", 0.3),
+        ("th=-.5.tsv", -0.5),
+    ],
+)
+def test_the_sign_of_a_threshold(tmp_path: Path, truth: Reference, name: str, threshold: float) -> None:
+    write(tmp_path / "points", HEAD, name)
+    assert read_predictions(tmp_path / "points", truth).thresholds == (threshold,)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("th_0,3.tsv", "with a point, not with a comma"), ("th_1e999.tsv", "too large for a number")]
+)
+def test_thresholds_at_fault(tmp_path: Path, truth: Reference, name: str, message: str) -> None:
+    write(tmp_path / "points", HEAD, name)
+    with pytest.raises(WsedError, match=message):
+        read_predictions(tmp_path / "points", truth)
+
+
+@pytest.mark.parametrize("column", ["confidence", "score"])
+def test_confidences_are_read(tmp_path: Path, truth: Reference, column: str) -> None:
+    """They decide which events are detected, and rank them: 0.9 finds the Cat, the false Dog comes after it."""
+    head = HEAD.replace("\n", f"\t{column}\n")
+    said = read_predictions(
+        write(tmp_path, head + "a.wav\t2\t3.5\tCat\t0.9\na.wav\t0\t1\tDog\t0.2\nc.wav\t1\t2\tDog\t1e-3\n"), truth
+    )
+    assert (said.kind, said.taken(0.5)) == ("events", 0.5)
+    assert rows(said.detected(0.5)) == [(0, 0, 2.0, 3.5)]
+    assert len(said.detected(0.0)) == 3
+    scores = said.clip_scores(3, 2)
+    assert scores is not None
+    never = -math.inf
+    assert scores.tolist() == [[0.9, 0.2], [never, never], [never, 0.001]]
+    assert said.scores is not None
+    points = [said.detected(threshold) for threshold in (0.5, 0.1, 0.0)]
+    loose = dataclasses.replace(PSDS1, max_efpr=2000.0)
+    exact = psds_from_scores(said.scores, truth.events, loose).value
+    assert truth.durations is not None
+    assert exact == psds_from_operating_points(truth.events, points, 2, truth.durations, loose).value
+
+
+def test_confidences_at_fault(tmp_path: Path, truth: Reference) -> None:
+    head = HEAD.replace("\n", "\tscore\n")
+    with pytest.raises(WsedError, match=r"said\.tsv:2: score is 'high', expected a confidence"):
+        read_predictions(write(tmp_path, head + "a.wav\t2\t3\tCat\thigh\n"), truth)
+    with pytest.raises(WsedError, match="more than one column of confidences"):
+        read_predictions(write(tmp_path, head.replace("score", "score\tconfidence")), truth)
+    write(tmp_path / "points", head + "a.wav\t2\t3\tCat\t0.1\n", "th_0.5.tsv")
+    (ignored, *_) = read_predictions(tmp_path / "points", truth).notes
+    says(ignored, "a column of confidences, which is not read", "th_0.5.tsv)")

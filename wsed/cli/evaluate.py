@@ -25,7 +25,8 @@ Score the events that a system detected against the true ones. Nothing needs to 
 
 The reference is a table with the columns filename, onset, offset, event_label (seconds; tabs or commas).
 Predictions are
-  a table like it                        events at one threshold: F1 of events, segments, intersections and tags
+  a table like it                        events at one threshold: F1 of events, segments, intersections and tags;
+                                         with a column confidence or score also PSDS, mAP and its kin
   a folder of such tables                one a threshold, the last number of the file name (pred_th_0.25.tsv): also
                                          PSDS from these operating points, and mAP and its kin
   a folder of score tables               one a clip, columns onset, offset and one a class, as sed_scores_eval writes
@@ -66,7 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold", type=float, default=0.5, metavar="T", help="operating point of the F1 figures (default: 0.5)"
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write every figure, fractions in [0, 1]")
-    parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the PSD-ROC and the F1 of each class")
+    parser.add_argument(
+        "--figure", type=Path, metavar="PNG", help="draw the F1 of each class, and PSD-ROCs if there is a PSDS"
+    )
     parser.add_argument(
         "--backend",
         choices=("native", "sed_scores_eval", "psds_eval"),
@@ -119,6 +122,8 @@ def main(arguments: Sequence[str]) -> int:
             from wsed.report.pictures import evaluation
 
             evaluation(args.figure, [(_name(report), report) for report in reports])
+            if not any(value.curves for report in reports for value in report.computed.values()):
+                errors.print(f"{args.figure} shows F1 only: without a PSDS there is no PSD-ROC", markup=False)
     except OSError as error:
         raise WsedError(f"cannot write {error.filename}: {error.strerror}") from None
     _print(reports, found.comparison if isinstance(found, ComparedReports) else None, errors)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from wsed.metrics.psds_metrics import FirstPSDS, SecondPSDS
     from wsed.metrics.ranking import Tagging
+    from wsed.metrics.segment_ranking import SegmentRanking
     from wsed.metrics.segments import segment_counts
     from wsed.metrics.system import System
     from wsed.metrics.tagging import average_precision, f1_averages, tag_f1, tagging_scores
@@ -50,6 +51,7 @@ __all__ = [
     "PSDSTable",
     "SecondPSDS",
     "SegmentF1",
+    "SegmentRanking",
     "System",
     "Tagging",
     "TaggingF1",

@@ -24,7 +24,8 @@ class Counts:
     setting of the DCASE baselines. With its default, `sed_eval` leaves a class that the system never reports out of
     the macro mean, which rewards systems that report nothing. Two conventions of `sed_eval` for classes without
     reference are not copied: their precision of 0 enters the macro precision, and their error rate is divided by
-    2.2e-16.
+    2.2e-16. Segment-based metrics of `sed_eval` do not take that setting: they always leave a class that the system
+    never reports out of the macro mean; here it has F1 0.
 
     Attributes:
         tp: hits (true positives).

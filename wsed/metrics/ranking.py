@@ -32,6 +32,6 @@ class Tagging(Metric):
         return {}
 
     def line(self, value: MetricValue) -> str:
-        names = {"macro_ap": "mAP", "macro_auroc": "AUROC", "macro_pauroc": "mpAUC"}
+        names = {"macro_ap": "mAP", "macro_auroc": "AUROC", "macro_pauroc": "clip mpAUC"}
         parts = [f"{title} {percent(value.numbers[key])}" for key, title in names.items()]
         return f"tagging: {', '.join(parts)}, d' {or_dash(value.numbers['macro_d_prime'], '.2f')}"

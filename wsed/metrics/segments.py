@@ -1,7 +1,7 @@
 """Segment-based counts: each clip is cut into segments, and the active classes of each segment are compared.
 
 Mesaros, Heittola, Virtanen: Metrics for polyphonic sound event detection, Applied Sciences 6(6):162, 2016, section 3.1.
-The numbers are those of `sed_eval` 0.2.1.
+The numbers are those of `sed_eval` 0.2.1, but for the macro mean where a class is never detected: see `Counts`.
 """
 
 import numpy as np

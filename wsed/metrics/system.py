@@ -131,7 +131,7 @@ class System:
 
     @cached_property
     def provides(self) -> frozenset[str]:
-        """What metrics can read: a subset of `events`, `psds`, `tags`, `clip_scores` and `embeddings`.
+        """What metrics can read: a subset of `events`, `psds`, `frame_scores`, `tags`, `clip_scores`, `embeddings`.
 
         `psds` means frame scores or operating points, with durations.
         """
@@ -139,6 +139,7 @@ class System:
         parts = {
             "events": timed is not None,
             "psds": timed is not None and timed.has_psds,
+            "frame_scores": timed is not None and timed.ranked is not None,
             "tags": tagged is not None and tagged.predicted is not None,
             "clip_scores": tagged is not None and tagged.scores is not None,
             "embeddings": tagged is not None and tagged.embeddings is not None,

@@ -152,7 +152,8 @@ def _one_class(
     if not score.size:
         return np.full(len(weights), np.nan)
     order = np.argsort(-score, kind="stable")
-    last_of_tie = np.append(np.diff(score[order]) != 0, True)
+    ranked = score[order]
+    last_of_tie = np.append(ranked[1:] != ranked[:-1], True)  # no differences: those of infinite scores are NaN
     weights = weights[:, order]
     hits = np.cumsum(weights * true[order], axis=1)[:, last_of_tie]
     return ranking(hits, np.cumsum(weights * ~true[order], axis=1)[:, last_of_tie])

@@ -141,8 +141,14 @@ def _input(path: str, reference: Reference, predictions: Predictions, threshold:
     if reference.durations is None:
         notes.append("no PSDS: it needs the length of every clip; give --durations")
         notes += _other_unit(reference, predictions.detected(threshold))
-    elif predictions.kind == "events":
+    elif predictions.kind == "events" and predictions.boxes is None:
         notes.append("no PSDS: it needs a folder of operating points or of frame scores, not events at one threshold")
+    if predictions.boxes is not None:
+        low = len(predictions.boxes) - len(predictions.boxes.above(threshold))
+        if low:
+            notes.append(
+                f"events of a confidence of {threshold:g} or less, which F1 does not count (--threshold): {low}"
+            )
     return Input(
         reference=path,
         predictions=predictions.name,

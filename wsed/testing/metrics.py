@@ -9,7 +9,7 @@ import torch
 from wsed.metrics.base import Metric, MetricValue
 from wsed.metrics.system import System
 from wsed.types import Events, Labels
-from wsed.values import Truth
+from wsed.values import Scores, Truth
 
 LABELS = Labels(["a", "b", "c"])
 N_CLIPS = 6
@@ -27,6 +27,9 @@ def system() -> System:
         truth,
         detected,
         torch.full((N_CLIPS,), 10.0, dtype=torch.float64),
+        Scores.of_clips(
+            tuple(map(str, range(N_CLIPS))), list(torch.rand(N_CLIPS, 20, len(LABELS), generator=draw)), frame_rate=2.0
+        ),
         points=(detected, detected[detected.clip < 3]),
         tags=scores > 0.5,
         clip_scores=scores,
@@ -79,6 +82,7 @@ def _check_order(metric: Metric, whole: System, value: MetricValue) -> None:
         whole,
         truth=whole.truth.select(order),
         detected=_turned(whole.detected),
+        ranked=None if whole.ranked is None else whole.ranked.select(order),
         points=tuple(_turned(point) for point in whole.points),
         tags=None if whole.tags is None else whole.tags[order],
         clip_scores=None if whole.clip_scores is None else whole.clip_scores[order],

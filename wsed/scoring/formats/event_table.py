@@ -162,6 +162,7 @@ class EventTable:
         clips: every clip it names, with the first line that does.
         clip, label, onset, offset, line: of each event; a row with a filename only is none.
         blank: whether the file holds not even a header.
+        confidence: of each event; None if no column of confidences was asked for.
     """
 
     path: Path
@@ -172,16 +173,21 @@ class EventTable:
     offset: Float[np.ndarray, " event"]
     line: Int[np.ndarray, " event"]
     blank: bool = False
+    confidence: Float[np.ndarray, " event"] | None = None
 
 
-def read_event_table(path: Path) -> EventTable:
+def read_event_table(path: Path, confidence: str | None = None) -> EventTable:
     """`filename, onset, offset, event_label`, in any order, among other columns.
 
+    Args:
+        path: the file.
+        confidence: a column to be read too, a number in each row of an event.
+
     Raises:
-        WsedError: as for `read_table`; or a row lacks its filename or label, a time is no number or negative, or an
-            offset lies before its onset.
+        WsedError: as for `read_table`; or a row lacks its filename or label, a time is no number or negative, an offset
+            lies before its onset, or a confidence is no number.
     """
-    table = read_table(path, COLUMNS, ("onset", "offset"))
+    table = read_table(path, COLUMNS if confidence is None else (*COLUMNS, confidence), ("onset", "offset"))
     if not table.columns:
         return EventTable(path, {}, [], [], np.zeros(0), np.zeros(0), np.zeros(0, np.int64), blank=True)
     names = table.columns["filename"]
@@ -199,7 +205,9 @@ def read_event_table(path: Path) -> EventTable:
         i = int((offset < onset).argmax())
         text = f"offset {offset[i]:g} is before onset {onset[i]:g}; correct the times, or delete the row"
         raise RowError(path, table.lines[i], text)
-    return EventTable(path, clips, table.columns["filename"], label, onset, offset, np.array(table.lines, np.int64))
+    sure = None if confidence is None else table.numbers(confidence, "a confidence (a number)", lambda x: ~np.isnan(x))
+    line = np.array(table.lines, np.int64)
+    return EventTable(path, clips, table.columns["filename"], label, onset, offset, line, confidence=sure)
 
 
 def tidied(

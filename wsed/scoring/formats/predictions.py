@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -11,14 +12,16 @@ from torch import Tensor
 
 from wsed.errors import WsedError
 from wsed.scoring.facts import Kind
+from wsed.scoring.formats.confidences import confidence_column, ranked, with_confidence
 from wsed.scoring.formats.event_table import BLANK, Notes, as_events, header, note_events, read_event_table, tidied
 from wsed.scoring.formats.reference import Reference, check_clips
 from wsed.scoring.formats.score_tables import Progress, read_frame_scores
 from wsed.types import Events
-from wsed.values import Scores
+from wsed.values import Detections, Scores
 
 TABLES = (".tsv", ".csv", ".txt")
-NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+NUMBER = re.compile(r"(?:(?<![^\W_])[-\u2212])?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+"""A number in a file name; a minus after a letter or digit is a hyphen (`th-0.5`), elsewhere a sign (`th_-0.5`)."""
 MEND = "rename it, or, if the reference merely holds no event of this class, name all classes with --labels"
 
 
@@ -31,8 +34,9 @@ class Predictions:
         kind: of what its files hold.
         thresholds: of the operating points, rising; else empty.
         points: the detections at each of them; of kind "events", the only ones; of frame scores, none.
-        scores: of all frames, as `read_frame_scores` gives them.
+        scores: of all frames, as `read_frame_scores` gives them, or as `ranked` makes them of events with confidences.
         notes: what the user should know of the files, counted.
+        boxes: events with their confidences; None if they have none.
     """
 
     name: str
@@ -41,10 +45,11 @@ class Predictions:
     points: tuple[Events, ...]
     scores: Scores | None
     notes: tuple[str, ...]
+    boxes: Detections | None = None
 
     def taken(self, threshold: float) -> float | None:
-        """The threshold behind `detected(threshold)`: that of the nearest operating point; None for events."""
-        if self.kind == "events":
+        """The threshold behind `detected(threshold)`: that of the nearest operating point; None for bare events."""
+        if self.kind == "events" and self.boxes is None:
             return None
         # Of two as near the lower one, whatever the rounding of the differences.
         return min(self.thresholds, key=lambda t: round(abs(t - threshold), 9)) if self.thresholds else threshold
@@ -52,8 +57,11 @@ class Predictions:
     def detected(self, threshold: float) -> Events:
         """The events detected at a threshold: of frame scores, the runs of frames with a score above it.
 
-        Events from a table are as they are; of operating points, the nearest counts (see `taken`).
+        Events from a table are as they are, or those of a confidence above the threshold; of operating points, the
+        nearest counts (see `taken`).
         """
+        if self.boxes is not None:
+            return self.boxes.above(threshold)
         if self.scores is not None:
             return _runs_above(self.scores, threshold)
         at = self.taken(threshold)
@@ -62,14 +70,14 @@ class Predictions:
     def clip_scores(self, n_clips: int, n_labels: int) -> Float[Tensor, "clip label"] | None:
         """How sure the system is that a clip holds a class; None where it does not say: events, or one point only.
 
-        Of frame scores, the highest; of operating points, the highest threshold at which the class is detected in the
-        clip, 0 if at none. All are finite, and a clip without frames scores as low as any, and 0 at most.
+        Of frame scores, the highest, -inf for a clip without frames; of operating points, the highest threshold at
+        which the class is detected in the clip, -inf if at none.
         """
         if self.scores is not None:
             return _highest(self.scores.split(), n_clips, n_labels)
         if len(self.thresholds) < 2:
             return None
-        scores = torch.zeros(n_clips, n_labels, dtype=torch.float64)
+        scores = torch.full((n_clips, n_labels), -torch.inf, dtype=torch.float64)
         for threshold, point in zip(self.thresholds, self.points, strict=True):
             scores[point.clip, point.label] = threshold
         return scores
@@ -77,11 +85,7 @@ class Predictions:
 
 def _highest(scores: Sequence[Tensor] | Tensor, n_clips: int, n_labels: int) -> Float[Tensor, "clip label"]:
     floor = torch.full((1, n_labels), -torch.inf, dtype=torch.float64)
-    highest = torch.stack([torch.cat([floor, clip]).amax(0) for clip in scores]).reshape(n_clips, n_labels)
-    finite = highest[highest.isfinite()]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
-    # Rankings take differences of scores, and those of infinite ones are NaN.
-    return highest.nan_to_num(neginf=0.0 if low >= 0 else low - 1, posinf=high + 1)
+    return torch.stack([torch.cat([floor, clip]).amax(0) for clip in scores]).reshape(n_clips, n_labels)
 
 
 def _runs_above(scores: Scores, threshold: float) -> Events:
@@ -107,8 +111,10 @@ def _silently(files: Sequence[Path], _what: str) -> Iterable[Path]:
 def read_predictions(path: str | Path, reference: Reference, progress: Progress = _silently) -> Predictions:
     """What a system said of the clips of `reference`, in one of three forms.
 
-    * A table `filename, onset, offset, event_label`: detected events.
-    * A folder of such tables, each with its threshold as the last number of its name: operating points.
+    * A table `filename, onset, offset, event_label`: detected events. A column `confidence` or `score` says how certain
+      each is: a threshold then decides which count, and they can be ranked.
+    * A folder of such tables, each with its threshold as the last number of its name: operating points. A column of
+      confidences is not read, with a note: the file decides.
     * A folder of tables `onset, offset, CLASS, CLASS...`, one a clip and named as the clip is, with or without the
       extension of its sound file: frame scores, in the format of `sed_scores_eval`.
 
@@ -138,6 +144,9 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
             len(odd),
             odd_name(thresholds, odd),
         )
+        beside = [file for file in thresholds.values() if _confidence_column(file) is not None]
+        matter = "operating points with a column of confidences, which is not read: the threshold of the file counts"
+        notes.add(matter, len(beside), str(beside[0]) if beside else "")
         inner = progress([thresholds[t] for t in rising], "reading operating points")
         points = _detections(inner, reference, notes, name)
         return Predictions(name, "operating points", tuple(rising), points, None, notes.lines())
@@ -145,7 +154,13 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
         raise WsedError(f"no such file or folder: {path}")
     if _kind(place) == "frame scores":
         raise WsedError(f"{path} holds the frame scores of one clip; pass the folder with the files of all clips")
-    return Predictions(name, "events", (), _detections([place], reference, notes, name), None, notes.lines())
+    column = _confidence_column(place)
+    boxes: list[Detections] = []
+    points = _detections([place], reference, notes, name, column, boxes)
+    if not boxes:
+        return Predictions(name, "events", (), points, None, notes.lines())
+    scores = ranked(boxes[0], reference.clip_ids, reference.durations, len(reference.labels))
+    return Predictions(name, "events", (), points, scores, notes.lines(), boxes[0])
 
 
 def odd_name(thresholds: Mapping[float, Path], odd: Sequence[float]) -> str:
@@ -196,23 +211,48 @@ def _kind(path: Path) -> Kind | None:
 def _thresholds(files: Iterable[Path]) -> dict[float, Path]:
     found: dict[float, Path] = {}
     for file in files:
-        numbers = NUMBER.findall(file.stem)
+        numbers = list(NUMBER.finditer(file.stem))
         if not numbers:
             raise WsedError(f"{file}: no threshold in the name; name operating points like predictions_th_0.5.tsv")
-        before = found.setdefault(float(numbers[-1]), file)
+        threshold = _threshold(file, numbers[-1])
+        before = found.setdefault(threshold, file)
         if before != file:
-            raise WsedError(f"{before} and {file.name} have the same threshold, {numbers[-1]}; remove one of them")
+            raise WsedError(f"{before} and {file.name} have the same threshold, {threshold:g}; remove one of them")
     return found
 
 
-def _detections(files: Iterable[Path], reference: Reference, notes: Notes, name: str) -> tuple[Events, ...]:
-    """The events of each file, in the clips of the reference."""
+def _threshold(file: Path, last: "re.Match[str]") -> float:
+    """The last number of a file name; a `WsedError` if it is written with a comma, or is infinite."""
+    if re.search(r"\d,$", file.stem[: last.start()]):
+        raise WsedError(f"{file}: write the threshold with a point, not with a comma: predictions_th_0.5.tsv")
+    threshold = float(last[0].replace("\u2212", "-"))
+    if not isfinite(threshold):
+        raise WsedError(f"{file}: the threshold {last[0]} is too large for a number")
+    return threshold
+
+
+def _confidence_column(path: Path) -> str | None:
+    """The column of confidences that a table names in its first line."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        line = file.readline().rstrip("\n")
+    return confidence_column(path, header(path, line)[1]) if line.strip() else None
+
+
+def _detections(
+    files: Iterable[Path],
+    reference: Reference,
+    notes: Notes,
+    name: str,
+    column: str | None = None,
+    boxes: list[Detections] | None = None,
+) -> tuple[Events, ...]:
+    """The events of each file, in the clips of the reference; with a `column` of confidences, also as `boxes`."""
     clips = {clip: i for i, clip in enumerate(reference.clip_ids)}
     points: list[Events] = []
     strangers: dict[str, str] = {}
     familiar, named = False, set[str]()
     for file in files:
-        table = read_event_table(file)
+        table = read_event_table(file, column)
         notes.add(BLANK, int(table.blank), str(file))
         unknown = {clip: line for clip, line in table.clips.items() if clip not in clips}
         strangers |= {clip: f"{clip!r}, {file}:{line}" for clip, line in unknown.items() if clip not in strangers}
@@ -220,9 +260,11 @@ def _detections(files: Iterable[Path], reference: Reference, notes: Notes, name:
         named |= table.clips.keys()
         found, line = tidied(table, clips, reference.labels, MEND, notes)
         if reference.durations is not None:
-            matter = "events that start at or after the end of their clip (false alarms in event F1, ignored in PSDS)"
+            matter = "events that start at or after the end of their clip (false alarms in event F1, none in PSDS)"
             note_events(notes, matter, file, line, found.onset >= reference.durations.numpy()[found.clip])
         points.append(as_events(found))
+        if boxes is not None and (sure := with_confidence(table, points[-1], line)) is not None:
+            boxes.append(sure)
     check_clips(list(strangers.values()), familiar, reference, notes, name)
     absent = [clip for clip in reference.clip_ids if clip not in named]
     notes.add("clips of the reference that no row names, where nothing was detected", len(absent), "".join(absent[:1]))

@@ -16,8 +16,9 @@ Where the packages still differ from the rest of `wsed.metrics`:
 * Segments: `sed_scores_eval` rounds the borders of detections to microseconds; those of reference events, and all of
   ours, are taken as they are.
 * Micro F1: that of `sed_scores_eval` leaves out false alarms of classes without reference; ours counts them.
-* `psds_eval` never rounds, whatever `PSDSParameters.decimals` says, and ignores detections outside their clip; ours
-  does the latter for the PSDS of operating points only. Its weight of cross triggers is 1 at most.
+* `psds_eval` never rounds, whatever `PSDSParameters.decimals` says, and takes no detection outside its clip for a false
+  alarm; ours does the latter for the PSDS of operating points only. Its weight of cross triggers is 1 at most.
+* `sed_scores_eval` is not given operating points outside their clip, which in ours may still find an event there.
 """
 
 import warnings

@@ -1,0 +1,127 @@
+"""How well segments of one second are ranked: mpAUC of DCASE 2024 task 4, and its kin, from frame scores.
+
+The numbers are those of `sed_scores_eval.segment_based.auroc` 0.0.4 with `segment_length=1.0`.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+
+from wsed.errors import WsedError
+from wsed.metrics.base import METRICS, Metric, MetricValue, Number
+from wsed.metrics.f1 import percent
+from wsed.metrics.pairs import columns, ranges
+from wsed.metrics.system import System
+from wsed.metrics.tagging import Ranking, ap, area, mean_known, partial_area, ranking_scores
+from wsed.types import Events
+from wsed.values import Scores
+
+ROUNDING = 1e-6
+"""Part of a segment by which borders of frames and of segments may differ and still be the same."""
+
+
+class Segments(NamedTuple):
+    """Segments of all clips, one clip after the other: the clip of each, its scores, and which classes sound in it."""
+
+    clip: Int[np.ndarray, " segment"]
+    scores: Float[np.ndarray, "segment label"]
+    true: Bool[np.ndarray, "segment label"]
+
+
+def segments_of(scores: Scores, reference: Events, *, length: float = 1.0) -> Segments:
+    """Each segment with the highest score of the frames in it, and whether an event of each class touches it.
+
+    Args:
+        scores: frame scores; a clip lasts as long as its duration, and its last segment may be a part of one. A segment
+            without frames scores -inf.
+        reference: true events; clip indices are places in `scores`.
+        length: seconds of a segment.
+
+    Raises:
+        WsedError: there are no frame scores, or `length` is not positive.
+
+    >>> of = Scores.of_padded(torch.tensor([[[0.1], [0.9], [0.3]]]), frame_rate=2.0)
+    >>> found = segments_of(of, Events.of([(0, 0, 1.0, 1.5)]))
+    >>> found.scores.flatten().round(1).tolist(), found.true.flatten().tolist()
+    ([0.9, 0.3], [False, True])
+    """
+    if not length > 0:
+        raise WsedError(f"segments need a positive length, not {length} s")
+    frames, lengths = (part.detach().cpu().numpy() for part in scores.need())
+    count = np.ceil(scores.durations.numpy() / length - ROUNDING).astype(np.int64)
+    clip = np.repeat(np.arange(len(scores)), count)
+    number = np.arange(clip.size) - np.repeat(np.cumsum(count) - count, count)
+    first, stop = _frames_of(scores, lengths, length, clip, number)
+    table = np.full((clip.size, frames.shape[1]), -np.inf)
+    held = np.flatnonzero(first < stop)
+    pairs = np.stack([first[held], stop[held]], axis=1).ravel()
+    for label in range(frames.shape[1] if held.size else 0):
+        column = np.append(frames[:, label], -np.inf)  # so that the end of the last frame is a place
+        table[held, label] = np.maximum.reduceat(column, pairs)[::2]
+    true = np.zeros(table.shape, dtype=np.bool_)
+    events = columns(reference, frames.shape[1])
+    begin = np.maximum(np.floor(events.onset / length + ROUNDING).astype(np.int64), 0)
+    end = np.minimum(np.ceil(events.offset / length - ROUNDING).astype(np.int64), count[events.clip])
+    event, segment = ranges(begin, end)
+    true[(np.cumsum(count) - count)[events.clip[event]] + segment, events.label[event]] = True
+    return Segments(clip, table, true)
+
+
+def _frames_of(
+    scores: Scores,
+    lengths: Int[np.ndarray, " clip"],
+    length: float,
+    clip: Int[np.ndarray, " segment"],
+    number: Int[np.ndarray, " segment"],
+) -> tuple[Int[np.ndarray, " segment"], Int[np.ndarray, " segment"]]:
+    """The first frame that a segment touches, and the one after the last, among the frames of all clips."""
+    of = np.repeat(np.arange(lengths.size), lengths)
+    place = np.arange(of.size)
+    if scores.borders is None:
+        place -= np.repeat(np.cumsum(lengths) - lengths, lengths)
+        begin, end = place / scores.frame_rate, (place + 1) / scores.frame_rate
+    else:
+        borders = scores.borders.double().numpy()
+        begin, end = borders[place + of], borders[place + of + 1]  # a clip has one border more than frames
+    earliest = np.floor(begin / length + ROUNDING).astype(np.int64)
+    latest = np.ceil(end / length - ROUNDING).astype(np.int64) - 1
+    # Whole numbers put the segments of all clips on one line; both rise from frame to frame.
+    width = max(int(latest.max(initial=0)), int(number.max(initial=0))) + 1
+    line = clip * width + number
+    first = np.searchsorted(of * width + np.maximum(latest, earliest), line, side="left")
+    return first, np.searchsorted(of * width + earliest, line, side="right")
+
+
+@METRICS.register("segment_ranking")
+class SegmentRanking(Metric):
+    """Mean partial AUROC over segments of 1 s (mpAUC of DCASE 2024), mean AUROC and average precision of segments."""
+
+    title, place, needs = "segment ranking", 47, frozenset({"frame_scores"})
+
+    def compute(self, system: System) -> MetricValue:
+        clips = system.need_timed()
+        assert clips.ranked is not None
+        seconds = clips.ranked.durations if clips.durations is None else clips.durations
+        segments = segments_of(replace(clips.ranked, durations=seconds), clips.reference)
+        if not segments.clip.size:
+            return MetricValue(dict.fromkeys(RANKINGS, float("nan")))
+        known = None if clips.timed is None else clips.timed[torch.from_numpy(segments.clip)]
+        true, scores = torch.from_numpy(segments.true), torch.from_numpy(segments.scores)
+        return MetricValue(
+            {name: float(mean_known(ranking_scores(true, scores, r, known=known))[0]) for name, r in RANKINGS.items()}
+        )
+
+    def logged(self, name: str, value: MetricValue) -> dict[str, Number]:
+        return {}
+
+    def line(self, value: MetricValue) -> str:
+        names = {"macro_pauroc": "segment mpAUC", "macro_auroc": "AUROC", "macro_ap": "mAP"}
+        parts = [f"{title} {percent(value.numbers[key])}" for key, title in names.items()]
+        return f"segments of 1 s, ranked: {', '.join(parts)}"
+
+
+RANKINGS: dict[str, Ranking] = {"macro_pauroc": partial_area, "macro_auroc": area, "macro_ap": ap}
+"""Means over the classes with both positives and negatives; the partial area is up to a false positive rate of 0.1."""
