@@ -10,6 +10,7 @@ import torch
 
 from wsed.errors import WsedError
 from wsed.metrics import SegmentRanking, System
+from wsed.metrics.joined import joined
 from wsed.metrics.segment_ranking import segments_of
 from wsed.types import Events, Labels
 from wsed.values import Scores, Truth
@@ -31,7 +32,7 @@ def made(seed: int) -> tuple[Scores, Events]:
         (int(rng.integers(1, 5)), int(rng.integers(3)), float(t), float(t + rng.uniform(0.1, 2.0)))
         for t in rng.uniform(0, 4, 6).round(2)
     ]
-    return scores, Events.of(rows)
+    return scores, joined(Events.of(rows), touching=True)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -191,6 +191,6 @@ def test_infinite_scores_tie(infinite):
     score = torch.tensor([[0.0], [infinite], [infinite], [infinite], [-0.5]], dtype=torch.float64)
     finite = score.clamp(-1e3, 1e3)
     for order in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 3, 1]):
-        for ranking in (ap, area, partial_area):
+        for ranking in (ap, auroc, partial_auroc):
             expected = ranking_scores(true, finite, ranking)
             assert ranking_scores(true[order], score[order], ranking).tolist() == expected.tolist()

@@ -141,13 +141,13 @@ class BoxDecoder(Decoder):
         half = (window * scores.frame_rate / 2).round().long().clamp(min=1)
         inside = torch.arange(n_frames + 1) <= valid.cpu().sum(1)[:, None]
         parts = []
-        for label in range(n_labels):  # one at a time: memory does not grow with their number
-            curves = table[..., label].detach().double().cpu()
+        for k in range(n_labels):  # one at a time: memory does not grow with their number
+            curves = table[..., k].detach().double().cpu()
             sums = torch.nn.functional.pad(curves.cumsum(1), (1, 0))
-            change = _step_filter(sums, half[label].expand(n_clips)) * inside
-            limits = (limit[label].expand(n_clips) for limit in (merge_abs, merge_rel))
+            change = _step_filter(sums, half[k].expand(n_clips)) * inside
+            limits = (limit[k].expand(n_clips) for limit in (merge_abs, merge_rel))
             spans = _merge(_between_changes(change, curves), *limits)
-            parts.append((spans.curve, torch.full_like(spans.curve, label), spans.first, spans.stop, spans.mean(sums)))
+            parts.append((spans.curve, torch.full_like(spans.curve, k), spans.first, spans.stop, spans.mean(sums)))
         if not parts:
             return Detections(Events.of([]), torch.zeros(0, dtype=torch.float64))
         clip, label, first, stop, mean = (torch.cat(column) for column in zip(*parts, strict=True))

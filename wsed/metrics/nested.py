@@ -89,14 +89,15 @@ class _Tree:
         self.begin, self.end = (found.row * times.shape[1] + border for border in (found.first, found.stop))
         self.parent = found.parent
         self.size = found.row.size
-        self._time = times.ravel()
+        self._time: Float[np.ndarray, " border"] = times.ravel()
 
     def at(self, border: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         """Seconds of borders."""
-        return self._time[border]
+        time: Float[np.ndarray, " n"] = self._time[border]
+        return time
 
     def length(self, run: PerRun) -> Float[np.ndarray, " run"]:
-        return self._time[self.end[run]] - self._time[self.begin[run]]
+        return self.at(self.end[run]) - self.at(self.begin[run])
 
     def seconds(self, covers: list[Cover]) -> Float[np.ndarray, " run"]:
         """Seconds that each run shares with events."""
@@ -119,7 +120,8 @@ class _Tree:
         """What appears with each run, less what was there in the runs that it takes the place of."""
         run = np.flatnonzero(amount)
         inner = run[self.parent[run] >= 0]
-        return amount - summed(self.parent[inner], amount[inner], self.size)
+        change: Float[np.ndarray, " run"] = amount - summed(self.parent[inner], amount[inner], self.size)
+        return change
 
 
 def _counted(found: Runs, cell: PerRun, change: Float[np.ndarray, " run"]) -> Counted:

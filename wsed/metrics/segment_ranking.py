@@ -15,7 +15,7 @@ from wsed.metrics.base import METRICS, Metric, MetricValue, Number
 from wsed.metrics.f1 import percent
 from wsed.metrics.pairs import columns, ranges
 from wsed.metrics.system import System
-from wsed.metrics.tagging import Ranking, ap, area, mean_known, partial_area, ranking_scores
+from wsed.metrics.tagging import Ranking, ap, auroc, mean_known, partial_auroc, ranking_scores
 from wsed.types import Events
 from wsed.values import Scores
 
@@ -123,5 +123,5 @@ class SegmentRanking(Metric):
         return f"segments of 1 s, ranked: {', '.join(parts)}"
 
 
-RANKINGS: dict[str, Ranking] = {"macro_pauroc": partial_area, "macro_auroc": area, "macro_ap": ap}
+RANKINGS: dict[str, Ranking] = {"macro_pauroc": partial_auroc, "macro_auroc": auroc, "macro_ap": ap}
 """Means over the classes with both positives and negatives; the partial area is up to a false positive rate of 0.1."""

@@ -60,8 +60,8 @@ def partial_auroc(tp: Curve, fp: Curve, max_fpr: float = 0.1, convention: Conven
     Two conventions give different numbers:
 
     * `dcase2024`: the area divided by `max_fpr`. At tied scores, the curve first goes right and then up. This is the
-      `auroc` of `sed_scores_eval` 0.0.4. DCASE 2024 task 4 reports its mean over classes at 0.1 (mpAUC). Random scores
-      get 0.05.
+      `auroc` of `sed_scores_eval` 0.0.4. DCASE 2024 task 4 reports its mean over classes at 0.1 for segments of 1 s
+      (mpAUC; see `SegmentRanking`). Random scores get 0.05.
     * `sklearn`: tied scores are joined by a straight line, and the area is standardised so that random scores get 0.5
       (McClish, Analyzing a portion of the ROC curve, Medical Decision Making 9(3), 1989), as in
       `roc_auc_score(max_fpr=0.1)`.
@@ -111,7 +111,7 @@ def ranking_scores(
 
     Args:
         clip_labels: the classes that are in each clip.
-        scores: one score per clip and class; higher means more certain.
+        scores: one score per clip and class; higher means more certain. Infinite scores tie.
         ranking: the ranking score: `ap`, `auroc` or `partial_auroc`.
         weights: how often each clip counts; if None, one row in which each clip counts once.
         known: tags that are known, all if None; a class is ranked over the clips where it is known.
@@ -223,7 +223,7 @@ class TaggingScores:
 
     @property
     def macro_pauroc(self) -> float:
-        """Mean over the classes with both positives and negatives: the mpAUC of DCASE 2024 with that convention."""
+        """Mean over the classes with both positives and negatives, of clips; DCASE 2024 ranks segments of 1 s."""
         return float(mean_known(self.pauroc[None])[0])
 
     @property

@@ -217,7 +217,7 @@ def _thresholds(files: Iterable[Path]) -> dict[float, Path]:
         threshold = _threshold(file, numbers[-1])
         before = found.setdefault(threshold, file)
         if before != file:
-            raise WsedError(f"{before} and {file.name} have the same threshold, {threshold:g}; remove one of them")
+            raise WsedError(f"{before} and {file.name} have the same threshold, {numbers[-1][0]}; remove one of them")
     return found
 
 
