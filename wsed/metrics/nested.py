@@ -97,7 +97,8 @@ class _Tree:
         return time
 
     def length(self, run: PerRun) -> Float[np.ndarray, " run"]:
-        return self.at(self.end[run]) - self.at(self.begin[run])
+        length: Float[np.ndarray, " run"] = self.at(self.end[run]) - self.at(self.begin[run])
+        return length
 
     def seconds(self, covers: list[Cover]) -> Float[np.ndarray, " run"]:
         """Seconds that each run shares with events."""
