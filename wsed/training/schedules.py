@@ -1,10 +1,12 @@
 """Learning rate schedules that torch has no name for."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping
+from typing import Literal
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from wsed.errors import WsedError
 
@@ -31,3 +33,62 @@ class Piecewise(LambdaLR):
             return rates[epochs[bisect_right(epochs, epoch) - 1]]
 
         super().__init__(optimizer, rate)
+
+
+class WarmUp(LambdaLR):
+    """Rates that rise over the first steps and then fall, step by step; each parameter group keeps its own rate.
+
+    Args:
+        optimizer: its rates are the highest ones.
+        warmup: steps until the highest rate.
+        steps: steps of the whole training.
+        shape: how rates rise and fall: `exponential` rises by `exp(-5 (1 - t)^2)` and stays (the DCASE baselines);
+            `cosine` rises linearly and falls to `last` as half a cosine; `constant` rises linearly and stays.
+        last: share of the highest rate at the end, for `cosine`.
+
+    Raises:
+        WsedError: a setting is out of its range.
+
+    >>> from torch import nn, optim
+    >>> schedule = WarmUp(optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1), warmup=2, steps=4)
+    >>> [round(schedule.factor(step), 2) for step in range(5)]
+    [0.5, 1.0, 1.0, 0.5, 0.0]
+    """
+
+    interval = "step"
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        warmup: int,
+        steps: int,
+        shape: Literal["cosine", "exponential", "constant"] = "cosine",
+        last: float = 0.0,
+    ) -> None:
+        if not 0 <= warmup <= steps or steps < 1 or not 0 <= last <= 1:
+            raise WsedError(
+                f"schedule WarmUp: 0 <= warmup <= steps, 1 <= steps and 0 <= last <= 1 must hold, not warmup {warmup}, "
+                f"steps {steps}, last {last:g}"
+            )
+        self.warmup, self.steps, self.shape, self.last = warmup, steps, shape, last
+        super().__init__(optimizer, self.factor)
+
+    def factor(self, step: int) -> float:
+        """The share of the highest rate at a step, from 0."""
+        if step < self.warmup:
+            t = (step + 1) / self.warmup
+            return math.exp(-5 * (1 - t) ** 2) if self.shape == "exponential" else t
+        if self.shape != "cosine":
+            return 1.0
+        t = min((step - self.warmup) / max(1, self.steps - self.warmup), 1.0)
+        return self.last + (1 - self.last) * (1 + math.cos(math.pi * t)) / 2
+
+
+def interval(scheduler: LRScheduler) -> str:
+    """When a schedule takes its steps: `step` or `epoch`.
+
+    >>> from torch import nn, optim
+    >>> interval(Piecewise(optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1), {0: 0.1}))
+    'epoch'
+    """
+    return scheduler.interval if isinstance(scheduler, WarmUp) else "epoch"

@@ -1,6 +1,6 @@
 """SEDTask: trains any network with any weighted sum of losses."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
@@ -15,14 +15,16 @@ from wsed.losses.base import Weighted
 from wsed.models.base import Network, NetworkFactory
 from wsed.training.facts import LearnFacts
 from wsed.training.finite import CheckLoss
+from wsed.training.parts import Group, Part, hold, parameter_groups
 from wsed.training.saving import CheckResume, check_labels, checkpoint_facts
+from wsed.training.schedules import interval
 from wsed.types import Batch, Labels, Needs, Output
 
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+OptimizerFactory = Callable[[Iterable[nn.Parameter] | Iterable[Group]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 
-def adam(parameters: Iterable[nn.Parameter]) -> Optimizer:
+def adam(parameters: Iterable[nn.Parameter] | Iterable[Group]) -> Optimizer:
     """Adam with its usual learning rate of 1e-3, the default optimiser."""
     return torch.optim.Adam(parameters, lr=1e-3)
 
@@ -36,8 +38,10 @@ class SEDTask(pl.LightningModule):
         network: a network, or a factory that builds one from the labels (as YAML gives it).
         losses: the terms of the objective by a name of your own; their weighted sum is minimised.
         optimizer: built from the parameters; Adam with 1e-3 by default.
-        lr_scheduler: built from the optimiser, stepped each epoch; none by default.
+        lr_scheduler: built from the optimiser, stepped each epoch, or each step if it says so (`WarmUp`); none by
+            default.
         labels: the classes; needed where `network` is a factory.
+        parts: parameters, chosen by name, with a learning rate or weight decay of their own or that wait some epochs.
 
     Raises:
         WsedError: there is no loss, or one reads a field of the output that the network does not provide.
@@ -50,6 +54,7 @@ class SEDTask(pl.LightningModule):
         optimizer: OptimizerFactory = adam,
         lr_scheduler: SchedulerFactory | None = None,
         labels: Labels | None = None,
+        parts: Sequence[Part] = (),
     ) -> None:
         super().__init__()
         if not isinstance(network, Network):
@@ -61,7 +66,7 @@ class SEDTask(pl.LightningModule):
         self.losses = nn.ModuleDict({name: term.loss for name, term in losses.items()})
         self.needs: dict[str, Needs] = {name: term.loss.needs for name, term in losses.items()}
         self.trained_steps = 0  # of the checkpoint that was loaded
-        self._optimizer, self._lr_scheduler = optimizer, lr_scheduler
+        self._optimizer, self._lr_scheduler, self.parts = optimizer, lr_scheduler, tuple(parts)
         self._check()
 
     def forward(self, batch: Batch) -> Output:
@@ -83,6 +88,10 @@ class SEDTask(pl.LightningModule):
         """The weighted sum of the losses; each is logged under its name."""
         return self._objective(self(batch), batch, "train")
 
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Parts of the network that wait are left out."""
+        hold(optimizer, self.current_epoch)
+
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """One step of the optimiser, and what the network does after each."""
         super().optimizer_step(*args, **kwargs)
@@ -102,10 +111,12 @@ class SEDTask(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser of all parameters, and its schedule."""
-        optimizer = self._optimizer(self.parameters())
+        groups = parameter_groups(self.named_parameters(), self.parts) if self.parts else self.parameters()
+        optimizer = self._optimizer(groups)
         if self._lr_scheduler is None:
             return optimizer
-        return [optimizer], [self._lr_scheduler(optimizer)]
+        scheduler = self._lr_scheduler(optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": interval(scheduler)}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save what a stranger needs to use the network, as plain values."""

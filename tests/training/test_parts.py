@@ -1,0 +1,81 @@
+"""Settings of the optimiser by part."""
+
+from functools import partial
+
+import pytest
+import torch
+
+import wsed
+from tests.training.small import batches, network, trainer
+from wsed import Weighted, WsedError
+from wsed.losses.mil import MIL
+from wsed.training.parts import Part, parameter_groups
+from wsed.training.schedules import WarmUp
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's advice on workers and logging
+
+SGD = partial(torch.optim.SGD, lr=0.1)
+
+
+def names(n_layers=3):
+    layers = {f"encoder.layers.{i}.weight": torch.nn.Parameter(torch.zeros(1)) for i in range(n_layers)}
+    return {**layers, "head.weight": torch.nn.Parameter(torch.zeros(1))}
+
+
+def test_rates_fall_by_layer_from_the_top():
+    groups = parameter_groups(names().items(), [Part(r"layers\.(\d+)", lr=0.4, weight_decay=0.01, layer_decay=0.5)])
+    rates = {group.get("lr"): len(group["params"]) for group in groups}
+    assert rates == {None: 1, 0.1: 1, 0.2: 1, 0.4: 1}
+    assert [group.get("weight_decay") for group in groups] == [None, 0.01, 0.01, 0.01]
+
+
+def test_a_parameter_is_of_the_first_part_that_names_it():
+    groups = parameter_groups(names().items(), [Part(r"layers\.2", lr=1.0), Part("encoder", lr=2.0)])
+    assert [(len(group["params"]), group.get("lr")) for group in groups] == [(1, None), (1, 1.0), (2, 2.0)]
+
+
+def test_a_part_waits_and_then_learns(tmp_path):
+    seen = []
+
+    class Look(wsed.SEDTask):
+        def on_train_epoch_end(self):
+            seen.append([p.detach().clone() for p in self.network.encoder.parameters()])
+
+    task = Look(network(), {"tags": Weighted(MIL())}, SGD, parts=[Part("encoder", frozen_epochs=2, weight_decay=0.1)])
+    start = [p.detach().clone() for p in task.network.encoder.parameters()]
+    head = [p.detach().clone() for p in task.network.heads.parameters()]
+    trainer(tmp_path, max_epochs=3).fit(task, batches(2))
+    same = [all(torch.equal(a, b) for a, b in zip(start, epoch, strict=True)) for epoch in seen]
+    assert same == [True, True, False]
+    assert not all(torch.equal(a, b) for a, b in zip(head, task.network.heads.parameters(), strict=True))
+
+
+def test_a_warm_up_takes_a_step_per_step(tmp_path):
+    schedule = partial(WarmUp, warmup=4, steps=8)
+    task = wsed.SEDTask(network(), {"tags": Weighted(MIL())}, SGD, schedule, parts=[Part("encoder", lr=0.2)])
+    run = trainer(tmp_path, max_epochs=3)
+    run.fit(task, batches(2))
+    share = schedule(torch.optim.SGD(names().values(), lr=1)).factor(6)
+    assert [group["lr"] for group in run.optimizers[0].param_groups] == pytest.approx([0.1 * share, 0.2 * share])
+
+
+@pytest.mark.parametrize(("shape", "wanted"), [("constant", [0.5, 1, 1, 1]), ("cosine", [0.5, 1, 1, 0.55])])
+def test_shapes(shape, wanted):
+    schedule = WarmUp(torch.optim.SGD(names().values(), lr=1), warmup=2, steps=4, shape=shape, last=0.1)
+    assert [schedule.factor(step) for step in range(4)] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: parameter_groups(names().items(), [Part("encodr")]), "is found in no name.*encoder.layers.0"),
+        (lambda: parameter_groups(names().items(), [Part("e"), Part("encoder")]), "'encoder' is found in no name"),
+        (lambda: Part("(encoder"), "no regular expression"),
+        (lambda: Part("encoder", layer_decay=0.5), "needs lr"),
+        (lambda: Part("encoder", frozen_epochs=-1), "frozen_epochs 0 or more"),
+        (lambda: WarmUp(torch.optim.SGD(names().values(), lr=1), warmup=5, steps=4), "must hold, not warmup 5"),
+    ],
+)
+def test_mistakes_are_named(make, message):
+    with pytest.raises(WsedError, match=message):
+        make()
