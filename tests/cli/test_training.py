@@ -524,6 +524,24 @@ def test_a_loss_of_the_users_own_lies_beside_the_yaml(exp, tmp_path, monkeypatch
     assert main(["fit", "--config", config, *args]) == 0
 
 
+def test_augmentations_parts_of_the_network_and_a_warm_up_are_lines_of_yaml(exp, tmp_path):
+    config = changed(
+        exp,
+        tmp_path,
+        data__augment=["mixup", {"class_path": "time_shift", "init_args": {"seconds": 0.2}}, "spec_augment"],
+        model__parts=[{"pattern": "encoder", "lr": 1e-4, "frozen_epochs": 1}],
+        model__lr_scheduler={
+            "class_path": "wsed.training.schedules.WarmUp",
+            "init_args": {"warmup": 2, "steps": 4, "shape": "exponential"},
+        },
+    )
+    args = ["--trainer.max_epochs", "1", "--trainer.default_root_dir", str(tmp_path / "run"), "--test_after_fit=false"]
+    assert main(["fit", "--config", config, *args]) == 0
+    saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert saved["model"]["parts"][0]["frozen_epochs"] == 1
+    assert len(saved["data"]["augment"]) == 3
+
+
 def test_a_wrong_argument_name_in_yaml_is_named(exp, tmp_path, capsys):
     config = changed(exp, tmp_path, model__network__encoder__init_args__chanels=4)
     assert "chanels" in fails(capsys, "fit", "--config", config)

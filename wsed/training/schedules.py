@@ -71,7 +71,7 @@ class WarmUp(LambdaLR):
                 f"steps {steps}, last {last:g}"
             )
         self.warmup, self.steps, self.shape, self.last = warmup, steps, shape, last
-        super().__init__(optimizer, self.factor)
+        super().__init__(optimizer, lambda step: self.factor(step))  # a method would be saved with the state
 
     def factor(self, step: int) -> float:
         """The share of the highest rate at a step, from 0."""
