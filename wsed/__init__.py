@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from wsed.data.module import SEDDataModule
     from wsed.decoding.base import Decoder
     from wsed.errors import WsedError
-    from wsed.inference import Detector, load
+    from wsed.inference.detector import Detector
+    from wsed.inference.loading import load
     from wsed.losses.base import LOSSES, Loss, Weighted
     from wsed.models.base import ENCODERS, HEADS, Encoder, Frontend, Head, Network
     from wsed.models.network import Composed

@@ -44,6 +44,7 @@ class Checkpoint:
         decoder: spec of the decoder, plain values.
         steps: optimiser steps of the training.
         weights: of the network, by name.
+        seconds: length of the clips or windows of the training; None: it is not known.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class Checkpoint:
     decoder: Mapping[str, object]
     steps: int
     weights: Mapping[str, Tensor]
+    seconds: float | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> "Checkpoint":
@@ -89,6 +91,7 @@ class Checkpoint:
                 decoder=facts["decoder"],
                 steps=content.get("global_step", 0),
                 weights=_of_network(content["state_dict"]),
+                seconds=facts.get("seconds"),
             )
         except KeyError as error:
             raise WsedError(f"{path} is damaged, or of another version of wsed: it has no {error}") from None
@@ -130,13 +133,16 @@ class Checkpoint:
         load_exactly(network, self.weights, self.path)
 
 
-def facts_of(network: "Network", decoder: Mapping[str, object], version: str) -> dict[str, object]:
+def facts_of(
+    network: "Network", decoder: Mapping[str, object], version: str, seconds: float | None = None
+) -> dict[str, object]:
     """What a checkpoint says of a network, as plain values; the entry `wsed` of the file.
 
     Args:
         network: the one that is saved.
         decoder: spec of its decoder, plain values.
         version: of wsed.
+        seconds: length of the clips or windows of the training; None: it is not known.
     """
     return {
         "version": version,
@@ -146,6 +152,7 @@ def facts_of(network: "Network", decoder: Mapping[str, object], version: str) ->
         "network": plain_spec(network),
         "no_network": _why(network),
         "decoder": dict(decoder),
+        "seconds": seconds,
     }
 
 

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 import wsed
 from experiments.mmnet.table import BASE, TRANSIENT, Run, systems_of
 from wsed.data import audio
-from wsed.inference import one_clip
+from wsed.inference.windowed import batch_of
 from wsed.registry import near
 from wsed.study.compare import spread
 
@@ -77,7 +77,7 @@ def heard(run: Run, sound: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, fl
     """Features `[band frame]`, segment scores `[frame label]` and attention `[frame]` of a clip; segments a second."""
     network: Any = wsed.load(run.folder / CHECKPOINT).network
     samples = torch.from_numpy(audio.read(sound, network.sample_rate))
-    batch = one_clip(samples, len(network.labels))
+    batch = batch_of([samples], len(network.labels))
     features, _ = network.frontend(batch.audio, batch.n_samples)
     output = network(batch)
     kept = output.valid[0]

@@ -115,6 +115,11 @@ class SEDDataModule(pl.LightningDataModule):
         """The classes."""
         return self.corpus.labels
 
+    @property
+    def clip_seconds(self) -> float | None:
+        """Seconds of the clips or windows that a network is given; None: all of each clip."""
+        return self.loader.duration if self.windows is None else self.windows.seconds("predict")
+
     def has(self, split: Split) -> bool:
         """Whether there are clips of a split."""
         return self.corpus.has(split) or (split == "validation" and self.holdout is not None)

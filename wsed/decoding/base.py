@@ -104,6 +104,26 @@ class Decoder(ABC):
             raise WsedError("decoder.tags is clip, but the network gives no clip scores; add a head that gives them")
         return steps.threshold(scores.clip_scores[:, None, :], self.tag_threshold)[:, 0, :]
 
+    @property
+    def reach(self) -> float:
+        """Seconds of scores on either side of a moment that decide on the events there; 5 unless overridden."""
+        return 5.0
+
+    def within(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
+        """What is done to windows of a long recording before they are joined: classes without tag score 0.
+
+        Clips are windows here. Arguments and errors as for the call.
+        """
+        allowed = self.allowed(scores, tags)
+        if allowed is None:
+            return scores
+        frames, _ = scores.need()
+        return replace(scores, frames=frames * scores.per_frame(allowed.to(frames.device)))
+
+    def across(self) -> "Decoder":
+        """The decoder of joined windows: what `within` does is left out."""
+        return replaced(self, {"tags": "none"})
+
     def predicted_tags(self, scores: Scores) -> Bool[Tensor, "clip label"] | None:
         """The classes whose clip score is above `tag_threshold`; None without clip scores."""
         if scores.clip_scores is None:

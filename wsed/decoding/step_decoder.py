@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -104,6 +104,23 @@ class StepDecoder(Decoder):
             check_regular_frames(scores)
             return scores
         return scores.with_padded(self._smoothed(scores)[0])
+
+    @property
+    def reach(self) -> float:
+        """Half of each filter, the gaps that are joined and the shortest event."""
+        filters = (self.smooth or 0.0) / 2 + max(listed(self.median), default=0.0) / 2
+        return filters + self.merge_gap + self.min_duration
+
+    def within(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
+        """Windows are rescaled as clips are, then classes without tag score 0."""
+        if self.rescale_edge is not None:
+            rescaled = replace(self, smooth=None, median=None).curves(scores)
+            return super().within(rescaled, tags)
+        return super().within(scores, tags)
+
+    def across(self) -> Decoder:
+        """The rest of the steps, with frames counted exactly: the published miscount grows with each event."""
+        return replace(self, rescale_edge=None, tags="none", segment_counting="exact")
 
     def at(self, scores: Scores, thresholds: Sequence[float], tags: Bool[Tensor, "clip label"] | None = None) -> Events:
         """The events at each threshold, all at once: see `decode_at`. Frames are always counted exactly."""

@@ -33,6 +33,15 @@ class Tables(Protocol):
         """The clips of a split, and what is known of them."""
 
 
+@runtime_checkable
+class Lengths(Protocol):
+    """How long the clips are that the network is given."""
+
+    @property
+    def clip_seconds(self) -> float | None:
+        """Seconds of a clip or window; None: all of each clip."""
+
+
 @dataclass(frozen=True)
 class LoadedTrainingSet:
     """The training set (`wsed.learning.TrainingSet`) of a data module."""
@@ -62,3 +71,9 @@ def tables(trainer: pl.Trainer) -> Tables | None:
     """The tables of a trainer's data module, or None if it offers none."""
     data: object = trainer.datamodule  # type: ignore[attr-defined]
     return data if isinstance(data, Tables) else None
+
+
+def clip_seconds(trainer: pl.Trainer) -> float | None:
+    """Seconds of the clips or windows of a trainer's data module; None if it does not say, or takes all of each."""
+    data: object = trainer.datamodule  # type: ignore[attr-defined]
+    return data.clip_seconds if isinstance(data, Lengths) else None

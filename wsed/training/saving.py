@@ -9,6 +9,7 @@ from wsed.checkpoint import decoder_spec, facts_of
 from wsed.decoding import StepDecoder
 from wsed.errors import WsedError
 from wsed.models.base import Network
+from wsed.training.data import clip_seconds
 from wsed.types import Labels
 
 
@@ -31,7 +32,7 @@ def checkpoint_facts(network: Network, trainer: pl.Trainer) -> dict[str, object]
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Decodes):
             decoder = callback.decoding()
-    return facts_of(network, decoder, wsed.__version__)
+    return facts_of(network, decoder, wsed.__version__, clip_seconds(trainer))
 
 
 class CheckResume(pl.Callback):

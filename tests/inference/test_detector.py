@@ -1,0 +1,170 @@
+"""A detector on samples and files of any length, several files, several networks, and a stream."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from tests.inference.small import RATE, Loudness, detector, tones
+from wsed.decoding import StepDecoder
+from wsed.errors import WsedError
+from wsed.inference import Detector
+from wsed.inference.ensemble import Ensemble
+from wsed.inference.events import Chosen
+from wsed.types import Labels
+
+EVENTS = ((0.3, 0.7, 0.5), (0.92, 1.08, 0.5), (2.4, 4.62, 0.5), (5.0, 5.4, 0.12))
+SOUND = tones(6.3, *EVENTS).numpy()
+
+
+def times(events, label="loud"):
+    return [(round(onset, 2), round(offset, 2)) for name, onset, offset in events if name == label]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recordings")
+    for name, sound in (("long", SOUND), ("short", SOUND[: RATE // 2]), ("next", SOUND[RATE:])):
+        soundfile.write(folder / f"{name}.wav", sound, RATE, subtype="FLOAT")
+    (folder / "broken.wav").write_bytes(b"RIFF of nothing")
+    return folder
+
+
+def test_events_are_found_across_the_seams_of_windows():
+    events = detector().detect(SOUND)
+    assert times(events) == [(0.3, 0.7), (0.92, 1.08), (2.4, 4.62)]
+    assert times(events, "soft")[-1] == (5.0, 5.4)
+    label, onset, offset = events[0]
+    assert (label, events[0].label, events[0].onset, events[0].offset) == ("loud", "loud", onset, offset)
+    assert 0.9 < events[0].confidence <= 1
+
+
+def test_a_clip_of_one_window_is_decoded_as_a_clip():
+    short = SOUND[:RATE]
+    decoder = StepDecoder(rescale_edge=1, smooth=0.06, tags="clip", merge_gap=0.05)
+    found = Detector(Loudness(), decoder, window=1.0).detect(short)
+    from wsed.inference.windowed import predict
+
+    (scores,) = predict(Loudness(), [torch.from_numpy(short)])
+    whole = decoder(scores)
+    assert len(found) == len(whole) > 0
+    assert sorted(event.onset for event in found) == sorted(whole.events.onset.tolist())
+
+
+def test_tags_are_asked_for_in_each_window():
+    quiet = detector(tags="clip", tag_threshold=0.9, threshold=-1.0, min_duration=0.0)
+    events = [event for event in quiet.detect(tones(6.0, (0.2, 0.8, 0.5)).numpy()) if event.label == "loud"]
+    assert len(events) == 1 or all(event.confidence < 0.5 for event in events[1:])
+    scores = quiet.decoder.within(quiet.scores(tones(6.0, (0.2, 0.8, 0.5)).numpy()))
+    assert float(scores.frames.max()) > 0.9
+
+
+def test_many_files_go_in_common_batches_and_a_damaged_one_is_passed_over(files):
+    made = detector()
+    paths = [files / name for name in ("long.wav", "broken.wav", "short.wav", "next.wav")]
+    found = list(made.detect_many(paths))
+    assert [each.source for each in found] == list(map(str, paths))
+    assert "broken.wav" in str(found[1].error)
+    assert found[1].events == ()
+    assert found[0].duration == pytest.approx(6.3)
+    assert max(made.network.sizes) > 12
+    for path, each in zip(paths, found, strict=True):
+        if each.error is None:
+            assert list(each.events) == made.detect(path)
+    with pytest.raises(WsedError, match=r"broken\.wav"):
+        made.detect(paths[1])
+
+
+def test_small_batches_give_the_same(files):
+    paths = [files / "long.wav", files / "next.wav"]
+    assert [f.events for f in detector().detect_many(paths, batch=1)] == [
+        f.events for f in detector().detect_many(paths)
+    ]
+
+
+def test_what_is_reported_can_be_chosen(files):
+    (few,) = detector().detect_many([files / "long.wav"], chosen=Chosen(frozenset({"loud"}), top=2))
+    assert len(few.events) == 2
+    assert {event.label for event in few.events} == {"loud"}
+
+
+def test_scores_are_those_of_the_recording(files):
+    scores = detector().scores(files / "long.wav")
+    assert scores.clip_ids == ("long.wav",)
+    assert scores.frames.shape == (316, 2)
+    assert scores.durations.tolist() == [pytest.approx(6.3)]
+    assert float(scores.clip_scores[0, 0]) == pytest.approx(float(scores.frames[:, 0].max()))
+
+
+def test_embeddings_are_of_windows():
+    points, starts = detector().embeddings(SOUND)
+    assert points.shape == (len(starts), 1)
+    assert starts[:3] == [0.0, 0.5, 1.0]
+
+
+def test_a_channel_can_be_chosen(tmp_path):
+    both = np.stack([SOUND, np.zeros_like(SOUND)], axis=1)
+    soundfile.write(tmp_path / "two.wav", both, RATE)
+    made = detector()
+    assert times(made.detect(tmp_path / "two.wav", channel=1)) == times(made.detect(SOUND))
+    assert made.detect(tmp_path / "two.wav", channel=2) == []
+    with pytest.raises(WsedError, match=r"two\.wav has 2 channels, so there is no channel 3"):
+        made.detect(tmp_path / "two.wav", channel=3)
+
+
+@pytest.mark.parametrize(
+    ("samples", "what"),
+    [
+        (np.zeros((2, 8000), np.float32), "mono samples"),
+        (np.zeros(8000, np.int16), "divide 16 bit"),
+        (np.full(8000, np.nan, np.float32), "finite"),
+        (np.zeros(20, np.float32), "shorter than one frame"),
+        (np.zeros(0, np.float32), "no samples"),
+    ],
+)
+def test_samples_that_are_none_are_refused(samples, what):
+    with pytest.raises(WsedError, match=what):
+        detector().detect(samples)
+
+
+def test_an_ensemble_averages_scores():
+    class Deaf(Loudness):
+        def forward(self, batch):
+            from dataclasses import replace
+
+            output = super().forward(batch)
+            return replace(output, frame_logits=torch.full_like(output.frame_logits, -20.0))
+
+    both = Ensemble([Loudness(), Deaf()], ["a.ckpt", "b.ckpt"])
+    one = detector().scores(SOUND).frames
+    mean = Detector(both, StepDecoder(), window=1.0).scores(SOUND).frames
+    torch.testing.assert_close(mean, one / 2, atol=1e-5, rtol=0)
+    with pytest.raises(WsedError, match=r"b\.ckpt cannot be averaged with a\.ckpt: 'quiet' is a class of one only"):
+        Ensemble([Loudness(), Loudness(Labels(["loud", "quiet"]))], ["a.ckpt", "b.ckpt"])
+    with pytest.raises(WsedError, match="16000 Hz, not 8000 Hz"):
+        Ensemble([Loudness(), Loudness(sample_rate=16000)], ["a.ckpt", "b.ckpt"])
+
+
+@pytest.mark.parametrize("block", [400, 5000])
+def test_a_stream_gives_the_events_of_the_file_within_its_latency(block):
+    made = detector(merge_gap=0.1)
+    stream, heard = made.stream(), []
+    for first in range(0, len(SOUND), block):
+        for each in stream.push(SOUND[first : first + block]):
+            heard.append(each)
+            assert (first + block) / RATE - each.time <= stream.latency + block / RATE
+    heard += stream.finish()
+    assert 1.0 < stream.latency < 1.3
+    whole = made.detect(SOUND)
+    for kind, of in (("onset", 1), ("offset", 2)):
+        mine = sorted((each.label, round(each.time, 3)) for each in heard if each.kind == kind)
+        assert mine == sorted((event[0], round(event[of], 3)) for event in whole)
+
+
+def test_a_network_that_tags_only_is_refused():
+    tagger = Loudness()
+    tagger.provides = frozenset({"clip_logits"})
+    with pytest.raises(WsedError, match="predicts tags only"):
+        Detector(tagger, StepDecoder()).detect(SOUND)
+    with pytest.raises(WsedError, match="embeds no clips"):
+        Detector(tagger, StepDecoder()).embeddings(SOUND)

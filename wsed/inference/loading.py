@@ -1,0 +1,36 @@
+"""A detector from a checkpoint."""
+
+from pathlib import Path
+
+from wsed.checkpoint import Checkpoint
+from wsed.inference.detector import Detector
+from wsed.models.base import Network
+from wsed.run import RunFolder
+from wsed.spec import Spec
+from wsed.tuned import decoder_of, read_tuned
+
+
+def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
+    """The detector of a checkpoint, of `wsed fit` or of a training in Python; public as `wsed.load`.
+
+    A tuned decoder beside the checkpoint (`best.decoder.yaml`) is used. The file is read with `weights_only=True`, and
+    only components registered with wsed are built from it: a file that a stranger sent executes nothing.
+
+    Args:
+        checkpoint: `runs/.../checkpoints/best.ckpt`, or the folder of a run, whose best checkpoint is taken.
+        network: of a checkpoint that does not tell its network: the one to put its weights into.
+
+    Raises:
+        WsedError: no such file, not a checkpoint of wsed, or one that names an unregistered component.
+    """
+    path = Path(checkpoint)
+    opened = Checkpoint.open(RunFolder.open(path).checkpoint() if path.is_dir() else path)
+    tuned = read_tuned(opened.path)
+    if network is not None:
+        opened.weights_into(network)
+    elif tuned is not None and tuned.network is not None:  # as the network was set when the decoder was tuned
+        network = opened.network(Spec.read(tuned.network))
+    else:
+        network = opened.network()
+    decoder = decoder_of(opened.decoder if tuned is None else tuned.decoder)
+    return Detector(network, decoder, opened.seconds)

@@ -1,0 +1,133 @@
+"""Windows of a recording of any length, cut while it is read."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wsed.errors import WsedError
+from wsed.models.base import Network
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the windows of a recording lie: each half a window after the one before, on the frames of the network.
+
+    Args:
+        sample_rate: of the network, Hz.
+        frame_rate: of its output, frames per second.
+        seconds: length of a window.
+
+    >>> grid = Grid(sample_rate=100, frame_rate=10.0, seconds=2.0)
+    >>> grid.length, grid.hop, grid.sample(grid.hop)
+    (200, 10, 100)
+    """
+
+    sample_rate: int
+    frame_rate: float
+    seconds: float
+
+    @staticmethod
+    def of(network: Network, seconds: float) -> "Grid":
+        """The windows that a network is given."""
+        return Grid(network.sample_rate, network.frame_rate, seconds)
+
+    @property
+    def length(self) -> int:
+        """Samples of a window; one frame at least."""
+        return max(round(self.seconds * self.sample_rate), self.sample(1))
+
+    @property
+    def hop(self) -> int:
+        """Frames from one window to the next."""
+        return max(1, round(self.seconds * self.frame_rate / 2))
+
+    def sample(self, frame: int) -> int:
+        """The first sample of a frame."""
+        return round(frame * self.sample_rate / self.frame_rate)
+
+    def last(self, n_samples: int) -> int:
+        """The frame at which the window that ends with a recording begins."""
+        return int(-(-(n_samples - self.length) * self.frame_rate // self.sample_rate))
+
+
+class Window(NamedTuple):
+    """A window of a recording.
+
+    Args:
+        recording: which recording.
+        start: the frame of the recording at which it begins.
+        samples: of the window; of a recording shorter than a window, all.
+    """
+
+    recording: int
+    start: int
+    samples: Float[Tensor, " sample"]
+
+
+class Cutter:
+    """Cuts one recording into windows, given its samples in blocks; the last window ends with the recording.
+
+    >>> cutter = Cutter(Grid(sample_rate=100, frame_rate=10.0, seconds=2.0))
+    >>> [window.start for window in cutter.push(np.zeros(430, np.float32))]
+    [0, 10, 20]
+    >>> [(window.start, len(window.samples)) for window in cutter.finish()]
+    [(23, 200)]
+    """
+
+    def __init__(self, grid: Grid, recording: int = 0) -> None:
+        self.grid, self.recording = grid, recording
+        self.n_samples = 0
+        self._parts: list[NDArray[np.float32]] = []
+        self._begin = 0
+        self._next = 0
+
+    def push(self, block: NDArray[np.float32]) -> Iterator[Window]:
+        """Add samples; yields the windows that are complete."""
+        self._parts.append(block)
+        self.n_samples += len(block)
+        while self.n_samples >= self.grid.sample(self._next) + self.grid.length:
+            start = self.grid.sample(self._next)
+            self._drop(start)
+            yield self._window(self._next, self.grid.length)
+            self._next += self.grid.hop
+
+    def finish(self) -> Iterator[Window]:
+        """The window that ends with the recording, unless it was cut already.
+
+        Raises:
+            WsedError: the recording is shorter than one frame.
+        """
+        if self.n_samples < self.grid.sample(1):
+            raise WsedError(
+                f"{self.n_samples / self.grid.sample_rate:g} s are shorter than one frame of the network "
+                f"({1 / self.grid.frame_rate:g} s)"
+            )
+        if self._next == 0:
+            self._drop(0)
+            yield self._window(0, self.n_samples)
+        elif self.n_samples > self.grid.sample(self._next - self.grid.hop) + self.grid.length:
+            start = self.grid.last(self.n_samples)
+            self._drop(self.grid.sample(start))
+            yield self._window(start, self.n_samples - self.grid.sample(start))
+
+    def _drop(self, sample: int) -> None:
+        """Forget what lies before a sample."""
+        whole = self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
+        self._parts, self._begin = [whole[sample - self._begin :]], sample
+
+    def _window(self, start: int, length: int) -> Window:
+        return Window(self.recording, start, torch.from_numpy(self._parts[0][:length].copy()))
+
+
+def windows_of(blocks: Iterable[NDArray[np.float32]], grid: Grid, recording: int = 0) -> Iterator[Window]:
+    """All windows of one recording; errors as in `Cutter.finish`."""
+    cutter = Cutter(grid, recording)
+    for block in blocks:
+        yield from cutter.push(block)
+    yield from cutter.finish()
