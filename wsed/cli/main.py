@@ -20,6 +20,10 @@ GROUPS = {
         "wsed test --config runs/exp/seed_0/config.yaml --ckpt-path best",
         "wsed search --config exp.yaml --space space.yaml --trials 40",
     ),
+    "detect": (
+        "Detect events in your own recordings",
+        "wsed detect runs/exp/seed_0 recordings/ --out detections --format tsv raven",
+    ),
     "score": (
         "Score any system's output files (nothing needs to be trained)",
         "wsed evaluate --reference ref.tsv --predictions events.tsv [--durations durations.tsv] [--json out.json]",

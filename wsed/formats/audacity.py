@@ -1,10 +1,14 @@
 """Audacity label tracks: start, end and text of each event in lines of tab-separated cells, without a header."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from wsed.files import write_text
 from wsed.formats.event import Event
 from wsed.formats.numbers import number, span
+from wsed.formats.recording import Recording
 from wsed.formats.rows import RowError
+from wsed.formats.tables import tabbed
 from wsed.text import composed, read_text
 
 
@@ -28,3 +32,9 @@ def read(path: str | Path) -> list[Event]:
         span(path, line, onset, offset)
         events.append(Event(cells[2], onset, offset, line=line))
     return events
+
+
+def write(path: Path, recordings: Sequence[Recording]) -> None:
+    """The label track of one recording."""
+    lines = [(f"{e.onset:.6f}", f"{e.offset:.6f}", e.label) for each in recordings for e in each.events]
+    write_text(path, tabbed(path, lines))

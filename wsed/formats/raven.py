@@ -1,14 +1,23 @@
 """Raven selection tables: one for each file, or one for all with cumulative times."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from wsed.errors import WsedError
+from wsed.files import write_text
 from wsed.formats.cells import read_cells
 from wsed.formats.event import Event
 from wsed.formats.numbers import number, span
+from wsed.formats.recording import Recording
 from wsed.formats.rows import RowError
+from wsed.formats.tables import number as confidence_of
+from wsed.formats.tables import tabbed
 
 BEGIN, END = "Begin Time (s)", "End Time (s)"
+WRITTEN = (
+    "Selection", "View", "Channel", BEGIN, END, "Low Freq (Hz)", "High Freq (Hz)", "Common Name", "Species Code",
+    "Confidence", "Begin Path", "File Offset (s)",
+)  # fmt: skip
 FILE = ("begin path", "begin file")
 LABEL = (
     "common name", "label", "labels", "species", "annotation", "class", "tag", "tags", "event label", "species code",
@@ -67,3 +76,21 @@ def read(path: str | Path, label: str | None = None) -> list[Event]:
             score = number(path, line, cells.header[confidence], row[confidence], "a number from 0 to 1")
         events.append(Event(row[named], onset, offset, score, row[file] if file is not None else "", line))
     return events
+
+
+def write(path: Path, recordings: Sequence[Recording]) -> None:
+    """The selection table of one recording, or of several that Raven opens together, in this order.
+
+    Begin and end times then count through all recordings; `File Offset (s)` counts from the start of each. A recording
+    without events has no row, as Raven looks for a sound file behind every row.
+    """
+    lines, before = [WRITTEN], 0.0
+    for recording in recordings:
+        for e in recording.events:
+            begin, end = (f"{before + time:.6f}" for time in (e.onset, e.offset))
+            high, confidence = f"{recording.sample_rate / 2:g}", confidence_of(e.confidence)
+            place = ("Spectrogram 1", "1", begin, end, "0", high)
+            what = (e.label, e.label, confidence, recording.path, f"{e.onset:.6f}")
+            lines.append((str(len(lines)), *place, *what))
+        before += recording.duration
+    write_text(path, tabbed(path, lines))

@@ -1,12 +1,14 @@
 """TextGrids of Praat, long and short: the events are the intervals with a text."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from wsed.errors import WsedError
+from wsed.files import write_text
 from wsed.formats.event import Event
 from wsed.formats.numbers import span
+from wsed.formats.recording import Recording
 from wsed.text import composed, read_text
 
 TOKEN = re.compile(r'"((?:[^"]|"")*)"|\[[^\]\n]*\]|(?<!\S)(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\S)|<(exists|absent)>')
@@ -68,3 +70,43 @@ def _tier(path: str | Path, tokens: Iterator[tuple[str, int]]) -> list[Event]:
         if label:
             events.append(Event(label, float(onset), float(offset), line=line))
     return events
+
+
+def write(path: Path, recordings: Sequence[Recording]) -> None:
+    """The TextGrid of one recording: a tier per class that occurs, whose intervals fill it without gaps or overlaps."""
+    (recording,) = recordings
+    end = max([recording.duration, *(event.offset for event in recording.events)])
+    names = sorted({event.label for event in recording.events})
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {end:.6f}"]
+    lines += ["tiers? <exists>", f"size = {len(names)}", "item []:"] if names else ["tiers? <absent>"]
+    for i, name in enumerate(names, start=1):
+        intervals = _filled([event for event in recording.events if event.label == name], end)
+        lines += [f"    item [{i}]:", '        class = "IntervalTier"', f"        name = {_string(name)}"]
+        lines += ["        xmin = 0", f"        xmax = {end:.6f}", f"        intervals: size = {len(intervals)}"]
+        for j, (onset, offset, text) in enumerate(intervals, start=1):
+            lines += [
+                f"        intervals [{j}]:",
+                f"            xmin = {onset:.6f}",
+                f"            xmax = {offset:.6f}",
+            ]
+            lines += [f"            text = {_string(text)}"]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _filled(events: Sequence[Event], end: float) -> list[tuple[float, float, str]]:
+    """Intervals from 0 to the end, empty ones between events."""
+    intervals: list[tuple[float, float, str]] = []
+    before = 0.0
+    for event in sorted(events, key=lambda event: event.onset):
+        onset, offset = max(event.onset, before), event.offset
+        if offset - onset < 1e-6:
+            continue
+        if onset - before >= 1e-6:
+            intervals.append((before, onset, ""))
+        intervals.append((onset if onset - before >= 1e-6 else before, offset, event.label))
+        before = offset
+    return [*intervals, (before, end, "")] if end - before >= 1e-6 else intervals
+
+
+def _string(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'

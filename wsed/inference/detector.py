@@ -1,6 +1,6 @@
 """A trained network with its decoder, ready to detect events in recordings of any length."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wsed.decoding import Decoder
+from wsed.decoding.streamed import Change
 from wsed.errors import WsedError
 from wsed.inference.events import Chosen, Detected, DetectedEvent
 from wsed.inference.streaming import Stream
@@ -21,6 +22,13 @@ from wsed.values import Scores
 
 WINDOW = 10.0
 """Seconds of a window where the network does not say on what lengths it was trained."""
+
+Progress = Callable[[int, float], None]
+
+
+def _silently(recording: int, seconds: float) -> None:
+    pass
+
 
 BATCH = 32
 """Windows that go through the network at once."""
@@ -73,6 +81,8 @@ class Detector:
         batch: int = BATCH,
         channel: int | None = None,
         chosen: Chosen = Chosen(),  # noqa: B008 - frozen
+        keep_scores: bool = False,
+        progress: Progress = _silently,
     ) -> Iterator[Detected]:
         """The events of each recording, in order; one that cannot be read has an `error` and no events.
 
@@ -83,22 +93,31 @@ class Detector:
             batch: windows that go through the network at once.
             channel: which channel of files, the first being 1; None: the mean of all.
             chosen: which events are reported.
+            keep_scores: also give the scores of each recording, which memory then has to hold.
+            progress: called with the index of a recording and the seconds of it that are done.
 
         Raises:
             WsedError: the network predicts no frame scores, or its decoder needs true tags.
         """
         self.check()
-        track, changes = self.track(), []
+        track, gathered, changes = self.track(), Gathered(), list[Change]()
         for item in score_windows(self.network, read(sources, self.grid, channel), batch):
             if not isinstance(item, End):
                 changes += track.add(item.start, item.scores)
+                if keep_scores:
+                    gathered.add(item.start, item.scores)
+                progress(item.recording, item.start / self.network.frame_rate)
                 continue
             seconds, source = item.n_samples / self.network.sample_rate, sources[item.recording]
             if item.error is None:
                 changes += track.finish(seconds)
-            events = () if item.error is not None else chosen.of(changes, self.labels)
-            yield Detected("" if isinstance(source, np.ndarray) else str(source), seconds, events, item.error)
-            track, changes = self.track(), []
+            name = "" if isinstance(source, np.ndarray) else str(source)
+            if item.error is not None:
+                yield Detected(name, seconds, error=item.error)
+            else:
+                scores = gathered.scores(Path(name).name, seconds) if keep_scores else None
+                yield Detected(name, seconds, chosen.of(changes, self.labels), scores=scores)
+            track, gathered, changes = self.track(), Gathered(), []
 
     def scores(self, audio: Source, channel: int | None = None, batch: int = BATCH) -> Scores:
         """The scores of one recording, not decoded: frames joined from windows, and the highest clip scores of these.

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wsed.decoding.steps import ROUNDING
 from wsed.decoding.streamed import Change
 from wsed.errors import WsedError
 from wsed.types import Labels
+from wsed.values import Scores
 
 
 class DetectedEvent(tuple[str, float, float]):
@@ -52,12 +54,14 @@ class Detected:
         duration: seconds.
         events: by onset, then label.
         error: why the file was passed over; None if it was not.
+        scores: as `Detector.scores` gives them, where they were asked for.
     """
 
     source: str
     duration: float
     events: tuple[DetectedEvent, ...] = ()
     error: WsedError | None = None
+    scores: Scores | None = None
 
 
 @dataclass(frozen=True)
@@ -67,17 +71,19 @@ class Chosen:
     Args:
         classes: names of classes; None: all.
         top: of each recording the most confident ones, so many; None: all.
+        min_duration: seconds that an event lasts at least.
     """
 
     classes: frozenset[str] | None = None
     top: int | None = None
+    min_duration: float = 0.0
 
     def of(self, changes: Sequence[Change], labels: Labels) -> tuple[DetectedEvent, ...]:
         """The events that ended, by onset."""
         events = [
             DetectedEvent(labels.names[change.label], change.onset, change.offset, change.confidence)
             for change in changes
-            if change.offset is not None
+            if change.offset is not None and change.offset - change.onset >= self.min_duration - ROUNDING
         ]
         if self.classes is not None:
             events = [event for event in events if event.label in self.classes]

@@ -1,13 +1,15 @@
 """A detector from a checkpoint."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from wsed.checkpoint import Checkpoint
 from wsed.inference.detector import Detector
+from wsed.inference.ensemble import Ensemble
 from wsed.models.base import Network
 from wsed.run import RunFolder
 from wsed.spec import Spec
-from wsed.tuned import decoder_of, read_tuned
+from wsed.tuned import decoder_of, digest, read_tuned
 
 
 def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
@@ -34,3 +36,22 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
         network = opened.network()
     decoder = decoder_of(opened.decoder if tuned is None else tuned.decoder)
     return Detector(network, decoder, opened.seconds)
+
+
+def identity(model: str | Path) -> str:
+    """What tells a model from others: the SHA-256 of its file."""
+    path = Path(model)
+    return digest(RunFolder.open(path).checkpoint() if path.is_dir() else path)
+
+
+def load_all(models: Sequence[str | Path]) -> Detector:
+    """The detector of one model, or of several whose scores are averaged, with decoder and windows of the first.
+
+    Raises:
+        WsedError: as `load`, or the models are of other classes or of another sample rate.
+    """
+    detectors = [load(model) for model in models]
+    if len(detectors) == 1:
+        return detectors[0]
+    network = Ensemble([detector.network for detector in detectors], list(map(str, models)))
+    return Detector(network, detectors[0].decoder, detectors[0].window)

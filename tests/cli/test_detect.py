@@ -1,0 +1,204 @@
+"""`wsed detect`: what it prints and writes, what is not done twice, and what bad input gets."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.inference.small import RATE, Loudness, detector, tones
+from wsed.cli.main import main
+from wsed.formats.reading import read_events
+from wsed.inference import loading
+from wsed.inference.ensemble import Ensemble
+
+SOUND = tones(3.0, (0.3, 0.7, 0.5), (1.4, 2.62, 0.5)).numpy()
+ROWS = [("loud", 0.3, 0.7), ("soft", 0.3, 0.7), ("loud", 1.4, 2.62), ("soft", 1.4, 2.62)]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loading, "load_all", lambda models: detector())
+    monkeypatch.setattr(loading, "identity", lambda model: f"sha of {model}")
+    (tmp_path / "in" / "night").mkdir(parents=True)
+    soundfile.write("in/a.wav", SOUND, RATE)
+    soundfile.write("in/night/b.flac", SOUND[: RATE * 2], RATE)
+    return tmp_path
+
+
+def run(capsys, *args):
+    status = main(["detect", "model", *args])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def rows(path):
+    return [(e.label, e.onset, e.offset) for e in read_events(path) if e.label]
+
+
+def test_events_are_printed(here, capsys):
+    status, out, err = run(capsys, "in/a.wav")
+    header, *lines = out.splitlines()
+    assert (status, err) == (0, "")
+    assert header == "filename\tonset\toffset\tevent_label\tconfidence"
+    cells = [line.split("\t") for line in lines]
+    assert [(c[0], c[3], float(c[1]), float(c[2])) for c in cells] == [("a.wav", *row) for row in ROWS]
+    assert all(0.5 < float(c[4]) <= 1 for c in cells)
+
+
+@pytest.mark.parametrize("place", ["in", "in/**/*.*", "in/night"])
+def test_folders_and_globs_are_searched(here, capsys, place):
+    _, out, _ = run(capsys, place, "--format", "csv")
+    names = {line.split(",")[0] for line in out.splitlines()[1:]}
+    assert names == ({"b.flac"} if place == "in/night" else {"a.wav", "night/b.flac"})
+
+
+def test_all_formats_are_written(here, capsys):
+    formats = ["tsv", "csv", "json", "audacity", "raven", "textgrid", "rttm", "label-studio", "scores", "pictures"]
+    status, out, err = run(capsys, "in", "--out", "found", "--format", *formats)
+    assert (status, out) == (0, "")
+    assert rows(here / "found/events.tsv")[:4] == ROWS
+    for file in (
+        "events.csv", "events.json", "events.rttm", "label_studio.json", "raven.selections.txt", "audacity/night/b.txt",
+        "raven/night/b.selections.txt", "textgrid/night/b.TextGrid", "scores/night/b.flac.tsv", "pictures/a.wav.png",
+    ):  # fmt: skip
+        assert (here / "found" / file).stat().st_size > 0, file
+    header, first, *_, last = (here / "found/scores/a.wav.tsv").read_text().splitlines()
+    assert header == "onset\toffset\tloud\tsoft"
+    assert first.startswith("0.000000\t0.020000\t")
+    assert last.split("\t")[1] == "3.000000"
+    assert err.count("written: ") == len(formats) + 1  # raven: a folder and a file
+
+
+def test_options_choose_events(here, capsys):
+    for options, kept in (
+        (["--classes", "loud"], [ROWS[0], ROWS[2]]),
+        (["--min-duration", "1"], ROWS[2:]),
+        (["--classes", "soft", "--top", "1"], None),
+        (["--threshold", "1.0"], []),
+    ):
+        _, out, _ = run(capsys, "in/a.wav", *options)
+        cells = [line.split("\t") for line in out.splitlines()[1:]]
+        found = [(c[3], float(c[1]), float(c[2])) for c in cells if c[3]]
+        assert len(found) == 1 if kept is None else found == kept
+
+
+def test_a_channel_is_chosen(here, capsys):
+    soundfile.write("in/two.wav", np.stack([SOUND, 0 * SOUND], axis=1), RATE)
+    assert len(run(capsys, "in/two.wav", "--channel", "1")[1].splitlines()) == 5
+    assert run(capsys, "in/two.wav", "--channel", "2")[1].splitlines()[1:] == ["two.wav\t\t\t\t"]
+    status, _, err = run(capsys, "in/two.wav", "--channel", "3")
+    assert status == 1
+    assert "two.wav has 2 channels, so there is no channel 3" in err
+
+
+def test_a_damaged_file_is_named_and_passed_over(here, capsys):
+    (here / "in/broken.wav").write_bytes((here / "in/a.wav").read_bytes()[:3000])
+    (here / "in/short.wav").touch()
+    status, _, err = run(capsys, "in", "--out", "found")
+    assert status == 1
+    assert "passed over broken.wav: " in err
+    assert "is truncated" in err
+    assert "passed over short.wav: " in err
+    assert "2 of 4 files could not be read" in err
+    assert {e.file for e in read_events(here / "found/events.tsv")} == {"a.wav", "night/b.flac"}
+
+
+def test_what_is_done_is_not_done_again(here, capsys, monkeypatch):
+    run(capsys, "in/a.wav", "in/night", "--out", "found")
+    log = here / "found/.wsed-detect.jsonl"
+    lines = log.read_text().splitlines()
+    log.write_text("\n".join(lines[:2]) + '\n{"name": "night/b.fl')  # as a kill leaves it
+    before = rows(here / "found/events.tsv")
+    read = []
+    monkeypatch.setattr(loading, "load_all", lambda models: Spy(read))
+    run(capsys, "in", "--out", "found")
+    assert [path.name for path in read] == ["b.flac"]
+    assert rows(here / "found/events.tsv") == before
+    assert log.read_text().splitlines() == lines
+    soundfile.write("in/a.wav", SOUND[RATE:], RATE)  # another recording of that name
+    run(capsys, "in", "--out", "found", "--format", "tsv", "audacity")
+    assert [path.name for path in read] == ["b.flac", "a.wav"]
+    assert (here / "found/audacity/night/b.txt").is_file()
+
+
+class Spy:
+    """A detector that notes what it reads."""
+
+    def __init__(self, read):
+        self._made, self._read = detector(), read
+        self.network, self.decoder, self.window, self.labels = (
+            self._made.network, self._made.decoder, self._made.window, self._made.labels,
+        )  # fmt: skip
+        self.check = self._made.check
+
+    def detect_many(self, paths, *args, **options):
+        self._read += paths
+        return self._made.detect_many(paths, *args, **options)
+
+
+def test_a_folder_of_other_results_is_not_written_over(here, capsys):
+    run(capsys, "in", "--out", "found")
+    status, _, err = run(capsys, "in", "--out", "found", "--threshold", "0.9")
+    assert status == 2
+    assert err.startswith("wsed: error: --out found holds events that were detected with another decoder (")
+    assert main(["detect", "other", "in", "--out", "found"]) == 2
+    assert "with another model" in capsys.readouterr().err
+    (here / "mine").mkdir()
+    (here / "mine/notes.txt").touch()
+    assert "mine exists and holds other files; name a new folder" in run(capsys, "in", "--out", "mine")[2]
+    assert "in/a.wav is a file; name a folder" in run(capsys, "in", "--out", "in/a.wav")[2]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["nowhere"], "no such file or folder: nowhere"),
+        (["empty"], "empty holds no sound file, at any depth: none ends in .wav"),
+        (["in/*.mp3"], "no sound file matches in/*.mp3"),
+        (["in", "--format", "raven"], "--format raven writes files: name a folder with --out"),
+        (["in", "--out", "x", "--format", "ravne"], "unknown format 'ravne'"),
+        (["in", "--classes", "lood"], "--classes: the model has no class 'lood'"),
+    ],
+)
+def test_bad_input_gets_one_line(here, capsys, args, message):
+    (here / "empty").mkdir()
+    status, out, err = run(capsys, *args)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"wsed: error: {message}")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_recording_shorter_than_a_frame_is_named(here, capsys):
+    soundfile.write("in/short.wav", SOUND[:100], RATE)
+    status, _, err = run(capsys, "in/short.wav")
+    assert status == 1
+    assert "short.wav: 0.0125 s are shorter than one frame of the network (0.02 s)" in err
+
+
+def test_a_lower_sample_rate_is_said_once(here, capsys, monkeypatch):
+    for name in "xy":
+        soundfile.write(f"in/{name}.wav", SOUND[::2], RATE // 2)
+    _, _, err = run(capsys, "in")
+    assert err.count("lower sample rate") == 1
+    assert "2 of 4 files have a lower sample rate than the model's 8000 Hz (first: x.wav, 4000 Hz)" in err
+
+
+def test_models_of_other_classes_are_not_averaged(here, capsys, monkeypatch):
+    def load_all(models):
+        from wsed.types import Labels
+
+        Ensemble([Loudness(), Loudness(Labels(["loud", "quiet"]))], models)
+
+    monkeypatch.setattr(loading, "load_all", load_all)
+    status, _, err = run(capsys, "in")
+    assert status == 2
+    assert "cannot be averaged" in err
+
+
+def test_the_log_holds_settings_and_recordings(here, capsys):
+    run(capsys, "in", "--out", "found", "--top", "1")
+    first, *rest = map(json.loads, (here / "found/.wsed-detect.jsonl").read_text().splitlines())
+    assert first["top"] == 1
+    assert [each["name"] for each in rest] == ["a.wav", "night/b.flac"]

@@ -1,0 +1,189 @@
+"""`wsed detect`: events in recordings of any length, as tables and for other programs."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wsed.cli.arguments import parsed
+from wsed.cli.types import positive, read_labels, whole
+from wsed.errors import WsedError, near
+
+if TYPE_CHECKING:
+    from wsed.formats.recording import Recording
+    from wsed.inference.detector import Detector
+    from wsed.inference.folder import Detection
+    from wsed.inference.results import Results
+    from wsed.inference.sources import Sound
+
+HELP = "events in recordings of any length, as tables and for Audacity, Raven, Praat, Label Studio"
+GROUP = "detect"
+DESCRIPTION = """\
+Detect events in sound files of any length, with a trained model: MODEL is a run's folder or a checkpoint.
+
+Without --out the events of all recordings are printed as a table. With --out they are written into a folder in each
+--format, and a detection that was stopped goes on where it was. A file that cannot be read is named and passed over;
+the exit status is then 1.
+
+formats
+  tsv, csv       one table: filename, onset, offset, event_label, confidence
+  json           one file: recordings with their events
+  audacity       a label track per recording
+  raven          a selection table per recording, and one for all with cumulative times (open the files in its order)
+  textgrid       a TextGrid of Praat per recording
+  rttm           one file
+  label-studio   one file of tasks with predictions
+  scores         a table of frame scores per recording, as sed_scores_eval reads them
+  pictures       a picture of scores and events per recording"""
+
+EXAMPLES = """\
+examples:
+  wsed detect runs/mine/seed_0 recording.wav
+  wsed detect runs/mine/seed_0 recordings/ --out detections --format tsv raven audacity
+  wsed detect runs/mine/seed_0 "field/*.flac" --out detections --threshold 0.7 --classes Dog,Cat
+  wsed detect runs/mine/seed_0,runs/mine/seed_1 recordings/ --out detections      scores of two models, averaged"""
+
+PRINTED = ("tsv", "csv", "json")
+"""Formats that can be printed."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `wsed detect` to a parser."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = DESCRIPTION, EXAMPLES
+    parser.add_argument("model", metavar="MODEL", help="a run's folder or a checkpoint; several with commas: averaged")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="sound files, folders, or globs in quotes")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: print a table)")
+    parser.add_argument("--format", nargs="+", default=["tsv"], metavar="NAME", help="one or several (default: tsv)")
+    parser.add_argument("--threshold", type=float, metavar="T", help="of all classes (default: the model's)")
+    parser.add_argument(
+        "--min-duration", type=positive, default=0.0, metavar="S", help="leave out shorter events, seconds"
+    )
+    parser.add_argument("--classes", metavar="NAMES", help="report these only: a file with one a line, or with commas")
+    parser.add_argument("--top", type=whole(1), metavar="N", help="the N most confident events of each recording")
+    parser.add_argument("--channel", type=whole(1), metavar="N", help="which channel (default: the mean of all)")
+    parser.add_argument("--window", type=positive, metavar="S", help="seconds of a window (default: as in training)")
+    parser.add_argument("--batch", type=whole(1), default=32, metavar="N", help="windows at once (default: 32)")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Detect, write or print, and return the exit status."""
+    args = parsed("detect", add_arguments, arguments)
+    formats = tuple(dict.fromkeys(args.format))
+    if args.out is None and (len(formats) > 1 or formats[0] not in PRINTED):
+        raise WsedError(f"--format {' '.join(formats)} writes files: name a folder with --out")
+    from wsed.inference.sources import find
+
+    sounds = find(args.paths)
+    job = _job(args, formats)
+    results = None if args.out is None else _results(args, job)
+    recordings, failed = _detect(job, sounds, results)
+    _give(recordings, formats, args.out)
+    for sound, error in failed:
+        print(f"wsed: passed over {sound.name}: {error}", file=sys.stderr)
+    if failed:
+        print(f"wsed: {len(failed)} of {len(sounds)} files could not be read", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _job(args: argparse.Namespace, formats: tuple[str, ...]) -> "Detection":
+    from wsed.inference.events import Chosen
+    from wsed.inference.folder import Detection
+    from wsed.inference.loading import load_all
+
+    detector = load_all(args.model.split(","))
+    if args.threshold is not None:
+        from wsed.decoding.base import replaced
+
+        detector.decoder = replaced(detector.decoder, {"threshold": args.threshold})
+    if args.window is not None:
+        detector.window = args.window
+    detector.check()
+    chosen = Chosen(_classes(args.classes, detector), args.top, args.min_duration)
+    return Detection(detector, chosen, args.channel, args.batch, formats)
+
+
+def _classes(text: str | None, detector: "Detector") -> frozenset[str] | None:
+    """The names of `--classes`.
+
+    Raises:
+        WsedError: the model does not know one of them.
+    """
+    if text is None:
+        return None
+    names = read_labels(text)
+    for name in names:
+        if name not in detector.labels.names:
+            known = ", ".join(detector.labels)
+            raise WsedError(f"--classes: the model has no class {name!r}{near(name, detector.labels)}; it has {known}")
+    return frozenset(names)
+
+
+def _results(args: argparse.Namespace, job: "Detection") -> "Results":
+    """The folder of `--out`, which must not hold events of another model or of other settings."""
+    from wsed.inference.loading import identity
+    from wsed.inference.results import Results
+
+    chosen = job.chosen
+    settings = {
+        "model": [identity(model) for model in args.model.split(",")],
+        "decoder": job.detector.decoder.values(),
+        "window": job.detector.window,
+        "classes": None if chosen.classes is None else sorted(chosen.classes),
+        "top": chosen.top,
+        "min-duration": chosen.min_duration,
+        "channel": job.channel,
+    }
+    return Results(args.out, settings)
+
+
+def _detect(
+    job: "Detection", sounds: "Sequence[Sound]", results: "Results | None"
+) -> "tuple[list[Recording], list[tuple[Sound, WsedError]]]":
+    """What is detected in each recording, under a progress bar; and the files that could not be read."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    recordings, failed = [], list[tuple["Sound", WsedError]]()
+    sizes = {sound: sound.path.stat().st_size for sound in sounds}
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task, before = bar.add_task("detecting", total=max(sum(sizes.values()), 1)), 0
+        found = job.of(sounds, results, lambda sound, s: bar.update(task, description=f"{sound.name} {s:.0f} s"))
+        for sound, each in zip(sounds, found, strict=True):
+            before += sizes[sound]
+            bar.update(task, completed=before)
+            if isinstance(each, WsedError):
+                failed.append((sound, each))
+            else:
+                recordings.append(each)
+    _note_rates(recordings, job.detector.network.sample_rate)
+    return recordings, failed
+
+
+def _note_rates(recordings: "Sequence[Recording]", wanted: int) -> None:
+    """Say once where recordings lack the upper frequencies that the model was trained on."""
+    low = [recording for recording in recordings if recording.sample_rate < wanted]
+    if low:
+        rate = low[0].sample_rate
+        print(
+            f"wsed: {len(low)} of {len(recordings)} files have a lower sample rate than the model's {wanted} Hz "
+            f"(first: {low[0].name}, {rate} Hz): they hold nothing above {rate / 2:g} Hz, so expect worse detections",
+            file=sys.stderr,
+        )
+
+
+def _give(recordings: "Sequence[Recording]", formats: Sequence[str], out: Path | None) -> None:
+    from wsed.inference.folder import write_formats
+
+    if out is not None:
+        for path in write_formats(out, formats, recordings):
+            print(f"written: {path}", file=sys.stderr)
+        return
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        (path,) = write_formats(Path(folder), formats, recordings)
+        print(path.read_text(encoding="utf-8"), end="")

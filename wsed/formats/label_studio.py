@@ -1,0 +1,59 @@
+"""Label Studio: a task per recording, whose predictions are regions of the audio."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from wsed.errors import WsedError
+from wsed.files import write_text
+from wsed.formats.event import Event
+from wsed.formats.recording import Recording
+from wsed.text import read_json
+
+FROM, TO = "label", "audio"
+"""The names of the tags `Labels` and `Audio` in the labelling interface."""
+
+
+def write(path: Path, recordings: Sequence[Recording]) -> None:
+    """Tasks to import, with `data.audio` and a prediction each."""
+    tasks = [
+        {
+            "data": {"audio": recording.path},
+            "predictions": [
+                {"model_version": "wsed", "result": [_region(i, e) for i, e in enumerate(recording.events)]}
+            ],
+        }
+        for recording in recordings
+    ]
+    write_text(path, json.dumps(tasks, indent=1, ensure_ascii=False) + "\n")
+
+
+def _region(i: int, event: Event) -> dict[str, object]:
+    value = {"start": round(event.onset, 3), "end": round(event.offset, 3), "channel": 0, "labels": [event.label]}
+    names = {"id": f"event_{i}", "from_name": FROM, "to_name": TO, "type": "labels"}
+    return names | {"value": value} | ({} if event.confidence is None else {"score": round(event.confidence, 4)})
+
+
+def read(path: str | Path) -> list[Event]:
+    """The regions of all tasks: of their annotations, or of their predictions where nobody annotated them.
+
+    Raises:
+        WsedError: the file is missing, or no export of Label Studio.
+    """
+    tasks = read_json(path, "export it from Label Studio again")
+    events = []
+    for task in tasks if isinstance(tasks, list) else [tasks]:
+        try:
+            file = task["data"]["audio"]
+            results = task.get("annotations") or task.get("predictions") or []
+            events += [_event(file, region) for result in results for region in result["result"] if "value" in region]
+        except (KeyError, TypeError, AttributeError, IndexError, ValueError):
+            raise WsedError(f"{path} is no export of Label Studio with regions of audio; export it as JSON") from None
+    return events
+
+
+def _event(file: str, region: Mapping[str, object]) -> Event:
+    value, score = region["value"], region.get("score")
+    assert isinstance(value, Mapping)
+    confidence = float(score) if isinstance(score, int | float) else None
+    return Event(str(value["labels"][0]), float(str(value["start"])), float(str(value["end"])), confidence, str(file))

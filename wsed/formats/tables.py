@@ -1,0 +1,62 @@
+"""Tables of events that are written: tabs or commas, a row per event."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from wsed.errors import WsedError
+from wsed.files import write_text
+from wsed.formats.recording import Recording
+from wsed.formats.rows import unquoted
+
+COLUMNS = ("filename", "onset", "offset", "event_label", "confidence")
+
+
+def write_tsv(path: Path, recordings: Sequence[Recording]) -> None:
+    """Events of all recordings with tabs between cells; a recording without events has a row with its name only."""
+    write_text(path, tabbed(path, [COLUMNS, *rows(recordings)]))
+
+
+def write_csv(path: Path, recordings: Sequence[Recording]) -> None:
+    """The same with commas."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows(recordings)])
+    write_text(path, text.getvalue())
+
+
+def rows(recordings: Sequence[Recording]) -> list[tuple[str, ...]]:
+    """A row of `COLUMNS` per event.
+
+    >>> rows([Recording("a.wav", "a.wav", 1.0, 8000, ())])
+    [('a.wav', '', '', '', '')]
+    """
+    return [
+        row
+        for recording in recordings
+        for row in [
+            (recording.name, f"{e.onset:.3f}", f"{e.offset:.3f}", e.label, number(e.confidence))
+            for e in recording.events
+        ]
+        or [(recording.name, "", "", "", "")]
+    ]
+
+
+def number(confidence: float | None) -> str:
+    """A confidence as a cell; empty where there is none."""
+    return "" if confidence is None else f"{confidence:.4f}"
+
+
+def tabbed(path: Path, lines: Iterable[Sequence[str]]) -> str:
+    """Lines of cells with tabs between them; a cell that a reader would take for quoted is quoted.
+
+    Raises:
+        WsedError: a cell holds a tab or a line break.
+    """
+    text = []
+    for line in lines:
+        for cell in line:
+            if "\t" in cell or "\n" in cell:
+                raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
+        text.append("\t".join(c if unquoted(c) == c else '"' + c.replace('"', '""') + '"' for c in line) + "\n")
+    return "".join(text)

@@ -1,0 +1,138 @@
+"""Detection in many recordings into a folder: events in several formats, scores and pictures."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wsed.data import audio
+from wsed.errors import WsedError, near
+from wsed.files import write_whole
+from wsed.formats.event import Event
+from wsed.formats.recording import Recording
+from wsed.formats.writing import FORMATS, write_events
+from wsed.inference.detector import BATCH, Detector
+from wsed.inference.events import Chosen, Detected
+from wsed.inference.results import Results
+from wsed.inference.sources import Sound
+from wsed.types import Labels
+from wsed.values import Scores
+
+OF_SCORES = {"scores": ".tsv", "pictures": ".png"}
+"""Formats that show the scores of frames, and the suffix of the file of each recording."""
+
+ALL = Chosen()
+
+KNOWN = (*FORMATS, *OF_SCORES)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How recordings are gone through.
+
+    Args:
+        detector: with the decoder and the thresholds that are wanted.
+        chosen: which events are reported.
+        channel: which channel of files, the first being 1; None: the mean of all.
+        batch: windows that go through the network at once.
+        formats: names of formats, see `KNOWN`.
+
+    Raises:
+        WsedError: there is no such format.
+    """
+
+    detector: Detector
+    chosen: Chosen = ALL
+    channel: int | None = None
+    batch: int = BATCH
+    formats: tuple[str, ...] = ("tsv",)
+
+    def __post_init__(self) -> None:
+        for name in self.formats:
+            if name not in KNOWN:
+                raise WsedError(f"unknown format {name!r}{near(name, KNOWN)}; known: {', '.join(KNOWN)}")
+
+    def of(
+        self,
+        sounds: Sequence[Sound],
+        results: Results | None = None,
+        progress: Callable[[Sound, float], None] = lambda *_: None,
+    ) -> Iterator[Recording | WsedError]:
+        """What is detected in each recording, in order, or why it is passed over.
+
+        Args:
+            sounds: the recordings.
+            results: the folder where all is kept; None: nothing is.
+            progress: called with a recording and the seconds of it that are done.
+        """
+        done = {sound: self._done(sound, results) for sound in sounds}
+        left = [sound for sound in sounds if done[sound] is None]
+        found = self.detector.detect_many(
+            [sound.path for sound in left],
+            self.batch,
+            self.channel,
+            self.chosen,
+            keep_scores=any(name in OF_SCORES for name in self.formats),
+            progress=lambda i, seconds: progress(left[i], seconds),
+        )
+        for sound in sounds:
+            yield done[sound] or self._keep(sound, next(found), results)
+
+    def _done(self, sound: Sound, results: Results | None) -> Recording | None:
+        """What an earlier run left of a recording; None if it lacks something."""
+        if results is None:
+            return None
+        there = [_file(results.folder, name, sound).is_file() for name in self.formats if name in OF_SCORES]
+        return results.of(sound) if all(there) else None
+
+    def _keep(self, sound: Sound, found: Detected, results: Results | None) -> Recording | WsedError:
+        if found.error is not None:
+            return found.error
+        events = tuple(Event(*event, confidence=event.confidence, file=sound.name) for event in found.events)
+        rate = audio.info(sound.path).sample_rate
+        recording = Recording(sound.name, str(sound.path), found.duration, rate, events)
+        if results is not None:
+            if found.scores is not None:
+                self._write_scores(results.folder, sound, recording, found.scores)
+            results.keep(sound, recording)
+        return recording
+
+    def _write_scores(self, folder: Path, sound: Sound, recording: Recording, scores: Scores) -> None:
+        for name in self.formats:
+            if name not in OF_SCORES:
+                continue
+            path = _file(folder, name, sound)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if name == "scores":
+                write_score_table(path, scores, self.detector.labels)
+            else:
+                from wsed.report.detections import draw  # matplotlib is imported only here
+
+                draw(path, recording, scores, self.detector.labels)
+
+
+def _file(folder: Path, name: str, sound: Sound) -> Path:
+    return folder / name / f"{sound.name}{OF_SCORES[name]}"
+
+
+def write_score_table(path: Path, scores: Scores, labels: Labels) -> None:
+    """The scores of one recording as sed_scores_eval reads them: onset, offset and a column per class.
+
+    The last frame is cut at the end of the recording.
+    """
+    frames, _ = scores.need()
+    border = np.minimum(np.arange(len(frames) + 1) / scores.frame_rate, float(scores.durations[0]))
+    n = int(np.count_nonzero(np.diff(border) > 1e-6))  # frames that begin at the end are left out
+    table = np.column_stack([border[:n], border[1 : n + 1], frames[:n].double().numpy()])
+    with write_whole(path) as part:
+        form = ["%.6f", "%.6f", *["%.6g"] * len(labels)]
+        np.savetxt(part, table, form, "\t", header="\t".join(("onset", "offset", *labels)), comments="")
+
+
+def write_formats(folder: Path, formats: Sequence[str], recordings: Sequence[Recording]) -> list[Path]:
+    """Write the events of recordings in each format; returns the files for all, and the folders of the others."""
+    written: list[Path] = []
+    for name in formats:
+        written += [folder / name] if name in OF_SCORES else write_events(folder, name, recordings)
+    return written

@@ -1,0 +1,52 @@
+"""Which recordings are meant: files, folders and globs as they are typed."""
+
+import os
+from collections.abc import Sequence
+from glob import glob, has_magic
+from pathlib import Path
+from typing import NamedTuple
+
+from wsed.data.audio import SUFFIXES
+from wsed.data.sound_files import is_file, sound_files
+from wsed.errors import WsedError
+
+
+class Sound(NamedTuple):
+    """A recording: its file, and a name that tells it from the others."""
+
+    name: str
+    path: Path
+
+
+def find(places: Sequence[str]) -> list[Sound]:
+    """The sound files of some places, each once, in the order of the places; names are those below the common folder.
+
+    Args:
+        places: files of any suffix, folders that are searched at any depth, and globs.
+
+    Raises:
+        WsedError: a place is not there, or holds no sound file.
+    """
+    paths: dict[Path, None] = {}
+    for place in places:
+        paths |= dict.fromkeys(Path(os.path.abspath(path)) for path in _files(place))  # noqa: PTH100 - links stay
+    common = Path(os.path.commonpath([path.parent for path in paths]))
+    return [Sound(path.relative_to(common).as_posix(), path) for path in paths]
+
+
+def _files(place: str) -> list[Path]:
+    path = Path(place)
+    if is_file(path):
+        return [path]
+    if path.is_dir():
+        files = sound_files(path)
+        if not files:
+            raise WsedError(f"{place} holds no sound file, at any depth: none ends in {', '.join(SUFFIXES)}")
+        return files
+    if has_magic(place):
+        matches = sorted(map(Path, glob(place, recursive=True)))  # noqa: PTH207 - as typed, absolute too
+        files = [file for match in matches for file in ([match] if is_file(match) else sound_files(match))]
+        if not files:
+            raise WsedError(f"no sound file matches {place}")
+        return files
+    raise WsedError(f"no such file or folder: {place}")
