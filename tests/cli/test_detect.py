@@ -8,8 +8,9 @@ import soundfile
 
 from tests.inference.small import RATE, Loudness, detector, tones
 from wsed.cli.main import main
+from wsed.decoding import StepDecoder
 from wsed.formats.reading import read_events
-from wsed.inference import loading
+from wsed.inference import Detector, loading
 from wsed.inference.ensemble import Ensemble
 
 SOUND = tones(3.0, (0.3, 0.7, 0.5), (1.4, 2.62, 0.5)).numpy()
@@ -123,19 +124,16 @@ def test_what_is_done_is_not_done_again(here, capsys, monkeypatch):
     assert (here / "found/audacity/night/b.txt").is_file()
 
 
-class Spy:
+class Spy(Detector):
     """A detector that notes what it reads."""
 
     def __init__(self, read):
-        self._made, self._read = detector(), read
-        self.network, self.decoder, self.window, self.labels = (
-            self._made.network, self._made.decoder, self._made.window, self._made.labels,
-        )  # fmt: skip
-        self.check = self._made.check
+        super().__init__(Loudness(), StepDecoder(), window=1.0)
+        self._read = read
 
-    def detect_many(self, paths, *args, **options):
-        self._read += paths
-        return self._made.detect_many(paths, *args, **options)
+    def detect_many(self, sources, *args, **options):
+        self._read += sources
+        return super().detect_many(sources, *args, **options)
 
 
 def test_a_folder_of_other_results_is_not_written_over(here, capsys):
@@ -189,7 +187,7 @@ def test_models_of_other_classes_are_not_averaged(here, capsys, monkeypatch):
     def load_all(models):
         from wsed.types import Labels
 
-        Ensemble([Loudness(), Loudness(Labels(["loud", "quiet"]))], models)
+        Ensemble([Loudness(), Loudness(Labels(["loud", "quiet"]))], ["a", "b"])
 
     monkeypatch.setattr(loading, "load_all", load_all)
     status, _, err = run(capsys, "in")

@@ -13,7 +13,9 @@ FLOORS |= {"formats": 5, "build": 4, "run": 4, "lazy": 4, "checkpoint": 5, "lear
 FLOORS |= {"augment": 5.5}  # the data module applies them
 FLOORS |= dict.fromkeys(("losses", "models", "data", "decoding", "metrics"), 6)
 FLOORS |= {"scoring": 7}
-FLOORS |= dict.fromkeys(("training", "inference", "tuned", "tuning", "report", "testing", "study"), 8) | {"cli": 9}
+FLOORS |= dict.fromkeys(
+    ("training", "inference", "tuned", "tuning", "calibration", "report", "testing", "study"), 8
+) | {"cli": 9}
 LIGHTNING = ("training/", "cli/", "data/module.py")
 FILES = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*.py") if p.name != "__init__.py")
 

@@ -6,6 +6,7 @@ import soundfile
 import torch
 
 from tests.inference.small import RATE, Loudness, detector, tones
+from wsed.calibration import Calibration, ClassCalibration
 from wsed.decoding import StepDecoder
 from wsed.errors import WsedError
 from wsed.inference import Detector
@@ -168,3 +169,10 @@ def test_a_network_that_tags_only_is_refused():
         Detector(tagger, StepDecoder()).detect(SOUND)
     with pytest.raises(WsedError, match="embeds no clips"):
         Detector(tagger, StepDecoder()).embeddings(SOUND)
+
+
+def test_confidences_are_calibrated_in_files_and_streams():
+    classes = {name: ClassCalibration((0.5,), (0.25,), (1.0,), (0.0, 1.0), (0.25, 0.25)) for name in ("loud", "soft")}
+    made = Detector(Loudness(), StepDecoder(), 1.0, Calibration(classes, {}))
+    assert {event.confidence for event in made.detect(SOUND)} == {0.25}
+    assert {each.confidence for each in made.stream().push(SOUND)} == {0.25}

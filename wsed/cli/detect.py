@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsed.cli.arguments import parsed
-from wsed.cli.types import positive, read_labels, whole
+from wsed.cli.types import positive, read_labels, share, whole
 from wsed.errors import WsedError, near
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="sound files, folders, or globs in quotes")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: print a table)")
     parser.add_argument("--format", nargs="+", default=["tsv"], metavar="NAME", help="one or several (default: tsv)")
-    parser.add_argument("--threshold", type=float, metavar="T", help="of all classes (default: the model's)")
+    limit = parser.add_mutually_exclusive_group()
+    limit.add_argument("--threshold", type=float, metavar="T", help="of all classes (default: the model's)")
+    limit.add_argument("--precision", type=share, metavar="P", help="thresholds for this precision on validation clips")
+    limit.add_argument("--recall", type=share, metavar="R", help="thresholds for this recall on validation clips")
     parser.add_argument(
         "--min-duration", type=positive, default=0.0, metavar="S", help="leave out shorter events, seconds"
     )
@@ -88,20 +91,39 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _job(args: argparse.Namespace, formats: tuple[str, ...]) -> "Detection":
+    from wsed.decoding.base import replaced
     from wsed.inference.events import Chosen
     from wsed.inference.folder import Detection
     from wsed.inference.loading import load_all
 
     detector = load_all(args.model.split(","))
-    if args.threshold is not None:
-        from wsed.decoding.base import replaced
-
-        detector.decoder = replaced(detector.decoder, {"threshold": args.threshold})
+    threshold = args.threshold
+    if args.precision is not None or args.recall is not None:
+        threshold = _thresholds(detector, args)
+    if threshold is not None:
+        detector.decoder = replaced(detector.decoder, {"threshold": threshold})
     if args.window is not None:
         detector.window = args.window
     detector.check()
     chosen = Chosen(_classes(args.classes, detector), args.top, args.min_duration)
     return Detection(detector, chosen, args.channel, args.batch, formats)
+
+
+def _thresholds(detector: "Detector", args: argparse.Namespace) -> list[float]:
+    """The threshold of each class for a wanted precision or recall.
+
+    Raises:
+        WsedError: the model was not calibrated.
+    """
+    if detector.calibration is None:
+        raise WsedError(
+            f"{args.model} has no calibration, which tells thresholds by precision and recall: run `wsed validate "
+            "--config CONFIG --ckpt-path best --evaluation.calibration isotonic`"
+        )
+    found, notes = detector.calibration.thresholds(detector.decoder, detector.labels, args.precision, args.recall)
+    for note in notes:
+        print(f"wsed: {note}", file=sys.stderr)
+    return found
 
 
 def _classes(text: str | None, detector: "Detector") -> frozenset[str] | None:

@@ -44,10 +44,11 @@ def read(path: str | Path) -> list[Event]:
     events = []
     for task in tasks if isinstance(tasks, list) else [tasks]:
         try:
+            assert isinstance(task, dict)
             file = task["data"]["audio"]
             results = task.get("annotations") or task.get("predictions") or []
             events += [_event(file, region) for result in results for region in result["result"] if "value" in region]
-        except (KeyError, TypeError, AttributeError, IndexError, ValueError):
+        except (AssertionError, KeyError, TypeError, AttributeError, IndexError, ValueError):
             raise WsedError(f"{path} is no export of Label Studio with regions of audio; export it as JSON") from None
     return events
 

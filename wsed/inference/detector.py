@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from wsed.calibration import Calibration
 from wsed.decoding import Decoder
 from wsed.decoding.streamed import Change
 from wsed.errors import WsedError
@@ -44,11 +45,15 @@ class Detector:
         network: in eval mode from here on.
         decoder: from frame scores to events.
         window: seconds of a window, best those of the training clips.
+        calibration: makes confidences of scores; None: the confidence of an event is its mean score.
     """
 
-    def __init__(self, network: Network, decoder: Decoder, window: float | None = None) -> None:
+    def __init__(
+        self, network: Network, decoder: Decoder, window: float | None = None, calibration: Calibration | None = None
+    ) -> None:
         self.network, self.decoder = network.eval(), decoder
         self.window = WINDOW if window is None else window
+        self.calibration = calibration
 
     @property
     def labels(self) -> Labels:
@@ -116,7 +121,8 @@ class Detector:
                 yield Detected(name, seconds, error=item.error)
             else:
                 scores = gathered.scores(Path(name).name, seconds) if keep_scores else None
-                yield Detected(name, seconds, chosen.of(changes, self.labels), scores=scores)
+                events = chosen.of(map(self._worth, changes), self.labels)
+                yield Detected(name, seconds, events, scores=scores)
             track, gathered, changes = self.track(), Gathered(), []
 
     def scores(self, audio: Source, channel: int | None = None, batch: int = BATCH) -> Scores:
@@ -163,7 +169,8 @@ class Detector:
             window: seconds of a window; None: those of the detector. Shorter ones decide sooner, on less context.
         """
         self.check()
-        return Stream(self.network, self.decoder, Grid.of(self.network, self.window if window is None else window))
+        grid = Grid.of(self.network, self.window if window is None else window)
+        return Stream(self.network, self.decoder, grid, self._worth)
 
     def check(self) -> None:
         """Refuse a network or decoder that cannot detect events in recordings of which nothing is known.
@@ -175,6 +182,13 @@ class Detector:
             raise WsedError("this network predicts tags only, and events need frame scores: train one with such a head")
         if self.decoder.tags == "oracle":
             raise WsedError("decoder.tags is oracle, and true tags are not known here: set it to clip or none")
+
+    def _worth(self, change: Change) -> Change:
+        """A change with a calibrated confidence, where there is a calibration."""
+        if self.calibration is None:
+            return change
+        worth = self.calibration.confidence(self.labels.names[change.label], change.confidence)
+        return change._replace(confidence=worth)
 
     def track(self) -> Track:
         """What joins and decodes the windows of one recording."""

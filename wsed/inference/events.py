@@ -1,6 +1,6 @@
 """Events that were detected in a recording."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wsed.decoding.steps import ROUNDING
@@ -78,7 +78,7 @@ class Chosen:
     top: int | None = None
     min_duration: float = 0.0
 
-    def of(self, changes: Sequence[Change], labels: Labels) -> tuple[DetectedEvent, ...]:
+    def of(self, changes: Iterable[Change], labels: Labels) -> tuple[DetectedEvent, ...]:
         """The events that ended, by onset."""
         events = [
             DetectedEvent(labels.names[change.label], change.onset, change.offset, change.confidence)

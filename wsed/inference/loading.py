@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from wsed.calibration import read_calibration
 from wsed.checkpoint import Checkpoint
 from wsed.inference.detector import Detector
 from wsed.inference.ensemble import Ensemble
@@ -15,8 +16,9 @@ from wsed.tuned import decoder_of, digest, read_tuned
 def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
     """The detector of a checkpoint, of `wsed fit` or of a training in Python; public as `wsed.load`.
 
-    A tuned decoder beside the checkpoint (`best.decoder.yaml`) is used. The file is read with `weights_only=True`, and
-    only components registered with wsed are built from it: a file that a stranger sent executes nothing.
+    A tuned decoder and a calibration beside the checkpoint (`best.decoder.yaml`, `best.calibration.yaml`) are used. The
+    file is read with `weights_only=True`, and only components registered with wsed are built from it: a file that a
+    stranger sent executes nothing.
 
     Args:
         checkpoint: `runs/.../checkpoints/best.ckpt`, or the folder of a run, whose best checkpoint is taken.
@@ -35,7 +37,7 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
     else:
         network = opened.network()
     decoder = decoder_of(opened.decoder if tuned is None else tuned.decoder)
-    return Detector(network, decoder, opened.seconds)
+    return Detector(network, decoder, opened.seconds, read_calibration(opened.path, decoder))
 
 
 def identity(model: str | Path) -> str:

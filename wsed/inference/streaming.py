@@ -1,6 +1,6 @@
 """Detection while the sound comes in."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,10 +43,13 @@ class Stream:
         network: in eval mode.
         decoder: from frame scores to events.
         grid: where the windows lie.
+        worth: calibrates the confidence of a change; None: confidences are scores.
     """
 
-    def __init__(self, network: Network, decoder: Decoder, grid: Grid) -> None:
-        self.network, self.grid = network, grid
+    def __init__(
+        self, network: Network, decoder: Decoder, grid: Grid, worth: Callable[[Change], Change] | None = None
+    ) -> None:
+        self.network, self.grid, self._worth = network, grid, worth
         self._cutter = Cutter(grid)
         self._track = Track(decoder, network.frame_rate, every=0.0)
         self._settled = 0
@@ -86,7 +89,7 @@ class Stream:
 
     def _heard(self, changes: list[Change]) -> Iterator[Heard]:
         names = self.network.labels.names
-        for change in changes:
+        for change in changes if self._worth is None else map(self._worth, changes):
             if change.offset is None:
                 yield Heard("onset", names[change.label], change.onset, change.confidence)
             else:

@@ -50,6 +50,7 @@ class Evaluation(pl.Callback):
             clips of hundreds of classes would take half an hour.
         rank_by: metrics by which the best epoch is chosen, such as `event_f1/macro`; each decides where those before it
             are equal. `RANK_BY` if None.
+        calibration: how confidences are calibrated on validation clips, kept beside the checkpoint; None: not at all.
 
     Raises:
         WsedError: `resamples` is below 0, or `rank_by` is empty or names an unknown metric.
@@ -62,11 +63,13 @@ class Evaluation(pl.Callback):
         embeddings: bool | None = None,
         resamples: int = 1000,
         rank_by: list[str] | None = None,
+        calibration: Literal["isotonic", "platt"] | None = None,
     ) -> None:
         if resamples < 0:
             raise WsedError(f"evaluation.resamples must be 0 or more, not {resamples}")
         self.decoder = decoder if decoder is not None else StepDecoder()
         self.tuning, self.embeddings, self.resamples = tuning, embeddings, resamples
+        self.calibration: Literal["isotonic", "platt"] | None = calibration
         self.rank_by = RANK_BY if rank_by is None else tuple(rank_by)
         check_rank_by(self.rank_by)
         self.tuned: dict[str, Any] | None = None  # how the decoder was tuned, once it was
@@ -192,6 +195,7 @@ class Evaluation(pl.Callback):
         within_fit = trainer.state.fn == "fit"  # each epoch's validation: scores only
         if not within_fit:
             self._tune(trainer, task, scores, truth, split)
+            self._calibrate(trainer, task, scores, truth, split)
         labels = task.network.labels
         detections = detect(scores, truth, self.decoder)
         detected = Events.of([]) if detections is None else detections.events
@@ -232,6 +236,16 @@ class Evaluation(pl.Callback):
             trainer.strategy.barrier("tuned")
         elif split == "test":
             rank_zero_info("not tuned as evaluation.tuning asks: run `wsed validate` with this checkpoint first")
+
+    def _calibrate(
+        self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit
+    ) -> None:
+        """Calibrate confidences if that is asked and these are the validation clips of a checkpoint."""
+        path = trainer.ckpt_path
+        if self.calibration is not None and split == "validation" and path is not None and trainer.is_global_zero:
+            from wsed.training.calibrate import calibrate
+
+            calibrate(self.decoder, scores, truth, task.network.labels, self.calibration).write(path)
 
     def _log(self, task: SEDTask, report: Report, split: Literal["validation", "test"]) -> None:
         """Log what each metric asks for; it is the same on all ranks, since each has the clips of all."""

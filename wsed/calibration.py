@@ -1,0 +1,136 @@
+"""Confidences and thresholds that mean something, measured on validation clips and kept beside the checkpoint.
+
+A detection counts as right if true events of its class cover half of it, and an event as found if right detections
+cover half of it. Where only tags are known, a detection is right if its clip has the tag, and a tag is found if there
+is a detection. `best.calibration.yaml` beside `best.ckpt` names that file by its SHA-256, as the tuned decoder does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from wsed.decoding import Decoder
+from wsed.errors import WsedError
+from wsed.files import write_text
+from wsed.text import read_yaml
+from wsed.tuned import digest
+from wsed.types import Labels
+
+
+@dataclass(frozen=True)
+class ClassCalibration:
+    """What was measured of one class.
+
+    Attributes:
+        thresholds: that were tried, rising.
+        precision: share of right detections at each; 1 where there are none.
+        recall: share of events (or tags) that are found at each.
+        scores: rising confidences of the decoder.
+        confidences: what they are worth: the share of right detections there, in between linear.
+    """
+
+    thresholds: tuple[float, ...]
+    precision: tuple[float, ...]
+    recall: tuple[float, ...]
+    scores: tuple[float, ...]
+    confidences: tuple[float, ...]
+
+    def for_precision(self, wanted: float) -> float | None:
+        """The lowest threshold that reaches a precision with something detected; None: none does."""
+        rows = zip(self.thresholds, self.precision, self.recall, strict=True)
+        return next((threshold for threshold, reached, found in rows if reached >= wanted and found > 0), None)
+
+    def for_recall(self, wanted: float) -> float | None:
+        """The highest threshold that reaches a recall; None: none does."""
+        rows = zip(reversed(self.thresholds), reversed(self.recall), strict=True)
+        return next((threshold for threshold, reached in rows if reached >= wanted), None)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was measured of a network and its decoder on validation clips.
+
+    Attributes:
+        classes: by name.
+        decoder: plain values of the decoder, without the threshold.
+    """
+
+    classes: Mapping[str, ClassCalibration]
+    decoder: Mapping[str, object]
+
+    def confidence(self, label: str, score: float) -> float:
+        """How often a detection of this class and score is right.
+
+        >>> one = ClassCalibration((0.5,), (0.8,), (0.6,), (0.2, 0.8), (0.0, 0.9))
+        >>> round(Calibration({"Dog": one}, {}).confidence("Dog", 0.6), 3)
+        0.6
+        """
+        known = self.classes[label]
+        return float(np.interp(score, known.scores, known.confidences))
+
+    def thresholds(
+        self, decoder: Decoder, labels: Labels, precision: float | None = None, recall: float | None = None
+    ) -> tuple[list[float], list[str]]:
+        """The threshold of each class for a wanted precision or recall, and a note for each class that cannot reach it.
+
+        Args:
+            decoder: whose threshold a class keeps that cannot.
+            labels: the classes.
+            precision: wanted; None: a recall is.
+            recall: wanted.
+        """
+        before = np.broadcast_to(decoder.threshold, len(labels)).tolist()
+        found, notes = [], []
+        for name, usual in zip(labels, before, strict=True):
+            known = self.classes[name]
+            what, wanted = ("recall", recall) if precision is None else ("precision", precision)
+            value = known.for_recall(wanted or 0.0) if precision is None else known.for_precision(precision)
+            if value is None:
+                best = max((p for p, r in zip(known.precision, known.recall, strict=True) if r > 0), default=0.0)
+                best = max(known.recall) if precision is None else best
+                notes.append(f"{name}: no threshold reaches {what} {wanted:g} (at most {best:.2f}), kept {usual:g}")
+            found.append(usual if value is None else value)
+        return found, notes
+
+    def write(self, checkpoint: str | Path) -> Path:
+        """Write it beside a checkpoint; returns the path."""
+        path = calibration_file(checkpoint)
+        classes = {name: {key: list(row) for key, row in asdict(one).items()} for name, one in self.classes.items()}
+        content = {"classes": classes, "decoder": dict(self.decoder), "checkpoint": digest(checkpoint)}
+        write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        return path
+
+
+def calibration_file(checkpoint: str | Path) -> Path:
+    """Where the calibration of a checkpoint is."""
+    return Path(checkpoint).with_suffix(".calibration.yaml")
+
+
+def read_calibration(checkpoint: str | Path, decoder: Decoder) -> Calibration | None:
+    """The calibration of a checkpoint with a decoder; None if there is none, or it is of another state or decoder.
+
+    Raises:
+        WsedError: the file is damaged.
+    """
+    path = calibration_file(checkpoint)
+    if not path.is_file():
+        return None
+    content = read_yaml(path)
+    try:
+        assert isinstance(content, dict)
+        known = content["checkpoint"] == digest(checkpoint) and content["decoder"] == settings_of(decoder)
+        classes = {
+            str(name): ClassCalibration(**{key: tuple(row) for key, row in one.items()})
+            for name, one in content["classes"].items()
+        }
+    except (AssertionError, KeyError, TypeError, AttributeError):
+        raise WsedError(f"{path} is damaged: delete it, and calibrate with `wsed validate` again") from None
+    return Calibration(classes, content["decoder"]) if known else None
+
+
+def settings_of(decoder: Decoder) -> dict[str, object]:
+    """The plain values of a decoder without its threshold."""
+    return {name: value for name, value in decoder.values().items() if name != "threshold"}

@@ -1,0 +1,137 @@
+"""Measures on validation clips what thresholds and confidences are worth."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from wsed.calibration import Calibration, ClassCalibration, settings_of
+from wsed.decoding import Decoder
+from wsed.decoding.base import replaced
+from wsed.errors import WsedError
+from wsed.metrics.intersection import Criteria, lasting, share, sort_reference, summed
+from wsed.metrics.pairs import columns
+from wsed.types import Events, Labels
+from wsed.values import Detections, Scores, Truth
+
+Method = Literal["isotonic", "platt"]
+Knots = tuple[tuple[float, ...], tuple[float, ...]]
+
+GRID = tuple(twentieth / 20 for twentieth in range(1, 20))
+"""Thresholds that are tried."""
+
+FEW = 20
+"""Detections of a class below which its confidences are calibrated with those of all classes together."""
+
+HALF = Criteria(0.5, 0.5)
+
+
+class _Point(NamedTuple):
+    """The detections at one threshold, which of them are right, and the recall of each class."""
+
+    threshold: float
+    label: Int[np.ndarray, " detection"]
+    confidence: Float[np.ndarray, " detection"]
+    right: Bool[np.ndarray, " detection"]
+    recall: Float[np.ndarray, " label"]
+
+    def precision(self, label: int) -> float:
+        mine = self.right[self.label == label]
+        return float(mine.mean()) if mine.size else 1.0
+
+
+def calibrate(decoder: Decoder, scores: Scores, truth: Truth, labels: Labels, method: Method) -> Calibration:
+    """Precision and recall at many thresholds, and what confidences are worth.
+
+    Args:
+        decoder: its own threshold does not matter.
+        scores: of validation clips.
+        truth: events, or tags where no events are known; classes that are not known in a clip do not count there.
+        labels: the classes.
+        method: isotonic regression, or the logistic curve of Platt.
+
+    Raises:
+        WsedError: nothing is known of the clips, or scikit-learn is not installed.
+    """
+    if not bool(truth.timed.any()) and not bool(truth.tagged.any()):
+        raise WsedError("evaluation.calibration needs validation clips with events or tags, and nothing is known here")
+    points = [_at(tried, scores, truth) for tried in _tried(decoder)]
+    if not sum(point.label.size for point in points):
+        raise WsedError("evaluation.calibration: nothing is detected at any threshold; train longer")
+    label, confidence, right = (np.concatenate(column) for column in zip(*(p[1:4] for p in points), strict=True))
+    together = _fit(confidence, right, method)
+    classes = {}
+    for i, name in enumerate(labels):
+        mine = label == i
+        scored, worth = _fit(confidence[mine], right[mine], method) if mine.sum() >= FEW else together
+        precision = tuple(point.precision(i) for point in points)
+        recall = tuple(float(point.recall[i]) for point in points)
+        thresholds = tuple(point.threshold for point in points)
+        classes[name] = ClassCalibration(thresholds, precision, recall, scored, worth)
+    return Calibration(classes, settings_of(decoder))
+
+
+def _tried(decoder: Decoder) -> list[Decoder]:
+    """The decoder at each threshold that it takes: none below the low one of a hysteresis."""
+    found = []
+    for threshold in GRID:
+        try:
+            found.append(replaced(decoder, {"threshold": threshold}))
+        except WsedError:
+            continue
+    return found
+
+
+def _at(decoder: Decoder, scores: Scores, truth: Truth) -> _Point:
+    timed = bool(truth.timed.any())
+    found = decoder(scores, truth.tags if decoder.tags == "oracle" else None)
+    events = found.events
+    found = found[(truth.timed if timed else truth.tagged)[events.clip, events.label] & (events.offset > events.onset)]
+    right, recall = _by_events(found, truth) if timed else _by_tags(found, truth)
+    threshold = decoder.threshold
+    assert isinstance(threshold, float)
+    return _Point(threshold, found.events.label.numpy(), found.confidence.double().numpy(), right, recall)
+
+
+def _by_events(found: Detections, truth: Truth) -> tuple[Bool[np.ndarray, " detection"], Float[np.ndarray, " label"]]:
+    """Which detections true events cover by half, and the share of events that such detections cover by half."""
+    n = truth.tags.shape[1]
+    reference: Events = truth.events[truth.timed[truth.events.clip, truth.events.label]]
+    ref, est = sort_reference(lasting(columns(reference, n))), columns(found.events, n)
+    shared = share(ref, est, n, HALF)
+    covered = summed(shared.pair_event, shared.pair_seconds, ref.clip.size)
+    reached = HALF.reached(0.5, covered, ref.offset - ref.onset)
+    return shared.relevant, _share(np.bincount(ref.label[reached], minlength=n), np.bincount(ref.label, minlength=n))
+
+
+def _by_tags(found: Detections, truth: Truth) -> tuple[Bool[np.ndarray, " detection"], Float[np.ndarray, " label"]]:
+    """Which detections are of a tag of their clip, and the share of tags with a detection."""
+    events = found.events
+    detected = np.zeros(tuple(truth.tags.shape), dtype=np.bool_)
+    detected[events.clip.numpy(), events.label.numpy()] = True
+    true = (truth.tags & truth.tagged).numpy()
+    return truth.tags[events.clip, events.label].numpy(), _share((true & detected).sum(0), true.sum(0))
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> Float[np.ndarray, " label"]:
+    return (part / np.maximum(whole, 1)).astype(np.float64)
+
+
+def _fit(confidence: Float[np.ndarray, " detection"], right: Bool[np.ndarray, " detection"], method: Method) -> Knots:
+    """What confidences are worth, as points of a curve."""
+    try:
+        from sklearn.isotonic import IsotonicRegression
+        from sklearn.linear_model import LogisticRegression
+    except ModuleNotFoundError:
+        raise WsedError('evaluation.calibration needs scikit-learn: pip install "wsed[calibration]"') from None
+    if method == "isotonic" or right.all() or not right.any():
+        fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(confidence, right.astype(np.float64))
+        return _plain(fitted.X_thresholds_), _plain(fitted.y_thresholds_)
+    places = np.linspace(0, 1, 51)
+    curve = LogisticRegression(C=1e6).fit(confidence[:, None], right).predict_proba(places[:, None])[:, 1]
+    return _plain(places), _plain(curve)
+
+
+def _plain(values: Sequence[float] | np.ndarray) -> tuple[float, ...]:
+    return tuple(round(float(value), 6) for value in values)
