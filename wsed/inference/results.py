@@ -41,8 +41,9 @@ class Results:
             raise WsedError(f"cannot write --out {folder}: {error.strerror}") from None
 
     def _resume(self, settings: Mapping[str, object]) -> None:
-        first, *rest = [value for line in self._log.read_text(encoding="utf-8").splitlines() if (value := _read(line))]
-        for name, value in settings.items():
+        lines = map(_read, self._log.read_text(encoding="utf-8").splitlines())
+        first, *rest = [line for line in lines if line] or [{}]
+        for name, value in json.loads(_line(settings)).items():
             if first.get(name) != value:
                 raise WsedError(
                     f"--out {self.folder} holds events that were detected with another {name} "

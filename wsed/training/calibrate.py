@@ -115,7 +115,8 @@ def _by_tags(found: Detections, truth: Truth) -> tuple[Bool[np.ndarray, " detect
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> Float[np.ndarray, " label"]:
-    return (part / np.maximum(whole, 1)).astype(np.float64)
+    share_of: Float[np.ndarray, " label"] = (part / np.maximum(whole, 1)).astype(np.float64)
+    return share_of
 
 
 def _fit(confidence: Float[np.ndarray, " detection"], right: Bool[np.ndarray, " detection"], method: Method) -> Knots:
