@@ -8,6 +8,7 @@ from torch import nn
 
 import wsed
 from wsed import WsedError, testing
+from wsed.augment import Noise, SpecAugment, TimeShift
 from wsed.learning import learners
 from wsed.losses.fpd import FPD
 from wsed.models.encoders.crnn import CRNN
@@ -148,3 +149,26 @@ def test_pseudo_strong_labels_of_the_teacher():
 def test_a_decay_outside_0_to_1_is_refused():
     with pytest.raises(WsedError, match=r"decay must be from 0 to 1, not 1\.5"):
         MeanTeacher(LABELS, student, decay=1.5)
+
+
+def test_student_and_teacher_see_the_clips_differently_in_training_only():
+    system, of = (
+        MeanTeacher(LABELS, student, views=[Noise(0.0, 0.0, p=1.0), SpecAugment(p=1.0)]).train(),
+        testing.batch(),
+    )
+    seen = []
+    for network in (system.student, system.teacher):
+        network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    torch.manual_seed(0)
+    first = system(of)
+    assert len({float(batch.features.sum()) for batch in seen}) == 2
+    torch.manual_seed(0)
+    again = system(of)
+    torch.testing.assert_close(again.teacher.frame_logits, first.teacher.frame_logits)
+    system.eval()(of)
+    assert seen[-1] is of
+
+
+def test_a_view_that_moves_labels_is_refused():
+    with pytest.raises(WsedError, match="TimeShift moves labels"):
+        MeanTeacher(LABELS, student, views=[TimeShift()])

@@ -38,6 +38,8 @@ class Augment(nn.Module):
     """
 
     level: Level = "audio"
+    moves_labels: bool = False
+    """Whether tags or events change with the sound."""
 
     @classmethod
     def example(cls) -> "Augment":
@@ -90,6 +92,7 @@ class Compose(Augment):
             raise WsedError(f"augment compose: parts must be one or more augmentations of one level, but {found}")
         self.parts = nn.ModuleList(parts)
         self.level = levels.pop()
+        self.moves_labels = any(part.moves_labels for part in parts)
 
     @classmethod
     def example(cls) -> Augment:

@@ -42,6 +42,8 @@ class Mixup(Augment):
     True
     """
 
+    moves_labels = True
+
     def __init__(
         self,
         alpha: float = 0.2,

@@ -38,6 +38,8 @@ class TimeShift(Augment):
     (True, True)
     """
 
+    moves_labels = True
+
     def __init__(self, seconds: float = 1.0, ends: Literal["wrap", "cut"] = "wrap", p: float = 1.0) -> None:
         super().__init__()
         check_chance("time_shift", p)

@@ -1,13 +1,15 @@
 """A student and a teacher in one network, for losses that read the teacher's scores."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
+from wsed.augment.base import Augment, augmented
 from wsed.checkpoint import load_exactly, weights_of
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet, learners
-from wsed.models.base import NETWORKS, Network, NetworkFactory
+from wsed.models.base import NETWORKS, Frontend, Network, NetworkFactory
 from wsed.models.network import Composed
 from wsed.spec import StartingWeights
 from wsed.types import Batch, Labels, Output
@@ -28,9 +30,12 @@ class MeanTeacher(Network):
         student: the network that is trained.
         decay: share of the old weights in the running mean.
         pretrained: checkpoint of a run of the student's network. The teacher then has its weights and never changes.
+        views: augmentations in training that student and teacher get separately, so that they see the clips
+            differently, as in ATST-SED (Shao et al. 2024); only such that leave labels alone. What both see is in
+            `data.augment`.
 
     Raises:
-        WsedError: `decay` is not in [0, 1], or the checkpoint is of another network.
+        WsedError: `decay` is not in [0, 1], the checkpoint is of another network, or a view moves labels.
 
     >>> "teacher" in MeanTeacher(Labels(["dog", "cat"]), Composed.example).provides
     True
@@ -39,12 +44,23 @@ class MeanTeacher(Network):
     steps: torch.Tensor
 
     def __init__(
-        self, labels: Labels, student: NetworkFactory, decay: float = 0.999, pretrained: StartingWeights = None
+        self,
+        labels: Labels,
+        student: NetworkFactory,
+        decay: float = 0.999,
+        pretrained: StartingWeights = None,
+        views: Sequence[Augment] = (),
     ) -> None:
         super().__init__()
         if not 0 <= decay <= 1:
             raise WsedError(f"mean_teacher: decay must be from 0 to 1, not {decay:g}")
-        self.labels = labels
+        moved = [type(view).__name__ for view in views if view.moves_labels]
+        if moved:
+            raise WsedError(
+                f"mean_teacher: {moved[0]} moves labels, so student and teacher would see other events: put it in "
+                "data.augment"
+            )
+        self.labels, self.views = labels, tuple(views)
         self.student, self.teacher = student(labels), student(labels)
         self.teacher.requires_grad_(requires_grad=False).eval()
         self.teacher.load_state_dict(self.student.state_dict())
@@ -67,11 +83,24 @@ class MeanTeacher(Network):
         return self
 
     def forward(self, batch: Batch) -> Output:
-        output: Output = self.student(batch)
         if not self.training:
-            return output
+            return self._output(self.student, batch)
+        output = self._output(self.student, self._view(batch))
         with torch.no_grad():
-            return replace(output, teacher=self.teacher(batch))
+            return replace(output, teacher=self._output(self.teacher, self._view(batch)))
+
+    @staticmethod
+    def _output(network: Network, batch: Batch) -> Output:
+        output: Output = network(batch)
+        return output
+
+    def _view(self, batch: Batch) -> Batch:
+        """The batch as one of the two sees it; draws follow the random state of torch, as dropout does."""
+        if not self.views:
+            return batch
+        generator = torch.Generator(batch.n_samples.device).manual_seed(int(torch.randint(2**62, ())))
+        frontend = self.student.frontend
+        return augmented(batch, self.views, generator, frontend.raw if isinstance(frontend, Frontend) else None)
 
     @property
     def learned(self) -> bool:

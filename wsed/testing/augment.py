@@ -41,6 +41,8 @@ def check_augment(augment: Augment, changes: bool = True) -> None:
     assert not changes or not all(_equal(results[0], result) for result in results), "draws follow the generator"
     for result in results:
         _check_batch(of, result)
+        kept = torch.equal(result.clip_labels, of.clip_labels) and torch.equal(result.events.onset, of.events.onset)
+        assert kept or augment.moves_labels, "it moves labels: set moves_labels"
     for rate in (5.0, 12.5, 50.0):
         _check_labels(results, rate, augment.level)
 
