@@ -9,7 +9,6 @@ import torch
 
 from wsed.decoding import (
     StepDecoder,
-    hysteresis,
     merge_gaps,
     moving_average,
     odd_frames,
@@ -18,7 +17,6 @@ from wsed.decoding import (
     threshold,
     to_events,
 )
-from wsed.decoding.steps import ijcnn_borders
 from wsed.errors import WsedError
 from wsed.values import Scores
 
@@ -53,53 +51,18 @@ def test_cosine_penalty_preset_gives_the_golden_events(dtype):
     )
 
 
-def legacy_seconds(name: str, gap: float) -> list[list[float]]:
-    """The golden frames of the published decoder in seconds, gaps shorter than `gap` closed."""
-    joined: list[list[float]] = []
-    for first, stop in GOLDEN["cases"][name]["frames_legacy"]:
-        if joined and first * 10 / 431 - joined[-1][1] < gap:
-            joined[-1][1] = stop * 10 / 431
-        else:
-            joined.append([first * 10 / 431, stop * 10 / 431])
-    return joined
-
-
-@pytest.mark.parametrize("counting", ["exact", "ijcnn"])
 @pytest.mark.parametrize("merge_gap", [0.0, 0.2])
-def test_both_ways_of_counting_give_the_golden_events(counting, merge_gap):
+def test_golden_events(merge_gap):
     names = sorted(GOLDEN["cases"])
     curves = torch.stack([torch.tensor(GOLDEN["cases"][n]["curve"], dtype=torch.float64) for n in names], dim=1)[None]
-    decoder = dataclasses.replace(PRESET, merge_gap=merge_gap, segment_counting=counting)
+    decoder = dataclasses.replace(PRESET, merge_gap=merge_gap)
     key = "seconds_merged_gap_lt_0p2" if merge_gap else "seconds_clean"
     for i, name in enumerate(names):
-        expected = GOLDEN["cases"][name][key] if counting == "exact" else legacy_seconds(name, merge_gap)
         whole = of(curves, 43.1, durations=torch.tensor([torch.inf]))
         found = [row[2:] for row in rows(decoder(whole)) if row[1] == i]
-        assert found == [pytest.approx(span, abs=1e-9) for span in expected]
-    # An event that the published decoder lets run on beyond the clip is cut there, like every other.
-    assert float(decoder(of(curves, 43.1, durations=torch.tensor([10.0]))).events.offset.max()) == 10.0
-
-
-def test_miscounted_events_with_hysteresis_one_threshold_a_label_tags_and_padding():
-    lengths = torch.tensor([80, 31, 6])
-    valid, scores = torch.arange(80)[None] < lengths[:, None], scores_of()
-    tags = torch.tensor([[True, False], [True, True], [True, True]])
-    decoder = StepDecoder(smooth=0.3, threshold=[0.6, 0.5], low=0.4, tags="oracle", segment_counting="ijcnn")
-    endless = torch.full((3,), torch.inf)
-    padded = of(scores, valid=valid, durations=endless)
-    together = decoder(padded, tags)
-    curves, _ = decoder.curves(padded).padded()
-    active = hysteresis(curves, 0.4, [0.6, 0.5]) & valid[..., None] & tags[:, None]
-    assert rows(together) == rows(to_events(active, 10.0, borders=ijcnn_borders(curves, 0.4, [0.6, 0.5])))
-    alone = [
-        decoder(of(scores[i : i + 1, :n], durations=endless[:1]), tags[i : i + 1])
-        for i, n in enumerate(lengths.tolist())
-    ]
-    assert rows(together) == [(i, *row[1:]) for i, events in enumerate(alone) for row in rows(events)]
-    assert len(together) > 3
-    exact = dataclasses.replace(decoder, segment_counting="exact")(padded, tags)
-    assert len(exact) == len(together)
-    assert rows(exact) != rows(together)
+        assert found == [pytest.approx(span, abs=1e-9) for span in GOLDEN["cases"][name][key]]
+    # An event that goes on beyond the clip is cut there.
+    assert float(decoder(of(curves, 43.1, durations=torch.tensor([9.0]))).events.offset.max()) == 9.0
 
 
 def test_steps_in_order():
@@ -151,10 +114,9 @@ def test_durations_and_short_events():
 
 
 @pytest.mark.parametrize("shape", [(0, 20, 2), (2, 0, 2), (2, 1, 2)], ids=["no clips", "no frames", "one frame"])
-@pytest.mark.parametrize("counting", ["exact", "ijcnn"])
-def test_hardly_any_scores_give_no_events(shape, counting):
+def test_hardly_any_scores_give_no_events(shape):
     decoder = StepDecoder(rescale_edge=3, smooth=0.5, median=0.3, low=0.2, merge_gap=0.2, min_duration=0.1)
-    assert len(dataclasses.replace(decoder, segment_counting=counting)(of(torch.rand(*shape)))) == 0
+    assert len(decoder(of(torch.rand(*shape)))) == 0
 
 
 @pytest.mark.parametrize("n", [1, 3, 19, 21, 101])
@@ -165,9 +127,7 @@ def test_a_window_written_in_seconds_is_that_window(n, rate):
 
 
 def test_values_are_plain_and_give_the_decoder_back():
-    decoder = StepDecoder(
-        smooth=0.4, median=[0.3, 0.5], threshold=[0.1, 0.9], low=0.05, tags="clip", segment_counting="ijcnn"
-    )
+    decoder = StepDecoder(smooth=0.4, median=[0.3, 0.5], threshold=[0.1, 0.9], low=0.05, tags="clip")
     assert StepDecoder(**json.loads(json.dumps(dataclasses.asdict(decoder)))) == decoder
 
 
@@ -193,7 +153,6 @@ def test_jsonargparse_reads_it_from_yaml():
         ({"min_duration": float("nan")}, "decoder.min_duration must be 0 or more"),
         ({"threshold": [0.5, 0.2], "low": 0.3}, "decoder.low"),
         ({"tags": "some"}, "none.*clip.*oracle"),
-        ({"segment_counting": "legacy"}, "exact.*ijcnn"),
     ],
 )
 def test_wrong_settings_are_named(settings, message):

@@ -20,7 +20,6 @@ from wsed.decoding import (
     threshold,
     to_events,
 )
-from wsed.decoding.steps import ijcnn_borders
 from wsed.errors import WsedError
 from wsed.types import Events
 
@@ -39,8 +38,8 @@ def random_scores(clips: int, frames: int, labels: int, seed: int) -> torch.Tens
     return whole.double() / 5
 
 
-def frames_of(active: torch.Tensor, borders: torch.Tensor | None = None) -> list[list[int]]:
-    events = to_events(active, 1.0, borders=borders)
+def frames_of(active: torch.Tensor) -> list[list[int]]:
+    events = to_events(active, 1.0)
     return [[int(a), int(b)] for a, b in zip(events.onset, events.offset, strict=True)]
 
 
@@ -62,7 +61,6 @@ def test_golden_curves(name):
     smooth = moving_average(stretched, GOLDEN["params"]["smooth_window"])
     assert torch.allclose(smooth, column(case["smoothed"]), atol=1e-9)
     assert frames_of(threshold(smooth, GOLDEN["params"]["threshold"])) == case["frames_clean"]
-    assert frames_of(threshold(smooth, 0.03), ijcnn_borders(smooth, 0.03, 0.03)) == case["frames_legacy"]
     assert frames_of(hysteresis(smooth, 0.05, 0.2)) == case["frames_hysteresis_low0p05_high0p2"]
     events = to_events(threshold(smooth, 0.03), 1 / GOLDEN["params"]["frame_hop_s"])
     assert torch.stack([events.onset, events.offset], 1).tolist() == pytest.approx(np.array(case["seconds_clean"]))
@@ -234,52 +232,6 @@ def test_to_events_equals_a_loop(size):
     assert rows(to_events(active, 43.1)) == expected
 
 
-def miscounted(curve, low, high):
-    """The published decoder's rules, frame by frame: runs of [on, length], added up."""
-    runs = [[curve[0] > high, 1]]
-    for score in curve:
-        on, run = score > high, runs[-1]
-        if on or score <= low:
-            if on == run[0]:
-                run[1] += 1
-            else:
-                runs.append([on, int(on)])
-    ends = np.cumsum([length for _, length in runs]).tolist()
-    return [[end - length, end] for (on, length), end in zip(runs, ends, strict=True) if on]
-
-
-@given(sizes, st.sampled_from([(0.4, 0.4), (0.0, 0.0), (0.2, 0.6), (0.0, 0.8), (-1.0, 0.5)]))
-@settings(max_examples=150, deadline=None)
-def test_ijcnn_borders_equal_a_loop(size, limits):
-    scores, (low, high) = random_scores(*size), limits
-    events = to_events(hysteresis(scores, low, high), 1.0, borders=ijcnn_borders(scores, low, high))
-    expected = []
-    for clip in range(scores.shape[0]):
-        for label in range(scores.shape[2]):
-            expected += [(clip, label, *run) for run in miscounted(scores[clip, :, label].tolist(), low, high)]
-    assert rows(events) == expected
-
-
-def test_ijcnn_borders_shift_event_k_by_one_minus_k():
-    runs = [(2, 5), (8, 9), (11, 14), (20, 30)]
-    active = torch.zeros(1, 30, 1)
-    for first, stop in runs:
-        active[0, first:stop] = 1.0
-    moved = [[first + 1 - k, stop + 1 - k] for k, (first, stop) in enumerate(runs)]
-    assert frames_of(active > 0.5, ijcnn_borders(active, 0.5, 0.5)) == moved
-    active[0, :2] = 1.0
-    assert frames_of(active > 0.5, ijcnn_borders(active, 0.5, 0.5)) == [[0, 6], *moved[1:]]
-
-
-def test_ijcnn_borders_do_not_count_frames_between_low_and_high():
-    curve = [0.3, 0.9, 0.3, 0.3, 0.9, 0.0, 0.3, 0.0, 0.9]
-    scores = column(curve)
-    assert frames_of(hysteresis(scores, 0.1, 0.5)) == [[1, 5], [8, 9]]
-    # Frame 0 counts once though it lies between; 2 and 3 do not, nor do 5 (switches off) and 6: one frame off, not 3.
-    assert frames_of(hysteresis(scores, 0.1, 0.5), ijcnn_borders(scores, 0.1, 0.5)) == [[1, 3], [4, 5]]
-    assert ijcnn_borders(torch.zeros(2, 0, 3), 0.1, 0.5).tolist() == [[[0] * 3]] * 2
-
-
 def test_events_end_with_their_clip():
     active = torch.ones(3, 10, 1, dtype=torch.bool)
     active[2, :8] = False
@@ -369,7 +321,7 @@ def test_results_on_a_gpu_equal_those_on_the_cpu():
 
     def decode(x, v):
         curves = median_filter(moving_average(rescale(x, 3, v), 5, v), [3, 5, 7], v)
-        active, borders = hysteresis(curves, 0.3, 0.6) & v[..., None], ijcnn_borders(curves, 0.3, 0.6)
-        return rows(merge_gaps(to_events(active, 10.0), 0.2)), rows(to_events(active, 10.0, borders=borders))
+        active = hysteresis(curves, 0.3, 0.6) & v[..., None]
+        return rows(merge_gaps(to_events(active, 10.0), 0.2)), rows(to_events(active, 10.0))
 
     assert decode(scores.cuda(), valid.cuda()) == decode(scores, valid)

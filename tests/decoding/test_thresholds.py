@@ -311,9 +311,6 @@ def test_mistakes_are_told():
         decode_at(of(torch.zeros(1, 2, 1), 0.0), [0.5])
     with pytest.raises(WsedError, match="hysteresis"):
         tune_events(StepDecoder(low=0.1), *nothing, event_counts, "none")
-    miscounting = StepDecoder(segment_counting="ijcnn")
-    with pytest.raises(WsedError, match=r"set decoder\.segment_counting to exact"):
-        tune_events(miscounting, *nothing, event_counts, "none")
     with pytest.raises(WsedError, match="candidate"):
         tune_events(StepDecoder(), *nothing, event_counts, "none", thresholds=[])
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -23,8 +22,6 @@ from wsed.decoding.levels import decode_at
 from wsed.errors import WsedError
 from wsed.types import Events
 from wsed.values import Detections, Scores
-
-Counting = Literal["exact", "ijcnn"]
 
 
 @DECODERS.register("steps")
@@ -46,8 +43,6 @@ class StepDecoder(Decoder):
         min_duration: drop events shorter than this, after joining.
         tags: which classes of a clip may have events, see `Decoder`.
         tag_threshold: for `tags: clip`.
-        segment_counting: where events begin and end: at the borders of the active frames (`exact`), or where the
-            published code of Pellegrini & Cances 2019 miscounts them to be (`ijcnn`), to compare with its figures.
 
     Raises:
         WsedError: a window is not positive, a time is negative, low is above the threshold, or a name is unknown.
@@ -67,7 +62,6 @@ class StepDecoder(Decoder):
     min_duration: float = 0.0
     tags: TagSource = "none"
     tag_threshold: PerLabel = 0.5
-    segment_counting: Counting = "exact"
 
     def __post_init__(self) -> None:
         for name, windows in (("smooth", self.smooth), ("median", self.median)):
@@ -86,17 +80,18 @@ class StepDecoder(Decoder):
         allowed = self.allowed(scores, tags)
         if allowed is not None:
             active = steps.tag_filter(active, allowed.to(active.device))
-        borders = None
-        if self.segment_counting == "ijcnn":
-            borders = steps.ijcnn_borders(curves, self.threshold if self.low is None else self.low, self.threshold)
         runs = steps.Runs.of(active)
-        events, inside = steps.cut(runs.to_events(scores.frame_rate, borders), scores.durations)
+        events, inside = steps.cut(self.to_events(runs, curves, scores.frame_rate), scores.durations)
         total, frames = runs.sums(curves)[inside], (runs.stop - runs.first).cpu()[inside].double()
         if self.merge_gap > 0:
             events, whole = steps.merged(events, self.merge_gap)
             total, frames = (torch.zeros(len(events)).double().index_add_(0, whole, of) for of in (total, frames))
         found = Detections(events, total / frames)
         return found[steps.lasts(events, self.min_duration)] if self.min_duration > 0 else found
+
+    def to_events(self, runs: steps.Runs, curves: Float[Tensor, "clip frame label"], frame_rate: float) -> Events:
+        """The runs of active frames as events in seconds, one each, on the CPU; a subclass may place them otherwise."""
+        return runs.to_events(frame_rate)
 
     def curves(self, scores: Scores) -> Scores:
         """The scores as the threshold sees them: rescaled and smoothed."""
@@ -119,11 +114,11 @@ class StepDecoder(Decoder):
         return super().within(scores, tags)
 
     def across(self) -> Decoder:
-        """The rest of the steps, with frames counted exactly: the published miscount grows with each event."""
-        return replace(self, rescale_edge=None, tags="none", segment_counting="exact")
+        """The rest of the steps."""
+        return replace(self, rescale_edge=None, tags="none")
 
     def at(self, scores: Scores, thresholds: Sequence[float], tags: Bool[Tensor, "clip label"] | None = None) -> Events:
-        """The events at each threshold, all at once: see `decode_at`. Frames are always counted exactly."""
+        """The events at each threshold, all at once: see `decode_at`."""
         self._check_searchable()
         return self._finished(decode_at(self.curves(scores), thresholds, self.allowed(scores, tags)))
 
@@ -138,18 +133,12 @@ class StepDecoder(Decoder):
             "low": self.low != plain.low,
             "merge_gap": self.merge_gap != plain.merge_gap,
             "min_duration": self.min_duration != plain.min_duration,
-            "segment_counting": self.segment_counting != plain.segment_counting,
         }
         return [name for name, differs in settings.items() if differs]
 
     def _check_searchable(self) -> None:
         if self.low is not None:
             raise WsedError("thresholds are searched without hysteresis; set decoder.low to null")
-        if self.segment_counting != "exact":
-            raise WsedError(
-                "thresholds are searched with frames counted exactly; set decoder.segment_counting to exact to tune, "
-                f"and back to {self.segment_counting} to compare with published figures"
-            )
 
     def _active(
         self, curves: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"] | None

@@ -18,7 +18,6 @@ from wsed.types import Events
 Scores = Float[Tensor, "clip frame label"]
 Active = Bool[Tensor, "clip frame label"]
 Valid = Bool[Tensor, "clip frame"]
-Borders = Int[Tensor, "clip border label"]
 PerLabel = float | Sequence[float] | Float[Tensor, " label"]
 
 CELLS = 1 << 23
@@ -107,27 +106,6 @@ def hysteresis(scores: Scores, low: PerLabel, high: PerLabel) -> Active:
     return on.gather(1, last.clamp(min=0)) & (last >= 0)
 
 
-def ijcnn_borders(scores: Scores, low: PerLabel, high: PerLabel) -> Borders:
-    """Where a published decoder puts the borders between frames, in frames: for `to_events`, with `hysteresis`.
-
-    Border `i` of a clip lies before frame `i`; one that counts rightly puts it at `i`. That decoder adds up the lengths
-    of the runs of frames that are on and off, and miscounts: frame 0 counts twice; the frame that switches an event off
-    does not count, nor does one above `low` but not above `high`. With `low = high` event `k` (0, 1, ...) of a clip is
-    shifted by `1 - k` frames; an event that begins with the clip only ends one frame later.
-
-    Source: Pellegrini, Cances, IJCNN 2019, published code (the paper does not say how it counts).
-    """
-    scores = _exact(scores)
-    if not scores.shape[1]:
-        return torch.zeros(scores.shape[0], 1, scores.shape[2], dtype=torch.long, device=scores.device)
-    on = hysteresis(scores, low, high)
-    counted = (scores > _per_label(high, scores)) | (scores <= _per_label(low, scores))
-    counted[:, 1:] &= on[:, 1:] | ~on[:, :-1]
-    frames = counted.long()
-    frames[:, 0] += 1  # also where frame 0 lies between low and high, and so has no count of its own
-    return torch.nn.functional.pad(frames.cumsum(1), (0, 0, 1, 0))
-
-
 def tag_filter(scores: Scores | Active, tags: Bool[Tensor, "clip label"]) -> Scores | Active:
     """Scores (or activity) of the classes a clip is tagged with; 0 (or False) elsewhere."""
     return torch.where(tags[:, None, :], scores, torch.zeros_like(scores))
@@ -168,25 +146,19 @@ class Runs(NamedTuple):
             start = stop
         return total.cpu()
 
-    def to_events(self, frame_rate: float, borders: Borders | None = None) -> Events:
+    def to_events(self, frame_rate: float) -> Events:
         """The runs in seconds, on the CPU."""
-        first, stop = self.first, self.stop
-        if borders is not None:
-            first, stop = borders[self.clip, first, self.label], borders[self.clip, stop, self.label]
-        onset, offset = (frames.cpu().double() / frame_rate for frames in (first, stop))
+        onset, offset = (frames.cpu().double() / frame_rate for frames in (self.first, self.stop))
         return events_of(self.clip.cpu(), self.label.cpu(), onset, offset)
 
 
-def to_events(
-    active: Active, frame_rate: float, durations: Float[Tensor, " clip"] | None = None, borders: Borders | None = None
-) -> Events:
+def to_events(active: Active, frame_rate: float, durations: Float[Tensor, " clip"] | None = None) -> Events:
     """Runs of active frames as events in seconds, sorted by clip, label, onset; on the CPU.
 
     Args:
         active: frame i covers `[i, i + 1) / frame_rate` seconds.
         frame_rate: frames per second.
         durations: seconds of each clip. Offsets are cut there, and events that start at or after it are dropped.
-        borders: where the borders between frames lie, in frames, if not at 0, 1, 2, ... (`ijcnn_borders`).
 
     Raises:
         WsedError: `frame_rate` is not positive.
@@ -197,7 +169,7 @@ def to_events(
     """
     if not frame_rate > 0:
         raise WsedError(f"frame_rate must be positive, not {frame_rate}")
-    events = Runs.of(active).to_events(frame_rate, borders)
+    events = Runs.of(active).to_events(frame_rate)
     return events if durations is None else cut(events, durations)[0]
 
 
