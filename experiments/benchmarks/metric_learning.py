@@ -67,7 +67,6 @@ def steps(clips: int, seconds: float, rounds: int) -> None:
     batch = made(clips, seconds)
     per_class = clips // 10
     losses: dict[str, Loss] = {f"triplet, {miner}": Triplet(miner) for miner in MINERS}
-    losses["triplet, ratio"] = Triplet("random", ratio=True)
     losses["prototypical"] = Prototypical(shot=per_class // 2, query=None)
     forms = {"classifier": trainer(ClipBCE(), MLP, batch)}
     forms |= {name: trainer(loss, Embedding, batch) for name, loss in losses.items()}

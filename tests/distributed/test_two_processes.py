@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import wsed
+from experiments.waa.readings import ReadingTriplet
 from tests.distributed.ranks import run
 from wsed import testing
 from wsed.decoding import StepDecoder
@@ -160,7 +161,7 @@ def test_the_collector_counts_a_clip_once_and_leaves_padding_out():
 
 METRIC_LOSSES = (
     Triplet(),
-    Triplet("hard", squared=False, grad="anchor_only", reduction="mean_active"),
+    ReadingTriplet("hard", squared=False, reduction="mean_active", gradient="anchor_only"),
     Triplet("semi_hard", margin=1.0, reduction="sum"),
     Prototypical(),
     Prototypical("cosine", shot=2, query=None),

@@ -13,7 +13,7 @@ from wsed import Needs, WsedError, testing
 from wsed.losses import functional as F
 from wsed.losses.metric_learning import MetricLearning
 from wsed.losses.prototypical import Prototypical, prototype_logits
-from wsed.losses.triplet import Triplet, distances, triplet_cost
+from wsed.losses.triplet import Triplet, distances, hinge
 from wsed.ops.mine import Episode, episode, name_order, relations
 
 ONE_EACH = ((0, 1, 2), (3, 4, 5), (6, 7, 8))
@@ -41,12 +41,12 @@ def near_and_far(clips, **options):
 def test_golden_distances_and_hinges(golden_triplets, squared, name):
     values, clips = golden_triplets
     near, far = near_and_far(clips, squared=squared)
-    hinge = triplet_cost(near, far, values["inputs"]["margin"])
-    for found, key in ((near, "d_pos"), (far, "d_neg"), (hinge, "hinge")):
+    costs = hinge(near, far, values["inputs"]["margin"])
+    for found, key in ((near, "d_pos"), (far, "d_neg"), (costs, "hinge")):
         torch.testing.assert_close(found, doubles(values[name][key]), atol=1e-9, rtol=0)
-    assert hinge.mean().item() == pytest.approx(values[name]["mean"], abs=1e-9)
-    assert hinge.sum().item() == pytest.approx(values[name].get("sum", 3 * values[name]["mean"]), abs=1e-9)
-    assert (hinge > 0).sum() == values[name].get("active", 2)
+    assert costs.mean().item() == pytest.approx(values[name]["mean"], abs=1e-9)
+    assert costs.sum().item() == pytest.approx(values[name].get("sum", 3 * values[name]["mean"]), abs=1e-9)
+    assert (costs > 0).sum() == values[name].get("active", 2)
 
 
 def test_golden_unit_vectors(golden_triplets):
@@ -66,18 +66,10 @@ def test_golden_swap_by_pytorch_metric_learning(golden_triplets):
     torch.testing.assert_close(found, doubles(values["swap"]["hinge"]), atol=1e-6, rtol=0)  # no 1e-8 under their root
 
 
-def test_golden_ratio(golden_triplets):
+def test_golden_gradients(golden_triplets):
     values, clips = golden_triplets
-    found = triplet_cost(*near_and_far(clips, squared=False), ratio=True)
-    torch.testing.assert_close(found, doubles(values["ratio_loss"]["per_triplet"]), atol=1e-9, rtol=0)
-    assert found.mean().item() == pytest.approx(values["ratio_loss"]["mean"], abs=1e-9)
-
-
-@pytest.mark.parametrize("grad", ["all", "anchor_only"])
-def test_golden_gradients(golden_triplets, grad):
-    values, clips = golden_triplets
-    triplet_cost(*near_and_far(clips, grad=grad), values["inputs"]["margin"]).sum().backward()
-    expected = doubles(values[f"grad_sum_squared_{grad}"]).flatten(0, 1)
+    hinge(*near_and_far(clips), values["inputs"]["margin"]).sum().backward()
+    expected = doubles(values["grad_sum_squared_all"]).flatten(0, 1)
     torch.testing.assert_close(clips.grad, expected, atol=1e-9, rtol=0)
 
 
@@ -86,7 +78,7 @@ def slow_distance(a, b, squared):
     return square if squared else math.sqrt(square + 1e-8)
 
 
-def slow_triplet(points, tags, tagged, miner, margin, ratio, squared, normalize, reduction):
+def slow_triplet(points, tags, tagged, miner, margin, squared, normalize, reduction, ratio=False):
     points = [row.tolist() for row in points]
     if normalize == "final":
         points = [[x / math.hypot(*row) for x in row] for row in points]
@@ -107,10 +99,8 @@ def slow_triplet(points, tags, tagged, miner, margin, ratio, squared, normalize,
     return sum(costs) / max(1, count)
 
 
-@settings(max_examples=150, deadline=None)
-@given(
+TRIPLETS = (
     st.sampled_from(["all", "semi_hard", "hard"]),
-    st.booleans(),
     st.booleans(),
     st.sampled_from(["final", "none"]),
     st.sampled_from(["mean", "sum", "mean_active"]),
@@ -119,20 +109,28 @@ def slow_triplet(points, tags, tagged, miner, margin, ratio, squared, normalize,
     st.sampled_from([0.0, 0.3, 1.0]),
     st.integers(0, 10**6),
 )
-def test_triplet_equals_a_loop(miner, ratio, squared, normalize, reduction, clips, labels, margin, seed):
+
+
+def equals_a_loop(function, miner, squared, normalize, reduction, clips, labels, margin, seed, ratio=False):
     draw = torch.Generator().manual_seed(seed)
     points = torch.randn(clips, 3, generator=draw, dtype=torch.float64)
     tags = (torch.rand(clips, labels, generator=draw) > 0.6).float()
     tagged = torch.rand(clips, labels, generator=draw) > 0.1
     tagged &= torch.rand(clips, 1, generator=draw) > 0.1
-    options = {"ratio": ratio, "squared": squared, "normalize": normalize, "reduction": reduction}
-    loss = partial(F.triplet, miner=miner, margin=margin, **options)
-    expected = slow_triplet(points, tags, tagged, miner, margin, **options)
+    options = {"squared": squared, "normalize": normalize, "reduction": reduction}
+    loss = partial(function, miner=miner, margin=margin, **options)
+    expected = slow_triplet(points, tags, tagged, miner, margin, **options, ratio=ratio)
     assert loss(points, tags, tagged).item() == pytest.approx(expected, rel=1e-9, abs=1e-9)
     single = loss(points.float(), tags, tagged)
     assert single.dtype == torch.float32
     if reduction != "mean_active":  # a cost of zero may be one by rounding
         assert single.item() == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+@settings(max_examples=150, deadline=None)
+@given(*TRIPLETS)
+def test_triplet_equals_a_loop(*case):
+    equals_a_loop(F.triplet, *case)
 
 
 def one_tag(clips=24, labels=4, dim=5, seed=0):
@@ -159,12 +157,11 @@ def test_triplet_is_that_of_pytorch_metric_learning(squared, reduction):
 
 
 @pytest.mark.parametrize("miner", ["all", "semi_hard", "hard"])
-@pytest.mark.parametrize("ratio", [False, True])
-def test_the_gradient_of_triplet_is_that_of_finite_differences(miner, ratio):
+def test_the_gradient_of_triplet_is_that_of_finite_differences(miner):
     points, _, tags = one_tag(8, 3)
     points.requires_grad_()
     for options in ({}, {"squared": False}, {"normalize": "none"}):
-        loss = partial(F.triplet, tags=tags, miner=miner, ratio=ratio, **options)
+        loss = partial(F.triplet, tags=tags, miner=miner, **options)
         assert loss(points) > 0
         assert torch.autograd.gradcheck(loss, points)
 
@@ -177,16 +174,6 @@ def test_random_triplets_average_to_all_of_them():
     standard_error = drawn.std() / 2000**0.5
     assert abs(drawn.mean() - F.triplet(points, tags)) < 4 * standard_error
     assert drawn.std() > 0.01
-
-
-def test_only_anchors_get_a_gradient_if_asked():
-    points = torch.randn(3, 4, dtype=torch.float64)
-    tags = torch.eye(2)[[0, 0, 1]]  # clip 2 is a negative only
-    for grad in ("all", "anchor_only"):
-        leaf = points.clone().requires_grad_()
-        F.triplet(leaf, tags, margin=4.0, grad=grad).backward()
-        assert bool(leaf.grad[2].any()) == (grad == "all")
-        assert leaf.grad[:2].any(1).all()
 
 
 def test_triplet_ignores_rotation_and_length_and_a_step_lowers_it():
@@ -302,7 +289,7 @@ def labelled(labels=3, per_class=3, dim=5):
 def test_the_losses_are_the_functions_of_the_clip_embedding():
     of, output = labelled()
     e = output.clip_embedding
-    for options in ({}, {"miner": "hard", "squared": False, "reduction": "mean_active"}, {"ratio": True}):
+    for options in ({}, {"miner": "hard", "squared": False, "reduction": "mean_active"}):
         torch.testing.assert_close(Triplet(**options)(output, of), F.triplet(e, of.clip_labels, **options))
     loss = Prototypical("euclidean", shot=2, query=1)
     values = []
@@ -314,10 +301,10 @@ def test_the_losses_are_the_functions_of_the_clip_embedding():
     assert len(set(values)) > 1
 
 
-@pytest.mark.parametrize("options", [{"miner": "hard"}, {"miner": "semi_hard"}, {"ratio": True}, {"squared": False}])
+@pytest.mark.parametrize("options", [{"miner": "hard"}, {"miner": "semi_hard"}, {"squared": False}])
 def test_options_keep_the_contract(options):
     testing.check_loss(Triplet(**options))
-    testing.check_loss(Triplet(normalize="none", grad="anchor_only", reduction="sum", **options))
+    testing.check_loss(Triplet(normalize="none", reduction="sum", **options))
 
 
 @pytest.mark.parametrize("options", [{"distance": "cosine"}, {"shot": 2, "query": None}, {"distance": "euclidean"}])
@@ -352,7 +339,7 @@ def test_embeddings_that_are_all_alike_keep_gradients_finite():
             assert torch.isfinite(leaf.grad).all()
 
 
-@pytest.mark.parametrize("loss", [Triplet(), Triplet(ratio=True), Prototypical()])
+@pytest.mark.parametrize("loss", [Triplet(), Prototypical()])
 def test_autocast_to_bfloat16_changes_nothing(loss):
     of, output = labelled(dim=130)
     with torch.autocast("cpu", torch.bfloat16):
@@ -371,8 +358,6 @@ def test_settings_that_cannot_work_are_refused():
         Triplet("semi-hard")
     with pytest.raises(WsedError, match="unknown normalize 'per_step'"):
         Triplet(normalize="per_step")
-    with pytest.raises(WsedError, match="did you mean anchor_only"):
-        Triplet(grad="anchor")
     with pytest.raises(WsedError, match="margin must be 0 or more"):
         Triplet(margin=-0.1)
     with pytest.raises(WsedError, match="did you mean sqeuclidean"):

@@ -1,5 +1,8 @@
 """The triplet loss: a clip should be closer to a clip of its class than to a clip of another class, by a margin."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -11,15 +14,13 @@ from wsed.ops.mine import MINERS, ONE_PER_ANCHOR, Pairs, all_clips, one_per_anch
 from wsed.registry import check_options
 from wsed.types import Batch, Needs, Output
 
-OPTIONS = {
-    "miner": MINERS,
-    "normalize": ("final", "none"),
-    "grad": ("all", "anchor_only"),
-    "reduction": ("mean", "sum", "mean_active"),
-}
+OPTIONS = {"miner": MINERS, "normalize": ("final", "none"), "reduction": ("mean", "sum", "mean_active")}
 """Values of each option; the first is the default."""
 
 Distance = Float[Tensor, "clip clip"]
+PerTriplet = Float[Tensor, " triplet"]
+Cost = Callable[[Tensor, Tensor], Tensor]
+Sums = tuple[Tensor, Tensor, Tensor]
 
 
 def triplet(
@@ -29,17 +30,15 @@ def triplet(
     *,
     miner: str = "all",
     margin: float = 0.3,
-    ratio: bool = False,
     squared: bool = True,
     normalize: str = "final",
-    grad: str = "all",
     reduction: str = "mean",
     generator: torch.Generator | None = None,
 ) -> Float[Tensor, ""]:
     """Mean of `[d(a, p) - d(a, n) + margin]_+` over triplets (Turpault et al. 2020, Eq. 2).
 
     A positive shares a tag with its anchor; a negative is known to share none. The memory of the miners `all` and
-    `semi_hard` grows with the square of the batch size, and with the cube if `ratio` is True.
+    `semi_hard` grows with the square of the batch size.
 
     Args:
         embeddings: one per clip, any float type; computed in float64.
@@ -48,11 +47,8 @@ def triplet(
         miner: how triplets are picked; see `wsed.ops.mine.triplets`. The authors use `random`. With balanced classes,
             its expected value is the value with `all`.
         margin: in the unit of the distance; squared distances of unit vectors lie between 0 and 4.
-        ratio: use the cost `2 sigmoid(d(a, p) - d(a, n))^2`, as the authors' code does without a margin.
         squared: use squared Euclidean distances; otherwise `sqrt(d^2 + 1e-8)`, as in the authors' code.
         normalize: `final`: embeddings are L2-normalised; `none`: they are used as they are.
-        grad: `all`, or `anchor_only`: positives and negatives get no gradient, as in Turpault et al. 2020 and the
-            authors' code.
         reduction: `mean` over triplets; `sum`; `mean_active`: mean over the triplets with a cost above 0.
         generator: random numbers for the miner `random`; the default generator of torch if None.
 
@@ -66,60 +62,103 @@ def triplet(
     >>> triplet(points, torch.eye(2)[[0, 0, 1]], margin=2.5)
     tensor(0.5000)
     """
-    check_options("triplet", OPTIONS, miner=miner, normalize=normalize, grad=grad, reduction=reduction)
+    check_options("triplet", OPTIONS, miner=miner, normalize=normalize, reduction=reduction)
     with torch.autocast(embeddings.device.type, enabled=False):
-        d = distances(embeddings, squared=squared, normalize=normalize, grad=grad)
-        positive, negative = relations(tags, tagged)
-        if miner in ("all", "semi_hard") and not ratio:
-            total, count, active = _hinge_sums(d, positive, negative, margin, semi_hard=miner == "semi_hard")
-        elif miner in ONE_PER_ANCHOR:
-            same, other, exists = one_per_anchor(positive, negative, miner, d, generator)
-            near, far = (d.gather(1, clip[:, None])[:, 0] for clip in (same, other))
-            costs = triplet_cost(near, far, margin, ratio=ratio)
-            costs = torch.where(exists, costs, 0.0)
-            total, count, active = costs.sum(), exists.sum(), (costs > 0).sum()
+        d = distances(embeddings, squared=squared, normalize=normalize)
+        pairs = relations(tags, tagged)
+        if miner in ("all", "semi_hard"):
+            total, count, active = _hinge_sums(d, *pairs, margin, semi_hard=miner == "semi_hard")
         else:
-            anchor, same, other = triplets(positive, negative, miner, d.detach(), margin, generator)
-            costs = triplet_cost(d[anchor, same], d[anchor, other], margin, ratio=ratio)
-            total, count, active = costs.sum(), torch.tensor(costs.numel()), (costs > 0).sum()
-        if reduction != "sum":
-            total = total / (count if reduction == "mean" else active).clamp(min=1)
-    return total.to(torch.promote_types(embeddings.dtype, torch.float32))
+            total, count, active = sums(d, *pairs, miner, margin, partial(hinge, margin=margin), generator)
+        loss = reduced(total, count, active, reduction)
+    return loss.to(torch.promote_types(embeddings.dtype, torch.float32))
 
 
 def distances(
-    embeddings: Float[Tensor, "clip dim"], *, squared: bool = True, normalize: str = "final", grad: str = "all"
+    embeddings: Float[Tensor, "clip dim"],
+    others: Float[Tensor, "clip dim"] | None = None,
+    *,
+    squared: bool = True,
+    normalize: str = "final",
 ) -> Distance:
-    """Distances from each clip as an anchor (row) to each clip (column), float64; options as in `triplet`.
+    """Distances from each clip as an anchor (row) to each clip (column), float64.
+
+    Args:
+        embeddings: embeddings of the anchors.
+        others: embeddings of positives and negatives; those of the anchors if None.
+        squared: see `triplet`.
+        normalize: see `triplet`.
 
     >>> distances(torch.eye(2))
     tensor([[0., 2.],
             [2., 0.]], dtype=torch.float64)
     """
-    points = embeddings.double()
-    if normalize == "final":
-        points = F.normalize(points, dim=1, eps=1e-12)
-    others = points.detach() if grad == "anchor_only" else points
-    energy, other_energy = (x.square().sum(1) for x in (points, others))
-    square = (energy[:, None] + other_energy - 2 * points @ others.T).clamp(min=0)
+    points = _points(embeddings, normalize)
+    places = points if others is None else _points(others, normalize)
+    energy, other_energy = (x.square().sum(1) for x in (points, places))
+    square = (energy[:, None] + other_energy - 2 * points @ places.T).clamp(min=0)
     return square if squared else (square + 1e-8).sqrt()
 
 
-def triplet_cost(
-    near: Float[Tensor, " triplet"], far: Float[Tensor, " triplet"], margin: float = 0.3, *, ratio: bool = False
-) -> Float[Tensor, " triplet"]:
+def _points(embeddings: Float[Tensor, "clip dim"], normalize: str) -> Float[Tensor, "clip dim"]:
+    points = embeddings.double()
+    return F.normalize(points, dim=1, eps=1e-12) if normalize == "final" else points
+
+
+def hinge(near: PerTriplet, far: PerTriplet, margin: float = 0.3) -> PerTriplet:
     """Costs of triplets from the distances of the anchor to the positive (`near`) and to the negative (`far`).
 
-    >>> triplet_cost(torch.tensor([0.5]), torch.tensor([0.25]), margin=0.25)
+    >>> hinge(torch.tensor([0.5]), torch.tensor([0.25]), margin=0.25)
     tensor([0.5000])
     """
-    return 2 * torch.sigmoid(near - far).square() if ratio else (near - far + margin).relu()
+    return (near - far + margin).relu()
 
 
-def _hinge_sums(
-    d: Distance, positive: Pairs, negative: Pairs, margin: float, semi_hard: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Sum of the costs of all (or all semi-hard) triplets, their number, and the number with a cost above 0.
+def sums(
+    d: Distance,
+    positive: Pairs,
+    negative: Pairs,
+    miner: str,
+    margin: float,
+    cost: Cost,
+    generator: torch.Generator | None = None,
+) -> Sums:
+    """Sum of the costs of triplets, the number of triplets, and the number with a cost above 0.
+
+    Args:
+        d: distances from anchor (row) to clip (column).
+        positive: positive pairs, see `wsed.ops.mine.relations`.
+        negative: negative pairs.
+        miner: how triplets are picked.
+        margin: margin of the miner `semi_hard`.
+        cost: cost of triplets from the distances of the anchor to the positive and to the negative.
+        generator: random numbers for the miner `random`.
+
+    >>> d = torch.tensor([[0.0, 1.0, 3.0], [1.0, 0.0, 3.0], [3.0, 3.0, 0.0]])
+    >>> sums(d, *relations(torch.eye(2)[[0, 0, 1]]), "all", 0.3, lambda near, far: near / far)
+    (tensor(0.6667), tensor(2), tensor(2))
+    """
+    if miner in ONE_PER_ANCHOR:
+        same, other, exists = one_per_anchor(positive, negative, miner, d, generator)
+        near, far = (d.gather(1, clip[:, None])[:, 0] for clip in (same, other))
+        costs = torch.where(exists, cost(near, far), 0.0)
+        return costs.sum(), exists.sum(), (costs > 0).sum()
+    anchor, same, other = triplets(positive, negative, miner, d.detach(), margin, generator)
+    costs = cost(d[anchor, same], d[anchor, other])
+    return costs.sum(), torch.tensor(costs.numel()), (costs > 0).sum()
+
+
+def reduced(total: Tensor, count: Tensor, active: Tensor, reduction: str) -> Tensor:
+    """The sum, the mean over triplets, or the mean over the triplets with a cost above 0.
+
+    >>> reduced(torch.tensor(6.0), torch.tensor(3), torch.tensor(2), "mean_active")
+    tensor(3.)
+    """
+    return total if reduction == "sum" else total / (count if reduction == "mean" else active).clamp(min=1)
+
+
+def _hinge_sums(d: Distance, positive: Pairs, negative: Pairs, margin: float, semi_hard: bool) -> Sums:
+    """`sums` of all (or all semi-hard) triplets with the cost `hinge`.
 
     Triplets are not listed. The negatives of an anchor are sorted by distance, so that the negatives with a cost above
     0 are adjacent. Their sum `sum_n [limit - d_n]` needs only their number and the sum of their distances.
@@ -143,10 +182,8 @@ class Triplet(Loss):
     Args:
         miner: how triplets are picked: `all`, `random`, `semi_hard` or `hard`; see `triplet` for all arguments.
         margin: in the unit of the distance.
-        ratio: use the cost without a margin of the authors' code.
         squared: use squared distances.
         normalize: `final` (L2-normalised embeddings) or `none`.
-        grad: `all` or `anchor_only`.
         reduction: `mean`, `sum` or `mean_active`.
 
     Raises:
@@ -164,18 +201,16 @@ class Triplet(Loss):
         self,
         miner: str = "all",
         margin: float = 0.3,
-        ratio: bool = False,
         squared: bool = True,
         normalize: str = "final",
-        grad: str = "all",
         reduction: str = "mean",
     ) -> None:
         super().__init__()
-        check_options("triplet", OPTIONS, miner=miner, normalize=normalize, grad=grad, reduction=reduction)
+        check_options("triplet", OPTIONS, miner=miner, normalize=normalize, reduction=reduction)
         if margin < 0:
             raise WsedError(f"triplet: margin must be 0 or more, not {margin:g}")
-        self.miner, self.margin, self.ratio, self.squared = miner, margin, ratio, squared
-        self.normalize, self.grad, self.reduction = normalize, grad, reduction
+        self.miner, self.margin, self.squared = miner, margin, squared
+        self.normalize, self.reduction = normalize, reduction
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         embeddings, tags, tagged = all_clips(output.need("clip_embedding"), batch.clip_labels, batch.tagged)
@@ -185,9 +220,7 @@ class Triplet(Loss):
             tagged,
             miner=self.miner,
             margin=self.margin,
-            ratio=self.ratio,
             squared=self.squared,
             normalize=self.normalize,
-            grad=self.grad,
             reduction=self.reduction,
         )
