@@ -51,8 +51,8 @@ def test_encoder(name):
     ("name", "arguments"),
     [
         ("crnn", {"activation": "glu", "pools": [(2, 4), (2, 4), (1, 4)]}),
-        ("cnn", {"variant": "fpd", "channels": 8}),
-        ("cnn", {"variant": "fpd", "channels": 8, "pools": [(2, 4), (2, 4), (1, 4)]}),
+        ("cnn", {"channels": 8, "kernels": [5, 5, 3], "dropout": 0.0}),
+        ("cnn", {"channels": 8, "kernels": [5, 5, 3], "pools": [(2, 4), (2, 4), (1, 4)]}),
         ("conformer", {"pools": [(2, 4), (2, 4)]}),
     ],
 )

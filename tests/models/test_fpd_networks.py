@@ -37,18 +37,21 @@ def network(encoder, heads=None):
     return build(wsed.Network, part("network", "Composed", **parts), LABELS)
 
 
+SIZES = {"channels": 160, "kernels": [5, 5, 3], "dropout": 0.0}
+"""Of the encoder in `experiments/fpd`."""
+
 NETWORKS = [
-    part("encoders", "cnn.CNN", variant="fpd", channels=4),
-    part("encoders", "cnn.CNN", variant="fpd", channels=4, pools=[[2, 4], [2, 4], [1, 4]]),
+    part("encoders", "cnn.CNN", **SIZES | {"channels": 4}),
+    part("encoders", "cnn.CNN", **SIZES | {"channels": 4, "pools": [[2, 4], [2, 4], [1, 4]]}),
     part("encoders", "conformer.Conformer", dim=8, layers=2, channels=4, pools=[[2, 4], [1, 4]]),
 ]
 
 
 def test_the_encoder_is_of_the_size_recommended(golden):
     sizes = golden("param_counts")["fpd_assumed_encoder_160"]
-    encoder = CNN(128, "fpd")
+    encoder = CNN(128, **SIZES)
     assert sum(p.numel() for p in encoder.parameters()) == sizes["conv_bn"]
-    assert (encoder.dim, CNN(64, "fpd").dim) == (sizes["dim_128_mels"], sizes["dim_64_mels"])
+    assert (encoder.dim, CNN(64, **SIZES).dim) == (sizes["dim_128_mels"], sizes["dim_64_mels"])
     assert [block.conv.kernel_size[0] for block in encoder.blocks] == [5, 5, 3]
     assert encoder.stride == 1
 
@@ -63,8 +66,8 @@ def test_kernels_that_cannot_work_are_refused():
     with pytest.raises(WsedError, match="must be odd"):
         CNN(64, kernels=[5, 4, 3])
     with pytest.raises(WsedError, match="3 kernels for 2 pools"):
-        CNN(64, "fpd", channels=8, pools=[(1, 4), (1, 4)])
-    assert CNN(64, "fpd", channels=8, kernels=3, pools=[(1, 4), (1, 4)]).dim == 8 * 4
+        CNN(64, channels=8, kernels=[5, 5, 3], pools=[(1, 4), (1, 4)])
+    assert CNN(64, channels=8, pools=[(1, 4), (1, 4)]).dim == 8 * 4
 
 
 def pooled_by_hand(head, frames, valid, c, temperature):
@@ -140,7 +143,7 @@ def test_projection(activation):
 
 def test_the_projections_embeddings_replace_the_classifiers_and_leave_its_scores():
     torch.manual_seed(0)
-    both = Composed(LABELS, lambda n: CNN(n, "fpd", 4), [ClipAttention, Projection], LogMel(16000, f_max=8000.0))
+    both = Composed(LABELS, lambda n: CNN(n, **SIZES | {"channels": 4}), [ClipAttention, Projection], LogMel(16000, f_max=8000.0))
     batch = testing.batch(sample_rate=16000)
     output = both(batch)
     assert output.embeddings.shape[2] == 128

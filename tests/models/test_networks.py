@@ -1,5 +1,7 @@
 """Features, parameter counts and frame counts of the paper's networks."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -33,11 +35,17 @@ def test_parameter_counts_of_the_paper(golden, activation):
     assert count(network) - second_bias == counts[f"{activation}_keras_gru_trainable"]
 
 
-@pytest.mark.parametrize(("variant", "layers"), [("paper", "64_64_64"), ("notebook", "64_128_256")])
-def test_parameter_counts_of_the_tagging_network(golden, variant, layers):
-    network = Composed(TEN, lambda n: CNN(n, variant), Tagging)
-    assert count(network) == golden("param_counts")["cosine_at"][f"{variant}_{layers}"]
-    assert network.encoder.stride == {"paper": 1, "notebook": 2}[variant]
+NOTEBOOK = {"channels": [64, 128, 256], "pools": [(2, 4), (1, 4), (1, 4)]}
+"""The larger tagging network, of the authors' notebook."""
+
+
+@pytest.mark.parametrize(
+    ("sizes", "name", "stride"), [({}, "paper_64_64_64", 1), (NOTEBOOK, "notebook_64_128_256", 2)], ids=str
+)
+def test_parameter_counts_of_the_tagging_network(golden, sizes, name, stride):
+    network = Composed(TEN, partial(CNN, **sizes), Tagging)
+    assert count(network) == golden("param_counts")["cosine_at"][name]
+    assert network.encoder.stride == stride
 
 
 def test_the_attention_network_is_of_the_size_of_the_papers():
@@ -132,7 +140,7 @@ def test_mean_and_max_are_of_the_valid_frames():
 
 AT = [
     lambda labels: Composed(labels, CNN, Tagging),
-    lambda labels: Composed(labels, lambda n: CNN(n, "notebook"), Tagging),
+    lambda labels: Composed(labels, partial(CNN, **NOTEBOOK), Tagging),
 ]
 ATT = [
     lambda labels: Composed(labels, lambda n: CRNN(n, "glu"), Attention),
