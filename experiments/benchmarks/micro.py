@@ -43,9 +43,8 @@ def networks(small: bool) -> dict[str, Network]:
     frontend = partial(LogMel, f_min=0.0, log_offset=1e-4, **features)
     return {
         "macro alone": Composed(labels, encoder, Macro, frontend()),
-        "micro, kernel 3, preset code": MMNet(labels, encoder, (Macro, Micro), frontend()),
-        "micro, kernel 3, preset paper": MMNet(labels, encoder, (Macro, Micro), frontend(), "paper"),
-        "micro, kernel 1, preset code": MMNet(labels, encoder, (Macro, partial(Micro, kernel=1)), frontend()),
+        "micro, kernel 3": MMNet(labels, encoder, (Macro, Micro), frontend()),
+        "micro, kernel 1": MMNet(labels, encoder, (Macro, partial(Micro, kernel=1)), frontend()),
     }
 
 
@@ -63,8 +62,7 @@ def trainer(network: Network, batch: Batch, device: str) -> Callable[[], None]:
     """One step of training."""
     network = network.to(device).train()
     batch = batch.to(device)
-    preset = "code" if getattr(network, "detach_attention", True) else "paper"
-    losses = [ClipBCE(), MicroLoss(preset)] if isinstance(network, MMNet) else [ClipBCE()]
+    losses = [ClipBCE(), MicroLoss()] if isinstance(network, MMNet) else [ClipBCE()]
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
 
     def step() -> None:

@@ -29,8 +29,6 @@ from wsed.models.network import Composed
 from wsed.ops.pooling import attention_pool, mean_pool
 from wsed.training.task import SEDTask
 
-PAPER, CODE = {"attend": "all", "reduction": "sum"}, {"attend": "positives", "reduction": "mean"}
-
 
 def tensor(values):
     return torch.tensor(values, dtype=torch.float64)
@@ -63,17 +61,6 @@ def test_golden_attention(case):
     torch.testing.assert_close(single, tensor(values["a_sum"]), atol=1e-6, rtol=0)
 
 
-def test_golden_losses_of_the_paper(case):
-    values, v, det, cls, y = case
-    macro, micro = F.clip_bce(cls, y, reduction="sum"), F.micro(det.sigmoid(), attention(v), y)
-    near(macro, values["L_macro"])
-    near(micro, values["L_micro_literal"])
-    near(macro + micro, values["L_total_lambda1"])
-    near(F.micro(det.sigmoid(), attention(v, "mean"), y), values["L_micro_a_normalised"])
-    for t, expected in enumerate(values["xi_per_segment_sum_over_classes"]):
-        near(F.micro(det[:, t : t + 1].sigmoid(), torch.ones(1, 1, 2, dtype=torch.float64), y), expected)
-
-
 def test_golden_losses_of_the_code(case):
     values, v, det, _, y = case
     expected = values["code_variant"]
@@ -81,42 +68,29 @@ def test_golden_losses_of_the_code(case):
     weights = (w, torch.ones_like(w))
     ensemble = tensor([values["clip_prediction"]["ensemble_logit_mean_code"]]).sigmoid()
     macro = F.clip_bce(ensemble, y, weights=weights)
-    micro = F.micro(det.sigmoid(), attention(v), y, weights=weights, **CODE)
+    micro = F.micro(det.sigmoid(), attention(v), y, weights=weights)
     near(macro, expected["macro"])
     near(micro, expected["micro"])
     near(macro + micro, expected["total"])
 
 
-def test_golden_gradients(case):
-    values, v, det, _, y = case
-    F.micro(det.sigmoid(), attention(v), y).backward()
-    torch.testing.assert_close(v.grad[0], tensor(values["grad_v_attached"]), atol=1e-9, rtol=0)
-    torch.testing.assert_close(det.grad[0], tensor(values["grad_det_logits"]), atol=1e-9, rtol=0)
-    s = v[0].softmax(0)
-    xi = tensor(values["xi_per_segment_sum_over_classes"])[:, None]
-    torch.testing.assert_close(v.grad[0], s * (xi - (s * xi).sum(0)), atol=1e-9, rtol=0)
-    v.grad = det.grad = None
-    F.micro(det.sigmoid(), attention(v).detach(), y).backward()
-    assert v.grad is None  # golden: zeros
-    assert not tensor(values["grad_v_detached"]).any()
-    torch.testing.assert_close(det.grad[0], tensor(values["grad_det_logits"]), atol=1e-9, rtol=0)
-
-
-def test_golden_sum_over_scales(golden):
+def test_the_maps_of_several_scales_add_up(golden):
     values = golden("mmnet_ms")
     y = tensor(values["inputs"]["y"])[None]
+    outputs = maps_of(values)
+    of = replace(testing.batch(1, 2), clip_labels=y.float())
+    single = [Micro()(output, of).item() for output in outputs]
+    assert Micro()(replace(outputs[0], levels=(outputs[1],)), of).item() == pytest.approx(sum(single), abs=1e-6)
+
+
+def maps_of(values):
+    """The outputs of two scales of the golden values."""
     outputs = []
     for n in (1, 2):
         scale = values["inputs"][f"scale{n}"]
         v, det = tensor(scale["v"])[None], tensor(scale["det_logits"])[None]
-        near(F.micro(det.sigmoid(), attention(v), y), values[f"L_micro_scale{n}"])
         outputs.append(Output(frame_logits=det.float(), attention=attention(v).float()))
-    of = replace(testing.batch(1, 2), clip_labels=y.float())
-    both = Micro("paper")(replace(outputs[0], levels=(outputs[1],)), of)
-    assert both.item() == pytest.approx(values["L_micro_MS"], abs=1e-5)
-    code = Micro()
-    single = [code(output, of).item() for output in outputs]
-    assert code(replace(outputs[0], levels=(outputs[1],)), of).item() == pytest.approx(sum(single), abs=1e-6)
+    return outputs
 
 
 def test_golden_baselines_are_losses_there_were(golden, case):
@@ -143,13 +117,11 @@ def test_golden_class_weights(golden):
     for found, expected in (
         (F.class_weights(counts), values["paper_formula_label_prior"]),
         (F.class_weights(counts, n_clips), values["paper_formula_clip_prior"]),
-        (F.class_weights(counts, formula="code"), values["code_formula_label_prior"]),
     ):
         torch.testing.assert_close(found, tensor(expected), atol=1e-9, rtol=0)
     toy = values["toy"]
     for name, options in (
         ("paper", {}),
-        ("code", {"formula": "code"}),
         ("paper_beta1", {"beta": 1.0}),
         ("paper_beta0", {"beta": 0.0}),
     ):
@@ -158,21 +130,19 @@ def test_golden_class_weights(golden):
 
 def test_class_weights_as_a_setting():
     counts = [8.0, 1.0, 4.0]
-    for formula in ("paper", "code"):
-        positive, negative = ClassWeights(counts, formula=formula).weights()
-        expected = F.class_weights(counts, formula=formula).float()
-        torch.testing.assert_close(positive, expected)
-        torch.testing.assert_close(negative, expected if formula == "paper" else torch.ones(3))
+    positive, negative = ClassWeights(counts).weights()
+    for found in (positive, negative):
+        torch.testing.assert_close(found, F.class_weights(counts).float())
     of = testing.batch(4)
     output = testing.output(of)
     weights = (positive, negative)
     tags, valid, tagged = of.clip_labels, output.valid, of.tagged
-    setting = ClassWeights(counts, formula="code")
+    setting = ClassWeights(counts)
     for loss, expected in (
         (ClipBCE, F.clip_bce(output.clip_scores, tags, tagged, weights)),
         (partial(ClipBCE, reduction="sum"), 3 * F.clip_bce(output.clip_scores, tags, tagged, weights)),
         (FalseStrong, F.false_strong(output.frame_scores, tags, valid, tagged, weights)),
-        (Micro, F.micro(output.frame_scores, output.attention, tags, valid, tagged, weights=weights, **CODE)),
+        (Micro, F.micro(output.frame_scores, output.attention, tags, valid, tagged, weights=weights)),
         (PLAT, F.plat(output.frame_scores, output.activation_map, tags, valid, tagged, weights=weights)),
     ):
         found = loss(class_weights=setting)(output, of)
@@ -216,15 +186,13 @@ def test_class_weights_that_cannot_be_are_refused():
         F.class_weights([7.0])
     with pytest.raises(WsedError, match="there is none"):
         F.class_weights([])
-    with pytest.raises(WsedError, match=r"unknown formula 'papper' \(did you mean paper"):
-        F.class_weights([1.0, 2.0], formula="papper")
     of = testing.batch(4)
     with pytest.raises(WsedError, match="counts has 2 values for 3 labels"):
         ClipBCE(ClassWeights([1.0, 2.0]))(testing.output(of), of)
 
 
-def slow(d, a, y, valid, tagged, attend, reduction, weights):
-    """Frame by frame, as the paper writes it."""
+def slow(d, a, y, valid, tagged, weights, attend="positives", reduction="mean"):
+    """Frame by frame; `attend` all and `reduction` sum as the paper writes it."""
     costs, clips = [], []
     for i in range(len(d)):
         if not tagged[i].any():
@@ -241,50 +209,43 @@ def slow(d, a, y, valid, tagged, attend, reduction, weights):
     return sum(some) / len(some) if some else 0.0
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 2**20),
-    shape=st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 3)),
-    attend=st.sampled_from(["all", "positives"]),
-    reduction=st.sampled_from(["sum", "mean"]),
-)
-def test_micro_is_the_slow_reference(seed, shape, attend, reduction):
+SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 3))
+
+
+def is_the_slow_reference(function, seed, shape, **reading):
     draw = torch.Generator().manual_seed(seed)
     random = partial(torch.rand, generator=draw, dtype=torch.float64)
     clips, frames, labels = shape
     d, a, y = 0.98 * random(shape) + 0.01, random(shape), random(clips, labels).round()
     valid, tagged = random(clips, frames) > 0.3, random(clips, labels) > 0.3
     weights = (random(labels), random(labels))
-    found = F.micro(d, a, y, valid, tagged, attend=attend, reduction=reduction, weights=weights)
-    near(found, slow(d, a, y, valid, tagged, attend, reduction, weights))
+    near(function(d, a, y, valid, tagged, weights=weights), slow(d, a, y, valid, tagged, weights, **reading))
 
 
-@pytest.mark.parametrize("preset", [PAPER, CODE])
-def test_padding_and_untagged_clips_do_not_count(preset):
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**20), SHAPES)
+def test_micro_is_the_slow_reference(seed, shape):
+    is_the_slow_reference(F.micro, seed, shape)
+
+
+def does_not_count_padding(loss):
     d, a, y = torch.rand(2, 6, 3), torch.rand(2, 6, 3), torch.tensor([[1.0, 1, 0], [1, 0, 1]])
     longer, further = (torch.cat([x, torch.rand(2, 4, 3)], dim=1) for x in (d, a))
     valid, tagged = torch.arange(10).expand(2, 10) < 6, torch.tensor([[True] * 3, [False] * 3])
-    for loss in (partial(F.micro, **preset), F.plat):
-        torch.testing.assert_close(loss(longer, further, y, valid), loss(d, a, y))
-        torch.testing.assert_close(loss(d, a, y, None, tagged), loss(d[:1], a[:1], y[:1]))
+    torch.testing.assert_close(loss(longer, further, y, valid), loss(d, a, y))
+    torch.testing.assert_close(loss(d, a, y, None, tagged), loss(d[:1], a[:1], y[:1]))
 
 
-def test_presets_and_their_exceptions():
-    assert (Micro().options, Micro("paper").options) == (CODE, PAPER)
-    assert Micro("paper", reduction="mean").options == {"attend": "all", "reduction": "mean"}
-    assert Micro(attend="all").options == {"attend": "all", "reduction": "mean"}
-    with pytest.raises(WsedError, match=r"unknown attend 'positive' \(did you mean positives"):
-        Micro(attend="positive")
-    with pytest.raises(WsedError, match=r"unknown preset 'papers' \(did you mean paper"):
-        Micro("papers")
+@pytest.mark.parametrize("loss", [F.micro, F.plat])
+def test_padding_and_untagged_clips_do_not_count(loss):
+    does_not_count_padding(loss)
 
 
 @pytest.mark.parametrize(
     "loss",
     [
-        Micro("paper"),
-        Micro("code", class_weights=ClassWeights([3.0, 1.0, 2.0])),
-        PLAT(0.3, ClassWeights([3.0, 1.0, 2.0], formula="code")),
+        Micro(ClassWeights([3.0, 1.0, 2.0])),
+        PLAT(0.3, ClassWeights([3.0, 1.0, 2.0])),
         ClipBCE(ClassWeights([3.0, 1.0, 2.0])),
         ClipBCE(reduction="sum"),
     ],

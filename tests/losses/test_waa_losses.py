@@ -99,7 +99,7 @@ def slow_triplet(points, tags, tagged, miner, margin, squared, normalize, reduct
     return sum(costs) / max(1, count)
 
 
-TRIPLETS = (
+TRIPLETS = st.tuples(
     st.sampled_from(["all", "semi_hard", "hard"]),
     st.booleans(),
     st.sampled_from(["final", "none"]),
@@ -128,8 +128,8 @@ def equals_a_loop(function, miner, squared, normalize, reduction, clips, labels,
 
 
 @settings(max_examples=150, deadline=None)
-@given(*TRIPLETS)
-def test_triplet_equals_a_loop(*case):
+@given(TRIPLETS)
+def test_triplet_equals_a_loop(case):
     equals_a_loop(F.triplet, *case)
 
 

@@ -1,5 +1,7 @@
 """The networks of Tao et al. 2023 (Frame Pairwise Distance): encoder, attention over embeddings, projection."""
 
+from functools import partial
+
 import pytest
 import torch
 import torchaudio
@@ -143,7 +145,8 @@ def test_projection(activation):
 
 def test_the_projections_embeddings_replace_the_classifiers_and_leave_its_scores():
     torch.manual_seed(0)
-    both = Composed(LABELS, lambda n: CNN(n, **SIZES | {"channels": 4}), [ClipAttention, Projection], LogMel(16000, f_max=8000.0))
+    encoder = partial(CNN, **SIZES | {"channels": 4})
+    both = Composed(LABELS, encoder, [ClipAttention, Projection], LogMel(16000, f_max=8000.0))
     batch = testing.batch(sample_rate=16000)
     output = both(batch)
     assert output.embeddings.shape[2] == 128

@@ -26,7 +26,7 @@ from wsed.models.heads.framewise import Framewise
 from wsed.models.heads.macro import Macro, scaled_to_one
 from wsed.models.heads.micro import Micro, summed_attention
 from wsed.models.heads.parts import Parts
-from wsed.models.mmnet import MMNet, ensemble_prediction, pooled_frames
+from wsed.models.mmnet import MMNet, pooled_frames
 from wsed.models.network import Composed
 from wsed.types import Encoded
 
@@ -42,9 +42,9 @@ def encoded(n_clips=3, n_frames=9, dim=6):
     return Encoded(torch.randn(n_clips, n_frames, dim), valid)
 
 
-def network(encoder=SMALL, heads=None, **arguments):
+def network(encoder=SMALL, heads=None, kind=MMNet, **arguments):
     heads = heads or [partial(Macro, hidden=7), Micro]
-    return MMNet(LABELS, encoder, heads, MELS(), **arguments)
+    return kind(LABELS, encoder, heads, MELS(), **arguments)
 
 
 def tensor(values):
@@ -255,30 +255,20 @@ def golden_case(golden):
     return values, det, cls, attention, valid
 
 
-def test_golden_votes_of_frames(golden_case):
-    values, det, _, attention, valid = golden_case
-    expected = values["clip_prediction"]
-    for norm, weights, name in (
-        ("sum", "softmax", "att_literal"),
-        ("sum", "share", "att_with_a_mean"),
-        ("mean", "share", "att_with_a_mean"),
-        ("mean", "softmax", "att_softmax_of_a_mean"),
-    ):
-        pooled = pooled_frames(det, attention[norm], valid, "prob", weights)
-        torch.testing.assert_close(pooled[0], tensor(expected[name]), atol=1e-9, rtol=0)
+def test_golden_weights_of_frames(golden_case):
+    values, _, _, attention, valid = golden_case
     for norm, name in (("sum", "alpha_softmax_of_a_sum"), ("mean", "alpha_softmax_of_a_mean")):
-        one_hot = torch.eye(5, dtype=torch.float64)  # frame t has class t alone: the result is alpha
-        alpha = pooled_frames(one_hot[None], attention[norm][..., :1].expand(-1, -1, 5), valid, "logit")
-        torch.testing.assert_close(alpha[0], tensor(values[name]), atol=1e-9, rtol=0)
+        one_hot = torch.eye(5, dtype=torch.float64)[None]  # frame t has class t alone: the result is alpha
+        of = wsed.Output(frame_logits=one_hot, attention=attention[norm][..., :1].expand(-1, -1, 5), valid=valid)
+        torch.testing.assert_close(pooled_frames(of)[0], tensor(values[name]), atol=1e-9, rtol=0)
 
 
 def test_golden_ensemble_prediction(golden_case):
     values, det, cls, attention, valid = golden_case
     expected = values["clip_prediction"]
     torch.testing.assert_close(cls.sigmoid()[0], tensor(expected["macro"]), atol=1e-9, rtol=0)
-    prob = ensemble_prediction(cls, pooled_frames(det, attention["sum"], valid), values["inputs"]["mu"])
-    torch.testing.assert_close(prob.sigmoid()[0], tensor(expected["ensemble_prob_literal"]), atol=1e-9, rtol=0)
-    logit = ensemble_prediction(cls, pooled_frames(det, attention["sum"], valid, "logit"), space="logit")
+    pooled = pooled_frames(wsed.Output(frame_logits=det, attention=attention["sum"], valid=valid))
+    logit = (cls + pooled) / 2
     torch.testing.assert_close(logit[0], tensor(expected["ensemble_logit_mean_code"]), atol=1e-9, rtol=0)
     torch.testing.assert_close(logit.sigmoid()[0], tensor(expected["sigmoid_of_ensemble_logit"]), atol=1e-9, rtol=0)
 
@@ -290,47 +280,46 @@ def parts(system, batch):
     return of, macro, micro, [head(level) for head, level in zip(system.level_heads, of.levels, strict=True)]
 
 
-@pytest.mark.parametrize("preset", ["code", "paper"])
 @pytest.mark.parametrize("pyramid", [False, True])
-def test_presets(preset, pyramid):
+def test_clip_scores_are_ensemble_prediction_of_all_maps(pyramid):
     torch.manual_seed(0)
-    system = network(partial(SMALL, pyramid=pyramid), preset=preset)
-    batch = testing.batch()
-    code = preset == "code"
+    system, batch = network(partial(SMALL, pyramid=pyramid)), testing.batch()
     assert system.provides == {"frame_logits", "clip_logits", "attention", "clip_embedding", "embeddings", "valid"}
     for training in (False, True):
         system.train(training)
         torch.manual_seed(1)
         output = system(batch)
         of, macro, micro, levels = parts(system, batch)
-        expected = macro.clip_logits
-        if code or not training:
-            space = "logit" if code else "prob"
-            maps = [micro, *levels] if code else [micro]
-            pooled = [pooled_frames(m.frame_logits, m.attention, m.valid, space) for m in maps]
-            expected = ensemble_prediction(macro.clip_logits, sum(pooled) / len(pooled), 0.5, space)
-        torch.testing.assert_close(output.clip_logits, expected)
-        torch.testing.assert_close(output.frame_logits, micro.frame_logits)
+        pooled = [pooled_frames(m) for m in (micro, *levels)]
+        torch.testing.assert_close(output.clip_logits, (macro.clip_logits + sum(pooled) / len(pooled)) / 2)
         assert len(output.levels) == 4 * pyramid
-        for found, alone in zip((output, *output.levels), (micro, *levels), strict=True):
-            torch.testing.assert_close(found.attention, alone.attention)
-            torch.testing.assert_close(found.frame_logits, alone.frame_logits)
-            assert found.attention.requires_grad == (not code)
-            assert torch.equal(found.valid, alone.valid)
+        the_subnets_are_in_the_output(output, micro, levels, learned=False)
         assert torch.equal(output.valid, of.valid)
 
 
-@pytest.mark.parametrize("preset", ["code", "paper"])
-@pytest.mark.parametrize("pyramid", [False, True])
-def test_every_weight_is_trained(preset, pyramid):
+def the_subnets_are_in_the_output(output, micro, levels, learned):
+    """`learned`: whether losses can change the attention."""
+    for found, alone in zip((output, *output.levels), (micro, *levels), strict=True):
+        torch.testing.assert_close(found.attention, alone.attention)
+        torch.testing.assert_close(found.frame_logits, alone.frame_logits)
+        assert found.attention.requires_grad == learned
+        assert torch.equal(found.valid, alone.valid)
+
+
+def trains_every_weight(pyramid, kind, loss):
     torch.manual_seed(0)
-    system, batch = network(partial(SMALL, pyramid=pyramid), preset=preset), testing.batch()
+    system, batch = network(partial(SMALL, pyramid=pyramid), kind=kind), testing.batch()
     output = system(batch)
-    (ClipBCE()(output, batch) + MicroLoss(preset)(output, batch)).backward()
+    (ClipBCE()(output, batch) + loss()(output, batch)).backward()
     still = [name for name, p in system.named_parameters() if p.grad is None]
     assert not still
     for head in (system.heads[1], *system.level_heads):
         assert head.att.weight.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("pyramid", [False, True])
+def test_every_weight_is_trained(pyramid):
+    trains_every_weight(pyramid, MMNet, MicroLoss)
 
 
 def test_ensemble_prediction_can_be_left_out_of_the_same_weights():
@@ -345,10 +334,6 @@ def test_ensemble_prediction_can_be_left_out_of_the_same_weights():
 
 
 def test_a_network_that_cannot_be_is_refused():
-    with pytest.raises(WsedError, match="nothing but EP trains the attention"):
-        network(preset="paper", detach_attention=True)
-    with pytest.raises(WsedError, match="nothing but EP trains the attention"):
-        network(ep_train=False)
     for macro in (Macro, partial(Macro, activation_map=True)):  # which is no attention
         with pytest.raises(WsedError, match="no head provides attention"):
             network(heads=[macro, partial(Micro, aspects=0)])
@@ -361,15 +346,6 @@ def test_a_network_that_cannot_be_is_refused():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (
-            partial(network, preset="papers"),
-            r"mmnet: unknown preset 'papers' \(did you mean paper\?\); known: code, paper",
-        ),
-        (
-            partial(network, ep_space="probs"),
-            r"mmnet: unknown ep_space 'probs' \(did you mean prob\?\); known: prob, logit",
-        ),
-        (partial(network, ep_weights="a"), r"mmnet: unknown ep_weights 'a'.*; known: softmax, share"),
         (partial(network, mu=7.0), r"mmnet: mu must be in \[0, 1\], not 7"),
         (partial(network, mu=-0.5), r"mmnet: mu must be in \[0, 1\], not -0\.5"),
         (partial(ResNet1d, 16, depth=18), r"resnet1d: unknown depth 18 \(did you mean .*; known: 8, 12, 28, 50"),
@@ -385,14 +361,9 @@ def test_settings_that_are_not_known_are_named(make, message):
         make()
 
 
-def test_functions_refuse_what_they_do_not_know():
-    logits, valid = torch.zeros(1, 2, 3), torch.ones(1, 2, dtype=torch.bool)
-    with pytest.raises(WsedError, match="unknown ep_weights 'sofmax'"):
-        pooled_frames(logits, logits, valid, weights="sofmax")
-    with pytest.raises(WsedError, match="unknown ep_space 'log'"):
-        ensemble_prediction(logits[0], logits[0], space="log")
+def test_an_unknown_norm_of_the_attention_is_refused():
     with pytest.raises(WsedError, match="unknown norm 'max'"):
-        summed_attention(logits, valid, "max")
+        summed_attention(torch.zeros(1, 2, 3), torch.ones(1, 2, dtype=torch.bool), "max")
 
 
 ENCODERS = {
@@ -404,11 +375,9 @@ ENCODERS = {
 }
 
 
-@pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("preset", ["code", "paper"])
-def test_a_clip_does_not_depend_on_the_padding_of_its_neighbours(encoder, preset):
+def keeps_padding_out(encoder, kind):
     torch.manual_seed(0)
-    system = network(ENCODERS[encoder], preset=preset).eval()
+    system = network(ENCODERS[encoder], kind=kind).eval()
     testing.check_network(system)
     batch = testing.batch(3)
     batch = type(batch)(**{**vars(batch), "n_samples": torch.tensor([8000, 7000, 5000])})
@@ -425,11 +394,15 @@ def test_a_clip_does_not_depend_on_the_padding_of_its_neighbours(encoder, preset
             torch.testing.assert_close(getattr(many, field)[2:, :m], getattr(one, field)[:, :m], atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("preset", ["code", "paper"])
-def test_bfloat16_stays_near_float32_and_weights_go_round(preset):
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_clip_does_not_depend_on_the_padding_of_its_neighbours(encoder):
+    keeps_padding_out(encoder, MMNet)
+
+
+def test_bfloat16_stays_near_float32_and_weights_go_round():
     torch.manual_seed(0)
     init = {"encoder": {"class_path": "wsed.models.encoders.resnet1d.ResNet1d", "init_args": {"pyramid": True}}}
-    init |= {"head": ["wsed.models.heads.macro.Macro", "wsed.models.heads.micro.Micro"], "preset": preset}
+    init |= {"head": ["wsed.models.heads.macro.Macro", "wsed.models.heads.micro.Micro"]}
     config = {"class_path": "wsed.models.mmnet.MMNet", "init_args": init}
     system, other = build(wsed.Network, config, LABELS).eval(), build(wsed.Network, config, LABELS).eval()
     other.load_state_dict(system.state_dict())
@@ -439,36 +412,42 @@ def test_bfloat16_stays_near_float32_and_weights_go_round(preset):
     with torch.autocast("cpu", torch.bfloat16):
         output = system(batch)
     torch.testing.assert_close(output.clip_scores, exact.clip_scores, atol=0.05, rtol=0)
-    (MicroLoss(preset)(output, batch) + ClipBCE()(output, batch)).backward()
+    (MicroLoss()(output, batch) + ClipBCE()(output, batch)).backward()
     assert all(torch.isfinite(p.grad).all() for p in system.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize("preset", ["code", "paper"])
-def test_a_clip_without_a_valid_frame_stays_finite(preset):
-    system, batch = network(partial(SMALL, pyramid=True), preset=preset).eval(), testing.batch()
+def stays_finite_without_a_valid_frame(kind, loss):
+    system, batch = network(partial(SMALL, pyramid=True), kind=kind).eval(), testing.batch()
     batch = type(batch)(**{**vars(batch), "n_samples": torch.tensor([8000, 8000, 8000, 100])})
     output = system(batch)
     assert not output.valid[3].any()
-    (ClipBCE()(output, batch) + MicroLoss(preset)(output, batch)).backward()
+    (ClipBCE()(output, batch) + loss()(output, batch)).backward()
     assert torch.isfinite(output.clip_logits).all()
     assert all(torch.isfinite(p.grad).all() for p in system.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize("encoder", ["crnn", "cnn", "pyramid"])
-@pytest.mark.parametrize("preset", ["code", "paper"])
-def test_a_few_steps_lower_the_loss(encoder, preset):
+def test_a_clip_without_a_valid_frame_stays_finite():
+    stays_finite_without_a_valid_frame(MMNet, MicroLoss)
+
+
+def lowers_its_loss(encoder, kind, loss):
     torch.manual_seed(0)
-    system, batch = network(ENCODERS[encoder], preset=preset), testing.batch()
+    system, batch = network(ENCODERS[encoder], kind=kind), testing.batch()
     optimizer = torch.optim.Adam(system.parameters(), lr=0.01)
     values = []
     for _ in range(40):
         output = system(batch)
-        loss = ClipBCE()(output, batch) + MicroLoss(preset)(output, batch)
+        total = ClipBCE()(output, batch) + loss()(output, batch)
         optimizer.zero_grad()
-        loss.backward()
+        total.backward()
         optimizer.step()
-        values.append(loss.item())
+        values.append(total.item())
     assert values[-1] < 0.8 * values[0]
+
+
+@pytest.mark.parametrize("encoder", ["crnn", "cnn", "pyramid"])
+def test_a_few_steps_lower_the_loss(encoder):
+    lowers_its_loss(encoder, MMNet, MicroLoss)
 
 
 def test_macro_and_micro_join_on_any_encoder_without_their_network():
@@ -476,7 +455,7 @@ def test_macro_and_micro_join_on_any_encoder_without_their_network():
     system = Composed(LABELS, ENCODERS["crnn"], [partial(Macro, hidden=7), Micro], MELS())
     batch = testing.batch()
     output = system(batch)
-    (ClipBCE()(output, batch) + MicroLoss("paper")(output, batch)).backward()
+    (ClipBCE()(output, batch) + MicroLoss()(output, batch)).backward()
     assert all(p.grad is not None for p in system.parameters())
     assert system.provides >= {"clip_logits", "frame_logits", "attention"}
     framewise = Composed(LABELS, ENCODERS["crnn"], Framewise, MELS())
@@ -490,10 +469,9 @@ model:
     init_args:
       encoder: {class_path: crnn, init_args: {channels: 4, gru: 4, dense: 8}}
       frontend: {class_path: logmel, init_args: {sample_rate: 8000, n_fft: 256, hop_length: 160, log_offset: 1e-4}}
-      preset: paper
   losses:
     macro: {loss: {class_path: clip_bce, init_args: {reduction: sum, class_weights: {counts: [4, 4], n_clips: 8}}}}
-    micro: {loss: {class_path: micro, init_args: {preset: paper, class_weights: {counts: [4, 4], formula: code}}}}
+    micro: {loss: {class_path: micro, init_args: {class_weights: {counts: [4, 4]}}}}
 evaluation: {tuning: {tags: exact}}
 data: {corpus: {class_path: desed, init_args: {}}, batch: {weak: 4}, workers: 0}
 trainer: {max_epochs: 1, accelerator: cpu}

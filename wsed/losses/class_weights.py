@@ -11,17 +11,12 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet
 from wsed.losses.base import Loss
-from wsed.registry import check_option
 
 Weights = tuple[Tensor, Tensor]
 """Factors of the terms of `y` and `1 - y` of a cross-entropy, each `[label]` or `[... label]`."""
 
-FORMULAS = ("paper", "code")
 
-
-def class_weights(
-    counts: Sequence[float], n_clips: int | None = None, beta: float = 0.3, formula: str = "paper"
-) -> Float[Tensor, " label"]:
+def class_weights(counts: Sequence[float], n_clips: int | None = None, beta: float = 0.3) -> Float[Tensor, " label"]:
     """`((q / p) (1 - p) / (1 - q))^beta`: weights that are larger for rare classes (Chou, Jang & Yang 2018, Eq. 11).
 
     `p` is the share of a class, and `q` is the mean share of the classes with a count above 0.
@@ -30,18 +25,16 @@ def class_weights(
         counts: number of training clips with each class.
         n_clips: number of training clips, for shares of clips; if None, shares of the sum of the counts.
         beta: strength; with 0 every class weighs 1, with 1 the weights make the odds of all classes equal.
-        formula: `paper`, as above; `code`: as in the released code, which inverts the second quotient.
 
     Returns:
         float64. A class weighs 1 if its share is `q` or its count is 0.
 
     Raises:
-        WsedError: a count is below 0, a share is 1 or more, or the formula is unknown.
+        WsedError: a count is below 0, or a share is 1 or more.
 
     >>> class_weights([30.0, 10.0], beta=1.0)
     tensor([0.3333, 3.0000], dtype=torch.float64)
     """
-    check_option("class_weights", "formula", formula, FORMULAS)
     number = torch.as_tensor(counts, dtype=torch.float64)
     share = number / (number.sum() if n_clips is None else n_clips)
     wrong = ((share < 0) | (share >= 1)).nonzero().flatten().tolist()
@@ -51,8 +44,7 @@ def class_weights(
         raise WsedError(f"class_weights.counts must be 0 or more and below those of {of}, but {where}")
     known = number > 0
     mean = share[known].mean()
-    other = (1 - share) / (1 - mean)
-    weights = (mean / share * (other if formula == "paper" else 1 / other)) ** beta
+    weights = (mean / share * ((1 - share) / (1 - mean))) ** beta
     return torch.where(known, weights, 1.0)
 
 
@@ -65,8 +57,6 @@ class ClassWeights:
             counted before training; until then every class weighs 1.
         n_clips: number of training clips; see `class_weights`.
         beta: strength; see `class_weights`.
-        formula: `paper`: weights both terms of the cross-entropy; `code`: weights only the term of `y`, with the
-            formula of the released code.
 
     >>> ClassWeights([30.0, 10.0], beta=1.0).weights()[0]
     tensor([0.3333, 3.0000])
@@ -75,12 +65,11 @@ class ClassWeights:
     counts: list[float] | None = None
     n_clips: int | None = None
     beta: float = 0.3
-    formula: str = "paper"
 
     def weights(self) -> Weights:
         """Factors of the terms of `y` and `1 - y`, each `[label]`, float32; `counts` must not be None."""
-        positive = class_weights(self.counts or (), self.n_clips, self.beta, self.formula).float()
-        return positive, positive if self.formula == "paper" else torch.ones_like(positive)
+        both = class_weights(self.counts or (), self.n_clips, self.beta).float()
+        return both, both
 
 
 class ClassWeighted(Loss):

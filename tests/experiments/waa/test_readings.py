@@ -34,8 +34,8 @@ def test_golden_gradient_through_the_anchor(golden_triplets):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.sampled_from(["hinge", "ratio"]), *core.TRIPLETS)
-def test_it_equals_a_loop(cost, *case):
+@given(st.sampled_from(["hinge", "ratio"]), core.TRIPLETS)
+def test_it_equals_a_loop(cost, case):
     core.equals_a_loop(partial(triplet, cost=cost), *case, ratio=cost == "ratio")
 
 

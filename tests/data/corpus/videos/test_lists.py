@@ -48,8 +48,7 @@ def test_the_real_list_and_the_papers_weights(shared: Path, golden) -> None:
     assert len(segments.labels.values) == sum(1 for _ in rows(path)) == 56131
     named = {line.split("\t")[0] for line in path.read_text().splitlines()}
     assert {segments.name(i) for i in range(len(segments))} == named
-    for formula, key in (("paper", "paper_formula_label_prior"), ("code", "code_formula_label_prior")):
-        assert class_weights(counts, beta=0.3, formula=formula).tolist() == pytest.approx(values[key], abs=1e-12)
+    assert class_weights(counts, beta=0.3).tolist() == pytest.approx(values["paper_formula_label_prior"], abs=1e-12)
     by_clips = class_weights(counts, n_clips=len(segments)).tolist()
     assert by_clips == pytest.approx(values["paper_formula_clip_prior"], abs=1e-12)
 
