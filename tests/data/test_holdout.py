@@ -1,4 +1,4 @@
-"""Clips held out for validation: apart and stratified, or as in the published code."""
+"""Clips held out for validation: apart from training and stratified."""
 
 from collections import Counter
 from pathlib import Path
@@ -36,10 +36,6 @@ def by_clip(clips: list[Clip], share: float, seed: int = 0) -> tuple[list[Clip],
         return clips, []
 
 
-def by_class(clips: list[Clip], share: float) -> tuple[list[Clip], list[Clip]]:
-    return divided(clips, share=share, by="class")
-
-
 def counts(clips: list[Clip]) -> Counter[str]:
     return Counter(label for clip in clips for label in clip.tags)
 
@@ -71,27 +67,6 @@ def test_each_class_of_the_real_list_has_its_share(weak, seed):
     for label, n in counts(weak).items():
         assert counts(held)[label] == pytest.approx(0.2 * n, abs=5 if label == "Speech" else 1)
     assert held != by_clip(weak, 0.2, seed + 1)[1]
-
-
-def test_the_published_split_cuts_the_list_of_each_class():
-    train, held = by_class(clips_of(["a", "ab", "b", "", "a", "a", "b", "ab", "b", "b"]), 0.4)
-    assert [c.id[0] for c in held] == ["0", "1", "1", "2"]
-    assert [c.id[0] for c in train] == ["4", "5", "7", "6", "7", "8", "9"]
-
-
-def test_the_published_split_of_the_real_list(weak):
-    train, held = by_class(weak, 0.2)
-    # The paper: 1763 + 438 = 2201 entries, with a few files missing.
-    assert (len(train), len(held)) == (1800, 444)
-    assert len({c.id for c in train} & {c.id for c in held}) == 149
-    assert Counter(c.id for c in train + held) == Counter({c.id: len(c.tags) for c in weak})
-    for label, n in counts(weak).items():
-        first = [c for c in weak if label in c.tags][: n // 5]
-        assert set(first) <= set(held)
-
-
-def test_a_share_is_not_short_of_a_clip_by_rounding():
-    assert len(by_class(clips_of(["a"] * 100), 0.29)[1]) == 29
 
 
 def test_groups_stay_together():

@@ -20,7 +20,7 @@ MOVED = {
     "data.per_class": "data.episodes.per_class",
     "data.features": "data.reader.folder, with data.reader features",
     "data.keep_audio": "data.reader memory",
-    "data.holdout_split": "data.holdout.by (clip, or class for ijcnn)",
+    "data.holdout_split": "data.holdout.by (ijcnn: class_holdout of experiments.cosine_penalty.readings.DCASE2018)",
     "data.holdout_seed": "data.holdout.seed",
     "data.headers": "data.reader.headers",
     "data.class_path": "data.corpus.class_path (desed, dcase2017, audioset, or single_event, which was waa)",

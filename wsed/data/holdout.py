@@ -1,6 +1,5 @@
 """Clips kept out of training, to validate on, where a corpus has no validation clips."""
 
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from wsed.errors import WsedError
 from wsed.registry import check_option, near
 
 Index = NDArray[np.int64]
-By = Literal["clip", "class", "group"]
+By = Literal["clip", "group"]
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,11 @@ class Holdout:
 
     Args:
         share: part of the clips of each class, between 0 and 1.
-        by: `clip` (each clip is on one side, each class has its share), `group` (so is each group, such as the
-            recordings of one patient), or `class` (class by class, see `divided_by_class`).
+        by: `clip` (each clip is on one side, each class has its share), or `group` (so is each group, such as the
+            recordings of one patient).
         group: which of the clips' groups is meant: `patient`; the recording that a clip is a part of if None.
         sources: where the clips are taken from; None: the sources with tags only, or all where none has tags only.
-        seed: of the choice; `class` takes the first clips.
+        seed: of the choice.
 
     Raises:
         WsedError: a setting is out of its range.
@@ -66,23 +65,16 @@ class Holdout:
         pool = np.flatnonzero(np.isin(table.source.numpy(), [table.sources.index(name) for name in names]))
         several = len(table.sources) > 1
         sound = sounds(table.clips) if several else np.arange(len(table.clips))
-        if self.by == "class":
-            train, held = (
-                pool[part]
-                for part in divided_by_class(table.labels.take(torch.from_numpy(pool)), table.n_labels, self.share)
-            )
-        else:
-            mask = self._by_group(table, pool) if self.by == "group" else self._by_clip(table, pool)
-            mask |= np.isin(sound[pool], sound[pool[mask]]) if several else mask
-            train, held = pool[~mask], pool[mask]
+        mask = self._by_group(table, pool) if self.by == "group" else self._by_clip(table, pool)
+        mask |= np.isin(sound[pool], sound[pool[mask]]) if several else mask
+        train, held = pool[~mask], pool[mask]
         if not len(held):
             raise WsedError(
                 f"data.holdout {self.share:g} of {len(pool)} {', '.join(names)} clips is none of them; raise it"
             )
         others = np.setdiff1d(np.arange(len(table.clips)), pool)
         others = others[~np.isin(sound[others], sound[held])]
-        train = np.concatenate([train, others])
-        return (train if self.by == "class" else np.sort(train)), held
+        return np.sort(np.concatenate([train, others])), held
 
     def _sources(self, table: ClipTable) -> tuple[str, ...]:
         if self.sources is not None:
@@ -172,24 +164,3 @@ def held_out(labels: Ragged, n_labels: int, share: float, seed: int = 0) -> Bool
         held[draw.sample(mine.tolist(), min(max(wanted, 0), len(mine)))] = True
         free[mine] = False
     return held
-
-
-def divided_by_class(labels: Ragged, n_labels: int, share: float) -> tuple[Index, Index]:
-    """Training and validation entries as published code makes them: not apart, and with repeats.
-
-    Of each class the clips that hold it, in the order given, are cut: the first `share` is for validation, the rest for
-    training. A clip with n tags is so entered n times, and may be in both. Clips without tags are in neither.
-
-    Source: Pellegrini & Cances, IJCNN 2019, published code (rounding down is our guess).
-
-    >>> divided_by_class(Ragged.lists([[0], [0, 1], [1]]), 2, 0.5)
-    (array([1, 2]), array([0, 1]))
-    """
-    train, held = [], []
-    members = labels.inverse(n_labels)
-    for label in range(n_labels):
-        mine = members[label].numpy()
-        first = math.floor(share * len(mine) + 1e-9)  # 0.29 * 100 is a little less than 29
-        held.append(mine[:first])
-        train.append(mine[first:])
-    return np.concatenate(train), np.concatenate(held)

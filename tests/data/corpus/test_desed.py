@@ -1,14 +1,13 @@
-"""DESED as a corpus: releases of the test annotation, and validation clips held out of the weak ones."""
+"""DESED as a corpus: its folders, and validation clips held out of the weak ones."""
 
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.data.dcase2018 import first_release, later_release, make_dcase2018
+from tests.data.dcase2018 import first_release, make_dcase2018
 from tests.data.modules import listed, module
-from wsed.data.clip import Clip
-from wsed.data.corpus.desed import DESED, REVISIONS, check_revision
+from wsed.data.corpus.desed import DESED
 from wsed.data.corpus.desed_layout import DESED_LABELS
 from wsed.data.holdout import Holdout
 from wsed.data.module import SEDDataModule
@@ -23,15 +22,8 @@ def dcase2018(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_dcase2018(tmp_path_factory.mktemp("dcase2018"), shared, first_release(shared))
 
 
-def clips_with(rows) -> list[Clip]:
-    events: dict[str, list] = {}
-    for clip, event in rows:
-        events.setdefault(clip, []).append(event)
-    return [Clip(name, Path(name), "test", events=tuple(found)) for name, found in events.items()]
-
-
 def test_the_dcase_2018_folder_as_it_is(dcase2018: Path) -> None:
-    data = module(DESED(dcase2018, **ROW, revision="2018-03"), WEAK, holdout=0.2, sample_rate=8000)
+    data = module(DESED(dcase2018, **ROW), WEAK, holdout=0.2, sample_rate=8000)
     data.setup()
     assert tuple(data.labels) == DESED_LABELS
     tables = {stage: data.table(stage) for stage in ("train", "validation", "test", "predict")}
@@ -45,33 +37,6 @@ def test_the_dcase_2018_folder_as_it_is(dcase2018: Path) -> None:
     assert not tables["validation"].timed.any()
     assert len(tables["test"].events) == 906
     assert len(list(data.train_dataloader())) == 2
-
-
-def test_the_releases_are_told_apart(shared: Path) -> None:
-    later, first = later_release(shared), first_release(shared)
-    assert len({clip for clip, _ in later}) == 288
-    assert max(Counter(later).values()) == 1  # no row is repeated
-    table = Path("metadata/test/test.csv")
-    check_revision(clips_with(first), "2018-03", table)
-    check_revision(clips_with(later), "2019-05", table)
-    with pytest.raises(WsedError) as caught:
-        check_revision(clips_with(later), "2018-03", table)
-    for part in (str(table), "908 events, Cat 95, Dog 120, Speech 255", "(revision 2019-05)", "906 events, Cat 82"):
-        assert part in str(caught.value)
-    with pytest.raises(WsedError, match=r"905 events.*no known revision.*set data\.corpus\.revision to the release"):
-        check_revision(clips_with(first[:-1]), "2018-03", table)
-    assert set(REVISIONS) == {"2018-03", "2019-05"}
-
-
-def test_the_test_table_is_checked_and_no_other(dcase2018: Path) -> None:
-    data = DESED(dcase2018, **ROW, revision="2019-05")
-    for stage in ("test", "predict"):
-        with pytest.raises(WsedError, match=r"test\.csv is not revision 2019-05 .*revision 2018-03"):
-            data.clips(stage)
-    assert data.clips("validation") == []
-    assert len(data.clips("train")) == 79
-    assert len(DESED(dcase2018, **ROW, predict="train/weak", revision="2019-05").clips("predict")) == 79
-    assert len(DESED(dcase2018, **ROW).clips("test")) == 288
 
 
 def test_held_out_clips_are_not_trained_on(corpus: Path) -> None:
@@ -89,15 +54,6 @@ def test_held_out_clips_are_not_trained_on(corpus: Path) -> None:
     assert any(held != listed(halved(seed), "validation") for seed in range(1, 5))
 
 
-def test_the_published_split_enters_a_clip_once_a_tag(dcase2018: Path) -> None:
-    data = module(DESED(dcase2018, **ROW), WEAK, holdout=Holdout(0.2, by="class"), sample_rate=8000)
-    data.setup("fit")
-    entries = [clip.id for stage in ("train", "validation") for clip in data.table(stage).clips]
-    assert Counter(entries) == {c.id: len(c.tags) for c in DESED(dcase2018, **ROW).clips("train")}
-    assert len(list(data.train_dataloader())) == -(-len(data.table("train").clips) // 32)
-    assert set(data.table("train").clips[0].tags) >= {"Alarm_bell_ringing"}
-
-
 @pytest.mark.parametrize(
     ("settings", "holdout", "message"),
     [
@@ -107,10 +63,8 @@ def test_the_published_split_enters_a_clip_once_a_tag(dcase2018: Path) -> None:
             r"holdout .* set data\.corpus\.validation or data\.holdout to",
         ),
         ({}, {"share": 1.0}, "data.holdout.share must lie between 0 and 1"),
-        ({}, {"share": 0.2, "by": "file"}, "clip.*class"),
+        ({}, {"share": 0.2, "by": "file"}, "clip.*group"),
         ({}, {"share": 0.2, "group": "site"}, "data.holdout.group is 'site' and data.holdout.by 'clip'"),
-        ({"revision": "2018"}, None, "2018-03.*2019-05"),
-        ({"revision": "2018-03", "test": None}, None, "data.corpus.test is null"),
         ({"annotated": {"strnog": ["low"]}}, None, "annotated names the source 'strnog' .did you mean strong"),
     ],
 )
