@@ -48,7 +48,7 @@ def serving(
 
 def crops(root: Path, length: float = 0.5, test_length: float | None = None, **settings: Any) -> SEDDataModule:
     """Crops around the one event of each clip, in batches of all classes."""
-    placement, seed = settings.pop("placement", "walle"), settings.pop("placement_seed", 0)
+    placement, seed = settings.pop("placement", "onset"), settings.pop("placement_seed", 0)
     corpus = settings.pop("corpus", None) or SingleEvent(root, labels=settings.pop("labels", None))
     episodes = Episodes(settings.pop("classes", None), settings.pop("per_class", None))
     windows = Windows(length, test_length, placement=placement, seed=seed)

@@ -57,7 +57,7 @@ def test_short_recordings_are_one_window_and_test_windows_have_a_length_of_their
     [
         ({"length": -1.0}, "data.windows.length must be above 0"),
         ({"length": 1.0, "hop": 0.0}, "data.windows.hop must be above 0"),
-        ({"length": 1.0, "hop": 0.5, "placement": "walle"}, "data.windows.hop is for windows that follow each other"),
+        ({"length": 1.0, "hop": 0.5, "placement": "onset"}, "data.windows.hop is for windows that follow each other"),
     ],
 )
 def test_settings_that_cannot_be(settings, message):

@@ -103,7 +103,7 @@ ROW = {
     },
     "data": {
         "corpus": {"class_path": "single_event", "init_args": {}},
-        "windows": {"length": 0.5, "placement": "walle"},
+        "windows": {"length": 0.5, "placement": "onset"},
         "episodes": {"per_class": None},
         "workers": 0,
     },

@@ -12,7 +12,7 @@ from wsed.errors import WsedError
 from wsed.registry import check_option
 from wsed.types import Split
 
-Placement = Literal["walle", "contained", "centered"]
+Placement = Literal["onset", "contained", "centered"]
 
 
 @dataclass(frozen=True)
@@ -159,10 +159,10 @@ def crop_start(
 ) -> float:
     """Where the crop of a clip begins, in seconds from the clip's start.
 
-    `walle` is the rule of the authors' code: the crop begins up to its length before an event that fits into it, and
-    up to its length before or after the onset of a longer one, so it may miss parts even of events that would fit.
-    `contained`: it holds the whole event, or lies within it, at random. `centered`: their middles agree. In each case
-    it is moved into the clip where it would reach out of it.
+    `onset`: the onset of an event that would fit lies anywhere in the crop, so that the end of the event may be cut
+    off; the crop begins up to its length before or after the onset of a longer event (as in the code of Turpault et al.
+    2020). `contained`: the crop holds the whole event, or lies within it, at random. `centered`: their middles agree. A
+    crop that would reach out of the clip is moved into it.
 
     Args:
         onset: of the event, seconds.

@@ -40,7 +40,7 @@ def spans(data: SEDDataModule, stage: str = "train") -> dict[str, tuple[float, f
     return {clip.id: (clip.start, clip.duration) for clip in data.table(stage).clips}
 
 
-def walle(onset, offset, length, duration, chance):
+def around_the_onset(onset, offset, length, duration, chance):
     """The rule as waa.md writes it (section 4); `chance` makes U(-1, 1) of a long event, U(0, 1) of another."""
     shift = -1 + 2 * chance if round(offset - onset - length, 6) > 0 else -chance  # 4.2 s - 4 s are 0.2 s
     begin = max(0, onset + length * shift)
@@ -64,10 +64,10 @@ places = st.tuples(
 @settings(max_examples=300, deadline=None)
 def test_segments_lie_as_the_rules_say(place):
     duration, onset, offset, length, chance = place
-    begins = {p: crop_start(onset, offset, length, duration, p, chance) for p in ("walle", "contained", "centered")}
+    begins = {p: crop_start(onset, offset, length, duration, p, chance) for p in ("onset", "contained", "centered")}
     for begin in begins.values():
         assert 0 <= begin <= duration - length
-    assert begins["walle"] == pytest.approx(walle(onset, offset, length, duration, chance), abs=1e-12)
+    assert begins["onset"] == pytest.approx(around_the_onset(onset, offset, length, duration, chance), abs=1e-12)
     inner, outer = sorted(
         [(onset, offset), (begins["contained"], begins["contained"] + length)], key=lambda s: s[1] - s[0]
     )
@@ -91,7 +91,7 @@ def test_segments_lie_as_the_rules_say(place):
     ],
 )
 def test_the_rule_of_the_authors_code_by_hand(event, length, chance, begin):
-    assert crop_start(*event, length, 10.0, "walle", chance) == pytest.approx(begin)
+    assert crop_start(*event, length, 10.0, "onset", chance) == pytest.approx(begin)
 
 
 def test_a_contained_segment_reaches_both_ends():
@@ -103,7 +103,7 @@ def test_a_contained_segment_reaches_both_ends():
     assert max(inside) == pytest.approx(7.0, abs=0.04)
 
 
-@pytest.mark.parametrize("placement", ["walle", "contained", "centered"])
+@pytest.mark.parametrize("placement", ["onset", "contained", "centered"])
 def test_a_segment_is_that_part_of_the_clip(large, placement):
     data = waa(large, placement=placement)
     table, whole = data.table("train"), {clip.id: clip for clip in listed(data, "train")}
@@ -410,7 +410,7 @@ def test_through_the_command_line(corpus, tmp_path):
         },
         "data": {
             "corpus": {"class_path": "single_event", "init_args": {"root": str(corpus)}},
-            "windows": {"length": 0.5, "placement": "walle"},
+            "windows": {"length": 0.5, "placement": "onset"},
             "episodes": {"per_class": 2},
         },
         "trainer": {"fast_dev_run": 2, "accelerator": "cpu", "default_root_dir": str(tmp_path / "run")},
