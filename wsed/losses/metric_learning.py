@@ -3,15 +3,18 @@
 import importlib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from wsed.build import call, is_spec
 from wsed.errors import WsedError
 from wsed.losses.base import LOSSES, Loss
 from wsed.ops.mine import all_clips, relations
 from wsed.registry import near
+from wsed.spec import Spec
 from wsed.types import Batch, Needs, Output
 
 
@@ -46,8 +49,8 @@ class MetricLearning(Loss):
     ) -> None:
         super().__init__()
         self.names = (criterion, miner)
-        self.criterion = _made("losses", criterion, arguments)
-        self.miner = None if miner is None else _made("miners", miner, miner_arguments)
+        self.criterion = _built("losses", Spec(criterion, arguments or {}))
+        self.miner = None if miner is None else _built("miners", Spec(miner, miner_arguments or {}))
         if miner is not None or not _takes_pairs(self.criterion):
             self.needs = replace(type(self).needs, one_class=True)
 
@@ -99,31 +102,35 @@ def _takes_pairs(criterion: Any) -> bool:
 
 
 PARTS = {"distance": "distances", "reducer": "reducers", "embedding_regularizer": "regularizers"}
-"""Modules of the classes of arguments that are objects."""
+"""Packages of the classes of arguments that are objects."""
 
 
-def _made(kind: str, name: str, arguments: Mapping[str, Any] | None) -> Any:
+def _built(package: str, spec: Spec) -> Any:
     """Build a loss, a miner or one of their arguments by class name or import path."""
-    arguments = {key: _part(key, value) for key, value in (arguments or {}).items()}
-    home, _, cls = name.rpartition(".")
-    home = home or f"pytorch_metric_learning.{kind}"
+    cls = _class(package, spec.class_path)
+    parts = {
+        name: _built(PARTS.get(name, name), Spec.read(value))
+        if isinstance(value, Mapping) and is_spec(value)
+        else value
+        for name, value in spec.init_args.items()
+    }
     try:
-        module = importlib.import_module(home)
+        return call(partial(cls, **{**spec.init_args, **parts}))
+    except TypeError as error:  # an argument that the class passes on
+        raise WsedError(f"arguments of {cls.__name__}: {error}") from error
+
+
+def _class(package: str, name: str) -> type:
+    """The class of a name in a package of pytorch-metric-learning, or of an import path."""
+    home, _, attribute = name.rpartition(".")
+    home = home or f"pytorch_metric_learning.{package}"
+    try:
+        found = vars(importlib.import_module(home))
     except ModuleNotFoundError as error:
         missing = f"metric_learning: {name} needs the module {error.name}, which is not installed"
         ours = str(error.name).startswith("pytorch_metric_learning")
         raise WsedError(missing + (": pip install 'wsed[metric]'" if ours else "")) from None
-    if not hasattr(module, cls):
-        raise WsedError(
-            f"metric_learning: {home} has no {cls!r}{near(cls, [n for n in dir(module) if n[0].isupper()])}"
-        )
-    try:
-        return getattr(module, cls)(**arguments)
-    except TypeError as error:
-        raise WsedError(f"metric_learning: arguments of {name}: {error}") from error
-
-
-def _part(argument: str, value: Any) -> Any:
-    if not isinstance(value, Mapping) or "class_path" not in value:
-        return value
-    return _made(PARTS.get(argument, argument), value["class_path"], value.get("init_args"))
+    if not isinstance(cls := found.get(attribute), type):
+        classes = [known for known, value in found.items() if isinstance(value, type)]
+        raise WsedError(f"metric_learning: {home} has no {attribute!r}{near(attribute, classes)}")
+    return cls
