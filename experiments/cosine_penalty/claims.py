@@ -15,37 +15,36 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from experiments.cosine_penalty.table import PAPER, ROWS, SHORT, Run, f1_by_class, read_tagger, systems_of, truth_of
+from experiments.cosine_penalty.table import (
+    BEST,
+    CLIP_SECONDS,
+    PAPER,
+    RECIPE,
+    ROWS,
+    SHORT,
+    Run,
+    f1_by_class,
+    read_tagger,
+    systems_of,
+)
+from wsed.data.corpus.desed import DESED
 from wsed.decoding import Decoder, exact_thresholds, random_thresholds, tune_events
 from wsed.metrics import event_counts
 from wsed.metrics.clips import tag_counts
+from wsed.run import RunFolder
 from wsed.study.compare import difference, paired, spread
+from wsed.study.runs import ScoredClips
 from wsed.study.table import columns_table, markdown
 from wsed.values import Truth
 
 LOW = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.014, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3, 0.5, 0.7)
-BEST = ("best", "best_cos", "best_max")
 GAPS, WINDOWS = (0.2, 0.5, 1.0, 1.5), (0.2, 0.44, 0.8)
-PAIRS = (
-    ("a", "fsl", "mil"), ("a", "mil_mean", "mil"), ("b", "mil", "glu_mil"), ("c, d", "glu_mil", "glu_mil_cos"),
-    ("c, d", "glu_mil", "glu_mil_cos_alpha_0_5"), ("c, d", "glu_mil", "glu_mil_cos_alpha_1"),
-    ("c, d", "glu_mil", "glu_mil_kl"), ("-", "glu_mil_cos", "one_network"), ("-", "best_max", "best_cos"),
-    ("-", "best_cos", "best"),
-)  # fmt: skip
-
-TUNED_PAIRS = (
-    ("mil", "glu_mil"),
-    ("glu_mil", "glu_mil_cos"),
-    ("mil", "best"),
-    ("mil", "best_cos"),
-    ("mil", "best_max"),
-)
 
 
 @cache
 def class_f1(run: Run, decoder: Decoder) -> np.ndarray:
     """Event F1 of each class in %, with the system's tags; of the best system, with its own decoder and tags."""
-    if run.folder.parent.name.startswith("best"):
+    if run.row in BEST:
         return run.reported
     return 100 * f1_by_class(run, decoder)
 
@@ -57,15 +56,17 @@ def print_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
 def differences(systems: dict[str, list[Run]]) -> None:
     names = ("event F1", "five short classes", "five long classes", "Dishes/Frying corr.")
     lines = []
-    for claim, one, other in PAIRS:
-        if one not in systems or other not in systems:
+    for one, other in RECIPE.pairs():
+        both = [(a, b) for a in systems.get(one, []) for b in systems.get(other, []) if a.seed == b.seed]
+        if not both:
             continue
-        both = [(a, b) for a in systems[one] for b in systems[other] if a.seed == b.seed]
+        claims = dict.fromkeys(claim.name for claim in RECIPE.claims if (claim.first, claim.second) == (one, other))
         change = np.stack([class_f1(b, PAPER) - class_f1(a, PAPER) for a, b in both])
         short = np.array([label in SHORT for label in both[0][0].labels])
         alike = np.array([100 * (b.pair("Dishes", "Frying") - a.pair("Dishes", "Frying")) for a, b in both])
         parts = (change.mean(1), change[:, short].mean(1), change[:, ~short].mean(1), alike)
-        lines.append([claim, f"{other} - {one}", str(len(both)), *(str(difference(part)) for part in parts)])
+        about = [", ".join(claims) or "-", f"{other} - {one}", str(len(both))]
+        lines.append([*about, *(str(difference(part)) for part in parts)])
     print_table(["claim", "rows", "shared seeds", *names], lines)
 
 
@@ -74,11 +75,11 @@ def best(systems: dict[str, list[Run]]) -> None:
     if not systems:
         return
     measures: dict[str, Callable[[Run], float]] = {
-        "event F1": lambda r: 100 * r.report["event_f1"]["macro"],
-        "segment F1": lambda r: 100 * r.report["segment_f1"]["macro"],
-        "tagging F1": lambda r: 100 * r.report["tagging_f1"]["macro"],
-        "PSDS1": lambda r: 100 * r.report["psds1"],
-        "PSDS2": lambda r: 100 * r.report["psds2"],
+        "event F1": lambda r: 100 * r.report.value("event_f1/macro"),
+        "segment F1": lambda r: 100 * r.report.value("segment_f1/macro"),
+        "tagging F1": lambda r: 100 * r.report.value("tagging_f1/macro"),
+        "PSDS1": lambda r: 100 * r.report.value("psds1"),
+        "PSDS2": lambda r: 100 * r.report.value("psds2"),
     }
     print(f"\n{columns_table('%', systems, measures)}")
 
@@ -147,11 +148,11 @@ def tuned(run: Run, held: Run, gaps: tuple[float, ...], windows: tuple[float, ..
 
 def thresholds(runs: Path, reference: Path, systems: dict[str, list[Run]]) -> None:
     """What the decoder decides: the paper's for all classes, or one of each class."""
-    truth = truth_of(reference, "validation/validation", "validation")
-    tagger = read_tagger(runs / "tagger" / "seed_0", "validation")
+    clips = DESED(reference).clips("validation")
+    tagger = read_tagger(runs, "validation")
     lines, tuned_f1 = [], {}
     for row, each in systems.items():
-        held = [Run(r.folder, truth, tagger[0] if tagger else None, "validation") for r in each if r.validated]
+        held = [Run(r.folder, clips, tagger[0] if tagger else None, "validation") for r in each if r.validated]
         if not held:
             continue
         mine = [r for r in each if r.validated]
@@ -168,7 +169,7 @@ def thresholds(runs: Path, reference: Path, systems: dict[str, list[Run]]) -> No
     columns = ("a threshold a class", "also smoothing and joining")
     print_table(["event F1, %", "the paper's decoder", *columns], lines)
     compared = []
-    for one, other in TUNED_PAIRS:
+    for one, other in RECIPE.pairs():
         seeds = sorted(tuned_f1.get(one, {}).keys() & tuned_f1.get(other, {}).keys())
         if seeds:
             changes = np.array([np.subtract(tuned_f1[other][s], tuned_f1[one][s]) for s in seeds]).T
@@ -178,17 +179,13 @@ def thresholds(runs: Path, reference: Path, systems: dict[str, list[Run]]) -> No
 
 def tag_searches(runs: Path, reference: Path) -> None:
     """The tagger with thresholds by each search."""
-    folder = runs / "tagger" / "seed_0"
-    if not (folder / "validation" / "clip_scores.npz").is_file():
+    run = RunFolder(runs / "tagger" / "seed_0")
+    if not run.split("validation").clip_scores.is_file():
         return
-    scores, tags = {}, {}
-    for split, table in (("validation", "validation/validation"), ("test", "eval/public")):
-        saved = np.load(folder / split / "clip_scores.npz")
-        scores[split] = torch.from_numpy(saved["clip_scores"])
-        truth = truth_of(reference, table, "validation" if split == "validation" else "test")
-        labels = [str(name) for name in saved["labels"]]
-        has = [[label in {e[0] for e in truth[str(name)]} for label in labels] for name in saved["clip_ids"]]
-        tags[split] = torch.tensor(has)
+    corpus, splits = DESED(reference), ("validation", "test")
+    read = {split: ScoredClips.read(run, split, corpus.clips(split), CLIP_SECONDS) for split in splits}
+    scores = {split: scored.clip_scores for split, scored in read.items()}
+    tags = {split: scored.tags for split, scored in read.items()}
     half = torch.full((scores["test"].shape[1],), 0.5)
     found = {"0.5": half}
     for name, search in (("random walks (the paper's)", random_thresholds), ("exact", exact_thresholds)):

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 
 from experiments.cosine_penalty.table import PAPER, Run, systems_of
@@ -32,7 +33,7 @@ def curves(path: Path, systems: dict[str, Run]) -> None:
     figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots(len(systems), 1, sharex=True, sharey=True)
     for axis, (name, run) in zip(axes, systems.items(), strict=True):
-        smoothed = PAPER.curves(run.frames[clip : clip + 1], run.rate)[0]
+        smoothed = PAPER.curves(run.scores.select(torch.tensor([clip]))).padded()[0][0]
         times = (np.arange(len(smoothed)) + 0.5) / run.rate
         for i, label in enumerate(SHOWN):
             index = run.labels.index(label)

@@ -8,7 +8,6 @@ are those of `runs/tagger/seed_0`, above its tuned thresholds. Mean and standard
 
 import argparse
 import csv
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,51 +16,51 @@ import numpy as np
 import torch
 
 from experiments.cosine_penalty.readings import MiscountingDecoder
-from wsed.data.corpus.desed_layout import read_clips
+from wsed.data.clip import Clip
+from wsed.data.corpus.desed import DESED
 from wsed.decoding import Decoder, StepDecoder
 from wsed.metrics import class_correlation, event_counts, mean_positive_correlation, overlap_seconds, segment_counts
 from wsed.metrics.clips import tag_counts
-from wsed.study.rows import finished
+from wsed.run import RunFolder
+from wsed.scoring.formats.run_scores import read_scores
+from wsed.scoring.report import Report
+from wsed.study.rows import read_recipe
+from wsed.study.runs import ScoredClips, by_row, finished
 from wsed.study.table import columns_table, markdown
-from wsed.types import Events
-from wsed.values import Scores
+from wsed.types import Events, Split
 
-ROWS = (
-    "fsl", "att", "mil", "glu_mil", "glu_mil_cos", "glu_mil_cos_alpha_0_5", "glu_mil_cos_alpha_1", "glu_mil_kl",
-    "one_network", "mmm", "mil_mean", "glu_mil_cos_rmsprop",
-)  # fmt: skip
+RECIPE = read_recipe(Path(__file__).parent)
+BEST = tuple(name for name in RECIPE.rows if name.startswith("best"))
+"""Rows beyond the paper, with decoders and tags of their own."""
+ROWS = tuple(
+    name
+    for name, row in RECIPE.rows.items()
+    if name not in BEST and not name.startswith("tagger") and row.after is None and row.weights_of is None
+)
+"""Rows whose scores are decoded here, with the tagger's tags."""
 ONE_NETWORK = ("one_network",)
 """Rows that do without the tagger."""
 SHORT = ("Alarm_bell_ringing", "Cat", "Dishes", "Dog", "Speech")
 PAPER = StepDecoder(rescale_edge=3, smooth=0.44, threshold=0.03, merge_gap=0.2, tags="clip")
 PUBLISHED = MiscountingDecoder(rescale_edge=3, smooth=0.44, threshold=0.03, tags="clip")
 PLAIN = StepDecoder(median=0.2, threshold=0.5, merge_gap=0.2)
-Truth = dict[str, tuple[tuple[str, float, float], ...]]
+CLIP_SECONDS = 10.0
 
 
 class Run:
     """The scores of one run and what is true of its clips; `tagger` are the tags of another network."""
 
     def __init__(
-        self, folder: Path, truth: Truth, tagger: "dict[str, torch.Tensor] | None", split: str = "test"
+        self, folder: RunFolder, clips: Sequence[Clip], tagger: "dict[str, torch.Tensor] | None", split: Split = "test"
     ) -> None:
-        self.folder, self.seed = folder, folder.name
-        self.validated = (folder / "validation" / "frame_scores.npz").is_file()
-        self.report = json.loads((folder / split / "scores.json").read_text())
-        saved = np.load(folder / split / "frame_scores.npz")
-        self.labels = [str(name) for name in saved["labels"]]
-        self.frames = torch.from_numpy(saved["frame_scores"])
-        self.valid, self.rate = torch.from_numpy(saved["valid"]), float(saved["frame_rate"])
-        self.ids = [str(name) for name in saved["clip_ids"]]
-        self.durations = torch.full((len(self.ids),), 10.0, dtype=torch.float64)
-        rows = [(i, self.labels.index(c), on, off) for i, name in enumerate(self.ids) for c, on, off in truth[name]]
-        self.truth = Events.of(rows)
-        n_clips, n_labels = len(self.ids), len(self.labels)
-        self.tags = torch.zeros(n_clips, n_labels, dtype=torch.bool)
-        self.tags[self.truth.clip, self.truth.label] = True
-        clips = folder / split / "clip_scores.npz"
-        own = torch.from_numpy(np.load(clips)["clip_scores"]) if clips.is_file() else self.frames.amax(1)
-        self.own = own > 0.5
+        self.folder, self.seed, self.row = folder, folder.path.name, folder.path.parent.name
+        self.validated = folder.split("validation").frame_scores.is_file()
+        self.report = Report.read(folder.split(split).report)
+        scored = ScoredClips.read(folder, split, clips, CLIP_SECONDS)
+        self.labels, self.scores, self.tags = list(scored.labels), scored.scores, scored.tags
+        self.ids, self.durations, self.rate = scored.scores.clip_ids, scored.scores.durations, scored.scores.frame_rate
+        self.frames, self.valid = scored.scores.padded()
+        self.truth, self.own = scored.truth.events, scored.clip_scores > 0.5
         self.tagger = None if tagger is None else torch.stack([tagger[name] for name in self.ids])
         means = (self.frames * self.valid[..., None]).sum(1) / self.valid.sum(1, keepdim=True)
         self.correlation = class_correlation(means)
@@ -69,8 +68,8 @@ class Run:
     @property
     def reported(self) -> np.ndarray:
         """Event F1 of each class in %, as the run itself decoded and tagged."""
-        found = self.report["event_f1"]["per_class"]
-        return 100 * np.array([found[label]["f1"] or 0.0 for label in self.labels])
+        values = [float(self.report.value(f"event_f1/per_class/{label}/f1")) for label in self.labels]
+        return 100 * np.nan_to_num(np.array(values))
 
     def pair(self, one: str, other: str) -> float:
         return float(self.correlation[self.labels.index(one), self.labels.index(other)])
@@ -86,17 +85,13 @@ class Run:
         gated = replace(decoder, tags="none" if tags is None else "oracle")
         return gated(self.scores, tags).events
 
-    @property
-    def scores(self) -> Scores:
-        return Scores.of_padded(self.frames, self.rate, valid=self.valid, durations=self.durations)
-
     def event_f1(self, tags: torch.Tensor | None, decoder: Decoder = PAPER) -> float:
         return event_counts(self.truth, self.detect(tags, decoder), len(self.labels)).macro_f1
 
     @property
     def system_tags(self) -> torch.Tensor:
         """The tagger's, where there is one and the row needs it."""
-        return self.own if self.tagger is None or self.folder.parent.name in ONE_NETWORK else self.tagger
+        return self.own if self.tagger is None or self.row in ONE_NETWORK else self.tagger
 
 
 def f1_by_class(run: Run, decoder: Decoder = PAPER) -> np.ndarray:
@@ -104,18 +99,16 @@ def f1_by_class(run: Run, decoder: Decoder = PAPER) -> np.ndarray:
     return np.asarray(event_counts(run.truth, run.detect(run.system_tags, decoder), len(run.labels)).f1)
 
 
-def truth_of(reference: Path, table: str, split: str) -> Truth:
-    return {c.id: c.events or () for c in read_clips(reference, table, split)}
-
-
-def read_tagger(run: Path, split: str = "test") -> tuple[dict[str, torch.Tensor], float] | None:
+def read_tagger(runs: Path, split: Split = "test") -> tuple[dict[str, torch.Tensor], float] | None:
     """Tags of each clip by the tagger above its tuned thresholds, and their macro F1 on the test clips."""
-    if not (run / split / "clip_scores.npz").is_file():
+    run = RunFolder(runs / "tagger" / "seed_0")
+    if not run.split(split).clip_scores.is_file():
         return None
-    saved = np.load(run / split / "clip_scores.npz")
-    report = json.loads((run / "test" / "scores.json").read_text())
-    tags = torch.from_numpy(saved["clip_scores"]) > torch.tensor(report["decoder"]["tag_threshold"])
-    return {str(name): row for name, row in zip(saved["clip_ids"], tags, strict=True)}, report["tagging_f1"]["macro"]
+    _, scores = read_scores(run.split(split).path, CLIP_SECONDS)
+    report = Report.read(run.split("test").report)
+    assert scores.clip_scores is not None
+    tags = scores.clip_scores > torch.tensor(report["decoder"]["tag_threshold"])
+    return dict(zip(scores.clip_ids, tags, strict=True)), float(report.value("tagging_f1/macro"))
 
 
 def print_table(title: str, systems: dict[str, list[Run]], lines: dict[str, Callable[[Run], float]]) -> None:
@@ -180,7 +173,7 @@ def whole_clips(run: Run) -> float:
 def print_learning(runs: Path, rows: list[str]) -> None:
     names = ("val/event_f1", "val/segment_f1", "val/tagging_f1", "val/loss")
     for row in rows:
-        curves = [learning(folder) for folder in done(runs, row)]
+        curves = [learning(run.path) for run in finished(runs, row)]
         epochs = sorted({epoch for curve in curves for epoch in curve})
         means = ([np.mean([float(c[epoch][n]) for c in curves if epoch in c]) for n in names] for epoch in epochs)
         lines = (
@@ -198,18 +191,13 @@ def learning(run: Path) -> dict[int, dict[str, str]]:
     return found
 
 
-def done(runs: Path, row: str) -> list[Path]:
-    return finished(runs, row, "test/frame_scores.npz")
-
-
 def systems_of(runs: Path, reference: Path, rows: Sequence[str] = ROWS) -> dict[str, list[Run]]:
     """The finished runs of each row, with the tagger's tags."""
-    truth = truth_of(reference, "eval/public", "test")
-    tagger = read_tagger(runs / "tagger" / "seed_0")
+    clips, tagger = DESED(reference).clips("test"), read_tagger(runs)
     if tagger is not None:
         print(f"tagger: F1 {100 * tagger[1]:.1f} %")
-    found = {r: [Run(p, truth, tagger[0] if tagger else None) for p in done(runs, r)] for r in rows}
-    return {row: each for row, each in found.items() if each}
+    tags = tagger[0] if tagger else None
+    return {row: [Run(folder, clips, tags) for folder in folders] for row, folders in by_row(runs, rows).items()}
 
 
 def main() -> None:

@@ -17,40 +17,37 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from wsed.data.corpus.desed_layout import read_clips
+from wsed.data.corpus.desed import DESED
 from wsed.decoding import StepDecoder, Tuning
 from wsed.metrics import event_counts
-from wsed.scoring.formats.run_scores import read_scores, truth_of
+from wsed.run import RunFolder
 from wsed.scoring.score import score, system_of
 from wsed.study.compare import difference, known, p_text, paired, spread
-from wsed.study.rows import finished
+from wsed.study.rows import read_recipe
+from wsed.study.runs import ScoredClips, by_row
 from wsed.study.table import markdown
 
-ROWS = (
-    "weak", "euc", "ip", "strong", "euc_strong", "euc_no_wps", "euc_teacher", "euc_literal", "ip_literal",
-    "euc_weight_0_1", "euc_similarity", "euc_cross", "euc_no_projection", "ip_no_wps", "weak_builtin", "euc_builtin",
-    "strong_builtin", "weak_attention", "euc_attention", "strong_attention",
-)  # fmt: skip
+ROWS = tuple(read_recipe(Path(__file__).parent).rows)
 FIGURES = ("event F1", "tuned event F1", "segment F1", "tagging F1", "mAP", "PSDS1", "PSDS2")
 DECODER = StepDecoder(median=0.45, threshold=0.5, tags="clip")
+CLIP_SECONDS = 10.0
 TUNING = Tuning(thresholds="events", medians=[0.2, 0.45, 0.9, 1.8])
 Found = dict[str, dict[str, list[float]]]
 
 
-def figures(run: Path, reference: Path) -> list[float]:
+def figures(run: RunFolder, reference: Path) -> list[float]:
     """The `FIGURES` of a run; the tuned one is missing (nan) until it has been validated. Kept in `figures.json`."""
-    kept = run / "figures.json"
-    if kept.is_file() and kept.stat().st_mtime > (run / "test" / "frame_scores.npz").stat().st_mtime:
+    kept = run.path / "figures.json"
+    if kept.is_file() and kept.stat().st_mtime > run.split("test").frame_scores.stat().st_mtime:
         return [float(value) for value in json.loads(kept.read_text())]
-    labels, scores = read_scores(run / "test", 10.0)
-    truth = truth_of(read_clips(reference, "eval/public", "test"), scores.clip_ids, labels)
-    found = score(system_of(scores, truth, labels, DECODER))
+    corpus = DESED(reference)
+    test = ScoredClips.read(run, "test", corpus.clips("test"), CLIP_SECONDS)
+    found = score(system_of(test.scores, test.truth, test.labels, DECODER))
     tuned = np.nan
-    if (run / "validation" / "frame_scores.npz").is_file():
-        _, held = read_scores(run / "validation", 10.0)
-        clips = read_clips(reference, "validation/validation", "validation")
-        decoder, _ = TUNING.tune(DECODER, held, truth_of(clips, held.clip_ids, labels), event_counts)
-        tuned = score(system_of(scores, truth, labels, decoder)).value("event_f1/macro")
+    if run.split("validation").frame_scores.is_file():
+        held = ScoredClips.read(run, "validation", corpus.clips("validation"), CLIP_SECONDS)
+        decoder, _ = TUNING.tune(DECODER, held.scores, held.truth, event_counts)
+        tuned = score(system_of(test.scores, test.truth, test.labels, decoder)).value("event_f1/macro")
     f1 = [found.value(f"{name}/macro") for name in ("event_f1", "segment_f1", "tagging_f1")]
     values = [f1[0], tuned, *f1[1:], *map(found.value, ("tagging/macro_ap", "psds1", "psds2"))]
     values = [100 * float(value) for value in values]
@@ -114,10 +111,10 @@ def main() -> None:
     parser.add_argument("--reference", type=Path, required=True, help="the corpus the runs were tested on")
     parser.add_argument("--figure", type=Path, help="where to draw the sorted runs")
     args = parser.parse_args()
-    found: Found = {}
-    for row in ROWS:
-        for run in finished(args.runs, row, "test/frame_scores.npz"):
-            found.setdefault(row, {})[run.name] = figures(run, args.reference)
+    found: Found = {
+        row: {run.path.name: figures(run, args.reference) for run in runs}
+        for row, runs in by_row(args.runs, ROWS).items()
+    }
     if not found:
         raise SystemExit(f"no finished run of {', '.join(ROWS)} in {args.runs}")
     print_tables(found)

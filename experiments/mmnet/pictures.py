@@ -28,7 +28,6 @@ from wsed.study.compare import spread
 OVER = ("att", "mmnet", "mmnet_ms")
 SAYS = ("resnet", "att", "mmnet", "mmnet_ms")
 DRAWN = ("mmnet_ms", "mmnet", "mmnet_paper")
-CHECKPOINT = "checkpoints/last.ckpt"
 LEAST_CURVE = 0.5
 
 
@@ -55,7 +54,7 @@ def class_gain(path: Path, systems: dict[str, list[Run]]) -> None:
     length.boxplot([test.durations[c] for c in order], positions=range(len(order)), widths=0.5, sym=".")
     length.axhline(TRANSIENT, color="grey", lw=0.8, ls=":")
     length.set(ylabel="seconds of an event", ylim=(0, None))
-    names = [f"{test.labels[c].replace('_', ' ')}\n({int(test.tags[:, c].sum())})" for c in order]
+    names = [f"{test.labels.names[c].replace('_', ' ')}\n({int(test.tags[:, c].sum())})" for c in order]
     length.set_xticks(range(len(order)), names, rotation=40, ha="right")
     figure.savefig(path, dpi=110)
 
@@ -68,14 +67,14 @@ def telling(run: Run, n: int = 3) -> list[str]:
     found: dict[int, str] = {}
     for clip in np.argsort(-long.sum(1), kind="stable"):
         if short[clip].sum() == 1:
-            found.setdefault(int(short[clip].argmax()), test.ids[clip])
+            found.setdefault(int(short[clip].argmax()), test.scores.clip_ids[clip])
     return list(found.values())[:n]
 
 
 @torch.no_grad()
 def heard(run: Run, sound: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Features `[band frame]`, segment scores `[frame label]` and attention `[frame]` of a clip; segments a second."""
-    network: Any = wsed.load(run.folder / CHECKPOINT).network
+    network: Any = wsed.load(run.folder.last).network
     samples = torch.from_numpy(audio.read(sound, network.sample_rate))
     batch = batch_of([samples], len(network.labels))
     features, _ = network.frontend(batch.audio, batch.n_samples)
@@ -98,8 +97,8 @@ def clips(path: Path, systems: dict[str, list[Run]], folder: Path, chosen: Seque
         return
     run = systems[row][0]
     for name in chosen:
-        if name not in run.test.ids:
-            raise SystemExit(f"--clips: no test clip {name!r}{near(name, run.test.ids)}")
+        if name not in run.test.scores.clip_ids:
+            raise SystemExit(f"--clips: no test clip {name!r}{near(name, run.test.scores.clip_ids)}")
     names = list(chosen) or telling(run)
     if not names:
         print("clips.png is not drawn: no test clip has short events of one transient class; name some with --clips")
@@ -117,7 +116,9 @@ def clips(path: Path, systems: dict[str, list[Run]], folder: Path, chosen: Seque
         draw_events(events, run, name, shown)
         times = np.append(np.arange(len(segments)), len(segments)) / rate
         for i, c in enumerate(shown):
-            curves.stairs(segments[:, c], times, color=f"C{i}", label=run.test.labels[c].replace("_", " "), lw=1.3)
+            curves.stairs(
+                segments[:, c], times, color=f"C{i}", label=run.test.labels.names[c].replace("_", " "), lw=1.3
+            )
         curves.set(ylim=(0, 1.3), yticks=np.arange(0, 1.1, 0.25), ylabel="segment score d")
         curves.legend(loc="upper center", fontsize=7, ncols=3)
         weight.stairs(attention, times, color="black")
@@ -128,18 +129,18 @@ def clips(path: Path, systems: dict[str, list[Run]], folder: Path, chosen: Seque
 
 def classes_of(run: Run, name: str, segments: np.ndarray) -> list[int]:
     """The classes of a clip, then those that a segment scores highly without being in it."""
-    held = run.test.tags[run.test.ids.index(name)].numpy()
+    held = run.test.tags[run.test.scores.clip_ids.index(name)].numpy()
     others = [int(c) for c in np.argsort(-segments.max(0)) if not held[c] and segments[:, c].max() > LEAST_CURVE]
     return [int(c) for c in np.flatnonzero(held)] + others[:2]
 
 
 def draw_events(axis: Axes, run: Run, name: str, shown: Sequence[int]) -> None:
     """Bars of the true events."""
-    mine = run.test.truth[run.test.truth.clip == run.test.ids.index(name)]
+    mine = run.test.truth.events[run.test.truth.events.clip == run.test.scores.clip_ids.index(name)]
     for c, onset, offset in zip(mine.label.tolist(), mine.onset.tolist(), mine.offset.tolist(), strict=True):
         axis.barh(shown.index(c), offset - onset, left=onset, color=f"C{shown.index(c)}", height=0.7)
     held = sorted({shown.index(int(c)) for c in mine.label})
-    axis.set_yticks(held, [run.test.labels[shown[i]].replace("_", " ") for i in held], fontsize=7)
+    axis.set_yticks(held, [run.test.labels.names[shown[i]].replace("_", " ") for i in held], fontsize=7)
     axis.set(ylabel="true events")
     axis.invert_yaxis()
 
@@ -149,8 +150,9 @@ def said(systems: dict[str, list[Run]], name: str, like: Run) -> str:
     lines = []
     for row in (row for row in SAYS if row in systems):
         test = next((r for r in systems[row] if r.seed == like.seed), systems[row][0]).test
-        clip = test.ids.index(name)
-        scores = [f"{test.labels[c]} {test.scores[clip, c]:.2f}" for c in test.tags[clip].nonzero().flatten().tolist()]
+        clip = test.scores.clip_ids.index(name)
+        held = test.tags[clip].nonzero().flatten().tolist()
+        scores = [f"{test.labels.names[c]} {test.clip_scores[clip, c]:.2f}" for c in held]
         lines.append(f"{row}: {', '.join(scores)}")
     return "\n".join(lines)
 
@@ -192,7 +194,7 @@ def segments(path: Path, runs: Sequence[Path], reference: Path) -> bool:
 
 
 def seconds_of(run: Run) -> float:
-    return 1 / float(np.load(run.folder / "test" / "frame_scores.npz")["frame_rate"])
+    return 1 / run.test.scores.frame_rate
 
 
 def main() -> None:

@@ -8,8 +8,7 @@ deviation over seeds (n - 1). Intervals are 95 % Student t of differences paired
 """
 
 import argparse
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -18,58 +17,46 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from wsed.data.corpus.desed_layout import read_clips
+from wsed.data.clip import Clip
+from wsed.data.corpus.desed import DESED
 from wsed.decoding import grid_thresholds
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.counts import Counts
 from wsed.metrics.tagging import auroc, average_precision, mean_known, ranking_scores
-from wsed.study.rows import finished
+from wsed.run import RunFolder
+from wsed.scoring.report import Report
+from wsed.study.rows import read_recipe
+from wsed.study.runs import ScoredClips, by_row
 from wsed.study.table import differences_table, rows_table
-from wsed.types import Events
+from wsed.types import Split
 
+RECIPE = read_recipe(Path(__file__).parent)
+ROWS = (*RECIPE.rows, *RECIPE.borrowed)
 BASE = "resnet"
-ROWS = (
-    "convnet", "resnet_max", "resnet", "wlat", "slat", "plat", "att", "spda", "mmnet", "mmnet_no_ep", "mmnet_kernel_1",
-    "mmnet_ms", "mmnet_paper", "mmnet_paper_mean", "mmnet_paper_scaled", "mmnet_paper_no_ep", "glu_mil", "glu_mil_cos",
-    "glu_mil_micro", "glu_mil_micro_cos", "glu_mmnet", "glu_mmnet_cos",
-)  # fmt: skip
-PAIRS = (
-    ("att", "mmnet"), ("slat", "mmnet"), ("mmnet_no_ep", "mmnet"), ("mmnet", "mmnet_ms"), ("mmnet", "mmnet_paper"),
-    ("mmnet", "mmnet_paper_mean"), ("mmnet", "mmnet_paper_scaled"), ("mmnet", "mmnet_kernel_1"),
-    ("glu_mil", "glu_mil_micro"), ("glu_mil", "glu_mil_cos"), ("glu_mil_cos", "glu_mil_micro_cos"),
-    ("glu_mil_micro", "glu_mil_micro_cos"), ("glu_mil", "glu_mmnet"), ("glu_mil_cos", "glu_mmnet_cos"),
-    ("glu_mmnet", "glu_mmnet_cos"),
-)  # fmt: skip
-SPLITS = {"test": ("eval/public", "test"), "validation": ("validation/validation", "validation")}
-TRANSIENT = 1.5
+TRANSIENT, CLIP_SECONDS = 1.5, 10.0
 """Seconds: a class is transient if half its test events last no longer; so is a tag, if its class sounds no longer."""
-Truth = dict[str, tuple[tuple[str, float, float], ...]]
 
 
-class Scored:
-    """The clip scores of one run on one set of clips, and what is true of them."""
+class Scored(ScoredClips):
+    """The clip scores of one run on one set of clips, and how long the events in them last."""
 
-    def __init__(self, folder: Path, truth: Truth) -> None:
-        clips = folder / "clip_scores.npz"
-        saved = np.load(clips if clips.is_file() else folder / "frame_scores.npz")
-        self.labels = [str(name) for name in saved["labels"]]
-        self.ids = [str(name) for name in saved["clip_ids"]]
-        scores = saved["clip_scores"] if clips.is_file() else saved["frame_scores"].max(1)
-        self.scores: Float[Tensor, "clip label"] = torch.from_numpy(scores)
-        rows = [(i, self.labels.index(c), on, off) for i, name in enumerate(self.ids) for c, on, off in truth[name]]
-        self.truth = Events.of(rows)
-        self.seconds = torch.zeros(self.scores.shape, dtype=torch.float64)
-        at = self.truth.clip, self.truth.label
-        self.lasting = (self.truth.offset - self.truth.onset).mul(1000).round() / 1000  # as the tables have it: in ms
-        self.seconds.index_put_(at, self.lasting, accumulate=True)
-        self.seconds = self.seconds.round(decimals=3)
-        self.tags = self.seconds > 0
+    @cached_property
+    def lasting(self) -> Tensor:
+        """Seconds of each event, to the millisecond, as the tables have them."""
+        return (self.truth.events.offset - self.truth.events.onset).mul(1000).round() / 1000
+
+    @cached_property
+    def seconds(self) -> Float[Tensor, "clip label"]:
+        """Seconds of each class in each clip."""
+        seconds = torch.zeros(self.tags.shape, dtype=torch.float64)
+        at = self.truth.events.clip, self.truth.events.label
+        return seconds.index_put_(at, self.lasting, accumulate=True).round(decimals=3)
 
     @cached_property
     def durations(self) -> list[np.ndarray]:
         """Seconds of the events of each class."""
-        seconds = self.lasting.numpy()
-        return [seconds[self.truth.label.numpy() == c] for c in range(len(self.labels))]
+        seconds, label = self.lasting.numpy(), self.truth.events.label.numpy()
+        return [seconds[label == c] for c in range(len(self.labels))]
 
     @cached_property
     def transient(self) -> np.ndarray:
@@ -79,22 +66,22 @@ class Scored:
     @cached_property
     def ap(self) -> np.ndarray:
         """Average precision of each class in %."""
-        return 100 * average_precision(self.tags, self.scores)
+        return 100 * average_precision(self.tags, self.clip_scores)
 
     @property
     def auc(self) -> float:
-        return 100 * float(mean_known(ranking_scores(self.tags, self.scores, auroc))[0])
+        return 100 * float(mean_known(ranking_scores(self.tags, self.clip_scores, auroc))[0])
 
 
 class Run:
     """One run: its scores on the test clips and, where they are there, on the validation clips."""
 
-    def __init__(self, folder: Path, truths: dict[str, Truth]) -> None:
-        self.folder, self.seed = folder, folder.name
-        self.report = json.loads((folder / "test" / "scores.json").read_text())
-        self.test = Scored(folder / "test", truths["test"])
-        held = folder / "validation"
-        self.held = Scored(held, truths["validation"]) if held.is_dir() else None
+    def __init__(self, folder: RunFolder, clips: Mapping[Split, Sequence[Clip]]) -> None:
+        self.folder, self.seed = folder, folder.path.name
+        self.report = Report.read(folder.split("test").report)
+        self.test = Scored.read(folder, "test", clips["test"], CLIP_SECONDS)
+        validated = folder.split("validation").scores.is_file()
+        self.held = Scored.read(folder, "validation", clips["validation"], CLIP_SECONDS) if validated else None
 
     def said(self, tune_on: str = "held_out") -> Tensor | None:
         """The classes of each test clip, above thresholds of each class from the paper's grid."""
@@ -102,8 +89,8 @@ class Run:
         if on is None:
             return None
         split = "test" if on is self.test else "validation"
-        found = grid_thresholds(on.tags, on.scores, split, setting="tag_threshold").values["tag_threshold"]
-        return self.test.scores > torch.tensor(found)
+        found = grid_thresholds(on.tags, on.clip_scores, split, setting="tag_threshold").values["tag_threshold"]
+        return self.test.clip_scores > torch.tensor(found)
 
     @cached_property
     def counts(self) -> Counts | None:
@@ -126,12 +113,9 @@ class Run:
         which = self.test.tags & ((seconds <= TRANSIENT) == short)
         return np.nan if said is None else 100 * float(said[which].double().mean())
 
-    def of_frames(self, *keys: str) -> float:
+    def reported(self, path: str) -> float:
         """A figure of the events in %, as the run's report has it; NaN of a run that gives none."""
-        found = self.report
-        for key in keys:
-            found = (found or {}).get(key)  # type: ignore[assignment]
-        return np.nan if found is None else 100 * float(found)  # type: ignore[arg-type]
+        return 100 * self.report.value(path, np.nan)
 
     def mean_ap(self, transient: bool | None = None) -> float:
         kept = slice(None) if transient is None else self.test.transient == transient
@@ -145,9 +129,9 @@ COLUMNS: dict[str, Callable[[Run], float]] = {
     "R": lambda r: r.figure("macro_recall"),
     "P": lambda r: r.figure("macro_precision"),
     "F1, tuned on test (!)": lambda r: r.f1_tuned_on_test,
-    "event F1": lambda r: r.of_frames("event_f1", "macro"),
-    "PSDS1": lambda r: r.of_frames("psds1"),
-    "PSDS2": lambda r: r.of_frames("psds2"),
+    "event F1": lambda r: r.reported("event_f1/macro"),
+    "PSDS1": lambda r: r.reported("psds1"),
+    "PSDS2": lambda r: r.reported("psds2"),
 }
 LENGTHS: dict[str, Callable[[Run], float]] = {
     "AP, transient classes": lambda r: r.mean_ap(True),
@@ -173,17 +157,10 @@ def print_differences(systems: dict[str, list[Run]], pairs: Iterable[tuple[str, 
 
 
 def systems_of(runs: Sequence[Path], reference: Path, rows: Iterable[str] = ROWS) -> dict[str, list[Run]]:
-    """The finished runs of each row, in the order of the rows: of the first folder that has any.
-
-    Another paper's runs, in another folder, may have a row of the same name.
-    """
-    truths = {split: truth_of(reference, *place) for split, place in SPLITS.items()}
-    folders = {row: finished(runs, row) for row in rows}
-    return {row: [Run(path, truths) for path in paths] for row, paths in folders.items() if paths}
-
-
-def truth_of(reference: Path, table: str, split: str) -> Truth:
-    return {c.id: c.events or () for c in read_clips(reference, table, split)}
+    """The finished runs of each row, in the order of the rows: of the first folder that has any."""
+    corpus, splits = DESED(reference), ("test", "validation")
+    clips = {split: corpus.clips(split) for split in splits}
+    return {row: [Run(folder, clips) for folder in folders] for row, folders in by_row(runs, rows).items()}
 
 
 def main() -> None:
@@ -201,7 +178,7 @@ def main() -> None:
     print_rows(systems, COLUMNS)
     print_rows(systems, LENGTHS)
     print_differences(systems, [(BASE, row) for row in systems if row != BASE])
-    print_differences(systems, PAIRS)
+    print_differences(systems, RECIPE.pairs())
 
 
 if __name__ == "__main__":

@@ -21,11 +21,11 @@ from wsed.data.corpus.folder.settings import Splits
 from wsed.decoding import Decoder, StepDecoder
 from wsed.metrics.base import default_metrics
 from wsed.metrics.bootstrap import Interval, Statistic, Weights, bootstrap
-from wsed.run import RunFolder
 from wsed.scoring.formats.run_scores import read_scores, truth_of
 from wsed.scoring.resampling import samples
 from wsed.scoring.score import system_of
-from wsed.study.rows import finished, read_recipe
+from wsed.study.rows import read_recipe
+from wsed.study.runs import finished
 from wsed.study.table import markdown
 from wsed.text import read_yaml
 from wsed.tuned import decoder_of, read_tuned
@@ -105,12 +105,12 @@ def systems(runs: Path, clips: Sequence[Clip], rows: Sequence[str]) -> Iterator[
     baseline: list[Numbers] = []
     for row in rows:
         seeds = []
-        for path in finished(runs, row):
-            labels, scores = read_scores(path / "test")
+        for run in finished(runs, row):
+            labels, scores = read_scores(run.split("test").path)
             scores = scores.select(torch.tensor([i for i, name in enumerate(scores.clip_ids) if name in wanted]))
             truth = truth_of(clips, scores.clip_ids, labels)
-            tuned = read_tuned(RunFolder(path).best)
-            assert tuned is not None, f"{path}: its decoder was tuned on another state of its checkpoint"
+            tuned = read_tuned(run.best)
+            assert tuned is not None, f"{run.path}: its decoder was tuned on another state of its checkpoint"
             seeds.append(numbers(scores, truth, labels, decoder_of(tuned.decoder)))
             if not baseline:
                 baseline = [numbers(as_tags(scores, truth), truth, labels, StepDecoder())]

@@ -28,6 +28,7 @@ from pathlib import Path
 
 from wsed.cli.configs import merged
 from wsed.files import locked, write_text
+from wsed.run import RunFolder
 from wsed.study.rows import read_recipe
 
 HERE = Path(__file__).parent
@@ -118,7 +119,7 @@ def make(study: Study, training: Training, folder: Path) -> None:
     classifier = ["--data.reader", "features", "--data.reader.folder", str(study.out / "features")]
     if embeds:
         fit(study, training, folder / "embedding", training.method, classifier)
-        best = folder / "embedding/checkpoints/best.ckpt"
+        best = RunFolder(folder / "embedding").best
         # of these weights alone: deleted with the run's end
         classifier = [
             "--data.reader",
@@ -160,7 +161,7 @@ def fit(study: Study, training: Training, folder: Path, row: str, settings: list
     args += ["--trainer.default_root_dir", str(folder), "--trainer.accelerator", "cpu", "--test_after_fit", "false"]
     if study.epochs is not None:
         args += shorter(row, SECONDS.index(training.train), study.epochs)
-    if (folder / "checkpoints/last.ckpt").is_file():
+    if RunFolder(folder).last.is_file():
         args += ["--ckpt_path", "last"]
     command([*args, *settings, *study.extra])
     (folder / "done").touch()
@@ -176,10 +177,10 @@ def shorter(row: str, duration: int, epochs: tuple[int, ...]) -> list[str]:
 
 def tested(run: Path, seconds: float, settings: list[str]) -> dict:
     """The scores of a run's best checkpoint on test segments of a length."""
-    folder = run / f"test_{seconds:g}"
-    args = ["test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/best.ckpt")]
+    trained, folder = RunFolder(run), run / f"test_{seconds:g}"
+    args = ["test", "--config", str(trained.config), "--ckpt_path", str(trained.best)]
     command([*args, "--data.windows.test_length", f"{seconds:g}", "--trainer.default_root_dir", str(folder), *settings])
-    return json.loads((folder / "test/scores.json").read_text())
+    return json.loads(RunFolder(folder).split("test").report.read_text())
 
 
 def command(args: list[str]) -> None:

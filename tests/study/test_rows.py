@@ -3,7 +3,7 @@
 import pytest
 
 from wsed.errors import WsedError
-from wsed.study.rows import finished, read_recipe
+from wsed.study.rows import read_recipe
 
 RECIPE = """
 title: A paper
@@ -62,12 +62,11 @@ def test_mistakes_are_named(folder, old, new, message):
         read_recipe(folder)
 
 
-def test_finished_runs_are_of_the_first_folder_that_has_any(tmp_path):
-    for run in ("ours/att/seed_1", "ours/att/seed_0", "theirs/att/seed_2", "theirs/mil/seed_0"):
-        (tmp_path / run / "test").mkdir(parents=True)
-        (tmp_path / run / "test/scores.json").write_text("{}")
-    (tmp_path / "ours/mil/seed_0").mkdir(parents=True)  # not finished
-    both = [tmp_path / "ours", tmp_path / "theirs"]
-    assert [path.name for path in finished(both, "att")] == ["seed_0", "seed_1"]
-    assert finished(both, "mil") == [tmp_path / "theirs/mil/seed_0"]
-    assert finished(tmp_path / "ours", "mil") == []
+def test_pairs_are_those_of_claims_then_those_to_compare(folder):
+    more = "borrowed: [other]\ncompare: [[mil, glu], [glu, glu_oracle], [other, mil]]\n"
+    (folder / "recipe.yaml").write_text(RECIPE + more)
+    assert read_recipe(folder).pairs() == (("mil", "glu"), ("glu", "glu_oracle"), ("other", "mil"))
+    for wrong, message in (("[[mil, gluu]]", "did you mean glu"), ("[[mil]]", "compare 1: rows are two")):
+        (folder / "recipe.yaml").write_text(RECIPE + f"compare: {wrong}\n")
+        with pytest.raises(WsedError, match=message):
+            read_recipe(folder)

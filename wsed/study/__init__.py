@@ -1,5 +1,5 @@
 """Studies: the rows of a paper's tables, their runs over seeds, and what the differences between rows say.
 
-`rows` reads a recipe and finds the runs, `compare` gives means and paired differences, `claims` judges them, `table`
-prints them.
+`rows` reads a recipe, `runs` finds finished runs and reads their scores, `compare` computes means and paired
+differences, `claims` judges them, and `table` prints them.
 """

@@ -1,4 +1,4 @@
-"""A recipe: the rows of a paper's tables, what to merge to train one, and where its runs lie."""
+"""A recipe: the rows of a paper's tables, what to merge to train one, and what is compared."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from wsed.study.expected import Expected, read_expected
 from wsed.text import read_yaml
 
 ROW_FIELDS = ("title", "base", "paper", "seeds", "after", "weights_of")
-FIELDS = ("title", "base", "seeds", "rows", "overlays", "claims")
+FIELDS = ("title", "base", "seeds", "rows", "overlays", "claims", "compare", "borrowed")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class Recipe:
         title: of the paper.
         rows: by name.
         overlays: files that are merged over a row, and the rows each is for.
-        claims: comparisons of rows.
+        claims: comparisons of rows, with what the paper expects.
+        compare: further pairs of rows, first and second, whose difference is shown.
+        borrowed: rows of another paper's recipe whose runs are compared with these.
     """
 
     folder: Path
@@ -55,6 +57,12 @@ class Recipe:
     rows: Mapping[str, Row]
     overlays: Mapping[str, tuple[str, ...]]
     claims: tuple[Claim, ...]
+    compare: tuple[tuple[str, str], ...] = ()
+    borrowed: tuple[str, ...] = ()
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The pairs of rows of all claims, then those of `compare`; each pair once."""
+        return tuple(dict.fromkeys((*((claim.first, claim.second) for claim in self.claims), *self.compare)))
 
     def row(self, name: str) -> Row:
         """A row by its name.
@@ -107,29 +115,15 @@ def read_recipe(folder: Path) -> Recipe:
         str(name): _rows_of(f"{path}: overlays.{name}", entry, list(rows))
         for name, entry in _mapping(f"{path}: overlays", content.get("overlays", {})).items()
     }
-    claims = content.get("claims", [])
-    if not isinstance(claims, list):
-        raise WsedError(f"{path}: claims are a list")
+    claims, pairs, borrowed = (_list(path, name, content) for name in ("claims", "compare", "borrowed"))
     judged = tuple(Claim.read(f"{path}: claim {i + 1}", entry) for i, entry in enumerate(claims))
-    recipe = Recipe(folder, str(content.get("title", folder.name)), rows, overlays, judged)
-    for claim in judged:
-        recipe.row(claim.first), recipe.row(claim.second)
+    compare = tuple(_pair(f"{path}: compare {i + 1}", entry) for i, entry in enumerate(pairs))
+    title, others = str(content.get("title", folder.name)), tuple(map(str, borrowed))
+    recipe = Recipe(folder, title, rows, overlays, judged, compare, others)
+    for name in (name for pair in recipe.pairs() for name in pair):
+        if name not in others:
+            recipe.row(name)
     return recipe
-
-
-def finished(folders: Path | Sequence[Path], row: str, file: str = "test/scores.json") -> list[Path]:
-    """The run folders of a row that hold a file, in the order of their seeds, of the first folder that has any.
-
-    Args:
-        folders: of runs; another paper's runs, in another folder, may have a row of the same name.
-        row: its name.
-        file: what a finished run has left.
-    """
-    for folder in [folders] if isinstance(folders, Path) else folders:
-        runs = [path.parents[len(Path(file).parts) - 1] for path in sorted(folder.glob(f"{row}/seed_*/{file}"))]
-        if runs:
-            return runs
-    return []
 
 
 def _row(folder: Path, name: str, entry: object, base: object, seeds: tuple[int, ...]) -> Row:
@@ -146,6 +140,19 @@ def _row(folder: Path, name: str, entry: object, base: object, seeds: tuple[int,
         str(fields["after"]) if "after" in fields else None,
         str(fields["weights_of"]) if "weights_of" in fields else None,
     )
+
+
+def _list(path: Path, name: str, content: Mapping[str, object]) -> list[object]:
+    entry = content.get(name, [])
+    if not isinstance(entry, list):
+        raise WsedError(f"{path}: {name} are a list, not {entry!r}")
+    return entry
+
+
+def _pair(place: str, entry: object) -> tuple[str, str]:
+    if not isinstance(entry, list) or len(entry) != 2:
+        raise WsedError(f"{place}: rows are two, [first, second], not {entry!r}")
+    return str(entry[0]), str(entry[1])
 
 
 def _seeds(place: str, entry: object) -> tuple[int, ...]:

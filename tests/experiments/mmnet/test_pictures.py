@@ -22,11 +22,13 @@ AP_LATE = 100 * (1 / 2 + 2 / 4 + 3 / 6 + 4 / 8) / 4
 def run(folder, low, frame_rate=10.0):
     """A run that scores the test clips' `low` so, and finds `high` without fault."""
     (folder / "test").mkdir(parents=True)
+    (folder / "config.yaml").touch()
     (folder / "test/scores.json").write_text("{}")
     saved = {"labels": ["high", "low"], "clip_ids": [f"eval_{i}.wav" for i in range(8)]}
     scores = np.stack([1 - np.array(LOW), low], 1).astype(np.float32)
     np.savez(folder / "test/clip_scores.npz", **saved, clip_scores=scores)
-    np.savez(folder / "test/frame_scores.npz", **saved, frame_scores=scores[:, None], frame_rate=frame_rate)
+    frames = {"frame_scores": scores[:, None], "valid": np.ones((8, 1), dtype=bool), "frame_rate": frame_rate}
+    np.savez(folder / "test/frame_scores.npz", **saved, **frames)
 
 
 @pytest.fixture

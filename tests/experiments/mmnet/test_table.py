@@ -36,9 +36,11 @@ def run(folder, bark, held=True, frames=False, **report):
         saved = {"labels": ["bark", "hum"], "clip_ids": [f"{name}.wav" for name in names]}
         if frames:  # the clip's score is that of its highest frame
             saved["frame_scores"] = np.stack([scores / 2, scores], 1).astype(np.float32)
+            saved |= {"valid": np.ones((len(names), 2), dtype=bool), "frame_rate": 10.0}
         else:
             saved["clip_scores"] = scores.astype(np.float32)
         np.savez(folder / stage / ("frame_scores.npz" if frames else "clip_scores.npz"), **saved)
+    (folder / "config.yaml").touch()
     (folder / "test/scores.json").write_text(json.dumps(report))
 
 

@@ -1,0 +1,72 @@
+"""The tables, claims and pictures of `experiments/cosine_penalty`, from made-up runs."""
+
+import json
+import sys
+
+import pytest
+
+from experiments.cosine_penalty import claims, pictures, table
+from tests.experiments.made_up import LABELS, cells, make_corpus, make_run, numbers
+
+TAGGER = json.dumps({"decoder": {"tag_threshold": [0.5] * len(LABELS)}, "tagging_f1": {"macro": 1.0}})
+BEST = json.dumps(
+    {
+        "event_f1": {"macro": 1.0, "per_class": {label: {"f1": 1.0} for label in LABELS}},
+        "segment_f1": {"macro": 1.0},
+        "tagging_f1": {"macro": 1.0},
+        "psds1": 1.0,
+        "psds2": None,
+    }
+)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    make_corpus(tmp_path / "corpus")
+    make_run(tmp_path / "runs/tagger/seed_0", TAGGER)
+    make_run(tmp_path / "runs/best/seed_0", BEST)
+    for row, missed in (("fsl", "Speech"), ("mil", ""), ("glu_mil", ""), ("glu_mil_cos", "")):
+        for seed in (0, 1):
+            make_run(tmp_path / f"runs/{row}/seed_{seed}", missed=missed)
+    return tmp_path
+
+
+@pytest.fixture
+def printed(runs, monkeypatch, capsys):
+    def by(script, *more):
+        arguments = [f"{script.__name__}.py", str(runs / "runs"), "--reference", str(runs / "corpus"), *more]
+        monkeypatch.setattr(sys, "argv", arguments)
+        script.main()
+        return capsys.readouterr().out
+
+    return by
+
+
+def test_rows_are_decoded_with_the_taggers_tags(printed):
+    out = printed(table)
+    rows = cells(out)
+    assert "tagger: F1 100.0 %" in out
+    assert rows["%"] == ["fsl (2)", "mil (2)", "glu_mil (2)", "glu_mil_cos (2)"]
+    assert numbers(rows["tagging F1, its own tags"])[1:] == [100.0] * 3
+    assert numbers(rows["not rescaled, 0.5, median 0.2 s, no tags"]) == pytest.approx([66.7, 100, 100, 100])
+    assert numbers(rows["the published decoder"]) != numbers(rows["no gap closed"])
+    assert numbers(rows["Speech"])[0] == 0
+
+
+def test_claims_are_those_of_the_recipe(printed, monkeypatch):
+    monkeypatch.setattr(claims, "GAPS", (0.2,))
+    monkeypatch.setattr(claims, "WINDOWS", (0.44,))
+    rows = cells(printed(claims))
+    assert rows["a"][:2] == ["mil - fsl", "2"]
+    assert "[" in rows["a"][2]
+    assert rows["c, d"][:2] == ["glu_mil_cos - glu_mil", "2"]
+    assert rows["exact"] == ["100.0", "100.0"]
+    assert rows["best - mil"][0] == "1"
+
+
+def test_pictures_are_drawn(runs, printed):
+    for seed in (0, 1):
+        make_run(runs / f"runs/glu_mil_cos_alpha_1/seed_{seed}")
+    (runs / "out").mkdir()
+    printed(pictures, "--out", str(runs / "out"))
+    assert {path.name for path in (runs / "out").iterdir()} == {"curves.png", "correlation.png", "overlap.png"}
