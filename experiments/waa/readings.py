@@ -12,8 +12,7 @@ from torch import Tensor
 
 from wsed.errors import check_option
 from wsed.losses.triplet import PerTriplet, Triplet, distances, hinge, reduced, sums
-from wsed.ops.mine import all_clips, relations
-from wsed.types import Batch, Output
+from wsed.ops.mine import relations
 
 Cost = Literal["hinge", "ratio"]
 Gradient = Literal["all", "anchor_only"]
@@ -70,19 +69,4 @@ class ReadingTriplet(Triplet):
         super().__init__(miner, margin, squared, normalize, reduction)
         check_option("triplet", "cost", cost, get_args(Cost))
         check_option("triplet", "gradient", gradient, get_args(Gradient))
-        self.cost, self.gradient = cost, gradient
-
-    def forward(self, output: Output, batch: Batch) -> Tensor:
-        embeddings, tags, tagged = all_clips(output.need("clip_embedding"), batch.clip_labels, batch.tagged)
-        return triplet(
-            embeddings,
-            tags,
-            tagged,
-            miner=self.miner,
-            margin=self.margin,
-            squared=self.squared,
-            normalize=self.normalize,
-            reduction=self.reduction,
-            cost=self.cost,
-            gradient=self.gradient,
-        )
+        self.of_clips = partial(triplet, **self.of_clips.keywords, cost=cost, gradient=gradient)

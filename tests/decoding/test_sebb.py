@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.decoding.test_thresholds import curves as grid_scores
 from wsed.decoding import threshold, to_events
 from wsed.decoding.sebb import BoxDecoder, box_curves
 from wsed.errors import WsedError
@@ -15,13 +16,6 @@ from wsed.values import Detections, Scores
 
 sizes = st.tuples(st.integers(1, 3), st.integers(1, 24), st.integers(1, 3), st.integers(0, 10**6))
 merging = st.sampled_from([(0.0, 0.0), (0.26, 9.0), (9.0, 2.1), (0.2, 1.5), (9.0, 99.0), (0.4, 3.0)])
-
-
-def grid_scores(size) -> torch.Tensor:
-    """Eighths: their sums are exact, so that ties are ties."""
-    clips, frames, labels, seed = size
-    whole = torch.randint(0, 9, (clips, frames, labels), generator=torch.Generator().manual_seed(seed))
-    return whole.double() / 8
 
 
 def of(scores: torch.Tensor, rate: float = 1.0, **more) -> Scores:

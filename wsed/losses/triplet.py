@@ -209,18 +209,9 @@ class Triplet(Loss):
         check_options("triplet", OPTIONS, miner=miner, normalize=normalize, reduction=reduction)
         if margin < 0:
             raise WsedError(f"triplet: margin must be 0 or more, not {margin:g}")
-        self.miner, self.margin, self.squared = miner, margin, squared
-        self.normalize, self.reduction = normalize, reduction
+        self.of_clips = partial(
+            triplet, miner=miner, margin=margin, squared=squared, normalize=normalize, reduction=reduction
+        )
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        embeddings, tags, tagged = all_clips(output.need("clip_embedding"), batch.clip_labels, batch.tagged)
-        return triplet(
-            embeddings,
-            tags,
-            tagged,
-            miner=self.miner,
-            margin=self.margin,
-            squared=self.squared,
-            normalize=self.normalize,
-            reduction=self.reduction,
-        )
+        return self.of_clips(*all_clips(output.need("clip_embedding"), batch.clip_labels, batch.tagged))

@@ -13,7 +13,7 @@ from wsed.metrics.counts import Counts
 from wsed.metrics.events import event_counts
 from wsed.metrics.intersection import intersection_counts
 from wsed.metrics.segments import segment_counts
-from wsed.metrics.system import System
+from wsed.metrics.system import System, TimedClips
 from wsed.metrics.tagging import f1_averages
 from wsed.types import Events, Labels
 
@@ -57,14 +57,16 @@ class CountedEvents(F1):
         """Hits and totals of the events of all clips."""
 
     def counts(self, system: System) -> Counts:
-        clips = system.need_timed()
-        clips = clips.joined if self.joins else clips
+        clips = self._clips(system)
         return self.count(clips.reference, clips.detected, clips.n_labels)
 
     def clip_counts(self, system: System) -> ClipCounts:
-        clips = system.need_timed()
-        clips = clips.joined if self.joins else clips
+        clips = self._clips(system)
         return clip_counts(self.count, clips.reference, clips.detected, clips.n_clips, clips.n_labels)
+
+    def _clips(self, system: System) -> TimedClips:
+        clips = system.need_timed()
+        return clips.joined if self.joins else clips
 
 
 @METRICS.register("event_f1")
