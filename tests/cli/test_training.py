@@ -341,8 +341,6 @@ def test_mistakes_in_the_test_labels_are_found_before_training(exp, tmp_path, co
         ),
         ({"evaluation__rank_by": []}, "evaluation.rank_by is empty"),
         ({"evaluation__rank_by": ["event_f2/macro"]}, "unknown metric 'event_f2' (did you mean event_f1"),
-        ({"model__decoder": {"smooth": 0.1}}, "model.decoder is evaluation.decoder since wsed 0.2"),
-        ({"model__judge_embeddings": True}, "model.judge_embeddings is evaluation.embeddings since wsed 0.2"),
         (
             {"model__network__head": {"class_path": "framewise", "init_args": {"pooling": "auto"}}},
             "unknown pooling 'auto'",

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import yaml
 
 from wsed.cli.flags import underscores
+from wsed.cli.moved import translated
 from wsed.cli.names import expand, resolve_arguments
 from wsed.errors import WsedError
 from wsed.text import read_yaml
@@ -77,22 +78,20 @@ def prepared(args: Sequence[str]) -> Iterator[list[str]]:
         WsedError: a file is not there, or is no mapping in YAML.
     """
     files, rest = _split(args)
-    before: Config = {}
-    for file in files:
-        before, _ = merge(before, _read(file) if Path(file).is_file() else {})
+    config, same = _merged(files)
     hyphens: set[str] = set()
-    _collect(before, hyphens)
-    rest = resolve_arguments(underscores(rest, hyphens), before)
+    _collect(config, hyphens)
+    rest = resolve_arguments(underscores(rest, hyphens), config)
     with TemporaryDirectory() as folder:
-        if len(files) > 1 or not all(map(_is_ascii, files)):  # the parser would read other letters by the locale
+        if not same or not all(map(_is_ascii, files)):  # the parser would read other letters by the locale
             path = Path(folder) / f"{run_name(files)}.yaml"
-            path.write_text(yaml.safe_dump(merged(files), sort_keys=False), encoding="utf-8")
+            path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
             files = [str(path)]
         yield [*rest[:1], *(f"--config={file}" for file in files), *rest[1:]]
 
 
 def _is_ascii(file: str) -> bool:
-    return not Path(file).is_file() or Path(file).read_bytes().isascii()
+    return Path(file).read_bytes().isascii()
 
 
 def run_name(files: Sequence[str | Path]) -> str:
@@ -111,12 +110,21 @@ def merged(files: Sequence[str | Path]) -> Config:
     Raises:
         WsedError: a file is not there, or is no mapping in YAML.
     """
-    result = _read(files[0])
-    for file in files[1:]:
-        result, changes = merge(result, _read(file))
+    return _merged(files)[0]
+
+
+def _merged(files: Sequence[str | Path]) -> tuple[Config, bool]:
+    """The merged files, and whether they are one file as it stands."""
+    result, same = Config(), len(files) < 2
+    for count, file in enumerate(files):
+        config, moved = _read(file)
+        result, changes = merge(result, config) if count else (config, [])
+        if moved:
+            changes.append(f"settings of wsed 0.1, read in their new places: {', '.join(moved)}; move them there")
+            same = False
         if changes and os.environ.get("LOCAL_RANK", "0") == "0":
             print(f"{file}: {'; '.join(changes)}", file=sys.stderr)
-    return result
+    return result, same
 
 
 def _collect(value: object, found: set[str]) -> None:
@@ -143,12 +151,17 @@ def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
     return files, rest
 
 
-def _read(file: str | Path) -> Config:
+def _read(file: str | Path) -> tuple[Config, list[str]]:
+    """A configuration with names resolved, and which settings of wsed 0.1 were moved in it."""
     value = read_yaml(file, "--config")
     if value is None:
-        return {}
+        return {}, []
     if not isinstance(value, dict):
         raise WsedError(f"--config {file} holds {type(value).__name__}, no settings")
-    named = expand(value)
+    try:
+        config, moved = translated(value)
+    except WsedError as error:
+        raise WsedError(f"{file}: {error}") from None
+    named = expand(config)
     assert isinstance(named, dict)
-    return named
+    return named, moved

@@ -7,7 +7,7 @@ from typing import final
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch.utils.data import DataLoader, Dataset
 
 from wsed.augment.base import Augment
@@ -19,7 +19,7 @@ from wsed.data.collate import Collate
 from wsed.data.corpus.base import Corpus
 from wsed.data.holdout import Holdout
 from wsed.data.load import Loader
-from wsed.data.processes import end_with_parent, start_method
+from wsed.data.processes import end_with_parent, start_method, unguarded_script
 from wsed.data.reading.base import Item, Reader
 from wsed.data.reading.features import FeatureDataset
 from wsed.data.reading.files import Files
@@ -208,16 +208,28 @@ class SEDDataModule(pl.LightningDataModule):
     def _loaded(self, split: Split, **how: object) -> Loaded:
         dataset = self._dataset(split)
         silence = dataset.shapes.silence if isinstance(dataset, FeatureDataset) else None
+        workers = self._workers()
         return DataLoader(
             dataset,
             collate_fn=Collate(self.table(split), silence),
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            prefetch_factor=4 if self.workers else None,
-            multiprocessing_context=start_method() if self.workers else None,
-            worker_init_fn=end_with_parent if self.workers else None,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            prefetch_factor=4 if workers else None,
+            multiprocessing_context=start_method() if workers else None,
+            worker_init_fn=end_with_parent if workers else None,
             **how,  # type: ignore[arg-type]
         )
+
+    def _workers(self) -> int:
+        """Reading processes: none where each would run the user's script again."""
+        script = unguarded_script() if self.workers else None
+        if script is None:
+            return self.workers
+        rank_zero_warn(
+            f"clips are read in the main process, since reading processes would run {script.name} again: put what it "
+            'does below `if __name__ == "__main__":`, or set workers=0'
+        )
+        return 0
 
     def _dataset(self, split: Split) -> Dataset[Item]:
         """What is read of a split; one for all loaders, so that what a reader keeps serves them all."""

@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import sys
 import threading
+from pathlib import Path
 
 
 def end_with_parent(_worker: int = 0) -> None:
@@ -20,3 +22,15 @@ def _wait_for_parent() -> None:
 def start_method() -> str:
     """How reading processes are started: from a small server where the system has that, else anew (Windows)."""
     return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def unguarded_script() -> Path | None:
+    """The script that runs, if each reading process would run it again from its start; else None.
+
+    A process that is not forked imports the script: what stands outside `if __name__ == "__main__":` runs there too.
+    """
+    main = sys.modules.get("__main__")
+    file: str | None = vars(main).get("__file__")
+    if file is None or not Path(file).is_file():
+        return None  # a notebook, or `python -c`
+    return None if b"__main__" in Path(file).read_bytes() else Path(file)

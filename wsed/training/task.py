@@ -16,6 +16,7 @@ from wsed.models.base import Network, NetworkFactory
 from wsed.training.facts import LearnFacts
 from wsed.training.finite import CheckLoss
 from wsed.training.parts import Group, Part, hold, parameter_groups
+from wsed.training.moved import warn_of_moved
 from wsed.training.saving import CheckResume, check_labels, checkpoint_facts
 from wsed.training.schedules import interval
 from wsed.types import Batch, Labels, Needs, Output
@@ -42,9 +43,11 @@ class SEDTask(pl.LightningModule):
             default.
         labels: the classes; needed where `network` is a factory.
         parts: parameters, chosen by name, with a learning rate or weight decay of their own or that wait some epochs.
+        moved: arguments that the task of wsed 0.1 had; they warn that `Evaluation` has them now, and do nothing.
 
     Raises:
-        WsedError: there is no loss, or one reads a field of the output that the network does not provide.
+        WsedError: there is no loss, one reads a field of the output that the network does not provide, or an argument
+            is unknown.
     """
 
     def __init__(
@@ -55,8 +58,10 @@ class SEDTask(pl.LightningModule):
         lr_scheduler: SchedulerFactory | None = None,
         labels: Labels | None = None,
         parts: Sequence[Part] = (),
+        **moved: object,
     ) -> None:
         super().__init__()
+        warn_of_moved(moved)
         if not isinstance(network, Network):
             if labels is None:
                 raise WsedError("SEDTask needs labels to build the network; pass labels, or a network")
