@@ -14,6 +14,8 @@ from typing import TypeAlias
 
 import yaml
 
+from wsed.cli.check_flags import check_flags
+from wsed.cli.check_settings import check_settings, require
 from wsed.cli.flags import underscores
 from wsed.cli.moved import translated
 from wsed.cli.names import expand, resolve_arguments
@@ -81,13 +83,33 @@ def prepared(args: Sequence[str]) -> Iterator[list[str]]:
     config, same = _merged(files)
     hyphens: set[str] = set()
     _collect(config, hyphens)
-    rest = resolve_arguments(underscores(rest, hyphens), config)
+    verb, rest = rest[:1], underscores(rest[1:], hyphens)
+    _check(files, config, rest)
+    rest = [*verb, *resolve_arguments(rest, config)]
     with TemporaryDirectory() as folder:
         if not same or not all(map(_is_ascii, files)):  # the parser would read other letters by the locale
             path = Path(folder) / f"{run_name(files)}.yaml"
             path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
             files = [str(path)]
         yield [*rest[:1], *(f"--config={file}" for file in files), *rest[1:]]
+
+
+def _check(files: Sequence[str], config: Config, flags: Sequence[str]) -> None:
+    """Refuse mistakes, in better words than the parser's."""
+    where = f"{', '.join(files)}: " if files else ""
+    named = check_flags(flags, config)
+    if any(
+        flag.startswith(("--help", "--print_config", "-h")) or flag.partition("=")[0].endswith(".help")
+        for flag in flags
+    ):
+        return
+    if not files and not any(name.startswith("model.") for name in named):
+        raise WsedError("a training needs settings: add --config FILE.yaml, as experiments/quickstart.yaml")
+    try:
+        check_settings(config, named)
+        require(config, named, ("model.network", "model.losses", "data.corpus"))
+    except WsedError as error:
+        raise WsedError(f"{where}{error}") from None
 
 
 def _is_ascii(file: str) -> bool:
@@ -160,8 +182,8 @@ def _read(file: str | Path) -> tuple[Config, list[str]]:
         raise WsedError(f"--config {file} holds {type(value).__name__}, no settings")
     try:
         config, moved = translated(value)
+        named = expand(config)
     except WsedError as error:
         raise WsedError(f"{file}: {error}") from None
-    named = expand(config)
     assert isinstance(named, dict)
     return named, moved

@@ -1,13 +1,32 @@
 """What a user is told of errors and warnings that are not our own."""
 
 import logging
+import re
 import warnings
 from argparse import ArgumentError
 from collections.abc import Iterator
+from pathlib import Path
+from traceback import walk_tb
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from wsed.errors import WsedError
+from wsed.errors import WsedError, near
+from wsed.text import short
+
+FOREIGN = {
+    "torch/optim/lr_scheduler.py": "model.lr_scheduler (stepped once per epoch: its steps are epochs)",
+    "torch/optim/": "model.optimizer",
+    "lightning/pytorch/callbacks/": "trainer.callbacks",
+    "lightning/pytorch/loggers/": "trainer.logger",
+    "lightning/pytorch/strategies/": "trainer.strategy",
+    "lightning/pytorch/trainer/": "trainer",
+    "lightning/fabric/accelerators/": "trainer.accelerator",
+    "lightning/fabric/utilities/device_parser.py": "trainer.devices",
+}
+"""The setting that a file of torch or Lightning complains of."""
+
+NOISE = ("Parser key", "Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a <class 'NoneType'>")
+"""What lines of the parser begin with that tell a user nothing."""
 
 QUIET = (
     ".*does not have many workers.*",
@@ -52,7 +71,25 @@ def user_error(error: Exception) -> Exception:
         return WsedError(str(error))
     if isinstance(error, RuntimeError) and "loading state_dict" in str(error):
         return WsedError(f"the checkpoint is of another network than the configuration builds: {str(error)[:600]}")
-    return _of_parser(error) if isinstance(error, ArgumentError) else error
+    if isinstance(error, ArgumentError):
+        return _of_parser(error)
+    setting = _setting(error) if isinstance(error, ValueError | TypeError | RuntimeError | LookupError) else None
+    return error if setting is None else WsedError(f"{setting}: {_one_line(error)}")
+
+
+def _setting(error: Exception) -> str | None:
+    """The setting at fault, by the file of torch or Lightning that raised the error; None if it may be ours."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    files = [Path(frame.f_code.co_filename).as_posix() for frame in frames]
+    if any(file.endswith("checkpoint_connector.py") for file in files):
+        return "the checkpoint cannot be resumed, its states are damaged or of another version"
+    return next((setting for part, setting in FOREIGN.items() if files and part in files[-1]), None)
+
+
+def _one_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return short(text if not isinstance(error, KeyError) else f"{text} is missing", 500)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -66,6 +103,21 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _of_parser(error: ArgumentError) -> WsedError:
-    lines = [line.split(" Got value:")[0].split(" Given value")[0].rstrip() for line in str(error).splitlines()]
-    kept = list(dict.fromkeys(line for line in lines if line.strip() and not line.strip().startswith("Given value")))
-    return WsedError("\n".join([*kept, "`wsed VERB --help` lists the settings"]))
+    """The setting and the innermost reasons, without the parser's types and values."""
+    text = str(error)
+    keys = re.findall(r'Parser key "([^"]+)"', text)
+    path = ".".join(dict.fromkeys(keys))
+    unknown = re.search(r"Expected a dot import path string: (\S+)", text)
+    if unknown is not None:
+        name = unknown[1]
+        return WsedError(f"{path}: there is no class {name!r}{near(name, _classes())}; write its name or import path")
+    lines = (re.sub(r" (Got value|Given value).*", "", line).strip(" -") for line in text.splitlines())
+    kept = [line for line in dict.fromkeys(lines) if line and not line.startswith(NOISE)]
+    return WsedError(short(f"{path}{': ' if path else ''}{'; '.join(kept)}", 500) + "; --help lists the settings")
+
+
+def _classes() -> list[str]:
+    """Names of what a trainer takes."""
+    from lightning.pytorch import callbacks, loggers, profilers
+
+    return [*callbacks.__all__, *loggers.__all__, *profilers.__all__]

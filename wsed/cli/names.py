@@ -23,6 +23,10 @@ from wsed.text import parse_yaml
 Config: TypeAlias = dict[str, object]
 
 
+MOVED_HELP = {"--data.help": "--data.corpus.help"}
+"""The corpus is what there are several kinds of."""
+
+
 @cache
 def root() -> Mapping[str, object]:
     """The annotation of each top-level key of a configuration."""
@@ -77,6 +81,7 @@ def resolve_arguments(args: Sequence[str], before: Mapping[str, object] | None =
     flag: str | None = None
     for arg in args:
         if arg.startswith("-"):
+            arg = MOVED_HELP.get(arg, arg)
             flag, equals, value = arg.partition("=")
             if not equals:
                 result.append(arg)
@@ -91,6 +96,8 @@ def resolve_arguments(args: Sequence[str], before: Mapping[str, object] | None =
 def _argument(flag: str, text: str, state: Config) -> str:
     """The text of a value with names resolved; `state` learns what it says."""
     keys = flag.lstrip("-").split(".")
+    if keys[-1] == "help":
+        return _help(keys[:-1], text, state)
     annotation, before = _descend(keys, state)
     if annotation is None:
         return text
@@ -102,27 +109,35 @@ def _argument(flag: str, text: str, state: Config) -> str:
     return text if resolved == value else json.dumps(resolved)
 
 
+def _help(keys: Sequence[str], name: str, state: Config) -> str:
+    """The class whose settings are asked for, as `--model.network.encoder.help crnn`."""
+    annotation, _ = _descend(keys, state)
+    parts = [part for member in members(annotation) if (part := part_of(member)) is not None]
+    return _path(parts[0].registry, name) if parts else name
+
+
 def _descend(keys: Sequence[str], state: object) -> tuple[object, object]:
     """The annotation that dotted keys lead to, None if it is not known, and what the state has there."""
-    annotation, before = root().get(keys[0]), _at(state, keys[0])
+    annotation, before = root().get(keys[0]), at(state, keys[0])
     for key in keys[1:]:
         if key not in ("class_path", "init_args"):
-            annotation, before = _below(annotation, key, before), _at(before, key)
+            annotation, before = below(annotation, key, before), at(before, key)
     return annotation, before
 
 
-def _below(annotation: object, key: str, before: object) -> object:
+def below(annotation: object, key: str, before: object) -> object:
+    """The annotation of a setting of what an annotation asks for; `before` tells its class."""
     for member in members(annotation):
         if is_mapping(member):
             return get_args(member)[1]
-        for cls in _classes(member, before):
+        for cls in classes_at(member, before):
             hints = arguments_of(cls)
             if key in hints:
                 return hints[key]
     return None
 
 
-def _classes(annotation: object, config: object) -> Iterator[type]:
+def classes_at(annotation: object, config: object) -> Iterator[type]:
     """The class that a configuration names; where it names none, all that could be meant."""
     part = part_of(annotation)
     if part is None:
@@ -173,7 +188,7 @@ class _Names:
             if is_sequence(member) and isinstance(value, list):
                 return [self.resolve(item, get_args(member)[0], None) for item in value]
             if is_mapping(member) and isinstance(value, dict):
-                return {key: self.resolve(item, get_args(member)[1], _at(before, key)) for key, item in value.items()}
+                return {key: self.resolve(item, get_args(member)[1], at(before, key)) for key, item in value.items()}
             if part is None and isinstance(member, type) and isinstance(value, dict):
                 return self._arguments(value, member, value, before)
         return value
@@ -181,7 +196,7 @@ class _Names:
     def _component(self, value: Config, registry: Registry[type], member: object, before: object) -> Config:
         if "class_path" not in value and "init_args" not in value and registry.default is not None:
             value = {"init_args": value}
-        path, named = value.get("class_path"), _at(before, "class_path")
+        path, named = value.get("class_path"), at(before, "class_path")
         if isinstance(path, str):
             value = {**value, "class_path": _path(registry, path)}
         elif self.defaults and registry.default is not None:
@@ -194,9 +209,9 @@ class _Names:
         resolved = dict(value)
         for key, item in value.items():
             if key == "init_args" and isinstance(item, dict):
-                resolved[key] = self._arguments(item, member, named, _at(before, "init_args"))
+                resolved[key] = self._arguments(item, member, named, at(before, "init_args"))
             elif key != "class_path":
-                resolved[key] = self.resolve(item, _below(member, key, named), _at(before, key))
+                resolved[key] = self.resolve(item, below(member, key, named), at(before, key))
         return resolved
 
 
@@ -223,7 +238,15 @@ def _parsed(text: str) -> object:
         return text  # the parser says what is wrong with it
 
 
-def _at(config: object, key: str) -> object:
+def settings_at(annotation: object, before: object) -> list[str]:
+    """The settings of what an annotation asks for; none where the user chooses their names."""
+    if any(map(is_mapping, members(annotation))):
+        return []
+    classes = [cls for member in members(annotation) for cls in classes_at(member, before)]
+    return list(dict.fromkeys(name for cls in classes for name in arguments_of(cls) if name != "return"))
+
+
+def at(config: object, key: str) -> object:
     """What a configuration has under a key, beside the class or in `init_args`."""
     if not isinstance(config, Mapping):
         return None

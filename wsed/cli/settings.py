@@ -5,11 +5,14 @@ from pathlib import Path
 from jsonargparse import Namespace
 
 from wsed.checkpoint import check_readable
-from wsed.errors import WsedError
+from wsed.errors import WsedError, near
 from wsed.run import RunFolder
 
 PRECISIONS = {"bf16-true": "bf16-mixed or 16-mixed", "16-true": "bf16-mixed or 16-mixed", "64-true": "32-true"}
 """Precisions that are refused, and what to take."""
+
+STRATEGIES = ("auto", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook", "ddp_find_unused_parameters_true")
+"""Ways to run on several devices in which each has the whole network."""
 
 
 def settle(verb: str, config: Namespace) -> None:
@@ -38,10 +41,20 @@ def settle(verb: str, config: Namespace) -> None:
             f"{run.path} holds a run already: continue it with --ckpt_path last, choose another folder with "
             "--trainer.default_root_dir, or pass --overwrite"
         )
+    _check_strategy(config.trainer)
     precision = str(config.trainer.precision)
     precision = f"{precision}-true" if precision == "64" else precision
     if precision in PRECISIONS:
         raise WsedError(f"trainer.precision {precision} is not supported; use {PRECISIONS[precision]}")
+
+
+def _check_strategy(trainer: Namespace) -> None:
+    strategy = trainer.strategy
+    if isinstance(strategy, str) and strategy not in STRATEGIES:
+        known = ", ".join(STRATEGIES)
+        raise WsedError(f"trainer.strategy {strategy!r} is not supported{near(strategy, STRATEGIES)}; known: {known}")
+    if trainer.sync_batchnorm and trainer.accelerator == "cpu":
+        raise WsedError("trainer.sync_batchnorm needs GPUs, and trainer.accelerator is cpu: set one of them otherwise")
 
 
 def default_folder(config: Namespace) -> Path:

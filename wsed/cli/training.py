@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from wsed.checkpoint import start_from
 from wsed.cli.callbacks import EpochLine, KeepLast, KeepMemory
+from wsed.cli.check_monitors import check_monitors
 from wsed.cli.configs import prepared
 from wsed.cli.messages import quiet, user_error
 from wsed.cli.moved import check_arguments, check_config
@@ -101,6 +102,8 @@ class WsedCLI(LightningCLI):
     def after_instantiate_classes(self) -> None:
         """Describe the network, and start it from another run if that is asked."""
         self.evaluation.check(self.model)
+        if self.subcommand == "fit":
+            check_monitors(self.trainer.callbacks, list(self.model.needs))
         network = self.model.network
         if self.trainer.is_global_zero:
             parameters = sum(p.numel() for p in self.model.parameters() if p.requires_grad)

@@ -20,6 +20,10 @@ HOMES = (Path(__file__).parent,)
 FACT = re.compile(r'^(HELP|GROUP) = (".*")$', flags=re.MULTILINE)
 
 
+ALIKE = {"train": "fit", "eval": "evaluate", "score": "evaluate", "infer": "predict"}
+"""Verbs of other programs, and ours."""
+
+
 class Verb(NamedTuple):
     """A verb of the command line.
 
@@ -62,7 +66,8 @@ def run(name: str, args: Sequence[str]) -> int:
     if name not in known:
         first, _, second = name.rpartition(" ")
         among = [verb.split()[-1] for verb in known if verb.startswith(f"{first} ")] if first else list(known)
-        raise WsedError(f"unknown verb {name!r}{near(second, among)}; known: {', '.join(among)}")
+        similar = f" (did you mean {ALIKE[name]}?)" if name in ALIKE else near(second, among)
+        raise WsedError(f"unknown verb {name!r}{similar}; known: {', '.join(among)}")
     status: int = import_module(known[name]).main(list(args))
     return status
 

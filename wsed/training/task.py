@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from wsed.errors import WsedError
 from wsed.losses.base import Weighted
@@ -121,6 +121,8 @@ class SEDTask(pl.LightningModule):
         if self._lr_scheduler is None:
             return optimizer
         scheduler = self._lr_scheduler(optimizer)
+        if isinstance(scheduler, ReduceLROnPlateau):
+            raise WsedError("model.lr_scheduler: ReduceLROnPlateau is not supported, since schedules see no metric")
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": interval(scheduler)}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -1,0 +1,89 @@
+"""What messages advise: where settings are that users look for, and what to write."""
+
+from collections.abc import Mapping, Sequence
+
+import yaml
+
+from wsed.errors import WsedError, near
+
+OTHERS = (
+    "seed_everything", "test_after_fit", "test_checkpoint", "init_from", "overwrite", "ckpt_path", "weights_only",
+    "verbose", "return_predictions",
+)  # fmt: skip
+"""Settings beside those of model, data, evaluation and trainer."""
+
+PLACES = {
+    "epochs": "trainer.max_epochs",
+    "max_epochs": "trainer.max_epochs",
+    "steps": "trainer.max_steps",
+    "gpus": "trainer.devices",
+    "gpu": "trainer.accelerator",
+    "device": "trainer.accelerator",
+    "devices": "trainer.devices",
+    "lr": "model.optimizer.init_args.lr",
+    "learning_rate": "model.optimizer.init_args.lr",
+    "batch_size": "data.batch.SOURCE, as data.batch.weak",
+    "threshold": "evaluation.decoder.threshold",
+    "median": "evaluation.decoder.median",
+    "seed": "seed_everything",
+    "root": "data.corpus.root",
+    "labels": "data.corpus.labels",
+    "batch": "data.batch",
+    "encoder": "model.network.encoder",
+    "head": "model.network.head",
+    "frontend": "model.network.frontend",
+    "network": "model.network",
+    "losses": "model.losses",
+    "loss": "model.losses",
+    "optimizer": "model.optimizer",
+    "scheduler": "model.lr_scheduler",
+    "output": "trainer.default_root_dir",
+    "checkpoint": "ckpt_path",
+    "resume": "ckpt_path last",
+    "monitor": "evaluation.rank_by",
+}
+"""Where what users look for is, by the last word of what they write."""
+
+EXAMPLES = {
+    "model.network": "network: {encoder: crnn}",
+    "model.losses": "losses: {tags: {loss: mil}}",
+    "model.optimizer": "optimizer: {class_path: torch.optim.AdamW, init_args: {lr: 1e-3}}",
+    "model.lr_scheduler": "lr_scheduler: {class_path: torch.optim.lr_scheduler.StepLR, init_args: {step_size: 10}}",
+    "data.corpus": "corpus: {class_path: desed, init_args: {root: data/desed}}",
+    "data.batch": "batch: {weak: 8}",
+}
+"""What to write where something else stands."""
+
+
+def unknown(path: str, key: str, known: Sequence[str]) -> str:
+    """What is said of a setting that does not exist."""
+    place = PLACES.get(key, "")
+    similar = f" (did you mean {place}?)" if place else near(key, known)
+    owner = f"{path} has no setting" if path else "there is no setting"
+    names = ", ".join(known) if len(known) <= 16 else ", ".join(known[:16]) + ", ..."
+    return f"{owner} {key!r}{similar}; known: {names}"
+
+
+def check_beside(value: Mapping[str, object], path: str) -> None:
+    """Refuse arguments that stand beside the class.
+
+    Raises:
+        WsedError: names them, and what to write.
+
+    >>> check_beside({"class_path": "crnn", "channels": 8}, "model.network.encoder")
+    Traceback (most recent call last):
+    wsed.errors.WsedError: model.network.encoder: channels must stand in init_args; write encoder: {class_path: ...
+    """
+    beside = {key: item for key, item in value.items() if key not in ("class_path", "init_args", "dict_kwargs")}
+    if "class_path" in value and beside:
+        example = f"{{class_path: {value['class_path']}, init_args: {flow(beside)}}}"
+        raise WsedError(f"{path}: {', '.join(map(str, beside))} must stand in init_args; write {last(path)}: {example}")
+
+
+def last(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def flow(value: object) -> str:
+    text = " ".join(yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000).split())
+    return text if len(text) <= 200 else "{...}"

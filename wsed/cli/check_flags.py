@@ -1,0 +1,91 @@
+"""Finds mistakes in the settings of a command line, as `--trainer.epochs 3`, before they are parsed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import yaml
+
+from wsed.cli.advice import OTHERS, unknown
+from wsed.cli.check_settings import check_value, sections, settings_of
+from wsed.cli.names import at, below, settings_at
+from wsed.errors import WsedError
+from wsed.text import parse_yaml
+
+SWITCHES = ("--overwrite",)
+"""Flags without a value."""
+
+
+def check_flags(args: Sequence[str], config: Mapping[str, object]) -> list[str]:
+    """Refuse flags of settings that do not exist, and values of another kind.
+
+    Args:
+        args: after the verb and without `--config`, as typed, with underscores.
+        config: the configuration that they are laid over.
+
+    Returns:
+        the settings that are set, as `data.corpus.root`.
+
+    Raises:
+        WsedError: names the flag, near ones, and what to write.
+    """
+    names = []
+    for flag, value in _pairs(args):
+        keys = flag.removesuffix("+").split(".")
+        if keys[-1] == "help" or keys[0] in ("print_config", "config", "h", "c"):
+            continue
+        annotation = _annotation(flag, keys, config)
+        names.append(".".join(key for key in keys if key != "init_args"))
+        if annotation is not None and value is not None and not flag.endswith("+"):
+            given = _parsed(value)
+            if not isinstance(given, dict) or "class_path" in given:  # else it is laid over the configuration
+                check_value(given, annotation, names[-1])
+    return names
+
+
+def _pairs(args: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """Flags without hyphens, and their values."""
+    waiting: str | None = None
+    for arg in args:
+        if arg.startswith("--") or arg in ("-h", "-c"):
+            if waiting is not None:
+                yield waiting, None
+            flag, equals, value = arg.lstrip("-").partition("=")
+            waiting = None if equals or arg in SWITCHES else flag
+            if equals or arg in SWITCHES:
+                yield flag, value if equals else None
+        elif waiting is None:
+            remedy = f"give a configuration by --config {arg}" if arg.endswith((".yaml", ".yml")) else "see --help"
+            raise WsedError(f"unexpected {arg!r}: {remedy}")
+        else:
+            yield waiting, arg
+            waiting = None
+    if waiting is not None:
+        yield waiting, None
+
+
+def _annotation(flag: str, keys: Sequence[str], config: Mapping[str, object]) -> object:
+    """What a setting is to be; None where only the parser knows."""
+    if keys[0] not in sections() and keys[0] not in OTHERS:
+        raise WsedError(f"--{flag}: {unknown('', keys[0], [*sections(), *OTHERS])}")
+    annotation: object = sections().get(keys[0])
+    before: object = config.get(keys[0])
+    path = keys[0]
+    for key in keys[1:]:
+        if key in ("class_path", "init_args", "dict_kwargs"):
+            return None
+        known = settings_of(annotation) if isinstance(annotation, type) and annotation in sections().values() else {}
+        if known and key not in known:
+            raise WsedError(f"--{flag}: {unknown(path, key, list(known))}")
+        inner = below(annotation, key, before)
+        if inner is None and (names := settings_at(annotation, before)) and key not in names:
+            raise WsedError(f"--{flag}: {unknown(path, key, names)}")
+        if inner is None and not known:
+            return None
+        annotation, before, path = known.get(key, inner), at(before, key), f"{path}.{key}"
+    return annotation
+
+
+def _parsed(text: str) -> object:
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError:
+        return text
