@@ -5,7 +5,7 @@ import torch
 
 import wsed
 from wsed.data.desed import DESED
-from wsed.training.moved import warn_of_moved
+from wsed.training.arguments import warn_of_moved
 
 
 def test_the_old_data_module_is_the_new_one(tmp_path):

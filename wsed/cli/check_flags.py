@@ -7,6 +7,7 @@ import yaml
 from wsed.cli.advice import OTHERS, unknown
 from wsed.cli.check_settings import check_value, sections, settings_of
 from wsed.cli.names import at, below, settings_at
+from wsed.cli.setting_help import setting_help
 from wsed.errors import WsedError
 from wsed.text import parse_yaml
 
@@ -26,11 +27,15 @@ def check_flags(args: Sequence[str], config: Mapping[str, object]) -> list[str]:
 
     Raises:
         WsedError: names the flag, near ones, and what to write.
+        SystemExit: help was asked for, as `--model.network.help composed`, and is printed.
     """
     names = []
     for flag, value in _pairs(args):
         keys = flag.removesuffix("+").split(".")
-        if keys[-1] == "help" or keys[0] in ("print_config", "config", "h", "c"):
+        if len(keys) > 1 and keys[-1] == "help":
+            print(setting_help(".".join(keys[:-1]), value, config))
+            raise SystemExit(0)
+        if keys[0] in ("help", "print_config", "config", "h", "c"):
             continue
         annotation = _annotation(flag, keys, config)
         names.append(".".join(key for key in keys if key != "init_args"))

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import NoneType
@@ -217,8 +217,15 @@ def _word(kind: object) -> str:
         return " or ".join(map(str, get_args(kind)))
     if is_sequence(kind) or is_mapping(kind):
         return "a list" if is_sequence(kind) else "a mapping"
+    if kind in WORDS:
+        return WORDS[kind]
+    names = settings_of(kind) if isinstance(kind, type) else {}
     return (
-        WORDS[kind] if kind in WORDS else f"settings ({', '.join(settings_of(kind))})" if isinstance(kind, type) else ""
+        f"settings ({', '.join(names)})"
+        if names
+        else f"a {kind.__name__}"
+        if isinstance(kind, type)
+        else "another value"
     )
 
 

@@ -23,10 +23,6 @@ from wsed.text import parse_yaml
 Config: TypeAlias = dict[str, object]
 
 
-MOVED_HELP = {"--data.help": "--data.corpus.help"}
-"""The corpus is what there are several kinds of."""
-
-
 @cache
 def root() -> Mapping[str, object]:
     """The annotation of each top-level key of a configuration."""
@@ -81,7 +77,6 @@ def resolve_arguments(args: Sequence[str], before: Mapping[str, object] | None =
     flag: str | None = None
     for arg in args:
         if arg.startswith("-"):
-            arg = MOVED_HELP.get(arg, arg)
             flag, equals, value = arg.partition("=")
             if not equals:
                 result.append(arg)
@@ -96,8 +91,6 @@ def resolve_arguments(args: Sequence[str], before: Mapping[str, object] | None =
 def _argument(flag: str, text: str, state: Config) -> str:
     """The text of a value with names resolved; `state` learns what it says."""
     keys = flag.lstrip("-").split(".")
-    if keys[-1] == "help":
-        return _help(keys[:-1], text, state)
     annotation, before = _descend(keys, state)
     if annotation is None:
         return text
@@ -109,11 +102,9 @@ def _argument(flag: str, text: str, state: Config) -> str:
     return text if resolved == value else json.dumps(resolved)
 
 
-def _help(keys: Sequence[str], name: str, state: Config) -> str:
-    """The class whose settings are asked for, as `--model.network.encoder.help crnn`."""
-    annotation, _ = _descend(keys, state)
-    parts = [part for member in members(annotation) if (part := part_of(member)) is not None]
-    return _path(parts[0].registry, name) if parts else name
+def annotation_at(path: str, config: Mapping[str, object]) -> object:
+    """The annotation of a setting such as `model.network.encoder`; None if it is not known."""
+    return _descend(path.split("."), config)[0]
 
 
 def _descend(keys: Sequence[str], state: object) -> tuple[object, object]:

@@ -203,7 +203,9 @@ def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
     """Run a training verb, the first of the arguments, and return the exit status."""
     quiet()
     if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # a class of the user's own lies beside the YAML that names it
+        sys.path.append(
+            str(Path.cwd())
+        )  # a class of the user's own lies beside the YAML that names it; it shadows none
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's affair, not the user's
     try:

@@ -99,6 +99,33 @@ def check_known(
             )
 
 
+def check_quotas(table: ClipTable, batch: Mapping[str, int], ranks: int = 1) -> None:
+    """Refuse a quota beyond the clips of a source, by which a batch would hold clips several times.
+
+    Small batches may hold a clip twice.
+
+    Raises:
+        WsedError: names the source and the greatest quota.
+    """
+    for source, quota in batch.items():
+        clips = int((table.source == table.sources.index(source)).sum()) if source in table.sources else 0
+        if clips and quota * ranks > max(64, clips):
+            each = f" in each of {ranks} processes" if ranks > 1 else ""
+            raise WsedError(
+                f"data.batch.{source} asks for {quota} clips in a batch{each}, and the corpus has {clips}: "
+                f"set it to {max(1, clips // ranks)} or less"
+            )
+
+
+def unread_sources(needs: Mapping[str, Needs], table: ClipTable, batch: Mapping[str, int]) -> list[str]:
+    """Sources of a batch of whose clips nothing is known, where each loss reads something that is."""
+    if not all(need.known for need in needs.values()):
+        return []
+    known = table.tagged.any(1) | table.timed.any(1)
+    names = [name for name, quota in batch.items() if quota > 0 and name in table.sources]
+    return [name for name in names if not bool(known[table.source == table.sources.index(name)].any())]
+
+
 def _has(table: ClipTable, fact: str) -> Bool[Tensor, " clip"]:
     return {"tagged": table.tagged, "timed": table.timed, "only_tagged": table.only_tagged}[fact]
 

@@ -67,6 +67,9 @@ class Loader:
             notes = (*notes, *untold(clips, self.windows.seconds(split), split))
             return Loaded(ClipTable.of(cut(clips, self.windows, split), self.corpus.labels, annotated=annotated), notes)
         if self.duration is not None and (longer := int((headers.seconds > self.duration + 0.1).sum())):
+            if split == "train" and not isinstance(clips, Columns):
+                clips, note = _parts(clips, self.duration)
+                return Loaded(ClipTable.of(clips, self.corpus.labels, annotated=annotated), (*notes, note))
             notes = (*notes, f"of {longer} longer clips only the first {self.duration:g} s are read (data.duration)")
         end = inf if self.duration is None else self.duration
         return Loaded(table_of(clips, self.corpus.labels, end, annotated), notes)
@@ -84,6 +87,22 @@ class Loader:
 
     def _max_missing(self) -> float:
         return self.corpus.max_missing if self.max_missing is None else self.max_missing
+
+
+def _parts(clips: Sequence[Clip], seconds: float) -> tuple[list[Clip], str]:
+    """Training clips in which longer ones are cut into parts, each with the tags of its clip, and a note that says so.
+
+    Reading their first seconds alone would lose the rest, and train on tags of what is not read.
+    """
+    windows, parts = Windows(seconds), list[Clip]()
+    longer = {id(clip) for clip in clips if clip.duration is not None and clip.duration > seconds + 0.1}
+    for clip in clips:
+        cuts = windows.of(clip, "train") if id(clip) in longer else [clip]
+        parts += [replace(part, tags=clip.tags) if clip.events is None else part for part in cuts]
+    return parts, (
+        f"{len(longer)} clips are longer than data.duration and are read in {len(parts) - len(clips) + len(longer)} "
+        f"parts of {seconds:g} s, each with the tags of its clip (set data.windows or data.duration to change that)"
+    )
 
 
 def _as_validation(

@@ -258,6 +258,9 @@ class SEDDataModule(pl.LightningDataModule):
             return
         used = [table.sources.index(name) for name in self.batch if name in table.sources and self.batch[name]]
         checks.check_known(needs, table, torch.isin(table.source, torch.tensor(used)), self.batch)
+        checks.check_quotas(table, self.batch, ranks)
+        if needs and (unread := checks.unread_sources(needs, table, self.batch)):
+            rank_zero_info(f"no loss reads the clips of {', '.join(unread)}, so that they do nothing: see data.batch")
         if is_balanced(total, self.balanced):
             checks.check_balanced(needs, table, self.labels, self.batch, ranks)
         else:

@@ -7,6 +7,7 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.losses.base import LOSSES, Loss
 from wsed.losses.bce import bce, frame_mask
+from wsed.losses.shapes import check_probabilities
 from wsed.ops.pooling import EPS
 from wsed.ops.precision import at_least_float32
 from wsed.ops.reduce import masked_mean
@@ -45,6 +46,7 @@ def asymmetric_focal(
             f"asymmetric_focal: scores and targets must have one shape, not {tuple(scores.shape)} and "
             f"{tuple(targets.shape)}"
         )
+    check_probabilities("asymmetric_focal", scores)
     p = at_least_float32(scores).clamp(EPS, 1 - EPS)
     return masked_mean(bce(targets, p, ((1 - p) ** gamma, p**zeta)), mask)
 

@@ -9,7 +9,7 @@ from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.losses.base import LOSSES, Loss
 from wsed.losses.class_weights import ClassWeighted, ClassWeights, Weights
-from wsed.losses.shapes import check_shapes
+from wsed.losses.shapes import check_probabilities, check_shapes
 from wsed.ops.pooling import EPS
 from wsed.ops.precision import at_least_float32
 from wsed.ops.reduce import masked_mean
@@ -65,6 +65,7 @@ def clip_bce(
     tensor(0.1054)
     """
     check_shapes("clip_bce", clip_scores, tags, known=tagged)
+    check_probabilities("clip_bce", clip_scores)
     costs = bce(tags, clip_scores, weights)
     if reduction == "sum":
         return sum_per_clip(costs, tagged)
@@ -94,6 +95,7 @@ def frame_bce(
             f"{tuple(frame_scores.shape)} and {tuple(frame_labels.shape)}"
         )
     check_shapes("frame_bce", frame_scores, frame_labels[:, 0], valid, timed)
+    check_probabilities("frame_bce", frame_scores)
     return masked_mean(bce(frame_labels, frame_scores), frame_mask(valid, timed))
 
 
@@ -122,6 +124,7 @@ def false_strong(
     tensor(0.6931)
     """
     check_shapes("false_strong", frame_scores, tags, valid, tagged)
+    check_probabilities("false_strong", frame_scores)
     return masked_mean(bce(tags[:, None], frame_scores, weights), frame_mask(valid, tagged))
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from wsed.losses.base import LOSSES
 from wsed.losses.pairs import CountPairs, PairPenalty, Reduction, pair_penalty
+from wsed.losses.shapes import check_probabilities
 
 
 def cosine_similarity(
@@ -61,6 +62,7 @@ def cosine_penalty(
     >>> cosine_penalty(torch.tensor([[[0.5, 0.0], [0.0, 0.5]]]), torch.tensor([[1.0, 1.0]]))
     tensor(0.)
     """
+    check_probabilities("cosine_penalty", frame_scores)
     return pair_penalty(
         cosine_similarity, frame_scores, tags, valid, tagged, reduction=reduction, count_pairs=count_pairs
     )

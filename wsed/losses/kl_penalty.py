@@ -9,6 +9,7 @@ from torch import Tensor
 
 from wsed.losses.base import LOSSES
 from wsed.losses.pairs import CountPairs, PairPenalty, Reduction, pair_penalty
+from wsed.losses.shapes import check_probabilities
 from wsed.ops.pooling import EPS
 
 
@@ -68,6 +69,7 @@ def kl_penalty(
     >>> kl_penalty(torch.tensor([[[0.5, 0.5], [0.25, 0.25]]]), torch.tensor([[1.0, 1.0]]))
     tensor(1.)
     """
+    check_probabilities("kl_penalty", frame_scores)
     return pair_penalty(kl_similarity, frame_scores, tags, valid, tagged, reduction=reduction, count_pairs=count_pairs)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from wsed.losses.base import LOSSES
 from wsed.losses.bce import bce, frame_mask
 from wsed.losses.class_weights import ClassWeighted, Weights
-from wsed.losses.shapes import check_shapes
+from wsed.losses.shapes import check_probabilities, check_shapes
 from wsed.ops.precision import at_least_float32
 from wsed.ops.reduce import masked_mean
 from wsed.types import Batch, Needs, Output
@@ -46,6 +46,7 @@ def micro(
     tensor(0.0527)
     """
     check_shapes("micro", frame_scores, tags, valid, tagged)
+    check_probabilities("micro", frame_scores)
     attention = at_least_float32(attention)
     positive, negative = (1.0, 1.0) if weights is None else weights
     costs = bce(tags[:, None], frame_scores, (attention * positive, torch.ones_like(attention) * negative))

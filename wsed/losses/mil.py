@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from wsed.losses.base import LOSSES, Loss
 from wsed.losses.bce import bce
-from wsed.losses.shapes import check_shapes
+from wsed.losses.shapes import check_probabilities, check_shapes
 from wsed.ops.pooling import max_pool, mean_pool, min_pool
 from wsed.ops.pooling import pooling as find_pooling
 from wsed.ops.precision import at_least_float32
@@ -40,6 +40,7 @@ def mil(
     tensor(0.1643)
     """
     check_shapes("mil", frame_scores, tags, valid, tagged)
+    check_probabilities("mil", frame_scores)
     clip_scores = find_pooling(pooling)(at_least_float32(frame_scores), valid, **arguments)
     return masked_mean(bce(tags, clip_scores), tagged)
 
@@ -56,6 +57,7 @@ def mmm(frame_scores: Tensor, tags: Tensor, valid: Tensor | None = None, tagged:
     tensor(0.6931)
     """
     check_shapes("mmm", frame_scores, tags, valid, tagged)
+    check_probabilities("mmm", frame_scores)
     frame_scores = at_least_float32(frame_scores)
     per_label = (
         bce(tags, max_pool(frame_scores, valid))

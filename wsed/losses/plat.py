@@ -8,7 +8,7 @@ from wsed.errors import WsedError
 from wsed.losses.base import LOSSES
 from wsed.losses.bce import bce, frame_mask
 from wsed.losses.class_weights import ClassWeighted, ClassWeights, Weights
-from wsed.losses.shapes import check_shapes
+from wsed.losses.shapes import check_probabilities, check_shapes
 from wsed.ops.reduce import masked_mean
 from wsed.types import Batch, Needs, Output
 
@@ -48,6 +48,7 @@ def plat(
     tensor(0.1054)
     """
     check_shapes("plat", frame_scores, tags, valid, tagged)
+    check_probabilities("plat", frame_scores)
     targets = torch.where(activation_map.detach() > threshold, tags.to(torch.float32)[:, None], 0.0)
     return masked_mean(bce(targets, frame_scores, weights), frame_mask(valid, tagged))
 

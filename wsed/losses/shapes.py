@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from wsed.errors import WsedError
+from wsed.ops.host import on_cpu
 
 
 def check_shapes(
@@ -32,6 +33,8 @@ def check_shapes(
             f"shape {tuple(scores.shape)}"
         )
     clips, labels = scores.shape[0], scores.shape[-1]
+    if scores.ndim == 3 and tags.shape == scores.shape[:2] and tags.shape != (clips, labels):
+        raise WsedError(f"{loss}: scores seem transposed, {tuple(scores.shape)}; they must be [clip frame label]")
     for name, axes, value, shape in (
         ("tags", "[clip label]", tags, (clips, labels)),
         ("valid", "[clip frame]", valid, (clips, scores.shape[1])),
@@ -39,3 +42,18 @@ def check_shapes(
     ):
         if value is not None and tuple(value.shape) != shape:
             raise WsedError(f"{loss}: {name} must be {axes}, here {shape}, not {tuple(value.shape)}")
+
+
+def check_probabilities(loss: str, scores: Tensor) -> None:
+    """Refuse logits where probabilities are asked for; on an accelerator nothing is checked, since it would wait.
+
+    Raises:
+        WsedError: a score is below 0 or above 1.
+
+    >>> import torch
+    >>> check_probabilities("mil", torch.tensor([[-2.0, 3.0]]))
+    Traceback (most recent call last):
+    wsed.errors.WsedError: mil: scores must be probabilities, in [0, 1]; give logits.sigmoid()
+    """
+    if on_cpu(scores) and bool(((scores < 0) | (scores > 1)).any()):
+        raise WsedError(f"{loss}: scores must be probabilities, in [0, 1]; give logits.sigmoid()")

@@ -6,6 +6,7 @@ from functools import partial
 
 from torch import nn
 
+from wsed.errors import WsedError
 from wsed.models.base import NETWORKS, EncoderFactory, Frontend, HeadFactory, Network
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
@@ -37,8 +38,9 @@ class Composed(Network):
         super().__init__()
         self.labels = labels
         self.frontend = frontend if frontend is not None else LogMel()
+        factories = head if isinstance(head, Sequence) and not isinstance(head, str) else [head]
+        _check_factories(encoder, factories)
         self.encoder = encoder(self.frontend.n_bands)
-        factories = head if isinstance(head, Sequence) else [head]
         heads = [factory(self.encoder.dim, len(labels)) for factory in factories]
         self.heads = nn.ModuleList(heads)
         self.provides = frozenset().union(*(h.provides for h in heads))
@@ -61,3 +63,16 @@ class Composed(Network):
         for head in self.heads:
             output = output.merge(head(encoded))
         return encoded, replace(output, valid=encoded.valid)
+
+
+def _check_factories(encoder: object, heads: Sequence[object]) -> None:
+    """Refuse finished parts, and names, where the network is to add the sizes."""
+    for name, factory in (("encoder", encoder), *(("head", head) for head in heads)):
+        kind = type(factory).__name__
+        if isinstance(factory, nn.Module):
+            raise WsedError(
+                f"Composed: {name} is a finished {kind}; pass the class, {name}={kind}, or with settings "
+                f"functools.partial({kind}, ...): the network adds the sizes"
+            )
+        if not callable(factory):
+            raise WsedError(f"Composed: {name} is {factory!r}; pass a class, as wsed.models.CRNN: names are for YAML")

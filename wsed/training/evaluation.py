@@ -53,7 +53,8 @@ class Evaluation(pl.Callback):
         calibration: how confidences are calibrated on validation clips, kept beside the checkpoint; None: not at all.
 
     Raises:
-        WsedError: `resamples` is below 0, or `rank_by` is empty or names an unknown metric.
+        WsedError: `resamples` is below 0, a threshold of the decoder is not in [0, 1], or `rank_by` is empty or names
+            an unknown metric.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Evaluation(pl.Callback):
         if resamples < 0:
             raise WsedError(f"evaluation.resamples must be 0 or more, not {resamples}")
         self.decoder = decoder if decoder is not None else StepDecoder()
+        check_thresholds(self.decoder)
         self.tuning, self.embeddings, self.resamples = tuning, embeddings, resamples
         self.calibration: Literal["isotonic", "platt"] | None = calibration
         self.rank_by = RANK_BY if rank_by is None else tuple(rank_by)
@@ -257,6 +259,19 @@ class Evaluation(pl.Callback):
         if split == "validation":
             self.ranking = ranking(report, self.rank_by)
             task.log("val/score", first_number(report, self.rank_by), sync_dist=True)
+
+
+def check_thresholds(decoder: Decoder) -> None:
+    """Refuse thresholds that no score, or every score, reaches.
+
+    Raises:
+        WsedError: one is not in [0, 1].
+    """
+    for name, value in decoder.values().items():
+        if name in ("threshold", "low", "tag_threshold"):
+            values = value if isinstance(value, list) else [value]
+            if any(isinstance(one, int | float) and not 0 <= one <= 1 for one in values):
+                raise WsedError(f"evaluation.decoder.{name} is {value}, and scores lie in [0, 1]: set it in that range")
 
 
 def _learn_centres(embedding: Embedding, trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -13,10 +14,10 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from wsed.errors import WsedError
 from wsed.losses.base import Weighted
 from wsed.models.base import Network, NetworkFactory
+from wsed.training.arguments import check_terms, warn_of_moved
 from wsed.training.facts import LearnFacts
 from wsed.training.finite import CheckLoss
 from wsed.training.parts import Group, Part, hold, parameter_groups
-from wsed.training.moved import warn_of_moved
 from wsed.training.saving import CheckResume, check_labels, checkpoint_facts
 from wsed.training.schedules import interval
 from wsed.types import Batch, Labels, Needs, Output
@@ -67,6 +68,7 @@ class SEDTask(pl.LightningModule):
                 raise WsedError("SEDTask needs labels to build the network; pass labels, or a network")
             network = network(labels)
         self.network: Network = network
+        check_terms(losses)
         self.terms = dict(losses)
         self.losses = nn.ModuleDict({name: term.loss for name, term in losses.items()})
         self.needs: dict[str, Needs] = {name: term.loss.needs for name, term in losses.items()}
@@ -76,6 +78,9 @@ class SEDTask(pl.LightningModule):
 
     def forward(self, batch: Batch) -> Output:
         """The network's output for a batch."""
+        if not isinstance(batch, Batch):
+            kind = type(batch).__name__
+            raise WsedError(f"a data loader gives {kind}, expected wsed.Batch, as SEDDataModule serves them")
         output: Output = self.network(batch)
         return output
 
@@ -83,6 +88,12 @@ class SEDTask(pl.LightningModule):
         """What every training needs, unless the trainer has one of its own."""
         present = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
         return [callback for callback in (CheckResume(), LearnFacts(), CheckLoss()) if type(callback) not in present]
+
+    def on_fit_start(self) -> None:
+        """Say what does nothing."""
+        reads = frozenset[str]().union(*(need.output for need in self.needs.values()))
+        if "teacher" in self.network.provides and "teacher" not in reads:
+            rank_zero_info(f"no loss reads the teacher, so that it does nothing: losses {', '.join(self.needs)}")
 
     def on_train_epoch_start(self) -> None:
         """Losses may change over training."""

@@ -1,0 +1,51 @@
+"""Checks of the arguments of a task that is made in Python."""
+
+import warnings
+from collections.abc import Mapping
+
+from wsed.errors import WsedError, near
+from wsed.losses.base import Loss, Weighted
+
+MOVED = {"decoder": "decoder", "tuning": "tuning", "judge_embeddings": "embeddings", "resamples": "resamples"}
+"""Their names, and those of the arguments of `Evaluation` in their place."""
+
+KNOWN = ("network", "losses", "optimizer", "lr_scheduler", "labels")
+
+
+def warn_of_moved(arguments: Mapping[str, object]) -> None:
+    """Say where arguments of wsed 0.1 are now, and that they do nothing here.
+
+    Raises:
+        WsedError: an argument is unknown.
+    """
+    for name in arguments:
+        if name not in MOVED:
+            raise WsedError(f"SEDTask has no argument {name!r}{near(name, KNOWN)}; it has {', '.join(KNOWN)}")
+        evaluation = f"wsed.training.evaluation.Evaluation({MOVED[name]}=...)"
+        warnings.warn(
+            f"SEDTask: {name} does nothing here since wsed 0.2; pass {evaluation} to the trainer's callbacks",
+            FutureWarning,
+            stacklevel=3,
+        )
+
+
+def check_terms(losses: object) -> None:
+    """Refuse what is no mapping of names to weighted losses.
+
+    Raises:
+        WsedError: says what to write.
+
+    >>> from wsed.losses.mil import MIL
+    >>> check_terms({"tags": MIL()})
+    Traceback (most recent call last):
+    wsed.errors.WsedError: losses: 'tags' is a bare MIL; write {'tags': wsed.Weighted(MIL())}
+    """
+    if not isinstance(losses, Mapping):
+        kind = type(losses).__name__
+        raise WsedError(f"losses is {kind}, expected a mapping; write {{'tags': wsed.Weighted(MIL())}}")
+    for name, term in losses.items():
+        if isinstance(term, Loss):
+            kind = type(term).__name__
+            raise WsedError(f"losses: {name!r} is a bare {kind}; write {{{name!r}: wsed.Weighted({kind}())}}")
+        if not isinstance(term, Weighted):
+            raise WsedError(f"losses: {name!r} is {type(term).__name__}, expected wsed.Weighted(a loss, its weight)")
