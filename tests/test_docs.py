@@ -1,12 +1,19 @@
 """The documentation says what is true of the code."""
 
+import importlib
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from wsed.cli.arguments import parsed
+from wsed.cli.check_flags import check_flags
+from wsed.cli.configs import _split, merged
+from wsed.cli.flags import underscores
 from wsed.cli.main import RENAMED
+from wsed.cli.trusted import split_trusted
 from wsed.cli.verbs import all_verbs, groups
 from wsed.registry import HOMES, registry
 
@@ -53,3 +60,36 @@ def test_links_files_and_verbs_exist(page):
 def test_no_placeholder_is_left():
     for page in PAGES:
         assert not re.search(r"\b(TODO|QUICKSTART_RESULT|RESULTS)\b", page.read_text()), page
+
+
+TRAININGS = ("fit", "validate", "test", "predict", "search")
+
+
+def commands():
+    """The commands of `wsed` in the pages: in blocks of code, and between backticks."""
+    for page in PAGES:
+        text = page.read_text().replace("\\\n", " ")
+        blocks = re.findall(r"^(?:\$ |[A-Z]+=\S+ )*(wsed .*)$", text, flags=re.MULTILINE)
+        inline = re.findall(r"`(wsed [^`\n]+)`", text)
+        for command in dict.fromkeys([*blocks, *inline]):
+            line = re.split(r"\s+#\s|; done| \|", command)[0]
+            whole = command in blocks or " --config" in line or " --out" in line or " --reference" in line
+            if len(line.split()) > 2 and whole and "..." not in line and "VERB" not in line:
+                yield pytest.param(line, id=f"{page.stem} {line[:60]}")
+
+
+@pytest.mark.parametrize("line", [*commands()])
+def test_commands_are_understood(line):
+    words = shlex.split(line)[1:]
+    name = " ".join(words[:2]) if words[0] in groups() else RENAMED.get(words[0], words[0])
+    rest = words[len(name.split()) :]
+    module = importlib.import_module(next(verb.module for verb in all_verbs() if verb.name == name))
+    if name == "search":
+        rest = parsed(name, module.add_arguments, rest, settings=True).settings
+    elif name not in TRAININGS:
+        parsed(name, module.add_arguments, rest)
+    if name in TRAININGS:
+        files, flags = _split(split_trusted(rest)[0])
+        assert all((ROOT / file).is_file() for file in files if file.startswith("experiments/")), files
+        there = [str(ROOT / file) for file in files if (ROOT / file).is_file()]
+        check_flags(underscores(flags), merged(there or [str(ROOT / "experiments/quickstart.yaml")]))

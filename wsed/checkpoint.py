@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wsed.build import build
+from wsed.checkpoint_checks import check_archive, check_numbers, check_sizes, check_version
 from wsed.errors import WsedError
 from wsed.registry import registry
 from wsed.spec import Spec, path_of, spec_of
@@ -78,6 +79,7 @@ class Checkpoint:
                 f"{path} was written by wsed {facts.get('version', '0.1')}, and wsed 0.2 reads the checkpoints of 0.2 "
                 "only: train again, or install that version"
             )
+        check_version(path, facts)
         try:
             network = facts["network"]
             return cls(
@@ -95,6 +97,8 @@ class Checkpoint:
             )
         except KeyError as error:
             raise WsedError(f"{path} is damaged, or of another version of wsed: it has no {error}") from None
+        except (TypeError, ValueError, AttributeError) as error:
+            raise WsedError(f"{path} is damaged, or of another version of wsed: {error}") from None
 
     def network(self, spec: Spec | None = None) -> "Network":
         """Build the network, with these weights.
@@ -110,12 +114,15 @@ class Checkpoint:
             raise WsedError(f"{self.path} does not tell its network ({self.no_spec}); pass network=...")
         base: type[Network] | None = registry("network").base
         assert base is not None
+        check_sizes(self.path, spec.to_plain())
         try:
             network = build(base, spec, self.labels)
         except WsedError as error:
             raise WsedError(
                 f"the network of {self.path}: {error}; install its plugin, or pass network=... to wsed.load"
             ) from None
+        except (TypeError, ValueError, RuntimeError, MemoryError, ArithmeticError) as error:
+            raise WsedError(f"the network of {self.path} cannot be built, its settings are damaged: {error}") from None
         self.weights_into(network)
         return network
 
@@ -125,6 +132,7 @@ class Checkpoint:
         Raises:
             WsedError: the network has other classes, or is another one.
         """
+        check_numbers(self.path, self.weights)
         if network.labels != self.labels:
             raise WsedError(
                 f"{self.path} knows the classes {list(self.labels)}, the network {list(network.labels)}: build it with "
@@ -290,6 +298,7 @@ def _agree(one: object, other: object) -> bool:
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise WsedError(f"no such checkpoint: {path}")
+    check_archive(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:

@@ -35,3 +35,14 @@ def check_options(owner: str, known: Mapping[str, Iterable[object]], **chosen: o
     """`check_option` for several options, each by its name in `known`."""
     for option, value in chosen.items():
         check_option(owner, option, value, known[option])
+
+
+def printable(text: str) -> str:
+    r"""The text with control characters written out, so that a name in a file cannot steer a terminal.
+
+    >>> print(printable("Dog\x1b[2J"))
+    Dog\x1b[2J
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)

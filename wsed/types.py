@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from wsed.errors import WsedError
+from wsed.errors import WsedError, printable
 
 Split = Literal["train", "validation", "test", "predict"]
 """What a set of clips is for."""
@@ -25,7 +25,7 @@ class Labels:
         names: the classes; index `i` of any `label` axis is `names[i]`.
 
     Raises:
-        WsedError: a name is empty or listed twice.
+        WsedError: a name is empty, listed twice, or holds a control character, which could steer a terminal.
     """
 
     names: tuple[str, ...]
@@ -34,6 +34,9 @@ class Labels:
         object.__setattr__(self, "names", tuple(names))
         if "" in self.names or len(set(self.names)) != len(self.names):
             raise WsedError(f"class names must be unique and not empty: {list(self.names)}")
+        for name in self.names:
+            if not isinstance(name, str) or printable(name) != name:
+                raise WsedError(f"{name!r} is no class name: it must be text without control characters")
 
     def __len__(self) -> int:
         return len(self.names)

@@ -1,13 +1,16 @@
 """What `wsed fit` adds to Lightning's trainer."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from wsed.ops.memory import keep_freed_memory
+from wsed.training.ranking import KeepBest
 
 
 class KeepLast(ModelCheckpoint):
@@ -55,7 +58,10 @@ class KeepMemory(pl.Callback):
 
 
 class EpochLine(pl.Callback):
-    """Prints one line per epoch where there is no progress bar: losses, scores, seconds."""
+    """Prints one line per epoch: losses, scores, seconds, and whether it is the best so far.
+
+    Beside a progress bar the line stands above it, and is short enough for the terminal.
+    """
 
     def __init__(self) -> None:
         self._start = 0.0
@@ -64,9 +70,35 @@ class EpochLine(pl.Callback):
         self._start = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.is_global_zero or trainer.progress_bar_callback is not None:
+        if not trainer.is_global_zero:
             return
-        shown = {k: float(v) for k, v in trainer.callback_metrics.items() if not k.endswith("_micro")}
-        metrics = "  ".join(f"{name} {value:.4f}" for name, value in sorted(shown.items()))
-        seconds = time.monotonic() - self._start
-        print(f"epoch {trainer.current_epoch}  step {trainer.global_step}  {metrics}  {seconds:.1f} s", flush=True)
+        values = {k: float(v) for k, v in trainer.callback_metrics.items() if not k.endswith("_micro")}
+        best = any(
+            isinstance(c, KeepBest) and c.best_epoch == trainer.current_epoch for c in trainer.checkpoint_callbacks
+        )
+        end = f"{time.monotonic() - self._start:.1f} s{'  best so far' if best else ''}"
+        bar = trainer.progress_bar_callback
+        if bar is None:
+            print(epoch_line(f"epoch {trainer.current_epoch}  step {trainer.global_step}", values, end), flush=True)
+        else:
+            bar.print(epoch_line(f"epoch {trainer.current_epoch}", values, end, get_terminal_size().columns - 1))
+
+
+FIRST = ("train/loss", "val/loss", "val/score")
+"""Values that a short line begins with."""
+
+
+def epoch_line(start: str, values: Mapping[str, float], end: str, width: int | None = None) -> str:
+    """One line of an epoch; of its values those that fit into the width.
+
+    >>> epoch_line("epoch 3", {"val/psds1": 0.25, "train/loss": 0.5}, "9.1 s", width=40)
+    'epoch 3  train/loss 0.5000  9.1 s'
+    """
+    names = sorted(values) if width is None else [*(n for n in FIRST if n in values), *sorted(values.keys() - {*FIRST})]
+    parts = [start, end]
+    for name in names:
+        longer = [*parts[:-1], f"{name} {values[name]:.4f}", end]
+        if width is not None and len("  ".join(longer)) > width:
+            break
+        parts = longer
+    return "  ".join(parts)

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import yaml
 
+from wsed.build import part_of
 from wsed.cli.advice import OTHERS, unknown
 from wsed.cli.check_settings import check_value, sections, settings_of
-from wsed.cli.names import at, below, settings_at
+from wsed.cli.names import at, below, put, settings_at, state_of
 from wsed.cli.setting_help import setting_help
 from wsed.errors import WsedError
+from wsed.literals import members
 from wsed.text import parse_yaml
 
 SWITCHES = ("--overwrite",)
@@ -29,7 +31,7 @@ def check_flags(args: Sequence[str], config: Mapping[str, object]) -> list[str]:
         WsedError: names the flag, near ones, and what to write.
         SystemExit: help was asked for, as `--model.network.help composed`, and is printed.
     """
-    names = []
+    names, state = [], state_of(config)
     for flag, value in _pairs(args):
         keys = flag.removesuffix("+").split(".")
         if len(keys) > 1 and keys[-1] == "help":
@@ -37,12 +39,14 @@ def check_flags(args: Sequence[str], config: Mapping[str, object]) -> list[str]:
             raise SystemExit(0)
         if keys[0] in ("help", "print_config", "config", "h", "c"):
             continue
-        annotation = _annotation(flag, keys, config)
+        annotation = _annotation(flag, keys, state)
         names.append(".".join(key for key in keys if key != "init_args"))
         if annotation is not None and value is not None and not flag.endswith("+"):
             given = _parsed(value)
             if not isinstance(given, dict) or "class_path" in given:  # else it is laid over the configuration
                 check_value(given, annotation, names[-1])
+            named = isinstance(given, str) and any(part_of(member) is not None for member in members(annotation))
+            put(state, keys, {"class_path": given} if named else given)
     return names
 
 

@@ -19,6 +19,7 @@ from wsed.cli.check_settings import check_settings, require
 from wsed.cli.flags import underscores
 from wsed.cli.moved import translated
 from wsed.cli.names import expand, resolve_arguments
+from wsed.cli.trusted import check_untrusted, split_trusted
 from wsed.errors import WsedError
 from wsed.text import read_yaml
 
@@ -79,7 +80,10 @@ def prepared(args: Sequence[str]) -> Iterator[list[str]]:
     Raises:
         WsedError: a file is not there, or is no mapping in YAML.
     """
+    args, trusted = split_trusted(args)
     files, rest = _split(args)
+    for file in files if not trusted else ():
+        check_untrusted(read_yaml(file, "--config"))
     config, same = _merged(files)
     hyphens: set[str] = set()
     _collect(config, hyphens)

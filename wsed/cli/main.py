@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from wsed.cli import verbs
-from wsed.errors import WsedError
+from wsed.errors import WsedError, printable
 
 HEAD = """usage: wsed VERB ...
 
@@ -36,6 +36,8 @@ GROUPS = {
 
 TAIL = """
 `wsed VERB --help` tells more. `wsed --version` prints the version.
+A configuration can name any class of Python, and so run code. Run a stranger's with `--trusted false`: it may then name
+what is registered with wsed, and the optimisers, schedules, callbacks and loggers of torch and Lightning.
 """
 
 RENAMED = {"tune": "search"}
@@ -56,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(args)
     except WsedError as error:
-        print(f"wsed: error: {_last_message(str(error))}", file=sys.stderr)
+        print(f"wsed: error: {printable(_last_message(str(error)))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         resume = "; resume it with --ckpt-path last" if args[:1] == ["fit"] else ""

@@ -20,10 +20,14 @@ FOREIGN = {
     "lightning/pytorch/loggers/": "trainer.logger",
     "lightning/pytorch/strategies/": "trainer.strategy",
     "lightning/pytorch/trainer/": "trainer",
+    "lightning/pytorch/loops/": "the states of the checkpoint are damaged",
     "lightning/fabric/accelerators/": "trainer.accelerator",
     "lightning/fabric/utilities/device_parser.py": "trainer.devices",
 }
 """The setting that a file of torch or Lightning complains of."""
+
+STATES = (ValueError, TypeError, RuntimeError, LookupError, AttributeError, AssertionError)
+"""Errors by which torch and Lightning refuse settings and the states of a checkpoint."""
 
 NOISE = ("Parser key", "Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a <class 'NoneType'>")
 """What lines of the parser begin with that tell a user nothing."""
@@ -73,7 +77,7 @@ def user_error(error: Exception) -> Exception:
         return WsedError(f"the checkpoint is of another network than the configuration builds: {str(error)[:600]}")
     if isinstance(error, ArgumentError):
         return _of_parser(error)
-    setting = _setting(error) if isinstance(error, ValueError | TypeError | RuntimeError | LookupError) else None
+    setting = _setting(error) if isinstance(error, STATES) else None
     return error if setting is None else WsedError(f"{setting}: {_one_line(error)}")
 
 

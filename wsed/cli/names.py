@@ -64,6 +64,13 @@ def _root(config: object, names: "_Names") -> object:
     return {key: names.resolve(value, root().get(key), None) for key, value in config.items()}
 
 
+def state_of(before: Mapping[str, object] | None) -> Config:
+    """A copy of a configuration over which settings can be laid."""
+    state: Config = {}
+    _merge(state, before)
+    return state
+
+
 def resolve_arguments(args: Sequence[str], before: Mapping[str, object] | None = None) -> list[str]:
     """Do the same for `--model.network.encoder crnn`, `--data=desed` and values in braces.
 
@@ -71,8 +78,7 @@ def resolve_arguments(args: Sequence[str], before: Mapping[str, object] | None =
         args: of the command line.
         before: the configuration that they are laid over: it names the classes that the arguments leave out.
     """
-    state: Config = {}
-    _merge(state, before)
+    state = state_of(before)
     result: list[str] = []
     flag: str | None = None
     for arg in args:
@@ -96,7 +102,7 @@ def _argument(flag: str, text: str, state: Config) -> str:
         return text
     value = _parsed(text)
     resolved = _Names(defaults=True).resolve(value, annotation, before)
-    _put(state, keys, resolved)
+    put(state, keys, resolved)
     if isinstance(value, str) and isinstance(resolved, dict) and isinstance(resolved.get("class_path"), str):
         return str(resolved["class_path"])
     return text if resolved == value else json.dumps(resolved)
@@ -247,7 +253,8 @@ def at(config: object, key: str) -> object:
     return config.get(key)
 
 
-def _put(state: Config, keys: Sequence[str], value: object) -> None:
+def put(state: Config, keys: Sequence[str], value: object) -> None:
+    """Lay a setting over a configuration, in place."""
     for key in reversed(keys):
         value = {key: value}
     _merge(state, value)
@@ -259,4 +266,4 @@ def _merge(state: Config, config: object) -> None:
         if isinstance(inner, dict) and isinstance(value, dict):
             _merge(inner, value)
         else:
-            state[key] = dict(value) if isinstance(value, dict) else value
+            state[key] = state_of(value) if isinstance(value, dict) else value

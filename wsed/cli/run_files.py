@@ -66,7 +66,7 @@ class KeepConfig(SaveConfigCallback):
 def write_config(path: Path, text: str) -> None:
     """Write a run's configuration; one that differs (resumed with other settings) is kept as `config_<n>.yaml`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
+    if path.is_file() and path.read_bytes() != text.encode():
         count = len(list(path.parent.glob("config_*.yaml")))
         path.rename(path.with_name(f"config_{count}.yaml"))
     write_text(path, text)

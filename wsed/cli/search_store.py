@@ -12,6 +12,7 @@ import optuna
 from wsed.cli.search_space import Range
 from wsed.errors import WsedError
 from wsed.files import locked
+from wsed.text import read_text
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -25,7 +26,7 @@ def open_study(args: argparse.Namespace, space: dict[str, Range], out: Path) -> 
     url = args.storage or f"sqlite:///{out / 'study.db'}"
     # SQLite has one writer at a time: wait for it longer than the usual 5 s
     engine = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
-    with alone(out):
+    with alone(out), _readable(url):
         study = optuna.create_study(
             study_name="wsed",
             storage=optuna.storages.RDBStorage(url, engine_kwargs=engine),
@@ -48,9 +49,21 @@ def alone(out: Path) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _readable(url: str) -> Iterator[None]:
+    """A database that is damaged, or none, is one message."""
+    try:
+        yield
+    except WsedError:
+        raise
+    except Exception as error:  # of sqlalchemy, of its drivers, and of optuna on values that cannot be
+        reason = " ".join(str(error).split())[:200]
+        raise WsedError(f"the study in {url} cannot be opened ({reason}); move it away if it is damaged") from None
+
+
 def _check_folder(study: optuna.Study, url: str, out: Path) -> None:
     """A study has one folder: its locks tell which trials are under way, and its checkpoints let them go on."""
-    here = (out / "study.id").read_text() if (out / "study.id").is_file() else None
+    here = read_text(out / "study.id") if (out / "study.id").is_file() else None
     there = study.user_attrs.get("folder")
     if here is there is None:
         folder = f"{socket.gethostname()}:{out.resolve()} {uuid.uuid4().hex}"

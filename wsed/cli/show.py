@@ -11,10 +11,21 @@ from wsed.errors import WsedError
 from wsed.report.tables import score_table, seeds_table
 from wsed.run import RunFolder
 from wsed.scoring.report import Report
+from wsed.text import read_yaml
 from wsed.types import Split
 
 HELP = "the scores of a RUN and where its pictures are; of several seeds, mean and deviation"
 GROUP = "look"
+
+OWN = (
+    "seed_everything",
+    "data.seed",
+    "trainer.default_root_dir",
+    "ckpt_path",
+    "overwrite",
+    "trainer.enable_progress_bar",
+)
+"""Settings that runs of one experiment may differ in."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +69,9 @@ def show(run: Path, stage: Split = "test") -> None:
                 "--config CONFIG --ckpt_path best` with the config.yaml of each"
             )
         console.print(f"{run}: {', '.join(scored)}", soft_wrap=True, markup=False, highlight=False)
+        if differing := differences([seed for seed in seeds if seed.path.name in scored]):
+            text = f"not runs of one experiment, their configurations differ in {', '.join(differing)}"
+            console.print(text, style="bold yellow", soft_wrap=True, markup=False, highlight=False)
         console.print(seeds_table(scored, console.width), highlight=False)
         if waiting := [seed.path.name for seed in seeds if seed.path.name not in scored]:
             console.print(f"without scores: {', '.join(waiting)}", soft_wrap=True, highlight=False)
@@ -71,6 +85,21 @@ def show(run: Path, stage: Split = "test") -> None:
     for path in (*(left.picture(name) for name in ("curves", "class_f1", "embeddings")), left.predictions):
         if path.is_file():
             console.print(f"{path}", soft_wrap=True)
+
+
+def differences(runs: Sequence[RunFolder]) -> list[str]:
+    """The settings in which runs differ, beside seeds and folders: a mean over such runs is of different things."""
+    flat = [_flat(read_yaml(run.config)) for run in runs]
+    names = list(dict.fromkeys(name for settings in flat for name in settings))
+    return [n for n in names if n not in OWN and len({str(settings.get(n)) for settings in flat}) > 1]
+
+
+def _flat(config: object, path: str = "") -> dict[str, object]:
+    if not isinstance(config, dict) or not config:
+        return {path: config}
+    below = [_flat(value, f"{path}.{key}" if path else str(key)) for key, value in config.items() if key != "init_args"]
+    below += [_flat(value, path) for key, value in config.items() if key == "init_args"]
+    return {name: value for settings in below for name, value in settings.items()}
 
 
 def _verb(stage: Split) -> str:

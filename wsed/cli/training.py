@@ -157,6 +157,7 @@ class WsedCLI(LightningCLI):
         if not run.trained():
             print("no step was taken: there is no checkpoint to score")
             return
+        self._name_best()
         checkpoint = run.last if self._get(self.config, "test_checkpoint") == "last" else run.checkpoint()
         given = {
             "datamodule": self.datamodule, "ckpt_path": str(checkpoint), "weights_only": True, "verbose": False
@@ -166,6 +167,15 @@ class WsedCLI(LightningCLI):
         if self._get(self.config, "test_after_fit") and self._has("test"):
             trainer.test(self.model, **given)
             self.after_test()
+
+    def _name_best(self) -> None:
+        """Name the best epoch and the metric that chose it."""
+        for keeper in self.trainer.checkpoint_callbacks:
+            if isinstance(keeper, KeepBest) and keeper.ranks is not None and keeper.best_epoch is not None:
+                values = zip(self.evaluation.rank_by, keeper.best, strict=False)
+                name, value = next((pair for pair in values if pair[1] > 0), (self.evaluation.rank_by[0], 0.0))
+                if self.trainer.is_global_zero:
+                    print(f"best epoch: {keeper.best_epoch}, by {name} {value:.4f} (evaluation.rank_by)")
 
     def after_validate(self) -> None:
         """Print the scores and where the pictures are."""

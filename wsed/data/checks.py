@@ -121,7 +121,7 @@ def unread_sources(needs: Mapping[str, Needs], table: ClipTable, batch: Mapping[
     """Sources of a batch of whose clips nothing is known, where each loss reads something that is."""
     if not all(need.known for need in needs.values()):
         return []
-    known = table.tagged.any(1) | table.timed.any(1)
+    known = table.tagged | table.timed
     names = [name for name, quota in batch.items() if quota > 0 and name in table.sources]
     return [name for name in names if not bool(known[table.source == table.sources.index(name)].any())]
 

@@ -9,7 +9,7 @@ from wsed.losses.base import Loss, Weighted
 MOVED = {"decoder": "decoder", "tuning": "tuning", "judge_embeddings": "embeddings", "resamples": "resamples"}
 """Their names, and those of the arguments of `Evaluation` in their place."""
 
-KNOWN = ("network", "losses", "optimizer", "lr_scheduler", "labels")
+KNOWN = ("network", "losses", "optimizer", "lr_scheduler", "labels", "parts")
 
 
 def warn_of_moved(arguments: Mapping[str, object]) -> None:

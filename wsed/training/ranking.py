@@ -78,21 +78,22 @@ class KeepBest(ModelCheckpoint):
         super().__init__(folder, "best", monitor=monitor, mode="max", save_top_k=1, enable_version_counter=False)
         self.ranks = ranks
         self.best: tuple[float, ...] = ()
+        self.best_epoch: int | None = None
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
         """Whether this epoch is the best so far; all ranks agree."""
         here = () if self.ranks is None else self.ranks.ranking
         better = bool(trainer.strategy.reduce_boolean_decision(here > self.best))
         if better:
-            self.best = here
+            self.best, self.best_epoch = here, trainer.current_epoch
         return better
 
     def state_dict(self) -> dict[str, Any]:
         """With the best ranking, so that a resumed training goes on from it."""
-        return super().state_dict() | {"ranking": list(self.best)}
+        return super().state_dict() | {"ranking": list(self.best), "best_epoch": self.best_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As saved; in another folder there is no best epoch yet."""
         super().load_state_dict(state_dict)
         if self.best_k_models:
-            self.best = tuple(state_dict["ranking"])
+            self.best, self.best_epoch = tuple(state_dict["ranking"]), state_dict.get("best_epoch")

@@ -16,7 +16,7 @@ from wsed.cli.types import positive, read_labels, share, whole
 from wsed.data.corpus.base import Corpus
 from wsed.data.doctor.check import check
 from wsed.data.findings import Finding, Report, TableStats
-from wsed.errors import WsedError
+from wsed.errors import WsedError, printable
 from wsed.text import read_yaml
 
 HELP = "examine a corpus before training on it"
@@ -133,7 +133,7 @@ def show(report: Report, console: Console, n_shown: int = 5) -> None:
         findings = list(group)
         console.print(f"{severity} {name}: {len(findings)}", style=STYLES[severity], markup=False, soft_wrap=True)
         for finding in findings[:n_shown]:
-            console.print(_line(finding), markup=False, soft_wrap=True)
+            console.print(printable(_line(finding)), markup=False, soft_wrap=True)
         if len(findings) > n_shown:
             console.print(f"  and {len(findings) - n_shown} more (see --json, or --show {len(findings)})", markup=False)
     counts = ", ".join(f"{n} {name}{'s' if n != 1 else ''}" for name, n in report.counts.items())
@@ -159,7 +159,7 @@ def _show_table(stats: TableStats, console: Console) -> None:
         table.add_column(column, justify="right")
     for name, of in stats.classes.items():
         times = (str(of.events), f"{of.total_seconds:.1f}", f"{of.median_seconds:.2f}") if timed else ()
-        table.add_row(f"  {name}".replace("[", r"\["), str(of.clips), *times)
+        table.add_row(f"  {printable(name)}".replace("[", r"\["), str(of.clips), *times)
     console.print(table)
 
 

@@ -1,5 +1,8 @@
 """The scores of a run in its folder: `frame_scores.npz` and `clip_scores.npz`, written and read back."""
 
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,9 +44,34 @@ def read_scores(folder: Path, seconds: float | None = None) -> tuple[Labels, Sco
         seconds: length of every clip, for scores that do not tell; None: as long as its frames.
 
     Raises:
-        WsedError: there are no scores.
+        WsedError: there are no scores, or a file is damaged.
     """
-    saved = [np.load(folder / name) if (folder / name).is_file() else None for name in FILES]
+    try:
+        return _read(folder, seconds)
+    except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, ArithmeticError, *ARCHIVE) as error:
+        if isinstance(error, WsedError):
+            raise
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise WsedError(f"the scores in {folder} are damaged ({reason}); run `wsed test` again") from None
+
+
+ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, IndexError, MemoryError)
+"""What reading a damaged archive may raise."""
+
+MOST_BYTES = 64_000_000_000
+"""Of the arrays in a file."""
+
+
+def _load(path: Path) -> Mapping[str, np.ndarray]:
+    with zipfile.ZipFile(path) as archive:
+        size = sum(part.file_size for part in archive.infolist())
+    if size > MOST_BYTES:
+        raise WsedError(f"{path} unpacks to {size / 1e9:.0f} GB, which no run writes; it was not read")
+    return np.load(path, allow_pickle=False)
+
+
+def _read(folder: Path, seconds: float | None) -> tuple[Labels, Scores]:
+    saved = [_load(folder / name) if (folder / name).is_file() else None for name in FILES]
     first = next((each for each in saved if each is not None), None)
     if first is None:
         raise WsedError(f"{folder} holds no scores of a run: neither of {', '.join(FILES)}")

@@ -1,0 +1,82 @@
+"""What a checkpoint is checked for before it is used: it may be damaged, a stranger's, or of a later version."""
+
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from wsed.errors import WsedError
+
+LARGEST = 10_000_000
+"""Of a whole number in the settings of a network."""
+
+
+def check_archive(path: Path) -> None:
+    """Refuse an archive whose parts are compressed beyond its size, or do not fit their checksums.
+
+    Raises:
+        WsedError: it is such an archive.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(part.file_size for part in archive.infolist()) > path.stat().st_size:
+                raise WsedError(f"{path} unpacks to more than its size, which no checkpoint does; it was not read")
+            broken = archive.testzip()
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError, struct.error, zlib.error):
+        return  # torch says what it is
+    if broken is not None:
+        raise WsedError(f"{path} is damaged: {broken} in it does not fit its checksum; take another checkpoint")
+
+
+def check_version(path: Path, facts: object) -> None:
+    """Refuse what a later version wrote, which may mean something else by the same words.
+
+    Raises:
+        WsedError: it is later.
+    """
+    import wsed
+
+    version = str(facts.get("version", "")) if isinstance(facts, dict) else ""
+    if _release(version) > _release(wsed.__version__):
+        raise WsedError(
+            f"{path} was written by wsed {version}, which is later than this {wsed.__version__}: update wsed"
+        )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """The first two numbers of a version.
+
+    >>> _release("0.2.1.dev3")
+    (0, 2)
+    """
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def check_sizes(path: Path, setting: object) -> None:
+    """Refuse a network with a setting that no machine could hold.
+
+    Raises:
+        WsedError: a whole number is beyond `LARGEST`.
+    """
+    if isinstance(setting, Mapping | list):
+        for below in setting.values() if isinstance(setting, Mapping) else setting:
+            check_sizes(path, below)
+    elif isinstance(setting, int) and abs(setting) > LARGEST:
+        raise WsedError(f"the network of {path} has the setting {setting}, which is beyond reason; it was not built")
+
+
+def check_numbers(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are NaN.
+
+    Raises:
+        WsedError: names them.
+    """
+    names = [name for name, value in weights.items() if bool(torch.isnan(value).any())]
+    if names:
+        few = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        raise WsedError(f"{path} holds NaN in {few}: its training diverged; take an earlier checkpoint")
