@@ -38,10 +38,6 @@ def setting_help(path: str, name: str | None, config: Mapping[str, object]) -> s
     registry: Registry[type] = parts[0].registry
     if name is None:
         return f"{path} takes a {registry.kind}: {', '.join(registry.names())}; add one of them to --{path}.help"
-    if name not in registry and "." not in name:
-        raise WsedError(
-            f"unknown {registry.kind} {name!r}{near(name, registry.names())}; see `wsed list {registry.kind}`"
-        )
     cls = registry.find(name)
     parameters = inspect.signature(cls).parameters
     lines = [f"  {key}{_default(parameters.get(key))}" for key in settings_of(cls)]

@@ -103,7 +103,7 @@ class WsedCLI(LightningCLI):
         """Describe the network, and start it from another run if that is asked."""
         self.evaluation.check(self.model)
         if self.subcommand == "fit":
-            check_monitors(self.trainer.callbacks, list(self.model.needs))
+            check_monitors(self.trainer.callbacks, list(self.model.needs))  # type: ignore[attr-defined]
         network = self.model.network
         if self.trainer.is_global_zero:
             parameters = sum(p.numel() for p in self.model.parameters() if p.requires_grad)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from wsed.errors import WsedError
-from wsed.ops.host import on_cpu
+from wsed.ops import host
 
 
 def check_shapes(
@@ -48,12 +48,12 @@ def check_probabilities(loss: str, scores: Tensor) -> None:
     """Refuse logits where probabilities are asked for; on an accelerator nothing is checked, since it would wait.
 
     Raises:
-        WsedError: a score is below 0 or above 1.
+        WsedError: a score is below 0 or above 1, by more than rounding.
 
     >>> import torch
     >>> check_probabilities("mil", torch.tensor([[-2.0, 3.0]]))
     Traceback (most recent call last):
     wsed.errors.WsedError: mil: scores must be probabilities, in [0, 1]; give logits.sigmoid()
     """
-    if on_cpu(scores) and bool(((scores < 0) | (scores > 1)).any()):
+    if host.on_cpu(scores) and bool(((scores < -1e-3) | (scores > 1 + 1e-3)).any()):
         raise WsedError(f"{loss}: scores must be probabilities, in [0, 1]; give logits.sigmoid()")

@@ -67,7 +67,8 @@ def _load(path: Path) -> Mapping[str, np.ndarray]:
         size = sum(part.file_size for part in archive.infolist())
     if size > MOST_BYTES:
         raise WsedError(f"{path} unpacks to {size / 1e9:.0f} GB, which no run writes; it was not read")
-    return np.load(path, allow_pickle=False)
+    arrays: Mapping[str, np.ndarray] = np.load(path, allow_pickle=False)
+    return arrays
 
 
 def _read(folder: Path, seconds: float | None) -> tuple[Labels, Scores]:
