@@ -84,6 +84,7 @@ def files(tmp_path_factory):
     """For each kind: a file, and what reads it."""
     home = tmp_path_factory.mktemp("mutations")
     corpus = make_corpus(home / "corpus")
+    (corpus / "metadata/labels.txt").write_text("high\nlow\n")
     texts = {"exp.yaml": CONFIG, "space.yaml": SPACE, "recipe.yaml": RECIPE, "durations.tsv": DURATIONS}
     for name, text in (texts | dict.fromkeys(("ref.tsv", "events.tsv"), REFERENCE)).items():
         (home / name).write_text(text)

@@ -225,7 +225,7 @@ def test_mistakes_in_python(tmp_path):
     root = str(Path(__file__).parents[2])
     run = subprocess.run(  # without the hooks of the tests, which check types first
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r}); exec(open('mistakes.py').read())"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     lines = run.stdout.splitlines()
     sentences = [

@@ -8,6 +8,7 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from functools import cache
 from typing import TypeAlias, get_args
 
@@ -66,9 +67,7 @@ def _root(config: object, names: "_Names") -> object:
 
 def state_of(before: Mapping[str, object] | None) -> Config:
     """A copy of a configuration over which settings can be laid."""
-    state: Config = {}
-    _merge(state, before)
-    return state
+    return deepcopy(dict(before or {}))
 
 
 def resolve_arguments(args: Sequence[str], before: Mapping[str, object] | None = None) -> list[str]:
@@ -266,4 +265,4 @@ def _merge(state: Config, config: object) -> None:
         if isinstance(inner, dict) and isinstance(value, dict):
             _merge(inner, value)
         else:
-            state[key] = state_of(value) if isinstance(value, dict) else value
+            state[key] = deepcopy(value)
