@@ -113,7 +113,7 @@ def test_what_is_not_known_is_left_out():
     unknown = torch.zeros(N_CLIPS, N_LABELS, dtype=torch.bool)
     tags_only = replace(whole, truth=replace(whole.truth, timed=unknown))
     assert set(score(tags_only).metrics) == {"tagging_f1", "tagging"}
-    with pytest.raises(WsedError, match="no events are known"):
+    with pytest.raises(WsedError, match="no clip has known events"):
         tags_only.need_timed()
     bare = replace(whole, tags=None, clip_scores=None, durations=None)
     found = score(bare)
