@@ -71,8 +71,10 @@ def evaluate(
         threshold: operating point of the F1 metrics, if the predictions have several.
         backend: the code that computes the metrics: `native` or a package. A metric that the package does not compute
             is None. Intervals and comparisons are always native, for the metrics that the package computes.
-        resamples, level, method, seed: settings of the bootstrap over clips; with 0 resamples there are no intervals
-            and no comparison.
+        resamples: number of resamples of the bootstrap over clips; with 0 there are no intervals and no comparison.
+        level: confidence level of the intervals.
+        method: method of the intervals; see `wsed.metrics.bootstrap.bootstrap`.
+        seed: seed of the resamples.
         metrics: metrics by name; the default metrics if None.
         progress: wrapped around long loops.
 
