@@ -42,7 +42,7 @@ class Predictions:
         kind: the kind of the predictions.
         thresholds: thresholds of the operating points, rising; empty for other kinds.
         points: detections at each operating point; one entry for events, none for frame scores.
-        scores: frame scores, see `read_frame_scores`, or made of events with confidences, see `ranked`; None for others.
+        scores: frame scores, from `read_frame_scores` or, for events with confidences, from `ranked`; else None.
         notes: warnings about the files, with counts.
         boxes: events with their confidences; None if they have none.
     """
