@@ -35,7 +35,7 @@ from wsed.run import RunFolder
 from wsed.study.compare import difference, paired, spread
 from wsed.study.runs import ScoredClips
 from wsed.study.table import columns_table, markdown
-from wsed.values import Truth
+from wsed.truth import Truth
 
 LOW = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.014, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3, 0.5, 0.7)
 GAPS, WINDOWS = (0.2, 0.5, 1.0, 1.5), (0.2, 0.44, 0.8)

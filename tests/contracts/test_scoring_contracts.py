@@ -49,7 +49,7 @@ class Unsure(StepDecoder):
 
 class Together(StepDecoder):
     def __call__(self, scores, tags=None):
-        whole = scores.need()[0]
+        whole = scores.need_frames()[0]
         return super().__call__(replace(scores, frames=whole / whole.max()), tags)
 
 

@@ -199,7 +199,7 @@ def test_tabs_in_a_comma_separated_table(tmp_path: Path, truth: Reference, row: 
 )
 def test_a_quote_left_open_swallows_no_rows(tmp_path: Path, truth: Reference, row: str, line: int) -> None:
     path = write(tmp_path, f"filename,onset,offset,event_label\na.wav,0,1,Dog\n{row}\nb.wav,0,1,Cat\n")
-    with pytest.raises(WsedError, match=rf"said\.tsv:{line}: .*mend the row, or its quotes"):
+    with pytest.raises(WsedError, match=rf"said\.tsv:{line}: .*correct the row, or its quotes"):
         read_predictions(path, truth)
 
 

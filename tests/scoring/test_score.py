@@ -17,8 +17,9 @@ from wsed.scoring.collect import Collector
 from wsed.scoring.resampling import Resampling, compare_samples, resample, samples
 from wsed.scoring.score import detect, score, system_of
 from wsed.scoring.torchmetrics import TorchMetric, TorchReport
+from wsed.truth import Truth
 from wsed.types import Events
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 N_CLIPS, N_LABELS, RATE = 12, 3, 10.0
 NAMES = Labels("abc")

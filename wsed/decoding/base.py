@@ -79,7 +79,7 @@ class Decoder(ABC):
     def allowed_curves(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
         """The `curves`, -inf where the tags allow no event; arguments and errors as in `__call__`."""
         curves = self.curves(scores)
-        frames, _ = curves.need()
+        frames, _ = curves.need_frames()
         allowed = self.allowed(scores, tags)
         if allowed is None:
             return curves
@@ -117,7 +117,7 @@ class Decoder(ABC):
         allowed = self.allowed(scores, tags)
         if allowed is None:
             return scores
-        frames, _ = scores.need()
+        frames, _ = scores.need_frames()
         return replace(scores, frames=frames * scores.per_frame(allowed.to(frames.device)))
 
     def across(self) -> "Decoder":
@@ -207,7 +207,7 @@ def check_regular_frames(scores: Scores) -> None:
 
     >>> check_regular_frames(Scores.of_padded(torch.zeros(1, 2, 1), frame_rate=1.0))
     """
-    scores.need()
+    scores.need_frames()
     if scores.borders is not None:
         raise WsedError("a decoder needs frames at a regular rate, but these frames have different lengths")
 

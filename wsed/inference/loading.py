@@ -31,7 +31,7 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
     opened = Checkpoint.open(RunFolder.open(path).checkpoint() if path.is_dir() else path)
     tuned = read_tuned(opened.path)
     if network is not None:
-        opened.weights_into(network)
+        opened.load_into(network)
     elif tuned is not None and tuned.network is not None:  # as the network was set when the decoder was tuned
         network = opened.network(Spec.read(tuned.network))
     else:

@@ -30,7 +30,7 @@ class Track:
 
     def add(self, start: int, window: Scores) -> list[Change]:
         """Add a window that begins at frame `start`; returns what is decided by it."""
-        frames, _ = self.decoder.within(window).need()
+        frames, _ = self.decoder.within(window).need_frames()
         return self.streamed.push(self.joiner.add(start, frames))
 
     def settle(self, frame: int) -> list[Change]:

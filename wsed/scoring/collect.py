@@ -4,8 +4,9 @@ import torch
 import torch.distributed as dist
 
 from wsed.ops.reduce import world_size
+from wsed.truth import Truth
 from wsed.types import Batch, Events, Output
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 
 class Collector:

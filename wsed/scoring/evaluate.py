@@ -20,8 +20,8 @@ from wsed.scoring.official import BACKENDS, official_metrics
 from wsed.scoring.report import ComparedReports, Report
 from wsed.scoring.resampling import Comparison, Intervals, Resampling, Sampled, compare_samples, resample, samples
 from wsed.scoring.score import score
+from wsed.truth import Truth, tags_of
 from wsed.types import Events, Labels
-from wsed.values import Truth, tags_of
 
 Backend = Literal["native", "sed_scores_eval", "psds_eval"]
 T = TypeVar("T")

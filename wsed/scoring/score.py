@@ -12,8 +12,9 @@ from wsed.metrics.correlation import class_correlation, mean_positive_correlatio
 from wsed.metrics.system import System
 from wsed.scoring.facts import Correlation
 from wsed.scoring.report import ConfusionTable, Report
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Detections, Scores, Truth
+from wsed.values import Detections, Scores
 
 
 def detect(scores: Scores, truth: Truth, decoder: Decoder) -> Detections | None:

@@ -10,7 +10,7 @@ Measures = Mapping[str, Callable[[Run], float]]
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]] = ()) -> str:
-    """A table.
+    """A table in Markdown.
 
     >>> print(markdown(["row", "F1"], [["mil", "28.7"]]))
     | row | F1 |
@@ -22,12 +22,12 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]] = ()) -> str:
 
 
 def rows_table(title: str, runs: Mapping[str, Sequence[Run]], measures: Measures[Run]) -> str:
-    """A line per row of a study, a column per measure: mean and deviation over its runs.
+    """A table with a line per row of a study and a column per measure: mean and standard deviation over the runs.
 
     Args:
-        title: of the first column.
-        runs: of each row.
-        measures: a value per run, by the column's name.
+        title: title of the first column.
+        runs: runs of each row.
+        measures: for each column, the function that computes the value of a run.
 
     >>> print(rows_table("%", {"mil": [0.2, 0.4]}, {"F1": lambda run: 100 * run}))
     | % | F1 |
@@ -42,7 +42,7 @@ def rows_table(title: str, runs: Mapping[str, Sequence[Run]], measures: Measures
 
 
 def columns_table(title: str, runs: Mapping[str, Sequence[Run]], measures: Measures[Run]) -> str:
-    """The same with a column per row of the study and a line per measure.
+    """A table with a column per row of a study and a line per measure; arguments as in `rows_table`.
 
     >>> print(columns_table("%", {"mil": [0.2, 0.4]}, {"F1": lambda run: 100 * run}))
     | % | mil (2) |
@@ -62,13 +62,15 @@ def differences_table(
     pairs: Iterable[tuple[str, str]],
     columns: Sequence[str],
 ) -> str:
-    """A line per pair of rows: second less first, on the seeds that both have; pairs without one are left out.
+    """A table with a line per pair of rows: the difference second minus first, for the seeds that both have.
+
+    Pairs without a common seed are left out.
 
     Args:
-        title: of the first column.
-        values: of each row, by the column's name, then by seed.
-        pairs: first and second row.
-        columns: what to show.
+        title: title of the first column.
+        values: values by row, column and seed.
+        pairs: pairs of a first and a second row.
+        columns: the columns.
 
     >>> values = {"mil": {"F1": {"seed_0": 28.0}}, "glu": {"F1": {"seed_0": 24.0}}}
     >>> print(differences_table("points", values, [("mil", "glu")], ["F1"]))

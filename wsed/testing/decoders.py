@@ -14,7 +14,7 @@ RATE = 10.0
 def scores(n_clips: int = 3, n_frames: int = 40, n_labels: int = 2, seed: int = 0) -> Scores:
     """Smooth frame scores in [0, 1] of clips with different lengths, with clip scores.
 
-    >>> scores(n_clips=2).need()[1].tolist()
+    >>> scores(n_clips=2).need_frames()[1].tolist()
     [40, 28]
     """
     draw = torch.Generator().manual_seed(seed)
@@ -47,9 +47,9 @@ def check_decoder(decoder: Decoder) -> None:
         assert torch.equal(alone.events.onset, mine.events.onset), "the events of a clip depend on other clips"
         assert torch.allclose(alone.confidence, mine.confidence), "the confidence depends on other clips"
     for name, part in (("curves", decoder.curves(inputs)), ("ranked", decoder.ranked(inputs, tags))):
-        frames, lengths = part.need()
-        assert frames.shape == inputs.need()[0].shape, f"{name} has the shape of the scores"
-        assert torch.equal(lengths, inputs.need()[1]), f"{name} has the frames of the scores"
+        frames, lengths = part.need_frames()
+        assert frames.shape == inputs.need_frames()[0].shape, f"{name} has the shape of the scores"
+        assert torch.equal(lengths, inputs.need_frames()[1]), f"{name} has the frames of the scores"
         assert not frames.isnan().any(), f"{name} holds NaN"
     empty = decoder(inputs.select(torch.zeros(0, dtype=torch.long)), tags[:0])
     assert len(empty) == 0, "no clips have no events"
@@ -76,7 +76,7 @@ def _check_tags(decoder: Decoder, inputs: Scores, tags: torch.Tensor) -> None:
     assert bool(tags[detections.clip, detections.label].all()), (
         "tags: oracle lets a class through that is not in the clip"
     )
-    ranked, _ = oracle.ranked(inputs, tags).need()
+    ranked, _ = oracle.ranked(inputs, tags).need_frames()
     blocked = inputs.per_frame(~tags)
     assert bool((ranked[blocked] == -torch.inf).all()), "ranked must be -inf where the tags allow no event"
 

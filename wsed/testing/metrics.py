@@ -8,8 +8,9 @@ import torch
 
 from wsed.metrics.base import Metric, MetricValue
 from wsed.metrics.system import System
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 LABELS = Labels(["a", "b", "c"])
 N_CLIPS = 6

@@ -1,4 +1,4 @@
-"""Every clip once, shared by the processes."""
+"""`ShardSampler`: every clip once, divided among the processes."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,12 @@ from torch.utils.data import Sampler
 
 
 class ShardSampler(Sampler[int]):
-    """Every clip once, in order, spread over ranks; padded to equal counts by repeating the first clips.
+    """Every clip once, in order, divided among the ranks. The first clips are repeated so that all ranks have as many.
 
-    The store of scores drops the repeats by clip id.
+    The collector of scores drops repeated clips by their id.
+
+    >>> [list(ShardSampler(3, rank, ranks=2)) for rank in (0, 1)]
+    [[0, 2], [1, 0]]
     """
 
     def __init__(self, n_clips: int, rank: int = 0, ranks: int = 1) -> None:

@@ -104,7 +104,7 @@ def _runs_above(scores: Scores, threshold: float) -> Events:
 
     Clips are concatenated with an inactive place after each, so that a frame has the same index as its first border.
     """
-    frames, lengths = scores.need()
+    frames, lengths = scores.need_frames()
     assert scores.borders is not None
     start = (lengths + 1).cumsum(0) - lengths  # places of the first frames, after one inactive place
     place = torch.arange(len(frames)) + scores.per_frame(start - (lengths.cumsum(0) - lengths))

@@ -10,8 +10,9 @@ import torch
 from wsed.data.clip import Clip
 from wsed.errors import WsedError
 from wsed.files import write_whole
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 FILES = ("frame_scores.npz", "clip_scores.npz")
 
@@ -24,7 +25,7 @@ def write_scores(folder: Path, scores: Scores, labels: Labels) -> None:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_scores(Path(folder), scores, Labels(["dog"]))
     ...     labels, again = read_scores(Path(folder))
-    >>> again.need()[0].flatten().tolist()
+    >>> again.need_frames()[0].flatten().tolist()
     [0.25, 0.75]
     """
     about = {"clip_ids": np.array(scores.clip_ids), "labels": np.array(labels.names)}
