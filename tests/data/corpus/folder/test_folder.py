@@ -355,3 +355,22 @@ def test_an_event_without_a_file(tmp_path):
     text(tmp_path, "all.txt", "0.5\t1\tDog")
     with pytest.raises(WsedError, match=r"all.txt:1: the event names no file"):
         read(tmp_path, events="all.txt")
+
+
+def test_a_folder_with_tags_alone_has_no_events(tmp_path):
+    sounds(tmp_path, "a.wav", "b.wav", "noise/c.wav")
+    text(tmp_path, "t.csv", "file,label", "a.wav,Dog", "b.wav,")
+    corpus = Folder(tmp_path, "t.csv")
+    assert [(c.source, c.tags, c.events) for c in corpus.clips("train")] == [
+        ("weak", {"Dog"}, None),
+        ("weak", frozenset(), None),
+        ("background", frozenset(), None),
+    ]
+
+
+def test_files_without_an_event_are_strong_where_all_events_are_known(tmp_path):
+    sounds(tmp_path, "a.wav", "b.wav")
+    text(tmp_path, "t.csv", "file,label", "a.wav,Dog", "b.wav,")
+    text(tmp_path, "e.csv", "file,start,end,label", "a.wav,0.5,1,Dog")
+    corpus = Folder(tmp_path, "t.csv", "e.csv")
+    assert [(c.source, c.events) for c in corpus.clips("train")] == [("strong", (("Dog", 0.5, 1.0),)), ("strong", ())]
