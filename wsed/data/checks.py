@@ -1,18 +1,25 @@
 """Checks that the training clips and the batch settings meet the needs of the losses, before any audio is read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from wsed.data import audio
+from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
+from wsed.data.columns import path_of
 from wsed.data.trained import Network
 from wsed.data.windows import Windows
 from wsed.errors import WsedError
 from wsed.registry import near
 from wsed.types import FACTS, Labels, Needs, Split
+
+LOOKED_AT = 5
+"""Headers that are read to compare their rate with the network's."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +207,27 @@ def check_episodes(
             f"batch{each}, but the corpus has {counts[scarce]} training clip(s) of {labels.names[scarce]!r}: make more "
             f"(`wsed data synth --clips train=N`), or {fewer}"
         )
+
+
+def rate_note(clips: Sequence[Clip], sample_rate: int) -> str:
+    """A note where clips hold nothing in the upper band of a network, being recorded at a lower rate; else empty.
+
+    Args:
+        clips: of which some are looked at, evenly spread.
+        sample_rate: of the network, Hz.
+    """
+    rates = {}
+    for i in range(0, len(clips), max(1, len(clips) // LOOKED_AT)):
+        with suppress(WsedError):
+            rates[i] = audio.info(path_of(clips, i)).sample_rate
+    if not rates or max(rates.values()) >= sample_rate:
+        return ""
+    most = max(rates.values())
+    name = path_of(clips, next(iter(rates))).name
+    return (
+        f"clips such as {name} are recorded at {most} Hz and the network takes {sample_rate}: above {most // 2} Hz it "
+        f"sees nothing; set the frontend's sample_rate to {most} and its f_max to {most // 2} or less"
+    )
 
 
 def check_network(network: Network, labels: Labels, sample_rate: int | None, windows: Windows | None) -> None:

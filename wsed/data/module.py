@@ -204,8 +204,10 @@ class SEDDataModule(pl.LightningDataModule):
         report = self._folder() / f"missing_{split}.tsv" if main and self.trainer is not None else None
         loaded = self.loader.load(split, report)
         self._tables[split] = loaded.table
-        for note in loaded.notes:
-            rank_zero_info(f"{split}: {note}")
+        network = self._network()
+        note = checks.rate_note(loaded.table.clips, network.sample_rate) if network and split == "train" else ""
+        for text in (*loaded.notes, *([note] if note else [])):
+            rank_zero_info(f"{split}: {text}")
 
     def _batches(self, table: ClipTable) -> EpochSampler:
         """Which training clips form which batch."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from wsed.data.checks import rate_note
 from wsed.data.clip import Clip
 from wsed.data.corpus.folder.classes import Classes
 from wsed.data.corpus.folder.corpus import Folder
@@ -374,3 +375,11 @@ def test_files_without_an_event_are_strong_where_all_events_are_known(tmp_path):
     text(tmp_path, "e.csv", "file,start,end,label", "a.wav,0.5,1,Dog")
     corpus = Folder(tmp_path, "t.csv", "e.csv")
     assert [(c.source, c.events) for c in corpus.clips("train")] == [("strong", (("Dog", 0.5, 1.0),)), ("strong", ())]
+
+
+def test_a_network_of_a_higher_rate_than_the_files(ward):
+    clips = Folder(ward, "tags.csv").clips("train")
+    assert "are recorded at 1000 Hz and the network takes 16000: above 500 Hz it sees nothing" in rate_note(
+        clips, 16000
+    )
+    assert rate_note(clips, 1000) == ""
