@@ -25,7 +25,7 @@ from wsed.data.reading.features import FeatureDataset
 from wsed.data.reading.files import Files
 from wsed.data.sampling.base import EpochSampler
 from wsed.data.sampling.choose import choose, is_balanced
-from wsed.data.sampling.shards import ShardSampler
+from wsed.data.sampling.shards import ShardSampler, longest_first
 from wsed.data.trained import Network, Trained
 from wsed.data.windows import Windows
 from wsed.errors import WsedError
@@ -218,7 +218,9 @@ class SEDDataModule(pl.LightningDataModule):
         table = self.table(split)
         if not table.clips:
             return []
-        return self._loader(split, batch_size=self.eval_batch, sampler=ShardSampler(len(table.clips), *self._rank()))
+        order = longest_first(table.clips) if split == "predict" else None  # scores are sorted by clip id later
+        sampler = ShardSampler(len(table.clips), *self._rank(), order)
+        return self._loader(split, batch_size=self.eval_batch, sampler=sampler)
 
     def _loader(self, split: Split, **batching: object) -> ItemLoader:
         dataset = self._dataset(split)

@@ -274,7 +274,7 @@ def _detections(
         named |= table.clips.keys()
         found, line = clean_events(table, clips, reference.labels, MEND, notes)
         if reference.durations is not None:
-            matter = "events that start at or after the end of their clip (false alarms in event F1, none in PSDS)"
+            matter = "events that start at or after the end of their clip (false alarms in event F1, ignored in PSDS)"
             note_events(notes, matter, file, line, found.onset >= reference.durations.numpy()[found.clip])
         points.append(as_events(found))
         if boxes is not None and (sure := with_confidence(table, points[-1], line)) is not None:
