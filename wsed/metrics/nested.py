@@ -247,4 +247,4 @@ def _netted(parts: list[Counted], clips: Int[np.ndarray, " row"]) -> Counted:
     first = np.flatnonzero(new)
     total = np.add.reduceat(amount, first) if first.size else amount
     k = first[total != 0]
-    return score[k], clips[row[k]], total[total != 0]
+    return score[k], clips[row[k]], total[total != 0].astype(np.int64)
