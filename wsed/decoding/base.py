@@ -48,6 +48,8 @@ class Decoder(ABC):
     (1, 1, 1)
     >>> decoder.settings(frame_rate=1.0), decoder.inexact_for_segments(), decoder.values()["tags"]
     ([{}], [], 'clip')
+    >>> decoder.within(scores).need_frames()[0].flatten().tolist() == curve.flatten().tolist()
+    True
     """
 
     threshold: PerLabel
@@ -110,9 +112,9 @@ class Decoder(ABC):
         return 5.0
 
     def within(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
-        """What is done to windows of a long recording before they are joined: classes without tag score 0.
+        """The scores of windows of a long recording before they are joined: classes without a tag have the score 0.
 
-        Clips are windows here. Arguments and errors as for the call.
+        Clips are windows here. Arguments and errors are those of a call.
         """
         allowed = self.allowed(scores, tags)
         if allowed is None:
@@ -121,7 +123,12 @@ class Decoder(ABC):
         return replace(scores, frames=frames * scores.per_frame(allowed.to(frames.device)))
 
     def across(self) -> "Decoder":
-        """The decoder of joined windows: what `within` does is left out."""
+        """The decoder for joined windows, without the steps of `within`.
+
+        >>> from wsed.decoding import StepDecoder
+        >>> StepDecoder(threshold=0.3).across().threshold
+        0.3
+        """
         return replaced(self, {"tags": "none"})
 
     def predicted_tags(self, scores: Scores) -> Bool[Tensor, "clip label"] | None:

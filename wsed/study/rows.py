@@ -58,8 +58,8 @@ class Recipe:
     >>> recipe = Recipe(Path("paper"), "A paper", {"mil": mil}, overlays={"quick": ("mil",)}, claims=())
     >>> recipe.row("mil").title, [path.name for path in recipe.configs("mil", "quick")]
     ('MIL', ['base.yaml', 'quick.yaml'])
-    >>> recipe.combinations()
-    (('mil', None), ('mil', 'quick'))
+    >>> recipe.combinations(), recipe.pairs()
+    ((('mil', None), ('mil', 'quick')), ())
     """
 
     folder: Path
