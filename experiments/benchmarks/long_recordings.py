@@ -91,7 +91,7 @@ def more(of: Any, events: Any, seconds: torch.Tensor) -> dict[str, Callable[[], 
     return {
         "segment_ranking": lambda: SegmentRanking().compute(system).main,
         "decode": lambda: float(len(StepDecoder(median=0.45, threshold=0.6)(of))),
-        "box_curves": lambda: float(BoxDecoder().curves(of).need()[0].double().mean()),
+        "box_curves": lambda: float(BoxDecoder().curves(of).need_frames()[0].double().mean()),
     }
 
 
