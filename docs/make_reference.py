@@ -4,6 +4,8 @@ MkDocs calls it as a hook; `.venv/bin/python docs/make_reference.py` prints the 
 """
 
 import inspect
+import re
+import textwrap
 from typing import TYPE_CHECKING
 
 from wsed.registry import HOMES, registry
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
 
 PAGE = "reference/components.md"
+
+ARGUMENTS = re.compile(r"^Args:\n((?: {4}.*\n|\n)+)", re.MULTILINE)
+RAISES = re.compile(r"^Raises:\n((?: {4}.*\n|\n)+)", re.MULTILINE)
+EXAMPLE = re.compile(r"^>>> .*(?:\n(?!\s*$).*)*", re.MULTILINE)
 
 
 def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
@@ -36,18 +42,22 @@ def page() -> str:
 
 
 def described(cls: type) -> str:
-    """The docstring with its list of arguments as bullets."""
-    text, _, arguments = inspect.getdoc(cls).partition("\nArgs:\n")
-    if not arguments:
-        return text.strip()
-    bullets: list[str] = []
-    for line in inspect.cleandoc(arguments.partition("\nRaises:")[0]).splitlines():
-        if line.startswith(" ") or not line:
-            bullets[-1] += " " + line.strip()
-        else:
+    """The docstring as Markdown: arguments as bullets, examples as code, errors left out."""
+    text = RAISES.sub("", f"{inspect.getdoc(cls)}\n")
+    text = EXAMPLE.sub(lambda example: f"```pycon\n{example[0]}\n```", text)
+    return ARGUMENTS.sub(lambda arguments: bullets(arguments[1]), text).strip()
+
+
+def bullets(arguments: str) -> str:
+    """The lines of an `Args:` section as a Markdown list, one bullet per argument."""
+    lines: list[str] = []
+    for line in textwrap.dedent(arguments).strip().splitlines():
+        if line.startswith(" "):
+            lines[-1] += f" {line.strip()}"
+        elif line:
             name, _, meaning = line.partition(":")
-            bullets.append(f"- `{name}`:{meaning}")
-    return text.strip() + "\n\n" + "\n".join(b.strip() for b in bullets)
+            lines.append(f"- `{name}`:{meaning}")
+    return "\n".join(lines) + "\n\n"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import wsed
-from wsed.lazy import stated
+from wsed.lazy import exports_of
 from wsed.losses import functional
 from wsed.registry import HOMES, registry
 
@@ -17,7 +17,7 @@ PACKAGES = ("wsed", "wsed.losses", "wsed.models", "wsed.data", "wsed.decoding", 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_what_a_package_exports_is_what_type_checkers_see(name):
     package = importlib.import_module(name)
-    assert sorted({*package.__all__} - {"__version__"}) == sorted(stated(name))
+    assert sorted({*package.__all__} - {"__version__"}) == sorted(exports_of(name))
     assert {*package.__all__} <= {*dir(package)}
     for public in package.__all__:
         assert getattr(package, public) is not None
@@ -36,7 +36,7 @@ def test_every_registered_class_is_a_name_of_its_package(kind):
 def test_the_function_of_a_loss_has_its_name():
     assert functional.mil.__module__ == "wsed.losses.mil"
     assert {"mil", "clip_bce", "class_weights"} <= {*dir(functional)}
-    assert {*stated("wsed.losses.functional")} <= {*dir(functional)}
+    assert {*exports_of("wsed.losses.functional")} <= {*dir(functional)}
     with pytest.raises(AttributeError, match="no attribute 'metric_learning'"):
         _ = functional.metric_learning
 

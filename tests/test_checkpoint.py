@@ -81,7 +81,9 @@ def test_weights_to_start_from_need_not_be_there_any_more(path, tmp_path):
 def test_a_network_that_cannot_be_written_down_is_passed(tmp_path):
     mine = network(encoder=lambda n_bands: SMALL(n_bands))
     path = save(mine, tmp_path / "mine.ckpt")
-    with pytest.raises(WsedError, match=r"does not tell its network \(argument 'encoder'.*lambda.*\); pass network="):
+    with pytest.raises(
+        WsedError, match=r"holds no spec of its network \(argument 'encoder'.*lambda.*\); pass network="
+    ):
         wsed.load(path)
     assert wsed.load(path, network=network()).labels == LABELS
 
@@ -92,7 +94,7 @@ def test_a_network_that_cannot_be_written_down_is_passed(tmp_path):
         ({"network": {"class_path": "os.system", "init_args": {}}}, "network 'os.system' is not registered with wsed"),
         ({"network": {"class_path": "mmnett"}}, r"unknown network 'mmnett' \(did you mean mmnet"),
         ({"model": "class_path: x", "version": "0.1.0"}, "was written by wsed 0.1.0, and wsed 0.2 reads"),
-        ({"labels": ["cat"]}, "is of another network than the one given"),
+        ({"labels": ["cat"]}, "is a checkpoint of another network"),
     ],
 )
 def test_what_cannot_be_built_is_refused_in_one_line(tmp_path, more, message):
@@ -120,9 +122,9 @@ def test_what_is_no_checkpoint_of_wsed_is_refused(tmp_path):
 
 
 def test_weights_go_into_a_network_of_the_same_classes_only(path):
-    with pytest.raises(WsedError, match=r"knows the classes .*cat.*, the network .*cow"):
-        Checkpoint.open(path).weights_into(network(Labels(["cow", "dog", "owl"])))
-    with pytest.raises(WsedError, match="is of another network"):
+    with pytest.raises(WsedError, match=r"has the classes .*cat.*, the network .*cow"):
+        Checkpoint.open(path).load_into(network(Labels(["cow", "dog", "owl"])))
+    with pytest.raises(WsedError, match="is a checkpoint of another network"):
         wsed.load(path, network=network(encoder=partial(SMALL, dense=9)))
 
 
@@ -130,13 +132,13 @@ def test_fine_tuning_starts_from_what_fits_and_says_what_does_not(path):
     old = Checkpoint.open(path).weights
     new = network(Labels(["horse", "cow"]))
     before = {name: value.clone() for name, value in new.state_dict().items()}
-    leftovers = start_from(new, path)
-    assert leftovers.reshaped == ("heads.0.linear.bias", "heads.0.linear.weight")
-    assert (leftovers.missing, leftovers.unused) == ((), ())
-    assert leftovers.loaded == len(old) - 2
-    assert "of another shape there, so they start anew: heads.0.linear.bias" in str(leftovers)
+    report = start_from(new, path)
+    assert report.reshaped == ("heads.0.linear.bias", "heads.0.linear.weight")
+    assert (report.missing, report.unused) == ((), ())
+    assert report.loaded == len(old) - 2
+    assert "of another shape in the checkpoint, so they start anew: heads.0.linear.bias" in str(report)
     for name, value in new.state_dict().items():
-        torch.testing.assert_close(value, before[name] if name in leftovers.reshaped else old[name])
+        torch.testing.assert_close(value, before[name] if name in report.reshaped else old[name])
 
 
 def test_starting_from_another_kind_of_network_is_refused(path):

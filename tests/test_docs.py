@@ -34,7 +34,9 @@ def test_the_reference_has_every_component():
         assert f"\n## {kind}\n" in text
         for name in registry(kind).names():
             assert f"\n### `{name}`\n" in text
-    assert "- `reduction`:" in text
+    assert "\n- `reduction`:" in text
+    assert "\n```pycon\n>>> " in text
+    assert not re.search(r"^(- `>>>|Args:|Raises:)", text, re.MULTILINE), "sections are bullets, examples are code"
 
 
 def test_every_page_is_in_the_navigation():

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import wsed
+import wsed.testing
 
 ROOT = Path(__file__).parents[1]
 FILES = [path for path in sorted((ROOT / "wsed").rglob("*.py")) if ">>> " in path.read_text(encoding="utf-8")]
@@ -59,3 +60,21 @@ def test_the_tutorial_in_python_runs(corpus, tmp_path, monkeypatch):
     exec(compile(code, os.fspath(ROOT / "docs/tutorials/python.md"), "exec"), {"__name__": "__main__"})
     assert (tmp_path / "runs/python/test/scores.json").is_file()
     assert (tmp_path / "runs/python/last.ckpt").is_file()
+
+
+def test_the_loss_of_the_guide_keeps_the_contract():
+    (code, *_) = BLOCK.findall((ROOT / "docs/how-to/write-a-loss.md").read_text(encoding="utf-8"))
+    names: dict[str, type] = {}
+    exec(compile(code, "my_losses.py", "exec"), names)
+    wsed.testing.check_loss(names["Sparse"]())
+
+
+def test_the_corpus_of_the_guide_keeps_the_contract(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "robin_1.wav").touch()
+    code = next(
+        code for code in BLOCK.findall((ROOT / "docs/how-to/data.md").read_text(encoding="utf-8")) if "Birds" in code
+    )
+    names: dict[str, type] = {}
+    exec(compile(code, "my_corpus.py", "exec"), names)
+    wsed.testing.check_corpus(names["Birds"](tmp_path))

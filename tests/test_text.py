@@ -91,7 +91,7 @@ def bomb() -> str:
     [
         ("a: 1\nb: [", "row 2"),
         ("a: \x01", "#x0001"),
-        ("&a [*a]", "an alias holds itself"),
+        ("&a [*a]", "an alias contains itself"),
         ("[" * 5000, "nested too deeply"),
         ("a: 2024-99-99", "put it in quotes"),
         ("!!python/object:os.system {}", "row 1: could not determine a constructor"),

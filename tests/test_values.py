@@ -8,8 +8,9 @@ import torch
 
 import wsed.values
 from wsed.errors import WsedError
+from wsed.truth import Truth, select_clips, tags_of
 from wsed.types import Events, Output
-from wsed.values import Detections, Scores, Truth, select_clips, tags_of
+from wsed.values import Detections, Scores
 
 
 def clips(*lengths, labels=2):
@@ -90,7 +91,7 @@ def test_a_tagger_has_no_frames():
     ("parts", "message"),
     [
         ({"durations": torch.ones(1)}, "one value or row per clip"),
-        ({"frames": torch.zeros(2, 1)}, "go together"),
+        ({"frames": torch.zeros(2, 1)}, "both frames and lengths"),
         ({"frames": torch.zeros(2, 1), "lengths": torch.tensor([1, 2]), "frame_rate": 1.0}, "do not fit clips of 3"),
         ({"frames": torch.zeros(3, 1), "lengths": torch.tensor([1, 2])}, "frame_rate must be positive"),
         ({"frames": torch.zeros(3, 1), "lengths": torch.tensor([1, 2]), "borders": torch.zeros(3)}, "5 borders"),

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from wsed.scoring.report import Report
     from wsed.training.evaluation import Evaluation
     from wsed.training.task import SEDTask
+    from wsed.truth import Truth
     from wsed.types import Batch, Encoded, Events, Labels, Needs, Output
-    from wsed.values import Scores, Truth
+    from wsed.values import Scores
 else:
     __getattr__, __dir__ = lazy(__name__)
 

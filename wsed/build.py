@@ -1,7 +1,7 @@
-"""One function that makes components from names and arguments; their kind comes from the annotation.
+"""`build` makes components from names and arguments; the annotation of an argument decides the kind of component.
 
-Checkpoints, plugins and nested parts all go through it. Only registered classes are built, and nothing is imported by a
-name that a file gives, so a stranger's file executes nothing.
+Checkpoints, plugins and nested components all go through it. It builds registered classes only and imports nothing that
+a file names, so a file from a stranger cannot execute code.
 """
 
 import functools
@@ -20,27 +20,28 @@ T = TypeVar("T")
 
 
 class Part(NamedTuple):
-    """What an annotation asks for: a component of a registry, or a factory of one (`Callable[[int], Encoder]`)."""
+    """The kind of component that an annotation names; `factory` is true for a factory (`Callable[[int], Encoder]`)."""
 
     registry: Registry[type]
     factory: bool
 
 
 @overload
-def build(annotation: type[T], value: object, *given: object) -> T: ...
+def build(annotation: type[T], value: object, *leading: object) -> T: ...
 @overload
-def build(annotation: object, value: object, *given: object) -> object: ...
-def build(annotation: object, value: object, *given: object) -> object:
-    """Make what the annotation asks for.
+def build(annotation: object, value: object, *leading: object) -> object: ...
+def build(annotation: object, value: object, *leading: object) -> object:
+    """Build the value of an argument from its annotation and its configuration.
 
     Args:
-        annotation: of an argument: `Encoder`, `Callable[[int], Encoder]`, `Sequence[Head]`, `dict[str, Weighted]`, ...
-        value: a registered name, a `Spec` or a mapping of `class_path` and `init_args`, or sequences and mappings of
-            them where the annotation has such. Anything else is returned as it is.
-        given: arguments that come first, such as the labels of a network.
+        annotation: the argument's annotation: `Encoder`, `Callable[[int], Encoder]`, `Sequence[Head]`,
+            `dict[str, Weighted]`, ...
+        value: a registered name, a `Spec`, or a mapping with `class_path` and `init_args`; a list or mapping of these
+            if the annotation is a sequence or mapping. Any other value is returned unchanged.
+        leading: the first arguments of the constructor, such as the labels of a network.
 
     Raises:
-        WsedError: a class is not registered, or its arguments do not fit.
+        WsedError: a class is not registered, or the arguments do not fit its constructor.
 
     >>> from wsed.losses.base import Loss
     >>> build(Loss, {"class_path": "clip_bce", "init_args": {"reduction": "sum"}})
@@ -57,7 +58,7 @@ def build(annotation: object, value: object, *given: object) -> object:
         part = part_of(member)
         if part is not None and is_spec(value):
             factory = _factory(part.registry, Spec.read(value))
-            return factory if part.factory else call(factory, *given)
+            return factory if part.factory else call(factory, *leading)
         args = get_args(member)
         if is_sequence(member) and isinstance(value, list):
             return [build(args[0], item) for item in value]
@@ -70,7 +71,12 @@ def build(annotation: object, value: object, *given: object) -> object:
 
 
 def part_of(annotation: object) -> Part | None:
-    """The registry that an annotation asks a component of; None if it asks for something else."""
+    """The kind of component that an annotation names; None if it names no component.
+
+    >>> from wsed.losses.base import Loss
+    >>> part_of(Loss).registry.kind, part_of(int)
+    ('loss', None)
+    """
     origin = get_origin(annotation)
     if origin is type or origin is Callable or origin is get_origin(Callable[[], None]):
         made = get_args(annotation)[-1]
@@ -85,34 +91,47 @@ def part_of(annotation: object) -> Part | None:
 
 
 def is_spec(value: object) -> bool:
-    """Whether a value names a component."""
+    """Whether a value names a component.
+
+    >>> is_spec("mil"), is_spec({"class_path": "mil"}), is_spec(3)
+    (True, True, False)
+    """
     return isinstance(value, str) or (isinstance(value, Mapping) and isinstance(value.get("class_path"), str))
 
 
 def is_sequence(annotation: object) -> bool:
-    """Whether it is `list[...]`, `Sequence[...]` or the like."""
+    """Whether an annotation is `list[...]`, `Sequence[...]` or another sequence."""
     origin = get_origin(annotation)
     return isinstance(origin, type) and issubclass(origin, Sequence)
 
 
 def is_mapping(annotation: object) -> bool:
-    """Whether it is `dict[...]`, `Mapping[...]` or the like."""
+    """Whether an annotation is `dict[...]`, `Mapping[...]` or another mapping."""
     origin = get_origin(annotation)
     return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
-def call(factory: Callable[..., T], *given: object) -> T:
-    """Call a factory; arguments that do not fit are a `WsedError`, errors from within stay what they are."""
-    made, named = (factory.func, factory.keywords) if isinstance(factory, functools.partial) else (factory, {})
+def call(factory: Callable[..., T], *arguments: object) -> T:
+    """Call a factory. Arguments that do not fit raise a `WsedError`; errors inside the factory are passed on.
+
+    >>> call(functools.partial(Spec, init_args={}), "mil")
+    Spec(class_path='mil', init_args={})
+    """
+    function, keywords = (factory.func, factory.keywords) if isinstance(factory, functools.partial) else (factory, {})
     try:
-        inspect.signature(made).bind(*given, **named)
+        inspect.signature(function).bind(*arguments, **keywords)
     except TypeError as error:
-        raise WsedError(f"arguments of {made.__name__}: {error}") from None
-    return factory(*given)
+        raise WsedError(f"arguments of {function.__name__}: {error}") from None
+    return factory(*arguments)
 
 
 def arguments_of(cls: type) -> dict[str, object]:
-    """The annotations of a constructor by argument, with those of base classes where it takes `**kwargs` for them."""
+    """The annotations of a constructor by argument; with those of its base classes if it takes `**kwargs`.
+
+    >>> from wsed.losses.prototypical import Prototypical
+    >>> "distance" in arguments_of(Prototypical)
+    True
+    """
     hints: dict[str, object] = {}
     for base in cls.__mro__:
         init: Callable[..., None] | None = vars(base).get("__init__")

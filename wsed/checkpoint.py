@@ -1,6 +1,6 @@
-"""The format of checkpoints: weights, and what a stranger needs to use them, as plain values.
+"""The format of checkpoints: the weights, and as plain values all that is needed to use them.
 
-A file is read with `weights_only=True`, and only registered components are built from it, so that it executes nothing.
+Files are read with `weights_only=True`, and only registered components are built. So a file cannot execute code.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,25 +27,34 @@ UNSAFE = (
     "and reading that could execute code"
 )
 NETWORK = "network."
-"""What the names of a network's weights begin with in the checkpoint of a training."""
+"""Prefix of the names of the network's weights in a checkpoint."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a checkpoint holds of a training.
+    """The content of a checkpoint.
 
     Args:
-        path: of the file.
-        version: of wsed, which wrote it.
+        path: the file.
+        version: the version of wsed that wrote it.
         labels: the classes of the network.
-        sample_rate: of the network, in Hz.
-        frame_rate: of the network's output, in frames per second.
-        spec: of the network; None if it cannot be written down.
-        no_spec: why there is no spec.
-        decoder: spec of the decoder, plain values.
-        steps: optimiser steps of the training.
-        weights: of the network, by name.
-        seconds: length of the clips or windows of the training; None: it is not known.
+        sample_rate: sample rate of the network, in Hz.
+        frame_rate: frame rate of the network's output, in frames per second.
+        spec: spec of the network; None if it has none.
+        no_spec: the reason why there is no spec; empty if there is one.
+        decoder: spec of the decoder, as plain values.
+        steps: number of optimiser steps of the training.
+        weights: weights of the network, by name.
+        seconds: length of the clips or windows in the training, in seconds; None if it is not known.
+
+    >>> import tempfile
+    >>> from wsed.models import Composed
+    >>> network = Composed.example(Labels(["Dog"]))
+    >>> weights = {NETWORK + name: value for name, value in network.state_dict().items()}
+    >>> with tempfile.NamedTemporaryFile(suffix=".ckpt") as file:
+    ...     torch.save({"state_dict": weights, "wsed": facts_of(network, {}, "0.2.0")}, file.name)
+    ...     checkpoint = Checkpoint.open(file.name)
+    >>> checkpoint.load_into(checkpoint.network())
     """
 
     path: Path
@@ -62,19 +71,19 @@ class Checkpoint:
 
     @classmethod
     def open(cls, path: str | Path) -> "Checkpoint":
-        """Read a checkpoint; nothing in the file is executed.
+        """Read a checkpoint; no code in the file is executed.
 
         Raises:
-            WsedError: there is no such file, it cannot be read safely, or it is no checkpoint of this version of wsed.
+            WsedError: there is no such file, it cannot be read safely, or another version of wsed wrote it.
         """
         path = Path(path)
         content = _read(path)
         facts = content.get("wsed")
         if facts is None:
             raise WsedError(
-                f"{path} was not written by wsed: it says nothing of labels and sample rate; train with `wsed fit`"
+                f"{path} was not written by wsed: it holds no labels and no sample rate; train with `wsed fit`"
             )
-        if "model" in facts:  # the YAML that 0.1 kept
+        if "model" in facts:  # wsed 0.1 wrote YAML there
             raise WsedError(
                 f"{path} was written by wsed {facts.get('version', '0.1')}, and wsed 0.2 reads the checkpoints of 0.2 "
                 "only: train again, or install that version"
@@ -101,17 +110,17 @@ class Checkpoint:
             raise WsedError(f"{path} is damaged, or of another version of wsed: {error}") from None
 
     def network(self, spec: Spec | None = None) -> "Network":
-        """Build the network, with these weights.
+        """Build the network and load the weights into it.
 
         Args:
-            spec: other settings of the same network; those of its training if None.
+            spec: spec of the network, if settings differ from those of the training; None: the spec in the checkpoint.
 
         Raises:
-            WsedError: it has no spec, or names a component that is not registered.
+            WsedError: there is no spec, or it names a component that is not registered.
         """
         spec = self.spec if spec is None else spec
         if spec is None:
-            raise WsedError(f"{self.path} does not tell its network ({self.no_spec}); pass network=...")
+            raise WsedError(f"{self.path} holds no spec of its network ({self.no_spec}); pass network=...")
         base: type[Network] | None = registry("network").base
         assert base is not None
         check_sizes(self.path, spec.to_plain())
@@ -123,20 +132,20 @@ class Checkpoint:
             ) from None
         except (TypeError, ValueError, RuntimeError, MemoryError, ArithmeticError) as error:
             raise WsedError(f"the network of {self.path} cannot be built, its settings are damaged: {error}") from None
-        self.weights_into(network)
+        self.load_into(network)
         return network
 
-    def weights_into(self, network: "Network") -> None:
-        """Load the weights into a network of the same build and classes.
+    def load_into(self, network: "Network") -> None:
+        """Load the weights into a network with the same layers and classes.
 
         Raises:
-            WsedError: the network has other classes, or is another one.
+            WsedError: the network has other classes or other layers.
         """
         check_numbers(self.path, self.weights)
         if network.labels != self.labels:
             raise WsedError(
-                f"{self.path} knows the classes {list(self.labels)}, the network {list(network.labels)}: build it with "
-                "the former"
+                f"{self.path} has the classes {list(self.labels)}, the network {list(network.labels)}: build the "
+                "network with the classes of the checkpoint"
             )
         load_exactly(network, self.weights, self.path)
 
@@ -144,13 +153,17 @@ class Checkpoint:
 def facts_of(
     network: "Network", decoder: Mapping[str, object], version: str, seconds: float | None = None
 ) -> dict[str, object]:
-    """What a checkpoint says of a network, as plain values; the entry `wsed` of the file.
+    """The entry `wsed` of a checkpoint: facts about the network and its decoder, as plain values.
 
     Args:
-        network: the one that is saved.
-        decoder: spec of its decoder, plain values.
-        version: of wsed.
-        seconds: length of the clips or windows of the training; None: it is not known.
+        network: the network that is saved.
+        decoder: spec of its decoder, as plain values.
+        version: version of wsed.
+        seconds: length of the clips or windows in the training, in seconds; None if it is not known.
+
+    >>> from wsed.models import Composed
+    >>> facts_of(Composed.example(Labels(["Dog"])), {"class_path": "steps"}, "0.2.0")["sample_rate"]
+    8000
     """
     return {
         "version": version,
@@ -165,12 +178,17 @@ def facts_of(
 
 
 def plain_spec(network: "Network") -> dict[str, Any] | None:
-    """The spec of a network as plain values; None if it cannot be written down."""
+    """The spec of a network as plain values; None if it has no spec."""
     return None if _why(network) else spec_of(network).to_plain()
 
 
 def decoder_spec(decoder: "Decoder") -> dict[str, Any]:
-    """The spec of a decoder as plain values; also of one that is not registered, which can be named but not loaded."""
+    """The spec of a decoder as plain values. A decoder that is not registered gets a spec too, but cannot be loaded.
+
+    >>> from wsed.decoding import StepDecoder
+    >>> decoder_spec(StepDecoder())["class_path"]
+    'steps'
+    """
     try:
         return spec_of(decoder).to_plain()
     except WsedError:
@@ -178,7 +196,7 @@ def decoder_spec(decoder: "Decoder") -> dict[str, Any]:
 
 
 def _why(network: "Network") -> str:
-    """Why a network has no spec; "" if it has one."""
+    """The reason why a network has no spec; empty if it has one."""
     try:
         spec_of(network)
     except WsedError as error:
@@ -187,7 +205,7 @@ def _why(network: "Network") -> str:
 
 
 def check_readable(path: str | Path) -> None:
-    """Refuse a file that is no checkpoint, before anything is built.
+    """Refuse a file that is no checkpoint.
 
     Raises:
         WsedError: there is no such file, or it cannot be read safely.
@@ -195,46 +213,55 @@ def check_readable(path: str | Path) -> None:
     _read(Path(path))
 
 
-def weights_of(path: str | Path, labels: Labels | None = None) -> dict[str, Tensor]:
+def read_weights(path: str | Path, labels: Labels | None = None) -> dict[str, Tensor]:
     """The weights of the network in a checkpoint, by name.
 
     Args:
-        path: of the checkpoint.
-        labels: the classes that it should be of; any if None.
+        path: the checkpoint.
+        labels: the classes that the checkpoint must have; None: any classes.
 
     Raises:
-        WsedError: the file is no checkpoint, or is of other classes.
+        WsedError: the file is no checkpoint, or has other classes.
     """
     content = _read(Path(path))
     known = content.get("wsed", {}).get("labels")
     if labels is not None and known is not None and list(known) != list(labels):
         raise WsedError(
-            f"{path} knows the classes {known}, the network {list(labels)}: set data.corpus.labels to the former"
+            f"{path} has the classes {known}, the network {list(labels)}: set data.corpus.labels to the classes of the "
+            "checkpoint"
         )
     return _of_network(content["state_dict"])
 
 
 def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], path: str | Path) -> None:
-    """Load all weights of a checkpoint into a network that has exactly these.
+    """Load all weights of a checkpoint into a network that has exactly the same weights.
+
+    Args:
+        network: changed in place.
+        weights: the weights, by name.
+        path: the checkpoint, for the message.
 
     Raises:
-        WsedError: the network is another one.
+        WsedError: the network has other weights.
     """
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise WsedError(f"{path} is of another network than the one given: {str(error)[:600]}") from None
+        raise WsedError(f"{path} is a checkpoint of another network: {str(error)[:600]}") from None
 
 
 @dataclass(frozen=True)
-class Leftovers:
-    """What a training that starts from a checkpoint could not take from it.
+class StartReport:
+    """Which weights a network took from a checkpoint to start from, and which it did not.
 
     Args:
-        loaded: how many tensors were taken.
+        loaded: number of tensors that were loaded.
         missing: tensors of the network that the checkpoint does not have.
-        reshaped: tensors that have another shape there, such as those of other classes.
+        reshaped: tensors with another shape in the checkpoint, for example because its classes differ.
         unused: tensors that only the checkpoint has.
+
+    >>> print(StartReport(4, missing=(), reshaped=("head.weight",), unused=()))
+    4 weights taken; of another shape in the checkpoint, so they start anew: head.weight
     """
 
     loaded: int
@@ -246,7 +273,7 @@ class Leftovers:
         lines = [f"{self.loaded} weights taken"]
         for names, what in (
             (self.missing, "not in the checkpoint, so they start anew"),
-            (self.reshaped, "of another shape there, so they start anew"),
+            (self.reshaped, "of another shape in the checkpoint, so they start anew"),
             (self.unused, "only in the checkpoint, left out"),
         ):
             if names:
@@ -255,22 +282,22 @@ class Leftovers:
         return "; ".join(lines)
 
 
-def start_from(network: nn.Module, path: str | Path) -> Leftovers:
-    """Let a network start from the weights of a checkpoint that fit by name and shape; its classes may be others.
+def start_from(network: nn.Module, path: str | Path) -> StartReport:
+    """Load the weights of a checkpoint that fit a network by name and shape; the classes may differ.
 
     Args:
         network: changed in place.
-        path: of the checkpoint.
+        path: the checkpoint.
 
     Raises:
-        WsedError: the file is no checkpoint, or no weight of it fits.
+        WsedError: the file is no checkpoint, or none of its weights fits.
     """
-    weights, own = weights_of(path), network.state_dict()
+    weights, own = read_weights(path), network.state_dict()
     fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
     if not fitting:
         raise WsedError(f"{path} has no weight that fits the network: it is of another network")
     network.load_state_dict(fitting, strict=False)
-    return Leftovers(
+    return StartReport(
         loaded=len(fitting),
         missing=_sorted(own.keys() - weights.keys()),
         reshaped=_sorted((own.keys() & weights.keys()) - fitting.keys()),
@@ -279,7 +306,7 @@ def start_from(network: nn.Module, path: str | Path) -> Leftovers:
 
 
 def same_network(one: Mapping[str, object] | None, other: Mapping[str, object] | None) -> bool:
-    """Whether two specs of networks, as plain values, agree in the settings that both have; an unknown one does.
+    """Whether two specs of networks agree in all settings that both have; True if one of them is None.
 
     >>> same_network({"class_path": "mmnet", "init_args": {"mu": 0.5}}, {"class_path": "mmnet", "init_args": {}})
     True

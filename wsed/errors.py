@@ -1,18 +1,18 @@
-"""The one error that is shown to a user without a traceback, and what its messages have in common."""
+"""`WsedError`, the one error that users see without a traceback, and helpers for its messages."""
 
 from collections.abc import Iterable, Mapping
 
 
 class WsedError(ValueError):
-    """A mistake in what the user gave (a file, a row, a setting).
+    """A mistake in a file, a row or a setting of the user.
 
-    The message names the file, row or setting at fault and how to mend it. The command line prints it
-    and exits with status 2; in Python it is an ordinary `ValueError`.
+    The message names the file, row or setting that is wrong and says how to fix it. The command line prints the message
+    and exits with status 2. In Python it is an ordinary `ValueError`.
     """
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """` (did you mean mil?)` where a known name resembles `name`, else nothing.
+    """A hint such as ` (did you mean mil?)` if a known name resembles `name`; otherwise an empty string.
 
     >>> near("mill", ["mil", "plat"])
     ' (did you mean mil?)'
@@ -24,7 +24,10 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def check_option(owner: str, option: str, value: object, known: Iterable[object]) -> None:
-    """Raise a `WsedError` with the known values, and near ones, if `value` is none of them."""
+    """Raise a `WsedError` that lists the known values if `value` is not one of them.
+
+    >>> check_option("loss mil", "pooling", "mean", ["mean", "max"])
+    """
     choices = list(known)
     if value not in choices:
         names = [str(choice) for choice in choices]
@@ -32,7 +35,10 @@ def check_option(owner: str, option: str, value: object, known: Iterable[object]
 
 
 def check_options(owner: str, known: Mapping[str, Iterable[object]], **chosen: object) -> None:
-    """`check_option` for several options, each by its name in `known`."""
+    """Call `check_option` for several options; `known` holds the known values of each option.
+
+    >>> check_options("loss mil", {"pooling": ["mean", "max"]}, pooling="max")
+    """
     for option, value in chosen.items():
         check_option(owner, option, value, known[option])
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and locks that keep processes apart."""
+"""Atomic writes of files and folders, and locks between processes."""
 
 import os
 import secrets
@@ -9,16 +9,16 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # needed by few, so imported when a lock is taken
+if TYPE_CHECKING:  # imported only when a lock is taken, so that `import wsed` stays quick
     from filelock import FileLock
 
 
 @contextmanager
 def write_whole(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary file beside `path`, with its suffix, that replaces `path` at the end of the block.
+    """Yield a temporary file beside `path`, with the same suffix; it replaces `path` at the end of the block.
 
-    The file has a name of its own, so several processes may write the same `path`; after an error it is removed and
-    `path` stays as it was.
+    Each temporary file has its own name, so several processes may write the same `path`. After an error the temporary
+    file is removed and `path` stays unchanged.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -38,17 +38,33 @@ def write_whole(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file whole or not at all, in UTF-8 with the line ends that `text` has."""
+    """Write a text file atomically, in UTF-8, with the line ends of `text`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(Path(folder) / "labels.txt", "Dog")
+    ...     (Path(folder) / "labels.txt").read_text()
+    'Dog'
+    """
     with write_whole(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
 
 
 @contextmanager
 def write_folder(path: str | Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path` that becomes `path` at the end of the block; removed after an error.
+    """Yield an empty temporary folder beside `path`; it is renamed to `path` at the end of the block.
+
+    After an error the temporary folder is removed.
 
     Raises:
-        OSError: `path` exists by then.
+        OSError: `path` exists at the end of the block.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with write_folder(Path(folder) / "corpus") as part:
+    ...         write_text(part / "labels.txt", "Dog")
+    ...     (Path(folder) / "corpus/labels.txt").is_file()
+    True
     """
     path = Path(path)
     part = _part(path)
@@ -61,7 +77,10 @@ def write_folder(path: str | Path) -> Iterator[Path]:
 
 
 def remove_leftovers(path: str | Path) -> None:
-    """Remove the temporary files and folders of killed writers of `path`; nobody may be writing it meanwhile."""
+    """Remove temporary files and folders that killed processes left beside `path`.
+
+    No process may be writing `path` during the call.
+    """
     path = Path(path)
     for part in path.parent.glob(f".{escape(path.stem)}.*.part{escape(path.suffix)}"):
         shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink(missing_ok=True)
@@ -69,17 +88,28 @@ def remove_leftovers(path: str | Path) -> None:
 
 @contextmanager
 def locked(path: str | Path) -> Iterator[None]:
-    """Let one process (or thread) at a time into the block; the lock of a process that dies is free.
+    """Let one process or thread at a time into the block. The lock of a process that dies is released.
 
     Args:
-        path: the lock's own file, which is made where it is missing and stays.
+        path: file of the lock; it is created if it is missing and stays afterwards.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, locked(Path(folder) / "cache.lock"):
+    ...     print("only this process is here")
+    only this process is here
     """
     with _lock(path):
         yield
 
 
 def try_lock(path: str | Path) -> ExitStack | None:
-    """A lock to be closed (or used in `with`), or None where another process has it."""
+    """Take a lock without waiting; None if another process holds it. Release it with `close()` or use it in `with`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, try_lock(Path(folder) / "cache.lock"):
+    ...     print("locked")
+    locked
+    """
     from filelock import Timeout
 
     lock = _lock(path)
@@ -95,7 +125,7 @@ def try_lock(path: str | Path) -> ExitStack | None:
 def _lock(path: str | Path) -> "FileLock":
     from filelock import FileLock
 
-    return FileLock(path, thread_local=False)  # taken in one thread and released in another
+    return FileLock(path, thread_local=False)  # one thread may acquire it and another release it
 
 
 def _part(path: Path) -> Path:

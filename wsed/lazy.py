@@ -1,13 +1,13 @@
-"""Names of a package that are imported when they are first used, and that type checkers and editors see.
+"""Lazy imports: a package exports names that are imported at first use and that type checkers and editors see.
 
-The `__init__.py` of a package states its names once, as imports that only type checkers run:
+The `__init__.py` of a package lists its names once, as imports that only type checkers run:
 
     if TYPE_CHECKING:
         from wsed.losses.mil import MIL
     else:
         __getattr__, __dir__ = lazy(__name__, "loss")
 
-Registered classes of its kinds are there too, so that a new one needs no line of its own.
+The registered classes of the kinds named there are exported too, so a new component needs no line in `__init__.py`.
 """
 
 import sys
@@ -17,36 +17,36 @@ from importlib import import_module
 
 
 def lazy(package: str, *kinds: str) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package.
+    """The functions `__getattr__` and `__dir__` for a package.
 
     Args:
-        package: its `__name__`.
-        kinds: of components that it exports by class name, beside the names that it states.
+        package: the `__name__` of the package.
+        kinds: kinds of components, such as `loss`, whose classes the package exports in addition.
     """
 
     def get(name: str) -> object:
         module = sys.modules[package]
-        place = stated(package).get(name)
+        place = exports_of(package).get(name)
         if place is not None:
             value = import_module(place) if place == f"{package}.{name}" else vars(import_module(place))[name]
         else:
-            value = _registered(name, kinds) if name[0].isupper() else None  # else it may be a module, as `steps`
+            value = _registered(name, kinds) if name[0].isupper() else None  # lower case: a module, such as `steps`
             if value is None:
                 raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        setattr(module, name, value)  # found without us the next time
+        setattr(module, name, value)  # so that Python does not call `__getattr__` again
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *stated(package)})
+        return sorted({*vars(sys.modules[package]), *exports_of(package)})
 
     return get, names
 
 
 @cache
-def stated(package: str) -> dict[str, str]:
-    """The module of each name that a package imports for type checkers.
+def exports_of(package: str) -> dict[str, str]:
+    """The module of each name that a package lists under `if TYPE_CHECKING`.
 
-    >>> stated("wsed.losses")["MIL"]
+    >>> exports_of("wsed.losses")["MIL"]
     'wsed.losses.mil'
     """
     import ast
@@ -60,8 +60,8 @@ def stated(package: str) -> dict[str, str]:
     for node in (node for block in blocks for node in block.body):
         if isinstance(node, ast.ImportFrom) and node.module is not None:
             for alias in node.names:
-                whole = node.module == package  # `from wsed import losses`: a package of its own
-                places[alias.name] = f"{package}.{alias.name}" if whole else node.module
+                is_module = node.module == package  # `from wsed import losses`
+                places[alias.name] = f"{package}.{alias.name}" if is_module else node.module
     return places
 
 

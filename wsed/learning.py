@@ -1,4 +1,4 @@
-"""What is learned from the training set before the first step: statistics, label counts, class centres."""
+"""Protocols for components that learn statistics, label counts or class centres from the training set beforehand."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
@@ -10,35 +10,35 @@ from wsed.types import Batch
 
 @runtime_checkable
 class TrainingSet(Protocol):
-    """The training clips, as parts that learn from them see them."""
+    """The training clips, for components that learn from them before the first step."""
 
     def batches(self) -> Iterable[Batch]:
-        """One epoch of training batches as they are drawn, of this rank."""
+        """One epoch of training batches as the sampler draws them; only the batches of this rank."""
 
     def in_order(self) -> Iterable[Batch]:
-        """Every training clip once, without augmentation; the clips of this rank."""
+        """Every training clip once, without augmentation; only the clips of this rank."""
 
     def label_counts(self) -> Sequence[float]:
-        """How many training clips have each tag, over all ranks."""
+        """Number of training clips with each tag, over all ranks."""
 
 
 @runtime_checkable
 class LearnsFrom(Protocol):
-    """A frontend, loss or metric that must see the training set before it is used.
+    """A frontend, loss or metric that must learn from the training set before it is used.
 
-    `SEDTask` calls `learn` once before training, on all ranks, unless a checkpoint brought what was learned.
+    `SEDTask` calls `learn` once before training, on all ranks. It does not if a checkpoint held what was learned.
     """
 
     @property
     def learned(self) -> bool:
-        """Whether nothing is left to learn."""
+        """Whether it has learned from the training set already."""
 
     def learn(self, train: TrainingSet) -> None:
-        """See the training set; all ranks call it and learn the same."""
+        """Learn from the training set; all ranks call it and learn the same."""
 
 
 def learners(module: nn.Module) -> Iterator[LearnsFrom]:
-    """The outermost parts of a module that still have to learn; a part within another is the other's affair.
+    """The outermost parts of a module that still have to learn; each part takes care of the parts inside it.
 
     >>> from wsed.models.frontends import Standardised
     >>> [type(part).__name__ for part in learners(nn.Sequential(Standardised(Standardised())))]

@@ -1,4 +1,4 @@
-"""Arguments whose annotation is a `Literal` are checked when the function or the component is called."""
+"""Checks of arguments that are annotated with `Literal`, at the call of a function or component."""
 
 import functools
 import inspect
@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function so that a value which its `Literal` annotations do not allow is a `WsedError`.
+    """Decorator: the function raises a `WsedError` for a value that its `Literal` annotations do not allow.
 
     >>> @checked
     ... def average(over: Literal["clip", "frame"] = "clip") -> str:
@@ -35,14 +35,18 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class Literals:
-    """The arguments of a function whose annotations are literals; annotations are read at the first check."""
+    """The arguments of a function that are annotated with `Literal`; the annotations are read at the first check.
+
+    >>> def average(over: Literal["clip", "frame"]) -> None: ...
+    >>> Literals(average).check("average", ["clip"], {})
+    """
 
     def __init__(self, function: Callable[..., object]) -> None:
         self._function = function
         self._choices: list[tuple[int, str, Choices]] | None = None
 
     def check(self, owner: str, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
-        """Raise a `WsedError` that names `owner`, the argument, and the values that are known."""
+        """Raise a `WsedError` for a value that is not allowed; it names `owner`, the argument and the known values."""
         if self._choices is None:
             self._choices = self._read()
         for position, name, choices in self._choices:
@@ -54,18 +58,18 @@ class Literals:
     def _read(self) -> list[tuple[int, str, "Choices"]]:
         hints = hints_of(self._function)
         parameters = enumerate(inspect.signature(self._function).parameters.values())
-        # one that is given by its name only has no place
+        # a keyword-only argument has no position
         places = [(sys.maxsize if p.kind is p.KEYWORD_ONLY else i, p.name) for i, p in parameters]
         return [(i, name, choices) for i, name in places if (choices := choices_of(hints.get(name))) is not None]
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What an annotation of literals allows.
+    """The values that an annotation with `Literal` allows.
 
     Args:
-        known: the values.
-        others: whether values that are not strings are allowed too, as in `Literal["all"] | int`.
+        known: the values of the `Literal`.
+        others: whether other values that are not strings are allowed too, as in `Literal["all"] | int`.
     """
 
     known: tuple[object, ...]
@@ -80,7 +84,7 @@ class Choices:
 
 
 def choices_of(annotation: object) -> Choices | None:
-    """What an annotation allows; None if it has no literals, or any string is allowed too.
+    """The values that an annotation allows; None if it has no `Literal`, or also allows any string.
 
     >>> choices_of(Literal["mean", "sum"] | None)
     Choices(known=('mean', 'sum', None), others=False)
@@ -96,7 +100,7 @@ def choices_of(annotation: object) -> Choices | None:
 
 
 def members(annotation: object) -> Iterator[object]:
-    """The members of a union, of an optional or an annotated type; the annotation itself if it is none.
+    """The members of a union or of an optional type, without `Annotated`; any other annotation is its only member.
 
     >>> list(members(int | None))
     [<class 'int'>, <class 'NoneType'>]
@@ -112,7 +116,11 @@ def members(annotation: object) -> Iterator[object]:
 
 
 def hints_of(function: Callable[..., object]) -> dict[str, object]:
-    """The annotations of a function by argument; none where they name something that cannot be resolved."""
+    """The annotations of a function by argument; empty if one of them cannot be resolved.
+
+    >>> hints_of(choices_of)["annotation"]
+    <class 'object'>
+    """
     try:
         return get_type_hints(function, include_extras=True)
     except (NameError, AttributeError, TypeError):

@@ -1,4 +1,4 @@
-"""Components by name: `@LOSSES.register("mil")`, `LOSSES["mil"]`, `wsed.components("loss")`, plugins by entry point."""
+"""Registries of components: `@LOSSES.register("mil")`, `LOSSES["mil"]`, `wsed.components("loss")`; and plugins."""
 
 import importlib
 import pkgutil
@@ -28,55 +28,65 @@ HOMES = {
     "corpus": ("wsed.data.corpus.base", "CORPORA"),
     "reader": ("wsed.data.reading.base", "READERS"),
 }
-"""Module and name of the registry of each kind, as strings, so that listing the kinds imports nothing."""
+"""Module and name of the registry of each kind; strings, so that listing the kinds imports nothing."""
 
 REGISTRIES: "list[Registry[Any]]" = []
-"""Those that were made so far."""
+"""The registries that have been imported so far."""
 
 
 class Registry(Generic[T]):
-    """Names for the classes of one kind.
+    """The classes of one kind by name.
 
-    A registered class checks the arguments that are annotated as `Literal`, and remembers how its instances were made
-    (`wsed.spec.spec_of`).
+    A registered class checks its arguments that are annotated with `Literal`, and its instances remember the arguments
+    of their constructor (`wsed.spec.spec_of`).
 
     Args:
-        kind: what they are (`"loss"`); plugins declare them under the entry point group `wsed.<kind>`.
-        package: whose modules register the built-in ones; imported at the first look-up, so a new file is enough.
-        base: the class they derive from; an argument annotated with it takes a registered name in YAML.
-        given: how many leading arguments of the constructor come from whoever builds it: of an encoder `n_bands`.
-        default: the name that is taken where a configuration has arguments and no name.
+        kind: the kind of component, such as `loss`. Plugins use the entry point group `wsed.<kind>`.
+        package: package whose modules register the built-in classes. All its modules are imported at the first
+            look-up, so a new component needs only a new file.
+        base: base class of the components. An argument annotated with it takes a registered name in YAML.
+        n_leading: number of leading constructor arguments that the caller supplies when it builds the component, not
+            the configuration: `n_bands` of an encoder, for example.
+        default: the class that is used if a configuration has arguments and no name.
+
+    >>> from wsed.losses.base import LOSSES
+    >>> "mil" in LOSSES, LOSSES["mil"].__name__
+    (True, 'MIL')
     """
 
     def __init__(
-        self, kind: str, package: str, base: T | None = None, given: int = 0, default: str | None = None
+        self, kind: str, package: str, base: T | None = None, n_leading: int = 0, default: str | None = None
     ) -> None:
         self.kind, self.base, self.default = kind, base, default
-        self._package, self._given = package, given
+        self._package, self._n_leading = package, n_leading
         self._classes: dict[str, T] = {}
         self._plugins: dict[str, EntryPoint] = {}
         self._complete = False
         REGISTRIES.append(self)
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Class decorator, above `@dataclass` where there is one; a `WsedError` if another class has the name."""
+        """Class decorator that registers a class under a name; it goes above `@dataclass`.
+
+        Raises:
+            WsedError: another class has the name.
+        """
 
         def add(cls: T) -> T:
             taken = self._classes.setdefault(name, cls)
             if path_of(taken) != path_of(cls):
                 raise WsedError(f"{self.kind} {name!r} is already {path_of(taken)}")
-            remember(cls, Registered(self.kind, name, self._given))
+            remember(cls, Registered(self.kind, name, self._n_leading))
             return cls
 
         return add
 
     def names(self) -> list[str]:
-        """All names, sorted: built-in ones and plugins."""
+        """All names, sorted: built-in components and plugins."""
         self._load()
         return sorted({*self._classes, *self._plugins})
 
     def classes(self) -> list[T]:
-        """All classes, by their names' order; a plugin that cannot be loaded is left out."""
+        """All classes, in the order of their names; a plugin that cannot be loaded is left out."""
         classes = []
         for name in self.names():
             with suppress(WsedError):
@@ -84,16 +94,16 @@ class Registry(Generic[T]):
         return classes
 
     def find(self, path: str) -> T:
-        """The class of a registered name, or of an import path of a registered class; nothing is imported for it.
+        """The class of a registered name, or of the import path of a registered class. The path is not imported.
 
         Raises:
-            WsedError: the name is unknown, or the path is of no registered class.
+            WsedError: the name is unknown, or no registered class has the path.
         """
         if "." not in path:
             return self[path]
         module, _, name = path.rpartition(".")
-        classes = self.classes()  # loads the plugins
-        public = getattr(sys.modules.get(module), name, None)  # as `wsed.Composed`, which is defined elsewhere
+        classes = self.classes()  # imports the plugins
+        public = getattr(sys.modules.get(module), name, None)  # a public path, such as `wsed.Composed`
         for cls in classes:
             if cls is public:
                 return cls
@@ -104,11 +114,11 @@ class Registry(Generic[T]):
         return name in self._classes or name in self._plugins
 
     def __getitem__(self, name: str) -> T:
-        """The class, or a `WsedError` with near names."""
+        """The class of a name; a `WsedError` with similar names if there is none."""
         self._load()
         if name not in self:
             raise WsedError(f"unknown {self.kind} {name!r}{near(name, self.names())}; known: {', '.join(self.names())}")
-        if name not in self._classes:  # loaded when asked for: a broken plugin stops nobody else
+        if name not in self._classes:  # a plugin is imported at its first use, so a broken one does no harm before
             plugin = self._plugins[name]
             try:
                 self.register(name)(plugin.load())
@@ -127,17 +137,24 @@ class Registry(Generic[T]):
 
 
 def registry(kind: str) -> "Registry[Any]":
-    """The registry of a kind."""
+    """The registry of a kind of component.
+
+    >>> registry("encoder")["crnn"].__name__
+    'CRNN'
+
+    Raises:
+        WsedError: there is no such kind.
+    """
     if kind not in HOMES:
         raise WsedError(f"unknown kind {kind!r}{near(kind, HOMES)}; known: {', '.join(HOMES)}")
     module, name = HOMES[kind]
-    found = vars(importlib.import_module(module))[name]
-    assert isinstance(found, Registry), f"{module}.{name}"
-    return found
+    value = vars(importlib.import_module(module))[name]
+    assert isinstance(value, Registry), f"{module}.{name}"
+    return value
 
 
 def components(kind: str) -> list[str]:
-    """The names that are registered for a kind, such as `loss` or `encoder`.
+    """The registered names of a kind of component, such as `loss` or `encoder`.
 
     >>> "crnn" in components("encoder")
     True

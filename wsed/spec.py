@@ -1,7 +1,7 @@
-"""How a component was made, in plain values: enough to make it again.
+"""The spec of a component: its name and constructor arguments as plain values, enough to build it again.
 
-A registered class remembers the arguments that it was called with, so that every network, loss or decoder can be
-written into a checkpoint, whether YAML or plain Python made it.
+Instances of a registered class remember their arguments. So every network, loss or decoder can be written into a
+checkpoint, whether YAML or Python code built it.
 """
 
 import functools
@@ -20,32 +20,36 @@ _OTHERS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class StartsOnly:
-    """Marks an argument that matters only when a training starts; a spec leaves it out."""
+    """Marks an argument that matters only at the start of a training; a spec leaves it out."""
 
 
 StartingWeights = Annotated[str | None, StartsOnly]
-"""The path of weights to start from. A checkpoint holds the weights themselves."""
+"""Path of the weights from which a training starts. A checkpoint holds the weights themselves."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What makes a component: a name and arguments.
+    """A component as plain values: its name and its constructor arguments.
 
     Args:
         class_path: the registered name, or the import path of a class that is not registered.
-        init_args: plain values; a component or factory among them is a mapping of `class_path` and `init_args` too.
+        init_args: the arguments as plain values. An argument that is a component or a factory is a mapping with
+            `class_path` and `init_args` itself.
+
+    >>> Spec.read("mil").to_plain()
+    {'class_path': 'mil', 'init_args': {}}
     """
 
     class_path: str
     init_args: Mapping[str, object] = field(default_factory=dict)
 
     def to_plain(self) -> dict[str, object]:
-        """As nested dicts and lists, as YAML and checkpoints have it."""
+        """The spec as nested dicts and lists, as in YAML and checkpoints."""
         return {"class_path": self.class_path, "init_args": dict(self.init_args)}
 
     @classmethod
     def read(cls, value: object) -> "Spec":
-        """From `to_plain`, or from a name alone.
+        """The spec from the result of `to_plain`, or from a name alone.
 
         Raises:
             WsedError: `value` is neither.
@@ -58,23 +62,27 @@ class Spec:
 
 
 class Registered(NamedTuple):
-    """Where a class is registered, and how many arguments its builder gives: the labels of a network, for example."""
+    """The kind and name under which a class is registered, and `n_leading` of its registry."""
 
     kind: str
     name: str
-    given: int
+    n_leading: int
 
 
 REGISTERED: dict[type, Registered] = {}
 _REMEMBERING: set[Callable[..., None]] = set()
-"""The constructors that were wrapped already."""
+"""The constructors that `remember` has wrapped already."""
 
 
 def spec_of(component: object) -> Spec:
     """The spec of a component, of a class, or of a `functools.partial` of a class.
 
     Raises:
-        WsedError: it cannot be written down: a lambda, or a component with an argument that is no plain value.
+        WsedError: there is no spec: it is a lambda, or a component with an argument that is no plain value.
+
+    >>> from wsed.decoding import StepDecoder
+    >>> spec_of(StepDecoder(threshold=0.3)).init_args["threshold"]
+    0.3
     """
     if isinstance(component, functools.partial):
         return _spec_of_partial(component)
@@ -95,12 +103,16 @@ def spec_of(component: object) -> Spec:
 
 
 def path_of(cls: type) -> str:
-    """The import path of a class."""
+    """The import path of a class.
+
+    >>> path_of(Spec)
+    'wsed.spec.Spec'
+    """
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def remember(cls: type, registered: Registered) -> None:
-    """Let the instances of a class remember their spec, and check their literal arguments."""
+    """Wrap the constructor of a class: instances remember their spec, and `Literal` arguments are checked."""
     REGISTERED[cls] = registered
     init: Callable[..., None] = cls.__init__
     if init in _REMEMBERING:
@@ -111,7 +123,7 @@ def remember(cls: type, registered: Registered) -> None:
     def checked_init(self: object, *args: object, **kwargs: object) -> None:
         literals.check(_owner(type(self), cls), (self, *args), kwargs)
         init(self, *args, **kwargs)
-        if type(self).__init__ is checked_init:  # not of a subclass with arguments of its own
+        if type(self).__init__ is checked_init:  # a subclass with its own constructor has other arguments
             object.__setattr__(self, _SPEC, _record(type(self), init, args, kwargs))
 
     _REMEMBERING.add(checked_init)
@@ -124,7 +136,7 @@ def _owner(cls: type, base: type) -> str:
 
 
 def _record(cls: type, init: Callable[..., None], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Spec | str:
-    """The spec of a call, or why there is none."""
+    """The spec of a constructor call, or the reason why there is none."""
     bound = inspect.signature(init).bind(None, *args, **kwargs)
     named = {name: bound.arguments[name] for name, p in bound.signature.parameters.items() if name in bound.arguments}
     for name, parameter in bound.signature.parameters.items():
@@ -136,26 +148,26 @@ def _record(cls: type, init: Callable[..., None], args: tuple[object, ...], kwar
         return str(error)
 
 
-def _spec(cls: type, given: Mapping[str, object]) -> Spec:
-    """Of a class called with these arguments, completed with its defaults; a later version may have others."""
+def _spec(cls: type, arguments: Mapping[str, object]) -> Spec:
+    """The spec of a class and its arguments. Defaults are written too, since a later version may change them."""
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     hints = hints_of(cls.__init__)
     values: dict[str, object] = {}
-    for parameter in parameters[_given(cls) :]:
+    for parameter in parameters[_n_leading(cls) :]:
         if parameter.kind in _OTHERS:
             continue
-        value = given.get(parameter.name, parameter.default)
+        value = arguments.get(parameter.name, parameter.default)
         if value is not inspect.Parameter.empty and not _starts_only(hints.get(parameter.name)):
             values[parameter.name] = _plain(value, f"argument {parameter.name!r} of {cls.__name__}")
     named = {parameter.name for parameter in parameters}
-    more = {name: value for name, value in given.items() if name not in named and name != "self"}
+    more = {name: value for name, value in arguments.items() if name not in named and name != "self"}
     values |= {name: _plain(value, f"argument {name!r} of {cls.__name__}") for name, value in more.items()}
     known = REGISTERED.get(cls)
     return Spec(path_of(cls) if known is None else known.name, values)
 
 
-def _given(cls: type) -> int:
-    return next((known.given for base in cls.__mro__ if (known := REGISTERED.get(base)) is not None), 0)
+def _n_leading(cls: type) -> int:
+    return next((known.n_leading for base in cls.__mro__ if (known := REGISTERED.get(base)) is not None), 0)
 
 
 def _starts_only(annotation: object) -> bool:
@@ -163,7 +175,7 @@ def _starts_only(annotation: object) -> bool:
 
 
 def _spec_of_partial(factory: "functools.partial[object]") -> Spec:
-    # jsonargparse makes them by functions of its own: partial(instantiate, ..., cls, channels=4)
+    # jsonargparse makes partials of its own function: partial(instantiate, ..., cls, channels=4)
     parts = [part for part in (factory.func, *factory.args) if not isinstance(part, FunctionType)]
     if len(parts) != 1 or not isinstance(parts[0], type):
         raise WsedError(f"{factory} is no partial of a class with named arguments")

@@ -1,4 +1,4 @@
-"""Text, JSON and YAML that users write: UTF-8 whatever the locale, errors in one line with file and row."""
+"""Reading of text, JSON and YAML files: always UTF-8, with one-line errors that name the file and the row."""
 
 import json
 import re
@@ -12,24 +12,30 @@ import yaml
 from wsed.errors import WsedError
 
 CLASS_LISTS = frozenset({"labels"})
-"""Keys of YAML whose value lists class names, which are read as they are written: `no` and `0` are names."""
+"""YAML keys whose value is a list of class names. These are read as they are written: `no` and `0` are names."""
 
 CLASS_MAPPINGS = frozenset({"classes", "together", "extend", "threshold"})
-"""Keys of YAML whose value may have class names as keys."""
+"""YAML keys whose value may be a mapping with class names as keys."""
 
-MOST_NODES = 1_000_000
-"""Values of a YAML file with its aliases written out: more is no configuration."""
+MAX_NODES = 1_000_000
+"""The most values that a YAML file may hold once its aliases are expanded."""
 
 
 def read_text(path: str | Path, kind: str = "file") -> str:
-    r"""The text of a UTF-8 file, with or without a byte order mark, line ends as `\n`.
+    r"""The text of a UTF-8 file, without a byte order mark and with `\n` as line ends.
 
     Args:
         path: a regular file.
-        kind: what messages call it: `table`, `recipe`, ...
+        kind: the word for the file in messages: `table`, `recipe`, ...
 
     Raises:
-        WsedError: the file is missing, a folder or a pipe, cannot be read, or is no UTF-8 text; names file and row.
+        WsedError: the file is missing, is a folder or a pipe, cannot be read, or is no UTF-8 text.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "labels.txt").write_bytes(b"Cat\r\nDog\r\n")
+    ...     read_text(Path(folder, "labels.txt"))
+    'Cat\nDog\n'
     """
     path = Path(path)
     try:
@@ -47,7 +53,7 @@ def read_text(path: str | Path, kind: str = "file") -> str:
 
 
 def decode_text(content: bytes, path: str | Path) -> str:
-    r"""The text of bytes read from `path`; errors as in `read_text`.
+    r"""The text of bytes that were read from `path`; raises the same errors as `read_text`.
 
     >>> decode_text(b"\xef\xbb\xbfCat\r\nDog\n", "labels.txt")
     'Cat\nDog\n'
@@ -66,7 +72,7 @@ def decode_text(content: bytes, path: str | Path) -> str:
 
 
 def composed(text: str) -> str:
-    """The text with composed letters (Unicode NFC): macOS writes the names of files decomposed.
+    """The text with composed letters (Unicode NFC). File names on macOS are decomposed.
 
     >>> len("cafe\u0301"), len(composed("cafe\u0301"))
     (5, 4)
@@ -79,10 +85,16 @@ def read_json(path: str | Path, remedy: str) -> object:
 
     Args:
         path: the file.
-        remedy: how to make the file anew, for the message: `run wsed test again`.
+        remedy: how to write the file again, for the message: `run wsed test again`.
 
     Raises:
-        WsedError: as `read_text`, or the file is damaged.
+        WsedError: the file is damaged, or cannot be read (see `read_text`).
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "scores.json").write_text("[0.5, 1]")
+    ...     read_json(Path(folder, "scores.json"), "run wsed test again")
+    [0.5, 1]
     """
     text = read_text(path)
     try:
@@ -95,7 +107,11 @@ def read_json(path: str | Path, remedy: str) -> object:
 
 
 def read_json_object(path: str | Path, remedy: str) -> dict[str, object]:
-    """The same of a file that holds an object `{...}`."""
+    """The object `{...}` in a JSON file; see `read_json`.
+
+    Raises:
+        WsedError: the file holds another value, is damaged, or cannot be read.
+    """
     value = read_json(path, remedy)
     if not isinstance(value, dict):
         raise WsedError(f"{path} is damaged (expected an object {{...}}); {remedy}")
@@ -106,7 +122,13 @@ def read_yaml(path: str | Path, kind: str = "file") -> object:
     """The value of a YAML file; see `parse_yaml`.
 
     Raises:
-        WsedError: as `read_text`, or the file is no YAML; names file and row.
+        WsedError: the file is not valid YAML, or cannot be read (see `read_text`).
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "config.yaml").write_text("data: {workers: 2}")
+    ...     read_yaml(Path(folder, "config.yaml"))
+    {'data': {'workers': 2}}
     """
     text = read_text(path, kind)
     try:
@@ -116,13 +138,15 @@ def read_yaml(path: str | Path, kind: str = "file") -> object:
 
 
 def parse_yaml(text: str) -> object:
-    """A YAML value with what is read otherwise than PyYAML does: as in YAML 1.2, and class names as they are written.
+    """The value of a YAML text, by the rules of YAML 1.2: `1e-3` is a number, and `no` is a string.
+
+    Class names are kept as they are written, also `0` and `null`.
 
     >>> parse_yaml("{lr: 1e-3, labels: [yes, no, 0], test: no}")
     {'lr': 0.001, 'labels': ['yes', 'no', '0'], 'test': 'no'}
 
     Raises:
-        yaml.YAMLError: it is no YAML, or its aliases or nesting grow beyond bounds.
+        yaml.YAMLError: the text is not valid YAML, is nested too deeply, or expands to more than `MAX_NODES` values.
     """
     loader = _Loader(text)
     try:
@@ -135,21 +159,25 @@ def parse_yaml(text: str) -> object:
         return value
     except RecursionError:
         raise yaml.YAMLError("values are nested too deeply") from None
-    except ValueError as error:  # a date or number that is none: 2024-99-99
+    except ValueError as error:  # an impossible date or number, such as 2024-99-99
         raise yaml.YAMLError(f"{error}; put it in quotes") from None
     finally:
         loader.dispose()
 
 
 def yaml_fault(error: yaml.YAMLError) -> str:
-    """What is wrong and in which row, in one line."""
+    """The row and the reason of a YAML error, in one line.
+
+    >>> yaml_fault(yaml.YAMLError("values are nested too deeply"))
+    'values are nested too deeply'
+    """
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"row {error.problem_mark.line + 1}: {error.problem or error.context}"
     return " ".join(str(error).split())
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads `1e-3` as a number, and only true and false as truth values."""
+    """Reads `1e-3` as a number, and only `true` and `false` as booleans."""
 
 
 _BOOL, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
@@ -162,14 +190,14 @@ _Loader.add_implicit_resolver(_FLOAT, re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[e
 
 
 def _size(node: yaml.Node, known: dict[int, int]) -> int:
-    """Values below a node with its aliases written out."""
+    """Number of values in a node once its aliases are expanded."""
     if id(node) in known:
         if known[id(node)] == 0:
-            raise yaml.YAMLError("an alias holds itself")
+            raise yaml.YAMLError("an alias contains itself")
         return known[id(node)]
     known[id(node)] = 0
     size = 1 if isinstance(node, yaml.ScalarNode) else 1 + sum(_size(part, known) for part in _below(node))
-    if size > MOST_NODES:
+    if size > MAX_NODES:
         raise yaml.YAMLError("it holds more than a million values")
     known[id(node)] = size
     return size
@@ -209,6 +237,10 @@ def _mark(names: Iterable[yaml.Node]) -> None:
 
 
 def short(text: str | Path, most: int = 200) -> str:
-    """A name for a message; a sentence taken for a name is cut."""
+    """A name for a message, cut to `most` characters.
+
+    >>> short("a_long_name.wav", most=6)
+    'a_long...'
+    """
     text = str(text)
     return text if len(text) <= most else f"{text[:most]}..."

@@ -1,6 +1,6 @@
-"""A tuned decoder, kept in a file of its own beside the checkpoint that it belongs to.
+"""The file of a tuned decoder, which lies beside its checkpoint.
 
-Scoring a checkpoint never changes it. `best.decoder.yaml` beside `best.ckpt` names that file by its SHA-256, so that a
+Scoring never changes a checkpoint. `best.decoder.yaml` beside `best.ckpt` holds the SHA-256 of the checkpoint, so a
 decoder that was tuned for an earlier `best.ckpt` is not used with a later one.
 """
 
@@ -18,18 +18,18 @@ from wsed.files import write_text
 from wsed.text import read_yaml
 
 FIELDS = ("decoder", "untuned", "tuned", "network", "checkpoint")
-"""What the file holds."""
+"""The keys of the file."""
 
 
 @dataclass(frozen=True)
 class TunedDecoder:
-    """A decoder with the values that were tuned for a network.
+    """A decoder that was tuned on the scores of a network.
 
     Args:
-        decoder: its spec, plain values.
-        untuned: its spec before tuning.
-        tuned: the setting `evaluation.tuning`, the number of clips and the values.
-        network: spec of the network whose scores it was tuned on; None if it cannot be written down.
+        decoder: spec of the decoder, as plain values.
+        untuned: spec of the decoder before tuning.
+        tuned: the setting `evaluation.tuning`, the number of clips and the tuned values.
+        network: spec of the network whose scores the decoder was tuned on; None if the network has no spec.
     """
 
     decoder: Mapping[str, object]
@@ -38,7 +38,7 @@ class TunedDecoder:
     network: Mapping[str, object] | None = None
 
     def write(self, checkpoint: str | Path) -> Path:
-        """Write it beside a checkpoint; returns the path."""
+        """Write the file beside a checkpoint and return its path."""
         path = decoder_file(checkpoint)
         content = asdict(self) | {"checkpoint": digest(checkpoint)}
         write_text(path, yaml.safe_dump(content, sort_keys=False))
@@ -46,7 +46,7 @@ class TunedDecoder:
 
 
 def decoder_file(checkpoint: str | Path) -> Path:
-    """Where the tuned decoder of a checkpoint is.
+    """The path of the tuned decoder of a checkpoint.
 
     >>> decoder_file("checkpoints/best.ckpt").as_posix()
     'checkpoints/best.decoder.yaml'
@@ -55,10 +55,13 @@ def decoder_file(checkpoint: str | Path) -> Path:
 
 
 def read_tuned(checkpoint: str | Path) -> TunedDecoder | None:
-    """The tuned decoder of a checkpoint; None if there is none, or it is of another state of the checkpoint.
+    """The tuned decoder of a checkpoint; None if there is none, or if the checkpoint has changed since.
 
     Raises:
         WsedError: the file is damaged.
+
+    >>> read_tuned("checkpoints/best.ckpt") is None
+    True
     """
     path = decoder_file(checkpoint)
     if not path.is_file():
@@ -72,10 +75,10 @@ def read_tuned(checkpoint: str | Path) -> TunedDecoder | None:
 
 
 def decoder_of(spec: Mapping[str, object]) -> Decoder:
-    """The decoder of a spec, of registered classes only.
+    """Build the decoder of a spec; only registered classes are built.
 
     Raises:
-        WsedError: its class is not registered, or its settings do not fit.
+        WsedError: the class is not registered, or its settings do not fit.
 
     >>> decoder_of({"class_path": "steps", "init_args": {"threshold": 0.3}}).threshold
     0.3
@@ -87,6 +90,12 @@ def decoder_of(spec: Mapping[str, object]) -> Decoder:
 
 
 def digest(path: str | Path) -> str:
-    """SHA-256 of a file."""
+    """The SHA-256 of a file, in hexadecimal.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     digest(file.name)[:8]
+    'e3b0c442'
+    """
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

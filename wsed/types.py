@@ -1,4 +1,4 @@
-"""The values that flow: `Batch` in, `Output` out; and what they are made of.
+"""The values that flow: a network takes a `Batch` and returns an `Output`.
 
 Axis names: `clip`, `sample`, `band`, `frame`, `label`, `dim`, `event`.
 """
@@ -22,10 +22,13 @@ class Labels:
     """Ordered class names, shared by network, data and checkpoint.
 
     Args:
-        names: the classes; index `i` of any `label` axis is `names[i]`.
+        names: the classes; index `i` of a `label` axis stands for `names[i]`.
 
     Raises:
         WsedError: a name is empty, listed twice, or holds a control character, which could steer a terminal.
+
+    >>> Labels(["Cat", "Dog"]).index("Dog")
+    1
     """
 
     names: tuple[str, ...]
@@ -45,7 +48,7 @@ class Labels:
         return iter(self.names)
 
     def index(self, name: str) -> int:
-        """Index of `name` on the label axis; a `WsedError` that lists the known names if it is not there."""
+        """Index of `name` on the label axis; raises a `WsedError` that lists the known names for an unknown one."""
         try:
             return self.names.index(name)
         except ValueError:
@@ -54,19 +57,21 @@ class Labels:
 
 @dataclass(frozen=True)
 class Events:
-    """Sound events in long form: one entry per event, times in seconds from the start of its clip.
+    """Sound events as columns: one entry per event, times in seconds from the start of the clip.
 
     Args:
-        clip: which clip of the batch, or of a list of clip ids.
+        clip: index of the clip in the batch, or in a list of clip ids.
         label: index into `Labels`.
-        onset: seconds, float64: scoring compares times with collars of 0.2 s and must not depend on rounding.
+        onset: seconds, float64, so that collars of 0.2 s do not depend on rounding.
         offset: seconds, float64.
-        gain: in [0, 1], the share of the event in a mix of clips; 1 if not given.
-        group: which source clip of a mix the event is from; 0 if not given.
+        gain: gain of the event's clip in a mix of clips, in [0, 1]; 1 if None.
+        group: index of the event's clip among the clips of a mix; 0 if None.
 
     >>> events = Events.of([(0, 1, 0.5, 2.0), (1, 0, 0.0, 1.0)])
     >>> len(events), events[events.clip == 1].offset.tolist()
     (2, [1.0])
+    >>> Events.cat([events, events.to("cpu")]).label.tolist()
+    [1, 0, 1, 0]
     """
 
     clip: Int[Tensor, " event"]
@@ -85,27 +90,21 @@ class Events:
         gain: Float[Tensor, " event"] | None = None,
         group: Int[Tensor, " event"] | None = None,
     ) -> None:
-        values = (
-            clip,
-            label,
-            onset,
-            offset,
-            torch.ones_like(onset) if gain is None else gain,
-            torch.zeros_like(label) if group is None else group,
-        )
-        for f, value in zip(fields(self), values, strict=True):
+        gain = torch.ones_like(onset) if gain is None else gain
+        group = torch.zeros_like(label) if group is None else group
+        for f, value in zip(fields(self), (clip, label, onset, offset, gain, group), strict=True):
             object.__setattr__(self, f.name, value)
 
     @staticmethod
     def of(rows: Iterable[tuple[int, int, float, float]]) -> "Events":
-        """Events from `(clip, label, onset, offset)` rows; `Events.of([])` holds none."""
+        """Events from rows `(clip, label, onset, offset)`; `Events.of([])` has no events."""
         table = torch.tensor(list(rows), dtype=torch.float64).reshape(-1, 4)
         clip, label, onset, offset = table.unbind(1)
         return Events(clip.long(), label.long(), onset, offset)
 
     @staticmethod
     def cat(parts: "Iterable[Events]") -> "Events":
-        """One after the other; clip indices are taken as they are."""
+        """All events of the parts, one part after the other; clip indices stay unchanged."""
         parts = list(parts) or [Events.of([])]
         return Events(*(torch.cat(column) for column in zip(*(part._columns for part in parts), strict=True)))
 
@@ -113,18 +112,18 @@ class Events:
         return self.clip.numel()
 
     def __getitem__(self, keep: Tensor) -> "Events":
-        """The events selected by a mask or an index tensor."""
+        """The events that a mask or an index tensor selects."""
         return Events(*(column[keep] for column in self._columns))
 
     def rasterise(
         self, n_clips: int, n_labels: int, n_frames: int, frame_rate: float
     ) -> Float[Tensor, "clip frame label"]:
-        """The events as frame labels, on their device: float32 in [0, 1], 1 where an event of gain 1 is active.
+        """Frame labels of the events, on their device: float32 in [0, 1]; 1 where an event of gain 1 is active.
 
-        Frame `i` covers the seconds `[i, i + 1) / frame_rate`. Its label is the greatest gain of the events of one
-        group (the source clip of a mix) whose rounded borders hold it, summed over groups, at most 1. Borders are
-        rounded to the nearest frame border, and an event is never shorter than one frame, so that short events survive
-        slow grids. Parts outside the grid are cut.
+        Frame `i` covers the seconds `[i, i + 1) / frame_rate`. Onsets and offsets are rounded to the nearest frame
+        border, and an event covers at least one frame, so that short events stay visible at low frame rates. Parts of
+        events outside the grid are cut. The label of a frame is the greatest gain among the active events of each group
+        (the clips of a mix), summed over the groups, at most 1.
 
         >>> one = Events.of([(0, 0, 0.0, 1.0), (0, 0, 0.5, 2.0)])
         >>> one.rasterise(n_clips=1, n_labels=1, n_frames=3, frame_rate=1.0).flatten().tolist()
@@ -134,7 +133,7 @@ class Events:
         [0.75, 1.0, 0.25, 0.25]
         """
         first = (self.onset * frame_rate).round()
-        # one that begins in the last half frame has that frame
+        # an event that begins in the second half of the last frame covers the last frame
         first = torch.where(self.onset * frame_rate < n_frames, first.clamp(max=n_frames - 1), first)
         last = torch.maximum((self.offset * frame_rate).round(), first + 1)
         frames = torch.arange(n_frames, device=self.onset.device)
@@ -158,29 +157,34 @@ class Events:
 def _greatest(
     values: Float[Tensor, "event frame"], row: Int[Tensor, " event"], group: Int[Tensor, " event"]
 ) -> tuple[Int[Tensor, " event"], Float[Tensor, "event frame"]]:
-    """The greatest values of the events of each row and group, with the row; zeros where there are fewer groups."""
+    """For each pair of row and group: the row, and the greatest value per frame; zeros fill up the `event` axis."""
     order = group.argsort(stable=True)
     order = order[row[order].argsort(stable=True)]
     row, group = row[order], group[order]
     begins = torch.ones_like(row, dtype=torch.bool)
     begins[1:] = (row[1:] != row[:-1]) | (group[1:] != group[:-1])
-    pair = begins.cumsum(0) - 1  # number of each pair of row and group that occurs
+    pair = begins.cumsum(0) - 1  # index of the pair of row and group
     greatest = torch.zeros_like(values).scatter_reduce_(0, pair[:, None].expand_as(values), values[order], "amax")
     return torch.zeros_like(row).scatter_(0, pair, row), greatest
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch of clips and everything that is known of them.
+    """A batch of clips with their tags and events.
 
-    What is known is kept apart from what is true, per clip and class: `tagged[i, c]` means that the tag
-    `clip_labels[i, c]` is known, `timed[i, c]` means that the events of class `c` in clip `i` are known (even if there
-    are none). A clip of a corpus that never annotated a class is unknown there. `source[i]` indexes `sources`.
+    `tagged` and `timed` state per clip and class what is known. `tagged[i, c]`: the tag `clip_labels[i, c]` is known.
+    `timed[i, c]`: the events of class `c` in clip `i` are known, even if there are none. Both are False for a class
+    that the corpus of the clip does not annotate. `source[i]` is an index into `sources`.
 
-    `audio` is None where `features` were read in its place; `n_samples` is the length of the clips all the same.
+    `audio` is None if `features` were read instead; `n_samples` is the number of samples of each clip in both cases.
 
-    `full` means that every clip fills its row: there is no padding. It is known on the CPU, where the batch is made, so
-    that a network need not wait for its device to find out; False if it is not known.
+    `full` is True if no clip is padded, and False if some are or if it is not known. It is set on the CPU, where the
+    batch is made, so that a network does not have to wait for its device.
+
+    >>> from wsed import testing
+    >>> batch = testing.batch(n_clips=2).to("cpu")
+    >>> batch.samples().shape, batch.frame_labels(n_frames=10, frame_rate=10.0).sum().item()
+    (torch.Size([2, 8000]), 4.0)
     """
 
     audio: Float[Tensor, "clip sample"] | None
@@ -202,7 +206,7 @@ class Batch:
         """The audio.
 
         Raises:
-            WsedError: features were read in place of the audio.
+            WsedError: the batch holds features instead.
         """
         if self.audio is None:
             raise WsedError("this batch has features in place of audio: read the audio (data.reader files)")
@@ -220,16 +224,20 @@ class Batch:
         return self._map(lambda value: value.pin_memory())
 
     def frame_labels(self, n_frames: int, frame_rate: float) -> Float[Tensor, "clip frame label"]:
-        """The events as frame labels of `n_frames` frames at `frame_rate` frames per second, on the batch's device.
+        """Frame labels of the events on a grid of `n_frames` frames, at `frame_rate` frames per second.
 
-        Classes that are not `timed` in a clip are zero there: mask them. See `Events.rasterise`.
+        The labels of a class are zero in a clip where it is not `timed`: mask them. See `Events.rasterise`.
         """
         return self.events.rasterise(len(self), self.clip_labels.shape[1], n_frames, frame_rate)
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """What an encoder gives: `frames`, which of them hold signal (`valid`), and such maps at other rates (`levels`)."""
+    """The output of an encoder: `frames`, which of them are not padding (`valid`), and the same at other frame rates.
+
+    >>> Encoded(torch.zeros(1, 4, 8), valid=torch.ones(1, 4, dtype=torch.bool)).levels
+    ()
+    """
 
     frames: Float[Tensor, "clip frame dim"]
     valid: Bool[Tensor, "clip frame"]
@@ -238,12 +246,15 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Output:
-    """What a network predicts for a batch. Every field is optional; heads fill the ones they declare.
+    """The predictions of a network for a batch. Each field is optional; a head fills the fields that it declares.
 
-    `attention` is how much a frame counts, `activation_map` what a classifier of clips predicts for it, from 0 to 1.
-    Logits are the one representation of scores; `frame_scores` and `clip_scores` are float32 sigmoids of them.
-    `frame_rate` is in frames per second: labels in seconds are put on a grid at this rate. `teacher` is the output of a
-    teacher for the same batch, in training only.
+    Scores are kept as logits; `frame_scores` and `clip_scores` are their sigmoids, float32. `attention` is the weight
+    of a frame, and `activation_map` the prediction of a clip classifier for a frame; both are in [0, 1]. `frame_rate`
+    is in frames per second. `teacher` is the output of a teacher network for the same batch, in training only.
+
+    >>> tags, frames = Output(clip_logits=torch.zeros(1, 2)), Output(frame_logits=torch.zeros(1, 5, 2))
+    >>> tags.merge(frames).need("frame_logits").shape
+    torch.Size([1, 5, 2])
     """
 
     frame_logits: Float[Tensor, "clip frame label"] | None = None
@@ -268,11 +279,7 @@ class Output:
         return torch.sigmoid(self.need("clip_logits").float())
 
     def need(self, name: str) -> Tensor:
-        """The tensor of a field; a `WsedError` if it is empty.
-
-        >>> Output(clip_logits=torch.zeros(1, 2)).need("clip_logits").shape
-        torch.Size([1, 2])
-        """
+        """The tensor of a field; raises a `WsedError` if the field is None."""
         value = vars(self)[name]
         if not isinstance(value, Tensor):
             raise WsedError(f"this output has no {name}; use a head that provides it")
@@ -280,15 +287,15 @@ class Output:
 
     @property
     def rate(self) -> float:
-        """The frame rate; a `WsedError` if the network does not state it."""
+        """The frame rate; raises a `WsedError` if it is None."""
         if self.frame_rate is None:
             raise WsedError(
-                "this output has no frame_rate; a network states it, so that events can be put on its frames"
+                "this output has no frame_rate; the network must set it, so that events can be put on its frames"
             )
         return self.frame_rate
 
     def merge(self, other: "Output") -> "Output":
-        """The fields of both; `other` wins where both have one. Heads on one encoder join this way."""
+        """The fields of both outputs; `other` wins if both have a field. The outputs of several heads join this way."""
         return replace(self, **{name: value for name, value in vars(other).items() if not _empty(value)})
 
 
@@ -301,19 +308,23 @@ FACTS = {
     "timed": "events with onset and offset",
     "only_tagged": "clip tags and without events",
 }
-"""What `Needs.known` may name, in words."""
+"""The facts that `Needs.known` may name, with their description in messages."""
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a loss reads and asks for.
+    """What a loss needs from the network and from the training clips.
 
     Args:
-        output: fields of `Output` it reads.
-        known: what it must know of clips, of `FACTS`; training clips of which none has it are refused.
-        classes: least number of classes in a batch (0: no demand).
-        per_class: least number of clips of each of them.
-        one_class: it takes clips of one class only.
+        output: fields of `Output` that the loss reads.
+        known: facts that must be known of clips, from `FACTS`; it is an error if no training clip has one of them.
+        classes: least number of classes in a batch; 0: any number.
+        per_class: least number of clips of each of these classes; 0: any number.
+        one_class: whether the loss accepts only clips with at most one class.
+
+    >>> both = Needs(classes=2) | Needs(per_class=3)
+    >>> both.classes, both.per_class
+    (2, 3)
     """
 
     output: frozenset[str] = frozenset()
@@ -330,7 +341,7 @@ class Needs:
             )
 
     def __or__(self, other: "Needs") -> "Needs":
-        """The least that serves both."""
+        """The needs of both losses together."""
         return Needs(
             self.output | other.output,
             self.known | other.known,

@@ -1,7 +1,7 @@
-"""What is scored: `Scores` that a system predicts, `Detections` made of them, and the `Truth` about the same clips.
+"""`Scores`: the predictions of a system for clips; `Detections`: the events that a decoder detects in them.
 
-All three are columnar: one tensor per fact, whatever the number of clips. Clips may differ in length, so the frame
-scores of all clips stand one after the other, and `lengths` holds the number of frames of each clip.
+Both hold one tensor per attribute, for all clips together. Clips may differ in length: the frame scores of all clips
+follow each other, and `lengths` holds the number of frames of each clip.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.errors import WsedError
+from wsed.truth import Truth as Truth
+from wsed.truth import select_clips as select_clips
+from wsed.truth import tags_of as tags_of
 from wsed.types import Events, Output
 
 PerLabel = float | Sequence[float] | Float[Tensor, " label"]
@@ -19,22 +22,22 @@ PerLabel = float | Sequence[float] | Float[Tensor, " label"]
 
 @dataclass(frozen=True)
 class Scores:
-    """What a system predicts for recordings, each of any length.
+    """The predictions of a system for clips of any length.
 
     Attributes:
         clip_ids: name of each clip.
-        durations: seconds of each clip, float64.
+        durations: duration of each clip in seconds, float64.
         frame_rate: frames per second; frame `i` of a clip covers `[i, i + 1) / frame_rate` seconds. 0 if there are no
-            frames, or if `borders` says where they are.
+            frames, or if `borders` holds their times.
         frames: frame scores of all clips, one clip after the other; None for a system that only tags.
-        lengths: number of frames of each clip; None without `frames`.
-        clip_scores: one score per clip and class, higher means more certain.
+        lengths: number of frames of each clip; None if `frames` is None.
+        clip_scores: one score per clip and class; a higher score means more certain.
         embeddings: one vector per clip.
-        borders: seconds where frames begin and end, `lengths + 1` per clip, one clip after the other; None: regular
-            frames at `frame_rate`.
+        borders: times in seconds at which frames begin and end, `lengths + 1` per clip, one clip after the other;
+            None: regular frames at `frame_rate`.
 
     Raises:
-        WsedError: the parts do not fit together.
+        WsedError: the attributes do not fit together.
 
     >>> scores = Scores.of_clips(("a.wav", "b.wav"), [torch.rand(3, 2), torch.rand(5, 2)], frame_rate=1.0)
     >>> len(scores), scores.durations.tolist()
@@ -42,6 +45,10 @@ class Scores:
     >>> padded, valid = scores.padded()
     >>> padded.shape, valid.sum(1).tolist()
     (torch.Size([2, 5, 2]), [3, 5])
+    >>> scores.with_padded(1 - padded).frames.shape, [len(frames) for frames in scores.split()]
+    (torch.Size([8, 2]), [3, 5])
+    >>> Scores.cat([scores, scores.select(torch.tensor([1])).to("cpu")]).clip_ids
+    ('a.wav', 'b.wav', 'b.wav')
     """
 
     clip_ids: tuple[str, ...]
@@ -56,9 +63,9 @@ class Scores:
     def __post_init__(self) -> None:
         per_clip = (self.durations, self.lengths, self.clip_scores, self.embeddings)
         if any(part is not None and len(part) != len(self) for part in per_clip):
-            raise WsedError(f"scores of {len(self)} clips need one value or row per clip in every part")
+            raise WsedError(f"scores of {len(self)} clips need one value or row per clip in every attribute")
         if (self.frames is None) != (self.lengths is None):
-            raise WsedError("frame scores and the number of frames of each clip go together: give both, or neither")
+            raise WsedError("scores need both frames and lengths (the number of frames of each clip), or neither")
         if self.frames is None or self.lengths is None:
             return
         if len(self.frames) != int(self.lengths.sum()):
@@ -78,7 +85,7 @@ class Scores:
         durations: Float[Tensor, " clip"] | None = None,
         clip_scores: Float[Tensor, "clip label"] | None = None,
     ) -> "Scores":
-        """Scores from one `[frame label]` tensor per clip; without `durations` a clip lasts as long as its frames."""
+        """Scores from one `[frame label]` tensor per clip; durations are those of the frames if None."""
         lengths = torch.tensor([len(clip) for clip in frames], dtype=torch.long)
         if durations is None and not frame_rate > 0:
             raise WsedError(f"frame_rate must be positive, not {frame_rate}")
@@ -96,7 +103,7 @@ class Scores:
         clip_scores: Float[Tensor, "clip label"] | None = None,
         clip_ids: Sequence[str] | None = None,
     ) -> "Scores":
-        """Scores from one padded tensor; the `valid` frames are the first ones of each clip.
+        """Scores from a padded tensor; the `valid` frames of a clip come first.
 
         >>> Scores.of_padded(torch.rand(2, 10, 3), frame_rate=50.0).durations.tolist()
         [0.2, 0.2]
@@ -111,7 +118,12 @@ class Scores:
 
     @staticmethod
     def of_output(output: Output, clip_ids: Sequence[str], durations: Float[Tensor, " clip"]) -> "Scores":
-        """What a network predicts for a batch, without its padding, on the network's device; needs no gradient."""
+        """Scores from the output of a network for a batch, on the device of the network, without padding or gradient.
+
+        >>> output = Output(clip_logits=torch.zeros(1, 2))
+        >>> Scores.of_output(output, ["a.wav"], torch.tensor([10.0])).clip_scores.tolist()
+        [[0.5, 0.5]]
+        """
         frames = None if output.frame_logits is None else output.frame_scores.detach()
         clips = None if output.clip_logits is None else output.clip_scores.detach()
         points = None if output.clip_embedding is None else output.clip_embedding.detach().float()
@@ -124,7 +136,7 @@ class Scores:
 
     @staticmethod
     def cat(parts: Sequence["Scores"]) -> "Scores":
-        """The clips of several scores, one after the other; a part of the clips is kept if all of them have it."""
+        """The clips of several scores, one after the other; an attribute is None unless all parts have it."""
         names = tuple(name for part in parts for name in part.clip_ids)
         seconds = torch.cat([part.durations for part in parts])
         rate = max((part.frame_rate for part in parts), default=0.0)
@@ -145,29 +157,33 @@ class Scores:
         known = [part.shape[1] for part in (self.frames, self.clip_scores) if part is not None]
         return known[0] if known else 0
 
-    def need(self) -> tuple[Float[Tensor, "all_frames label"], Int[Tensor, " clip"]]:
-        """Frame scores and the number of frames of each clip; a `WsedError` if the system predicts none."""
+    def need_frames(self) -> tuple[Float[Tensor, "all_frames label"], Int[Tensor, " clip"]]:
+        """`frames` and `lengths`; raises a `WsedError` if there are no frame scores.
+
+        >>> Scores.of_clips(["a.wav"], [torch.zeros(3, 1)], frame_rate=1.0).need_frames()[1]
+        tensor([3])
+        """
         if self.frames is None or self.lengths is None:
             raise WsedError("these scores hold no frames; use a network with a head that provides frame_logits")
         return self.frames, self.lengths
 
     @property
     def is_full(self) -> bool:
-        """Whether all clips have the same number of frames, so that `padded` pads nothing."""
-        _, lengths = self.need()
+        """Whether all clips have the same number of frames, so that `padded` adds no padding."""
+        _, lengths = self.need_frames()
         return not len(lengths) or bool((lengths == lengths[0]).all())
 
     def split(self) -> tuple[Float[Tensor, "_ label"], ...]:
-        """The frame scores of each clip, without a copy."""
-        frames, lengths = self.need()
+        """The frame scores of each clip, as views."""
+        frames, lengths = self.need_frames()
         return torch.split(frames, lengths.tolist())
 
     def padded(self) -> tuple[Float[Tensor, "clip frame label"], Bool[Tensor, "clip frame"]]:
-        """The frame scores with zeros after the end of shorter clips, and which frames are real.
+        """The frame scores, padded with zeros to the longest clip, and which frames are not padding.
 
-        Without a copy where all clips have the same number of frames.
+        They are a view if all clips have the same number of frames.
         """
-        frames, lengths = self.need()
+        frames, lengths = self.need_frames()
         most = int(lengths.max()) if len(lengths) else 0
         valid = torch.arange(most, device=frames.device) < lengths.to(frames.device)[:, None]
         if self.is_full:
@@ -177,25 +193,25 @@ class Scores:
         return table, valid
 
     def per_frame(self, per_clip: Tensor) -> Tensor:
-        """Rows of a `[clip ...]` tensor repeated for each frame of their clip: `[all_frames ...]`."""
-        lengths = self.need()[1].to(per_clip.device)
+        """Repeat each row of a `[clip ...]` tensor for all frames of its clip: `[all_frames ...]`.
+
+        >>> scores = Scores.of_clips(["a.wav"], [torch.zeros(3, 1)], frame_rate=1.0)
+        >>> scores.per_frame(torch.tensor([7])).tolist()
+        [7, 7, 7]
+        """
+        lengths = self.need_frames()[1].to(per_clip.device)
         return per_clip.repeat_interleave(lengths, dim=0)
 
     def with_padded(self, scores: Float[Tensor, "clip frame label"]) -> "Scores":
-        """The same clips with other frame scores, `[clip frame label]` as `padded` lays them out."""
-        _, lengths = self.need()
+        """The same clips with other frame scores, padded as `padded` returns them."""
+        _, lengths = self.need_frames()
         if self.is_full:
             return replace(self, frames=_unpadded(scores, None))
         valid = torch.arange(scores.shape[1], device=scores.device) < lengths.to(scores.device)[:, None]
         return replace(self, frames=_unpadded(scores, valid))
 
     def select(self, clips: Int[Tensor, " chosen"]) -> "Scores":
-        """Some of the clips, in the order of their indices.
-
-        >>> scores = Scores.of_clips(("a.wav", "b.wav"), [torch.zeros(3, 1), torch.ones(2, 1)], frame_rate=1.0)
-        >>> scores.select(torch.tensor([1])).frames.tolist()
-        [[1.0], [1.0]]
-        """
+        """The clips with these indices, in this order."""
         if torch.equal(clips, torch.arange(len(self))):
             return self
         names, seconds = tuple(self.clip_ids[i] for i in clips.tolist()), self.durations[clips]
@@ -229,18 +245,18 @@ def _taken(part: Tensor | None, rows: Int[Tensor, " row"]) -> Tensor | None:
 
 
 def _rows(lengths: Int[Tensor, " clip"], clips: Int[Tensor, " chosen"]) -> Int[Tensor, " row"]:
-    """Rows of the chosen clips where the rows of all clips stand one after the other."""
+    """The indices of the rows of the chosen clips, if the rows of all clips follow each other."""
     start, size = (lengths.cumsum(0) - lengths)[clips], lengths[clips]
     return torch.arange(int(size.sum())) + (start - (size.cumsum(0) - size)).repeat_interleave(size)
 
 
 @dataclass(frozen=True)
 class Detections:
-    """Detected events with a confidence each.
+    """Detected events with their confidences.
 
     Attributes:
-        events: sorted by clip, label and onset; `clip` is a place in `Scores.clip_ids`.
-        confidence: of each event, in the range of the scores.
+        events: sorted by clip, label and onset; `clip` is an index into `Scores.clip_ids`.
+        confidence: confidence of each event, in the range of the scores.
 
     >>> two = Events.of([(0, 0, 1.0, 2.0), (0, 1, 0.0, 4.0)])
     >>> Detections(two, torch.tensor([0.9, 0.2])).above(0.5).onset.tolist()
@@ -254,96 +270,10 @@ class Detections:
         return len(self.events)
 
     def above(self, threshold: PerLabel) -> Events:
-        """The events of a confidence above the threshold (strictly), one for all labels or one per label."""
+        """The events with a confidence above the threshold (not equal); one threshold, or one per label."""
         limit = torch.as_tensor(threshold, dtype=self.confidence.dtype)
         return self.events[self.confidence > (limit[self.events.label] if limit.ndim else limit)]
 
     def __getitem__(self, keep: Tensor) -> "Detections":
-        """The detections selected by a mask or an index tensor."""
+        """The detections that a mask or an index tensor selects."""
         return Detections(self.events[keep], self.confidence[keep])
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What is true of some clips, and what of it is known.
-
-    Attributes:
-        tags: the classes each clip holds; no meaning where not `tagged`.
-        tagged: whether it is known if the clip holds the class.
-        events: the true events; `clip` is a place on the clip axis.
-        timed: whether all events of the class in the clip are known (even if there are none).
-
-    Raises:
-        WsedError: the tables differ in shape.
-
-    >>> truth = Truth.of_events(Events.of([(0, 1, 0.5, 2.0)]), n_clips=2, n_labels=2)
-    >>> truth.tags.tolist(), bool(truth.timed.all())
-    ([[False, True], [False, False]], True)
-    """
-
-    tags: Bool[Tensor, "clip label"]
-    tagged: Bool[Tensor, "clip label"]
-    events: Events
-    timed: Bool[Tensor, "clip label"]
-
-    def __post_init__(self) -> None:
-        if not self.tags.shape == self.tagged.shape == self.timed.shape or self.tags.ndim != 2:
-            shapes = ", ".join(str(tuple(part.shape)) for part in (self.tags, self.tagged, self.timed))
-            raise WsedError(f"tags, tagged and timed must be [clip label] tables of one shape, not {shapes}")
-
-    @staticmethod
-    def of_events(events: Events, n_clips: int, n_labels: int) -> "Truth":
-        """The truth where all events of all clips are known; the tags of a clip are the classes of its events."""
-        known = torch.ones(n_clips, n_labels, dtype=torch.bool)
-        return Truth(tags_of(events, n_clips, n_labels), known, events, known)
-
-    @staticmethod
-    def cat(parts: Sequence["Truth"]) -> "Truth":
-        """The clips of several truths, one after the other."""
-        sizes = [len(part) for part in parts]
-        starts = [sum(sizes[:i]) for i in range(len(sizes))]
-        events = Events.cat(
-            replace(part.events, clip=part.events.clip + start) for part, start in zip(parts, starts, strict=True)
-        )
-        tags, tagged, timed = (torch.cat(c) for c in zip(*((p.tags, p.tagged, p.timed) for p in parts), strict=True))
-        return Truth(tags, tagged, events, timed)
-
-    def __len__(self) -> int:
-        return len(self.tags)
-
-    def select(self, clips: Int[Tensor, " chosen"]) -> "Truth":
-        """Some of the clips, in the order of their indices, with their events."""
-        if torch.equal(clips, torch.arange(len(self))):
-            return self
-        events = select_clips(self.events, clips, len(self))
-        return Truth(self.tags[clips], self.tagged[clips], events, self.timed[clips])
-
-
-def tags_of(events: Events, n_clips: int, n_labels: int) -> Bool[Tensor, "clip label"]:
-    """The classes of the events of each clip.
-
-    >>> tags_of(Events.of([(0, 1, 0.0, 1.0)]), n_clips=1, n_labels=2).tolist()
-    [[False, True]]
-    """
-    table = torch.zeros(n_clips, n_labels, dtype=torch.bool)
-    table[events.clip, events.label] = True
-    return table
-
-
-def select_clips(events: Events, clips: Int[Tensor, " chosen"], n_clips: int) -> Events:
-    """The events of some clips, whose indices become places in `clips`; in the order of the clips, then as given.
-
-    Args:
-        events: of `n_clips` clips.
-        clips: indices of the chosen ones, each at most once.
-        n_clips: clips in all.
-
-    >>> some = Events.of([(0, 0, 0.0, 1.0), (2, 0, 3.0, 4.0)])
-    >>> select_clips(some, torch.tensor([2, 1]), n_clips=3).clip.tolist()
-    [0]
-    """
-    place = torch.full((n_clips,), -1)
-    place[clips] = torch.arange(len(clips))
-    moved = replace(events, clip=place[events.clip])
-    chosen = moved[moved.clip >= 0]
-    return chosen[chosen.clip.argsort(stable=True)]

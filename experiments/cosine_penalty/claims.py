@@ -34,8 +34,8 @@ from wsed.metrics.clips import tag_counts
 from wsed.run import RunFolder
 from wsed.study.compare import difference, paired, spread
 from wsed.study.runs import ScoredClips
-from wsed.study.table import columns_table, markdown
-from wsed.values import Truth
+from wsed.study.table import claims_table, columns_table, markdown
+from wsed.truth import Truth
 
 LOW = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.014, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3, 0.5, 0.7)
 GAPS, WINDOWS = (0.2, 0.5, 1.0, 1.5), (0.2, 0.44, 0.8)
@@ -68,6 +68,19 @@ def differences(systems: dict[str, list[Run]]) -> None:
         about = [", ".join(claims) or "-", f"{other} - {one}", str(len(both))]
         lines.append([*about, *(str(difference(part)) for part in parts)])
     print_table(["claim", "rows", "shared seeds", *names], lines)
+
+
+def verdicts(systems: dict[str, list[Run]]) -> None:
+    """The verdicts on the claims of the recipe."""
+    measures: dict[str, Callable[[Run], float]] = {
+        "event_f1": lambda r: float(class_f1(r, PAPER).mean()),
+        "dishes_frying_correlation": lambda r: 100 * r.pair("Dishes", "Frying"),
+    }
+    values = {
+        name: {row: {r.seed: measure(r) for r in runs} for row, runs in systems.items()}
+        for name, measure in measures.items()
+    }
+    print(f"\n{claims_table(RECIPE.claims, values)}")
 
 
 def best(systems: dict[str, list[Run]]) -> None:
@@ -205,6 +218,7 @@ def main() -> None:
     args = parser.parse_args()
     systems = systems_of(args.runs, args.reference, (*ROWS, *BEST))
     differences(systems)
+    verdicts(systems)
     bests = {row: systems.pop(row) for row in BEST if row in systems}
     best(bests)
     oracle(systems)

@@ -25,9 +25,10 @@ from wsed.scoring.score import score, system_of
 from wsed.study.compare import difference, known, p_text, paired, spread
 from wsed.study.rows import read_recipe
 from wsed.study.runs import ScoredClips, by_row
-from wsed.study.table import markdown
+from wsed.study.table import claims_table, markdown
 
-ROWS = tuple(read_recipe(Path(__file__).parent).rows)
+RECIPE = read_recipe(Path(__file__).parent)
+ROWS = tuple(RECIPE.rows)
 FIGURES = ("event F1", "tuned event F1", "segment F1", "tagging F1", "mAP", "PSDS1", "PSDS2")
 DECODER = StepDecoder(median=0.45, threshold=0.5, tags="clip")
 CLIP_SECONDS = 10.0
@@ -78,6 +79,8 @@ def print_tables(found: Found) -> None:
         cells = [interval(paired(of_figure(base, i), of_figure(runs, i))) for i in range(len(FIGURES))]
         lines.append([f"{row} - {name} ({len(shared)})", *cells])
     print(f"\n{markdown(['difference (shared seeds)', *FIGURES], lines)}")
+    values = {"event_f1": {row: of_figure(runs, 0) for row, runs in found.items()}}
+    print(f"\n{claims_table(RECIPE.claims, values)}")
 
 
 def of_figure(runs: dict[str, list[float]], index: int) -> dict[str, float]:

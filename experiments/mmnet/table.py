@@ -27,7 +27,7 @@ from wsed.run import RunFolder
 from wsed.scoring.report import Report
 from wsed.study.rows import read_recipe
 from wsed.study.runs import ScoredClips, by_row
-from wsed.study.table import differences_table, rows_table
+from wsed.study.table import claims_table, differences_table, rows_table
 from wsed.types import Split
 
 RECIPE = read_recipe(Path(__file__).parent)
@@ -142,6 +142,15 @@ LENGTHS: dict[str, Callable[[Run], float]] = {
 }
 
 
+MEASURES: dict[str, Callable[[Run], float]] = {
+    "map": COLUMNS["mAP"],
+    "f1": COLUMNS["F1"],
+    "event_f1": COLUMNS["event F1"],
+    "transient_less_long_ap": LENGTHS["transient - long"],
+}
+"""What the claims of the recipe are about."""
+
+
 def print_rows(systems: dict[str, list[Run]], columns: dict[str, Callable[[Run], float]]) -> None:
     print(f"\n{rows_table('% (seeds)', systems, columns)}")
 
@@ -154,6 +163,15 @@ def print_differences(systems: dict[str, list[Run]], pairs: Iterable[tuple[str, 
         for row, runs in systems.items()
     }
     print(f"\n{differences_table('points (shared seeds)', values, pairs, list(columns))}")
+
+
+def print_claims(systems: dict[str, list[Run]]) -> None:
+    """The verdicts on the claims of the recipe."""
+    values = {
+        name: {row: {run.seed: measure(run) for run in runs} for row, runs in systems.items()}
+        for name, measure in MEASURES.items()
+    }
+    print(f"\n{claims_table(RECIPE.claims, values)}")
 
 
 def systems_of(runs: Sequence[Path], reference: Path, rows: Iterable[str] = ROWS) -> dict[str, list[Run]]:
@@ -179,6 +197,7 @@ def main() -> None:
     print_rows(systems, LENGTHS)
     print_differences(systems, [(BASE, row) for row in systems if row != BASE])
     print_differences(systems, RECIPE.pairs())
+    print_claims(systems)
 
 
 if __name__ == "__main__":

@@ -28,9 +28,10 @@ from wsed.study.rows import read_recipe
 from wsed.study.runs import finished
 from wsed.study.table import markdown
 from wsed.text import read_yaml
+from wsed.truth import Truth
 from wsed.tuned import decoder_of, read_tuned
 from wsed.types import Labels
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 HERE = Path(__file__).parent
 COLUMNS = {

@@ -88,7 +88,7 @@ def of_no_tag(batch, drawn):
     ("change", "message"),
     [
         (shifted, "labels are not where the sound is"),
-        (in_place, "stays as it is"),
+        (in_place, "must not change its input"),
         (lambda batch, drawn: replace(batch, audio=batch.audio * torch.rand(1)), "same generator"),
         (lambda batch, drawn: batch, "changes nothing"),
         (lambda batch, drawn: replace(batch, audio=batch.audio * 2), "follow the generator"),

@@ -163,7 +163,7 @@ def test_files_that_cannot_be_written_are_refused_before_the_work(files, tmp_pat
     given = ["evaluate", "--reference", files["reference"], "--predictions", files["half"]]
     for change, message in (
         (["--json", str(tmp_path)], "a folder"),
-        (["--json", files["reference"]], "what is to be scored"),
+        (["--json", files["reference"]], "is an input: name another"),
         (["--figure", str(tmp_path / "o.foo")], "ends in .png, .pdf, .svg"),
     ):
         assert main([*given, *change]) == 2

@@ -104,7 +104,7 @@ def fit(paper, row, overlay, root, out, *more):
     args = ["fit", *(f"--config={file}" for file in files), "--data.corpus.root", str(root), "--data.workers", "0"]
     if "batch" in config["data"]:
         args += ["--data.batch", str(dict.fromkeys(config["data"]["batch"], 4))]
-    if "reader" in config["data"]:
+    if "folder" in config["data"].get("reader", {}).get("init_args", {}):
         args += ["--data.reader.init_args.folder", str(out / "features")]
     if "pretrained" in config["model"]["network"]["init_args"]:
         args += ["--model.network.init_args.pretrained", "null"]

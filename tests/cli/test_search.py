@@ -256,7 +256,7 @@ def test_the_validation_that_tunes_the_decoder_is_no_report(files, tmp_path):
         ({"model.network.encoder.channels": {"low": 3, "high": 2}}, "low (3) must be below high (2)"),
         ({"model.network.encoder.channels": {"low": 0, "high": 2, "log": True}}, "above 0 with log"),
         ({"model.network.encoder.channels": {"lo": 0, "high": 2}}, "has 'lo' (did you mean low or log?)"),
-        ({"model.network.encoder.channels": {"choices": []}}, "choices is a list with a value or more"),
+        ({"model.network.encoder.channels": {"choices": []}}, "choices must be a list that is not empty"),
         ({"model.network.encoder.channels": 3}, "write {low: ..., high: ...} or {choices: [...]}"),
         ({}, "names no settings"),
     ],

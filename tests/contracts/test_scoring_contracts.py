@@ -49,7 +49,7 @@ class Unsure(StepDecoder):
 
 class Together(StepDecoder):
     def __call__(self, scores, tags=None):
-        whole = scores.need()[0]
+        whole = scores.need_frames()[0]
         return super().__call__(replace(scores, frames=whole / whole.max()), tags)
 
 
@@ -116,7 +116,7 @@ class Other(EventF1):
         (Blind(), "known nowhere"),
         (Nameless(), "has a number"),
         (Ordered(), "order of the clips"),
-        (Other(), "none of the metric"),
+        (Other(), "is not a number of the metric"),
     ],
 )
 def test_a_broken_metric_is_found_out(metric, broken):

@@ -128,7 +128,9 @@ def test_truncated_wav_gives_no_more_than_is_there(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:8044])  # 44 bytes of header, 4,000 samples
     np.testing.assert_array_equal(audio.read(path, 8000, duration=0.5), whole[:4000])
     for function in (audio.info, audio.decode, lambda path: audio.read(path, 8000, 0.4, 0.2)):
-        with pytest.raises(WsedError, match=r"clip\.wav is truncated: its header says 8000 samples, 4000 are there"):
+        with pytest.raises(
+            WsedError, match=r"clip\.wav is truncated: its header declares 8000 samples, 4000 are there"
+        ):
             function(path)
     assert audio.header(path) == audio.AudioInfo(8000, 8000, 1, 4000)
     assert audio.decodable(path) == 4000

@@ -86,10 +86,10 @@ def test_sources_are_those_of_the_corpus():
     checks.check_sources({"weak": 1, "strong": 0}, ("weak", "strong"))
     with pytest.raises(WsedError, match=r"the source 'week' \(did you mean weak\?\); the corpus has weak, strong"):
         checks.check_sources({"week": 1}, ("weak", "strong"))
-    with pytest.raises(WsedError, match=r"asks for no clips at all: {}; set it to .* as {weak: 32}"):
+    with pytest.raises(WsedError, match=r"has no clips: {}; set it to .* such as {weak: 32}"):
         checks.check_sources({}, ("weak",))
 
 
 def test_episodes_take_clips_with_a_class():
-    with pytest.raises(WsedError, match=r"data.episodes takes clips with a class, and clip 1.wav has none"):
+    with pytest.raises(WsedError, match=r"data.episodes takes clips with a class, but clip 1.wav has none"):
         checks.check_episodes({}, table("a", "", "b"), LABELS, Episodes())

@@ -29,7 +29,7 @@ def bare(path: Path, content: bytes) -> bytes:
     path.write_bytes(content)
     found = mp3.frames(path)
     assert found is not None
-    assert found.promised is not None
+    assert found.declared is not None
     return content[found.begin :]
 
 
@@ -69,7 +69,7 @@ def test_a_file_that_was_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp3"
     content = write(path)
     path.write_bytes(content[: len(content) * 2 // 3])
-    with pytest.raises(WsedError, match="is truncated: its header says 80000 samples"):
+    with pytest.raises(WsedError, match="is truncated: its header declares 80000 samples"):
         audio.info(path)
     found = audio.header(path)
     assert audio.decodable(path) == found.n_samples - found.missing

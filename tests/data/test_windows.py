@@ -66,5 +66,5 @@ def test_settings_that_cannot_be(settings, message):
 
 
 def test_a_clip_of_unknown_length_is_not_cut():
-    with pytest.raises(WsedError, match=r"the length of r.flac is not known: set data.reader"):
+    with pytest.raises(WsedError, match=r"the duration of r.flac is not known: set data.reader"):
         Windows(1.0).of(Clip("r.flac", Path("r.flac"), "weak"), "train")

@@ -17,8 +17,9 @@ from wsed.decoding.thresholds import exact_thresholds, f1_at, grid_thresholds, r
 from wsed.decoding.tuning import THRESHOLDS, tune_events
 from wsed.errors import WsedError
 from wsed.metrics import event_counts, segment_counts, tag_counts
+from wsed.truth import Truth
 from wsed.types import Events
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 sizes = st.tuples(st.integers(1, 14), st.integers(1, 3), st.integers(0, 10**6), st.sampled_from([2, 5, 1000]))
 clip_sizes = st.tuples(st.integers(1, 3), st.integers(1, 17), st.integers(1, 3), st.integers(0, 10**6))

@@ -12,8 +12,9 @@ from wsed.metrics.system import System
 from wsed.metrics.tagging import ranking_statistic, tagging_scores
 from wsed.scoring.resampling import Resampling, resample, samples
 from wsed.scoring.score import score
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 LABELS = Labels(["Cat", "Dog"])
 REFERENCE = Events.of([(0, 0, 0.0, 1.0), (0, 1, 2.0, 3.0), (1, 0, 1.0, 2.0), (2, 1, 0.0, 2.0)])

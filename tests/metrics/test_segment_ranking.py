@@ -12,8 +12,9 @@ from wsed.errors import WsedError
 from wsed.metrics import SegmentRanking, System
 from wsed.metrics.joined import joined
 from wsed.metrics.segment_ranking import segments_of
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 NAMES = ["a", "b", "c"]
 

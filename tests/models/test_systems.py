@@ -87,7 +87,7 @@ def test_parts_that_do_not_fit_are_refused(tagger, tmp_path):
         TagGated(LABELS, TAGGER, TAGGER)
     with pytest.raises(WsedError, match="8000 Hz, the tagger at 16000 Hz"):
         TagGated(LABELS, DETECTOR, part(CNN, Tagging, rate=16000))
-    with pytest.raises(WsedError, match=r"knows the classes \['a', 'b', 'c'\]"):
+    with pytest.raises(WsedError, match=r"has the classes \['a', 'b', 'c'\]"):
         TagGated(wsed.Labels("xyz"), DETECTOR, TAGGER, pretrained=path)
     with pytest.raises(WsedError, match="of another network"):
         TagGated(LABELS, DETECTOR, part(CNN, partial(Tagging, hidden=9)), pretrained=path)

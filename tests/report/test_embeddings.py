@@ -15,8 +15,9 @@ from wsed.metrics.embedding_metric import Embedding
 from wsed.metrics.system import System
 from wsed.models.embeddings import Embeddings
 from wsed.report.embeddings import pca, tsne, write_embeddings
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 THREE = Labels(["a", "b", "c"])
 

@@ -14,8 +14,9 @@ from wsed.report import pictures
 from wsed.report.tables import score_table, seeds_table
 from wsed.scoring.facts import RunFacts
 from wsed.scoring.score import score, system_of
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 ABC = Labels("abc")
 
@@ -68,10 +69,10 @@ def test_every_report_says_what_was_tuned_on_its_own_clips(tagger, tmp_path, sam
     decoder, how = Tuning(split="test", tags="grid").tune(StepDecoder(), *tagger, event_counts)
     found = replace(score(system_of(*tagger, ABC, decoder)), run=RunFacts(decoder.values(), 0, how, same))
     told = text(score_table(found))
-    assert ("these scores are too good" in told) == same
+    assert ("the scores are too good" in told) == same
     assert "decoder tuned on the test set: tag_threshold" in told
     several = text(seeds_table({"seed_0": replace(found, run=None), "seed_1": found}))
-    assert ("these scores are too good (seed_1)" in several) == same
+    assert ("the scores are too good (seed_1)" in several) == same
     pictures.class_f1(tmp_path / "f1.png", found)
     assert titles == ["the decoder was tuned on these clips: too good"] * same
     assert (tmp_path / "f1.png").stat().st_size > 1000

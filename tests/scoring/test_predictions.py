@@ -199,7 +199,7 @@ def test_tabs_in_a_comma_separated_table(tmp_path: Path, truth: Reference, row: 
 )
 def test_a_quote_left_open_swallows_no_rows(tmp_path: Path, truth: Reference, row: str, line: int) -> None:
     path = write(tmp_path, f"filename,onset,offset,event_label\na.wav,0,1,Dog\n{row}\nb.wav,0,1,Cat\n")
-    with pytest.raises(WsedError, match=rf"said\.tsv:{line}: .*mend the row, or its quotes"):
+    with pytest.raises(WsedError, match=rf"said\.tsv:{line}: .*correct the row, or its quotes"):
         read_predictions(path, truth)
 
 
@@ -372,7 +372,7 @@ def test_one_operating_point_ranks_no_clips(tmp_path: Path, truth: Reference) ->
             {"0.5.tsv": HEAD, "readme_1.txt": "These are\nmy outputs"},
             r"readme_1\.txt is no table.*header is \['These are",
         ),
-        ({"0.5.tsv": HEAD, "1.tsv": "\nfilename"}, r"1\.tsv is no table of a system's outputs"),
+        ({"0.5.tsv": HEAD, "1.tsv": "\nfilename"}, r"1\.tsv is no table of predictions"),
         ({"0.5.tsv": "filename\tonset\toffset\tlabel\n"}, r"0\.5\.tsv: no column event_label"),
         (
             {"0.5.tsv": HEAD + "x.wav\n", "1.tsv": HEAD + "y.wav\n"},
@@ -518,7 +518,7 @@ def test_all_files_have_the_same_classes(tmp_path: Path, truth: Reference) -> No
     write(tmp_path / "s", table([[0.1] * 3] * 8, ("Cat", "Dog", "Owl")), "b.tsv")
     with pytest.raises(WsedError, match=r"b\.tsv has a column 'Owl' and .*a\.tsv has none: all must have the same"):
         read_predictions(tmp_path / "s", truth)
-    with pytest.raises(WsedError, match=r"a\.tsv holds the frame scores of one clip; pass the folder"):
+    with pytest.raises(WsedError, match=r"a\.tsv has the frame scores of one clip; pass the folder"):
         read_predictions(tmp_path / "s/a.tsv", truth)
 
 

@@ -76,13 +76,13 @@ def test_scores_of_a_run_that_did_not_keep_the_lengths(written, tmp_path):
     assert read_scores(folder, 2.0)[1].durations.tolist() == [2.0] * 6
     assert read_scores(folder)[1].durations.tolist() == pytest.approx((scores.lengths / 12.0).tolist())
     (folder / "frame_scores.npz").unlink()
-    with pytest.raises(WsedError, match="how long the clips are"):
+    with pytest.raises(WsedError, match="give the duration of the clips"):
         read_scores(folder)
 
 
 def test_a_folder_without_scores_and_a_clip_of_another_corpus(written, tmp_path):
     _, batch, scores, *_ = written
-    with pytest.raises(WsedError, match="holds no scores of a run"):
+    with pytest.raises(WsedError, match="has no scores of a run"):
         read_scores(tmp_path / "nowhere")
-    with pytest.raises(WsedError, match="which are not in the corpus"):
+    with pytest.raises(WsedError, match="are not in the corpus"):
         truth_of(clips_of(batch)[:-1], scores.clip_ids, LABELS)

@@ -17,8 +17,9 @@ from wsed.scoring.collect import Collector
 from wsed.scoring.resampling import Resampling, compare_samples, resample, samples
 from wsed.scoring.score import detect, score, system_of
 from wsed.scoring.torchmetrics import TorchMetric, TorchReport
+from wsed.truth import Truth
 from wsed.types import Events
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 N_CLIPS, N_LABELS, RATE = 12, 3, 10.0
 NAMES = Labels("abc")
@@ -113,7 +114,7 @@ def test_what_is_not_known_is_left_out():
     unknown = torch.zeros(N_CLIPS, N_LABELS, dtype=torch.bool)
     tags_only = replace(whole, truth=replace(whole.truth, timed=unknown))
     assert set(score(tags_only).metrics) == {"tagging_f1", "tagging"}
-    with pytest.raises(WsedError, match="no events are known"):
+    with pytest.raises(WsedError, match="no clip has known events"):
         tags_only.need_timed()
     bare = replace(whole, tags=None, clip_scores=None, durations=None)
     found = score(bare)

@@ -7,8 +7,9 @@ from wsed.calibration import calibration_file, read_calibration
 from wsed.decoding import StepDecoder
 from wsed.errors import WsedError
 from wsed.training.calibrate import calibrate
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 LABELS = Labels(["good", "bad", "rare"])
 N = 60

@@ -1,4 +1,4 @@
-"""Arguments of the verbs that are not trainings, read by argparse."""
+"""The command-line arguments of verbs that do not train."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -9,19 +9,22 @@ from wsed.cli.flags import hyphens
 def parsed(
     name: str, add_arguments: Callable[[argparse.ArgumentParser], None], args: Sequence[str], settings: bool = False
 ) -> argparse.Namespace:
-    """The arguments of a verb, read by argparse.
+    """Parse the arguments of a verb.
 
     Args:
-        name: of the verb, for messages.
-        add_arguments: adds the verb's arguments to a parser.
-        args: as typed; flags may have underscores for hyphens.
-        settings: keep unknown arguments in `settings` of the result, instead of refusing them.
+        name: name of the verb, for messages.
+        add_arguments: function that adds the arguments of the verb to a parser.
+        args: the arguments as typed; flags may have underscores instead of hyphens.
+        settings: whether to collect unknown arguments in the attribute `settings` of the result, or to refuse them.
+
+    >>> parsed("show", lambda parser: parser.add_argument("--max-missing"), ["--max_missing", "0.1"]).max_missing
+    '0.1'
     """
     parser = argparse.ArgumentParser(prog=f"wsed {name}", allow_abbrev=False)
     add_arguments(parser)
     typed = hyphens(args)
     if not settings:
         return parser.parse_args(typed)
-    known, known_not = parser.parse_known_args(typed)
-    known.settings = known_not
+    known, unknown = parser.parse_known_args(typed)
+    known.settings = unknown
     return known

@@ -1,4 +1,4 @@
-"""What `wsed fit` adds to Lightning's trainer."""
+"""The callbacks that `wsed fit` adds to the trainer of Lightning."""
 
 import time
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from wsed.training.ranking import KeepBest
 
 
 class KeepLast(ModelCheckpoint):
-    """Keeps `last.ckpt`, the end of the last epoch: a killed run goes on from it.
+    """Keeps `last.ckpt`, the checkpoint of the last epoch, from which a killed run can be resumed.
 
-    A callback of its own, since `save_last` of `KeepBest` writes only when the best changes.
+    It is a separate callback, since `save_last` of `KeepBest` writes only when the best epoch changes.
 
     Args:
-        folder: of the checkpoints.
+        folder: folder of the checkpoints.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,13 +27,14 @@ class KeepLast(ModelCheckpoint):
 
 
 class PatientEarlyStopping(EarlyStopping):
-    """Lightning's early stopping, which ignores the epochs before a given one: `patience` counts from there.
+    """Early stopping of Lightning that ignores the first epochs: `patience` counts after them.
 
-    With `min_epochs` of the trainer instead, a lull before it ends the training there, whatever came of it since.
+    `min_epochs` of the trainer is different: if the metric did not improve for a while before that epoch, it ends the
+    training there, even if the metric has improved since.
 
     Args:
-        wait: epochs that are ignored, as the 50 of Turpault et al. 2020.
-        kwargs: of Lightning's: `monitor`, `mode`, `patience`, ...
+        wait: number of epochs that are ignored, such as the 50 of Turpault et al. 2020.
+        kwargs: arguments of Lightning's `EarlyStopping`: `monitor`, `mode`, `patience`, ...
     """
 
     def __init__(self, wait: int = 0, **kwargs: Any) -> None:
@@ -50,7 +51,7 @@ class PatientEarlyStopping(EarlyStopping):
 
 
 class KeepMemory(pl.Callback):
-    """Keeps freed memory where training runs on the CPU, which doubles the speed."""
+    """Lets the process keep freed memory if the training runs on the CPU, which doubles the speed."""
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if pl_module.device.type == "cpu":

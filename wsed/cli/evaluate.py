@@ -1,4 +1,4 @@
-"""`wsed evaluate`: scores of any system's output, as a table, JSON and a picture."""
+"""`wsed evaluate`: metrics of the output of any system, as a table, JSON and a picture."""
 
 import argparse
 import sys
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PICTURES = (".png", ".pdf", ".svg")
 DESCRIPTION = """\
-Score the events that a system detected against the true ones. Nothing needs to be trained, or to be wsed's.
+Compute the metrics of the events that a system detected. The system need not be a network of wsed.
 
 The reference is a table with the columns filename, onset, offset, event_label (seconds; tabs or commas).
 Predictions are
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         nargs="+",
         metavar="PRED",
-        help="what the system detected; two: compare",
+        help="output of a system; two outputs are compared",
     )
     parser.add_argument("--durations", type=Path, metavar="TSV", help="filename, duration of every clip; PSDS needs it")
     parser.add_argument(
@@ -63,10 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="the classes: a file with one a line, or names with commas (default: those of the reference)",
     )
-    parser.add_argument(
-        "--threshold", type=float, default=0.5, metavar="T", help="operating point of the F1 figures (default: 0.5)"
-    )
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write every figure, fractions in [0, 1]")
+    parser.add_argument("--threshold", type=float, default=0.5, metavar="T", help="threshold for F1 (default: 0.5)")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write all metrics, as fractions in [0, 1]")
     parser.add_argument(
         "--figure", type=Path, metavar="PNG", help="draw the F1 of each class, and PSD-ROCs if there is a PSDS"
     )
@@ -74,14 +72,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend",
         choices=("native", "sed_scores_eval", "psds_eval"),
         default="native",
-        help='who computes: our own code (default), or the field\'s packages (pip install "wsed[eval]")',
+        help='code that computes the metrics: wsed (default), or another package (pip install "wsed[eval]")',
     )
     parser.add_argument(
         "--resamples",
         type=whole(0),
         default=1000,
         metavar="N",
-        help="of the bootstrap (default: 1000; 0: none)",
+        help="number of resamples of the bootstrap (default: 1000; 0: no intervals)",
     )
     parser.add_argument(
         "--interval",
@@ -89,11 +87,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="centred",
         help="kind of interval (default: centred percentiles)",
     )
-    parser.add_argument("--seed", type=whole(0), default=0, help="of the bootstrap (default: 0)")
+    parser.add_argument("--seed", type=whole(0), default=0, help="seed of the bootstrap (default: 0)")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Score, write, print and return the exit status."""
+    """Compute, write and print the metrics, and return the exit status."""
     from wsed.scoring.evaluate import evaluate
     from wsed.scoring.report import ComparedReports
 
@@ -102,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
     errors = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        found = evaluate(
+        result = evaluate(
             args.reference,
             args.predictions,
             durations=args.durations,
@@ -114,10 +112,10 @@ def main(arguments: Sequence[str]) -> int:
             seed=args.seed,
             progress=lambda items, what: bar.track(list(items), description=what),
         )
-    reports = list(found.systems) if isinstance(found, ComparedReports) else [found]
+    reports = list(result.systems) if isinstance(result, ComparedReports) else [result]
     try:
         if args.json:
-            found.write(args.json)
+            result.write(args.json)
         if args.figure:
             from wsed.report.pictures import evaluation
 
@@ -126,14 +124,14 @@ def main(arguments: Sequence[str]) -> int:
                 errors.print(f"{args.figure} shows F1 only: without a PSDS there is no PSD-ROC", markup=False)
     except OSError as error:
         raise WsedError(f"cannot write {error.filename}: {error.strerror}") from None
-    _print(reports, found.comparison if isinstance(found, ComparedReports) else None, errors)
+    _print(reports, result.comparison if isinstance(result, ComparedReports) else None, errors)
     for path in filter(None, (args.json, args.figure)):
         print(f"written: {path}", file=sys.stderr)
     return 0
 
 
 def _check(args: argparse.Namespace) -> None:
-    """Refuse what could only fail after the work is done."""
+    """Refuse arguments that would fail only after the metrics are computed."""
     if len(args.predictions) > 2:
         raise WsedError(f"--predictions takes one system, or two to compare, not {len(args.predictions)}")
     inputs = [p.absolute() for p in (args.reference, args.durations, *args.predictions) if p is not None]
@@ -141,7 +139,7 @@ def _check(args: argparse.Namespace) -> None:
         if not path.absolute().parent.is_dir():
             raise WsedError(f"no folder {path.absolute().parent} for {path}")
         if path.is_dir() or path.absolute() in inputs:
-            raise WsedError(f"{path} is {'a folder' if path.is_dir() else 'what is to be scored'}: name another file")
+            raise WsedError(f"{path} is {'a folder' if path.is_dir() else 'an input'}: name another file")
     if args.figure and args.figure.suffix.lower() not in PICTURES:
         raise WsedError(f"--figure {args.figure}: name a file that ends in {', '.join(PICTURES)}")
 

@@ -1,4 +1,4 @@
-"""`wsed fit`: see `wsed.cli.training`."""
+"""`wsed fit`: train a network; see `wsed.cli.training`."""
 
 from collections.abc import Sequence
 

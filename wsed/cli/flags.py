@@ -1,10 +1,10 @@
-"""One dialect of flags: words are joined by hyphens; underscores are accepted everywhere."""
+"""The spelling of flags: words are joined by hyphens; underscores are accepted too."""
 
 from collections.abc import Container, Sequence
 
 
 def hyphens(args: Sequence[str]) -> list[str]:
-    """Flags with hyphens; what has a dot is a path in a configuration, and stays as it is.
+    """Spell flags with hyphens; flags with a dot are paths in a configuration and stay unchanged.
 
     >>> hyphens(["--first_rung", "3", "--max_missing=0.1", "--data.max_missing", "a_b"])
     ['--first-rung', '3', '--max-missing=0.1', '--data.max_missing', 'a_b']
@@ -13,11 +13,11 @@ def hyphens(args: Sequence[str]) -> list[str]:
 
 
 def underscores(args: Sequence[str], names: Container[str] = ()) -> list[str]:
-    """Flags and paths of settings as a configuration spells them, with underscores.
+    """Spell flags and paths of settings with underscores, as in a configuration.
 
     Args:
-        args: as typed.
-        names: names in a configuration that do have hyphens, as a loss called `far-apart`, and keep them.
+        args: the arguments as typed.
+        names: names in the configuration that have hyphens, such as a loss called `far-apart`; they stay unchanged.
 
     >>> underscores(["--ckpt-path", "last", "--trainer.max-epochs=3", "--model.losses.far-apart.weight"], {"far-apart"})
     ['--ckpt_path', 'last', '--trainer.max_epochs=3', '--model.losses.far-apart.weight']

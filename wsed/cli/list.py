@@ -1,4 +1,4 @@
-"""`wsed list`: the components of a kind, a line per name."""
+"""`wsed list`: list the components of a kind, one per line."""
 
 import argparse
 import inspect
@@ -8,7 +8,7 @@ from wsed.cli.arguments import parsed
 from wsed.errors import WsedError
 from wsed.registry import HOMES, registry
 
-HELP = "names of a KIND to use in YAML, and what they are: loss, encoder, head, ..."
+HELP = "list the components of a KIND (loss, encoder, head, ...) by their names in YAML"
 GROUP = "look"
 
 

@@ -46,7 +46,7 @@ LONG = 30.0
 WINDOW = 10.0
 AUDIO = 320.0
 """Seconds of audio in a batch."""
-STEPS = 900
+STEPS = 600
 """Steps of a training: enough for some hundred files, some minutes on two cores."""
 MANY_CORES = 8
 HIGHEST = 32000
@@ -106,8 +106,9 @@ def losses(material: Material) -> list[str]:
     if material.files.get("strong"):
         lines.append("    events: {loss: frame_bce}  # learns when from the events of the files that have them")
     if material.files.get("weak"):
-        text = "learns when from tags alone: the score of a file is a mean of its frames, weighted by themselves"
-        lines.append(f"    tags: {{loss: {{class_path: mil, init_args: {{pooling: linear_softmax}}}}}}  # {text}")
+        lines.append(
+            "    tags: {loss: {class_path: mil, init_args: {pooling: linear_softmax}}}  # learns when from tags alone"
+        )
     return lines
 
 

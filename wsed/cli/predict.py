@@ -1,4 +1,4 @@
-"""`wsed predict`: see `wsed.cli.training`."""
+"""`wsed predict`: write the events of clips; see `wsed.cli.training`."""
 
 from collections.abc import Sequence
 

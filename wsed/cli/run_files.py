@@ -1,4 +1,4 @@
-"""What a training leaves in its folder beside checkpoints and scores: the configuration and the versions."""
+"""The configuration and the versions that a training writes into the folder of its run."""
 
 import os
 import platform
@@ -17,13 +17,13 @@ from wsed.run import RunFolder
 from wsed.scoring.plain import to_json
 
 PACKAGES = ("torch", "torchaudio", "lightning", "jsonargparse", "numpy", "soundfile", "soxr")
-"""Whose versions are kept."""
+"""The packages whose versions are written."""
 
 
 class KeepConfig(SaveConfigCallback):
-    """Writes the full configuration and the versions when everything was accepted, just before the first step.
+    """Writes the full configuration and the versions just before the first step, after all checks.
 
-    A start that is refused, also one whose checkpoint does not fit, leaves the folder as it was.
+    So a training that is refused, for example because of its checkpoint, leaves the folder unchanged.
     """
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -36,7 +36,7 @@ class KeepConfig(SaveConfigCallback):
         if self.config.get("overwrite") and not self.config.get("ckpt_path"):
             for old in [*run.checkpoints.glob("*.ckpt"), *run.checkpoints.glob("*.decoder.yaml")]:
                 old.unlink()
-        once = {"overwrite": False, "ckpt_path": None}  # of this start, not of the run
+        once = {"overwrite": False, "ckpt_path": None}  # they belong to this start, not to the run
         config = yaml.safe_load(self.parser.dump(self.config, skip_none=False)) | once
         write_config(run.config, yaml.safe_dump(config, sort_keys=False))
         self._write_versions(trainer)
@@ -64,7 +64,7 @@ class KeepConfig(SaveConfigCallback):
 
 
 def write_config(path: Path, text: str) -> None:
-    """Write a run's configuration; one that differs (resumed with other settings) is kept as `config_<n>.yaml`."""
+    """Write the configuration of a run; an earlier one with other settings is kept as `config_<n>.yaml`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_file() and path.read_bytes() != text.encode():
         count = len(list(path.parent.glob("config_*.yaml")))
@@ -73,7 +73,7 @@ def write_config(path: Path, text: str) -> None:
 
 
 def versions(seed: int | bool | None) -> dict[str, Any]:
-    """What a run depends on: packages, machine, seed, command."""
+    """The facts that a run depends on: versions of packages, machine, seed, command."""
     return {
         "wsed": wsed.__version__,
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""`wsed search`: search the settings of a training."""
+"""`wsed search`: search good settings of a training."""
 
 import argparse
 import sys
@@ -10,17 +10,18 @@ from wsed.cli.arguments import parsed
 from wsed.cli.types import whole
 from wsed.errors import WsedError
 
-HELP = "search settings: many trainings, of which the bad ones are stopped early"
+HELP = "search settings by many trainings; bad ones are stopped early"
 GROUP = "train"
 DESCRIPTION = """\
-Train with many settings and keep those that do well on the validation clips; test clips are never looked at.
+Train with many settings and report those with the best validation metric. Test clips are never used.
 
-Settings are drawn by a tree-structured Parzen estimator. After 1, 4, 16 times --first-rung epochs only the best quarter
-of the trainings that came so far goes on (asynchronous successive halving, Li et al. 2018); nobody waits for anybody.
+Settings are drawn by a tree-structured Parzen estimator. After 1, 4, 16 times --first-rung epochs, only the best
+quarter of the trainings that have reached this epoch goes on (asynchronous successive halving, Li et al. 2018). No
+training waits for another.
 
-The study is one SQLite file. Start the command again to go on with it: a training that was killed continues from its
-last epoch. Start it in several terminals, or on machines that share the folder, and they share the trials. The folder
-holds their locks and checkpoints, so they share it with --storage too."""
+The study is an SQLite file. Run the command again to continue it: a training that was killed continues from its last
+epoch. Run it in several terminals, or on several machines with a shared folder, to share the trials. The folder holds
+the locks and checkpoints of the trials, so the machines must share it also with --storage."""
 
 EXAMPLES = """\
 examples:
@@ -46,15 +47,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", type=Path, required=True, metavar="FILE", help="the settings to search, see below")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the study (default: runs/search/CONFIG)")
     parser.add_argument("--storage", metavar="URL", help="database of the trials (default: sqlite:///DIR/study.db)")
-    parser.add_argument("--trials", type=whole(1), default=20, metavar="N", help="in the study in all (default: 20)")
-    parser.add_argument("--monitor", default="val/score", metavar="NAME", help="what counts (default: val/score)")
+    parser.add_argument("--trials", type=whole(1), default=20, metavar="N", help="trials of the study (default: 20)")
+    parser.add_argument(
+        "--monitor", default="val/score", metavar="NAME", help="logged metric to optimise (default: val/score)"
+    )
     parser.add_argument("--minimize", action="store_true", help="the lowest value is best, as of val/loss")
-    parser.add_argument("--first-rung", type=whole(1), default=5, metavar="N", help="epochs of each trial (default: 5)")
-    parser.add_argument("--seed", type=int, metavar="N", help="of the draws; give it to one process only")
+    parser.add_argument(
+        "--first-rung", type=whole(1), default=5, metavar="N", help="epochs before the first comparison (default: 5)"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of the draws; set it for one process only")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run trials until the study has as many as asked for, and return the exit status.
+    """Run trials until the study has `--trials` of them, and return the exit status.
 
     Raises:
         WsedError: optuna is not installed, the space does not fit the configuration, the study has another space or

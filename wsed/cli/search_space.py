@@ -16,7 +16,7 @@ from wsed.text import decode_text, parse_yaml, yaml_fault
 
 @runtime_checkable
 class Draws(Protocol):
-    """What a range asks of an optuna trial."""
+    """The methods of an optuna trial that draw values."""
 
     def suggest_categorical(self, name: str, choices: Sequence[str]) -> str: ...
     def suggest_int(self, name: str, low: int, high: int, *, log: bool) -> int: ...
@@ -28,13 +28,13 @@ KEYS = ("low", "high", "log", "choices")
 
 @dataclass(frozen=True)
 class Range:
-    """The values of one setting: between two numbers (whole if both are), or some of a list.
+    """The values of a setting: numbers between two limits (integers if both limits are), or choices.
 
     Args:
         low: least value.
         high: greatest value.
-        log: search the logarithm, for values over several orders of magnitude.
-        choices: the values, instead of the other three.
+        log: whether to search on a logarithmic scale.
+        choices: the values, instead of limits.
     """
 
     low: int | float | None = None
@@ -43,7 +43,7 @@ class Range:
     choices: tuple[object, ...] = ()
 
     def suggest(self, trial: Draws, name: str) -> object:
-        """A value drawn by an optuna trial. Choices are kept as JSON, so that they may be lists."""
+        """Let an optuna trial draw a value. Choices are stored as JSON, so they may be lists."""
         if self.choices:
             return json.loads(trial.suggest_categorical(name, [json.dumps(value) for value in self.choices]))
         if isinstance(self.low, int) and isinstance(self.high, int):
@@ -54,7 +54,7 @@ class Range:
 
 
 def read_space(path: Path) -> dict[str, Range]:
-    """The ranges of a YAML file, by the dotted path of the setting.
+    """Read the ranges from a YAML file, by the dotted paths of the settings.
 
     Raises:
         WsedError: there is no such file, or an entry is neither a range nor a list of choices.
@@ -64,7 +64,7 @@ def read_space(path: Path) -> dict[str, Range]:
     except OSError as error:
         raise WsedError(f"cannot read --space {path}: {error.strerror}") from None
     except yaml.YAMLError as error:
-        raise WsedError(f"--space {path} is no YAML: {yaml_fault(error)}") from None
+        raise WsedError(f"--space {path} is not valid YAML: {yaml_fault(error)}") from None
     if not isinstance(ranges, dict) or not ranges:
         raise WsedError(f"--space {path} names no settings; write e.g. model.optimizer.lr: {{low: 1e-4, high: 1e-2}}")
     return {str(name): _range(path, str(name), entry) for name, entry in ranges.items()}
@@ -80,7 +80,7 @@ def _range(path: Path, name: str, entry: object) -> Range:
     if "choices" in entry:
         choices = entry["choices"]
         if not isinstance(choices, list) or not choices or len(entry) > 1:
-            raise WsedError(f"{where}: choices is a list with a value or more, and stands alone")
+            raise WsedError(f"{where}: choices must be a list that is not empty, without low, high and log")
         return Range(choices=tuple(choices))
     low, high, log = entry.get("low"), entry.get("high"), entry.get("log", False)
     if not _number(low) or not _number(high):
@@ -95,10 +95,10 @@ def _number(value: object) -> TypeGuard[int | float]:
 
 
 def places(config: Mapping[str, object], space: Mapping[str, Range]) -> dict[str, tuple[str, ...]]:
-    """Where the value of each setting goes in a full configuration; `init_args` may be left out of a path.
+    """The full path of each setting in a configuration; the paths in the space may leave `init_args` out.
 
     Raises:
-        WsedError: the configuration has no such setting; near names are in the message.
+        WsedError: the configuration has no such setting; the message has similar names.
     """
     known: dict[str, tuple[str, ...]] = {}
     for path in _paths(config):

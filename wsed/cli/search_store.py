@@ -1,4 +1,4 @@
-"""The study of `wsed search`: one database and one folder, which processes share. Needs optuna."""
+"""The study of `wsed search`: a database and a folder that several processes share. Needs optuna."""
 
 import argparse
 import contextlib
@@ -36,7 +36,7 @@ def open_study(args: argparse.Namespace, space: dict[str, Range], out: Path) -> 
         )
         _check_folder(study, url, out)
         _check_space(study, space, out)
-    # with the seed as it is, a study that goes on would draw its first trials again
+    # with the same seed, a continued study would draw its first trials again
     seed = None if args.seed is None else args.seed + len(study.get_trials(deepcopy=False))
     study.sampler = optuna.samplers.TPESampler(seed=seed)
     return study
@@ -44,7 +44,7 @@ def open_study(args: argparse.Namespace, space: dict[str, Range], out: Path) -> 
 
 @contextlib.contextmanager
 def alone(out: Path) -> Iterator[None]:
-    """Meanwhile no other process with this folder opens the study, takes a trial or writes the report."""
+    """Within the block, no other process with this folder opens the study, takes a trial or writes the report."""
     with locked(out / "study.lock"):
         yield
 
@@ -62,7 +62,7 @@ def _readable(url: str) -> Iterator[None]:
 
 
 def _check_folder(study: optuna.Study, url: str, out: Path) -> None:
-    """A study has one folder: its locks tell which trials are under way, and its checkpoints let them go on."""
+    """Refuse another folder: the locks in the folder show which trials run, and its checkpoints let them continue."""
     here = read_text(out / "study.id") if (out / "study.id").is_file() else None
     there = study.user_attrs.get("folder")
     if here is there is None:
@@ -79,7 +79,7 @@ def _check_folder(study: optuna.Study, url: str, out: Path) -> None:
 
 
 def _check_space(study: optuna.Study, space: dict[str, Range], out: Path) -> None:
-    """A study of another space is another study."""
+    """Refuse another space."""
     here = {name: repr(values) for name, values in space.items()}
     there = study.user_attrs.get("space")
     if there is None:

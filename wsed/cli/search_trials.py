@@ -1,4 +1,4 @@
-"""The trials of `wsed search`: one training each, stopped early where others did better. Needs optuna."""
+"""The trials of `wsed search`: each is a training that may be stopped early. Needs optuna."""
 
 import contextlib
 import copy
@@ -23,15 +23,15 @@ from wsed.report.trials import draw_trials, write_trials
 
 
 class Search:
-    """The trials of one process.
+    """Runs the trials of one process.
 
     Args:
-        study: of optuna.
+        study: the study of optuna.
         base: the full configuration.
-        space: what varies in it.
-        out: each trial has a folder in it.
-        monitor: the logged value that counts.
-        trials: in the study in all.
+        space: ranges of the settings that are searched.
+        out: folder of the study; each trial has a folder in it.
+        monitor: the logged metric to optimise.
+        trials: number of trials of the study, over all processes.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Search:
         self.places = places(base, space)
 
     def run(self) -> None:
-        """Finish what a killed process left, then draw new trials.
+        """Finish the trials of killed processes, then run new trials.
 
         Raises:
             WsedError: all trials failed.
@@ -55,14 +55,14 @@ class Search:
             self._report()
         self._report()
         if not any(trial.value is not None for trial in self.study.get_trials(deepcopy=False)):
-            raise WsedError(f"no trial has a value{f'; the last one said: {failure}' if failure else ''}")
+            raise WsedError(f"no trial has a value{f'; the last error: {failure}' if failure else ''}")
         best = self.study.best_trial
         print(f"best of {len(self.study.trials)} trials: {best.number}, {self.monitor} {best.value:.4g}")
         print(yaml.safe_dump({name: self._value(best, name) for name in self.space}, sort_keys=False), end="")
         print(f"its configuration: {self._folder(best.number) / 'settings.yaml'}; all: {self.out / 'trials.tsv'}")
 
     def _next(self) -> tuple[optuna.Trial, contextlib.ExitStack] | None:
-        """A trial to run, with the lock that its process holds while it lives; None if the study has enough."""
+        """The next trial, with a lock that is held while it runs; None if the study has enough trials."""
         with alone(self.out):
             for old in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                 if (lock := self._lock(old.number)) is not None:
@@ -78,7 +78,7 @@ class Search:
             return trial, lock
 
     def _run(self, trial: optuna.Trial) -> str | None:
-        """Train and tell the study the result; returns the message of a trial that failed."""
+        """Run a trial and report its result to the study; returns the error message if the trial failed."""
         for name, values in self.space.items():
             values.suggest(trial, name)
         report, start = Report(trial, self.monitor, self.study.direction.name == "MAXIMIZE"), time.monotonic()
@@ -95,7 +95,7 @@ class Search:
             self.study.tell(trial, state=TrialState.FAIL)
             print(f"trial {trial.number}: failed: {error}", flush=True)
             return str(error)
-        except Exception:  # a mistake of ours or the machine's: with the same settings it would come again
+        except Exception:  # a bug or a fault of the machine: the same settings would fail again
             self.study.tell(trial, state=TrialState.FAIL)
             raise
         print(f"trial {trial.number}: {outcome}, {time.monotonic() - start:.0f} s", flush=True)
@@ -126,24 +126,24 @@ class Search:
         return self.out / f"trial_{number:04d}"
 
     def _lock(self, number: int) -> contextlib.ExitStack | None:
-        """Of a trial; None where another process has it. That of a process that dies is free."""
+        """The lock of a trial; None if another process holds it. The lock of a process that dies is released."""
         self._folder(number).mkdir(exist_ok=True)
         return try_lock(self._folder(number) / "lock")
 
     def _report(self) -> None:
-        with alone(self.out):  # else older trials could replace newer ones
+        with alone(self.out):  # otherwise a slower process could overwrite newer results
             trials = self.study.get_trials(deepcopy=False)
             write_trials(self.out / "trials.tsv", trials, list(self.space))
             draw_trials(self.out / "trials.png", trials, self.space, self.monitor)
 
 
 class Report(pl.Callback):
-    """Reports the monitored value to the study after each validation, and ends a trial where others did better.
+    """Reports the monitored metric to the study after each validation, and stops a trial if others are better.
 
     Args:
-        trial: of optuna.
-        monitor: the logged value that counts.
-        maximize: whether the highest value is the best.
+        trial: the trial of optuna.
+        monitor: the logged metric to optimise.
+        maximize: whether the greatest value is the best.
     """
 
     def __init__(self, trial: optuna.Trial, monitor: str, maximize: bool) -> None:
@@ -154,14 +154,14 @@ class Report(pl.Callback):
         self.logged: list[str] = []
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.state.fn != "fit":  # the decoder is being tuned, on these very clips
+        if trainer.state.fn != "fit":  # a validation that tunes the decoder
             return
         self.logged = sorted(trainer.callback_metrics)
         if self.monitor not in trainer.callback_metrics:
             return
         value, epoch = float(trainer.callback_metrics[self.monitor]), trainer.current_epoch + 1
         self.best = value if self.best is None else self._better(self.best, value)
-        if epoch not in self._reported:  # a training that goes on reports no epoch twice
+        if epoch not in self._reported:  # a resumed training does not report an epoch twice
             self._reported[epoch] = value
             self.trial.report(value, epoch)
         if self.trial.should_prune():
@@ -186,4 +186,4 @@ def read_config(args: list[str]) -> Config:
     except _Read as result:
         result.config.pop("config", None)
         return result.config
-    raise AssertionError("the reader ends with what it read")
+    raise AssertionError("the reader always raises _Read")

@@ -1,4 +1,4 @@
-"""`wsed show`: the scores of a run as a table and where its pictures are; of several seeds, mean and deviation."""
+"""`wsed show`: show the metrics of a run as a table, and its pictures; for several seeds, mean and deviation."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from wsed.scoring.report import Report
 from wsed.text import read_yaml
 from wsed.types import Split
 
-HELP = "the scores of a RUN and where its pictures are; of several seeds, mean and deviation"
+HELP = "show the metrics and the pictures of a RUN; for several seeds, mean and deviation"
 GROUP = "look"
 
 OWN = (
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=lambda name: "validation" if name == "validate" else name,
         choices=("test", "validation"),
         default="test",
-        help="which evaluation of it (default: test)",
+        help="the evaluation to show (default: test)",
     )
 
 
@@ -49,7 +49,7 @@ def main(args: Sequence[str]) -> int:
 
 
 def show(run: Path, stage: Split = "test") -> None:
-    """Print the scores of a run and the files beside them, or of several seeds mean, deviation and best.
+    """Print the metrics of a run and the paths of its files; for several seeds, mean, deviation and best.
 
     Raises:
         WsedError: the run has no such evaluation.

@@ -1,4 +1,4 @@
-"""`wsed test`: see `wsed.cli.training`."""
+"""`wsed test`: score a checkpoint on the test clips; see `wsed.cli.training`."""
 
 from collections.abc import Sequence
 

@@ -111,9 +111,9 @@ class WsedCLI(LightningCLI):
             print(f"network: {parameters:,} trainable parameters, {rate}, {len(network.labels)} labels")
         path = self._get(self.config, "init_from")
         if self.subcommand == "fit" and path is not None and not self._get(self.config, "ckpt_path"):
-            leftovers = start_from(network, path)
+            started = start_from(network, path)
             if self.trainer.is_global_zero:
-                print(f"starts from {path}: {leftovers}")
+                print(f"starts from {path}: {started}")
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Data of a training: corpora, how their clips are read and cut, and the module that serves batches."""
+"""Data: corpora, readers of clips, windows, and the data module that serves batches."""
 
 from typing import TYPE_CHECKING
 

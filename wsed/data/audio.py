@@ -1,4 +1,4 @@
-"""Reading and writing sound files: the only module that touches libsndfile and the resampler."""
+"""Reading and writing of sound files; the only module that uses libsndfile and the resampler."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,26 +25,29 @@ SUFFIXES = (
 """Suffixes of the files that are taken for sound: libsndfile reads them."""
 
 BLOCK = 65536
-"""Samples of each channel that are decoded at a time where a file is looked through."""
+"""Samples per channel that are decoded at a time when a whole file is decoded."""
 
 _SMALL_BLOCK = 4096
 
 _SLACK = {"MP3": 1152}
-"""Samples by which a format's files may end early: programs differ by a frame in what they count."""
+"""Samples that may be missing at the end of a file, by format: encoders differ by one frame in their count."""
 
 _UNKNOWN = 2**40
-"""libsndfile gives a FLAC of unknown length 2**63 - 1 samples."""
+"""libsndfile reports 2**63 - 1 samples for a FLAC of unknown length."""
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says.
+    """The facts in the header of a sound file.
 
     Attributes:
-        n_samples: of each channel, as the header promises.
+        n_samples: samples per channel that the header declares.
         sample_rate: Hz.
         n_channels: 1 for mono.
-        missing: samples of those promised that are known not to be there, as the file was cut off.
+        missing: how many of the declared samples are missing because the file is truncated.
+
+    >>> AudioInfo(n_samples=8000, sample_rate=16000, n_channels=1).duration
+    0.5
     """
 
     n_samples: int
@@ -54,46 +57,54 @@ class AudioInfo:
 
     @property
     def duration(self) -> float:
-        """Seconds."""
+        """Declared duration, in seconds."""
         return self.n_samples / self.sample_rate
 
 
 def info(path: str | Path) -> AudioInfo:
-    """The header of a sound file that is whole.
+    """The header of a sound file; a truncated file is refused.
 
     Raises:
-        WsedError: as `header`, or the file was cut off.
+        WsedError: the file is truncated, or `header` refuses it.
     """
-    found = header(path)
-    if found.missing:
-        raise WsedError(_truncated(path, found))
-    return found
+    result = header(path)
+    if result.missing:
+        raise WsedError(_truncated(path, result))
+    return result
 
 
 def header(path: str | Path) -> AudioInfo:
-    """The header of a sound file, of one that was cut off too.
+    """The header of a sound file, which may be truncated.
 
-    The length of an MP3 is that of its frames, counted where it does not say.
+    The frames of an MP3 are counted if its header does not declare its length.
 
     Raises:
-        WsedError: the file is missing, empty or no sound file, or does not say how long it is.
+        WsedError: the file is missing, empty or no sound file, or its length is not known.
     """
-    with _opened(path) as (_, found):
-        return found
+    with _opened(path) as (_, result):
+        return result
 
 
 def read(path: str | Path, sample_rate: int, start: float = 0.0, duration: float | None = None) -> NDArray[np.float32]:
-    """A mono sound at `sample_rate`, float32 `[sample]`; channels are averaged, other rates resampled (soxr HQ).
+    """Read a sound file as mono samples `[sample]`, float32, at `sample_rate`.
+
+    Channels are averaged. Other sample rates are resampled (soxr HQ).
 
     Args:
         path: WAV, FLAC, OGG or MP3.
-        sample_rate: of the result, Hz.
-        start: where to begin, seconds. Only the part asked for is read from the disk.
-        duration: how much, seconds; all that is left if None. Less comes back where the file ends earlier.
+        sample_rate: sample rate of the result, Hz.
+        start: start of the part to read, in seconds. Only this part is read from the disk.
+        duration: length of the part, in seconds; None: up to the end. The result is shorter if the file ends earlier.
 
     Raises:
-        WsedError: the file is missing or unreadable, holds no samples or NaN or infinite ones, or some of the samples
-            asked for are not there though its header promises them.
+        WsedError: the file is missing or unreadable, has no samples, has NaN or infinite samples, or is truncated
+            within the part.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(Path(folder) / "a.wav", np.zeros(8000, dtype=np.float32), sample_rate=8000)
+    ...     read(Path(folder) / "a.wav", sample_rate=16000, start=0.5).shape, info(Path(folder) / "a.wav").duration
+    ((8000,), 1.0)
     """
     audio, rate = decode(path, start, duration)
     mono: NDArray[np.float32] = audio[:, 0] if audio.shape[1] == 1 else audio.mean(axis=1, dtype=np.float32)
@@ -107,17 +118,18 @@ def read(path: str | Path, sample_rate: int, start: float = 0.0, duration: float
 
 
 def decode(path: str | Path, start: float = 0.0, duration: float | None = None) -> tuple[NDArray[np.float32], int]:
-    """The samples as they are in the file, float32 `[sample channel]`, and their rate, Hz; arguments as in `read`.
+    """The samples of a file without changes, float32 `[sample channel]`, and their rate, Hz; arguments as in `read`.
 
     Raises:
-        WsedError: the file is missing or unreadable, or some of the samples asked for cannot be decoded.
+        WsedError: the file is missing or unreadable, or some samples of the part cannot be decoded.
     """
-    with _opened(path) as (file, found):
-        rate = found.sample_rate
-        first = min(round(start * rate), found.n_samples)
-        wanted = found.n_samples - first if duration is None else min(round(duration * rate), found.n_samples - first)
-        if found.missing and first + wanted > found.n_samples - found.missing:
-            raise WsedError(_truncated(path, found))
+    with _opened(path) as (file, header_):
+        rate = header_.sample_rate
+        first = min(round(start * rate), header_.n_samples)
+        rest = header_.n_samples - first
+        wanted = rest if duration is None else min(round(duration * rate), rest)
+        if header_.missing and first + wanted > header_.n_samples - header_.missing:
+            raise WsedError(_truncated(path, header_))
         try:
             _go_to(file, first)
             samples: NDArray[np.float32] = file.read(wanted, dtype="float32", always_2d=True)
@@ -130,13 +142,13 @@ def decode(path: str | Path, start: float = 0.0, duration: float | None = None) 
 
 
 def blocks(path: str | Path) -> Iterator[NDArray[np.float32]]:
-    """The samples of a file in blocks, float32 `[sample channel]`, until it ends or is damaged.
+    """The samples of a file in blocks, float32 `[sample channel]`, up to its end or to the first damage.
 
     Raises:
-        WsedError: as in `header`.
+        WsedError: `header` refuses the file.
     """
     done = 0
-    for size in (BLOCK, _SMALL_BLOCK):  # a block with damage in it is lost: the samples before it come in small ones
+    for size in (BLOCK, _SMALL_BLOCK):  # a damaged block is lost, so the samples before the damage need small blocks
         with _opened(path) as (file, _):
             try:
                 _go_to(file, done)
@@ -149,12 +161,12 @@ def blocks(path: str | Path) -> Iterator[NDArray[np.float32]]:
 
 
 def decodable(path: str | Path) -> int:
-    """How many samples can be decoded before the file ends or is damaged; errors as in `header`."""
+    """Number of samples that can be decoded before the end or the first damage; raises the errors of `header`."""
     return sum(map(len, blocks(path)))
 
 
 def write(path: str | Path, audio: NDArray[np.floating], sample_rate: int) -> None:
-    """Write `[sample]` as 16 bit audio, the format by the file's suffix; the file appears whole or not at all.
+    """Write samples `[sample]` as 16-bit audio, atomically; the suffix of the file decides the format.
 
     Raises:
         WsedError: the suffix is none of `WRITTEN`, or the file cannot be written.
@@ -174,7 +186,7 @@ def write(path: str | Path, audio: NDArray[np.floating], sample_rate: int) -> No
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[tuple[soundfile.SoundFile, AudioInfo]]:
-    """A file to be decoded, and what it says of itself; errors as in `header`."""
+    """The opened file and its header; raises the errors of `header`."""
     problem = _problem(path)
     if problem:
         raise WsedError(problem)
@@ -190,7 +202,7 @@ def _opened(path: str | Path) -> Iterator[tuple[soundfile.SoundFile, AudioInfo]]
 
 
 def _info(path: str | Path, file: soundfile.SoundFile, frames: mp3.Frames | None) -> AudioInfo:
-    found = AudioInfo(file.frames, file.samplerate, file.channels)
+    whole = AudioInfo(file.frames, file.samplerate, file.channels)
     if file.format == "MP3":
         guessed = frames is None or (not frames.prefix and abs(frames.count * frames.samples - file.frames) > 1152)
         if guessed:
@@ -202,12 +214,12 @@ def _info(path: str | Path, file: soundfile.SoundFile, frames: mp3.Frames | None
     if headers.ogg_is_cut(path):
         raise WsedError(f"{path} is truncated: its stream has no end; download it again")
     data = headers.data_chunk(path)
-    if data is None or data.there >= data.promised:
-        return found
-    promised = data.promised // data.block
-    if not data.fixed:  # the last block of a codec may be there in part
-        promised = round(file.frames * -(-data.promised // data.block) / max(1, -(-data.there // data.block)))
-    missing = max(0, promised - file.frames)
+    if data is None or data.present >= data.declared:
+        return whole
+    declared = data.declared // data.block
+    if not data.fixed:  # the last block of a codec may be incomplete
+        declared = round(file.frames * -(-data.declared // data.block) / max(1, -(-data.present // data.block)))
+    missing = max(0, declared - file.frames)
     return AudioInfo(file.frames + missing, file.samplerate, file.channels, missing)
 
 
@@ -219,7 +231,7 @@ def _open(path: str | Path, frames: mp3.Frames | None) -> Iterator[soundfile.Sou
     if Path(path).suffix.lower() == ".raw":
         raise WsedError(f"{path} is raw samples without a header; convert it to WAV or FLAC")
     with ExitStack() as stack:
-        whole = frames is None or frames.stated or not frames.prefix
+        whole = frames is None or frames.is_declared or not frames.prefix
         source = str(path) if frames is None or whole else stack.enter_context(mp3.opened(path, frames))
         try:
             file = stack.enter_context(soundfile.SoundFile(source))
@@ -232,12 +244,12 @@ def _complaint(path: str | Path, error: Exception) -> str:
     expected = f"expected one of {', '.join(WRITTEN)} or another format of libsndfile"
     if kind := headers.foreign(path):
         return f"cannot read {path} as sound: it is {kind}, whatever its name, {expected}; convert it to FLAC or WAV"
-    reason = getattr(error, "error_string", error)  # without the path, which is in the message already
+    reason = getattr(error, "error_string", error)  # without the path: the message has it already
     return f"cannot read {path} as sound ({reason}); {expected}; download it again"
 
 
 def _problem(path: str | Path) -> str:
-    """Why a file cannot be opened; empty if it can."""
+    """The reason why a file cannot be opened; empty if it can be opened."""
     try:
         with Path(path).open("rb") as file:
             return "" if file.read(1) else f"{path} is an empty file; download it again"
@@ -250,7 +262,7 @@ def _problem(path: str | Path) -> str:
 
 
 def _go_to(file: soundfile.SoundFile, sample: int) -> None:
-    """Begin at a sample; where a codec cannot seek, decode what comes before it."""
+    """Move to a sample; decode the samples before it if the codec cannot seek."""
     if sample and file.seekable():
         file.seek(sample)
         return
@@ -258,6 +270,6 @@ def _go_to(file: soundfile.SoundFile, sample: int) -> None:
         sample -= n
 
 
-def _truncated(path: str | Path, found: AudioInfo) -> str:
-    there = found.n_samples - found.missing
-    return f"{path} is truncated: its header says {found.n_samples} samples, {there} are there; download it again"
+def _truncated(path: str | Path, header_: AudioInfo) -> str:
+    declared, present = header_.n_samples, header_.n_samples - header_.missing
+    return f"{path} is truncated: its header declares {declared} samples, {present} are there; download it again"

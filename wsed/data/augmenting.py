@@ -1,4 +1,4 @@
-"""Augmentation of training batches on their device, with draws that follow from the place in the training."""
+"""Augmentation of training batches on their device, with reproducible random draws."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -54,13 +54,13 @@ def read_sounds(folder: str, sample_rate: int, name: str = "augment") -> list[ND
 
 
 def augment_batch(batch: Batch, augment: Sequence[Augment], network: Network | None, *place: int) -> Batch:
-    """A training batch after all augmentations, in order; those of features come last.
+    """Apply all augmentations to a training batch, in order; augmentations of features come last.
 
     Args:
-        batch: on its device.
+        batch: the batch, on its device.
         augment: the augmentations.
-        network: its frontend gives the features that augmentations of features change.
-        place: what the random draws follow from: seed of the run, epoch, step and rank.
+        network: the network whose frontend computes the features for augmentations of features.
+        place: seed of the run, epoch, step and rank; they determine the random draws.
     """
     generator = torch.Generator(device=batch.clip_labels.device).manual_seed(hash(place) % 2**63)
     features = batch.features is None and any(part.level == "features" for part in augment)

@@ -1,29 +1,36 @@
-"""Checks of what the losses need against the training clips and the batch settings, before any audio is read."""
+"""Checks that the training clips and the batch settings meet the needs of the losses, before any audio is read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from wsed.data import audio
+from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
+from wsed.data.columns import path_of
 from wsed.data.trained import Network
 from wsed.data.windows import Windows
 from wsed.errors import WsedError
 from wsed.registry import near
 from wsed.types import FACTS, Labels, Needs, Split
 
+LOOKED_AT = 5
+"""Headers that are read to compare their rate with the network's."""
+
 
 @dataclass(frozen=True)
 class Episodes:
-    """Batches of the same number of clips of each of some classes, as they come in metric learning.
+    """Batches with the same number of clips of some classes, as in metric learning.
 
-    An epoch ends where the smallest class has no clips left.
+    An epoch ends when the smallest class has no clips left.
 
     Args:
-        classes: in a batch; None: all.
-        per_class: clips of each of them, per process; None: as many as the losses need, or 1.
+        classes: number of classes in a batch; None: all.
+        per_class: clips of each of these classes, per process; None: as many as the losses need, at least 1.
 
     Raises:
         WsedError: a setting is not above 0.
@@ -38,7 +45,7 @@ class Episodes:
                 raise WsedError(f"data.episodes.{name} must be above 0, not {value}")
 
     def shape(self, needs: Needs, n_labels: int) -> tuple[int, int]:
-        """The classes in a batch, and the clips of each.
+        """The number of classes in a batch, and the number of clips of each.
 
         >>> Episodes().shape(Needs(per_class=2), n_labels=10)
         (10, 2)
@@ -47,7 +54,7 @@ class Episodes:
 
 
 def joined(needs: Mapping[str, Needs]) -> Needs:
-    """The least that serves all losses.
+    """The needs of all losses together.
 
     >>> joined({"pairs": Needs(per_class=2), "triplets": Needs(classes=2)}).per_class
     2
@@ -59,15 +66,18 @@ def joined(needs: Mapping[str, Needs]) -> Needs:
 
 
 def check_sources(batch: Mapping[str, int], sources: tuple[str, ...]) -> None:
-    """Refuse quotas of sources that the corpus does not have, and quotas of nothing."""
+    """Refuse quotas of sources that the corpus does not have, and quotas that are all 0.
+
+    >>> check_sources({"weak": 32}, sources=("weak", "strong"))
+    """
     for name in batch:
         if name not in sources:
             raise WsedError(
-                f"data.batch names the source {name!r}{near(name, sources)}; the corpus has {', '.join(sources)}"
+                f"data.batch: unknown source {name!r}{near(name, sources)}; the corpus has {', '.join(sources)}"
             )
     if not any(clips > 0 for clips in batch.values()):
         raise WsedError(
-            f"data.batch asks for no clips at all: {dict(batch)}; set it to the clips of each source in a batch, as "
+            f"data.batch has no clips: {dict(batch)}; set it to the clips of each source in a batch, such as "
             f"{{{sources[0]}: 32}}"
         )
 
@@ -75,12 +85,12 @@ def check_sources(batch: Mapping[str, int], sources: tuple[str, ...]) -> None:
 def check_known(
     needs: Mapping[str, Needs], table: ClipTable, used: Bool[Tensor, " clip"], batch: Mapping[str, int]
 ) -> None:
-    """Refuse losses that read what no clip in use has, or that take clips of one class where a clip has several.
+    """Refuse a loss if no clip in use has the facts that it needs, or if it takes one class and a clip has several.
 
     Args:
-        needs: of each loss, by its name.
+        needs: the needs of each loss, by its name.
         table: the training clips.
-        used: which of them come in batches.
+        used: which of the clips can be drawn into batches.
         batch: clips of each source in a batch.
     """
     for loss, need in needs.items():
@@ -131,7 +141,7 @@ def _has(table: ClipTable, fact: str) -> Bool[Tensor, " clip"]:
 
 
 def check_not_balanced(needs: Mapping[str, Needs]) -> None:
-    """Refuse losses that need batches balanced by class where the user has switched that off."""
+    """Refuse losses that need batches balanced by class if the user has switched this off."""
     for loss, need in needs.items():
         if need.classes or need.per_class:
             raise WsedError(
@@ -143,7 +153,7 @@ def check_not_balanced(needs: Mapping[str, Needs]) -> None:
 def check_balanced(
     needs: Mapping[str, Needs], table: ClipTable, labels: Labels, batch: Mapping[str, int], ranks: int = 1
 ) -> None:
-    """Refuse quotas that cannot give each class the clips that losses need in a batch balanced by class."""
+    """Refuse quotas with which a balanced batch cannot hold the clips per class that the losses need."""
     for loss, need in needs.items():
         if not (need.classes or need.per_class):
             continue
@@ -163,21 +173,21 @@ def check_balanced(
 def _check_scarce(
     loss: str, table: ClipTable, labels: Labels, batch: Mapping[str, int], source: str, quota: int, all_classes: bool
 ) -> None:
-    """Refuse a quota by which a clip would stand in a batch twice, as its own positive."""
+    """Refuse a quota with which a batch would hold the same clip twice, so that it would be its own positive."""
     counts = source_counts(table, labels, source)
-    # another source than the first need not have all classes
-    here = {label: n for label, n in counts.items() if n > 0 or all_classes}
-    drawn, scarce = -(-quota // max(1, len(here))), min(here, key=lambda label: here[label], default="")
-    if quota and scarce and here[scarce] < drawn:
+    # only the source with the largest quota must have all classes
+    counts = {label: n for label, n in counts.items() if n > 0 or all_classes}
+    drawn, scarce = -(-quota // max(1, len(counts))), min(counts, key=lambda label: counts[label], default="")
+    if quota and scarce and counts[scarce] < drawn:
         raise WsedError(
-            f"loss {loss!r} needs different clips of a class in a batch; by data.batch {dict(batch)} it has "
-            f"{drawn} of each of source {source!r}, and there are {here[scarce]} training clips of {scarce!r}: "
-            f"lower data.batch.{source}, or leave the class out of data.corpus.labels"
+            f"loss {loss!r} needs different clips of a class in a batch; with data.batch {dict(batch)} it takes "
+            f"{drawn} of each class from source {source!r}, but there are {counts[scarce]} training clips of "
+            f"{scarce!r}: lower data.batch.{source}, or leave the class out of data.corpus.labels"
         )
 
 
 def source_counts(table: ClipTable, labels: Labels, source: str) -> dict[str, int]:
-    """Clips of each class that a source has."""
+    """Number of clips of each class in a source."""
     number = table.sources.index(source) if source in table.sources else -1
     classes = table.labels.values[table.source[table.labels.rows] == number]
     return dict(zip(labels, torch.bincount(classes.long(), minlength=table.n_labels).tolist(), strict=True))
@@ -186,7 +196,7 @@ def source_counts(table: ClipTable, labels: Labels, source: str) -> dict[str, in
 def check_episodes(
     needs: Mapping[str, Needs], table: ClipTable, labels: Labels, episodes: Episodes, ranks: int = 1
 ) -> None:
-    """Refuse batches of classes that the losses or the corpus do not allow."""
+    """Refuse episodes that the losses or the corpus do not allow."""
     for loss, need in needs.items():
         if need.classes > len(labels):
             raise WsedError(
@@ -208,7 +218,7 @@ def check_episodes(
     without = table.labels.lengths.eq(0).nonzero().flatten()
     if len(without):
         raise WsedError(
-            f"data.episodes takes clips with a class, and clip {table.clips[int(without[0])].id} has none: leave it "
+            f"data.episodes takes clips with a class, but clip {table.clips[int(without[0])].id} has none: leave it "
             "out of the table, or set data.episodes to null and data.batch to the clips of each source"
         )
     counts = torch.bincount(table.labels.values.long(), minlength=len(labels)).tolist()
@@ -226,8 +236,29 @@ def check_episodes(
         )
 
 
+def rate_note(clips: Sequence[Clip], sample_rate: int) -> str:
+    """A note where clips hold nothing in the upper band of a network, being recorded at a lower rate; else empty.
+
+    Args:
+        clips: of which some are looked at, evenly spread.
+        sample_rate: of the network, Hz.
+    """
+    rates = {}
+    for i in range(0, len(clips), max(1, len(clips) // LOOKED_AT)):
+        with suppress(WsedError):
+            rates[i] = audio.info(path_of(clips, i)).sample_rate
+    if not rates or max(rates.values()) >= sample_rate:
+        return ""
+    most = max(rates.values())
+    name = path_of(clips, next(iter(rates))).name
+    return (
+        f"clips such as {name} are recorded at {most} Hz and the network takes {sample_rate}: above {most // 2} Hz it "
+        f"sees nothing; set the frontend's sample_rate to {most} and its f_max to {most // 2} or less"
+    )
+
+
 def check_network(network: Network, labels: Labels, sample_rate: int | None, windows: Windows | None) -> None:
-    """Refuse a network of other classes, another sample rate, or with frames longer than the windows."""
+    """Refuse a network with other classes, another sample rate, or frames that are longer than the windows."""
     if network.labels != labels:
         raise WsedError(
             f"the network has the classes {list(network.labels)}, the data {list(labels)}: "

@@ -1,31 +1,31 @@
-"""One clip and what is known of it."""
+"""`Clip`: a clip with its sound file, tags and events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 Timed = tuple[str, float, float]
-"""One event: label, onset, offset (seconds)."""
+"""An event: label, onset, offset (seconds)."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip and what is known of it.
+    """A clip with its sound file, tags and events.
 
     >>> clip = Clip("a.wav", Path("audio/a.wav"), "weak", frozenset({"Dog"}))
     >>> clip.events is None, clip.of_recording
     (True, 'a.wav')
 
     Attributes:
-        id: its name in the label tables.
-        path: its sound file.
-        source: which part of the corpus it belongs to (`weak`, `synthetic`, ...).
-        tags: the classes it holds; None where that is not known.
-        events: its events, in seconds from its start; None where they are not known, empty where it has none.
-        duration: seconds of the clip; None until the header of its file is read.
-        start: where the clip begins in its file, seconds; None where the clip is the whole file.
-        recording: name of the recording that the clip is a part of; None where the clip is all of it.
-        groups: what clips have in common, by a name of your own: `{"patient": "p03", "site": "ward"}`.
+        id: name of the clip in the label tables.
+        path: sound file.
+        source: source in the corpus: `weak`, `synthetic`, ...
+        tags: the classes that the clip holds; None if they are not known.
+        events: the events, in seconds from the start of the clip; None if they are not known, empty if there are none.
+        duration: duration in seconds; None until the header of the file is read.
+        start: start of the clip in its file, in seconds; None if the clip is the whole file.
+        recording: name of the recording that the clip is a part of; None if the clip is the whole recording.
+        groups: groups of the clip, by the kind of group: `{"patient": "p03", "site": "ward"}`.
     """
 
     id: str
@@ -40,5 +40,5 @@ class Clip:
 
     @property
     def of_recording(self) -> str:
-        """Name of the recording that the clip is of."""
+        """Name of the recording of the clip."""
         return self.id if self.recording is None else self.recording

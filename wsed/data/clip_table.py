@@ -1,4 +1,4 @@
-"""What is known of all clips, as arrays."""
+"""`ClipTable`: the tags and events of all clips, as tensors."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,21 +16,26 @@ from wsed.types import Labels
 
 @dataclass(frozen=True)
 class ClipTable:
-    """What is known of all clips, as arrays: labels are looked up once, not for every item of every epoch.
+    """The tags and events of all clips, as tensors. Class names become indices once, not in every epoch.
 
     Attributes:
         clips: the clips.
-        labels: of each clip, the classes it holds, as indices.
+        labels: indices of the classes of each clip.
         n_labels: number of classes.
-        tagged: which clips have tags.
-        timed: which clips have events, or are known to have none.
-        events: of all clips in order: label, onset, offset (float64). One tensor, since a worker process gets each
-            tensor by a file descriptor of its own.
-        first_event: the events of clip `i` are rows `first_event[i]` to `first_event[i + 1]`.
-        source: index of each clip's source.
+        tagged: which clips have known tags.
+        timed: which clips have known events, even if there are none.
+        events: label, onset and offset of the events of all clips, in the order of the clips, float64. They are one
+            tensor, since each tensor that a worker process gets takes a file descriptor.
+        first_event: the events of clip `i` are the rows from `first_event[i]` to `first_event[i + 1]`.
+        source: index of the source of each clip.
         sources: names of the sources.
-        annotated: which classes each source annotates; of the others nothing is known in its clips.
-        end: seconds that are read of each clip.
+        annotated: which classes each source annotates; other classes are unknown in its clips.
+        end: how many seconds of each clip are read.
+
+    >>> from pathlib import Path
+    >>> table = ClipTable.of([Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}))], Labels(["Cat", "Dog"]))
+    >>> table.tags_of(torch.tensor([0])).tolist(), table.sources
+    ([[0.0, 1.0]], ('weak',))
     """
 
     clips: Sequence[Clip]
@@ -52,7 +57,7 @@ class ClipTable:
         end: float = inf,
         annotated: Mapping[str, Collection[str]] | None = None,
     ) -> "ClipTable":
-        """The arrays of `clips`.
+        """The table of some clips.
 
         >>> from pathlib import Path
         >>> clips = [Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"})), Clip("b.wav", Path("b.wav"), "rest")]
@@ -61,11 +66,11 @@ class ClipTable:
         ([[0.0, 1.0], [0.0, 0.0]], [True, False])
 
         Args:
-            clips: of any sources.
+            clips: clips of any sources.
             labels: the classes.
-            end: seconds that are read of each clip; events are cut there and at the end of the file, and tags whose
-                events all begin later are left out.
-            annotated: the classes that a source annotates; a source that is not named annotates all.
+            end: how many seconds of each clip are read. Events are cut at this time and at the end of the file. A tag
+                is left out if all its events begin later.
+            annotated: the classes that a source annotates; a source that is not named annotates all classes.
 
         Raises:
             WsedError: a label is not in `labels`, or an event begins after the end of its file.
@@ -100,23 +105,23 @@ class ClipTable:
 
     @property
     def only_tagged(self) -> Bool[Tensor, " clip"]:
-        """Which clips have tags and no events."""
+        """Which clips have known tags and unknown events."""
         return self.tagged & ~self.timed
 
     @property
     def tags(self) -> Float[Tensor, "clip label"]:
-        """1 where a clip holds a class, float32: all clips, which may be too many for the memory."""
+        """1 where a clip holds a class, float32. For millions of clips it may not fit into memory: see `tags_of`."""
         return self.labels.one_hot(self.n_labels)
 
     def tags_of(self, index: Int[Tensor, " taken"]) -> Float[Tensor, "taken label"]:
-        """1 where a clip of `index` holds a class, float32."""
+        """The same for the clips with these indices."""
         return self.labels.take(index).one_hot(self.n_labels)
 
 
 def annotated_classes(
     sources: Sequence[str], labels: Labels, annotated: Mapping[str, Collection[str]] | None
 ) -> Bool[Tensor, "source label"]:
-    """Which classes each source annotates: all, unless `annotated` lists them.
+    """Which classes each source annotates: those that `annotated` lists for it, or else all.
 
     >>> annotated_classes(["weak", "office"], Labels(["Dog", "Phone"]), {"office": ["Phone"]}).tolist()
     [[True, True], [False, True]]
@@ -131,17 +136,17 @@ def _check_labels(clip: Clip, labels: Labels) -> None:
     if unknown:
         raise WsedError(
             f"clip {clip.id} ({clip.source}) has the label {sorted(unknown)[0]!r}, "
-            f"which is not one of data.corpus.labels ({', '.join(labels)}): add it there, or mend the table"
+            f"which is not one of data.corpus.labels ({', '.join(labels)}): add it there, or correct the table"
         )
 
 
 def _seconds(clip: Clip) -> float:
-    """Where the clip ends; a `WsedError` if an event begins later."""
+    """Duration of the clip, infinite if it is not known; raises a `WsedError` if an event begins later."""
     seconds = inf if clip.duration is None else clip.duration
     for label, onset, _ in clip.events or ():
         if onset >= seconds:
             raise WsedError(
-                f"clip {clip.id} ({clip.source}): its {label} begins at {onset:g} s, and {clip.path} ends at "
+                f"clip {clip.id} ({clip.source}): its {label} begins at {onset:g} s, but {clip.path} ends at "
                 f"{seconds:g} s; correct the table (`wsed data check` finds all such events)"
             )
     return seconds

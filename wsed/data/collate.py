@@ -1,4 +1,4 @@
-"""From items to a batch."""
+"""`Collate` makes a batch of the items that a reader returns."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,11 @@ from wsed.types import Batch, Events
 
 
 class Collate:
-    """Pads what was read to the longest clip and gathers what the table knows of the clips.
+    """Makes a batch: pads the items to the longest clip, and takes tags and events from the table.
 
     Args:
         table: the clips.
-        silence: value of each feature band where there is no sound, to pad features with; None: zeros.
+        silence: the features of silence, one value per band, used as padding; None: zeros.
     """
 
     def __init__(self, table: ClipTable, silence: NDArray[np.float32] | None = None) -> None:
@@ -47,7 +47,7 @@ class Collate:
 
 
 def _padded_audio(items: Sequence[Item]) -> Float[Tensor, "clip sample"] | None:
-    """The audio, with zeros after the end of shorter clips; None where features were read."""
+    """The audio, padded with zeros; None if features were read."""
     samples = [item.audio for item in items if item.audio is not None]
     if len(samples) < len(items):
         return None
@@ -60,7 +60,7 @@ def _padded_audio(items: Sequence[Item]) -> Float[Tensor, "clip sample"] | None:
 def _padded_features(
     items: Sequence[Item], silence: NDArray[np.float32] | None
 ) -> Float[Tensor, "clip band frame"] | None:
-    """The features, with those of silence after the end of shorter clips; None where audio was read."""
+    """The features, padded with those of silence; None if audio was read."""
     features = [item.features for item in items if item.features is not None]
     if len(features) < len(items):
         return None

@@ -1,4 +1,4 @@
-"""Clips kept as arrays, which a corpus of millions of clips gives in place of a list; and functions for both."""
+"""Clips as arrays, for corpora with millions of clips; and functions that take lists and arrays of clips alike."""
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
@@ -16,25 +16,25 @@ from wsed.types import Labels
 
 
 class Columns(Sequence[Clip]):
-    """A sequence of clips that makes a `Clip` when it is asked for one, and does the rest with arrays.
+    """A sequence of clips that is stored as arrays; a `Clip` is made only when an item is read.
 
     Attributes:
-        notes: what the user should know of the lists that the clips come from.
+        notes: notes for the user about the lists of the clips.
     """
 
     notes: tuple[str, ...] = ()
 
     @abstractmethod
     def take(self, index: NDArray[np.int64]) -> "Columns":
-        """Some of the clips, in the order of `index`."""
+        """The clips with these indices, in this order."""
 
     @abstractmethod
     def renamed(self, source: str) -> "Columns":
-        """The same clips, all of one source."""
+        """The same clips, all with one source."""
 
     @abstractmethod
     def with_durations(self, seconds: Float[np.ndarray, " clip"]) -> "Columns":
-        """The same clips with the seconds of their files; NaN where that is not known."""
+        """The same clips with the durations of their files in seconds; NaN if a duration is not known."""
 
     @property
     @abstractmethod
@@ -47,21 +47,21 @@ class Columns(Sequence[Clip]):
 
     @abstractmethod
     def row(self, index: int) -> tuple[str, str, Path]:
-        """Name and source of a clip, and where its file was looked for."""
+        """Name and source of a clip, and the path where its file should be."""
 
     @abstractmethod
     def used_sources(self) -> set[str]:
-        """The sources that clips are of."""
+        """The sources that have clips."""
 
     @abstractmethod
     def sounds(self) -> NDArray[np.int64]:
-        """A number for each clip, equal for clips of one sound."""
+        """A number for each clip; clips of the same sound have the same number."""
 
     @abstractmethod
     def table(
         self, labels: Labels, end: float = inf, annotated: Mapping[str, Collection[str]] | None = None
     ) -> ClipTable:
-        """What is known of the clips; arguments as in `ClipTable.of`."""
+        """The table of the clips; arguments as in `ClipTable.of`."""
 
 
 def table_of(
@@ -70,7 +70,7 @@ def table_of(
     end: float = inf,
     annotated: Mapping[str, Collection[str]] | None = None,
 ) -> ClipTable:
-    """What is known of clips, listed or in columns; arguments and errors as in `ClipTable.of`."""
+    """The table of a list of clips or of `Columns`; arguments and errors as in `ClipTable.of`."""
     if isinstance(clips, Columns):
         return clips.table(labels, end, annotated)
     return ClipTable.of(clips, labels, end, annotated)
@@ -82,12 +82,12 @@ def path_of(clips: Sequence[Clip], index: int) -> Path:
 
 
 def take(clips: Sequence[Clip], index: NDArray[np.int64]) -> Sequence[Clip]:
-    """Some of the clips, in the order of `index`."""
+    """The clips with these indices, in this order."""
     return clips.take(index) if isinstance(clips, Columns) else [clips[i] for i in index.tolist()]
 
 
 def with_durations(clips: Sequence[Clip], seconds: Float[np.ndarray, " clip"]) -> Sequence[Clip]:
-    """The clips with the seconds of their files; of a clip that is a part of its file, the seconds stay."""
+    """The clips with the durations of their files in seconds; a clip that is a part of its file keeps its duration."""
     if isinstance(clips, Columns):
         return clips.with_durations(seconds)
     return [

@@ -1,4 +1,4 @@
-"""Findings of the data doctor, statistics of each table, and the report of both."""
+"""The results of `wsed data check`: findings, statistics of each table, and both together."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,20 +10,20 @@ from wsed.text import short
 Severity = Literal["error", "warning", "note"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-"""An error would stop or spoil training, a warning deserves a look, a note is for information."""
+"""An error would stop a training or make its scores wrong; a warning should be checked; a note is information."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One defect.
+    """One defect of a corpus.
 
     Attributes:
         severity: `error`, `warning` or `note`.
-        check: what was looked for (`missing`, `silent`, `unknown_label`, ...).
-        message: what is wrong and how to mend it.
-        table: the label table it concerns, as `train/weak`, or the list, as `eval_segments.csv`; empty for a file in no
-            table.
-        row: line number in that table, the header being line 1.
+        check: the check that found it (`missing`, `silent`, `unknown_label`, ...).
+        message: what is wrong and how to fix it.
+        table: the label table, such as `train/weak`, or the list, such as `eval_segments.csv`; empty for a file that
+            no table lists.
+        row: line number in that table; the header is line 1.
         clip: name of the clip in the table.
         file: the sound file, relative to the corpus.
     """
@@ -38,7 +38,7 @@ class Finding:
 
     @property
     def where(self) -> str:
-        """Table and row, then the file or clip."""
+        """The place of the finding: table and row, then the file or clip."""
         own = self.table.endswith((".csv", ".tsv", ".txt", "/"))
         name = self.table if own else f"metadata/{self.table}.tsv"
         table = name + (f":{self.row}" if self.row else "") if self.table else ""
@@ -47,7 +47,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class ClassStats:
-    """Clips and events of one class in one table; events and seconds are 0 where the table has no times."""
+    """Statistics of one class in one table; events and seconds are 0 if the table has no times."""
 
     clips: int
     events: int
@@ -57,15 +57,15 @@ class ClassStats:
 
 @dataclass(frozen=True)
 class TableStats:
-    """What one table holds.
+    """Statistics of one table.
 
     Attributes:
-        table: its name, as `train/weak`.
+        table: name of the table, such as `train/weak`.
         kind: `weak` (tags), `strong` (events) or `unlabelled`.
-        clips: clips listed.
-        readable: clips whose file is there and can be read.
-        seconds: length of those, together.
-        classes: per class, in the order of the labels.
+        clips: number of listed clips.
+        readable: number of clips whose file exists and can be read.
+        seconds: total duration of the readable clips.
+        classes: statistics per class, in the order of the labels.
     """
 
     table: str
@@ -77,17 +77,17 @@ class TableStats:
 
 
 @dataclass(frozen=True)
-class Report:
+class CorpusReport:
     """Findings and statistics of a corpus.
 
     Attributes:
-        root: the corpus.
-        sample_rate: the expected sample rate, Hz; None where no file could be read.
-        duration: the expected length of clips, seconds.
-        quick: True if only headers were read.
+        root: folder of the corpus.
+        sample_rate: the expected sample rate, Hz; None if no file can be read.
+        duration: the expected duration of clips, in seconds.
+        quick: whether only headers were read.
         labels: the expected classes.
-        findings: the worst first.
-        tables: what each table holds.
+        findings: the findings, worst first.
+        tables: statistics of each table.
     """
 
     root: str
@@ -100,7 +100,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """No errors: go and train."""
+        """Whether there are no errors."""
         return not any(finding.severity == "error" for finding in self.findings)
 
     @property
@@ -110,5 +110,5 @@ class Report:
         return {severity: counts[severity] for severity in SEVERITIES}
 
     def as_dict(self) -> dict[str, object]:
-        """The report as JSON values, with the same keys for every corpus."""
+        """The report as JSON values; the keys are the same for every corpus."""
         return {"ok": self.ok, "counts": self.counts, **asdict(self)}

@@ -1,11 +1,11 @@
-"""What sound files say of themselves beyond what libsndfile tells: lengths promised, ends, and what else they are."""
+"""Facts in the headers of sound files that libsndfile does not report: declared lengths, ends, foreign formats."""
 
 import struct
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 UNKNOWN_SIZE = 0x7FFFF000
-"""Programs that write a WAV to a pipe leave a data size of at least this: it says nothing of the true one."""
+"""A WAV that was written to a pipe declares at least this size, because the true one was not known."""
 
 FIXED_BLOCKS = (1, 3, 6, 7, 0xFFFE)
 """WAV formats (PCM, float, A-law, mu-law, extensible) whose blocks hold one sample of each channel."""
@@ -22,35 +22,36 @@ FOREIGN = (
     (0, b"MThd", "MIDI"),
     (8, b"AVI ", "AVI"),
 )
-"""Kinds of files that libsndfile does not read: where their mark stands, the mark, the name."""
+"""Formats that libsndfile does not read: offset of their mark, the mark, the name."""
 
 _HEADER = 1 << 20
-"""Bytes of the longest chunk before the sound that is looked into."""
+"""Greatest size in bytes of a chunk before the sound that is read."""
 
 _PAGE = 65307
-"""Bytes of the longest page of an Ogg file."""
+"""Greatest size in bytes of a page of an Ogg file."""
 
 
 class DataChunk(NamedTuple):
     """The part of a file that holds its sound.
 
     Attributes:
-        promised: bytes that the header says it has.
-        there: bytes up to the end of the file.
-        block: bytes of a block.
+        declared: size in bytes that the header declares.
+        present: bytes from its start to the end of the file.
+        block: size of a block in bytes.
         fixed: whether a block holds one sample of each channel.
     """
 
-    promised: int
-    there: int
+    declared: int
+    present: int
     block: int
     fixed: bool
 
 
 def data_chunk(path: str | Path) -> DataChunk | None:
-    """Where the sound of a WAV, W64, AIFF or AU is; None for other files and where the header does not say.
+    """The data chunk of a WAV, W64, AIFF or AU; None for other files, and if its size is not known.
 
-    libsndfile reports what is there, not what was promised, so a download that broke off looks whole.
+    libsndfile reports the samples that are present, not those that the header declares. So a download that broke off
+    looks complete to it.
     """
     with Path(path).open("rb") as file:
         head = file.read(40)
@@ -71,9 +72,9 @@ def data_chunk(path: str | Path) -> DataChunk | None:
 
 
 def declared_samples(path: str | Path) -> int:
-    """Samples the header of a WAV file of whole samples promises; 0 for other files and where it does not say."""
+    """Samples that the header of a WAV file declares; 0 for other files, for codecs, and if they are not known."""
     data = data_chunk(path)
-    return data.promised // data.block if data and data.fixed else 0
+    return data.declared // data.block if data and data.fixed else 0
 
 
 def _wav(file: BinaryIO, order: str) -> DataChunk | None:
@@ -115,7 +116,7 @@ def _aiff(file: BinaryIO) -> DataChunk | None:
 
 
 def ogg_is_cut(path: str | Path) -> bool:
-    """Whether an Ogg file lacks the page that ends its stream."""
+    """Whether the last page of the stream of an Ogg file is missing."""
     with Path(path).open("rb") as file:
         if file.read(4) != b"OggS":
             return False
@@ -130,12 +131,12 @@ def ogg_is_cut(path: str | Path) -> bool:
 
 
 def foreign(path: str | Path) -> str:
-    """The kind of a file that libsndfile does not read; empty if not known."""
+    """The name of the format of a file that libsndfile does not read; empty for other files."""
     with Path(path).open("rb") as file:
         head = file.read(16)
     return next((name for at, mark, name in FOREIGN if head[at : at + len(mark)] == mark), "")
 
 
 def _left(file: BinaryIO) -> int:
-    here = file.tell()
-    return file.seek(0, 2) - here
+    position = file.tell()
+    return file.seek(0, 2) - position

@@ -1,4 +1,4 @@
-"""Clips kept out of training, to validate on, where a corpus has no validation clips."""
+"""`Holdout` keeps training clips out of training as validation clips, for corpora without validation clips."""
 
 import random
 from collections.abc import Sequence
@@ -24,18 +24,25 @@ By = Literal["clip", "group"]
 
 @dataclass(frozen=True)
 class Holdout:
-    """Which training clips are kept for validation.
+    """Chooses the training clips that become validation clips.
 
     Args:
-        share: part of the clips of each class, between 0 and 1.
-        by: `clip` (each clip is on one side, each class has its share), or `group` (so is each group, such as the
-            recordings of one patient).
-        group: which of the clips' groups is meant: `patient`; the recording that a clip is a part of if None.
-        sources: where the clips are taken from; None: the sources with tags only, or all where none has tags only.
-        seed: of the choice.
+        share: share of the clips of each class, between 0 and 1.
+        by: `clip`: single clips, so that each class has its share; `group`: whole groups, such as all recordings of a
+            patient.
+        group: the kind of group, such as `patient`; None: the recording of a clip is its group.
+        sources: sources from which the clips are taken; None: the sources with tags only, or all if there are none.
+        seed: seed of the random choice.
 
     Raises:
         WsedError: a setting is out of its range.
+
+    >>> from pathlib import Path
+    >>> from wsed.types import Labels
+    >>> clips = [Clip(name, Path(name), "weak", frozenset({"Dog"})) for name in ("a.wav", "b.wav", "c.wav", "d.wav")]
+    >>> train, held = Holdout(0.25).divide(ClipTable.of(clips, Labels(["Dog"])))
+    >>> len(train), len(held)
+    (3, 1)
     """
 
     share: float
@@ -54,12 +61,12 @@ class Holdout:
             raise WsedError(f"data.holdout.group is {self.group!r} and data.holdout.by {self.by!r}: set by to group")
 
     def divide(self, table: ClipTable) -> tuple[Index, Index]:
-        """The numbers of the training and of the validation clips.
+        """The indices of the training clips and of the validation clips.
 
-        A sound that is held out in one source is trained on in none, so clips of it in other sources are in neither.
+        If a sound is held out in one source, its clips in other sources are left out of training too.
 
         Raises:
-            WsedError: a source has no clips, no clip is held out, or a clip is of no such group.
+            WsedError: a source has no clips, no clip would be held out, or a clip has no such group.
         """
         names = self._sources(table)
         pool = np.flatnonzero(np.isin(table.source.numpy(), [table.sources.index(name) for name in names]))
@@ -70,7 +77,7 @@ class Holdout:
         train, held = pool[~mask], pool[mask]
         if not len(held):
             raise WsedError(
-                f"data.holdout {self.share:g} of {len(pool)} {', '.join(names)} clips is none of them; raise it"
+                f"data.holdout: {self.share:g} of {len(pool)} {', '.join(names)} clips is less than one clip; raise it"
             )
         others = np.setdiff1d(np.arange(len(table.clips)), pool)
         others = others[~np.isin(sound[others], sound[held])]
@@ -81,8 +88,8 @@ class Holdout:
             absent = [name for name in self.sources if name not in table.sources]
             if absent:
                 raise WsedError(
-                    f"data.holdout.sources names {absent[0]!r}{near(absent[0], table.sources)}, and the training clips "
-                    f"are of {', '.join(table.sources)}: name one of those, or add it to data.batch"
+                    f"data.holdout.sources names {absent[0]!r}{near(absent[0], table.sources)}, but the sources of the "
+                    f"training clips are {', '.join(table.sources)}: name one of those, or add it to data.batch"
                 )
             return self.sources
         timed = torch.bincount(table.source, weights=(~table.only_tagged).double(), minlength=len(table.sources))
@@ -90,7 +97,7 @@ class Holdout:
         return weak or table.sources
 
     def _by_clip(self, table: ClipTable, pool: Index) -> NDArray[np.bool_]:
-        """Which clips of the pool are held out: of each source its share."""
+        """Which clips of the pool are held out: the share of each source."""
         mask = np.zeros(len(pool), dtype=bool)
         source = table.source.numpy()[pool]
         for number in np.unique(source):
@@ -100,7 +107,7 @@ class Holdout:
         return mask
 
     def _by_group(self, table: ClipTable, pool: Index) -> NDArray[np.bool_]:
-        """Which clips of the pool are held out: whole groups, each with the classes of all its clips."""
+        """Which clips of the pool are held out: whole groups; a group has the classes of all its clips."""
         names = [group_of(table.clips[i], self.group) for i in pool.tolist()]
         number = {name: i for i, name in enumerate(dict.fromkeys(names))}
         classes: list[set[int]] = [set() for _ in number]
@@ -111,25 +118,25 @@ class Holdout:
 
 
 def group_of(clip: Clip, group: str | None) -> str:
-    """The group that a clip is of: that of a name, or its recording.
+    """The group of a clip for a kind of group; None: its recording.
 
     >>> from pathlib import Path
     >>> group_of(Clip("a.wav", Path("a.wav"), "weak", groups={"patient": "p03"}), "patient")
     'p03'
 
     Raises:
-        WsedError: the clip has no group of that name.
+        WsedError: the clip has no group of this kind.
     """
     if group is None:
         return clip.of_recording
     if group not in clip.groups:
         known = ", ".join(clip.groups) or "none"
-        raise WsedError(f"data.holdout.group is {group!r}, and clip {clip.id} has no such group; it has {known}")
+        raise WsedError(f"data.holdout.group is {group!r}, but clip {clip.id} has no such group; it has {known}")
     return clip.groups[group]
 
 
 def sounds(clips: Sequence[Clip]) -> Index:
-    """A number for each clip, equal for clips of one sound: of one file, or of one part of it."""
+    """A number for each clip; clips of the same sound (the same file, or the same part of it) have the same number."""
     if isinstance(clips, Columns):
         return clips.sounds()
     number: dict[tuple[str, float | None], int] = {}
@@ -137,20 +144,20 @@ def sounds(clips: Sequence[Clip]) -> Index:
 
 
 def held_out(labels: Ragged, n_labels: int, share: float, seed: int = 0) -> Bool[Tensor, " clip"]:
-    """Which clips are held out, so that each class has its share of them.
+    """Choose the clips that are held out, so that each class has its share.
 
-    A class at a time, the rarest first, the share of its clips is held out, chosen at random among those that no rarer
-    class has settled. So every class has its share to the clip, but for common classes of which rarer ones take more
-    along. Clips without tags are divided last.
+    The classes are handled one by one, the rarest first. For each class, clips are chosen at random among those that no
+    rarer class has decided, until the share of the class is held out. A common class gets more than its share if rarer
+    classes have chosen more of its clips. Clips without tags come last.
 
     >>> held_out(Ragged.lists([[0], [0], [1], [1]]), 2, 0.5).sum()
     tensor(2)
 
     Args:
-        labels: of each clip, the indices of its classes.
-        n_labels: number of classes; of equally rare ones the first goes first.
-        share: part of the clips of each class, between 0 and 1.
-        seed: of the choice.
+        labels: indices of the classes of each clip.
+        n_labels: number of classes; equally rare classes are handled in their order.
+        share: share of the clips of each class, between 0 and 1.
+        seed: seed of the random choice.
     """
     members = labels.inverse(n_labels)
     counts = members.lengths.tolist()

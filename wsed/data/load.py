@@ -1,4 +1,4 @@
-"""From a corpus to the table of a split: clips are listed, held out, looked for, cut and put into arrays."""
+"""`TableLoader` makes the table of a split: it lists the clips, holds some out, checks their files and cuts windows."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,25 +20,25 @@ from wsed.types import Labels, Split
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """The clips of a split that can be read, and what the user should know of them."""
+class LoadedTable:
+    """The table of the readable clips of a split, and notes for the user."""
 
     table: ClipTable
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Loader:
-    """What turns a corpus into tables.
+class TableLoader:
+    """Makes the tables of the splits of a corpus.
 
     Args:
         corpus: the corpus.
-        reader: looks at the files: how long clips are, and which cannot be read.
-        sources: the sources of the training clips; None: all that are there.
-        holdout: which training clips are kept for validation; None: none.
-        windows: parts that are read in place of whole clips; None: whole clips.
-        duration: seconds read of each clip; None: all.
-        max_missing: share of the clips that may be missing; None: what is usual for the corpus.
+        reader: reads the headers of the files: the durations, and which files cannot be read.
+        sources: sources of the training clips; None: all sources that have clips.
+        holdout: training clips that become validation clips; None: no clips.
+        windows: windows that are read instead of whole clips; None: whole clips.
+        duration: how many seconds of each clip are read; None: all.
+        max_missing: share of the clips that may be missing; None: the usual share of the corpus.
     """
 
     corpus: Corpus
@@ -49,12 +49,13 @@ class Loader:
     duration: float | None = None
     max_missing: float | None = None
 
-    def load(self, split: Split, report: Path | None = None) -> Loaded:
+    def load(self, split: Split, report: Path | None = None) -> LoadedTable:
         """The table of a split.
 
         Args:
-            split: which clips.
-            report: where to list the clips left out (`filename, source, path, reason`); written if there are any.
+            split: the split.
+            report: file for a list of the clips that are left out (`filename, source, path, reason`); it is written
+                only if there are any.
 
         Raises:
             WsedError: more clips are missing than allowed, or a list of clips or a setting is wrong.
@@ -64,18 +65,19 @@ class Loader:
         notes = (*self.corpus.notes(split), *(listed.notes if isinstance(listed, Columns) else ()), *notes)
         check_times(clips)
         if self.windows is not None:
-            notes = (*notes, *untold(clips, self.windows.seconds(split), split))
-            return Loaded(ClipTable.of(cut(clips, self.windows, split), self.corpus.labels, annotated=annotated), notes)
+            notes = (*notes, *tags_unknown(clips, self.windows.seconds(split), split))
+            windows = cut(clips, self.windows, split)
+            return LoadedTable(ClipTable.of(windows, self.corpus.labels, annotated=annotated), notes)
         if self.duration is not None and (longer := int((headers.seconds > self.duration + 0.1).sum())):
             if split == "train" and not isinstance(clips, Columns):
                 clips, note = _parts(clips, self.duration)
                 return Loaded(ClipTable.of(clips, self.corpus.labels, annotated=annotated), (*notes, note))
             notes = (*notes, f"of {longer} longer clips only the first {self.duration:g} s are read (data.duration)")
         end = inf if self.duration is None else self.duration
-        return Loaded(table_of(clips, self.corpus.labels, end, annotated), notes)
+        return LoadedTable(table_of(clips, self.corpus.labels, end, annotated), notes)
 
     def listed(self, split: Split) -> tuple[Sequence[Clip], Mapping[str, Collection[str]]]:
-        """The clips of a split before any file is looked for, and the classes that their sources annotate."""
+        """All listed clips of a split, with or without a file, and the classes that their sources annotate."""
         annotated = self.corpus.annotated
         if self.holdout is None or split not in ("train", "validation"):
             return self.corpus.clips(split, self.sources if split == "train" else None), annotated
@@ -108,7 +110,7 @@ def _parts(clips: Sequence[Clip], seconds: float) -> tuple[list[Clip], str]:
 def _as_validation(
     clips: Sequence[Clip], labels: Labels, annotated: Mapping[str, Collection[str]]
 ) -> tuple[Sequence[Clip], Mapping[str, Collection[str]]]:
-    """Clips held out of training as validation clips; of several sources, the classes that all annotate are known."""
+    """Held-out clips as validation clips. If they have several sources, a class is known if all sources annotate it."""
     if isinstance(clips, Columns):
         return clips.renamed("validation"), {}
     known: dict[str, set[str]] = {}
@@ -118,50 +120,50 @@ def _as_validation(
 
 
 def _validation(source: str) -> str:
-    """The source of held out clips: `weak` -> `validation`, and of joint corpora `desed/weak` -> `desed/validation`."""
+    """The source of held-out clips: `weak` -> `validation`; in joint corpora `desed/weak` -> `desed/validation`."""
     return "/".join([*source.split("/")[:-1], "validation"])
 
 
 def present(
     clips: Sequence[Clip], reader: Reader, split: Split, max_missing: float = 0.05, report: Path | None = None
 ) -> tuple[Sequence[Clip], Headers, tuple[str, ...]]:
-    """The clips that can be read, now with their durations, the headers of their files, and notes for the user.
+    """The readable clips with their durations, the headers of their files, and notes for the user.
 
     Args:
-        clips: any clips.
-        reader: what looks at their files.
-        split: what they are, for messages.
+        clips: the listed clips.
+        reader: reads the headers of their files.
+        split: the split of the clips, for messages.
         max_missing: share of the clips, from 0 to 1, that may be left out.
-        report: where to list the clips left out; written if there are any.
+        report: file for a list of the clips that are left out; it is written only if there are any.
 
     Raises:
-        WsedError: more than `max_missing` of the clips cannot be read, or none of a source can.
+        WsedError: more than `max_missing` of the clips cannot be read, or no clip of a source can.
     """
     missing: list[Missing] = []
-    there, total = clips, len(clips)
+    readable, total = clips, len(clips)
     if isinstance(clips, Columns):
         absent = np.flatnonzero(~clips.has_file)
         missing = [(*clips.row(i), "no file of this name") for i in absent.tolist()]
-        there = take(clips, np.flatnonzero(clips.has_file)) if len(absent) else clips
-    headers = reader.headers(there)
+        readable = take(clips, np.flatnonzero(clips.has_file)) if len(absent) else clips
+    headers = reader.headers(readable)
     if headers.unreadable:
-        missing += [(*_row(there, i), reason) for i, reason in headers.unreadable.items()]
-        kept = np.setdiff1d(np.arange(len(there)), np.array(list(headers.unreadable), dtype=np.int64))
-        there, headers = take(there, kept), Headers(headers.seconds[kept], {})
+        missing += [(*_row(readable, i), reason) for i, reason in headers.unreadable.items()]
+        kept = np.setdiff1d(np.arange(len(readable)), np.array(list(headers.unreadable), dtype=np.int64))
+        readable, headers = take(readable, kept), Headers(headers.seconds[kept], {})
     if missing and report is not None:
         tsv.write_rows(report, ("filename", "source", "path", "reason"), missing)
     if len(missing) > max_missing * total:
         raise WsedError(_too_many(split, missing, total, max_missing, report))
-    _check_sources(there, missing)
+    _check_sources(readable, missing)
     notes = (_left_out(missing, total, report),) if missing else ()
-    return with_durations(there, headers.seconds), headers, notes
+    return with_durations(readable, headers.seconds), headers, notes
 
 
 def check_times(clips: Sequence[Clip]) -> None:
-    """Refuse events that lie beyond the end of most clips: their times are no seconds.
+    """Refuse events that begin after the end of their clip in most clips: their times are not in seconds.
 
     Raises:
-        WsedError: of most clips with events, one begins after the end.
+        WsedError: most clips with events have an event that begins after their end.
     """
     if isinstance(clips, Columns):
         return
@@ -178,11 +180,11 @@ def check_times(clips: Sequence[Clip]) -> None:
 
 
 MANY = 3
-"""Clips with events by which the unit of times is judged; of fewer each wrong event is named."""
+"""Least number of clips with events from which the unit of the times is judged; with fewer, each event is checked."""
 
 
-def untold(clips: Sequence[Clip], length: float, split: Split) -> list[str]:
-    """A note on the clips that are longer than a window and have tags only: nothing says what their windows hold.
+def tags_unknown(clips: Sequence[Clip], length: float, split: Split) -> list[str]:
+    """A note about clips that are longer than a window and have tags, but no events: the tags of windows are unknown.
 
     Raises:
         WsedError: all training clips with tags are such clips.
@@ -204,7 +206,7 @@ def untold(clips: Sequence[Clip], length: float, split: Split) -> list[str]:
 
 
 Missing = tuple[str, str, Path, str]
-"""A clip that cannot be read: name, source, where its file should be, why."""
+"""A clip that cannot be read: name, source, path where its file should be, reason."""
 
 
 def _row(clips: Sequence[Clip], index: int) -> tuple[str, str, Path]:
@@ -233,10 +235,10 @@ def _too_many(split: Split, missing: Sequence[Missing], total: int, max_missing:
     )
 
 
-def _check_sources(there: Sequence[Clip], missing: Sequence[Missing]) -> None:
-    """Refuse a source of which nothing can be read."""
+def _check_sources(readable: Sequence[Clip], missing: Sequence[Missing]) -> None:
+    """Refuse a source without readable clips."""
     reasons = {source: reason for _, source, _, reason in reversed(missing)}
-    left = _sources(there) if reasons else set()
+    left = _sources(readable) if reasons else set()
     for source, reason in reasons.items():
         if source not in left:
             raise WsedError(f"none of the {source} clips can be read: {reason}")

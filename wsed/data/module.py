@@ -1,4 +1,4 @@
-"""The data module: serves batches of any corpus, as the losses of the task need them."""
+"""The data module: it serves batches from any corpus, as the losses of the task need them."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,20 +18,20 @@ from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
 from wsed.data.corpus.base import Corpus
 from wsed.data.holdout import Holdout
-from wsed.data.load import Loader
+from wsed.data.load import TableLoader
 from wsed.data.processes import end_with_parent, start_method, unguarded_script
 from wsed.data.reading.base import Item, Reader
 from wsed.data.reading.features import FeatureDataset
 from wsed.data.reading.files import Files
 from wsed.data.sampling.base import EpochSampler
 from wsed.data.sampling.choose import choose, is_balanced
-from wsed.data.sampling.shards import ShardSampler
+from wsed.data.sampling.shards import ShardSampler, longest_first
 from wsed.data.trained import Network, Trained
 from wsed.data.windows import Windows
 from wsed.errors import WsedError
 from wsed.types import Batch, Labels, Needs, Split
 
-Loaded = DataLoader[Item]
+ItemLoader = DataLoader[Item]
 
 STAGES: dict[str | None, tuple[Split, ...]] = {
     "fit": ("train", "validation"),
@@ -40,34 +40,47 @@ STAGES: dict[str | None, tuple[Split, ...]] = {
     "predict": ("predict",),
     None: ("train", "validation", "test", "predict"),
 }
-"""The splits that each stage of Lightning reads."""
+"""The splits that are read in each stage of Lightning."""
 
 
 @final
 class SEDDataModule(pl.LightningDataModule):
-    """Serves batches by quota for training, and every clip once for validation, test and prediction.
+    """Serves training batches with a quota per source, and every clip once for validation, test and prediction.
 
-    Clips without a readable sound file are left out and listed in `missing_<split>.tsv` in the run's folder.
+    Clips without a readable sound file are left out and listed in `missing_<split>.tsv` in the folder of the run.
 
     Args:
-        corpus: which clips there are, and what is known of them.
+        corpus: the clips with their tags and events.
         batch: clips of each source in a training batch, per process: `{weak: 32}`.
-        episodes: training batches of some clips of each class, in place of `batch`.
-        reader: how clips become samples; `files` if None.
-        windows: parts that are read in place of whole clips; None: whole clips.
-        augment: changes of training batches on their device, applied in order; in training only.
-        holdout: training clips kept for validation, or their share of each class; None: none.
-        balanced: whether classes take turns in giving clips, see `BalancedSampler`; None: if a loss needs it.
-        eval_batch: clips in a batch of validation, test and prediction.
-        duration: seconds read of each clip where there are no `windows`; None for all of it (then clips of one batch
-            should be of similar length).
-        max_missing: greatest share of clips that may be missing or unreadable; None: what is usual for the corpus.
-        workers: processes that read audio; 0 reads in the main process.
-        seed: of the order of the training clips; None takes that of `seed_everything`.
-        sample_rate: Hz; None takes the network's.
+        episodes: training batches with the same number of clips of each class, instead of `batch`.
+        reader: reads clips; `files` if None.
+        windows: windows that are read instead of whole clips; None: whole clips.
+        augment: augmentations of training batches, applied in order on the device of the batch.
+        holdout: training clips that become validation clips, or their share of each class; None: no clips.
+        balanced: whether batches are balanced by class, see `BalancedSampler`; None: if a loss needs it.
+        eval_batch: batch size in validation, test and prediction.
+        duration: how many seconds of each clip are read if there are no `windows`; None: all (then the clips of a
+            batch should have similar durations).
+        max_missing: greatest share of clips that may be missing or unreadable; None: the usual share of the corpus.
+        workers: number of processes that read clips; 0: the main process reads them.
+        seed: seed of the order of the training clips; None: the seed of `seed_everything`.
+        sample_rate: sample rate in Hz; None: the sample rate of the network.
 
     Raises:
-        WsedError: a setting is out of its range, or two contradict each other.
+        WsedError: a setting is out of its range, or two settings contradict each other.
+
+    >>> from wsed.data.clip import Clip
+    >>> class Toy(Corpus):
+    ...     labels, sources = Labels(["Dog"]), ("weak",)
+    ...     def clips(self, split, sources=None):
+    ...         return [Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}))]
+    >>> reader = Files(headers=False)  # this example reads no audio
+    >>> data = SEDDataModule(Toy(), batch={"weak": 1}, reader=reader, workers=0, sample_rate=16000)
+    >>> data.setup("fit")
+    >>> data.table("train").clips[0].id, data.label_counts(), len(data.train_in_order()), data.has("test")
+    ('a.wav', [1.0], 1, False)
+    >>> data.check_labels("test").n_labels
+    1
     """
 
     def __init__(
@@ -102,11 +115,11 @@ class SEDDataModule(pl.LightningDataModule):
             checks.check_sources(self.batch, corpus.sources)
         if self.holdout is not None and corpus.has("validation"):
             raise WsedError(
-                "data.holdout makes validation clips of training ones, and the corpus names validation clips of its "
-                f"own: set {corpus.setting('validation')} or data.holdout to null"
+                "data.holdout makes validation clips of training clips, but the corpus has validation clips already: "
+                f"set {corpus.setting('validation')} or data.holdout to null"
             )
         sources = tuple(name for name, clips in self.batch.items() if clips > 0) or None
-        self.loader = Loader(corpus, self.reader, sources, self.holdout, windows, duration, max_missing)
+        self.loader = TableLoader(corpus, self.reader, sources, self.holdout, windows, duration, max_missing)
         self._tables: dict[Split, ClipTable] = {}
         self._datasets: dict[tuple[Split, int, bool], Dataset[Item]] = {}
 
@@ -125,7 +138,7 @@ class SEDDataModule(pl.LightningDataModule):
         return self.corpus.has(split) or (split == "validation" and self.holdout is not None)
 
     def setup(self, stage: str | None = None) -> None:
-        """List the clips of what is about to run, and refuse what the losses cannot be served with."""
+        """Make the tables of the splits of a stage, and check that they meet the needs of the losses."""
         for split in STAGES[stage]:
             if split not in self._tables:
                 self._set_up(split, stage)
@@ -140,37 +153,37 @@ class SEDDataModule(pl.LightningDataModule):
             prepare(self.augment, self._rate())
 
     def check_labels(self, split: Split) -> ClipTable:
-        """Read the tables and headers of a split, so that mistakes in them are found before a long training."""
+        """Make the table of a split, so that its mistakes are reported before a long training."""
         return self.loader.load(split).table
 
     def table(self, split: Split) -> ClipTable:
-        """The clips of a split, after `setup`."""
+        """The table of a split, after `setup`."""
         return self._tables[split]
 
     def label_counts(self) -> list[float]:
-        """How many training clips have each tag, after `setup`."""
+        """Number of training clips with each tag, after `setup`."""
         table = self.table("train")
         known = table.labels.values[table.tagged[table.labels.rows]]
         return [float(n) for n in torch.bincount(known.long(), minlength=table.n_labels)]
 
-    def train_dataloader(self) -> Loaded:
+    def train_dataloader(self) -> ItemLoader:
         """The training batches of an epoch."""
-        return self._loaded("train", batch_sampler=self._batches(self.table("train")))
+        return self._loader("train", batch_sampler=self._batches(self.table("train")))
 
-    def val_dataloader(self) -> Loaded | list[Loaded]:
+    def val_dataloader(self) -> ItemLoader | list[ItemLoader]:
         """Every validation clip once."""
         return self._in_order("validation")
 
-    def test_dataloader(self) -> Loaded | list[Loaded]:
+    def test_dataloader(self) -> ItemLoader | list[ItemLoader]:
         """Every test clip once."""
         return self._in_order("test")
 
-    def predict_dataloader(self) -> Loaded | list[Loaded]:
+    def predict_dataloader(self) -> ItemLoader | list[ItemLoader]:
         """Every clip to predict once."""
         return self._in_order("predict")
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Augment training batches, with draws that follow from seed, epoch, step and rank, also in a resumed run."""
+        """Augment training batches. The random draws depend on seed, epoch, step and rank, also in a resumed run."""
         trainer = self.trainer
         if not self.augment or trainer is None or not trainer.training:
             return batch
@@ -178,8 +191,8 @@ class SEDDataModule(pl.LightningDataModule):
         place = (self.seed, trainer.current_epoch, step, trainer.global_rank)
         return augment_batch(batch, self.augment, self._network(), *place)
 
-    def train_in_order(self) -> Loaded | list[Loaded]:
-        """Every training clip once, as in validation: for what is measured on the training set."""
+    def train_in_order(self) -> ItemLoader | list[ItemLoader]:
+        """Every training clip once, without augmentation."""
         if "train" not in self._tables:
             self._tables["train"] = self.loader.load("train").table
         return self._in_order("train")
@@ -191,21 +204,25 @@ class SEDDataModule(pl.LightningDataModule):
         report = self._folder() / f"missing_{split}.tsv" if main and self.trainer is not None else None
         loaded = self.loader.load(split, report)
         self._tables[split] = loaded.table
-        for note in loaded.notes:
-            rank_zero_info(f"{split}: {note}")
+        network = self._network()
+        note = checks.rate_note(loaded.table.clips, network.sample_rate) if network and split == "train" else ""
+        for text in (*loaded.notes, *([note] if note else [])):
+            rank_zero_info(f"{split}: {text}")
 
     def _batches(self, table: ClipTable) -> EpochSampler:
         """Which training clips form which batch."""
         needs = checks.joined(self._needs())
         return choose(needs, table, self.batch, self.episodes, self.balanced, self.seed, *self._rank())
 
-    def _in_order(self, split: Split) -> Loaded | list[Loaded]:
+    def _in_order(self, split: Split) -> ItemLoader | list[ItemLoader]:
         table = self.table(split)
         if not table.clips:
             return []
-        return self._loaded(split, batch_size=self.eval_batch, sampler=ShardSampler(len(table.clips), *self._rank()))
+        order = longest_first(table.clips) if split == "predict" else None  # scores are sorted by clip id later
+        sampler = ShardSampler(len(table.clips), *self._rank(), order)
+        return self._loader(split, batch_size=self.eval_batch, sampler=sampler)
 
-    def _loaded(self, split: Split, **how: object) -> Loaded:
+    def _loader(self, split: Split, **batching: object) -> ItemLoader:
         dataset = self._dataset(split)
         silence = dataset.shapes.silence if isinstance(dataset, FeatureDataset) else None
         workers = self._workers()
@@ -217,7 +234,7 @@ class SEDDataModule(pl.LightningDataModule):
             prefetch_factor=4 if workers else None,
             multiprocessing_context=start_method() if workers else None,
             worker_init_fn=end_with_parent if workers else None,
-            **how,  # type: ignore[arg-type]
+            **batching,  # type: ignore[arg-type]
         )
 
     def _workers(self) -> int:
@@ -232,7 +249,7 @@ class SEDDataModule(pl.LightningDataModule):
         return 0
 
     def _dataset(self, split: Split) -> Dataset[Item]:
-        """What is read of a split; one for all loaders, so that what a reader keeps serves them all."""
+        """The dataset of a split. All loaders share it, so that a reader keeps its clips only once."""
         network, rate = self._network(), self._rate()
         key = (split, rate, self.reader.learned(network))
         if key not in self._datasets:
@@ -267,12 +284,12 @@ class SEDDataModule(pl.LightningDataModule):
             checks.check_not_balanced(needs)
 
     def _needs(self) -> Mapping[str, Needs]:
-        """What each loss of the task needs, by its name."""
+        """The needs of each loss of the task, by its name."""
         task = self.trainer.lightning_module if self.trainer is not None else None
         return task.needs if isinstance(task, Trained) else {}
 
     def _network(self) -> Network | None:
-        """The network of the task that is run; None where there is no task."""
+        """The network of the task; None if there is no task."""
         task = self.trainer.lightning_module if self.trainer is not None else None
         return task.network if isinstance(task, Trained) else None
 

@@ -1,7 +1,7 @@
-"""How long an MP3 is, by counting its frames: most files do not say, and libsndfile then guesses from the first ones.
+"""The length of an MP3, by a count of its frames. Most files do not declare it, and libsndfile guesses it.
 
-libsndfile believes a Xing (or Info) header, which many encoders write as the first frame. A file without one, or with
-one that counts the frames of another file, is read with a right one in its place.
+libsndfile trusts a Xing (or Info) header, which many encoders write as the first frame. If a file has no such header,
+or one with a wrong count, it is read with a correct header in front.
 """
 
 import io
@@ -30,7 +30,7 @@ _KBITS = {
 """Bit rates, kbit/s, by whether the version is MPEG 1 and the layer in a frame's header (1: III, 2: II, 3: I)."""
 
 _JUNK = 4096
-"""Bytes between frames, beyond one in a hundred, that a sound file may hold."""
+"""Bytes between frames that a sound file may hold, or 1 % of its size if that is more."""
 
 
 @dataclass(frozen=True)
@@ -38,54 +38,54 @@ class Frames:
     """The frames of an MPEG audio file.
 
     Attributes:
-        count: whole frames with sound.
-        samples: of each channel in a frame.
-        promised: frames that a Xing header promises; None without one.
-        prefix: a first frame with a Xing header that promises `count`; empty where there can be none (not layer III).
-        begin: byte of the file that follows it.
-        junk: bytes between the frames that belong to none.
+        count: number of complete frames with sound.
+        samples: samples per channel in a frame.
+        declared: number of frames that the Xing header declares; None without such a header.
+        prefix: a first frame with a Xing header that declares `count`; empty for layers I and II, which have none.
+        begin: offset in the file of the frames that follow the prefix.
+        junk: bytes between the frames that belong to no frame.
     """
 
     count: int
     samples: int
-    promised: int | None
+    declared: int | None
     prefix: bytes
     begin: int
     junk: int
 
     @property
-    def stated(self) -> bool:
-        """Whether the file itself says how long it is."""
-        return self.promised == self.count
+    def is_declared(self) -> bool:
+        """Whether the file declares its true length."""
+        return self.declared == self.count
 
     @property
     def missing(self) -> int:
-        """Frames that are promised and not there; encoders differ by one in what they count."""
-        return 0 if self.promised is None or self.promised <= self.count + 1 else self.promised - self.count
+        """Number of declared frames that are missing; encoders differ by one frame in their count."""
+        return 0 if self.declared is None or self.declared <= self.count + 1 else self.declared - self.count
 
 
 def frames(path: str | Path, anywhere: bool = False) -> Frames | None:
-    """Count the frames of an MPEG audio file; None if it does not begin with one, tags aside.
+    """Count the frames of an MPEG audio file; None if the file, after its tags, does not begin with a frame.
 
-    With `anywhere` other things may stand before the first frame. Where a Xing header promises as many bytes as there
-    are, its count is believed, since reading a whole file takes longer.
+    With `anywhere`, other bytes may precede the first frame. If a Xing header declares the true number of bytes, its
+    count of frames is used, since reading the whole file would take longer.
 
     Raises:
-        WsedError: much of it is no frame of the kind of the first one.
+        WsedError: more than a little of the file belongs to no frame of the kind of the first one.
     """
     state = os.stat(path)  # noqa: PTH116
-    found = _frames(str(path), state.st_size, state.st_mtime_ns, anywhere)
-    if found is not None and found.junk > max(_JUNK, state.st_size // 100):
+    counted = _frames(str(path), state.st_size, state.st_mtime_ns, anywhere)
+    if counted is not None and counted.junk > max(_JUNK, state.st_size // 100):
         raise WsedError(
-            f"{path} is damaged, or MP3 files of different kinds joined: {found.junk} bytes of it are no frame like "
+            f"{path} is damaged, or MP3 files of different kinds joined: {counted.junk} bytes of it are no frame like "
             "the first one; download it again, or convert it once more"
         )
-    return found
+    return counted
 
 
-def opened(path: str | Path, found: Frames) -> io.BufferedReader:
-    """The file with a Xing header that tells its length."""
-    return io.BufferedReader(_Prefixed(path, found.prefix, found.begin))
+def opened(path: str | Path, counted: Frames) -> io.BufferedReader:
+    """The file with a Xing header that declares its true length."""
+    return io.BufferedReader(_Prefixed(path, counted.prefix, counted.begin))
 
 
 @lru_cache(maxsize=65536)
@@ -94,7 +94,7 @@ def _frames(path: str, size: int, _: int, anywhere: bool) -> Frames | None:
         return None
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:  # noqa: PTH123
         first = _skip_tags(data, 0)
-        while data[first : first + 1] == b"\0":  # behind a tag
+        while data[first : first + 1] == b"\0":  # padding after a tag
             first += 1
         lengths = _kind(data, first)
         while anywhere and not lengths and (first := data.find(b"\xff", first + 1)) >= 0:
@@ -104,13 +104,13 @@ def _frames(path: str, size: int, _: int, anywhere: bool) -> Frames | None:
         length = lengths[_key(data, first)]
         place = _place(data, first, length)
         begin = first if place is None else first + length
-        promised = _number(data, place) if place else None
-        if promised is not None and place and _has_all(data, first, place):
-            count, junk = promised, 0
+        declared = _number(data, place) if place else None
+        if declared is not None and place and _has_all(data, first, place):
+            count, junk = declared, 0
         else:
             count, junk = _walk(data, begin, lengths)
         prefix = _patched(data, first, begin, place, count) if place else _head(data, first, count, lengths)
-        return Frames(count, _samples(data[first + 1]), promised, prefix, begin, junk)
+        return Frames(count, _samples(data[first + 1]), declared, prefix, begin, junk)
 
 
 def _key(data: mmap.mmap, at: int) -> int:
@@ -118,31 +118,31 @@ def _key(data: mmap.mmap, at: int) -> int:
 
 
 def _samples(second: int) -> int:
-    """Samples of a frame, by the second byte of its header."""
+    """Samples per channel in a frame, by the second byte of its header."""
     layer, full = second >> 1 & 3, second >> 3 & 3 == _MPEG1
     return 384 if layer == 3 else 1152 if layer == 2 or full else 576
 
 
 def _lengths(second: int, third: int) -> dict[int, int]:
-    """Bytes of a frame by the second and third byte of its header, for all frames of one version, layer and rate."""
+    """Size of a frame in bytes, by the second and third byte of its header, for one version, layer and sample rate."""
     version, layer, rate = second >> 3 & 3, second >> 1 & 3, third >> 2 & 3
-    found: dict[int, int] = {}
+    lengths: dict[int, int] = {}
     if version == 1 or layer == 0 or rate == 3:
-        return found
+        return lengths
     hertz, slot = _RATES[version][rate], 4 if layer == 3 else 1
     per_slot = 12 if layer == 3 else _samples(second) // 8
     for index, kbits in enumerate(_KBITS[version == _MPEG1, layer], start=1):
         for padding in (0, 1):
             length = (per_slot * kbits * 1000 // hertz + padding) * slot
-            for free in (0, 1):  # the bits for a checksum and for private use
+            for free in (0, 1):  # the bits for the checksum and for private use
                 for private in (0, 1):
                     key = (second & 0xFE | free) << 8 | index << 4 | rate << 2 | padding << 1 | private
-                    found[key] = length
-    return found
+                    lengths[key] = length
+    return lengths
 
 
 def _skip_tags(data: mmap.mmap, at: int) -> int:
-    """Where the ID3v2 tags at a place end."""
+    """The offset after the ID3v2 tags at an offset."""
     while data[at : at + 3] == b"ID3" and at + 10 <= len(data):
         size = 0
         for byte in data[at + 6 : at + 10]:
@@ -152,7 +152,7 @@ def _skip_tags(data: mmap.mmap, at: int) -> int:
 
 
 def _kind(data: mmap.mmap, at: int) -> dict[int, int]:
-    """`_lengths` of the frame at a place, if another of its kind follows or it is the last; else nothing."""
+    """`_lengths` of the frame at an offset, if it is the last one or a frame of the same kind follows; else empty."""
     if at + 4 > len(data) or data[at] != 0xFF:
         return {}
     lengths = _lengths(data[at + 1], data[at + 2])
@@ -165,7 +165,7 @@ def _valid(data: mmap.mmap, at: int, lengths: Mapping[int, int]) -> bool:
 
 
 def _walk(data: mmap.mmap, at: int, lengths: Mapping[int, int]) -> tuple[int, int]:
-    """Whole frames from a place on, and bytes between them that belong to none (tags aside)."""
+    """Number of complete frames from an offset on, and of bytes between them that belong to no frame and no tag."""
     count = junk = 0
     end = len(data)
     while at + 4 <= end:
@@ -188,7 +188,7 @@ def _walk(data: mmap.mmap, at: int, lengths: Mapping[int, int]) -> tuple[int, in
 
 
 def _next(data: mmap.mmap, at: int, lengths: Mapping[int, int]) -> int:
-    """Where the next frame or tag begins; the end of the file if there is none."""
+    """The offset of the next frame or tag; the end of the file if there is none."""
     while 0 <= (at := data.find(b"\xff", at)) <= len(data) - 4:
         if _valid(data, at, lengths):
             after = at + lengths[_key(data, at)]
@@ -203,13 +203,16 @@ def _next(data: mmap.mmap, at: int, lengths: Mapping[int, int]) -> int:
 
 
 def _side(second: int, fourth: int) -> int:
-    """Bytes of header and side information of a layer III frame, by the second and fourth byte of its header."""
+    """Size of header and side information of a layer III frame, by the second and fourth byte of its header."""
     mono, full = fourth >> 6 == 3, second >> 3 & 3 == _MPEG1
     return 4 + ((17 if mono else 32) if full else (9 if mono else 17))
 
 
 def _place(data: mmap.mmap, first: int, length: int) -> int | None:
-    """Where the first frame counts the frames; 0 if it is a header that does not; None if it is one with sound."""
+    """The offset of the frame count in the first frame.
+
+    0 if the first frame is a header without a count; None if it is a frame with sound.
+    """
     if data[first + 1] >> 1 & 3 != _LAYER3:
         return None
     tag = first + _side(data[first + 1], data[first + 3])
@@ -223,7 +226,7 @@ def _number(data: mmap.mmap, place: int) -> int:
 
 
 def _has_all(data: mmap.mmap, first: int, place: int) -> bool:
-    """Whether the file ends (or its tags begin) where the header says."""
+    """Whether the file ends, or its tags begin, at the size that the header declares."""
     if not data[place - 1] & 2:
         return False
     end = first + _number(data, place + 4)
@@ -231,7 +234,7 @@ def _has_all(data: mmap.mmap, first: int, place: int) -> bool:
 
 
 def _head(data: mmap.mmap, first: int, count: int, lengths: Mapping[int, int]) -> bytes:
-    """A frame with a Xing header, of the kind of the first frame; empty for layers I and II."""
+    """A new frame with a Xing header, of the same kind as the first frame; empty for layers I and II."""
     if data[first + 1] >> 1 & 3 != _LAYER3:
         return b""
     second, third = data[first + 1] | 1, data[first + 2] & 0x0C
@@ -244,7 +247,7 @@ def _head(data: mmap.mmap, first: int, count: int, lengths: Mapping[int, int]) -
 
 
 def _patched(data: mmap.mmap, first: int, begin: int, place: int, count: int) -> bytes:
-    """The header of the file with another count of frames, and of bytes."""
+    """The header of the file with a corrected count of frames and bytes."""
     frame, at = bytearray(data[first:begin]), place - first
     frame[at : at + 4] = count.to_bytes(4, "big")
     if frame[at - 1] & 2:
@@ -253,7 +256,7 @@ def _patched(data: mmap.mmap, first: int, begin: int, place: int, count: int) ->
 
 
 class _Prefixed(io.RawIOBase):
-    """A file from some byte on, with other bytes before it."""
+    """The bytes of a file from an offset on, after a prefix."""
 
     def __init__(self, path: str | Path, prefix: bytes, begin: int) -> None:
         super().__init__()

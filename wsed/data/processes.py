@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them, and how they are started."""
+"""How reading processes are started, and how they end with the process that started them."""
 
 import multiprocessing
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def end_with_parent(_worker: int = 0) -> None:
-    """End this process when the one that started it is gone: one killed with SIGKILL cannot end its workers."""
+    """End this process when its parent ends: a parent killed by SIGKILL cannot end its workers itself."""
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 
@@ -20,7 +20,7 @@ def _wait_for_parent() -> None:
 
 
 def start_method() -> str:
-    """How reading processes are started: from a small server where the system has that, else anew (Windows)."""
+    """The start method of reading processes: `forkserver` if the system has it, else `spawn` (Windows)."""
     return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 

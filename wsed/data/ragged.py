@@ -1,4 +1,4 @@
-"""Rows of different lengths in one array, such as the labels of millions of clips."""
+"""`Ragged`: rows of different lengths in one tensor, such as the labels of millions of clips."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Ragged:
-    """Row `i` is `values[first[i] : first[i + 1]]`.
+    """Rows of different lengths; row `i` is `values[first[i] : first[i + 1]]`.
 
     >>> Ragged.lists([[3, 1], [], [2]]).lengths.tolist()
     [2, 0, 1]
 
     Attributes:
-        values: `[value]` or `[value dim]`, of all rows in order.
-        first: `[row + 1]`.
+        values: the values of all rows, row after row: `[value]` or `[value dim]`.
+        first: index of the first value of each row, and the number of values at the end: `[row + 1]`.
     """
 
     values: Tensor
@@ -25,43 +25,43 @@ class Ragged:
 
     @staticmethod
     def of(values: Tensor, lengths: Int[Tensor, " row"]) -> "Ragged":
-        """Rows of these lengths, cut from `values` one after the other."""
+        """Rows with these lengths, whose values follow each other."""
         return Ragged(values, torch.nn.functional.pad(lengths.long().cumsum(0), (1, 0)))
 
     @staticmethod
     def lists(rows: Iterable[Sequence[int]]) -> "Ragged":
-        """Lists of whole numbers, one per row."""
+        """Rows from lists of integers."""
         rows = list(rows)
         values = torch.tensor([value for row in rows for value in row], dtype=torch.long)
         return Ragged.of(values, torch.tensor([len(row) for row in rows], dtype=torch.long))
 
     @staticmethod
     def texts(texts: Iterable[bytes]) -> "Ragged":
-        """Byte strings, one per row."""
+        """Rows from byte strings."""
         texts = list(texts)
         joined = torch.frombuffer(bytearray(b"".join(texts)) or bytearray(1), dtype=torch.uint8)
         lengths = torch.tensor([len(text) for text in texts], dtype=torch.long)
         return Ragged.of(joined[: int(lengths.sum())], lengths)
 
     def text(self, row: int) -> bytes:
-        """One byte string of `texts`."""
+        """A row as a byte string."""
         return bytes(self[row].numpy())
 
     @staticmethod
     def cat(parts: "Sequence[Ragged]") -> "Ragged":
-        """The rows of one after those of the other."""
+        """The rows of all parts, one part after the other."""
         if len(parts) == 1:  # no copy of millions of rows
             return parts[0]
         return Ragged.of(torch.cat([p.values for p in parts]), torch.cat([p.lengths for p in parts]))
 
     @property
     def lengths(self) -> Int[Tensor, " row"]:
-        """Values in each row."""
+        """Number of values in each row."""
         return self.first.diff()
 
     @property
     def rows(self) -> Int[Tensor, " value"]:
-        """The row of each value."""
+        """The index of the row of each value."""
         return torch.repeat_interleave(torch.arange(len(self)), self.lengths)
 
     def __len__(self) -> int:
@@ -71,7 +71,7 @@ class Ragged:
         return self.values[self.first[row] : self.first[row + 1]]
 
     def take(self, index: Int[Tensor, " taken"]) -> "Ragged":
-        """Some rows, in any order; -1 is the last."""
+        """The rows with these indices, in this order; -1 is the last row."""
         index = index % len(self)
         taken = Ragged.of(self.values[:0], self.lengths[index])
         shift = self.first[index] - taken.first[:-1]
@@ -79,7 +79,7 @@ class Ragged:
         return Ragged(self.values[place], taken.first)
 
     def inverse(self, n: int) -> "Ragged":
-        """The rows that hold each of the values 0 to `n - 1`: from the labels of clips to the clips of labels.
+        """For each value from 0 to `n - 1`, the indices of the rows that hold it: labels of clips to clips of labels.
 
         >>> Ragged.lists([[0, 1], [1]]).inverse(2)[1].tolist()
         [0, 1]
@@ -88,7 +88,7 @@ class Ragged:
         return Ragged.of(self.rows[order], torch.bincount(self.values.long(), minlength=n))
 
     def one_hot(self, n: int) -> Float[Tensor, "row n"]:
-        """1 where a row holds a value of 0 to `n - 1`, else 0; float32."""
+        """A float32 table: 1 where a row holds the value of the column, from 0 to `n - 1`."""
         table = torch.zeros(len(self), n)
         table[self.rows, self.values.long()] = 1.0
         return table

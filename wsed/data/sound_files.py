@@ -1,4 +1,4 @@
-"""Sound files in folders, and which of them is which clip's."""
+"""The search for sound files in folders, and for the file of each clip."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,10 +12,10 @@ from wsed.text import composed
 
 
 def walk(root: AnyStr) -> Iterator[tuple[AnyStr, list[AnyStr]]]:
-    """A folder and those below it with the names of their files, sorted, each folder once whatever links lead to it.
+    """Yield a folder and all folders below it with the names of their files, sorted; each folder once.
 
-    Links are followed after all folders that are none. Left out are hidden files and folders, and `*_events/`, where
-    Scaper keeps the single events of a soundscape.
+    Symbolic links are followed after all other folders. Hidden files and folders are left out. So are folders
+    `*_events/`, in which Scaper keeps the single events of a soundscape.
     """
     dot, events = (".", "_events") if isinstance(root, str) else (b".", b"_events")
     folders, links, seen = [root], list[AnyStr](), set[tuple[int, int]]()
@@ -24,7 +24,7 @@ def walk(root: AnyStr) -> Iterator[tuple[AnyStr, list[AnyStr]]]:
         try:
             state = os.stat(where)  # noqa: PTH116 - as the walk itself, for bytes too
             inside = sorted(os.scandir(where), key=lambda entry: entry.name)
-        except OSError:  # a link to itself, a folder that may not be read
+        except OSError:  # a link to itself, or a folder without permission
             continue
         if (state.st_dev, state.st_ino) in seen:
             continue
@@ -44,7 +44,7 @@ def _is_folder(entry: os.DirEntry[AnyStr]) -> bool:
 
 
 def is_file(path: str | Path) -> bool:
-    """Whether there is such a file; there is none of a name that is too long."""
+    """Whether a file exists; False for a name that is too long."""
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises an OSError for such names
 
 
@@ -56,16 +56,16 @@ def sound_files(folder: str | Path) -> list[Path]:
 
 
 def locate(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
-    """The sound file of each clip name: same name, or same stem with another suffix; the least nested one.
+    """Find the sound file of each clip: the same name, or the same stem with another suffix; the least nested file.
 
-    Names are the same if their letters are: a Mac writes `é` as two characters, other systems as one.
+    Names are compared with composed letters, since macOS writes `é` as two characters and other systems as one.
 
     Args:
-        folder: where the clips are; subfolders are searched too.
-        names: as in the label table.
+        folder: folder of the clips; subfolders are searched too.
+        names: names of the clips in the label table.
 
     Raises:
-        WsedError: a name fits files in two folders of the same depth.
+        WsedError: two folders of the same depth hold a file for the same clip.
     """
     folder = Path(folder)
     by_stem: dict[str, list[Path]] = {}
@@ -74,10 +74,11 @@ def locate(folder: str | Path, names: Iterable[str]) -> dict[str, Path]:
     return {name: _choose(folder, name, by_stem.get(composed(stem(name)), [])) for name in names}
 
 
-def leaves(folder: str | Path, name: str, corpus: str | Path) -> bool:
-    """Whether a clip's name leads from its folder out of the corpus; links in it may lead where they will.
+def is_outside(folder: str | Path, name: str, corpus: str | Path) -> bool:
+    """Whether the path `folder/name` of a clip lies outside the corpus; symbolic links are not resolved.
 
-    >>> [leaves("corpus/audio/weak", name, "corpus") for name in ("a.wav", "../b/a.wav", "../../../a.wav", "/a.wav")]
+    >>> names = ("a.wav", "../b/a.wav", "../../../a.wav", "/a.wav")
+    >>> [is_outside("corpus/audio/weak", name, "corpus") for name in names]
     [False, False, True, True]
     """
     if ".." not in name and not os.path.isabs(name):  # noqa: PTH117
@@ -86,7 +87,11 @@ def leaves(folder: str | Path, name: str, corpus: str | Path) -> bool:
 
 
 def stem(name: str) -> str:
-    """`a/Y1_0.000_10.000.wav` -> `Y1_0.000_10.000`; only the suffix of a sound file is taken away."""
+    """The file name without the suffix of a sound file; other suffixes stay.
+
+    >>> stem("a/Y1_0.000_10.000.wav"), stem("Y1_0.000_10.000")
+    ('Y1_0.000_10.000', 'Y1_0.000_10.000')
+    """
     last = name.rpartition("/")[2]
     head, dot, suffix = last.rpartition(".")
     return head if dot + suffix.lower() in SUFFIXES else last
@@ -108,7 +113,7 @@ def _choose(folder: Path, name: str, candidates: Sequence[Path]) -> Path:
 
 
 def header(path: Path) -> float | str:
-    """Seconds of a sound file, or why it cannot be read."""
+    """The duration of a sound file in seconds, or the reason why it cannot be read."""
     try:
         return sound.info(path).duration or f"{path} holds no samples"
     except WsedError as error:

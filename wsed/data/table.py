@@ -1,4 +1,4 @@
-"""Label tables: tab-separated files of clips, tags and events, read with the row at fault named."""
+"""Label tables: tab-separated files of clips, tags and events; errors name the row."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from wsed.text import composed
 from wsed.text import read_text as _read_text
 
 Problems = list[RowError] | None
-"""Where malformed rows are put while the others are read; None raises the first of them."""
+"""A list to which malformed rows are added; None: the first malformed row is raised."""
 
 
 def read_columns(path: str | Path) -> list[str]:
@@ -30,11 +30,23 @@ def read_columns(path: str | Path) -> list[str]:
 def read_rows(path: str | Path, columns: Sequence[str], problems: Problems = None) -> list[tuple[int, dict[str, str]]]:
     """The rows of a tab- or comma-separated table with a header, each with its line number.
 
-    Cells are stripped; cells missing at the end of a row are empty.
+    White space around cells is removed; missing cells at the end of a row are empty.
+
+    Args:
+        path: the table.
+        columns: columns that the table must have.
+        problems: see `Problems`.
 
     Raises:
-        WsedError: the file is missing or no UTF-8 text, or lacks one of `columns`, or a row has no file name
-            or more cells than the header.
+        WsedError: the file is missing or no UTF-8 text, a column is missing, or a row has no file name or more cells
+            than the header.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "weak.tsv"
+    ...     write_rows(path, ["filename", "event_labels"], [["a.wav", "Dog,Cat"]])
+    ...     print(read_rows(path, ["filename"]), sorted(read_weak(path)["a.wav"]))
+    [(2, {'filename': 'a.wav', 'event_labels': 'Dog,Cat'})] ['Cat', 'Dog']
     """
     (_, header), *lines = _cells(path)
     names = [name.strip() for name in header]
@@ -54,14 +66,14 @@ def read_rows(path: str | Path, columns: Sequence[str], problems: Problems = Non
 
 
 def _cells(path: str | Path) -> list[tuple[int, list[str]]]:
-    """All rows with something in a cell, with their line numbers; the first is the header, even if blank."""
+    """The header, and all rows that are not blank, with their line numbers."""
     lines = read_text(path).split("\n")
     rows = split_rows(path, lines, separator_of(lines[0]))
     return [(line, cells) for line, cells in rows if line == 1 or any(cell.strip() for cell in cells)]
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a table or a list of classes, with composed letters (NFC): names are compared by them.
+    """The text of a table or a list of classes, with composed letters (Unicode NFC), so that names can be compared.
 
     Raises:
         WsedError: see `wsed.text.read_text`.
@@ -70,18 +82,18 @@ def read_text(path: str | Path) -> str:
 
 
 def weak_rows(path: str | Path, problems: Problems = None) -> list[tuple[int, str, frozenset[str]]]:
-    """`filename, event_labels` (comma-separated classes): line number, clip id and tags of each row."""
+    """Line number, clip id and tags of each row; columns `filename, event_labels` (comma-separated classes)."""
     rows = read_rows(path, ("filename", "event_labels"), problems)
     return [(line, row["filename"], _tags(row)) for line, row in rows]
 
 
 def strong_rows(path: str | Path, problems: Problems = None) -> list[tuple[int, str, Timed | None]]:
-    """`filename, onset, offset, event_label`: line number, clip id and event of each row.
+    """Line number, clip id and event of each row; columns `filename, onset, offset, event_label`.
 
-    A row with a filename only lists a clip without events: its event is None.
+    A row with only a filename is a clip without events; its event is None.
 
     Raises:
-        WsedError: a label or a time is missing, a time is not a number or negative, or an offset not after its onset.
+        WsedError: a label or a time is missing, a time is no number or negative, or an offset is not after its onset.
     """
     rows: list[tuple[int, str, Timed | None]] = []
     for line, row in read_rows(path, ("filename", "onset", "offset", "event_label"), problems):
@@ -93,7 +105,7 @@ def strong_rows(path: str | Path, problems: Problems = None) -> list[tuple[int, 
 
 
 def read_weak(path: str | Path) -> dict[str, frozenset[str]]:
-    """`filename, event_labels` (comma-separated classes): clip id -> tags. Rows of one clip are joined."""
+    """The tags of each clip, by its id; columns as in `weak_rows`. The tags of several rows of a clip are joined."""
     tags: dict[str, frozenset[str]] = {}
     for _, name, names in weak_rows(path):
         tags[name] = tags.get(name, frozenset()) | names
@@ -101,7 +113,7 @@ def read_weak(path: str | Path) -> dict[str, frozenset[str]]:
 
 
 def read_strong(path: str | Path) -> dict[str, tuple[Timed, ...]]:
-    """`filename, onset, offset, event_label`: clip id -> events; errors as in `strong_rows`."""
+    """The events of each clip, by its id; columns and errors as in `strong_rows`."""
     events: dict[str, list[Timed]] = {}
     for _, name, event in strong_rows(path):
         events.setdefault(name, []).extend([event] if event else [])
@@ -109,10 +121,10 @@ def read_strong(path: str | Path) -> dict[str, tuple[Timed, ...]]:
 
 
 def read_durations(path: str | Path) -> dict[str, float]:
-    """`filename, duration` (seconds): clip id -> duration.
+    """The duration of each clip in seconds, by its id; columns `filename, duration`.
 
     Raises:
-        WsedError: a duration is not a number or negative.
+        WsedError: a duration is no number or negative.
     """
     durations = {}
     for line, row in read_rows(path, ("filename", "duration")):
@@ -124,7 +136,7 @@ def read_durations(path: str | Path) -> dict[str, float]:
 
 
 def label_names(path: str | Path) -> set[str]:
-    """The classes that a table of tags or of events names; rows that cannot be understood are passed over."""
+    """The classes in a table of tags or events; malformed rows are ignored."""
     columns, problems = read_columns(path), list[RowError]()
     names = {tag for _, _, tags in weak_rows(path, problems) for tag in tags} if "event_labels" in columns else set()
     if "onset" in columns:
@@ -133,12 +145,12 @@ def label_names(path: str | Path) -> set[str]:
 
 
 def read_names(path: str | Path) -> list[str]:
-    """`filename`: clip ids in file order, each once."""
+    """The clip ids of a table, in file order, each once."""
     return list(dict.fromkeys(row["filename"] for _, row in read_rows(path, ("filename",))))
 
 
 def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A tab-separated table with a header; floats keep milliseconds. It appears whole or not at all.
+    """Write a tab-separated table with a header, atomically; floats have three decimals.
 
     Raises:
         WsedError: a cell holds a tab or a line break.
@@ -157,6 +169,7 @@ def _quoted(cell: str) -> str:
 
 
 def report(error: RowError, problems: Problems) -> None:
+    """Add a malformed row to the problems, or raise it if they are None."""
     if problems is None:
         raise error
     problems.append(error)

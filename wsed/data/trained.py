@@ -1,4 +1,4 @@
-"""What the data module asks of the task that it serves."""
+"""Protocols of the task, network and frontend that the data module serves."""
 
 from collections.abc import Iterator, Mapping
 from typing import Protocol, runtime_checkable
@@ -11,19 +11,19 @@ from wsed.types import Labels, Needs
 
 @runtime_checkable
 class Frontend(Protocol):
-    """The part of a network whose features can be kept: `raw` gives what no training changes of them."""
+    """A frontend whose features can be stored: no training changes the features that `raw` returns."""
 
     sample_rate: int
 
     @property
     def learned(self) -> bool:
-        """Whether it has seen the training set, if it must."""
+        """Whether it has learned from the training set, if it must."""
         ...
 
     def raw(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        """Features that no training changes, and which frames hold signal."""
+        """Features that no training changes, and which frames are not padding."""
         ...
 
 
@@ -36,13 +36,13 @@ class Network(Protocol):
     frame_rate: float
 
     def modules(self) -> Iterator[nn.Module]:
-        """All its parts."""
+        """All modules of the network."""
         ...
 
 
 @runtime_checkable
 class Trained(Protocol):
-    """A task: its network, and what each of its losses needs, by the loss's name."""
+    """A task: its network, and the needs of each loss, by the name of the loss."""
 
     network: Network
     needs: Mapping[str, Needs]

@@ -1,4 +1,4 @@
-"""Parts of clips that are read in place of whole clips: crops around events, and windows of long recordings."""
+"""Windows of long recordings and crops around events, which are read instead of whole clips."""
 
 import zlib
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ Placement = Literal["onset", "contained", "centered"]
 
 @dataclass(frozen=True)
 class Windows:
-    """Parts of one length that are read in place of whole clips.
+    """Windows of one length that are read instead of whole clips.
 
-    With a `placement`, a clip gives one window, cut where its one event is: the same in all epochs and runs. Without,
-    windows follow each other through the clip.
+    With a `placement`, each clip has one crop around its only event, the same in all epochs and runs. Without a
+    placement, windows follow each other through the clip at a regular step.
 
     >>> from pathlib import Path
     >>> clip = Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}), (("Dog", 4.0, 11.0),), duration=25.0)
@@ -29,13 +29,16 @@ class Windows:
     a_0.000_10.000.wav 0.0 (('Dog', 4.0, 10.0),)
     a_10.000_20.000.wav 10.0 (('Dog', 0.0, 1.0),)
     a_15.000_25.000.wav 15.0 ()
+    >>> windows = Windows(10.0, test_length=5.0)
+    >>> windows.seconds("test"), windows.name_of("test"), windows.name_of("train")
+    (5.0, 'test_length', 'length')
 
     Args:
-        length: of a window, seconds.
-        test_length: of the windows of test clips and of clips to predict; `length` if None.
-        hop: seconds from one window to the next, where there is no `placement`; `length` if None.
-        placement: where the one window of a clip lies, see `crop_start`; None: windows follow each other.
-        seed: of the random places, which depend on it and on the name of the clip alone.
+        length: length of a window, in seconds.
+        test_length: length of the windows of test clips and of clips to predict; `length` if None.
+        hop: seconds from the start of a window to the start of the next, without a `placement`; `length` if None.
+        placement: rule for the start of the crop, see `crop_start`; None: windows follow each other.
+        seed: seed of the random starts, which depend only on it and on the name of the clip.
 
     Raises:
         WsedError: a setting is out of its range.
@@ -57,25 +60,25 @@ class Windows:
             raise WsedError("data.windows.hop is for windows that follow each other: set it or placement to null")
 
     def name_of(self, split: Split) -> str:
-        """The setting that says how long the windows of a split are."""
+        """The setting that holds the length of the windows of a split."""
         return "test_length" if split in ("test", "predict") and self.test_length is not None else "length"
 
     def seconds(self, split: Split) -> float:
-        """How long the windows of a split are."""
+        """Length of the windows of a split, in seconds."""
         value = self.test_length if self.name_of(split) == "test_length" else self.length
         assert value is not None
         return value
 
     def of(self, clip: Clip, split: Split) -> list[Clip]:
-        """The windows of a clip, with the part of the events that lies in each.
+        """The windows of a clip, each with the parts of the events inside it.
 
         Raises:
-            WsedError: the length of the clip is not known, or it cannot be cut as `placement` says.
+            WsedError: the duration of the clip is not known, or the clip does not fit the `placement`.
         """
         if clip.duration is None:
             raise WsedError(
-                f"data.windows cuts clips, and the length of {clip.id} is not known: set data.reader to one that reads "
-                "the headers of files"
+                f"data.windows cuts clips, but the duration of {clip.id} is not known: set data.reader to one that "
+                "reads the headers of files"
             )
         if self.placement is not None:
             return [self._crop(clip, split, self.placement)]
@@ -89,8 +92,8 @@ class Windows:
         events = clip.events or ()
         if len(events) != 1:
             raise WsedError(
-                f"clip {clip.id} ({clip.path}) holds {len(events)} events, and data.windows.placement cuts clips where "
-                "their one event is; make the corpus with `wsed data synth --recipe waa`"
+                f"clip {clip.id} ({clip.path}) holds {len(events)} events, but data.windows.placement needs clips with "
+                "one event; make the corpus with `wsed data synth --recipe waa`"
             )
         if seconds > clip.duration:
             raise WsedError(
@@ -104,11 +107,14 @@ class Windows:
 
 
 def part_of(clip: Clip, start: float, duration: float) -> Clip:
-    """A part of a clip, named after its place, with the parts of the events that lie in it.
+    """A part of a clip, named after its times, with the parts of the events inside it.
 
-    Tags are those of the events inside. Where a clip has tags and no events, nothing says which part holds what they
-    name, so the tags of its parts are unknown, but for a part that is all of it; that a clip holds nothing is true of
-    its parts too.
+    The tags are those of the events inside. If only the tags of the clip are known, the tags of its parts are unknown,
+    unless the part is the whole clip or the clip has no tags.
+
+    >>> from pathlib import Path
+    >>> part_of(Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"})), start=5.0, duration=10.0).id
+    'a_5.000_15.000.wav'
 
     Args:
         clip: the clip.
@@ -134,7 +140,7 @@ def part_of(clip: Clip, start: float, duration: float) -> Clip:
 
 
 def window_starts(duration: float, length: float, hop: float) -> list[float]:
-    """Where the windows of a recording begin, in seconds: every `hop`, and the last one ends with the recording.
+    """Starts of the windows of a recording, in seconds: every `hop` seconds; the last window ends with the recording.
 
     >>> window_starts(25.0, 10.0, 10.0)
     [0.0, 10.0, 15.0]
@@ -157,20 +163,23 @@ def cut(clips: Sequence[Clip], windows: Windows, split: Split) -> list[Clip]:
 def crop_start(
     onset: float, offset: float, length: float, duration: float, placement: Placement, chance: float
 ) -> float:
-    """Where the crop of a clip begins, in seconds from the clip's start.
+    """Start of the crop of a clip around its event, in seconds from the start of the clip.
 
-    `onset`: the onset of an event that would fit lies anywhere in the crop, so that the end of the event may be cut
-    off; the crop begins up to its length before or after the onset of a longer event (as in the code of Turpault et al.
-    2020). `contained`: the crop holds the whole event, or lies within it, at random. `centered`: their middles agree. A
-    crop that would reach out of the clip is moved into it.
+    `onset`: the onset of an event that would fit lies anywhere in the crop, so the end of the event may be cut off. If
+    the event is longer than the crop, the crop begins up to its own length before or after the onset (as in the code of
+    Turpault et al. 2020). `contained`: the crop holds the whole event or lies within it, at random. `centered`: crop
+    and event have the same centre. A crop that would reach outside the clip is moved into it.
 
     Args:
-        onset: of the event, seconds.
-        offset: of the event, seconds.
-        length: of the crop, seconds; `duration` at most.
-        duration: of the clip, seconds.
+        onset: onset of the event, in seconds.
+        offset: offset of the event, in seconds.
+        length: length of the crop, in seconds; at most `duration`.
+        duration: duration of the clip, in seconds.
         placement: the rule.
-        chance: drawn uniformly from [0, 1).
+        chance: a random number, drawn uniformly from [0, 1).
+
+    >>> crop_start(onset=4.0, offset=6.0, length=1.0, duration=10.0, placement="centered", chance=0.0)
+    4.5
     """
     if placement == "centered":
         begin = (onset + offset - length) / 2
@@ -178,7 +187,7 @@ def crop_start(
         first, last = sorted((onset, offset - length))
         first, last = max(first, 0.0), min(last, duration - length)
         begin = first + chance * (last - first)
-    elif offset - onset > length + 1e-6:  # events of 0.2 s fit into a crop of 0.2 s, whatever rounding says
+    elif offset - onset > length + 1e-6:  # an event of 0.2 s fits into a crop of 0.2 s despite rounding
         begin = onset + length * (2 * chance - 1)
     else:
         begin = onset - length * chance

@@ -48,6 +48,8 @@ class Decoder(ABC):
     (1, 1, 1)
     >>> decoder.settings(frame_rate=1.0), decoder.inexact_for_segments(), decoder.values()["tags"]
     ([{}], [], 'clip')
+    >>> decoder.within(scores).need_frames()[0].flatten().tolist() == curve.flatten().tolist()
+    True
     """
 
     threshold: PerLabel
@@ -79,7 +81,7 @@ class Decoder(ABC):
     def allowed_curves(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
         """The `curves`, -inf where the tags allow no event; arguments and errors as in `__call__`."""
         curves = self.curves(scores)
-        frames, _ = curves.need()
+        frames, _ = curves.need_frames()
         allowed = self.allowed(scores, tags)
         if allowed is None:
             return curves
@@ -110,18 +112,23 @@ class Decoder(ABC):
         return 5.0
 
     def within(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
-        """What is done to windows of a long recording before they are joined: classes without tag score 0.
+        """The scores of windows of a long recording before they are joined: classes without a tag have the score 0.
 
-        Clips are windows here. Arguments and errors as for the call.
+        Clips are windows here. Arguments and errors are those of a call.
         """
         allowed = self.allowed(scores, tags)
         if allowed is None:
             return scores
-        frames, _ = scores.need()
+        frames, _ = scores.need_frames()
         return replace(scores, frames=frames * scores.per_frame(allowed.to(frames.device)))
 
     def across(self) -> "Decoder":
-        """The decoder of joined windows: what `within` does is left out."""
+        """The decoder for joined windows, without the steps of `within`.
+
+        >>> from wsed.decoding import StepDecoder
+        >>> StepDecoder(threshold=0.3).across().threshold
+        0.3
+        """
         return replaced(self, {"tags": "none"})
 
     def predicted_tags(self, scores: Scores) -> Bool[Tensor, "clip label"] | None:
@@ -207,7 +214,7 @@ def check_regular_frames(scores: Scores) -> None:
 
     >>> check_regular_frames(Scores.of_padded(torch.zeros(1, 2, 1), frame_rate=1.0))
     """
-    scores.need()
+    scores.need_frames()
     if scores.borders is not None:
         raise WsedError("a decoder needs frames at a regular rate, but these frames have different lengths")
 

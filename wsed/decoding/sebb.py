@@ -96,7 +96,7 @@ class BoxDecoder(Decoder):
     def ranked(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
         """The confidence of the box at each frame, -inf outside boxes and where the tags allow no event."""
         curves = self.allowed_curves(scores, tags)
-        frames, _ = curves.need()
+        frames, _ = curves.need_frames()
         return replace(curves, frames=frames.masked_fill(~(frames > 0), -math.inf))
 
     def at(self, scores: Scores, thresholds: Sequence[float], tags: Bool[Tensor, "clip label"] | None = None) -> Events:
@@ -181,10 +181,10 @@ def box_curves(boxes: Detections, scores: Scores) -> Scores:
         scores: scores of the same clips, which give the frames.
 
     >>> boxes = Detections(Events.of([(0, 0, 1.0, 2.0)]), torch.tensor([0.5]).double())
-    >>> box_curves(boxes, Scores.of_padded(torch.zeros(1, 3, 1), frame_rate=1.0)).need()[0].flatten().tolist()
+    >>> box_curves(boxes, Scores.of_padded(torch.zeros(1, 3, 1), frame_rate=1.0)).need_frames()[0].flatten().tolist()
     [0.0, 0.5, 0.0]
     """
-    frames, lengths = scores.need()
+    frames, lengths = scores.need_frames()
     rate, events, lengths = scores.frame_rate, boxes.events, lengths.cpu()
     most = int(lengths.max()) if len(lengths) else 0
     # The borders of `Events.rasterise`, without its table of events times frames.

@@ -14,8 +14,9 @@ from wsed.decoding.base import Decoder, Setting, replaced
 from wsed.decoding.segments import segment_labels, segment_scores
 from wsed.decoding.thresholds import Tuned, exact_thresholds, grid_thresholds, random_thresholds
 from wsed.errors import WsedError
+from wsed.truth import Truth
 from wsed.types import Events
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 SEARCHES: dict[str, Callable[..., Tuned]] = {
     "exact": exact_thresholds,

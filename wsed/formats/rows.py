@@ -7,16 +7,16 @@ from pathlib import Path
 from wsed.errors import WsedError
 
 LONGEST = csv.field_size_limit()
-"""Letters of the longest cell."""
+"""Greatest number of characters in a cell."""
 
 
 class RowError(WsedError):
-    """A row of a table that cannot be understood.
+    """A malformed row of a table.
 
     Attributes:
         path: the table.
-        line: the row's line number, the header being line 1.
-        text: what is wrong with it.
+        line: line number of the row; the header is line 1.
+        text: what is wrong with the row.
     """
 
     def __init__(self, path: str | Path, line: int, text: str) -> None:
@@ -24,24 +24,28 @@ class RowError(WsedError):
         self.path, self.line, self.text = Path(path), line, text
 
     def __reduce__(self) -> tuple[type["RowError"], tuple[Path, int, str]]:
-        """What a worker process sends."""
+        """The parts from which another process builds the error again."""
         return RowError, (self.path, self.line, self.text)
 
 
 def separator_of(header: str) -> str:
-    """The separator of a table by its first line: a tab, or a comma where there is no tab."""
+    r"""The separator of a table, from its first line: a comma if the line has commas and no tab, else a tab.
+
+    >>> separator_of("filename,onset"), separator_of("filename")
+    (',', '\t')
+    """
     return "," if "," in header and "\t" not in header else "\t"
 
 
 def split_rows(path: str | Path, lines: Sequence[str], separator: str) -> Iterator[tuple[int, list[str]]]:
-    """The cells of each line, with its number; cells in quotes, as spreadsheets write them, without these.
+    """The cells of each line with its line number; the quotes around a cell, as spreadsheets write them, are removed.
 
     Raises:
-        RowError: a quote is not closed on its line (between tabs it is a letter), or a cell is too long for a
-            name.
+        RowError: a quote is not closed on its line (in tab-separated tables quotes may be open), or a cell is too
+            long.
     """
     if separator == "\t":
-        # Line by line: a csv reader would take all rows after an unmatched quote for one cell.
+        # Line by line, since a csv reader would read all rows after an unmatched quote as one cell.
         for number, line in enumerate(lines, start=1):
             cells = [unquoted(cell) for cell in line.split("\t")] if line else []
             if len(line) > LONGEST and max(map(len, cells)) > LONGEST:
@@ -57,11 +61,11 @@ def split_rows(path: str | Path, lines: Sequence[str], separator: str) -> Iterat
             before = reader.line_num
             yield before, cells
     except csv.Error as error:
-        raise RowError(path, before + 1, f"{error}; mend the row, or its quotes") from None
+        raise RowError(path, before + 1, f"{error}; correct the row, or its quotes") from None
 
 
 def unquoted(cell: str) -> str:
-    """A cell without the quotes of a spreadsheet; unmatched ones are letters.
+    """A cell without the quotes of a spreadsheet; unmatched quotes stay.
 
     >>> [unquoted(cell) for cell in ('"Horn,Siren"', '"the ""big"" horn"', '12" horn', '"Horn', '"a" and "b"')]
     ['Horn,Siren', 'the "big" horn', '12" horn', '"Horn', '"a" and "b"']

@@ -1,4 +1,4 @@
-"""Work done ahead in a thread: files are read while the network computes."""
+"""Reading ahead in a thread: files are read while the network computes."""
 
 from collections.abc import Iterable, Iterator
 from queue import Empty, Full, Queue
@@ -9,16 +9,17 @@ T = TypeVar("T")
 
 
 class _End:
-    """What follows the last item: the error that ended the iteration, if any."""
+    """The end of the items, with the error that ended the iteration, if there was one."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
 
 
 def ahead(items: Iterable[T], most: int) -> Iterator[T]:
-    """The same items, made in a thread of their own, at most `most` of them ahead; an error is raised where it comes.
+    """Iterate over items in a background thread that reads up to `most` items ahead.
 
-    The thread ends with the iteration, also where that is given up.
+    An error of the thread is raised after the items before it. The thread ends with the iteration, also if it is
+    stopped early.
 
     >>> list(ahead(range(3), most=2))
     [0, 1, 2]

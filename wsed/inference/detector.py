@@ -1,4 +1,4 @@
-"""A trained network with its decoder, ready to detect events in recordings of any length."""
+"""`Detector`: it detects events in recordings of any length."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ from wsed.types import Labels
 from wsed.values import Scores
 
 WINDOW = 10.0
-"""Seconds of a window where the network does not say on what lengths it was trained."""
+"""Length of a window in seconds, if the length of the training clips is not known."""
 
 Progress = Callable[[int, float], None]
 
@@ -32,20 +32,31 @@ def _silently(recording: int, seconds: float) -> None:
 
 
 BATCH = 32
-"""Windows that go through the network at once."""
+"""Number of windows in a batch."""
 
 
 class Detector:
-    """A network with its decoder: from sounds of any length to events.
+    """Detects events in recordings of any length, with a network and a decoder.
 
-    Recordings go through the network in windows that overlap by half, so that memory does not grow with them. The
-    scores of windows are joined under a triangular taper and decoded across their seams.
+    A recording is cut into windows that overlap by half, so the memory does not grow with its length. The scores of the
+    windows are averaged with triangular weights, and events may cross the borders of windows.
 
     Args:
-        network: in eval mode from here on.
-        decoder: from frame scores to events.
-        window: seconds of a window, best those of the training clips.
-        calibration: makes confidences of scores; None: the confidence of an event is its mean score.
+        network: the network; it is set to eval mode.
+        decoder: turns frame scores into events.
+        window: length of a window in seconds, best the length of the training clips; None: 10 s.
+        calibration: turns scores into confidences; None: the confidence of an event is its mean score.
+
+    >>> from wsed.decoding import StepDecoder
+    >>> from wsed.models import Composed
+    >>> detector = Detector(Composed.example(Labels(["Dog"])), StepDecoder(threshold=1.0), window=1.0)
+    >>> detector.check()
+    >>> detector.detect(np.zeros(8000, dtype=np.float32))
+    []
+    >>> [detected.events for detected in detector.detect_many([np.zeros(8000, dtype=np.float32)])]
+    [()]
+    >>> detector.scores(np.zeros(12000, dtype=np.float32)).durations.tolist(), detector.stream().latency < 2.0
+    ([1.5], True)
     """
 
     def __init__(
@@ -57,28 +68,28 @@ class Detector:
 
     @property
     def labels(self) -> Labels:
-        """The classes it knows."""
+        """The classes that the network predicts."""
         return self.network.labels
 
     @property
     def grid(self) -> Grid:
-        """Where the windows of a recording lie."""
+        """The positions of the windows of a recording."""
         return Grid.of(self.network, self.window)
 
     def detect(self, audio: Source, channel: int | None = None) -> list[DetectedEvent]:
-        """The events of one recording by onset, each `(label, onset, offset)` in seconds with a `confidence`.
+        """The events of a recording, sorted by onset: `(label, onset, offset)` in seconds, with a `confidence`.
 
         Args:
-            audio: a sound file, or float32 samples `[sample]` at the network's sample rate.
-            channel: which channel of a file, the first being 1; None: the mean of all.
+            audio: a sound file, or float32 samples `[sample]` at the sample rate of the network.
+            channel: channel of a file, counted from 1; None: the mean of all channels.
 
         Raises:
-            WsedError: the file cannot be read, or the samples are no finite mono samples of at least one frame.
+            WsedError: the file cannot be read, or the samples are not mono, not finite or shorter than one frame.
         """
-        (found,) = self.detect_many([audio], batch=BATCH, channel=channel)
-        if found.error is not None:
-            raise found.error
-        return list(found.events)
+        (detected,) = self.detect_many([audio], batch=BATCH, channel=channel)
+        if detected.error is not None:
+            raise detected.error
+        return list(detected.events)
 
     def detect_many(
         self,
@@ -89,17 +100,17 @@ class Detector:
         keep_scores: bool = False,
         progress: Progress = _silently,
     ) -> Iterator[Detected]:
-        """The events of each recording, in order; one that cannot be read has an `error` and no events.
+        """The events of each recording, in order. A recording that cannot be read has an `error` and no events.
 
-        Files are read in the background, and the windows of several go through the network at once.
+        Files are read in the background. A batch may hold windows of several recordings.
 
         Args:
-            sources: sound files, or samples as `detect` takes them.
-            batch: windows that go through the network at once.
-            channel: which channel of files, the first being 1; None: the mean of all.
-            chosen: which events are reported.
-            keep_scores: also give the scores of each recording, which memory then has to hold.
-            progress: called with the index of a recording and the seconds of it that are done.
+            sources: sound files, or samples as for `detect`.
+            batch: number of windows in a batch.
+            channel: channel of files, counted from 1; None: the mean of all channels.
+            chosen: which events are returned.
+            keep_scores: whether to return the scores of each recording too, which need memory.
+            progress: called with the index of a recording and the number of its seconds that are done.
 
         Raises:
             WsedError: the network predicts no frame scores, or its decoder needs true tags.
@@ -126,9 +137,9 @@ class Detector:
             track, gathered, changes = self.track(), Gathered(), []
 
     def scores(self, audio: Source, channel: int | None = None, batch: int = BATCH) -> Scores:
-        """The scores of one recording, not decoded: frames joined from windows, and the highest clip scores of these.
+        """The scores of a recording: its frame scores, and the highest clip scores of its windows.
 
-        Arguments and errors as for `detect`.
+        Arguments and errors are those of `detect`.
         """
         gathered = Gathered()
         for item in score_windows(self.network, read([audio], self.grid, channel), batch):
@@ -141,12 +152,18 @@ class Detector:
         raise AssertionError("a recording has an end")
 
     def embeddings(self, audio: Source, channel: int | None = None) -> tuple[Float[Tensor, "window dim"], list[float]]:
-        """The clip embedding of each window of a recording, and the second at which each window begins.
+        """The clip embedding of each window of a recording, and the start of each window in seconds.
 
-        Arguments and errors as for `detect`.
+        Arguments and errors are those of `detect`.
 
         Raises:
-            WsedError: the network has no head that embeds clips.
+            WsedError: the network has no head that provides clip embeddings.
+
+        >>> from wsed.decoding import StepDecoder
+        >>> from wsed.models import Composed
+        >>> Detector(Composed.example(Labels(["Dog"])), StepDecoder()).embeddings(np.zeros(8000, dtype=np.float32))
+        Traceback (most recent call last):
+        wsed.errors.WsedError: this network embeds no clips; train one with a head that provides clip_embedding
         """
         if "clip_embedding" not in self.network.provides:
             raise WsedError("this network embeds no clips; train one with a head that provides clip_embedding")
@@ -163,17 +180,18 @@ class Detector:
         return torch.cat(points), starts
 
     def stream(self, window: float | None = None) -> Stream:
-        """A detector of a sound that comes in blocks, with a stated latency.
+        """A detector for sound that comes in blocks; its `latency` is known.
 
         Args:
-            window: seconds of a window; None: those of the detector. Shorter ones decide sooner, on less context.
+            window: length of a window in seconds; None: that of the detector. Shorter windows detect events sooner, but
+                with less context.
         """
         self.check()
         grid = Grid.of(self.network, self.window if window is None else window)
         return Stream(self.network, self.decoder, grid, self._worth)
 
     def check(self) -> None:
-        """Refuse a network or decoder that cannot detect events in recordings of which nothing is known.
+        """Refuse a network or decoder that cannot detect events in recordings without known tags.
 
         Raises:
             WsedError: the network predicts tags only, or the decoder needs true tags.
@@ -184,12 +202,18 @@ class Detector:
             raise WsedError("decoder.tags is oracle, and true tags are not known here: set it to clip or none")
 
     def _worth(self, change: Change) -> Change:
-        """A change with a calibrated confidence, where there is a calibration."""
+        """The change with a calibrated confidence, if there is a calibration."""
         if self.calibration is None:
             return change
         worth = self.calibration.confidence(self.labels.names[change.label], change.confidence)
         return change._replace(confidence=worth)
 
     def track(self) -> Track:
-        """What joins and decodes the windows of one recording."""
+        """An object that joins and decodes the windows of a recording.
+
+        >>> from wsed.decoding import StepDecoder
+        >>> from wsed.models import Composed
+        >>> type(Detector(Composed.example(Labels(["Dog"])), StepDecoder()).track()).__name__
+        'Track'
+        """
         return Track(self.decoder, self.network.frame_rate)

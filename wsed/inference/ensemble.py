@@ -1,4 +1,4 @@
-"""Several networks as one, whose scores are averaged."""
+"""`Ensemble`: several networks as one; their scores are averaged."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,19 @@ from wsed.models.base import Network
 from wsed.types import Batch, Output
 
 EPS = 1e-7
-"""Least distance of a score from 0 and 1, so that it has a logit."""
+"""Least distance of a score from 0 and 1, so that its logit is finite."""
 
 
 class Ensemble(Network):
-    """Averages the frame and clip scores of networks of one label set.
+    """Averages the frame and clip scores of networks with the same classes.
 
     Args:
-        networks: of one sample rate; frames are those of the first, the nearest ones of the others.
-        names: of the networks, for messages.
+        networks: networks with the same sample rate. The frame rate is that of the first network; the nearest frames of
+            the others are used.
+        names: names of the networks, for messages.
 
     Raises:
-        WsedError: the networks have other classes, or another sample rate.
+        WsedError: the networks differ in classes or sample rate.
     """
 
     def __init__(self, networks: Sequence[Network], names: Sequence[str]) -> None:
@@ -58,7 +59,7 @@ def _mean(scores: Sequence[Tensor]) -> Tensor:
 
 
 def _on_grid(scores: Tensor, rate: float, n_frames: int, wanted: float) -> Tensor:
-    """The scores at the middle of each of `n_frames` frames of another rate."""
+    """The scores at the centres of `n_frames` frames with another frame rate."""
     if scores.shape[1] == n_frames and rate == wanted:
         return scores
     middle = (torch.arange(n_frames, device=scores.device) + 0.5) / wanted

@@ -121,7 +121,7 @@ def write_score_table(path: Path, scores: Scores, labels: Labels) -> None:
 
     The last frame is cut at the end of the recording.
     """
-    frames, _ = scores.need()
+    frames, _ = scores.need_frames()
     border = np.minimum(np.arange(len(frames) + 1) / scores.frame_rate, float(scores.durations[0]))
     n = int(np.count_nonzero(np.diff(border) > 1e-6))  # frames that begin at the end are left out
     table = np.column_stack([border[:n], border[1 : n + 1], frames[:n].double().numpy()])

@@ -1,4 +1,4 @@
-"""Scores of overlapping windows joined into those of the recording, under a triangular taper."""
+"""`Joiner`: it averages the scores of overlapping windows with triangular weights."""
 
 import torch
 from jaxtyping import Float
@@ -8,9 +8,10 @@ from wsed.errors import WsedError
 
 
 class Joiner:
-    """Joins the frame scores of the windows of one recording, which come in order; memory is that of two windows.
+    """Joins the frame scores of the windows of a recording. The windows come in order; two of them are in memory.
 
-    A window counts most in its middle and least at its edges, where the network saw one side only.
+    The weight of a window is greatest in its middle and least at its edges, where the network has context on one side
+    only.
 
     >>> joiner = Joiner()
     >>> joiner.add(0, torch.zeros(4, 1)).shape
@@ -27,7 +28,7 @@ class Joiner:
         self._weight = torch.zeros(0)
 
     def add(self, start: int, scores: Float[Tensor, "frame label"]) -> Float[Tensor, "done label"]:
-        """Add the scores of a window that begins at frame `start`; returns those that no later window changes."""
+        """Add the scores of a window that begins at frame `start`; returns the scores that are final now."""
         done = self.before(start) if self._sum is not None else scores[:0]
         if self._sum is None:
             self._sum, self._first = scores.new_zeros(0, scores.shape[1]), start
@@ -45,7 +46,7 @@ class Joiner:
         return done
 
     def before(self, frame: int) -> Float[Tensor, "done label"]:
-        """The joined scores before a frame, which are forgotten."""
+        """Return the joined scores before a frame and drop them."""
         assert self._sum is not None
         n = min(max(frame - self._first, 0), len(self._weight))
         done = self._sum[:n] / self._weight[:n, None]
@@ -53,5 +54,5 @@ class Joiner:
         return done
 
     def rest(self) -> Float[Tensor, "done label"]:
-        """All that is left."""
+        """Return all remaining scores."""
         return self.before(self._first + len(self._weight))

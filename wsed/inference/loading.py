@@ -1,4 +1,4 @@
-"""A detector from a checkpoint."""
+"""`load`: it loads a detector from a checkpoint."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,25 +14,29 @@ from wsed.tuned import decoder_of, digest, read_tuned
 
 
 def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
-    """The detector of a checkpoint, of `wsed fit` or of a training in Python; public as `wsed.load`.
+    """Load the detector of a checkpoint, from `wsed fit` or from a training in Python; public as `wsed.load`.
 
     A tuned decoder and a calibration beside the checkpoint (`best.decoder.yaml`, `best.calibration.yaml`) are used. The
-    file is read with `weights_only=True`, and only components registered with wsed are built from it: a file that a
-    stranger sent executes nothing.
+    file is read with `weights_only=True`, and only registered components are built. So a file from a stranger cannot
+    execute code.
 
     Args:
-        checkpoint: `runs/.../checkpoints/best.ckpt`, or the folder of a run, whose best checkpoint is taken.
-        network: of a checkpoint that does not tell its network: the one to put its weights into.
+        checkpoint: `runs/.../checkpoints/best.ckpt`, or the folder of a run; then its best checkpoint is loaded.
+        network: the network that gets the weights, for a checkpoint without the spec of its network.
 
     Raises:
-        WsedError: no such file, not a checkpoint of wsed, or one that names an unregistered component.
+        WsedError: there is no such file, it is no checkpoint of wsed, or it names a component that is not registered.
+
+    >>> load("runs/none/checkpoints/best.ckpt")
+    Traceback (most recent call last):
+    wsed.errors.WsedError: no such checkpoint: runs/none/checkpoints/best.ckpt
     """
     path = Path(checkpoint)
     opened = Checkpoint.open(RunFolder.open(path).checkpoint() if path.is_dir() else path)
     tuned = read_tuned(opened.path)
     if network is not None:
-        opened.weights_into(network)
-    elif tuned is not None and tuned.network is not None:  # as the network was set when the decoder was tuned
+        opened.load_into(network)
+    elif tuned is not None and tuned.network is not None:  # the settings of the network during tuning
         network = opened.network(Spec.read(tuned.network))
     else:
         network = opened.network()
@@ -41,16 +45,18 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
 
 
 def identity(model: str | Path) -> str:
-    """What tells a model from others: the SHA-256 of its file."""
+    """The identity of a model: the SHA-256 of its checkpoint."""
     path = Path(model)
     return digest(RunFolder.open(path).checkpoint() if path.is_dir() else path)
 
 
 def load_all(models: Sequence[str | Path]) -> Detector:
-    """The detector of one model, or of several whose scores are averaged, with decoder and windows of the first.
+    """Load the detector of one model, or of several whose scores are averaged.
+
+    The decoder and the windows are those of the first model.
 
     Raises:
-        WsedError: as `load`, or the models are of other classes or of another sample rate.
+        WsedError: a model cannot be loaded, or the models differ in classes or sample rate.
     """
     detectors = [load(model) for model in models]
     if len(detectors) == 1:

@@ -1,4 +1,4 @@
-"""Detection while the sound comes in."""
+"""`Stream`: it detects events while the sound comes in."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from wsed.models.base import Network
 
 
 @dataclass(frozen=True)
-class Heard:
-    """An onset or an offset that was decided.
+class Boundary:
+    """A detected onset or offset.
 
     Attributes:
         kind: `onset` or `offset`.
         label: the class.
         time: seconds from the start of the stream.
-        confidence: of the event: at its onset as far as it is known, at its offset of all of it.
+        confidence: confidence of the event; at the onset, that of the part that is known so far.
     """
 
     kind: Literal["onset", "offset"]
@@ -34,16 +34,16 @@ class Heard:
 
 
 class Stream:
-    """Takes blocks of samples, and gives onsets and offsets as they are decided.
+    """Takes blocks of samples and yields onsets and offsets as soon as they are final.
 
-    A moment is decided on when the last window that holds it is complete and the decoder has seen its `reach` after it:
-    `latency` seconds later at most. A shorter window decides sooner, on less context.
+    A time is final when the last window with it is complete and the decoder has its `reach` of scores after it. This
+    takes at most `latency` seconds. Shorter windows have a shorter latency, but less context.
 
     Args:
-        network: in eval mode.
-        decoder: from frame scores to events.
-        grid: where the windows lie.
-        worth: calibrates the confidence of a change; None: confidences are scores.
+        network: the network, in eval mode.
+        decoder: turns frame scores into events.
+        grid: the positions of the windows.
+        worth: function that calibrates the confidence of a change; None: confidences are scores.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class Stream:
 
     @property
     def latency(self) -> float:
-        """Seconds from a moment of the sound to its decision, at most; the time to compute comes on top."""
+        """Greatest time in seconds until an onset or offset is reported, without the time to compute."""
         return self.grid.length / self.grid.sample_rate + self._reach + 2 / self.grid.frame_rate
 
-    def push(self, block: NDArray[np.float32]) -> Iterator[Heard]:
-        """Add samples `[sample]` at the rate of the network; yields what is decided by them.
+    def push(self, block: NDArray[np.float32]) -> Iterator[Boundary]:
+        """Add samples `[sample]` at the sample rate of the network; yields the onsets and offsets that are final now.
 
         Raises:
             WsedError: the samples are no finite mono float samples.
@@ -71,26 +71,26 @@ class Stream:
         for window in self._cutter.push(block.astype(np.float32, copy=False)):
             yield from self._add(window)
             self._settled = window.start + self.grid.hop
-            yield from self._heard(self._track.settle(self._settled))
+            yield from self._boundaries(self._track.settle(self._settled))
 
-    def finish(self) -> Iterator[Heard]:
-        """What is left to be decided when the sound ends.
+    def finish(self) -> Iterator[Boundary]:
+        """End the sound; yields the remaining onsets and offsets.
 
         Raises:
-            WsedError: all of it was shorter than one frame.
+            WsedError: the whole sound is shorter than one frame.
         """
         for window in self._cutter.finish():
             yield from self._add(window)
-        yield from self._heard(self._track.finish(self._cutter.n_samples / self.grid.sample_rate))
+        yield from self._boundaries(self._track.finish(self._cutter.n_samples / self.grid.sample_rate))
 
-    def _add(self, window: Window) -> Iterator[Heard]:
+    def _add(self, window: Window) -> Iterator[Boundary]:
         (scores,) = predict(self.network, [window.samples])
-        yield from self._heard(self._track.add(window.start, scores))
+        yield from self._boundaries(self._track.add(window.start, scores))
 
-    def _heard(self, changes: list[Change]) -> Iterator[Heard]:
+    def _boundaries(self, changes: list[Change]) -> Iterator[Boundary]:
         names = self.network.labels.names
         for change in changes if self._worth is None else map(self._worth, changes):
             if change.offset is None:
-                yield Heard("onset", names[change.label], change.onset, change.confidence)
+                yield Boundary("onset", names[change.label], change.onset, change.confidence)
             else:
-                yield Heard("offset", names[change.label], change.offset, change.confidence)
+                yield Boundary("offset", names[change.label], change.offset, change.confidence)

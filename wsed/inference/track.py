@@ -1,4 +1,4 @@
-"""One recording on its way from the scores of its windows to its events."""
+"""From the scores of the windows of a recording to its events."""
 
 from dataclasses import replace
 
@@ -11,16 +11,16 @@ from wsed.inference.joining import Joiner
 from wsed.values import Scores
 
 EVERY = 60.0
-"""Seconds of scores that are decoded at a time."""
+"""Seconds of scores that are decoded together."""
 
 
 class Track:
-    """Joins and decodes the windows of one recording, which come in order.
+    """Joins and decodes the windows of a recording, which come in order.
 
     Args:
-        decoder: of clips; what it does within a clip is done within each window.
-        frame_rate: of the scores.
-        every: seconds of joined scores that are decoded at a time.
+        decoder: the decoder; its steps within a clip are applied within each window.
+        frame_rate: frame rate of the scores.
+        every: seconds of joined scores that are decoded together.
     """
 
     def __init__(self, decoder: Decoder, frame_rate: float, every: float = EVERY) -> None:
@@ -29,23 +29,23 @@ class Track:
         self.streamed = StreamedDecoder(decoder.across(), frame_rate, every)
 
     def add(self, start: int, window: Scores) -> list[Change]:
-        """Add a window that begins at frame `start`; returns what is decided by it."""
-        frames, _ = self.decoder.within(window).need()
+        """Add a window that begins at frame `start`; returns the changes that are final now."""
+        frames, _ = self.decoder.within(window).need_frames()
         return self.streamed.push(self.joiner.add(start, frames))
 
     def settle(self, frame: int) -> list[Change]:
-        """Decide up to a frame, whatever windows come."""
+        """Decode up to a frame, without waiting for later windows."""
         return self.streamed.push(self.joiner.before(frame))
 
     def finish(self, duration: float) -> list[Change]:
-        """What is left to be decided when the recording ends."""
+        """End the recording; returns the remaining changes."""
         return self.streamed.finish(self.joiner.rest(), duration)
 
 
 class Gathered:
-    """The scores of one recording as the network predicts them, joined: frames, clip scores and embeddings.
+    """Collects the scores of the windows of a recording: frame scores, clip scores and embeddings.
 
-    The clip score of a class is the highest of the windows; the embedding is the mean of theirs.
+    The clip score of a class is the highest over the windows, and the embedding is the mean over the windows.
     """
 
     def __init__(self) -> None:

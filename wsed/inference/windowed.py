@@ -1,4 +1,4 @@
-"""Recordings through a network: windows of many of them in batches, each with its scores."""
+"""The scores of the windows of recordings; a batch may hold windows of several recordings."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,14 +19,14 @@ from wsed.types import Batch, Events
 from wsed.values import Scores
 
 AHEAD = 3
-"""Batches of windows that are read ahead."""
+"""Number of batches that are read ahead."""
 
 Source: TypeAlias = str | Path | NDArray[np.generic]
 """A sound file, or float32 samples at the rate of the network."""
 
 
 class End(NamedTuple):
-    """The end of a recording, of `n_samples` at the rate of the network; or why it could not be read."""
+    """The end of a recording with `n_samples` at the sample rate of the network, or the error when it was read."""
 
     recording: int
     n_samples: int
@@ -34,7 +34,7 @@ class End(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """What a network predicts for one window, the first frame of which is `start`."""
+    """The scores of a window that begins at frame `start`."""
 
     recording: int
     start: int
@@ -42,7 +42,7 @@ class Scored(NamedTuple):
 
 
 def read(sources: Sequence[Source], grid: Grid, channel: int | None = None) -> Iterator[Window | End]:
-    """The windows of recordings, one recording after the other, and the end of each."""
+    """The windows of recordings, one recording after the other, with an `End` after each."""
     for i, source in enumerate(sources):
         cutter = Cutter(grid, i)
         try:
@@ -61,7 +61,7 @@ def blocks_of(source: Source, sample_rate: int, channel: int | None) -> Iterator
     """The samples of a recording in blocks.
 
     Raises:
-        WsedError: the file cannot be read, or the samples are no finite float samples `[sample]`.
+        WsedError: the file cannot be read, or the samples are not mono, not float or not finite.
     """
     if isinstance(source, str | Path):
         yield from stream(source, sample_rate, channel)
@@ -75,18 +75,18 @@ def blocks_of(source: Source, sample_rate: int, channel: int | None) -> Iterator
 
 
 def _named(source: Source, error: WsedError) -> WsedError:
-    """The error with the name of the file, where it has none."""
+    """The error with the name of the file, if its message does not have it."""
     known = not isinstance(source, str | Path) or str(source) in str(error)
     return error if known else WsedError(f"{source}: {error}")
 
 
 def score_windows(network: Network, items: Iterable[Window | End], batch: int) -> Iterator[Scored | End]:
-    """What the network predicts for each window, in order; items are read ahead in a thread.
+    """The scores of each window, in order; items are read ahead in a thread.
 
     Args:
-        network: in eval mode.
+        network: the network, in eval mode.
         items: windows and ends of recordings.
-        batch: windows that go through the network at once, of one recording or several.
+        batch: number of windows in a batch, of one or several recordings.
     """
     waiting: list[Window | End] = []
     n_windows = 0
@@ -108,7 +108,7 @@ def _score(network: Network, items: Sequence[Window | End]) -> Iterator[Scored |
 
 @torch.inference_mode()
 def predict(network: Network, windows: Sequence[Tensor]) -> list[Scores]:
-    """What a network predicts for some windows, in one batch; the scores of each on the CPU."""
+    """The scores of each window, computed in one batch and moved to the CPU."""
     device = next(network.parameters(), torch.empty(0)).device
     output = network(batch_of(windows, len(network.labels)).to(device))
     seconds = torch.tensor([len(samples) / network.sample_rate for samples in windows], dtype=torch.float64)
@@ -117,7 +117,7 @@ def predict(network: Network, windows: Sequence[Tensor]) -> list[Scores]:
 
 
 def batch_of(clips: Sequence[Tensor], n_labels: int) -> Batch:
-    """A batch of clips of which nothing is known."""
+    """A batch of clips without known tags or events."""
     lengths = [len(samples) for samples in clips]
     no = torch.zeros(len(clips), n_labels, dtype=torch.bool)
     return Batch(

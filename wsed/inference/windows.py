@@ -1,4 +1,4 @@
-"""Windows of a recording of any length, cut while it is read."""
+"""Windows of a recording, which are cut while it is read."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from wsed.models.base import Network
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the windows of a recording lie: each half a window after the one before, on the frames of the network.
+    """The positions of the windows of a recording. They overlap by half and begin at frames of the network.
 
     Args:
-        sample_rate: of the network, Hz.
-        frame_rate: of its output, frames per second.
-        seconds: length of a window.
+        sample_rate: sample rate of the network, Hz.
+        frame_rate: frame rate of its output, frames per second.
+        seconds: length of a window, in seconds.
 
     >>> grid = Grid(sample_rate=100, frame_rate=10.0, seconds=2.0)
     >>> grid.length, grid.hop, grid.sample(grid.hop)
@@ -34,25 +34,25 @@ class Grid:
 
     @staticmethod
     def of(network: Network, seconds: float) -> "Grid":
-        """The windows that a network is given."""
+        """The positions for the sample rate and frame rate of a network."""
         return Grid(network.sample_rate, network.frame_rate, seconds)
 
     @property
     def length(self) -> int:
-        """Samples of a window; one frame at least."""
+        """Length of a window in samples, at least one frame."""
         return max(round(self.seconds * self.sample_rate), self.sample(1))
 
     @property
     def hop(self) -> int:
-        """Frames from one window to the next."""
+        """Number of frames from the start of a window to the start of the next."""
         return max(1, round(self.seconds * self.frame_rate / 2))
 
     def sample(self, frame: int) -> int:
-        """The first sample of a frame."""
+        """Index of the first sample of a frame."""
         return round(frame * self.sample_rate / self.frame_rate)
 
     def last(self, n_samples: int) -> int:
-        """The frame at which the window that ends with a recording begins."""
+        """Start of the last window, as a frame; it ends with the recording."""
         return int(-(-(n_samples - self.length) * self.frame_rate // self.sample_rate))
 
 
@@ -60,9 +60,9 @@ class Window(NamedTuple):
     """A window of a recording.
 
     Args:
-        recording: which recording.
-        start: the frame of the recording at which it begins.
-        samples: of the window; of a recording shorter than a window, all.
+        recording: index of the recording.
+        start: frame of the recording at which the window begins.
+        samples: samples of the window; all samples if the recording is shorter than a window.
     """
 
     recording: int
@@ -71,7 +71,7 @@ class Window(NamedTuple):
 
 
 class Cutter:
-    """Cuts one recording into windows, given its samples in blocks; the last window ends with the recording.
+    """Cuts a recording, which comes in blocks of samples, into windows; the last window ends with the recording.
 
     >>> cutter = Cutter(Grid(sample_rate=100, frame_rate=10.0, seconds=2.0))
     >>> [window.start for window in cutter.push(np.zeros(430, np.float32))]
@@ -88,7 +88,7 @@ class Cutter:
         self._next = 0
 
     def push(self, block: NDArray[np.float32]) -> Iterator[Window]:
-        """Add samples; yields the windows that are complete."""
+        """Add samples; yields the windows that are complete now."""
         self._parts.append(block)
         self.n_samples += len(block)
         while self.n_samples >= self.grid.sample(self._next) + self.grid.length:
@@ -98,7 +98,7 @@ class Cutter:
             self._next += self.grid.hop
 
     def finish(self) -> Iterator[Window]:
-        """The window that ends with the recording, unless it was cut already.
+        """End the recording; yields the window that ends with it, if it was not cut before.
 
         Raises:
             WsedError: the recording is shorter than one frame.
@@ -117,7 +117,7 @@ class Cutter:
             yield self._window(start, self.n_samples - self.grid.sample(start))
 
     def _drop(self, sample: int) -> None:
-        """Forget what lies before a sample."""
+        """Drop the samples before an index."""
         whole = self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
         self._parts, self._begin = [whole[sample - self._begin :]], sample
 
@@ -126,7 +126,7 @@ class Cutter:
 
 
 def windows_of(blocks: Iterable[NDArray[np.float32]], grid: Grid, recording: int = 0) -> Iterator[Window]:
-    """All windows of one recording; errors as in `Cutter.finish`."""
+    """All windows of a recording; raises the errors of `Cutter.finish`."""
     cutter = Cutter(grid, recording)
     for block in blocks:
         yield from cutter.push(block)

@@ -10,7 +10,8 @@ from wsed.metrics.base import METRICS, Metric, MetricValue, Number
 from wsed.metrics.embedding import centre_accuracy, class_centres, scatter_ratio, silhouette
 from wsed.metrics.f1 import or_dash
 from wsed.metrics.system import System
-from wsed.values import Scores, Truth
+from wsed.truth import Truth
+from wsed.values import Scores
 
 
 @METRICS.register("embedding")

@@ -69,14 +69,15 @@ def changes_of_nested(
     some = np.flatnonzero(shared > 0)
     relevant = np.zeros(tree.size, dtype=np.bool_)
     relevant[some] = criteria.reached(criteria.dtc, shared[some], tree.length(some))
-    clip = clips[found.row]
-    false = [_counted(found, clip * kinds + kinds - 1, tree.change(~relevant))]
+    run, amount = tree.change(~relevant)
+    false = [(found.high[run], clips[found.row[run]] * kinds + kinds - 1, amount)]
     if kinds > 1:
         for events in _slots(ref.take(ref.label != label)):
             kind = np.full(clips.size, -1)
             kind[events.clip] = events.label
-            crossed = tree.covered(events, criteria) & ~relevant
-            false.append(_counted(found, clip * kinds + kind[found.row], tree.change(crossed)))
+            run, amount = tree.change(tree.covered(events, criteria) & ~relevant)
+            row = found.row[run]
+            false.append((found.high[run], clips[row] * kinds + kind[row], amount))
     hits = [part for cover in own for part in _found(found, tree, cover, relevant, criteria)]
     return false, [_netted(hits, clips)] if hits else []
 
@@ -117,17 +118,22 @@ class _Tree:
         crossed[some] = criteria.reached(criteria.cttc, shared[some], self.length(some))
         return crossed
 
-    def change(self, amount: np.ndarray) -> Float[np.ndarray, " run"]:
-        """What appears with each run, less what was there in the runs that it takes the place of."""
+    def change(self, amount: np.ndarray) -> tuple[PerRun, Float[np.ndarray, " run"]]:
+        """What appears with each run, less what was there in the runs that it takes the place of: where it is not 0."""
         run = np.flatnonzero(amount)
         inner = run[self.parent[run] >= 0]
-        change: Float[np.ndarray, " run"] = amount - summed(self.parent[inner], amount[inner], self.size)
-        return change
+        if FEW * run.size > self.size:
+            change = amount - summed(self.parent[inner], amount[inner].astype(np.float64), self.size)
+            k = np.flatnonzero(change)
+            return k, change[k]
+        of, place = np.unique(np.append(run, self.parent[inner]), return_inverse=True)
+        change = summed(place, np.append(amount[run], -amount[inner].astype(np.float64)), of.size)
+        k = np.flatnonzero(change)
+        return of[k], change[k]
 
 
-def _counted(found: Runs, cell: PerRun, change: Float[np.ndarray, " run"]) -> Counted:
-    k = np.flatnonzero(change)
-    return found.high[k], cell[k], change[k]
+FEW = 16
+"""Runs to each changed one up to which it is quicker to work on all of them."""
 
 
 def _found(
@@ -135,7 +141,8 @@ def _found(
 ) -> Iterator[Counted]:
     """Events that relevant runs hold whole, and those that enough is covered of by runs that reach into them."""
     whole = np.where(relevant, np.maximum(cover.ended[tree.end] - cover.begun[tree.begin], 0), 0)
-    yield _counted(found, found.row, tree.change(whole))
+    run, amount = tree.change(whole)
+    yield found.high[run], found.row[run], amount
     run = np.flatnonzero(relevant)
     begin, end = tree.begin[run], tree.end[run]
     first, last = cover.ended[begin], cover.ended[end]  # the event at a border, if one is
@@ -240,4 +247,4 @@ def _netted(parts: list[Counted], clips: Int[np.ndarray, " row"]) -> Counted:
     first = np.flatnonzero(new)
     total = np.add.reduceat(amount, first) if first.size else amount
     k = first[total != 0]
-    return score[k], clips[row[k]], total[total != 0]
+    return score[k], clips[row[k]], total[total != 0].astype(np.int64)

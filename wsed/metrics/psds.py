@@ -279,7 +279,7 @@ def _grid_and_truth(
         raise WsedError("decimals=None is for operating points: over all thresholds, sums of seconds must be rounded")
     truth = Reference.of(reference, scores.durations, scores.n_labels, timed)
     if truth.timed is not None:
-        frames, _ = scores.need()
+        frames, _ = scores.need_frames()
         unknown = scores.per_frame(torch.from_numpy(~truth.timed).to(frames.device))
         scores = replace(scores, frames=frames.masked_fill(unknown, -torch.inf))
     return ScoreGrid.of(scores), truth

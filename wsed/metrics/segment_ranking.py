@@ -50,7 +50,7 @@ def segments_of(scores: Scores, reference: Events, *, length: float = 1.0) -> Se
     """
     if not length > 0:
         raise WsedError(f"segments need a positive length, not {length} s")
-    frames, lengths = (part.detach().cpu().numpy() for part in scores.need())
+    frames, lengths = (part.detach().cpu().numpy() for part in scores.need_frames())
     count = np.ceil(scores.durations.numpy() / length - ROUNDING).astype(np.int64)
     clip = np.repeat(np.arange(len(scores)), count)
     number = np.arange(clip.size) - np.repeat(np.cumsum(count) - count, count)

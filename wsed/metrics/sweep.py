@@ -249,7 +249,7 @@ def _borders(scores: Scores, n_frames: int) -> Float[np.ndarray, "clip bound"]:
     """Borders of the frames in seconds, padded by the last border of each clip."""
     if scores.borders is None:
         return np.broadcast_to(np.arange(n_frames + 1) / scores.frame_rate, (len(scores), n_frames + 1))
-    lengths = scores.need()[1] + 1
+    lengths = scores.need_frames()[1] + 1
     last = lengths.cumsum(0) - 1
     place = (last - lengths + 1)[:, None] + torch.arange(n_frames + 1)
     borders: Float[np.ndarray, "clip bound"] = scores.borders.double().numpy()[torch.minimum(place, last[:, None])]

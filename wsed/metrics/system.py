@@ -10,8 +10,9 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.metrics.joined import joined
 from wsed.metrics.psds import PSDS, PSDS1, PSDSParameters, PSDSTable, psds_from_scores
+from wsed.truth import Truth, select_clips
 from wsed.types import Events, Labels
-from wsed.values import Scores, Truth, select_clips
+from wsed.values import Scores
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,6 @@ HeadFactory = Callable[[int, int], Head]
 NetworkFactory = Callable[[Labels], Network]
 
 FRONTENDS: Registry[type[Frontend]] = Registry("frontend", "wsed.models", Frontend)
-ENCODERS: Registry[type[Encoder]] = Registry("encoder", "wsed.models", Encoder, given=1)
-HEADS: Registry[type[Head]] = Registry("head", "wsed.models", Head, given=2)
-NETWORKS: Registry[type[Network]] = Registry("network", "wsed.models", Network, given=1, default="composed")
+ENCODERS: Registry[type[Encoder]] = Registry("encoder", "wsed.models", Encoder, n_leading=1)
+HEADS: Registry[type[Head]] = Registry("head", "wsed.models", Head, n_leading=2)
+NETWORKS: Registry[type[Network]] = Registry("network", "wsed.models", Network, n_leading=1, default="composed")

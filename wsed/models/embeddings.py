@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from wsed.checkpoint import weights_of
+from wsed.checkpoint import read_weights
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet
 from wsed.models.base import FRONTENDS, EncoderFactory, Frontend
@@ -82,7 +82,7 @@ class Embeddings(Frontend):
         return encoded.frames.transpose(1, 2), encoded.valid
 
     def _load(self, path: Path) -> None:
-        weights = weights_of(path)
+        weights = read_weights(path)
         for part in PARTS:
             begin = f"{part}."
             own = {name.removeprefix(begin): value for name, value in weights.items() if name.startswith(begin)}

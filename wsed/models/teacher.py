@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from wsed.augment.base import Augment, augmented
-from wsed.checkpoint import load_exactly, weights_of
+from wsed.checkpoint import load_exactly, read_weights
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet, learners
 from wsed.models.base import NETWORKS, Frontend, Network, NetworkFactory
@@ -65,7 +65,7 @@ class MeanTeacher(Network):
         self.teacher.requires_grad_(requires_grad=False).eval()
         self.teacher.load_state_dict(self.student.state_dict())
         if pretrained is not None:
-            load_exactly(self.teacher, weights_of(pretrained, labels), pretrained)
+            load_exactly(self.teacher, read_weights(pretrained, labels), pretrained)
         self.decay, self.fixed = decay, pretrained is not None
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         self.sample_rate, self.frame_rate = self.student.sample_rate, self.student.frame_rate

@@ -1,1 +1,1 @@
-"""Scores, tables and pictures of a run."""
+"""The files of a run: reports, tables and pictures."""

@@ -16,7 +16,7 @@ COLUMNS = 1200
 
 def draw(path: str | Path, recording: Recording, scores: Scores, labels: Labels) -> None:
     """The scores of each class over time as shades, with the events as bars."""
-    frames, _ = scores.need()
+    frames, _ = scores.need_frames()
     per = max(1, -(-len(frames) // COLUMNS))
     table = np.zeros((-(-len(frames) // per) * per, len(labels)), dtype=np.float32)
     table[: len(frames)] = frames.numpy()

@@ -9,22 +9,23 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from wsed.truth import Truth
 from wsed.types import Labels
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 MOST_CLIPS = 2000
-"""Points of a picture."""
+"""Greatest number of clips in a picture."""
 
 
 def write_embeddings(folder: Path, scores: Scores, truth: Truth, labels: Labels, numbers: Mapping[str, float]) -> None:
-    """`embeddings.npz` and `embeddings.png`; nothing where there are no embeddings of two classes.
+    """Write `embeddings.npz` and `embeddings.png`; nothing if no clip with an embedding has exactly one class.
 
     Args:
-        folder: of the evaluation.
-        scores: with embeddings.
-        truth: about the same clips; the picture shows those with exactly one class.
+        folder: folder of the evaluation.
+        scores: scores with embeddings.
+        truth: truth of the same clips; the picture shows the clips with exactly one class.
         labels: the classes.
-        numbers: of the metric `embedding`; they stand above the picture.
+        numbers: numbers of the metric `embedding`, for the title of the picture.
     """
     known = truth.tagged.any(1)
     one = (truth.tags & truth.tagged).sum(1) == 1
@@ -44,7 +45,7 @@ def write_embeddings(folder: Path, scores: Scores, truth: Truth, labels: Labels,
 
 
 def draw(path: Path, points: Float[Tensor, "clip dim"], classes: np.ndarray, labels: Labels, title: str) -> None:
-    """Two axes of the largest variance (PCA); beside them t-SNE where scikit-learn is installed (extra `metric`)."""
+    """Draw the embeddings on two axes: by PCA, and by t-SNE if scikit-learn is installed (extra `metric`)."""
     maps = {"PCA": pca(points)}
     neighbours = tsne(points)
     if neighbours is not None:
@@ -53,9 +54,9 @@ def draw(path: Path, points: Float[Tensor, "clip dim"], classes: np.ndarray, lab
     axes = figure.subplots(1, len(maps), squeeze=False)[0]
     for axis, (name, places) in zip(axes, maps.items(), strict=True):
         for k in np.unique(classes):
-            mine = classes == k
+            of_class = classes == k
             style = {"marker": "os^D"[k // 10 % 4], "color": f"C{k % 10}", "s": 12, "lw": 0, "alpha": 0.7}
-            axis.scatter(places[mine, 0], places[mine, 1], label=labels.names[k].replace("_", " "), **style)
+            axis.scatter(places[of_class, 0], places[of_class, 1], label=labels.names[k].replace("_", " "), **style)
         axis.set(title=name, xticks=[], yticks=[])
     if len(np.unique(classes)) <= 40:
         axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False)
@@ -64,23 +65,30 @@ def draw(path: Path, points: Float[Tensor, "clip dim"], classes: np.ndarray, lab
 
 
 def pca(points: Float[Tensor, "clip dim"]) -> np.ndarray:
-    """`[clip 2]`: the two directions of the largest variance."""
+    """The coordinates of points in the two directions of the greatest variance: `[clip 2]`.
+
+    >>> abs(pca(torch.tensor([[0.0, 0.0], [2.0, 0.0]]))).tolist()
+    [[1.0, 0.0], [1.0, 0.0]]
+    """
     centred = points.double() - points.double().mean(0)
     u, s, _ = torch.linalg.svd(centred, full_matrices=False)
-    found = torch.zeros(len(points), 2, dtype=torch.float64)
-    found[:, : min(2, len(s))] = (u * s)[:, :2]
-    return found.numpy()
+    coordinates = torch.zeros(len(points), 2, dtype=torch.float64)
+    coordinates[:, : min(2, len(s))] = (u * s)[:, :2]
+    return coordinates.numpy()
 
 
 def tsne(points: Float[Tensor, "clip dim"]) -> np.ndarray | None:
-    """`[clip 2]` (van der Maaten & Hinton 2008); None without scikit-learn, for fewer than 10 clips or equal ones."""
+    """The coordinates of points by t-SNE (van der Maaten & Hinton 2008): `[clip 2]`.
+
+    None without scikit-learn, for fewer than 10 points, or if all points are equal.
+    """
     try:
         from sklearn.manifold import TSNE
     except ImportError:
         return None
     if len(points) < 10 or float(points.std(0).max()) < 1e-6:
         return None
-    # Starts at the PCA, so that two runs of the same embeddings look alike.
+    # It starts from the PCA, so that pictures of the same embeddings look alike.
     start = pca(points)
     model = TSNE(perplexity=min(30.0, (len(points) - 1) / 3), init=1e-4 * start / start[:, 0].std(), random_state=0)
     places: np.ndarray = model.fit_transform(points.double().numpy())

@@ -1,4 +1,4 @@
-"""Pictures of a run and of a scored system: score curves over the spectrogram, F1 of each class, PSD-ROC."""
+"""Pictures of a run or a system: score curves with the spectrogram, F1 of each class, PSD-ROC."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ from wsed.scoring.report import Report
 from wsed.types import Events, Labels
 
 MOST_CLASSES = 60
-"""Bars that a picture holds."""
+"""Greatest number of classes in a picture."""
 
 
 @dataclass(frozen=True)
 class ClipPicture:
-    """What a picture of one clip shows.
+    """The content of a picture of one clip.
 
     Attributes:
-        title: above it.
-        features: what the frontend makes of the sound.
-        feature_axis: what the rows of `features` are.
-        seconds: length of the clip.
-        frame_rate: of the scores.
-        scores: as the network predicts them.
-        curves: as the thresholds see them.
-        thresholds: one per class.
+        title: title of the picture.
+        features: features of the clip from the frontend.
+        feature_axis: name of the first axis of `features`.
+        seconds: duration of the clip.
+        frame_rate: frame rate of the scores.
+        scores: scores of the network.
+        curves: scores after the steps of the decoder, to which the thresholds apply.
+        thresholds: threshold of each class.
         true: `(label, onset, offset)` of the true events.
-        detected: of the detected ones.
+        detected: `(label, onset, offset)` of the detected events.
     """
 
     title: str
@@ -51,10 +51,10 @@ class ClipPicture:
 
 
 def curves(path: str | Path, clip: ClipPicture, labels: Labels) -> None:
-    """Features, and below them, for each class in the clip or detected, its curve over the true events.
+    """Draw the features of a clip, and below them the curve of each class that has a true or detected event.
 
-    As figure 3 of Pellegrini & Cances 2019: true events are shaded, detected ones are bars at the foot; the thin
-    line is the score as the network predicts it, the thick one the curve that the class's threshold (dotted) cuts.
+    As in figure 3 of Pellegrini & Cances 2019: true events are shaded, and detected events are bars at the bottom. The
+    thin line is the score of the network, the thick line the curve after decoding, and the dotted line the threshold.
     """
     shown = sorted({label for label, _, _ in (*clip.true, *clip.detected)}) or [int(clip.scores.mean(0).argmax())]
     figure = Figure(figsize=(9, 2.4 + 1.1 * len(shown)), layout="constrained")
@@ -87,9 +87,9 @@ def _curve_of_class(axis: Axes, clip: ClipPicture, label: int) -> None:
 
 
 def class_f1(path: str | Path, report: Report) -> None:
-    """Bars of each F1 of each class, with the macro means in the legend.
+    """Draw each F1 of each class as bars, with the macro means in the legend.
 
-    The title says so where the decoder was tuned on these very clips.
+    The title has a warning if the decoder was tuned on these clips.
     """
     values, kinds = report.computed, f1_names(report)
     if not kinds:
@@ -112,12 +112,12 @@ def class_f1(path: str | Path, report: Report) -> None:
 
 
 def evaluation(path: str | Path, systems: Sequence[tuple[str, Report]]) -> None:
-    """PSD-ROC of each scenario and F1 of each class, of one system or several.
+    """Draw the PSD-ROC of each scenario and the F1 of each class, for one or several systems.
 
     Args:
-        path: of the picture.
-        systems: a name and the report of each; without curves only F1 is drawn. Of many classes those with the most
-            reference are shown.
+        path: the picture.
+        systems: name and report of each system. Without curves only F1 is drawn. If there are many classes, those with
+            the most true events are shown.
     """
     names = _short_names([name for name, _ in systems])
     reports = [report for _, report in systems]
@@ -154,18 +154,18 @@ def _with_curves(report: Report) -> list[str]:
 
 
 def _short_names(paths: Sequence[str]) -> list[str]:
-    """The last parts of paths, numbered where they are equal."""
+    """The last parts of paths; equal ones are numbered."""
     short = [Path(path).name[-40:] or path for path in paths]
     return [f"{i + 1}: {name}" if short.count(name) > 1 else name for i, name in enumerate(short)]
 
 
 def _literal(text: str) -> str:
-    """A name as it is: matplotlib takes what stands between dollars for a formula."""
+    """A name with escaped dollars, since matplotlib reads text between dollars as a formula."""
     return text.replace("$", r"\$")
 
 
 def _psd_roc(axis: Axes, scenario: str, systems: Sequence[tuple[str, Report]]) -> None:
-    """The effective curve of each system; of a single one also the curve of each class, if these are few."""
+    """Draw the effective curve of each system; for a single system with few classes, also the curve of each class."""
     alone = len(systems) == 1
     limit = max(
         (value.settings.get("max_efpr") or PSDS1.max_efpr)
@@ -182,20 +182,20 @@ def _psd_roc(axis: Axes, scenario: str, systems: Sequence[tuple[str, Report]]) -
         text = f"{'all classes' if alone else _literal(name)}: {value.main:.3f}"
         color = "black" if alone else f"C{i}"
         axis.step(*_reaching(value.curves.roc, limit), where="post", lw=2.2, label=text, color=color)
-    axis.set(title=title_of(scenario), xlim=(0, limit), ylim=(0, 1), xlabel="effective false positives an hour")
+    axis.set(title=title_of(scenario), xlim=(0, limit), ylim=(0, 1), xlabel="effective false positives per hour")
     axis.set_ylabel("effective true positive rate")
     axis.grid(alpha=0.3)
     axis.legend(fontsize=6 if alone else 8, ncols=2 if alone else 1)
 
 
 def _reaching(curve: Curve, limit: float) -> tuple[list[float], list[float]]:
-    """The curve drawn on to the largest rate counted."""
+    """The curve, extended to the greatest rate that counts."""
     tpr = curve.tpr.tolist()
     return [*curve.efpr.tolist(), limit], [*tpr, tpr[-1] if tpr else 0.0]
 
 
 def richest(events: Events, n_clips: int) -> int:
-    """The clip with the most classes, then the most events: the one that shows most (first of equals).
+    """The index of the clip with the most classes, and then the most events; the first of equal clips.
 
     >>> richest(Events.of([(0, 0, 1.0, 2.0), (1, 0, 1.0, 2.0), (1, 1, 3.0, 4.0)]), n_clips=3)
     1

@@ -1,4 +1,4 @@
-"""What an evaluation leaves in the run's folder."""
+"""The files that an evaluation writes into the folder of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,23 +15,24 @@ from wsed.report import pictures
 from wsed.report.embeddings import write_embeddings
 from wsed.scoring.formats.run_scores import write_scores
 from wsed.scoring.report import Report
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 Rows = list[tuple[int, float, float]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The scores of some clips, the events detected in them, and the report.
+    """The scores of clips, the detected events, and the report.
 
     Attributes:
-        scores: what the network predicts.
-        truth: about the same clips.
-        detected: events; none for a system that only tags.
-        report: None for predictions of clips without labels.
+        scores: scores of the network.
+        truth: truth of the same clips.
+        detected: detected events; empty for a network that only tags.
+        report: the report; None for clips to predict.
         labels: the classes.
-        decoder: that the events are of.
+        decoder: the decoder that detected the events.
     """
 
     scores: Scores
@@ -42,14 +43,15 @@ class Evaluation:
     decoder: Decoder
 
     def write(self, folder: Path, clips: Mapping[str, Clip], network: Network) -> None:
-        """`predictions.tsv`, `frame_scores.npz`, `clip_scores.npz`, `scores.json`, `class_f1.png` and `curves.png`.
+        """Write the files of an evaluation.
 
-        Of networks whose clip embeddings are judged, also `embeddings.npz` and `embeddings.png`.
+        They are `predictions.tsv`, `frame_scores.npz`, `clip_scores.npz`, `scores.json`, `class_f1.png`, `curves.png`,
+        and, if clip embeddings are evaluated, `embeddings.npz` and `embeddings.png`.
 
         Args:
-            folder: made where it is missing.
-            clips: by id, for the picture of the features.
-            network: whose frontend makes the features.
+            folder: folder of the files; it is created if it is missing.
+            clips: clips by id, for the picture of the features.
+            network: network whose frontend computes the features.
         """
         folder.mkdir(parents=True, exist_ok=True)
         if self.report is not None:
@@ -70,7 +72,7 @@ class Evaluation:
             self.draw_curves(folder / "curves.png", place, sound, frontend, device)
 
     def write_predictions(self, path: Path) -> None:
-        """The detected events in DESED's columns; a clip without events has a row with its name only."""
+        """Write the detected events in the columns of DESED; a clip without events has a row with only its name."""
         rows: list[tuple[object, ...]] = []
         events = self.detected
         names, labels = self.scores.clip_ids, self.labels.names
@@ -83,7 +85,7 @@ class Evaluation:
         table.write_rows(path, ("filename", "onset", "offset", "event_label"), rows)
 
     def draw_curves(self, path: Path, place: int, sound: Clip, frontend: Frontend, device: torch.device) -> None:
-        """The curves of one clip over its features."""
+        """Draw the curves of a clip below its features."""
         one = self.scores.select(torch.tensor([place]))
         seconds = float(one.durations[0])
         start = sound.start or 0.0
@@ -96,8 +98,8 @@ class Evaluation:
             feature_axis=frontend.axis,
             seconds=seconds,
             frame_rate=one.frame_rate,
-            scores=one.need()[0],
-            curves=self.decoder.curves(one).need()[0],
+            scores=one.need_frames()[0],
+            curves=self.decoder.curves(one).need_frames()[0],
             thresholds=np.broadcast_to(self.decoder.threshold, len(self.labels)).tolist(),
             true=_rows(self.truth.events, place),
             detected=_rows(self.detected, place),
@@ -106,5 +108,5 @@ class Evaluation:
 
 
 def _rows(events: Events, clip: int) -> Rows:
-    mine = events[events.clip == clip]
-    return list(zip(mine.label.tolist(), mine.onset.tolist(), mine.offset.tolist(), strict=True))
+    of_clip = events[events.clip == clip]
+    return list(zip(of_clip.label.tolist(), of_clip.onset.tolist(), of_clip.offset.tolist(), strict=True))

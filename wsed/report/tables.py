@@ -1,4 +1,4 @@
-"""Reports as tables for a terminal, in per cent."""
+"""Tables of reports for a terminal, in per cent."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,22 +14,22 @@ from wsed.scoring.report import Report
 from wsed.scoring.resampling import Comparison, Range
 
 NARROWEST = 13
-"""Letters of the names of classes that are always shown."""
+"""Least width of the column of class names, in characters."""
 AVERAGES = ("macro", "micro")
-TOO_GOOD = "the decoder was tuned on these very clips: these scores are too good"
+TOO_GOOD = "the decoder was tuned on these clips: the scores are too good"
 
 
 def score_table(report: Report, width: int = 80) -> RenderableType:
-    """A row per class, then the averages with their intervals, then PSDS, tagging and how it was made.
+    """The table of a report: a row per class, averages with intervals, then PSDS, tagging, and facts of the evaluation.
 
     Args:
-        report: of one evaluation.
-        width: of the terminal; names of classes are cut to fit.
+        report: the report.
+        width: width of the terminal; names of classes are cut to fit.
     """
     values, kinds, singles = report.computed, f1_names(report), single_names(report)
     by_class = [name for name in singles if values[name].per_class]
     if _columns_width(report) + NARROWEST > width:
-        by_class = []  # F1 comes first
+        by_class = []  # F1 is more important
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
     room = max(width - 11 * len(kinds) - 7 * len(by_class) - 8, NARROWEST)
     table.add_column("class", no_wrap=True, max_width=room, overflow="ellipsis")
@@ -47,24 +47,24 @@ def score_table(report: Report, width: int = 80) -> RenderableType:
 
 
 def full_width(report: Report) -> int:
-    """Width at which no name of a class is cut, and no line is broken."""
+    """The width at which no class name is cut and no line is wrapped."""
     names = f1_names(report)
     classes = report.computed[names[0]].per_class if names else ()
     return max(map(len, classes), default=0) + max(_columns_width(report) + 1, 67)
 
 
 def _columns_width(report: Report) -> int:
-    """Of all columns but that of the names."""
+    """The width of all columns except the class names."""
     by_class = [name for name in single_names(report) if report.computed[name].per_class]
     return 11 * len(f1_names(report)) + 7 * len(by_class) + 8
 
 
 def seeds_table(runs: Mapping[str, Report], width: int = 80) -> RenderableType:
-    """Mean and standard deviation (n - 1) over seeds: a row per class, the averages, the best seed and each PSDS.
+    """The table of several seeds: mean and standard deviation (n - 1) per class, the averages, the best seed, PSDS.
 
     Args:
         runs: the report of each seed, by its name.
-        width: of the terminal.
+        width: width of the terminal.
     """
     reports = list(runs.values())
     kinds = [name for name in f1_names(reports[0]) if all(name in report.computed for report in reports)]
@@ -82,9 +82,9 @@ def seeds_table(runs: Mapping[str, Report], width: int = 80) -> RenderableType:
     lines = []
     for name in single_names(reports[0]):
         if all(name in report.computed for report in reports):
-            found = over_seeds(report.value(name) for report in reports)
-            spread = f" +- {found.std:.3f}" if len(runs) > 1 else ""
-            lines.append(Text(f"{title_of(name)} {found.mean:.3f}{spread}"))
+            result = over_seeds(report.value(name) for report in reports)
+            spread = f" +- {result.std:.3f}" if len(runs) > 1 else ""
+            lines.append(Text(f"{title_of(name)} {result.mean:.3f}{spread}"))
     lines.append(Text(f"mean +- standard deviation over {len(runs)} runs"))
     if too_good := [name for name, report in runs.items() if report.run and report.run.tuned_on_these_clips]:
         lines.append(Text(f"{TOO_GOOD} ({', '.join(too_good)})", style="bold red"))
@@ -92,7 +92,7 @@ def seeds_table(runs: Mapping[str, Report], width: int = 80) -> RenderableType:
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """Second minus first, with its interval and p; F1 in per cent, PSDS as a fraction."""
+    """The table of a comparison: second minus first, with interval and p value; F1 in per cent, PSDS as a fraction."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
     table.add_column(f"paired, {comparison.how.resamples} resamples", no_wrap=True)
     for header in ("first", "second", "difference", f"{comparison.how.level:.0%} interval", "p"):
@@ -110,7 +110,7 @@ def comparison_table(comparison: Comparison) -> Table:
 
 
 def print_notes(console: Console, notes: Sequence[str]) -> None:
-    """What a reader of the scores should know of the input."""
+    """Print the notes about the input."""
     for note in notes:
         console.print(f"note: {note}", style="yellow", soft_wrap=True, markup=False, highlight=False)
 
@@ -164,8 +164,8 @@ def _spread(values: Sequence[Number]) -> str:
     known = [value for value in values if np.isfinite(value)]
     if not known:
         return "-"
-    found = over_seeds(known)
-    return f"{100 * found.mean:.1f} +- {100 * found.std:.1f}" if len(known) > 1 else f"{100 * found.mean:.1f}"
+    result = over_seeds(known)
+    return f"{100 * result.mean:.1f} +- {100 * result.std:.1f}" if len(known) > 1 else f"{100 * result.mean:.1f}"
 
 
 def _range(report: Report, metric: str, number: str) -> Range | None:

@@ -1,4 +1,4 @@
-"""The trials of a search as a table and a picture."""
+"""The table and the picture of the trials of `wsed search`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ COLOURS = {"COMPLETE": "tab:blue", "PRUNED": "tab:orange"}
 
 @runtime_checkable
 class Range(Protocol):
-    """What is searched of a setting: numbers from low to high, or choices."""
+    """The values of a setting that are searched: numbers from `low` to `high`, or `choices`."""
 
     @property
     def low(self) -> float | None: ...
@@ -34,38 +34,38 @@ class Range(Protocol):
 
 
 def last_value(trial: "FrozenTrial") -> float | None:
-    """What a trial came to: its value, or the last one it told before it was stopped."""
-    told: Mapping[int, float] = trial.intermediate_values
+    """The value of a trial; the last value that it reported if it was stopped early."""
+    reported: Mapping[int, float] = trial.intermediate_values
     value: float | None = trial.value
-    return value if value is not None else told[max(told)] if told else None
+    return value if value is not None else reported[max(reported)] if reported else None
 
 
 def write_trials(path: Path, trials: "Sequence[FrozenTrial]", names: Sequence[str]) -> None:
-    """A row a trial: number, state, value, epochs, seconds, and its settings.
+    """Write a table with a row per trial: number, state, value, epochs, seconds, and settings.
 
     Args:
-        path: of the file, tab-separated.
+        path: the file, tab-separated.
         trials: frozen trials of optuna.
-        names: of the settings.
+        names: names of the settings.
     """
     rows: list[tuple[object, ...]] = []
     for trial in trials:
         seconds = "" if trial.duration is None else f"{trial.duration.total_seconds():.0f}"
-        value, told = last_value(trial), trial.intermediate_values
-        facts = (trial.number, trial.state.name.lower(), value, max(told, default=0), seconds)
-        given = (trial.params.get(name) for name in names)
-        rows.append(tuple("" if fact is None else str(fact) for fact in (*facts, *given)))  # numbers at full length
+        value, reported = last_value(trial), trial.intermediate_values
+        facts = (trial.number, trial.state.name.lower(), value, max(reported, default=0), seconds)
+        settings = (trial.params.get(name) for name in names)
+        rows.append(tuple("" if fact is None else str(fact) for fact in (*facts, *settings)))  # with all digits
     with write_whole(path) as part:
         table.write_rows(part, ("trial", "state", "value", "epochs", "seconds", *names), rows)
 
 
 def draw_trials(path: Path, trials: "Sequence[FrozenTrial]", space: Mapping[str, Range], monitor: str) -> None:
-    """The value of each trial in the order they were drawn, and against each setting; nothing without values.
+    """Draw the values of the trials, in their order and against each setting; nothing if no trial has a value.
 
     Args:
-        path: of the picture.
+        path: the picture.
         trials: frozen trials of optuna.
-        space: the range of each setting.
+        space: range of each setting.
         monitor: name of the value.
     """
     shown = [(t, value) for t in trials if (value := last_value(t)) is not None]
@@ -81,8 +81,8 @@ def draw_trials(path: Path, trials: "Sequence[FrozenTrial]", space: Mapping[str,
     axes[0].title.set_fontsize(8)
     for axis, (name, values) in zip(axes[1:], space.items(), strict=False):
         texts = [json.dumps(choice) for choice in values.choices]
-        given = [t.params[name] for t, _ in shown]
-        _points(axis, [texts.index(v) for v in given] if texts else given, shown)
+        drawn = [t.params[name] for t, _ in shown]
+        _points(axis, [texts.index(v) for v in drawn] if texts else drawn, shown)
         axis.set_xlabel(".".join(name.split(".")[-2:]), fontsize=8)
         if texts:
             axis.set_xticks(range(len(texts)), [text.strip('"') for text in texts], fontsize=7, rotation=20)
@@ -98,7 +98,7 @@ def draw_trials(path: Path, trials: "Sequence[FrozenTrial]", space: Mapping[str,
 
 
 def _show_range(axis: Axes, values: Range) -> None:
-    """All that is searched, so that one sees where the trials lie in it."""
+    """Let the axis show the whole range that is searched."""
     assert values.low is not None, "a range without choices has both ends"
     assert values.high is not None
     if values.log:

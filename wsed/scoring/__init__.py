@@ -1,1 +1,1 @@
-"""Scores and truth in, a report out: evaluation, the formats it reads, and the packages of the field beside it."""
+"""Evaluation: reports from scores and truth, the formats that are read, and metrics by other packages."""

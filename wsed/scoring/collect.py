@@ -1,19 +1,23 @@
-"""Predictions and truth of many batches, gathered over ranks: each clip once, sorted by its id."""
+"""Collection of scores and truth over batches and ranks: each clip once, sorted by its id."""
 
 import torch
 import torch.distributed as dist
 
 from wsed.ops.reduce import world_size
+from wsed.truth import Truth
 from wsed.types import Batch, Events, Output
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 
 class Collector:
-    """Collects what a network predicts for each clip and what is true of it; a repeated clip counts once.
+    """Collects the scores and the truth of each clip; a repeated clip counts once.
 
-    >>> collector = Collector()
-    >>> len(collector.gather()[0])
-    0
+    >>> from wsed.testing import batch, output
+    >>> collector, inputs = Collector(), batch(n_clips=2)
+    >>> collector.update(output(inputs), inputs, sample_rate=8000)
+    >>> scores, truth = collector.gather()
+    >>> scores.clip_ids
+    ('clip_0.wav', 'clip_1.wav')
     """
 
     def __init__(self) -> None:
@@ -24,12 +28,12 @@ class Collector:
         return sum(map(len, self._scores))
 
     def update(self, output: Output, batch: Batch, sample_rate: int) -> None:
-        """Add a batch; scores go to the CPU, without padded frames.
+        """Add a batch. Scores are moved to the CPU, without padding.
 
         Args:
-            output: of the network.
-            batch: that it is of.
-            sample_rate: of the batch's audio, for the seconds of a clip.
+            output: output of the network for the batch.
+            batch: the batch.
+            sample_rate: sample rate of the batch, from which the durations of clips follow.
         """
         seconds = batch.n_samples.cpu().double() / sample_rate
         self._scores.append(Scores.of_output(output, batch.clip_ids, seconds).to("cpu"))
@@ -37,16 +41,16 @@ class Collector:
         self._truth.append(Truth(batch.clip_labels > 0.5, batch.tagged, batch.events, batch.timed))
 
     def gather(self) -> tuple[Scores, Truth]:
-        """Scores and truth of the clips of all ranks: the same on each rank, whatever the number of ranks."""
+        """Scores and truth of the clips of all ranks; each rank gets the same, and every rank must call it."""
         mine = (Scores.cat(self._scores), Truth.cat(self._truth)) if self._scores else None
         parts = [mine] * world_size()
         if world_size() > 1:
             dist.all_gather_object(parts, mine)
-        seen = [part for part in parts if part is not None]
-        if not seen:
+        present = [part for part in parts if part is not None]
+        if not present:
             none = torch.zeros(0, 0, dtype=torch.bool)
             return Scores((), torch.zeros(0, dtype=torch.float64)), Truth(none, none, Events.of([]), none)
-        scores, truth = Scores.cat([part[0] for part in seen]), Truth.cat([part[1] for part in seen])
+        scores, truth = Scores.cat([part[0] for part in present]), Truth.cat([part[1] for part in present])
         place = {name: i for i, name in enumerate(scores.clip_ids)}
         once = torch.tensor([place[name] for name in sorted(place)], dtype=torch.long)
         return scores.select(once), truth.select(once)

@@ -1,4 +1,4 @@
-"""Scores of any system's output files, and the comparison of two: what `wsed evaluate` does."""
+"""Evaluation of the output files of any system, and comparison of two systems; behind `wsed evaluate`."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,8 +20,8 @@ from wsed.scoring.official import BACKENDS, official_metrics
 from wsed.scoring.report import ComparedReports, Report
 from wsed.scoring.resampling import Comparison, Intervals, Resampling, Sampled, compare_samples, resample, samples
 from wsed.scoring.score import score
+from wsed.truth import Truth, tags_of
 from wsed.types import Events, Labels
-from wsed.values import Truth, tags_of
 
 Backend = Literal["native", "sed_scores_eval", "psds_eval"]
 T = TypeVar("T")
@@ -29,14 +29,18 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Progress(Protocol):
-    """Shows how far a long loop is."""
+    """Shows the progress of a long loop."""
 
     def __call__(self, items: Iterable[T], what: str, /) -> Iterable[T]:
-        """The items, one after the other; `what` is done to them."""
+        """Iterate over the items; `what` describes what is done with them."""
 
 
 def silent(items: Iterable[T], _what: str) -> Iterable[T]:
-    """No progress is shown."""
+    """Iterate without showing progress.
+
+    >>> list(silent([1, 2], "reading"))
+    [1, 2]
+    """
     return items
 
 
@@ -55,34 +59,45 @@ def evaluate(
     metrics: Mapping[str, Metric] | None = None,
     progress: Progress = silent,
 ) -> Report | ComparedReports:
-    """Score what a system predicts for some clips, or compare two systems; public as `wsed.evaluate`.
+    r"""Score the predictions of a system, or compare two systems; public as `wsed.evaluate`.
 
     Args:
         reference: table of true events, `filename, onset, offset, event_label`.
-        predictions: a table of events; a folder of such tables, one per threshold, the threshold in the file name; or a
-            folder of score tables, one per clip (`onset, offset, <class>, ...`, as sed_scores_eval writes them). Two of
-            them, in a list, are compared.
-        durations: table `filename, duration`; PSDS needs it.
-        labels: the classes; None: those of the reference.
-        threshold: operating point of the F1 metrics, where the predictions hold several.
-        backend: whose code computes the metrics; what a package does not compute is None. Intervals and the comparison
-            are always our own, of the metrics that it does compute.
-        resamples, level, method, seed: of the bootstrap over clips; 0 resamples: no intervals, no comparison.
-        metrics: by name; None: every registered one.
-        progress: wrapped around long loops, with a word for what is done.
+        predictions: a table of events; or a folder of such tables, one per threshold, with the threshold in the file
+            name; or a folder of score tables, one per clip (`onset, offset, <class>, ...`, the format of
+            sed_scores_eval). A list of two is compared.
+        durations: table `filename, duration`; needed for PSDS.
+        labels: the classes; those of the reference if None.
+        threshold: operating point of the F1 metrics, if the predictions have several.
+        backend: the code that computes the metrics: `native` or a package. A metric that the package does not compute
+            is None. Intervals and comparisons are always native, for the metrics that the package computes.
+        resamples: number of resamples of the bootstrap over clips; with 0 there are no intervals and no comparison.
+        level: confidence level of the intervals.
+        method: method of the intervals; see `wsed.metrics.bootstrap.bootstrap`.
+        seed: seed of the resamples.
+        metrics: metrics by name; the default metrics if None.
+        progress: wrapped around long loops.
 
     Returns:
-        The report; `report.value("event_f1/macro")` is a number, `report["event_f1"]` a part of its JSON file. `notes`
-        are counted warnings about the input. Of two systems: both reports and their comparison (second minus first).
+        The report: `report.value("event_f1/macro")` is a number, and `report["event_f1"]` is a part of its JSON file.
+        For two systems, both reports and their comparison (second minus first).
 
     Raises:
-        WsedError: a file that cannot be understood, with file and row; or a backend that is not installed.
+        WsedError: a file is malformed (the message names file and row), or the backend is not installed.
+
+    >>> import tempfile
+    >>> rows = "filename\tonset\toffset\tevent_label\na.wav\t1.0\t2.0\tdog\n"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "events.tsv")
+    ...     _ = path.write_text(rows, encoding="utf-8")
+    ...     evaluate(path, path, resamples=0).value("event_f1/macro")
+    1.0
     """
     if backend not in ("native", *BACKENDS):
         raise WsedError(f"the backend is native, {' or '.join(BACKENDS)}, not {backend!r}")
     paths = [predictions] if isinstance(predictions, str | Path) else list(predictions)
     if len(paths) not in (1, 2):
-        raise WsedError(f"one system is scored or two are compared, not {len(paths)}")
+        raise WsedError(f"pass one system to score it, or two to compare them, not {len(paths)}")
     if isinstance(labels, str):
         raise WsedError(f"labels must be a list of names, not {labels!r}")
     if not math.isfinite(threshold):
@@ -115,11 +130,11 @@ def evaluate(
 
 
 def system_of_files(reference: Reference, predictions: Predictions, threshold: float) -> System:
-    """Predictions beside the truth: a clip's classes are those of its events, on both sides.
+    """A system from files; the tags of a clip are the classes of its events, on both sides.
 
     Args:
         reference: true events of all clips.
-        predictions: of the system.
+        predictions: predictions of the system.
         threshold: operating point of the F1 metrics.
     """
     n_clips, n_labels = len(reference.clip_ids), len(reference.labels)
@@ -139,7 +154,7 @@ def system_of_files(reference: Reference, predictions: Predictions, threshold: f
 def _input(path: str, reference: Reference, predictions: Predictions, threshold: float, backend: Backend) -> Input:
     notes = [*reference.notes, *predictions.notes]
     if reference.durations is None:
-        notes.append("no PSDS: it needs the length of every clip; give --durations")
+        notes.append("no PSDS: it needs the duration of every clip; give --durations")
         notes += _other_unit(reference, predictions.detected(threshold))
     elif predictions.kind == "events" and predictions.boxes is None:
         notes.append("no PSDS: it needs a folder of operating points or of frame scores, not events at one threshold")
@@ -163,13 +178,13 @@ def _input(path: str, reference: Reference, predictions: Predictions, threshold:
 
 
 def _official(system: System, backend: str, metrics: Mapping[str, Metric]) -> Report:
-    """What a package computes of the same system; None for what it does not."""
+    """The metrics of the system by a package; None for a metric that the package does not compute."""
     clips = system.need_timed()
     scenarios = {name: metric.parameters for name, metric in metrics.items() if isinstance(metric, PSDSMetric)}
-    found = official_metrics(backend, _joint(system), system.tagged, system.labels, scenarios)
+    computed = official_metrics(backend, _joint(system), system.tagged, system.labels, scenarios)
     values: dict[str, MetricValue | None] = {}
     for name, metric in metrics.items():
-        value = found.get(name)
+        value = computed.get(name)
         if value is not None and isinstance(metric, F1):
             n_ref = metric.counts(system).n_ref
             per_class = {
@@ -182,7 +197,7 @@ def _official(system: System, backend: str, metrics: Mapping[str, Metric]) -> Re
 
 
 def _joint(system: System) -> TimedClips:
-    """Events of one class that overlap or touch joined, for packages that do not take them."""
+    """The clips with overlapping and touching events of a class joined, for packages that refuse such events."""
     clips = system.need_timed()
     sides = clips.reference, clips.detected, *clips.points
     reference, detected, *points = (joined(side, touching=True) for side in sides)
@@ -195,7 +210,7 @@ def _backend_notes(system: System, backend: str, report: Report) -> list[str]:
     notes, clips, joint = [], system.need_timed(), _joint(system)
     if len(joint.reference) < len(clips.reference) or len(joint.detected) < len(clips.detected):
         notes.append(
-            f"{backend} takes no events of one class that overlap or touch: they are joined for all its figures"
+            f"{backend} takes no events of one class that overlap or touch: they are joined for all its metrics"
         )
     missing = [name for name, value in report.metrics.items() if value is None]
     if missing:
@@ -204,13 +219,13 @@ def _backend_notes(system: System, backend: str, report: Report) -> list[str]:
 
 
 def _of_computed(intervals: Intervals, report: Report) -> Intervals:
-    """Without the metrics that the report does not have."""
+    """The intervals of the metrics that the report has."""
     kept = {name: rows for name, rows in intervals.ranges.items() if name in report.computed}
     return replace(intervals, ranges=kept)
 
 
 def _other_unit(reference: Reference, detected: Events) -> list[str]:
-    """A word where times cannot be of the same unit."""
+    """A note if the detected events are probably in milliseconds."""
     last = [float(events.offset.max()) if len(events) else 0.0 for events in (reference.events, detected)]
     if last[1] < 20 * last[0]:
         return []

@@ -1,4 +1,4 @@
-"""What a report holds beside numbers: what was read, and what a run knows of itself."""
+"""Parts of a report beside its metrics: the files that were read, and facts about a run."""
 
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
@@ -10,18 +10,18 @@ Kind = Literal["events", "operating points", "frame scores"]
 
 @dataclass(frozen=True)
 class Input:
-    """What `wsed evaluate` read.
+    """The input of `wsed evaluate`.
 
     Attributes:
-        reference: the table of true events.
-        predictions: the table or folder of the system.
-        kind: what the predictions hold.
-        operating_points: their thresholds; None: there are none.
-        threshold: where F1 was computed; None for events.
-        reference_events: how many.
+        reference: path of the table of true events.
+        predictions: path of the table or folder of the system.
+        kind: kind of the predictions.
+        operating_points: thresholds of the operating points; None if there are none.
+        threshold: threshold of the F1 metrics; None for events.
+        reference_events: number of true events.
         labels: the classes.
-        notes: counted warnings about the files.
-        backend: whose code computed the metrics.
+        notes: warnings about the files, with counts.
+        backend: the code that computed the metrics.
     """
 
     KEYS: ClassVar[frozenset[str]] = frozenset(
@@ -47,7 +47,7 @@ class Input:
 
     @staticmethod
     def of_dict(plain: Plain) -> "Input | None":
-        """From a report's plain values; None if it is of a run."""
+        """From the plain values of a report; None if the report is of a run."""
         if "predictions" not in plain:
             return None
         points = plain.get("operating_points")
@@ -66,7 +66,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Correlation:
-    """How the mean scores of classes go together over clips (Pellegrini & Cances 2019, figure 4)."""
+    """Correlation of the mean scores of classes over clips (Pellegrini & Cances 2019, figure 4)."""
 
     mean_positive: float
     labels: tuple[str, ...]
@@ -86,14 +86,14 @@ class Correlation:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a run adds to its report.
+    """Facts about a run in its report.
 
     Attributes:
-        decoder: its settings.
-        step: of the checkpoint that was scored.
-        tuned: which thresholds were tuned, on which split; None: none.
-        tuned_on_these_clips: whether that split is the one scored, so that the scores are too good.
-        correlation: of the classes' mean scores; None for a system that only tags.
+        decoder: settings of the decoder.
+        step: optimiser step of the checkpoint.
+        tuned: which thresholds were tuned and on which split; None if none were.
+        tuned_on_these_clips: whether they were tuned on the scored split, so that the scores are too high.
+        correlation: correlation of the mean scores of classes; None for a system that only tags.
     """
 
     KEYS: ClassVar[frozenset[str]] = frozenset({"decoder", "step", "tuned", "tuned_on_these_clips", "correlation"})
@@ -116,7 +116,7 @@ class RunFacts:
 
     @staticmethod
     def of_dict(plain: Plain) -> "RunFacts | None":
-        """From a report's plain values; None if it is of `wsed evaluate`."""
+        """From the plain values of a report; None if the report is of `wsed evaluate`."""
         if not RunFacts.KEYS & plain.keys():
             return None
         correlation = plain.get("correlation")

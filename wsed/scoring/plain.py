@@ -1,4 +1,4 @@
-"""Nested plain values: what JSON holds. The one place where NaN becomes null and null becomes NaN."""
+"""Conversion to and from JSON, where null stands for NaN."""
 
 import json
 import math
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 Plain = Mapping[str, Any]
-"""An object of JSON: its values are numbers, texts, lists and objects."""
+"""A JSON object: numbers, strings, lists and objects by name."""
 
 
 def without_nan(value: object) -> object:
-    """Nested values with None for NaN and infinity, which JSON does not know.
+    """Nested values with None for NaN and infinity, which JSON does not have.
 
     >>> without_nan({"macro": float("nan"), "n_ref": 3})
     {'macro': None, 'n_ref': 3}
@@ -23,19 +23,27 @@ def without_nan(value: object) -> object:
 
 
 def to_json(value: Plain) -> str:
-    """JSON with null for numbers that do not exist."""
+    r"""JSON text with null for NaN and infinity.
+
+    >>> to_json({"macro": float("nan")})
+    '{\n "macro": null\n}\n'
+    """
     return json.dumps(without_nan(value), indent=1) + "\n"
 
 
 def number(value: float | int | None) -> float | int:
-    """A number read from JSON; null is NaN."""
+    """A number from JSON; None becomes NaN.
+
+    >>> number(None), number(3)
+    (nan, 3)
+    """
     if value is None:
         return float("nan")
     return value if isinstance(value, int) else float(value)
 
 
 def numbers(values: Mapping[str, float | int | None]) -> dict[str, float | int]:
-    """Numbers by name, null as NaN.
+    """Numbers by name from JSON; None becomes NaN.
 
     >>> numbers({"macro": None, "n_ref": 3})
     {'macro': nan, 'n_ref': 3}

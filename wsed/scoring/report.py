@@ -1,4 +1,4 @@
-"""All numbers of one evaluation as one value, and how it is written to JSON and read back."""
+"""The report: all numbers of one evaluation, which can be written to JSON and read back."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class ConfusionTable:
-    """Which class was detected as which: `Confusion` with the names of the classes."""
+    """A `Confusion` with the names of the classes."""
 
     labels: tuple[str, ...]
     counts: Confusion
@@ -34,17 +34,28 @@ class Report:
     """All numbers of one evaluation.
 
     Attributes:
-        clips: how many were scored.
-        metrics: values by the name of the metric; None: it cannot be computed from these predictions.
-        confusion: of events; None without events.
-        overlap_minutes: minutes during which events of different classes sound together, `reference` and `detected`.
-        intervals: of the bootstrap over clips.
-        input: what `wsed evaluate` read.
-        run: what a run adds to it.
+        clips: number of scored clips.
+        metrics: value of each metric by its name; None if it cannot be computed from the predictions.
+        confusion: confusion of classes; None without events.
+        overlap_minutes: minutes in which events of different classes overlap, for `reference` and `detected`.
+        intervals: confidence intervals by a bootstrap over clips.
+        input: input of `wsed evaluate`; None for a run.
+        run: facts about a run; None for `wsed evaluate`.
 
     >>> report = Report(clips=2, metrics={"event_f1": MetricValue({"macro": 0.25, "micro": 0.5})})
     >>> report.value("event_f1/micro"), report.value("event_f1")
     (0.5, 0.25)
+    >>> report["event_f1"]["macro"], "psds1" in report
+    (0.25, False)
+    >>> Report.of_dict(report.to_dict()) == report.without_curves()
+    True
+    >>> import json, tempfile
+    >>> json.loads(report.to_json())["clips"]
+    2
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report.write(Path(folder, "scores.json"))
+    ...     Report.read(Path(folder, "scores.json")).clips
+    2
     """
 
     clips: int
@@ -56,16 +67,16 @@ class Report:
     run: RunFacts | None = None
 
     def value(self, path: str, default: float | None = None) -> Number:
-        """A number by its path: `event_f1/macro`, `psds1`, `tagging/macro_ap`, `event_f1/per_class/Dog/f1`.
+        """A number by its path, such as `event_f1/macro`, `psds1` or `event_f1/per_class/Dog/f1`.
 
-        The name of a metric alone is its first number. NaN where the metric could not be computed.
+        The name of a metric alone means its main number. The result is NaN if the metric could not be computed.
 
         Args:
-            path: of the number.
-            default: for a number that is not there; None: that is an error.
+            path: path of the number.
+            default: result if there is no such number; if None, that is an error.
 
         Raises:
-            WsedError: there is no such number; the message has near names.
+            WsedError: there is no such number; the message lists similar names.
         """
         try:
             return self._value(path)
@@ -99,7 +110,7 @@ class Report:
         return {name: value for name, value in self.metrics.items() if value is not None}
 
     def to_dict(self) -> Plain:
-        """The report as nested plain values, NaN where a number does not exist; keys as in the JSON file."""
+        """The report as nested plain values with the keys of the JSON file; NaN for numbers that are not defined."""
         plain: dict[str, object] = {} if self.input is None else {**self.input.to_dict()}
         plain["clips"] = self.clips
         details: dict[str, object] = {}
@@ -120,7 +131,7 @@ class Report:
         return plain if self.run is None else {**plain, **self.run.to_dict()}
 
     def to_json(self) -> str:
-        """The report as JSON, null where a number does not exist."""
+        """The report as JSON text; null for numbers that are not defined."""
         return to_json(self.to_dict())
 
     def write(self, path: str | Path) -> None:
@@ -128,7 +139,7 @@ class Report:
         write_text(path, self.to_json())
 
     def without_curves(self) -> "Report":
-        """The same report without PSD-ROC curves, which fill most of a file."""
+        """The report without PSD-ROC curves, which take most of the space of a file."""
         metrics = {name: value and replace(value, curves=None) for name, value in self.metrics.items()}
         return replace(self, metrics=metrics)
 
@@ -141,10 +152,10 @@ class Report:
 
     @staticmethod
     def read(path: str | Path) -> "Report":
-        """The report of a JSON file, as `wsed test` and `wsed evaluate --json` write it.
+        """Read a report from a JSON file that `wsed test` or `wsed evaluate --json` wrote.
 
         Raises:
-            WsedError: the file is missing, no JSON, or no report.
+            WsedError: the file does not exist, or is not a JSON file with a report.
         """
         plain = read_json_object(path, "score again")
         try:
@@ -154,7 +165,7 @@ class Report:
 
     @staticmethod
     def of_dict(plain: Plain) -> "Report":
-        """The report of nested plain values as `to_dict` gives them; null is NaN."""
+        """The report from the nested plain values of `to_dict`; None becomes NaN."""
         details = plain.get("psds", {})
         confusion = plain.get("confusion")
         metrics = {name: _metric(value, details.get(name)) for name, value in plain.items() if name not in OTHER_KEYS}
@@ -171,7 +182,7 @@ class Report:
 
 @dataclass(frozen=True)
 class ComparedReports:
-    """The reports of two systems on the same clips, and how they differ."""
+    """The reports of two systems on the same clips, and their comparison."""
 
     systems: tuple[Report, Report]
     comparison: Comparison | None = None
@@ -182,7 +193,7 @@ class ComparedReports:
         return plain if self.comparison is None else plain | {"comparison": self.comparison.to_dict()}
 
     def to_json(self) -> str:
-        """Both reports as JSON, null where a number does not exist."""
+        """Both reports as JSON text; null for numbers that are not defined."""
         return to_json(self.to_dict())
 
     def write(self, path: str | Path) -> None:
@@ -198,17 +209,17 @@ class ComparedReports:
 
 
 OTHER_KEYS = frozenset({"clips", "psds", "confusion", "overlap_minutes", "intervals"}) | Input.KEYS | RunFacts.KEYS
-"""Keys of the JSON file that are no metric."""
+"""Keys of the JSON file that are not names of metrics."""
 
 
 def _table(metric: MetricValue) -> Plain:
-    """Averages, then the classes."""
+    """The numbers of a metric with averages, and those per class."""
     per_class = {label: dict(own) for label, own in metric.per_class.items()}
     return dict(metric.numbers) | ({"per_class": per_class} if per_class else {})
 
 
 def _details(metric: MetricValue) -> Plain:
-    """Of a single score: its classes, its other numbers, its curves."""
+    """Numbers per class, other numbers and curves of a metric with one value."""
     plain: dict[str, object] = {"per_class": {label: own["value"] for label, own in metric.per_class.items()}}
     plain |= {name: value for name, value in metric.numbers.items() if name != "value"}
     if metric.settings:

@@ -1,4 +1,4 @@
-"""Bootstrap intervals of every metric of a system, and the paired comparison of two systems."""
+"""Bootstrap intervals of the metrics of a system, and paired comparison of two systems."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from wsed.scoring.plain import Plain, numbers
 
 
 class Sampled(NamedTuple):
-    """One number of one metric, as a function of clip weights."""
+    """A number of a metric as a function of clip weights."""
 
     metric: str
     number: str
@@ -25,7 +25,7 @@ Progress = Callable[[Iterable[Sampled]], Iterable[Sampled]]
 
 @dataclass(frozen=True)
 class Resampling:
-    """How the clips are drawn: arguments of `bootstrap`."""
+    """Settings of the bootstrap; see `wsed.metrics.bootstrap.bootstrap`."""
 
     resamples: int = 1000
     level: float = 0.95
@@ -35,7 +35,7 @@ class Resampling:
 
 @dataclass(frozen=True)
 class Range:
-    """Confidence limits, cut to [0, 1], and the standard deviation over resamples."""
+    """Confidence limits, clipped to [0, 1], and the standard deviation over resamples."""
 
     low: float
     high: float
@@ -44,7 +44,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Difference:
-    """A number of two systems on the same clips: second minus first, its limits, and the two-sided p of none."""
+    """A number of two systems on the same clips, their difference (second minus first), its limits and p-value."""
 
     first: float
     second: float
@@ -56,13 +56,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Ranges by metric and number."""
+    """Confidence limits by metric and number."""
 
     how: Resampling
     ranges: Mapping[str, Mapping[str, Range]] = field(default_factory=dict)
 
     def of(self, metric: str, number: str) -> Range | None:
-        """The range of a number; None if it was not resampled."""
+        """The limits of a number; None if it has none."""
         return self.ranges.get(metric, {}).get(number)
 
     def to_dict(self) -> Plain:
@@ -71,7 +71,7 @@ class Intervals:
 
     @staticmethod
     def of_dict(plain: Plain) -> "Intervals":
-        """From plain values; null is NaN."""
+        """From plain values; None becomes NaN."""
         return Intervals(_how(plain), {name: _flat(part, Range, "low") for name, part in _metrics(plain)})
 
 
@@ -88,30 +88,37 @@ class Comparison:
 
 
 def samples(system: System, metrics: Mapping[str, Metric]) -> list[Sampled]:
-    """Every number of a system that resamples of the clips can be drawn of, in the order of the metrics."""
+    """The numbers of a system that can be resampled, in the order of the metrics."""
     every = []
     for name, metric in metrics.items():
         resampled = metric.resampled(system) if metric.needs <= system.provides else None
         if resampled is not None:
             for number, statistic in resampled.numbers.items():
-                # intervals and a comparison ask for the same resamples; a PSDS is worth remembering
-                kept = remembered(statistic) if number == "value" else statistic
+                # intervals and a comparison use the same resamples, and a PSDS is slow to compute
+                kept = cached(statistic) if number == "value" else statistic
                 every.append(Sampled(name, number, kept, resampled.n_clips))
     return every
 
 
 def resample(sampled: Sequence[Sampled], how: Resampling | None = None, progress: Progress = iter) -> Intervals:
-    """Bootstrap intervals over clips; what is of one clip only is left out.
+    """Bootstrap intervals over clips; numbers of a single clip are left out.
 
     Args:
-        sampled: see `samples`.
-        how: the clips are drawn.
-        progress: wrapped around the numbers, to show how far it is.
+        sampled: the numbers, see `samples`.
+        how: settings of the bootstrap; the defaults if None.
+        progress: wrapped around the numbers, to show progress.
+
+    >>> from wsed.metrics import EventF1
+    >>> from wsed.testing.metrics import system
+    >>> intervals = resample(samples(system(), {"event_f1": EventF1()}), Resampling(resamples=20))
+    >>> limits = intervals.of("event_f1", "micro")
+    >>> 0 <= limits.low <= limits.high <= 1
+    True
     """
     how = how or Resampling()
     ranges: dict[str, dict[str, Range]] = {}
     for each in progress(sampled):
-        if each.n_clips > 1:  # one clip says nothing about others
+        if each.n_clips > 1:  # a single clip has no interval
             interval = bootstrap(each.statistic, each.n_clips, **asdict(how))
             limits = Range(max(interval.low, 0.0), min(interval.high, 1.0), interval.std)
             ranges.setdefault(each.metric, {})[each.number] = limits
@@ -121,15 +128,21 @@ def resample(sampled: Sequence[Sampled], how: Resampling | None = None, progress
 def compare_samples(
     first: Sequence[Sampled], second: Sequence[Sampled], how: Resampling | None = None, progress: Progress = iter
 ) -> Comparison:
-    """Paired bootstrap of two systems on the same clips: second minus first.
+    """Paired bootstrap of two systems on the same clips (second minus first); arguments as in `resample`.
 
-    Numbers that only one of them has, or that are of one clip only, are left out. Arguments as for `resample`.
+    Numbers that only one system has, and numbers of a single clip, are left out.
+
+    >>> from wsed.metrics import EventF1
+    >>> from wsed.testing.metrics import system
+    >>> same = samples(system(), {"event_f1": EventF1()})
+    >>> compare_samples(same, same, Resampling(resamples=20)).differences["event_f1"]["micro"].difference
+    0.0
     """
     how = how or Resampling()
     other = {(each.metric, each.number): each.statistic for each in second}
     differences: dict[str, dict[str, Difference]] = {}
     for each in progress([each for each in first if (each.metric, each.number) in other]):
-        if each.n_clips < 2:  # one clip says nothing about others
+        if each.n_clips < 2:  # a single clip has no interval
             continue
         result = compare(each.statistic, other[each.metric, each.number], each.n_clips, **asdict(how))
         change = result.difference
@@ -138,21 +151,21 @@ def compare_samples(
     return Comparison(how, differences)
 
 
-def remembered(statistic: Statistic) -> Statistic:
-    """The statistic that does not score the same weights twice."""
+def cached(statistic: Statistic) -> Statistic:
+    """A statistic that keeps its results, so that the same weights are computed once."""
     known: dict[bytes, PerResample] = {}
 
-    def of(weights: Weights) -> PerResample:
+    def lookup(weights: Weights) -> PerResample:
         key = hashlib.blake2b(weights.tobytes(), digest_size=16).digest()
         if key not in known:
             known[key] = statistic(weights)
         return known[key]
 
-    return of
+    return lookup
 
 
 def _nested(parts: Mapping[str, Mapping[str, Range]] | Mapping[str, Mapping[str, Difference]]) -> Plain:
-    """By metric, then by number; the one `value` of a score stands for the metric."""
+    """Plain values by metric and number; for a metric with one `value`, by metric only."""
     plain: dict[str, object] = {}
     for name, of_metric in parts.items():
         rows = {number: asdict(row) for number, row in of_metric.items()}

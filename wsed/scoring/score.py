@@ -1,4 +1,4 @@
-"""Scores, truth and a decoder in, a `Report` out: what `wsed test` and `wsed evaluate` share."""
+"""A `Report` from scores, truth and a decoder; shared by `wsed test` and `wsed evaluate`."""
 
 from collections.abc import Mapping
 
@@ -12,27 +12,35 @@ from wsed.metrics.correlation import class_correlation, mean_positive_correlatio
 from wsed.metrics.system import System
 from wsed.scoring.facts import Correlation
 from wsed.scoring.report import ConfusionTable, Report
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Detections, Scores, Truth
+from wsed.values import Detections, Scores
 
 
 def detect(scores: Scores, truth: Truth, decoder: Decoder) -> Detections | None:
     """The events of all clips; None for a system that only tags.
 
-    The true tags are there for a decoder that asks for them only if those of all clips are known.
+    The decoder gets the true tags only if the tags of all clips are known.
+
+    >>> import torch
+    >>> from wsed.decoding import StepDecoder
+    >>> scores = Scores.of_clips(["a.wav"], [torch.tensor([[0.1], [0.9]])], frame_rate=1.0)
+    >>> truth = Truth.of_events(Events.of([]), n_clips=1, n_labels=1)
+    >>> detect(scores, truth, StepDecoder()).events.onset.tolist()
+    [1.0]
     """
     return None if scores.frames is None else decoder(scores, _true_tags(truth))
 
 
 def system_of(scores: Scores, truth: Truth, labels: Labels, decoder: Decoder, detected: Events | None = None) -> System:
-    """What is scored of a network: events, tags and embeddings, each where the truth is known.
+    """The predictions of a network and the truth, as a system that can be scored.
 
     Args:
-        scores: of the clips.
-        truth: about the same clips.
+        scores: scores of the clips.
+        truth: truth about the same clips.
         labels: the classes.
-        decoder: from scores to events and to what PSDS ranks; its `tag_threshold` decides on tags.
-        detected: the events of all clips, where they were decoded already.
+        decoder: decodes events, the scores that PSDS ranks, and tags.
+        detected: the events of all clips, if they have been decoded already.
 
     >>> import torch
     >>> from wsed.decoding import StepDecoder
@@ -61,11 +69,15 @@ def system_of(scores: Scores, truth: Truth, labels: Labels, decoder: Decoder, de
 
 
 def score(system: System, metrics: Mapping[str, Metric] | None = None) -> Report:
-    """Every metric that the system provides for, and how its classes are confused.
+    """The report of a system: every metric that can be computed, and the confusion of classes.
 
     Args:
-        system: what is scored.
-        metrics: by name; None: `default_metrics`.
+        system: the system.
+        metrics: metrics by name; `default_metrics` if None.
+
+    >>> from wsed.testing.metrics import system
+    >>> score(system()).clips
+    6
     """
     values = compute(system, default_metrics() if metrics is None else metrics)
     clips = system.timed
@@ -79,9 +91,14 @@ def score(system: System, metrics: Mapping[str, Metric] | None = None) -> Report
 
 
 def compute(system: System, metrics: Mapping[str, Metric]) -> dict[str, MetricValue | None]:
-    """The value of each metric; None for a metric of events that asks for more than there is, such as PSDS.
+    """The value of each metric; None for a metric of events, such as PSDS, that needs more than the system provides.
 
-    Metrics of what the system does not have at all, or what is not known of the clips, are left out.
+    Other metrics that need what the system does not provide are left out.
+
+    >>> from wsed.metrics import EventF1
+    >>> from wsed.testing.metrics import system
+    >>> compute(system(), {"event_f1": EventF1()})["event_f1"].numbers["n_ref"]
+    7
     """
     provided = system.provides
     values: dict[str, MetricValue | None] = {}
@@ -94,9 +111,14 @@ def compute(system: System, metrics: Mapping[str, Metric]) -> dict[str, MetricVa
 
 
 def correlation(scores: Scores, labels: Labels) -> Correlation | None:
-    """How the mean scores of classes go together over clips; None for a system that only tags.
+    """Correlation of the mean scores of classes over clips (Pellegrini & Cances 2019, figure 4).
 
-    Source: Pellegrini & Cances 2019, figure 4.
+    None for a system that only tags.
+
+    >>> import torch
+    >>> scores = Scores.of_padded(torch.tensor([[[0.0, 0.0]], [[1.0, 1.0]]]), frame_rate=1.0)
+    >>> round(correlation(scores, Labels(["cat", "dog"])).mean_positive, 3)
+    1.0
     """
     if scores.frames is None:
         return None

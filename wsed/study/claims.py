@@ -1,4 +1,4 @@
-"""What a paper claims, as a comparison of two rows, and whether runs bear it out."""
+"""The claims of a paper, as comparisons of two rows, and whether the runs support them."""
 
 import math
 from collections.abc import Mapping
@@ -17,15 +17,18 @@ FIELDS = ("name", "rows", "measure", "expect", "margin")
 
 @dataclass(frozen=True)
 class Claim:
-    """That one row lies above another, below it, or within a margin of it.
+    """The claim that the measure of one row is above that of another row, below it, or within a margin of it.
 
     Args:
-        name: as the README calls it.
-        first: the row that is compared with.
-        second: the row of which something is claimed.
-        measure: what is compared, a value per run.
-        expect: where the second should lie.
-        margin: points within which two rows are equal; of use with `equal` only.
+        name: name of the claim in the README.
+        first: the row to compare with.
+        second: the row that the claim is about.
+        measure: the measure that is compared, one value per run.
+        expect: whether the second row is expected `above`, `below` or `equal` to the first.
+        margin: greatest difference, in points, that counts as `equal`.
+
+    >>> Claim("MIL is better", first="fsl", second="mil", measure="event_f1", expect="above").margin
+    0.0
     """
 
     name: str
@@ -37,14 +40,14 @@ class Claim:
 
     @classmethod
     def read(cls, place: str, entry: object) -> "Claim":
-        """A claim from a recipe's entry `{name:, rows: [first, second], measure:, expect:, margin:}`.
+        """Read a claim from a recipe: `{name:, rows: [first, second], measure:, expect:, margin:}`.
 
         Args:
-            place: what messages call the entry.
-            entry: as YAML has it.
+            place: the place of the entry, for messages.
+            entry: the value in the YAML file.
 
         Raises:
-            WsedError: a field is missing, unknown or of another form.
+            WsedError: a field is missing, unknown or malformed.
 
         >>> Claim.read("claim", {"name": "a", "rows": ["fsl", "mil"], "measure": "event_f1", "expect": "above"}).second
         'mil'
@@ -70,7 +73,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim with the difference of its rows and the verdict on it."""
+    """A claim with the difference between its rows and the verdict.
+
+    >>> judged = judge(Claim("a", "fsl", "mil", "event_f1", "above"), {"fsl": {"0": 7.0}, "mil": {"0": 27.0}})
+    >>> judged.difference.mean, judged.verdict
+    (20.0, 'one seed')
+    """
 
     claim: Claim
     difference: Difference
@@ -81,8 +89,8 @@ def judge(claim: Claim, values: Mapping[str, Mapping[str, float]]) -> Judged:
     """The verdict on a claim.
 
     Args:
-        claim: what to judge.
-        values: of each row, its measure by seed, in points.
+        claim: the claim.
+        values: for each row, the measure of each seed, in points.
 
     >>> runs = {"fsl": {"0": 7.0, "1": 8.0, "2": 8.0}, "mil": {"0": 27.0, "1": 28.0, "2": 29.0}}
     >>> judge(Claim("a", "fsl", "mil", "event_f1", "above"), runs).verdict
@@ -93,7 +101,7 @@ def judge(claim: Claim, values: Mapping[str, Mapping[str, float]]) -> Judged:
 
 
 def verdict(of: Difference, expect: Expect, margin: float = 0.0) -> Verdict:
-    """Whether the interval of a difference lies where it is expected, lies elsewhere, or leaves it open.
+    """Whether the interval of a difference supports the expectation, contradicts it, or leaves it open.
 
     Args:
         of: the difference.

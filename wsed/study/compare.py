@@ -1,6 +1,6 @@
-"""Values of runs that differ in their seed: mean and deviation, and differences between rows with intervals.
+"""Means and standard deviations over seeds, and differences between rows with intervals.
 
-All intervals are Student's t over seeds; differences are paired by seed where both rows have it.
+All intervals are Student's t intervals over seeds. Differences are paired by seed.
 """
 
 import math
@@ -19,11 +19,14 @@ class Difference:
     """The mean of differences, with an interval and a test against 0.
 
     Args:
-        mean: of the differences; NaN if one of them is unknown.
-        low: lower end of the interval; NaN for less than two differences.
-        high: upper end.
-        p: of the two-sided one-sample t test, which for paired differences is the paired t test.
+        mean: mean of the differences; NaN if one of them is NaN.
+        low: lower end of the interval; NaN for fewer than two differences.
+        high: upper end of the interval; NaN for fewer than two differences.
+        p: p value of the two-sided one-sample t test; for paired differences this is the paired t test.
         n: number of differences.
+
+    >>> print(Difference(mean=2.0, low=1.0, high=3.0, p=0.01, n=5))
+    +2.0 [+1.0, +3.0]
     """
 
     mean: float
@@ -39,12 +42,16 @@ class Difference:
 
 
 def known(values: Iterable[float]) -> list[float]:
-    """The values that are not NaN."""
+    """The values that are not NaN.
+
+    >>> known([1.0, math.nan])
+    [1.0]
+    """
     return [value for value in values if not math.isnan(value)]
 
 
 def spread(values: Iterable[float]) -> str:
-    """Mean and standard deviation (n - 1) as the tables print them; `-` where there is none.
+    """Mean and standard deviation (n - 1) as text for tables; `-` if there are no values.
 
     >>> spread([20.0, 40.0]), spread([20.0]), spread([])
     ('30.0 +- 14.1', '20.0', '-')
@@ -57,7 +64,7 @@ def spread(values: Iterable[float]) -> str:
 
 
 def paired(first: Mapping[str, float], second: Mapping[str, float]) -> list[float]:
-    """Second less first, of the seeds that both have.
+    """Differences second minus first, for the seeds that both have.
 
     >>> paired({"seed_0": 1.0, "seed_1": 2.0}, {"seed_1": 5.0, "seed_2": 7.0})
     [3.0]
@@ -82,7 +89,7 @@ def difference(values: Iterable[float], level: float = 0.95) -> Difference:
 
 
 def welch(first: Spread, second: Spread) -> float:
-    """P value of Welch's t test, from means and deviations alone, as papers print them.
+    """P value of Welch's t test, from the means and standard deviations that papers print.
 
     >>> round(welch(Spread(30.15, 0.79, 10), Spread(31.50, 1.83, 10)), 3)
     0.053
@@ -95,7 +102,7 @@ def welch(first: Spread, second: Spread) -> float:
 
 
 def p_text(p: float) -> str:
-    """As the tables print it.
+    """A p value as text for tables.
 
     >>> p_text(0.001), p_text(0.25)
     ('p < 0.01', 'p 0.25')

@@ -1,4 +1,4 @@
-"""The values that a paper prints."""
+"""The values in the tables of a paper."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,14 @@ from wsed.errors import WsedError
 
 @dataclass(frozen=True)
 class Expected:
-    """One value of a paper's table.
+    """A value in a table of a paper.
 
     Args:
-        mean: in the unit of the table.
-        std: over the paper's runs, where it is printed.
+        mean: the value, in the unit of the table.
+        std: standard deviation over the runs of the paper; None if it is not printed.
+
+    >>> str(Expected(28.9))
+    '28.9'
     """
 
     mean: float
@@ -20,7 +23,7 @@ class Expected:
 
     @classmethod
     def read(cls, place: str, entry: object) -> "Expected":
-        """From a recipe's entry, a number or `[mean, deviation]`.
+        """Read a value from a recipe: a number or `[mean, deviation]`.
 
         Raises:
             WsedError: it is neither.
@@ -38,10 +41,10 @@ class Expected:
 
 
 def read_expected(place: str, entry: object) -> dict[str, Expected]:
-    """The values of one row, by measure.
+    """Read the values of a row, by measure.
 
     Raises:
-        WsedError: the entry is no mapping, or a value is not one.
+        WsedError: the entry is no mapping, or one of its values is malformed.
 
     >>> read_expected("att", {"event_f1": 16.8})["event_f1"].mean
     16.8

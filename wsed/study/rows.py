@@ -1,4 +1,4 @@
-"""A recipe: the rows of a paper's tables, what to merge to train one, and what is compared."""
+"""Recipes: the rows of a paper's tables, the configurations of each row, and the comparisons of rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,16 +17,19 @@ FIELDS = ("title", "base", "seeds", "rows", "overlays", "claims", "compare", "bo
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table.
+    """A row of a table.
 
     Args:
-        name: of `rows/NAME.yaml` and of the folder of its runs.
-        title: as the paper calls it.
-        configs: to be merged in this order.
-        seeds: of its runs.
-        paper: its values in the paper, by measure.
-        after: the row whose checkpoint it needs.
-        weights_of: the row whose trained weights it scores in another way; it is not trained itself.
+        name: name of `rows/NAME.yaml` and of the folder of the runs.
+        title: name of the row in the paper.
+        configs: configurations, merged in this order.
+        seeds: seeds of the runs.
+        paper: values in the paper, by measure.
+        after: a row that must be trained before, since this row needs its checkpoint.
+        weights_of: the row whose trained weights this row scores in another way; this row is not trained itself.
+
+    >>> Row("mil", "MIL", configs=(Path("base.yaml"),), seeds=(0, 1)).seeds
+    (0, 1)
     """
 
     name: str
@@ -40,16 +43,23 @@ class Row:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The study of one paper.
+    """The study of a paper.
 
     Args:
-        folder: of `recipe.yaml`.
-        title: of the paper.
-        rows: by name.
-        overlays: files that are merged over a row, and the rows each is for.
-        claims: comparisons of rows, with what the paper expects.
+        folder: folder of `recipe.yaml`.
+        title: title of the paper.
+        rows: rows by name.
+        overlays: configurations that can be merged over rows, with the names of these rows.
+        claims: claims of the paper, as comparisons of rows.
         compare: further pairs of rows, first and second, whose difference is shown.
-        borrowed: rows of another paper's recipe whose runs are compared with these.
+        borrowed: rows of the recipe of another paper whose runs are compared with these.
+
+    >>> mil = Row("mil", "MIL", configs=(Path("base.yaml"),), seeds=(0,))
+    >>> recipe = Recipe(Path("paper"), "A paper", {"mil": mil}, overlays={"quick": ("mil",)}, claims=())
+    >>> recipe.row("mil").title, [path.name for path in recipe.configs("mil", "quick")]
+    ('MIL', ['base.yaml', 'quick.yaml'])
+    >>> recipe.combinations(), recipe.pairs()
+    ((('mil', None), ('mil', 'quick')), ())
     """
 
     folder: Path
@@ -68,14 +78,14 @@ class Recipe:
         """A row by its name.
 
         Raises:
-            WsedError: there is none; near names are in the message.
+            WsedError: there is no such row; the message has similar names.
         """
         if name not in self.rows:
             raise WsedError(f"{self.folder}: no row {name!r}{near(name, self.rows)}; known: {', '.join(self.rows)}")
         return self.rows[name]
 
     def configs(self, row: str, overlay: str | None = None) -> tuple[Path, ...]:
-        """The files that make a row, for `wsed fit --config ... --config ...`.
+        """The configurations of a row, for `wsed fit --config ... --config ...`.
 
         Raises:
             WsedError: there is no such row or overlay, or the overlay is not for this row.
@@ -90,16 +100,22 @@ class Recipe:
         return (*configs, self.folder / f"{overlay}.yaml")
 
     def combinations(self) -> tuple[tuple[str, str | None], ...]:
-        """Each row alone, then with each overlay it is for."""
+        """Each row alone, then each row with each of its overlays."""
         pairs = [(row, overlay) for overlay, rows in self.overlays.items() for row in rows]
         return (*((row, None) for row in self.rows), *pairs)
 
 
 def read_recipe(folder: Path) -> Recipe:
-    """The recipe of a folder: `recipe.yaml`, `base.yaml` and `rows/*.yaml`.
+    """Read the recipe of a folder: `recipe.yaml`, `base.yaml` and `rows/*.yaml`.
 
     Raises:
-        WsedError: a file is missing, or a field of the recipe is unknown or of another form.
+        WsedError: a file is missing, or a field of the recipe is unknown or malformed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "recipe.yaml").write_text("title: A paper")
+    ...     read_recipe(Path(folder)).title
+    'A paper'
     """
     path = folder / "recipe.yaml"
     content = _mapping(str(path), read_yaml(path))
@@ -130,7 +146,7 @@ def _row(folder: Path, name: str, entry: object, base: object, seeds: tuple[int,
     place = f"{folder / 'recipe.yaml'}: rows.{name}"
     fields = _mapping(place, entry or {})
     _check(place, fields, ROW_FIELDS)
-    below = fields.get("base", base)  # null for a row that stands alone
+    below = fields.get("base", base)  # null: the row has no base
     return Row(
         name,
         str(fields.get("title", name)),
@@ -164,7 +180,7 @@ def _seeds(place: str, entry: object) -> tuple[int, ...]:
 
 
 def _rows_of(place: str, entry: object, rows: Sequence[str]) -> tuple[str, ...]:
-    """Rows by names and patterns; those that begin with `!` are taken out."""
+    """The rows that names and patterns match; a pattern with `!` in front takes its rows out."""
     patterns = [entry] if isinstance(entry, str) else entry
     if not isinstance(patterns, list):
         raise WsedError(f"{place} is {entry!r}; name the rows it is for")

@@ -1,4 +1,4 @@
-"""The finished runs of a row, and the scores they left beside what is true of their clips."""
+"""The finished runs of a row, and their scores with the truth of the clips."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +17,14 @@ from wsed.values import Scores, Truth
 
 
 def finished(folders: Path | Sequence[Path], row: str) -> list[RunFolder]:
-    """The tested runs of a row, in the order of their seeds, in the first folder that has any.
+    """The tested runs of a row, in the order of their seeds.
 
     Args:
-        folders: folders of runs. Another paper's runs, in another folder, may have a row of the same name.
+        folders: folders of runs; the runs in the first folder that has tested runs of the row are returned.
         row: name of the row.
+
+    >>> finished(Path("runs/none"), "mil")
+    []
     """
     for folder in [folders] if isinstance(folders, Path) else folders:
         runs = [run for run in RunFolder(folder / row).seeds() if run.split("test").report.is_file()]
@@ -31,19 +34,30 @@ def finished(folders: Path | Sequence[Path], row: str) -> list[RunFolder]:
 
 
 def by_row(folders: Path | Sequence[Path], rows: Iterable[str]) -> Mapping[str, list[RunFolder]]:
-    """The tested runs of each row that has any."""
+    """The tested runs of rows; rows without tested runs are left out.
+
+    >>> by_row(Path("runs/none"), ["mil", "fsl"])
+    {}
+    """
     runs = {row: finished(folders, row) for row in rows}
     return {row: several for row, several in runs.items() if several}
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredClips:
-    """The scores of a run on the clips of a split, and what is true of these clips.
+    """The scores of a run for the clips of a split, with the truth of the clips.
 
     Attributes:
         labels: the classes of the run.
-        scores: of each clip.
-        truth: of the same clips.
+        scores: scores of the clips.
+        truth: truth of the same clips.
+
+    >>> from wsed.types import Events
+    >>> scores = Scores.of_clips(["a.wav"], [torch.tensor([[0.2], [0.7]])], frame_rate=1.0)
+    >>> truth = Truth.of_events(Events.of([(0, 0, 1.0, 2.0)]), n_clips=1, n_labels=1)
+    >>> scored = ScoredClips(Labels(["Dog"]), scores, truth)
+    >>> scored.clip_scores.max() > 0.5, scored.tags.tolist()
+    (tensor(True), [[True]])
     """
 
     labels: Labels
@@ -52,23 +66,27 @@ class ScoredClips:
 
     @classmethod
     def read(cls, run: RunFolder, split: Split, clips: Iterable[Clip], seconds: float | None = None) -> "ScoredClips":
-        """The scores in the folder of a run.
+        """Read the scores in the folder of a run.
 
         Args:
             run: the run.
-            split: of the clips.
-            clips: of the corpus, with their events; more may be given.
-            seconds: length of every clip, for scores that do not tell.
+            split: the split.
+            clips: clips of the corpus with their events; they may be more than the clips of the split.
+            seconds: duration of each clip, for files of scores without durations.
 
         Raises:
             WsedError: there are no scores, or a clip is not among `clips`.
+
+        >>> ScoredClips.read(RunFolder(Path("runs/none")), "test", clips=[])
+        Traceback (most recent call last):
+        wsed.errors.WsedError: ...
         """
         labels, scores = read_scores(run.split(split).path, seconds)
         return cls(labels, scores, truth_of(clips, scores.clip_ids, labels))
 
     @cached_property
     def clip_scores(self) -> Float[Tensor, "clip label"]:
-        """The clip scores; those of a network without them are its greatest frame scores."""
+        """The clip scores; the greatest frame scores if there are no clip scores."""
         if self.scores.clip_scores is not None:
             return self.scores.clip_scores
         frames, valid = self.scores.padded()

@@ -1,6 +1,6 @@
-"""Contracts of components as tests to call: for this library's own, and for plugins.
+"""Contracts of components as functions to call in tests, for the library's own components and for plugins.
 
-Each `check_*` raises `AssertionError` with the promise that was broken. `batch` and `output` make small inputs.
+Each `check_*` raises an `AssertionError` that names the broken rule. `batch` and `output` make small inputs.
 """
 
 from wsed.testing.augment import check_augment

@@ -10,38 +10,39 @@ from wsed.testing.inputs import tensors
 from wsed.types import Batch, Events
 
 RATE, N_FRAMES = 8000.0, 100
-"""Of the audio, Hz; and frames of the features of 2 s."""
+"""Sample rate of the audio in Hz, and number of frames of the features; clips last 2 s."""
 
 
 def check_augment(augment: Augment, changes: bool = True) -> None:
-    """Check that an augmentation keeps labels right at any frame rate, follows its generator, and changes no input.
+    """Check that an augmentation keeps labels and sound together, depends only on its generator, and copies its input.
 
     Args:
-        augment: of any level.
-        changes: whether it changes batches at all.
+        augment: an augmentation of any level.
+        changes: whether it changes batches.
 
     Raises:
-        AssertionError: with the promise that was broken.
+        AssertionError: a rule is broken; the message names it.
 
     >>> from wsed.augment.base import Unchanged
     >>> check_augment(Unchanged(), changes=False)
     """
     augment.prepare(round(RATE), _noise)
-    of = _events_that_sound(augment)
-    before = {name: value.clone() for name, value in _tensors(of).items()}
-    results = [augment(of, torch.Generator().manual_seed(seed)) for seed in range(8)]
-    unchanged = all(torch.equal(_tensors(of)[name], value) for name, value in before.items())
-    assert unchanged, "the batch that an augmentation gets stays as it is: return a new one"
-    again = augment(of, torch.Generator().manual_seed(3))
-    assert _equal(again, results[3]), "the same generator must give the same batch: take no other random numbers"
-    moved = [name for name in ("audio", "features") if any(_differs(name, of, result) for result in results)]
+    inputs = _events_that_sound(augment)
+    before = {name: value.clone() for name, value in _tensors(inputs).items()}
+    results = [augment(inputs, torch.Generator().manual_seed(seed)) for seed in range(8)]
+    unchanged = all(torch.equal(_tensors(inputs)[name], value) for name, value in before.items())
+    assert unchanged, "an augmentation must not change its input: return a new batch"
+    again = augment(inputs, torch.Generator().manual_seed(3))
+    assert _equal(again, results[3]), "the same generator must give the same batch: use no other random numbers"
+    moved = [name for name in ("audio", "features") if any(_differs(name, inputs, result) for result in results)]
     other = {"audio": "features", "features": "audio"}[augment.level]
-    assert other not in moved, f"it is of level {augment.level} and changes the {other}"
+    assert other not in moved, f"its level is {augment.level}, but it changes the {other}"
     assert moved or not changes, "it changes nothing"
     assert not changes or not all(_equal(results[0], result) for result in results), "draws follow the generator"
     for result in results:
-        _check_batch(of, result)
-        kept = torch.equal(result.clip_labels, of.clip_labels) and torch.equal(result.events.onset, of.events.onset)
+        _check_batch(inputs, result)
+        kept = torch.equal(result.clip_labels, inputs.clip_labels)
+        kept &= torch.equal(result.events.onset, inputs.events.onset)
         assert kept or augment.moves_labels, "it moves labels: set moves_labels"
     for rate in (5.0, 12.5, 50.0):
         _check_labels(results, rate, augment.level)
@@ -53,7 +54,7 @@ def _noise(_folder: str, sample_rate: int) -> list[NDArray[np.float32]]:
 
 
 def _events_that_sound(augment: Augment) -> Batch:
-    """Clips of 2 s of which each holds an event, whose sound is noise; there is silence elsewhere."""
+    """Clips of 2 s with one event each; the event is noise, and the rest of the clip is silent."""
     draw = torch.Generator().manual_seed(0)
     rows = [(i, i % 3, 0.2 + 0.2 * i, 0.8 + 0.3 * i) for i in range(4)]
     events, n_samples = Events.of(rows), torch.full((4,), round(2 * RATE))
@@ -70,8 +71,8 @@ def _events_that_sound(augment: Augment) -> Batch:
     return Batch(audio, n_samples, tags, known, events, known, zero, ("strong",), ids, features, full=True)
 
 
-def _tensors(of: Batch) -> dict[str, Tensor]:
-    return tensors(of) | {f"events.{name}": value for name, value in tensors(of.events).items()}
+def _tensors(inputs: Batch) -> dict[str, Tensor]:
+    return tensors(inputs) | {f"events.{name}": value for name, value in tensors(inputs.events).items()}
 
 
 def _equal(one: Batch, other: Batch) -> bool:
@@ -87,30 +88,30 @@ def _differs(name: str, one: Batch, other: Batch) -> bool:
     )
 
 
-def _check_batch(of: Batch, result: Batch) -> None:
-    assert len(result) == len(of), "the number of clips stays"
+def _check_batch(inputs: Batch, result: Batch) -> None:
+    assert len(result) == len(inputs), "the number of clips stays"
     audio = result.samples()
-    assert audio.shape[0] == len(of), "audio is [clip sample]"
+    assert audio.shape[0] == len(inputs), "audio is [clip sample]"
     assert torch.isfinite(audio).all(), "the audio is finite"
     assert result.features is None or torch.isfinite(result.features).all(), "the features are finite"
-    assert audio.dtype == of.samples().dtype, "the audio keeps its type"
+    assert audio.dtype == inputs.samples().dtype, "the audio keeps its type"
     shapes = {result.clip_labels.shape, result.tagged.shape, result.timed.shape}
-    assert shapes == {of.clip_labels.shape}, "tags, tagged and timed are [clip label]"
+    assert shapes == {inputs.clip_labels.shape}, "tags, tagged and timed are [clip label]"
     assert result.tagged.dtype == result.timed.dtype == torch.bool, "tagged and timed are booleans"
     assert (result.n_samples <= audio.shape[1]).all(), "a clip is not longer than its row"
     assert not result.full or (result.n_samples == audio.shape[1]).all(), "a full batch has no padding"
     assert ((result.clip_labels >= 0) & (result.clip_labels <= 1)).all(), "tags are in [0, 1]"
     events, seconds = result.events, result.n_samples.double() / RATE
-    assert ((events.clip >= 0) & (events.clip < len(of))).all(), "events are of clips of the batch"
+    assert ((events.clip >= 0) & (events.clip < len(inputs))).all(), "events are of clips of the batch"
     inside = (events.onset >= 0) & (events.onset < events.offset) & (events.offset <= seconds[events.clip] + 1e-6)
     assert inside.all(), "events lie within their clips and have a length above 0"
-    heard = result.frame_labels(200, 100.0).amax(1)
-    wrong = (heard > 0) & (result.clip_labels == 0) & result.tagged & result.timed
+    active = result.frame_labels(200, 100.0).amax(1)
+    wrong = (active > 0) & (result.clip_labels == 0) & result.tagged & result.timed
     assert not wrong.any(), "a class with an event in a clip is a tag of the clip"
 
 
 def _check_labels(results: list[Batch], rate: float, level: str) -> None:
-    """On average it is loud where events are and silent elsewhere."""
+    """Check that it is on average loud during events and silent elsewhere."""
     loud, quiet = [], []
     for result in results:
         signal = result.audio if level == "audio" else result.features
@@ -126,5 +127,5 @@ def _check_labels(results: list[Batch], rate: float, level: str) -> None:
         quiet.append(energy[outside == 0])
     sound, silence = torch.cat(loud), torch.cat(quiet)
     if not len(sound) or not len(silence):
-        return  # frames are too long to tell
+        return  # frames are too long for the check
     assert sound.mean() > 4 * silence.mean(), f"at {rate:g} frames per second, labels are not where the sound is"

@@ -16,13 +16,13 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test", "predict")
 
 
 def check_corpus(corpus: Corpus) -> None:
-    """Check that a corpus lists clips of its own classes and sources, the same each time, and reads no audio.
+    """Check that a corpus always lists the same clips, with its own classes and sources, and reads no audio.
 
     Args:
-        corpus: one with a training clip at least.
+        corpus: a corpus with at least one training clip.
 
     Raises:
-        AssertionError: a promise is broken, and which.
+        AssertionError: a rule is broken; the message names it.
     """
     with _no_audio():
         assert len(corpus.labels), "a corpus has classes"
@@ -73,7 +73,7 @@ def _check_annotated(corpus: Corpus) -> None:
 
 @contextmanager
 def _no_audio() -> Iterator[None]:
-    """An error where a sound file is opened."""
+    """Raise an error if a sound file is opened."""
     with patch(
         "soundfile.SoundFile", side_effect=AssertionError("a corpus opens no sound file: that is a reader's job")
     ):

@@ -1,4 +1,4 @@
-"""Small inputs: a batch of noise, an output for it, and parts of both."""
+"""Small inputs for tests: a batch of noise and an output for it, and functions that change them."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -15,7 +15,7 @@ Value = TypeVar("Value", Batch, Output)
 
 
 def batch(n_clips: int = 4, n_labels: int = 3, seconds: float = 1.0, sample_rate: int = 8000, seed: int = 0) -> Batch:
-    """A batch of noise: weak clips (tags) and strong clips (tags and events) in turn, the last clip shorter.
+    """A batch of noise: alternately weak clips (tags) and strong clips (tags and events); the last clip is shorter.
 
     >>> batch(n_clips=2).timed.tolist()
     [[False, False, False], [True, True, True]]
@@ -42,8 +42,10 @@ def batch(n_clips: int = 4, n_labels: int = 3, seconds: float = 1.0, sample_rate
     )
 
 
-def output(of: Batch, n_frames: int = 12, dim: int = 5, seed: int = 0, dtype: torch.dtype = torch.float32) -> Output:
-    """An output with every field filled with noise that takes a gradient, and a teacher's scores without one.
+def output(
+    inputs: Batch, n_frames: int = 12, dim: int = 5, seed: int = 0, dtype: torch.dtype = torch.float32
+) -> Output:
+    """An output for a batch: noise in every field, with gradients except for the teacher's scores.
 
     The last clip has fewer valid frames.
 
@@ -51,7 +53,7 @@ def output(of: Batch, n_frames: int = 12, dim: int = 5, seed: int = 0, dtype: to
     [12, 8]
     """
     generator = torch.Generator().manual_seed(seed)
-    n_clips, n_labels = of.clip_labels.shape
+    n_clips, n_labels = inputs.clip_labels.shape
 
     def noise(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator).to(dtype).requires_grad_()
@@ -72,44 +74,64 @@ def output(of: Batch, n_frames: int = 12, dim: int = 5, seed: int = 0, dtype: to
     return replace(made, teacher=Output(frames, clips, valid=valid, frame_rate=float(n_frames)))
 
 
-def take(of: Batch, index: Tensor) -> Batch:
-    """The clips of a batch that `index` names, in its order.
+def take(inputs: Batch, index: Tensor) -> Batch:
+    """Select clips of a batch, in the order of `index`.
 
     >>> take(batch(), torch.tensor([3, 0])).clip_ids
     ('clip_3.wav', 'clip_0.wav')
     """
     position = {int(old): new for new, old in enumerate(index)}
-    kept = torch.tensor([int(c) in position for c in of.events.clip], dtype=torch.bool)
-    events = of.events[kept]
+    kept = torch.tensor([int(c) in position for c in inputs.events.clip], dtype=torch.bool)
+    events = inputs.events[kept]
     moved = torch.tensor([position[int(c)] for c in events.clip], dtype=torch.long)
-    part = each_tensor(of, lambda value: value[index])
-    ids = tuple(of.clip_ids[int(i)] for i in index)
-    full = bool((of.n_samples[index] == of.samples().shape[1]).all())
+    part = each_tensor(inputs, lambda value: value[index])
+    ids = tuple(inputs.clip_ids[int(i)] for i in index)
+    full = bool((inputs.n_samples[index] == inputs.samples().shape[1]).all())
     return replace(part, events=replace(events, clip=moved), clip_ids=ids, full=full)
 
 
-def take_output(of: Output, index: Tensor) -> Output:
-    """The clips of an output and of its teacher's, in the order of `index`."""
-    taken = each_tensor(of, lambda value: value[index])
-    return taken if of.teacher is None else replace(taken, teacher=take_output(of.teacher, index))
+def take_output(inputs: Output, index: Tensor) -> Output:
+    """Select clips of an output and of its teacher's output, in the order of `index`.
+
+    >>> take_output(output(batch()), torch.tensor([3, 0])).clip_logits.shape
+    torch.Size([2, 3])
+    """
+    taken = each_tensor(inputs, lambda value: value[index])
+    return taken if inputs.teacher is None else replace(taken, teacher=take_output(inputs.teacher, index))
 
 
-def move_output(of: Output, device: str) -> Output:
-    """The output on another device, with gradients of its own."""
-    return each_tensor(of, lambda value: value.detach().to(device).requires_grad_(value.requires_grad))
+def move_output(inputs: Output, device: str) -> Output:
+    """Copy an output to another device, detached from the graph.
+
+    >>> move_output(output(batch()), "cpu").clip_logits.is_leaf
+    True
+    """
+    return each_tensor(inputs, lambda value: value.detach().to(device).requires_grad_(value.requires_grad))
 
 
-def each_tensor(of: Value, function: Callable[[Tensor], Tensor]) -> Value:
-    """A batch or output whose tensors went through a function."""
-    return changed(of, **{name: function(value) for name, value in tensors(of).items()})
+def each_tensor(inputs: Value, function: Callable[[Tensor], Tensor]) -> Value:
+    """Apply a function to each tensor of a batch or output.
+
+    >>> each_tensor(output(batch()), lambda value: value[:1]).clip_logits.shape
+    torch.Size([1, 3])
+    """
+    return changed(inputs, **{name: function(value) for name, value in tensors(inputs).items()})
 
 
-def tensors(of: object) -> dict[str, Tensor]:
-    """The fields of a dataclass that are tensors."""
-    values = ((f.name, vars(of)[f.name]) for f in fields(of))  # type: ignore[arg-type]
+def tensors(inputs: object) -> dict[str, Tensor]:
+    """The fields of a dataclass that are tensors, by name.
+
+    >>> sorted(tensors(Output(clip_logits=torch.zeros(1, 2))))
+    ['clip_logits']
+    """
+    values = ((f.name, vars(inputs)[f.name]) for f in fields(inputs))  # type: ignore[arg-type]
     return {name: value for name, value in values if isinstance(value, Tensor)}
 
 
-def changed(of: Value, **values: object) -> Value:
-    """A batch or output with other values of some fields."""
-    return replace(of, **values)  # type: ignore[arg-type]
+def changed(inputs: Value, **values: object) -> Value:
+    """A batch or output with other values of some fields.
+
+    >>> changed(output(batch()), attention=None).attention is None
+    True
+    """
+    return replace(inputs, **values)  # type: ignore[arg-type]

@@ -8,15 +8,20 @@ import torch
 
 from wsed.metrics.base import Metric, MetricValue
 from wsed.metrics.system import System
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 LABELS = Labels(["a", "b", "c"])
 N_CLIPS = 6
 
 
 def system() -> System:
-    """A system that is right in most clips, in every form that a metric may read."""
+    """A system with mostly correct predictions of every kind that metrics read.
+
+    >>> len(system().truth)
+    6
+    """
     rows = [(clip, clip % 3, 1.0, 3.0) for clip in range(N_CLIPS)] + [(0, 1, 4.0, 5.0)]
     truth = Truth.of_events(Events.of(rows), N_CLIPS, len(LABELS))
     detected = Events.of([*rows[:-2], (5, 0, 2.0, 6.0), (1, 2, 0.0, 1.0)])
@@ -38,10 +43,13 @@ def system() -> System:
 
 
 def check_metric(metric: Metric) -> None:
-    """Check what `Metric` promises.
+    """Check the contract of a `Metric`.
 
-    Numbers are plain and named; a class that is unknown everywhere has none; an unknown class of a clip changes nothing
-    else; resampling with each clip once gives the number itself; the log and the line can be made.
+    Numbers are plain and have names. A class that is unknown everywhere has no numbers, and does not change those of
+    other classes. The resampled number for weights of 1 is the number itself. The order of clips does not matter.
+
+    Raises:
+        AssertionError: a rule is broken; the message names it.
 
     >>> from wsed.metrics.f1 import EventF1
     >>> check_metric(EventF1())
@@ -58,25 +66,25 @@ def check_metric(metric: Metric) -> None:
     if resampled is not None:
         ones = np.ones((1, resampled.n_clips))
         for name, statistic in resampled.numbers.items():
-            assert name in value.numbers, f"resampled number {name} is none of the metric"
+            assert name in value.numbers, f"the resampled number {name} is not a number of the metric"
             same = math.isclose(float(statistic(ones)[0]), value.numbers[name], abs_tol=1e-9)
-            assert same, f"{name} of all clips once is not {name}"
+            assert same, f"{name} for weights of 1 is not {name}"
     _check_order(metric, whole, value)
     _check_unknown(metric, whole, value)
 
 
-def _check_value(value: MetricValue, of: System) -> None:
+def _check_value(value: MetricValue, inputs: System) -> None:
     assert value.numbers, "a metric has a number"
     for name, number in value.numbers.items():
-        assert isinstance(number, int | float), f"{name} is no plain number"
+        assert isinstance(number, int | float), f"{name} is not a plain number"
     if value.per_class:
-        assert list(value.per_class) == list(of.labels), "per_class has every class, in the order of the labels"
+        assert list(value.per_class) == list(inputs.labels), "per_class has every class, in the order of the labels"
         name = "value" if value.is_single else "f1"
         assert all(name in own for own in value.per_class.values()), f"every class has {name!r}"
 
 
 def _check_order(metric: Metric, whole: System, value: MetricValue) -> None:
-    """The order of the clips does not matter."""
+    """Check that the order of clips does not matter."""
     order = torch.arange(N_CLIPS).flip(0)
     turned = replace(
         whole,
@@ -100,13 +108,13 @@ def _turned(events: Events | None) -> Events:
 
 
 def _check_unknown(metric: Metric, whole: System, value: MetricValue) -> None:
-    """A class that is known nowhere has no score, and the other classes keep theirs."""
+    """Check that a class that is unknown everywhere has no score and that other classes keep theirs."""
     known = torch.ones(N_CLIPS, len(LABELS), dtype=torch.bool)
     known[:, 2] = False
     part = metric.compute(replace(whole, truth=replace(whole.truth, tagged=known, timed=known)))
     if value.per_class:
         name = "value" if value.is_single else "f1"
         assert math.isnan(part.per_class["c"][name]), "a class that is known nowhere has no score"
-        if not value.is_single:  # cross triggers of a PSDS know the other classes
+        if not value.is_single:  # a PSDS depends on other classes by cross triggers
             for label in ("a", "b"):
                 assert part.per_class[label] == value.per_class[label], "an unknown class changes the scores of others"

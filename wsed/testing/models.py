@@ -1,4 +1,4 @@
-"""The contracts of networks and their parts."""
+"""The contracts of networks, frontends, encoders and heads."""
 
 from dataclasses import replace
 
@@ -10,31 +10,37 @@ from wsed.types import Batch, Encoded, Output
 
 
 def check_frontend(frontend: Frontend) -> None:
-    """Check shape and rate, and that padding does not change a clip's features.
+    """Check shapes and frame rate of a frontend, and that padding does not change the features of a clip.
+
+    Raises:
+        AssertionError: a rule is broken; the message names it.
 
     >>> from wsed.models.frontends import LogMel
     >>> check_frontend(LogMel(8000, n_fft=256, hop_length=80, n_bands=16, f_max=4000.0))
     """
-    of = batch(sample_rate=frontend.sample_rate)
-    features, valid = frontend(of.samples(), of.n_samples)
-    assert features.shape[:2] == (len(of), frontend.n_bands), "features are [clip band frame]"
-    assert valid.shape == (len(of), features.shape[2]), "valid is [clip frame]"
-    expected = of.samples().shape[1] / frontend.sample_rate * frontend.frame_rate
+    inputs = batch(sample_rate=frontend.sample_rate)
+    features, valid = frontend(inputs.samples(), inputs.n_samples)
+    assert features.shape[:2] == (len(inputs), frontend.n_bands), "features are [clip band frame]"
+    assert valid.shape == (len(inputs), features.shape[2]), "valid is [clip frame]"
+    expected = inputs.samples().shape[1] / frontend.sample_rate * frontend.frame_rate
     assert abs(features.shape[2] - expected) <= 1.5, "frame_rate does not agree with the number of frames"
-    n = int(of.n_samples[-1])
-    alone, whole = frontend(of.samples()[-1:, :n], of.n_samples[-1:])
+    n = int(inputs.n_samples[-1])
+    alone, whole = frontend(inputs.samples()[-1:, :n], inputs.n_samples[-1:])
     m = int(valid[-1].sum())
     assert torch.allclose(features[-1, :, :m], alone[0, :, :m], atol=1e-3), "padding changes the features of a clip"
-    assert whole.all(), "a clip that fills its row has no frame without signal"
+    assert whole.all(), "all frames of a clip without padding are valid"
 
 
 def check_encoder(build: EncoderFactory, n_bands: int = 64, n_steps: int = 48) -> None:
-    """Check shapes, stride, finite gradients, and that the padding of neighbours does not matter in eval mode.
+    """Check shapes, stride and gradients of an encoder, and that padding does not matter in eval mode.
 
     Args:
-        build: what the encoder is built by.
-        n_bands: of the features.
-        n_steps: frames of the features; a few times the encoder's stride.
+        build: factory of the encoder.
+        n_bands: number of bands of the features.
+        n_steps: number of frames of the features; several times the stride of the encoder.
+
+    Raises:
+        AssertionError: a rule is broken; the message names it.
 
     >>> from wsed.models.encoders.identity import Identity
     >>> check_encoder(Identity)
@@ -56,16 +62,20 @@ def check_encoder(build: EncoderFactory, n_bands: int = 64, n_steps: int = 48) -
     with torch.no_grad():
         together = encoder(features, valid)
         alone = encoder(features[-1:, :, :shorter], valid[-1:, :shorter])
-        unsaid = encoder(features[-1:, :, :shorter], None)
+        without_valid = encoder(features[-1:, :, :shorter], None)
     m = int(together.valid[-1].sum())
-    assert m == int(alone.valid.sum()), "the number of valid frames depends on the neighbours"
+    assert m == int(alone.valid.sum()), "the number of valid frames depends on padding"
     assert torch.allclose(together.frames[-1, :m], alone.frames[0, :m], atol=1e-4), "padding changes a clip's frames"
-    same = torch.equal(unsaid.valid, alone.valid) and torch.allclose(unsaid.frames, alone.frames, atol=1e-5)
-    assert same, "without `valid` all frames hold signal"
+    same = torch.allclose(without_valid.frames, alone.frames, atol=1e-5)
+    same &= torch.equal(without_valid.valid, alone.valid)
+    assert same, "if `valid` is None, all frames are valid"
 
 
 def check_head(build: HeadFactory, dim: int = 6, n_labels: int = 3) -> None:
-    """Check that a head fills exactly what it declares, with the right shapes.
+    """Check that a head fills exactly the fields in `provides`, with the right shapes.
+
+    Raises:
+        AssertionError: a rule is broken; the message names it.
 
     >>> from wsed.models.heads.framewise import Framewise
     >>> check_head(Framewise)
@@ -82,25 +92,28 @@ def check_head(build: HeadFactory, dim: int = 6, n_labels: int = 3) -> None:
 
 
 def check_network(network: Network) -> None:
-    """Check that a network fills what it declares at the rate it declares, trains, and can be saved.
+    """Check the contract of a `Network`.
 
-    In eval mode a clip's output does not depend on its neighbours; a training step and `after_step` leave the batch as
-    it was.
+    It fills the fields in `provides` at its frame rate, its parameters get gradients, and its weights can be saved and
+    loaded. In eval mode, the output for a clip does not depend on other clips. It does not change the batch.
+
+    Raises:
+        AssertionError: a rule is broken; the message names it.
 
     >>> from wsed import Labels
     >>> from wsed.models.network import Composed
     >>> check_network(Composed.example(Labels(["cat", "dog"])))
     """
     torch.manual_seed(0)
-    of = batch(n_labels=len(network.labels), sample_rate=network.sample_rate)
-    before = {name: value.clone() for name, value in tensors(of).items()}
-    _check_output(network, network.train()(of))
-    _check_gradients(network, network(of))
+    inputs = batch(n_labels=len(network.labels), sample_rate=network.sample_rate)
+    before = {name: value.clone() for name, value in tensors(inputs).items()}
+    _check_output(network, network.train()(inputs))
+    _check_gradients(network, network(inputs))
     network.after_step()
-    assert all(torch.equal(vars(of)[name], value) for name, value in before.items()), "the batch was changed"
+    assert all(torch.equal(vars(inputs)[name], value) for name, value in before.items()), "the batch was changed"
     with torch.no_grad():
-        together: Output = network.eval()(of)
-        alone: Output = network(_last(of))
+        together: Output = network.eval()(inputs)
+        alone: Output = network(_last(inputs))
     assert together.frame_rate == network.frame_rate, "the output states another frame rate than the network"
     _check_alone(together, alone)
     weights = network.state_dict()
@@ -126,9 +139,9 @@ def _check_gradients(network: Network, predicted: Output) -> None:
     assert not bad, f"no finite gradient for {bad}"
 
 
-def _last(of: Batch) -> Batch:
-    """The last clip, without its padding."""
-    clip = take(of, torch.tensor([len(of) - 1]))
+def _last(inputs: Batch) -> Batch:
+    """A batch with the last clip only, without padding."""
+    clip = take(inputs, torch.tensor([len(inputs) - 1]))
     return replace(clip, audio=clip.samples()[:, : int(clip.n_samples)], full=True)
 
 

@@ -13,16 +13,16 @@ from wsed.data.trained import Network
 
 
 def check_reader(reader: Reader, table: ClipTable, sample_rate: int, network: Network | None = None) -> None:
-    """Check that a reader gives each clip's audio or features, the same each time, and names what it cannot read.
+    """Check that a reader always returns the same audio or features of a clip, and names clips that it cannot read.
 
     Args:
         reader: the reader.
-        table: clips whose files are there, each of one second or more.
-        sample_rate: of the audio, Hz.
-        network: what the features are for; None where the reader needs no network.
+        table: clips of existing files, each of one second or more.
+        sample_rate: sample rate of the audio, Hz.
+        network: the network that the features are for; None if the reader needs no network.
 
     Raises:
-        AssertionError: a promise is broken, and which.
+        AssertionError: a rule is broken; the message names it.
     """
     dataset = reader.open(table, sample_rate, network)
     items = [dataset[i] for i in range(len(table.clips))]
@@ -38,7 +38,7 @@ def check_reader(reader: Reader, table: ClipTable, sample_rate: int, network: Ne
 
 
 def _check_item(item: Item, number: int) -> None:
-    assert item.index == number, "an item bears the number of its clip"
+    assert item.index == number, "an item has the number of its clip"
     assert (item.audio is None) != (item.features is None), "an item has audio or features, each in its own field"
     if item.audio is not None:
         assert item.audio.ndim == 1, "audio is [sample]"

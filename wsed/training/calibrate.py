@@ -12,8 +12,9 @@ from wsed.decoding.base import replaced
 from wsed.errors import WsedError
 from wsed.metrics.intersection import Criteria, lasting, share, sort_reference, summed
 from wsed.metrics.pairs import columns
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Detections, Scores, Truth
+from wsed.values import Detections, Scores
 
 Method = Literal["isotonic", "platt"]
 Knots = tuple[tuple[float, ...], tuple[float, ...]]

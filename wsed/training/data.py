@@ -1,4 +1,4 @@
-"""What a training asks of the data: protocols that a data module fulfils, whatever its class."""
+"""Protocols of the data module of a training; any class may implement them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from wsed.types import Batch, Split
 
 @runtime_checkable
 class TrainingData(Protocol):
-    """A data module that offers its training clips."""
+    """A data module whose training clips frontends, losses and metrics can learn from."""
 
     def train_dataloader(self) -> Iterable[Batch]:
-        """One epoch of training batches; of this rank."""
+        """One epoch of training batches; only those of this rank."""
 
     def train_in_order(self) -> Iterable[Batch]:
-        """Every training clip once, as in validation; the clips of this rank."""
+        """Every training clip once, without augmentation; only those of this rank."""
 
     def label_counts(self) -> Sequence[float]:
-        """How many training clips have each tag; of all ranks."""
+        """Number of training clips with each tag, over all ranks."""
 
 
 @runtime_checkable
 class Tables(Protocol):
-    """The tables of clips."""
+    """A data module with a table of clips for each split."""
 
     def table(self, split: Split) -> ClipTable:
-        """The clips of a split, and what is known of them."""
+        """The table of a split."""
 
 
 @runtime_checkable
@@ -57,18 +57,18 @@ class LoadedTrainingSet:
         return self.module.train_in_order()
 
     def label_counts(self) -> Sequence[float]:
-        """How many training clips have each tag."""
+        """Number of training clips with each tag."""
         return self.module.label_counts()
 
 
 def training_set(trainer: pl.Trainer) -> TrainingSet | None:
-    """The training clips of a trainer's data module, or None if it offers none."""
+    """The training set of the data module of a trainer; None if the data module is no `TrainingData`."""
     data: object = trainer.datamodule  # type: ignore[attr-defined]
     return LoadedTrainingSet(data) if isinstance(data, TrainingData) else None
 
 
 def tables(trainer: pl.Trainer) -> Tables | None:
-    """The tables of a trainer's data module, or None if it offers none."""
+    """The data module of a trainer, if it has tables of clips; else None."""
     data: object = trainer.datamodule  # type: ignore[attr-defined]
     return data if isinstance(data, Tables) else None
 

@@ -1,4 +1,4 @@
-"""Evaluation: collects the scores of clips, tunes the decoder, decodes, scores, logs and writes."""
+"""`Evaluation`: the callback that collects scores, tunes the decoder, computes metrics, and writes reports."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
@@ -22,39 +22,48 @@ from wsed.scoring.score import correlation, detect, score, system_of
 from wsed.training.data import tables, training_set
 from wsed.training.ranking import RANK_BY, check_rank_by, first_number, number, ranking
 from wsed.training.task import SEDTask
+from wsed.truth import Truth
 from wsed.tuned import TunedDecoder, decoder_file, decoder_of, read_tuned
 from wsed.types import Batch, Events, Output
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 LOGGED = {"validation": "val", "test": "test"}
-"""What the names of logged values begin with; `val` as users of Lightning expect."""
+"""Prefix of the names of logged values, by split; `val` is usual in Lightning."""
 
 SHOWN = {"val/event_f1", "val/segment_f1", "val/tagging_f1"}
-"""What the progress bar shows."""
+"""The values that the progress bar shows."""
 
 EvaluatedSplit = Literal["validation", "test", "predict"]
 
 
 class Evaluation(pl.Callback):
-    """Scores the clips of a validation or test, and writes the events of these and of predictions.
+    """Computes the metrics of validation and test, and writes the detected events, also of predictions.
 
-    During `fit`, each validation is scored and logged. In a validation, test or prediction of its own, the decoder is
-    tuned first if that is asked and these are the clips for it, and everything is left in the run's folder.
+    During `fit`, the metrics of each validation are logged. `validate`, `test` and `predict` write all results into the
+    folder of the run. Before that they tune the decoder, if `tuning` is set to this split.
 
     Args:
-        decoder: from frame scores to events; `StepDecoder()` if None.
-        tuning: settings of the decoder to be fitted after training; they are kept in a file beside the checkpoint.
-        embeddings: whether to measure how well clip embeddings tell classes apart, which takes a pass over the training
-            set per evaluation; None: if a loss compares them.
-        resamples: of the clips, for the intervals of test and validation reports; 0: none, where tens of thousands of
-            clips of hundreds of classes would take half an hour.
-        rank_by: metrics by which the best epoch is chosen, such as `event_f1/macro`; each decides where those before it
+        decoder: turns frame scores into events; `StepDecoder()` if None.
+        tuning: settings of the decoder to tune after training; the tuned decoder is a file beside the checkpoint.
+        embeddings: whether to measure how well the clip embeddings separate the classes, which takes a pass over the
+            training set per evaluation; None: if a loss uses them.
+        resamples: number of resamples of the clips for the intervals in reports; 0: no intervals. With tens of
+            thousands of clips and hundreds of classes, 1000 resamples take half an hour.
+        rank_by: metrics by which the best epoch is chosen, such as `event_f1/macro`; a metric decides if all before it
             are equal. `RANK_BY` if None.
         calibration: how confidences are calibrated on validation clips, kept beside the checkpoint; None: not at all.
 
     Raises:
         WsedError: `resamples` is below 0, a threshold of the decoder is not in [0, 1], or `rank_by` is empty or names
             an unknown metric.
+
+    >>> evaluation = Evaluation(StepDecoder(threshold=0.3), resamples=0)
+    >>> evaluation.decoding()["class_path"], evaluation.rank_by[0]
+    ('steps', 'event_f1/macro')
+    >>> from wsed.losses import MIL, Weighted
+    >>> from wsed.models import Composed
+    >>> from wsed.types import Labels
+    >>> evaluation.check(SEDTask(Composed.example(Labels(["Dog"])), {"tags": Weighted(MIL())}))
     """
 
     def __init__(
@@ -74,35 +83,35 @@ class Evaluation(pl.Callback):
         self.calibration: Literal["isotonic", "platt"] | None = calibration
         self.rank_by = RANK_BY if rank_by is None else tuple(rank_by)
         check_rank_by(self.rank_by)
-        self.tuned: dict[str, Any] | None = None  # how the decoder was tuned, once it was
-        self.ranking: tuple[float, ...] = ()  # of the last validation
+        self.tuned: dict[str, Any] | None = None  # how the decoder was tuned; None before
+        self.ranking: tuple[float, ...] = ()  # metrics of the last validation
         self._untuned = self.decoder
         self._collector = Collector()
         self._metrics = default_metrics()
 
     def check(self, task: SEDTask) -> None:
-        """Refuse a decoder of other classes than the task's.
+        """Refuse a decoder whose settings have values for another number of classes than the network.
 
         Raises:
-            WsedError: a setting has one value per class, of another number of classes.
+            WsedError: a setting has one value per class, for another number of classes.
         """
         labels = task.network.labels
         for name, values in self.decoder.values().items():
             if isinstance(values, list) and len(values) != len(labels):
                 raise WsedError(
-                    f"decoder.{name} has {len(values)} values for {len(labels)} labels: give one of each, "
+                    f"decoder.{name} has {len(values)} values for {len(labels)} labels: give one value per label, "
                     "in the order of data.corpus.labels, or a single number"
                 )
 
     def decoding(self) -> dict[str, object]:
-        """The spec of the decoder for a checkpoint; a tuned one has a file of its own."""
+        """The spec of the untuned decoder, for a checkpoint; a tuned decoder has its own file."""
         return decoder_spec(self._untuned)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self.check(_sed(pl_module))
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse a tuning that would fail after training; the weights change, so an earlier one is forgotten."""
+        """Refuse a tuning that would fail after training, and drop an earlier tuned decoder."""
         self.decoder, self.tuned = self._untuned, None
         if self.tuning is None:
             return
@@ -154,7 +163,7 @@ class Evaluation(pl.Callback):
         self._report(trainer, _sed(pl_module), "predict")
 
     def _take_tuned(self, trainer: pl.Trainer, task: SEDTask) -> None:
-        """Take the tuned decoder of the checkpoint that is scored, unless the settings ask for another."""
+        """Use the tuned decoder of the checkpoint, unless the settings differ from those of its tuning."""
         if trainer.ckpt_path is None or trainer.state.fn == "fit":
             return
         self.decoder, self.tuned = self._untuned, None
@@ -163,12 +172,14 @@ class Evaluation(pl.Callback):
             if decoder_file(trainer.ckpt_path).is_file():
                 rank_zero_info(f"{decoder_file(trainer.ckpt_path)} is not used: the checkpoint has changed since")
             return
-        asked = self.tuning is None or asdict(self.tuning).items() <= kept.tuned.items()
-        asked &= same_network(kept.network, plain_spec(task.network))
-        if asked and decoder_of(kept.untuned) == self._untuned:
+        fits = self.tuning is None or asdict(self.tuning).items() <= kept.tuned.items()
+        fits &= same_network(kept.network, plain_spec(task.network))
+        if fits and decoder_of(kept.untuned) == self._untuned:
             self.decoder, self.tuned = decoder_of(kept.decoder), dict(kept.tuned)
         else:
-            rank_zero_info("the checkpoint's tuned decoder is not used: another network, decoder or tuning is asked")
+            rank_zero_info(
+                "the tuned decoder of the checkpoint is not used: the settings of network, decoder or tuning differ"
+            )
 
     def _begin(self, trainer: pl.Trainer, task: SEDTask) -> None:
         self._collector.reset()
@@ -189,12 +200,12 @@ class Evaluation(pl.Callback):
         self._collector.update(outputs["output"], batch, _sed(task).network.sample_rate)
 
     def _report(self, trainer: pl.Trainer, task: SEDTask, split: EvaluatedSplit) -> None:
-        """Gather over ranks, decode, score, log; outside `fit`, leave everything in the run's folder."""
+        """Gather the scores of all ranks, detect events, compute and log metrics; outside `fit`, write all results."""
         scores, truth = self._collector.gather()
         self._collector.reset()
         if not len(scores):
             return
-        within_fit = trainer.state.fn == "fit"  # each epoch's validation: scores only
+        within_fit = trainer.state.fn == "fit"  # the validation of an epoch: no tuning, no files
         if not within_fit:
             self._tune(trainer, task, scores, truth, split)
             self._calibrate(trainer, task, scores, truth, split)
@@ -208,7 +219,7 @@ class Evaluation(pl.Callback):
             self._log(task, report, split)
         if not trainer.is_global_zero or within_fit:
             return
-        from wsed.report import run  # draws: matplotlib is imported only here
+        from wsed.report import run  # imports matplotlib, so only here
 
         if report is not None:
             intervals = resample(samples(system, self._metrics), Resampling(self.resamples)) if self.resamples else None
@@ -226,7 +237,7 @@ class Evaluation(pl.Callback):
         run.Evaluation(scores, truth, detected, report, labels, self.decoder).write(folder, clips, task.network)
 
     def _tune(self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit) -> None:
-        """Tune the decoder if these are the clips for it, and keep it beside the checkpoint that is scored."""
+        """Tune the decoder if the tuning uses this split, and write it beside the checkpoint."""
         if self.tuning is None or self.tuned is not None:
             return
         if self.tuning.split == split:
@@ -237,7 +248,9 @@ class Evaluation(pl.Callback):
                 TunedDecoder(decoder, untuned, self.tuned, plain_spec(task.network)).write(path)
             trainer.strategy.barrier("tuned")
         elif split == "test":
-            rank_zero_info("not tuned as evaluation.tuning asks: run `wsed validate` with this checkpoint first")
+            rank_zero_info(
+                "evaluation.tuning is set, but the decoder is not tuned: run `wsed validate` with this checkpoint first"
+            )
 
     def _calibrate(
         self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit
@@ -250,7 +263,7 @@ class Evaluation(pl.Callback):
             calibrate(self.decoder, scores, truth, task.network.labels, self.calibration).write(path)
 
     def _log(self, task: SEDTask, report: Report, split: Literal["validation", "test"]) -> None:
-        """Log what each metric asks for; it is the same on all ranks, since each has the clips of all."""
+        """Log the values that each metric chooses. They are equal on all ranks, since each has the clips of all."""
         stage = LOGGED[split]
         for name, value in report.computed.items():
             for key, logged in self._metrics[name].logged(name, value).items():
@@ -275,12 +288,12 @@ def check_thresholds(decoder: Decoder) -> None:
 
 
 def _learn_centres(embedding: Embedding, trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch]) -> None:
-    """Show the metric the training clips of all ranks, as the network embeds them now."""
+    """Compute the centres of the metric from the embeddings of the training clips of all ranks."""
     collector = Collector()
-    with trainer.precision_plugin.forward_context():  # as the clips that are compared with them
+    with trainer.precision_plugin.forward_context():  # the same precision as in the evaluation
         for batch in batches:
-            here = batch.to(task.device)
-            collector.update(task(here), here, task.network.sample_rate)
+            moved = batch.to(task.device)
+            collector.update(task(moved), moved, task.network.sample_rate)
     embedding.learn_centres(*collector.gather())
 
 

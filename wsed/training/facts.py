@@ -1,4 +1,4 @@
-"""What parts of a training learn from the training set before the first step."""
+"""`LearnFacts`: frontends and losses learn from the training set before the first step."""
 
 import lightning.pytorch as pl
 
@@ -8,25 +8,25 @@ from wsed.training.data import training_set
 
 
 class LearnFacts(pl.Callback):
-    """Lets frontends and losses learn from the training set what they must know before the first step.
+    """Lets frontends and losses learn from the training set before the first step, for example statistics.
 
-    `SEDTask` brings it along; a checkpoint keeps what was learned.
+    `SEDTask` adds this callback to its trainer. Checkpoints hold what was learned.
     """
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """All ranks learn the same.
+        """Let all parts of the task learn; all ranks learn the same.
 
         Raises:
-            WsedError: a part must see the training set, and the trainer has no data module that offers it.
+            WsedError: a part must learn from the training set, but the trainer has no data module with one.
         """
         learn(pl_module, training_set(trainer))
 
 
 def learn(task: pl.LightningModule, data: TrainingSet | None) -> None:
-    """Let each part of a task that has something to learn see the training set.
+    """Let each part of a task learn from the training set, if it has not yet.
 
     Raises:
-        WsedError: there is such a part, and no training set.
+        WsedError: there is such a part, but no training set.
     """
     for part in learners(task):
         if data is None:

@@ -1,4 +1,4 @@
-"""Ends a training whose loss is not finite, before a checkpoint is written."""
+"""`CheckLoss`: it stops a training whose loss is not finite, before a checkpoint is written."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from wsed.errors import WsedError
 
 
 class CheckLoss(pl.Callback):
-    """Refuses to go on from a loss that is NaN or infinite.
+    """Stops a training whose loss is NaN or infinite.
 
-    Reading a loss waits for the device, so the losses of the last steps are read together: every `log_every_n_steps` of
-    the trainer, before a validation and before a checkpoint is written. `SEDTask` brings it along.
+    Reading a loss waits for the device. So the losses of the last steps are read together: every `log_every_n_steps` of
+    the trainer, before a validation, and before a checkpoint is written. `SEDTask` adds this callback to its trainer.
     """
 
     def __init__(self) -> None:
-        self._losses: list[tuple[int, Tensor]] = []  # with their steps, since the last check
+        self._losses: list[tuple[int, Tensor]] = []  # steps and losses since the last check
         self._step = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -51,7 +51,7 @@ class CheckLoss(pl.Callback):
         """Read the losses since the last check; all ranks call it.
 
         Raises:
-            WsedError: one of them, on any rank, is not finite.
+            WsedError: a loss on any rank is not finite.
         """
         steps, self._losses = self._losses, []
         if not steps:

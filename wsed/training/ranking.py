@@ -1,4 +1,4 @@
-"""Which epoch is the best: named metrics of the validation clips, compared one after the other."""
+"""The choice of the best epoch, by metrics of the validation clips that are compared one after the other."""
 
 import math
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from wsed.metrics.base import METRICS
 from wsed.scoring.report import Report
 
 RANK_BY = ("event_f1/macro", "segment_f1/macro", "tagging_f1/macro", "embedding/centre_accuracy")
-"""The default: event F1; where it is equal (0 at first), segment F1, and so on."""
+"""The default metrics: event F1; if it is equal, as in the first epochs, segment F1; and so on."""
 
 
 def ranking(report: Report, rank_by: Sequence[str] = RANK_BY) -> tuple[float, ...]:
-    """The values of the named metrics in this order, to be compared as a tuple; 0 for one that is missing or NaN.
+    """The values of the metrics in this order, as a tuple that can be compared; 0 for a missing or NaN value.
 
     >>> from wsed.metrics.base import MetricValue
     >>> report = Report(clips=1, metrics={"segment_f1": MetricValue({"macro": 0.5})})
@@ -29,9 +29,9 @@ def ranking(report: Report, rank_by: Sequence[str] = RANK_BY) -> tuple[float, ..
 
 
 def first_number(report: Report, rank_by: Sequence[str] = RANK_BY) -> float:
-    """The first of the named metrics that the clips give: one number for loggers, early stopping and searches.
+    """The first of the metrics that has a value: one number for loggers, early stopping and searches.
 
-    On clips with tags only it is the tagging F1, for example. 0 if there is none.
+    For example, it is the tagging F1 for clips with tags only. It is 0 if no metric has a value.
 
     >>> from wsed.metrics.base import MetricValue
     >>> first_number(Report(clips=1, metrics={"tagging_f1": MetricValue({"macro": 0.75})}))
@@ -42,10 +42,10 @@ def first_number(report: Report, rank_by: Sequence[str] = RANK_BY) -> float:
 
 
 def check_rank_by(rank_by: Sequence[str]) -> None:
-    """Refuse names of metrics that there are not.
+    """Refuse names of unknown metrics.
 
     Raises:
-        WsedError: there is none, or one is unknown.
+        WsedError: there are no names, or one is unknown.
     """
     if not rank_by:
         raise WsedError("evaluation.rank_by is empty: name metrics, e.g. [event_f1/macro]")
@@ -54,23 +54,24 @@ def check_rank_by(rank_by: Sequence[str]) -> None:
 
 
 def number(value: float | int) -> float | int:
-    """The value, or 0 for NaN, which loggers and comparisons cannot take."""
+    """The value, or 0 if it is NaN, for loggers and comparisons."""
     return 0.0 if math.isnan(value) else value
 
 
 @runtime_checkable
 class Ranks(Protocol):
-    """A callback that ranks epochs by their validation clips."""
+    """A callback with the metrics of the last validation, in the order of their importance."""
 
     ranking: tuple[float, ...]
 
 
 class KeepBest(ModelCheckpoint):
-    """Keeps `best.ckpt`: the epoch whose ranking, a tuple of metrics, is the greatest; of equal ones the first.
+    """Keeps `best.ckpt`: the epoch with the greatest ranking, which is a tuple of metrics; the first of equal ones.
 
     Args:
-        folder: of the checkpoints.
-        ranks: ranks each epoch, `Evaluation` as a rule; None: there are no validation clips, and the last epoch counts.
+        folder: folder of the checkpoints.
+        ranks: the callback that ranks the epochs, usually `Evaluation`; None if there are no validation clips: then the
+            last epoch is kept.
     """
 
     def __init__(self, folder: str | Path, ranks: Ranks | None) -> None:
@@ -82,18 +83,18 @@ class KeepBest(ModelCheckpoint):
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
         """Whether this epoch is the best so far; all ranks agree."""
-        here = () if self.ranks is None else self.ranks.ranking
-        better = bool(trainer.strategy.reduce_boolean_decision(here > self.best))
+        latest = () if self.ranks is None else self.ranks.ranking
+        better = bool(trainer.strategy.reduce_boolean_decision(latest > self.best))
         if better:
-            self.best, self.best_epoch = here, trainer.current_epoch
+            self.best, self.best_epoch = latest, trainer.current_epoch
         return better
 
     def state_dict(self) -> dict[str, Any]:
-        """With the best ranking, so that a resumed training goes on from it."""
+        """The state with the best ranking, so that a resumed training goes on from it."""
         return super().state_dict() | {"ranking": list(self.best), "best_epoch": self.best_epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As saved; in another folder there is no best epoch yet."""
+        """Restore the best ranking; in another folder there is no best epoch yet."""
         super().load_state_dict(state_dict)
         if self.best_k_models:
             self.best, self.best_epoch = tuple(state_dict["ranking"]), state_dict.get("best_epoch")

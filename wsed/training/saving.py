@@ -1,4 +1,4 @@
-"""What checkpoints of a training carry beside the weights."""
+"""The facts in checkpoints beside the weights, and checks of checkpoints that are resumed."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,18 +15,18 @@ from wsed.types import Labels
 
 @runtime_checkable
 class Decodes(Protocol):
-    """A callback that decodes scores; checkpoints carry its decoder."""
+    """A callback with a decoder, which is saved in checkpoints."""
 
     def decoding(self) -> dict[str, object]:
         """The spec of the decoder, as plain values."""
 
 
 def checkpoint_facts(network: Network, trainer: pl.Trainer) -> dict[str, object]:
-    """What a stranger needs to use the network, as plain values: no pickled object.
+    """The facts that are needed to use a saved network, as plain values.
 
     Args:
-        network: the one that is saved.
-        trainer: the decoder is that of its `Evaluation`; the default one if it has none.
+        network: the network that is saved.
+        trainer: the trainer; the decoder is that of its `Evaluation`, or the default decoder if it has none.
     """
     decoder = decoder_spec(StepDecoder())
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
@@ -36,7 +36,7 @@ def checkpoint_facts(network: Network, trainer: pl.Trainer) -> dict[str, object]
 
 
 class CheckResume(pl.Callback):
-    """Refuses to go on with a checkpoint whose optimiser has other settings; `SEDTask` brings it along."""
+    """Refuses to resume a checkpoint whose optimiser has other settings; `SEDTask` adds it to its trainer."""
 
     def __init__(self) -> None:
         self._saved: list[dict[str, Any]] = []
@@ -72,14 +72,14 @@ def _settings(groups: list[dict[str, Any]]) -> str:
 
 
 def check_labels(checkpoint: dict[str, Any], labels: Labels) -> None:
-    """Refuse a checkpoint of other classes.
+    """Refuse a checkpoint with other classes.
 
     Raises:
-        WsedError: its classes are others, or in another order.
+        WsedError: its classes differ, or are in another order.
     """
     known = checkpoint.get("wsed", {}).get("labels")
     if known is not None and list(known) != list(labels):
         raise WsedError(
-            f"the checkpoint knows the classes {known}, the data has {list(labels)}: "
-            "set data.corpus.labels to the checkpoint's, in its order, or train anew"
+            f"the checkpoint has the classes {known}, the data has {list(labels)}: "
+            "set data.corpus.labels to those of the checkpoint, in its order, or start a new training"
         )

@@ -1,4 +1,4 @@
-"""Learning rate schedules that torch has no name for."""
+"""Learning rate schedules that torch does not have."""
 
 import math
 from bisect import bisect_right
@@ -12,14 +12,19 @@ from wsed.errors import WsedError
 
 
 class Piecewise(LambdaLR):
-    """Constant rates from given epochs on, as papers write them: `{0: 1e-3, 30: 5e-4, 60: 1e-4}`.
+    """A learning rate that is constant between certain epochs: `{0: 1e-3, 30: 5e-4, 60: 1e-4}`.
 
     Args:
-        optimizer: its own rate gives way to these, in all parameter groups.
-        rates: learning rate by the first epoch (from 0) that has it; must name epoch 0.
+        optimizer: the optimiser; the rates replace its own rate in all parameter groups.
+        rates: learning rates by their first epoch, counted from 0; epoch 0 is needed.
 
     Raises:
         WsedError: epoch 0 has no rate, or a rate is not positive.
+
+    >>> import torch
+    >>> schedule = Piecewise(torch.optim.SGD([torch.zeros(1)]), {0: 0.1, 30: 0.01})
+    >>> schedule.get_last_lr()
+    [0.1]
     """
 
     def __init__(self, optimizer: Optimizer, rates: Mapping[int, float]) -> None:

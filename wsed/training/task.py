@@ -1,4 +1,4 @@
-"""SEDTask: trains any network with any weighted sum of losses."""
+"""`SEDTask`: it trains any network with any weighted sum of losses."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -27,28 +27,34 @@ SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 
 def adam(parameters: Iterable[nn.Parameter] | Iterable[Group]) -> Optimizer:
-    """Adam with its usual learning rate of 1e-3, the default optimiser."""
+    """The default optimiser: Adam with a learning rate of 1e-3."""
     return torch.optim.Adam(parameters, lr=1e-3)
 
 
 class SEDTask(pl.LightningModule):
-    """Trains a network with a weighted sum of losses; knows no loss, network or corpus by name.
+    """Trains a network with a weighted sum of losses.
 
-    What else a training may need is a callback: `Evaluation` scores clips, tunes the decoder and writes reports.
+    Everything else is done by callbacks: `Evaluation` computes metrics, tunes the decoder and writes reports.
 
     Args:
-        network: a network, or a factory that builds one from the labels (as YAML gives it).
-        losses: the terms of the objective by a name of your own; their weighted sum is minimised.
-        optimizer: built from the parameters; Adam with 1e-3 by default.
-        lr_scheduler: built from the optimiser, stepped each epoch, or each step if it says so (`WarmUp`); none by
-            default.
-        labels: the classes; needed where `network` is a factory.
-        parts: parameters, chosen by name, with a learning rate or weight decay of their own or that wait some epochs.
+        network: a network, or a factory that builds one from the labels, as in YAML.
+        losses: the losses with their weights, by names that you choose; their weighted sum is minimised.
+        optimizer: factory that builds the optimiser from the parameters; Adam with a rate of 1e-3 by default.
+        lr_scheduler: factory that builds the schedule from the optimiser; it is stepped each epoch, or each
+            step for schedules such as `WarmUp`. None: no schedule.
+        labels: the classes; needed if `network` is a factory.
+        parts: groups of parameters, chosen by name, with their own learning rate or weight decay, or with a delay.
         moved: arguments that the task of wsed 0.1 had; they warn that `Evaluation` has them now, and do nothing.
 
     Raises:
-        WsedError: there is no loss, one reads a field of the output that the network does not provide, or an argument
-            is unknown.
+        WsedError: there is no loss, a loss reads a field of the output that the network does not provide, or an
+            argument is unknown.
+
+    >>> from wsed.losses import MIL
+    >>> from wsed.models import Composed
+    >>> task = SEDTask(Composed.example(Labels(["Dog"])), {"tags": Weighted(MIL())})
+    >>> task.needs["tags"].known
+    frozenset({'tagged'})
     """
 
     def __init__(
@@ -72,12 +78,12 @@ class SEDTask(pl.LightningModule):
         self.terms = dict(losses)
         self.losses = nn.ModuleDict({name: term.loss for name, term in losses.items()})
         self.needs: dict[str, Needs] = {name: term.loss.needs for name, term in losses.items()}
-        self.trained_steps = 0  # of the checkpoint that was loaded
+        self.trained_steps = 0  # number of steps of the loaded checkpoint
         self._optimizer, self._lr_scheduler, self.parts = optimizer, lr_scheduler, tuple(parts)
         self._check()
 
     def forward(self, batch: Batch) -> Output:
-        """The network's output for a batch."""
+        """The output of the network for a batch."""
         if not isinstance(batch, Batch):
             kind = type(batch).__name__
             raise WsedError(f"a data loader gives {kind}, expected wsed.Batch, as SEDDataModule serves them")
@@ -85,7 +91,7 @@ class SEDTask(pl.LightningModule):
         return output
 
     def configure_callbacks(self) -> list[pl.Callback]:
-        """What every training needs, unless the trainer has one of its own."""
+        """The callbacks that every training needs, except those that the trainer has already."""
         present = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
         return [callback for callback in (CheckResume(), LearnFacts(), CheckLoss()) if type(callback) not in present]
 
@@ -96,7 +102,7 @@ class SEDTask(pl.LightningModule):
             rank_zero_info(f"no loss reads the teacher, so that it does nothing: losses {', '.join(self.needs)}")
 
     def on_train_epoch_start(self) -> None:
-        """Losses may change over training."""
+        """Tell the losses which epoch begins."""
         for term in self.terms.values():
             term.loss.start_epoch(self.current_epoch)
 
@@ -105,28 +111,28 @@ class SEDTask(pl.LightningModule):
         return self._objective(self(batch), batch, "train")
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Parts of the network that wait are left out."""
+        """Skip the parameters whose delay has not passed."""
         hold(optimizer, self.current_epoch)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """One step of the optimiser, and what the network does after each."""
+        """Take an optimiser step, then call `Network.after_step`."""
         super().optimizer_step(*args, **kwargs)
         self.network.after_step()
 
     def validation_step(self, batch: Batch, _index: int) -> dict[str, Output]:
-        """Log the losses; the output is there for callbacks."""
+        """Log the losses and return the output for callbacks."""
         return self._evaluate(batch, "val")
 
     def test_step(self, batch: Batch, _index: int) -> dict[str, Output]:
-        """As in validation."""
+        """Log the losses and return the output for callbacks."""
         return self._evaluate(batch, "test")
 
     def predict_step(self, batch: Batch, _index: int) -> dict[str, Output]:
-        """The output, for callbacks."""
+        """Return the output for callbacks."""
         return {"output": self(batch)}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimiser of all parameters, and its schedule."""
+        """Build the optimiser of all parameters, and its schedule."""
         groups = parameter_groups(self.named_parameters(), self.parts) if self.parts else self.parameters()
         optimizer = self._optimizer(groups)
         if self._lr_scheduler is None:
@@ -137,11 +143,11 @@ class SEDTask(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": interval(scheduler)}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save what a stranger needs to use the network, as plain values."""
+        """Add the facts that are needed to use the network."""
         checkpoint["wsed"] = checkpoint_facts(self.network, self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of other classes before its weights are misread."""
+        """Refuse a checkpoint with other classes."""
         check_labels(checkpoint, self.network.labels)
         self.trained_steps = checkpoint.get("global_step", 0)
 

@@ -31,7 +31,7 @@ def test_a_broken_corpus_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[st
     out, _ = capsys.readouterr()
     assert "not fit for training; 13 errors, 10 warnings, 1 note\n" in out
     assert "error truncated: 2\n" in out
-    assert "\n  metadata/train/weak.tsv:16 audio/train/weak/truncated.wav: truncated: its header says" in out
+    assert "\n  metadata/train/weak.tsv:16 audio/train/weak/truncated.wav: truncated: its header declares" in out
     assert "and 1 more (see --json, or --show 2)" in out
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["ok"] is False

@@ -137,7 +137,7 @@ def test_few_clips_a_class_and_a_holdout(tmp_path: Path) -> None:
     lines = [f"{name}\t0.000\t1.000\t{DCASE2017_LABELS[i % 2]}\n" for i, name in enumerate(names)]
     (tmp_path / dcase2017.TRAIN).write_text("".join(lines))
     sounds(tmp_path, names)
-    with pytest.raises(WsedError, match=r"data.holdout 0.1 of 10 weak clips is none of them; raise it"):
+    with pytest.raises(WsedError, match=r"data.holdout: 0.1 of 10 weak clips is less than one clip; raise it"):
         ready(DCASE2017(tmp_path), {"weak": 2}, tmp_path, holdout=0.1)
     assert len(ready(DCASE2017(tmp_path), {"weak": 2}, tmp_path, holdout=0.2).table("validation").clips) == 2
 
@@ -205,7 +205,7 @@ def test_files_that_cannot_be_read_are_missing(audioset: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"batch": {"balancd": 2}}, r"names the source 'balancd' \(did you mean balanced"),
+        ({"batch": {"balancd": 2}}, r"unknown source 'balancd' \(did you mean balanced"),
         ({"holdout": 1.5}, "data.holdout.share must lie between 0 and 1"),
         ({"holdout": 0.5, "validation": "eval_segments.csv"}, "data.corpus.validation or data.holdout to null"),
         ({"lists": Path("/none")}, "no such folder: /none; set data.corpus.lists"),
@@ -216,7 +216,7 @@ def test_files_that_cannot_be_read_are_missing(audioset: Path, tmp_path: Path) -
             r"data.corpus.test: no list eval_segment.csv in .* \(did you mean eval_segments",
         ),
         ({"predict": "clips.csv"}, "data.corpus.predict: no list clips.csv in .*; put it there, or set data.corpus.li"),
-        ({"batch": {"balanced": 0}}, "data.batch asks for no clips"),
+        ({"batch": {"balanced": 0}}, "data.batch has no clips"),
     ],
 )
 def test_mistakes_are_told(audioset: Path, tmp_path: Path, settings, message) -> None:

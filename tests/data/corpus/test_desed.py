@@ -65,7 +65,7 @@ def test_held_out_clips_are_not_trained_on(corpus: Path) -> None:
         ({}, {"share": 1.0}, "data.holdout.share must lie between 0 and 1"),
         ({}, {"share": 0.2, "by": "file"}, "clip.*group"),
         ({}, {"share": 0.2, "group": "site"}, "data.holdout.group is 'site' and data.holdout.by 'clip'"),
-        ({"annotated": {"strnog": ["low"]}}, None, "annotated names the source 'strnog' .did you mean strong"),
+        ({"annotated": {"strnog": ["low"]}}, None, "annotated: unknown source 'strnog' .did you mean strong"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(corpus: Path, settings, holdout, message: str) -> None:

@@ -80,7 +80,7 @@ def test_classes_sources_and_clips_are_those_of_all(corpora):
     assert [c.source for c in joint.clips("test")] == ["home/test"] * 4 + ["street/test"] * 4
     assert {c.source for c in joint.clips("train", ["street/weak"])} == {"street/weak"}
     assert joint.annotated["home/validation"] == ("high", "low")
-    with pytest.raises(WsedError, match=r"names the source 'home/week' \(did you mean home/weak"):
+    with pytest.raises(WsedError, match=r"unknown source 'home/week' \(did you mean home/weak"):
         module(joint, {"home/week": 2})
     with pytest.raises(WsedError, match="'a/b' cannot be a name"):
         Joint({"a/b": corpora["home"]})

@@ -63,7 +63,7 @@ def test_errors_come_first_and_name_the_fix(tmp_path: Path) -> None:
     assert "same sound as weak/again.flac" in messages["duplicate"]
     assert "listed in train and validation" in messages["leak"]
     assert "16000 Hz where 8000 Hz" in messages["wrong_rate"]
-    assert "mend its first line" in messages["table"]
+    assert "correct its first line" in messages["table"]
     where = {f.check: f.where for f in report.findings}
     assert where["missing"] == "metadata/train/weak.tsv:18 audio/train/weak/missing.wav"
     assert where["unlisted"] == "audio/train/weak/unlisted.wav"

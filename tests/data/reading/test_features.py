@@ -131,10 +131,10 @@ def test_mistakes(root, tmp_path):
             return features, valid & (torch.arange(valid.shape[1]) < valid.shape[1] // 2)
 
     half = SimpleNamespace(**vars(bare) | {"modules": lambda: iter([Halved(RATE)])})
-    with pytest.raises(WsedError, match="the frontend Halved leaves frames out"):
+    with pytest.raises(WsedError, match="the frontend Halved drops frames"):
         next(iter(module(root, half, features=tmp_path).train_dataloader()))
     two = SimpleNamespace(**vars(bare) | {"modules": lambda: iter([SMALL(), LogMel(RATE, 256, 80, 32)])})
-    with pytest.raises(WsedError, match="keeps those of one frontend, and the network has 2 that differ"):
+    with pytest.raises(WsedError, match="stores the features of one frontend, but the network has 2 that differ"):
         next(iter(module(root, two, features=tmp_path).train_dataloader()))
 
 

@@ -64,7 +64,7 @@ def test_clips_without_a_class_and_classes_without_a_clip_are_not_drawn():
     assert {i for b in drawn for i in b} <= {1, 3, 4}
     with pytest.raises(WsedError, match=r"data\.balanced: source 'weak' has no clip with a class"):
         sampler([[], []])
-    with pytest.raises(WsedError, match="'other', which has none"):
+    with pytest.raises(WsedError, match="'other', but the source has none"):
         sampler([[0]], {"other": 1})
 
 

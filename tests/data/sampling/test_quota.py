@@ -43,7 +43,7 @@ def test_ranks_together_see_what_one_process_with_the_whole_quota_sees():
 
 
 def test_quotas_that_cannot_be_met_are_refused():
-    with pytest.raises(WsedError, match="2 clips of source 'unlabelled', which has none"):
+    with pytest.raises(WsedError, match="2 clips of source 'unlabelled', but the source has none"):
         QuotaSampler(SOURCE, SOURCES, {"unlabelled": 2})
-    with pytest.raises(WsedError, match="no clips at all"):
+    with pytest.raises(WsedError, match="has no clips"):
         QuotaSampler(SOURCE, SOURCES, {"weak": 0})

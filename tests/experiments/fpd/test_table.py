@@ -22,6 +22,7 @@ def test_figures_and_differences_of_made_up_runs(tmp_path, monkeypatch, capsys):
     assert numbers(rows["euc (2)"])[:4] == [100.0] * 4
     assert numbers(rows["weak (2)"])[0] == pytest.approx(66.7)
     assert rows["euc - weak (2)"][0].startswith("+33.3 [")
+    assert rows["FPD_Euc raises event F1"][-2:] == ["above", "holds"]
     assert "ip (1)" not in rows
     assert (tmp_path / "runs.png").is_file()
     table.main()  # from what it kept

@@ -21,6 +21,7 @@ from experiments.mmnet.readings import (
 from tests.losses import test_mmnet_losses as losses
 from tests.models import test_mmnet_networks as networks
 from wsed import WsedError, testing
+from wsed.checkpoint import Checkpoint, facts_of
 from wsed.losses import functional as F
 from wsed.losses.bce import ClipBCE
 
@@ -157,3 +158,14 @@ def test_a_few_steps_lower_the_loss():
 def test_an_unknown_reduction_is_refused():
     with pytest.raises((WsedError, TypeError), match="mean"):
         PrintedMicro("means")
+
+
+def test_a_checkpoint_names_it_and_takes_the_network_that_is_given(tmp_path):
+    system, other = (networks.network(kind=PrintedMMNet) for _ in range(2))
+    weights = {f"network.{name}": value for name, value in system.state_dict().items()}
+    torch.save({"state_dict": weights, "wsed": facts_of(system, {}, "0.2.0")}, tmp_path / "last.ckpt")
+    checkpoint = Checkpoint.open(tmp_path / "last.ckpt")
+    with pytest.raises(WsedError, match=r"PrintedMMNet' is not registered with wsed.*pass network="):
+        checkpoint.network()
+    checkpoint.load_into(other)
+    torch.testing.assert_close(other.state_dict(), system.state_dict())

@@ -46,7 +46,7 @@ def run(folder, bark, held=True, frames=False, **report):
 
 @pytest.fixture
 def printed(corpus, tmp_path, monkeypatch, capsys):
-    """The cells of each row of each table, by the row's first cell."""
+    """The first line, the cells of each row of each table by the row's first cell, and the lines on claims."""
     perfect = (0.9, 0.8, 0.3, 0.1)
     run(tmp_path / "runs/resnet/seed_0", (0.9, 0.2, 0.3, 0.1))
     run(tmp_path / "runs/resnet/seed_1", perfect)
@@ -59,10 +59,10 @@ def printed(corpus, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", args)
     table.main()
     lines = capsys.readouterr().out.splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:] if line.startswith("|")]
-    return lines[0], {
-        (head[0], i, row[0]): dict(zip(head[1:], row[1:], strict=True)) for i, head, row in tables_of(cells)
-    }
+    claims = lines.index(next(line for line in lines if line.startswith("| claim |")))
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:claims] if line.startswith("|")]
+    rows = {(head[0], i, row[0]): dict(zip(head[1:], row[1:], strict=True)) for i, head, row in tables_of(cells)}
+    return lines[0], rows, lines[claims:]
 
 
 def tables_of(cells):
@@ -73,7 +73,7 @@ def tables_of(cells):
 
 
 def test_figures_of_each_row(printed):
-    first, rows = printed
+    first, rows, _ = printed
     assert first.endswith(": bark")
     assert [name for _, i, name in rows if i == 0] == ["resnet (2)", "att (1)", "mmnet (2)", "glu_mil (1)"]
     att = rows["% (seeds)", 0, "att (1)"]
@@ -100,6 +100,12 @@ def test_differences_are_paired_by_seed(printed):
     assert rows["points (shared seeds)", 2, "att - resnet (1)"]["mAP"] == "+0.0"
     assert rows["points (shared seeds)", 3, "mmnet - att (1)"]["mAP"] == "+8.3"
     assert not [name for _, i, name in rows if i == 3 and "glu" in name]
+
+
+def test_claims_of_the_recipe_are_judged(printed):
+    lines = printed[2]
+    assert any(line.startswith("| M&mnet beats mean pooling | mmnet - resnet (2) | map | +4.2") for line in lines)
+    assert any(line.startswith("| M&mnet beats ATT | mmnet - att (1)") and "one seed" in line for line in lines)
 
 
 def test_no_finished_run_is_told(corpus, tmp_path, monkeypatch):

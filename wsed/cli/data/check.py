@@ -15,7 +15,7 @@ from wsed.cli.arguments import parsed
 from wsed.cli.types import positive, read_labels, share, whole
 from wsed.data.corpus.base import Corpus
 from wsed.data.doctor.check import check
-from wsed.data.findings import Finding, Report, TableStats
+from wsed.data.findings import CorpusReport, Finding, TableStats
 from wsed.errors import WsedError, printable
 from wsed.text import read_yaml
 
@@ -125,7 +125,7 @@ def corpus_of(path: Path) -> Corpus:
     return corpus
 
 
-def show(report: Report, console: Console, n_shown: int = 5) -> None:
+def show(report: CorpusReport, console: Console, n_shown: int = 5) -> None:
     """Print the tables of a report, the first findings of each kind, and the verdict."""
     for stats in report.tables:
         _show_table(stats, console)
@@ -163,7 +163,7 @@ def _show_table(stats: TableStats, console: Console) -> None:
     console.print(table)
 
 
-def _write_json(report: Report, path: Path) -> None:
+def _write_json(report: CorpusReport, path: Path) -> None:
     try:
         path.write_text(json.dumps(report.as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:

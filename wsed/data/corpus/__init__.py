@@ -1,1 +1,1 @@
-"""Corpora: which clips there are, and what is known of each."""
+"""Corpora: the clips of data sets with their tags and events."""

@@ -20,29 +20,34 @@ TRAIN = {
 }
 TEST = "eval_segments.csv"
 COMMON = ("Music", "Speech")
-"""Clips of `unbalanced_1m` have other classes than these."""
+"""Clips that have only these classes are left out of `unbalanced_1m`."""
 
 
 @CORPORA.register("audioset")
 class AudioSet(VideoCorpus):
-    """AudioSet's lists as they are published, and the clips the user has of them.
+    r"""AudioSet: the published lists, and the clips of them that the user has.
 
-    The sources of training clips are `balanced` (22 K), `unbalanced` (2 M), `unbalanced_1m` (those of them that have
-    other tags than Music and Speech: Chou, Jang & Yang 2018) and `strong` (103 K, with events; labels that are none of
-    the 527 classes are left out). There are no validation clips: set `data.holdout`.
+    The sources of training clips are `balanced` (22 K), `unbalanced` (2 M), `unbalanced_1m` (the clips of `unbalanced`
+    with tags besides Music and Speech: Chou, Jang & Yang 2018) and `strong` (103 K, with events). Labels in `strong`
+    that are not among the 527 classes are ignored. There are no validation clips: set `data.holdout`.
 
     Args:
-        root: folder with the lists (`class_labels_indices.csv` among them) and, in `audio/` or anywhere below, the
-            clips.
+        root: folder with the lists (also `class_labels_indices.csv`), and with the clips in `audio/` or any subfolder.
         test: list of the test clips: `eval_segments.csv` (20 K), or `audioset_eval_strong.tsv` with events.
-        validation: list of the validation clips.
-        predict: list of the clips to predict; the test clips if None.
-        train: list of each source; added to the usual ones.
-        lists: folder of the lists, which may also lie in a folder below it; `root` if None.
-        audio: folder of the clips, at any depth; `root/audio` if None, or `root` where there is no such folder.
+        validation: list of the validation clips; None: no validation clips.
+        predict: list of the clips to predict; None: the test clips.
+        train: lists of further sources, by the name of the source; added to the usual ones.
+        lists: folder of the lists, or a folder above it; `root` if None.
+        audio: folder of the clips, with any subfolders; None: `root/audio`, or `root` if there is no such folder.
 
     Raises:
-        WsedError: a list is not there.
+        WsedError: a list is missing.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, CLASSES).write_text('index,mid,display_name\n0,/m/09x0r,"Speech"\n')
+    ...     AudioSet(Path(folder)).labels.names
+    ('Speech',)
     """
 
     def __init__(
@@ -60,7 +65,7 @@ class AudioSet(VideoCorpus):
         super().__init__(root, classes, {**TRAIN, **(train or {})}, splits, TEST, lists, audio)
 
     def read(self, source: str, name: str) -> ListedClips:
-        """The clips that a list names; of `unbalanced_1m`, those with other tags than Music and Speech."""
+        """The clips of a list; for `unbalanced_1m`, only those with tags besides Music and Speech."""
         listed = read_list(find_list(self.lists, name), self._index, others="strong" in name)
         if source != "unbalanced_1m":
             return listed

@@ -1,4 +1,4 @@
-"""What a corpus is: which clips there are, and what is known of each."""
+"""`Corpus`, the base class of corpora."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,11 +12,21 @@ from wsed.types import Labels, Split
 
 
 class Corpus(ABC):
-    """Which clips there are, and what is known of each. No audio is read here.
+    """The clips of a data set with their tags and events. A corpus reads lists and tables, but no audio.
 
     Attributes:
-        max_missing: share of the clips that may be missing unless the user says otherwise.
-        annotated: the classes that a source annotates; a source that is not named annotates all.
+        max_missing: share of the clips that may be missing by default.
+        annotated: the classes that a source annotates; a source that is not named annotates all classes.
+
+    >>> class Toy(Corpus):
+    ...     labels, sources = Labels(["Dog"]), ("weak",)
+    ...     def clips(self, split, sources=None):
+    ...         return [Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}))]
+    >>> toy = Toy()
+    >>> toy.clips("train")[0].tags, toy.has("test"), toy.absent("test"), toy.setting("test")
+    (frozenset({'Dog'}), False, '', 'data.corpus.test')
+    >>> list(toy.findings("train")), toy.notes("train"), toy.listings(), Toy.examine(Path("data"))
+    ([], (), None, None)
     """
 
     max_missing: float = 0.05
@@ -30,54 +40,54 @@ class Corpus(ABC):
     @property
     @abstractmethod
     def sources(self) -> tuple[str, ...]:
-        """Names of the kinds of training clips, of which a batch takes some each."""
+        """Names of the sources of training clips; a batch has a quota for each."""
 
     @abstractmethod
     def clips(self, split: Split, sources: Collection[str] | None = None) -> Sequence[Clip]:
-        """The clips of a split, and what is known of them.
+        """The clips of a split with their tags and events.
 
         Args:
-            split: which clips.
-            sources: of training clips, the sources that are wanted; None: all that are there.
+            split: the split.
+            sources: the sources of training clips to list; None: all sources that have clips.
 
         Raises:
-            WsedError: a list of clips is not there, or cannot be understood.
+            WsedError: a list of clips is missing or malformed.
         """
 
     def has(self, split: Split) -> bool:
-        """Whether there are clips of a split."""
+        """Whether the corpus has clips of a split."""
         return split == "train"
 
     def absent(self, split: Split) -> str:
-        """Why there are no clips of a split that such a corpus usually has; empty if that is as it should be."""
+        """The reason why a split is missing that such a corpus usually has; empty if nothing is wrong."""
         return ""
 
     def setting(self, split: Split) -> str:
-        """The setting that names the clips of a split, for messages."""
+        """The setting that chooses the clips of a split, for messages."""
         return f"data.corpus.{split}"
 
     def findings(self, split: Split) -> Iterable[Finding]:
-        """What is wrong with the lists of a split, as `wsed data check` shows it; no audio is looked at."""
+        """The defects of the lists of a split, for `wsed data check`; no audio is read."""
         return ()
 
     def notes(self, split: Split) -> Sequence[str]:
-        """What the user should know of the clips of a split, one line each."""
+        """Notes for the user about the clips of a split."""
         return ()
 
     def listings(self) -> Listings | None:
-        """The lists of this corpus for the data doctor; None where it has none to show."""
+        """The lists of this corpus, for `wsed data check`; None if it has none."""
         return None
 
     @classmethod
     def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:  # noqa: ARG003
-        """All lists in a folder for the data doctor; None where the folder is not such a corpus.
+        """All lists in a folder, for `wsed data check`; None if the folder is no such corpus.
 
         Args:
             root: the folder.
             tables: names of the lists to read; None: all.
 
         Raises:
-            WsedError: there is no list of such a name.
+            WsedError: there is no list with one of the names.
         """
         return None
 

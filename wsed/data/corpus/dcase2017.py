@@ -1,4 +1,4 @@
-"""DCASE 2017 task 4: warning and vehicle sounds, clips of AudioSet with tags."""
+"""DCASE 2017 task 4: clips of AudioSet with tags of warning and vehicle sounds."""
 
 from pathlib import Path
 
@@ -10,27 +10,34 @@ from wsed.types import Split
 
 TRAIN = "groundtruth_weak_label_training_set.csv"
 TEST = "groundtruth_weak_label_testing_set.csv"
-"""Lists as the challenge names them; the evaluation set's is `groundtruth_weak_label_evaluation_set.csv`."""
+"""The lists of the challenge; that of the evaluation set is `groundtruth_weak_label_evaluation_set.csv`."""
 
 
 @CORPORA.register("dcase2017")
 class DCASE2017(VideoCorpus):
-    """51,172 training and 488 test clips of 10 s with tags of 17 classes; the evaluation set has 1,103.
+    """DCASE 2017 task 4: 51,172 training and 488 test clips of 10 s with tags of 17 classes.
 
-    The lists are those the challenge published. Training clips are of the source `weak`; there are no validation clips,
-    so set `data.holdout` to 0.1. Where a list of events lies beside that of the test tags
-    (`groundtruth_strong_label_testing_set.csv`), events are scored too.
+    The lists are those of the challenge. The source of the training clips is `weak`. There are no validation clips: set
+    `data.holdout`, for example to 0.1. Events are scored too if their list (`groundtruth_strong_label_testing_set.csv`)
+    lies beside the list of the test tags.
 
     Args:
-        root: folder with the lists and, in `audio/` or anywhere below, the clips.
-        test: list of the test clips; without it there is no test. Another is that of the evaluation set.
-        validation: list of the validation clips.
-        predict: list of the clips to predict; the test clips if None.
-        lists: folder of the lists, which may also lie in a folder below it; `root` if None.
-        audio: folder of the clips, at any depth; `root/audio` if None, or `root` where there is no such folder.
+        root: folder with the lists, and with the clips in `audio/` or in any subfolder.
+        test: list of the test clips; there is no test without it. The list of the evaluation set (1,103 clips) is
+            `groundtruth_weak_label_evaluation_set.csv`.
+        validation: list of the validation clips; None: no validation clips.
+        predict: list of the clips to predict; None: the test clips.
+        lists: folder of the lists, or a folder above it; `root` if None.
+        audio: folder of the clips, with any subfolders; None: `root/audio`, or `root` if there is no such folder.
 
     Raises:
-        WsedError: a list is not there.
+        WsedError: a list is missing.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     corpus = DCASE2017(Path(folder))
+    >>> len(corpus.labels), corpus.sources, corpus.has("test")
+    (17, ('weak',), False)
     """
 
     def __init__(
@@ -47,7 +54,7 @@ class DCASE2017(VideoCorpus):
         super().__init__(root, classes, {"weak": TRAIN}, splits, TEST, lists, audio)
 
     def read(self, source: str, name: str) -> ListedClips:
-        """The clips that a list names, with events where a list of them lies beside it."""
+        """The clips of a list, with events if a list of events lies beside it."""
         tags = super().read(source, name)
         events = tags.path.with_name(name.replace("weak", "strong"))
         if events == tags.path or not events.is_file():

@@ -1,4 +1,4 @@
-"""DESED, DCASE task 4, and every corpus in that layout."""
+"""DESED, DCASE task 4, and other corpora in the same layout."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -24,20 +24,25 @@ TRAIN = {
 
 @CORPORA.register("desed")
 class DESED(Corpus):
-    """A folder with `metadata/` (label tables) and `audio/` (clips): DESED, DCASE task 4, or made by `wsed data synth`.
+    """A folder with `metadata/` (label tables) and `audio/` (clips): DESED, DCASE task 4, or a synthetic corpus.
 
     Args:
-        root: the corpus.
-        train: table of each source, below `metadata/`; added to the usual ones (weak, strong, synthetic, unlabelled).
-        validation: table of the validation clips; None for no validation.
-        test: table of the test clips; None for no test.
-        predict: table of the clips to predict; the test clips if None.
-        labels: the classes; None reads `metadata/labels.txt`, or takes those of the training tables, sorted.
-        annotated: the classes that a source annotates, where these are not all: `{office: [Keyboard, Phone]}`; of the
-            others nothing is known in its clips.
+        root: folder of the corpus.
+        train: tables of further sources, by the name of the source; added to the usual ones (`weak`, `strong`,
+            `synthetic`, `unlabelled`). Tables are named by their path below `metadata/`.
+        validation: table of the validation clips; None: no validation.
+        test: table of the test clips; None: no test.
+        predict: table of the clips to predict; None: the test clips.
+        labels: the classes; None: those of `metadata/labels.txt`, or else those of the training tables, sorted.
+        annotated: the classes that a source annotates, if it does not annotate all: `{office: [Keyboard, Phone]}`.
+            Other classes are unknown in its clips.
 
     Raises:
-        WsedError: settings that contradict each other.
+        WsedError: two settings contradict each other.
+
+    >>> corpus = DESED(Path("data/desed"), labels=["Dog", "Cat"])
+    >>> corpus.sources, corpus.has("test")
+    (('weak', 'strong', 'synthetic', 'unlabelled'), True)
     """
 
     def __init__(
@@ -57,11 +62,11 @@ class DESED(Corpus):
         self._labels = labels
         for source in self.annotated:
             if source not in (*self.train, *self.splits):
-                raise WsedError(f"data.corpus.annotated names the source {source!r}{near(source, self.train)}")
+                raise WsedError(f"data.corpus.annotated: unknown source {source!r}{near(source, self.train)}")
 
     @cached_property
     def labels(self) -> Labels:
-        """The classes: those that the user names, those of `metadata/labels.txt`, or those of the training tables."""
+        """The classes: of the argument `labels`, of `metadata/labels.txt`, or of the training tables."""
         names = self._labels or layout.classes(self.root, self.train.values())
         if not names:
             raise WsedError(f"no class names in the training tables of {self.root}; set data.corpus.labels")
@@ -69,28 +74,29 @@ class DESED(Corpus):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The kinds of training clips that the corpus may have tables of."""
+        """The sources of training clips for which the corpus may have tables."""
         return tuple(self.train)
 
     def has(self, split: Split) -> bool:
-        """Whether a table of the split is named."""
+        """Whether the split has a table."""
         return split == "train" or self.splits[split] is not None
 
     def clips(self, split: Split, sources: Collection[str] | None = None) -> Sequence[Clip]:
         """The clips of a split, table by table; the error for a missing table names its setting."""
         if split == "train":
-            there = [name for name, table in self.train.items() if layout.table_file(self.root, table).is_file()]
-            return [c for name in (there if sources is None else sources) for c in self._read(self.train[name], name)]
+            existing = [name for name, table in self.train.items() if layout.table_file(self.root, table).is_file()]
+            wanted = existing if sources is None else sources
+            return [clip for name in wanted for clip in self._read(self.train[name], name)]
         table = self.splits[split]
         return self._read(table, split) if table else []
 
     def findings(self, split: Split) -> Iterable[Finding]:
-        """What is wrong with the tables of a split that are there."""
+        """The defects of the existing tables of a split."""
         names = [*self.train.values()] if split == "train" else [name for name in [self.splits[split]] if name]
-        there = [name for name in names if layout.table_file(self.root, name).is_file()]
-        if not there:
+        existing = [name for name in names if layout.table_file(self.root, name).is_file()]
+        if not existing:
             return
-        for listing in read_listings(self.root, there, self.max_missing).lists:
+        for listing in read_listings(self.root, existing, self.max_missing).lists:
             yield from row_findings(listing, self.labels.names)
 
     def listings(self) -> Listings | None:
@@ -100,16 +106,16 @@ class DESED(Corpus):
     @classmethod
     def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:
         """All tables in a folder with `metadata/`."""
-        there = any((root / folder).is_dir() for folder in ("metadata", "dataset/metadata"))
-        return read_listings(root, tables, cls.max_missing) if there else None
+        is_corpus = any((root / folder).is_dir() for folder in ("metadata", "dataset/metadata"))
+        return read_listings(root, tables, cls.max_missing) if is_corpus else None
 
     def _read(self, table: str, source: str) -> list[Clip]:
-        """The clips of a table; where it is not there, the error names the setting that names it."""
-        there = layout.table_file(self.root, table).is_file()
+        """The clips of a table; the error for a missing table names its setting."""
+        exists = layout.table_file(self.root, table).is_file()
         try:
             return layout.read_clips(self.root, table, source)
         except WsedError as error:
-            if there:
+            if exists:
                 raise
             split = "test" if source == "predict" and table == self.splits["test"] else source
             remedy = {
@@ -118,4 +124,4 @@ class DESED(Corpus):
                 "predict": "leave it out for the test clips",
             }.get(split, f"take {split} out of data.batch")
             setting = split if split in self.splits else f"train.{split}"
-            raise WsedError(f"{error}. data.corpus.{setting} names it: name another table there, or {remedy}") from None
+            raise WsedError(f"{error}. Set data.corpus.{setting} to another table, or {remedy}") from None

@@ -1,10 +1,10 @@
-"""The folder layout of DESED and DCASE: which table describes which sound files. No audio is decoded here.
+"""The folder layout of DESED and DCASE: the table of each folder of clips. No audio is decoded here.
 
     ROOT/metadata/train/weak.tsv              describes  ROOT/audio/train/weak/
     ROOT/metadata/validation/validation.tsv   describes  ROOT/audio/validation/validation/, or ROOT/audio/validation/
     ROOT/metadata/train/weak_durations.tsv    durations of the clips of train/weak (optional)
 
-A table may also be a `.csv`, tab- or comma-separated, as in DCASE 2018; where both exist, the `.tsv` is taken.
+A table may also be a `.csv`, tab- or comma-separated, as in DCASE 2018; if both exist, the `.tsv` is read.
 ROOT may also be the folder above (`ROOT/dataset/metadata`, as in DCASE 2018 and 2019).
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wsed.data import table as tsv
 from wsed.data.clip import Clip, Timed
-from wsed.data.sound_files import leaves, locate
+from wsed.data.sound_files import is_outside, locate
 from wsed.errors import WsedError
 from wsed.registry import near
 
@@ -37,14 +37,14 @@ TABLES = (".tsv", ".csv")
 
 
 OUTSIDE = "lies outside the corpus; put a link to its folder into audio/, and name the file below that"
-"""What is wrong with a clip whose name leads out of the corpus."""
+"""The end of the message for a clip whose path lies outside the corpus."""
 
 
 def base(root: str | Path) -> Path:
     """The folder that holds `metadata/` and `audio/`: `root` or `root/dataset`.
 
     Raises:
-        WsedError: there is no such folder, or no `metadata/` in it.
+        WsedError: there is no such folder, or it has no `metadata/`.
     """
     root = Path(root)
     for folder in (root, root / "dataset"):
@@ -56,9 +56,9 @@ def base(root: str | Path) -> Path:
 
 
 def tables(root: str | Path) -> list[str]:
-    """Names of all clip tables under `metadata/` (`train/weak`, ...), sorted.
+    """Names of all tables of clips below `metadata/` (`train/weak`, ...), sorted.
 
-    Left out are durations (`*_durations`), and `provenance`, in which `wsed data synth` tells how it made each clip.
+    Tables of durations (`*_durations`) and `provenance` (how `wsed data synth` made each clip) are left out.
     """
     metadata = base(root) / "metadata"
     paths = [path for path in metadata.rglob("*.?sv") if path.suffix in TABLES and path.name[0] != "."]
@@ -67,17 +67,21 @@ def tables(root: str | Path) -> list[str]:
 
 
 def table_name(table: str) -> str:
-    """`train/weak.tsv` -> `train/weak`; only the suffix of a table is taken away."""
+    """The name of a table without its suffix.
+
+    >>> table_name("train/weak.tsv"), table_name("train/weak")
+    ('train/weak', 'train/weak')
+    """
     head, dot, suffix = table.rpartition(".")
     return head if dot + suffix in TABLES else table
 
 
 def table_file(root: str | Path, table: str) -> Path:
-    """The file of a table, which need not be there.
+    """The path of a table, which need not exist.
 
     Args:
-        root: the corpus.
-        table: name below `metadata/`; without a suffix the `.tsv` if there is one, else the `.csv`.
+        root: folder of the corpus.
+        table: path below `metadata/`. Without a suffix it is the `.tsv` or, if that does not exist, the `.csv`.
     """
     path = base(root) / "metadata" / table
     if path.suffix in TABLES:
@@ -87,15 +91,15 @@ def table_file(root: str | Path, table: str) -> Path:
 
 
 def find(root: str | Path, table: str, audio: str | None = None) -> tuple[Path, Path]:
-    """The table `metadata/TABLE.tsv` (or `.csv`) and the folder of its clips.
+    """The path of a table and the folder of its clips.
 
     Args:
-        root: the corpus.
-        table: name below `metadata/`, with or without its suffix: `train/weak`.
-        audio: name of the folder below `audio/`; if None `audio/TABLE/`, or the folder above where there is none.
+        root: folder of the corpus.
+        table: path below `metadata/`, with or without a suffix: `train/weak`.
+        audio: folder of the clips, below `audio/`; None: `audio/TABLE/`, or the folder above if that does not exist.
 
     Raises:
-        WsedError: the table or the folder is not there.
+        WsedError: the table or the folder is missing.
     """
     folder = base(root)
     name, path = table_name(table), table_file(root, table)
@@ -114,14 +118,15 @@ def find(root: str | Path, table: str, audio: str | None = None) -> tuple[Path, 
 def read_clips(
     root: str | Path, table: str = "train/weak", source: str = "weak", audio: str | None = None
 ) -> list[Clip]:
-    """The clips of one table, in file order, each with its sound file, tags and events.
+    """The clips of a table, in file order, each with its sound file, tags and events.
 
-    The header decides the kind of table: `event_labels` gives tags; `onset, offset, event_label` give events, and
-    the tags that follow from them; `filename` alone gives unlabelled clips. A clip without a sound file gets the
-    path where it should be. Arguments and errors as in `find`, and those of `table.read_*`.
+    The columns decide the kind of table: `event_labels` are tags; `onset, offset, event_label` are events, from which
+    the tags follow; with `filename` only, the clips are unlabelled. A clip without a sound file has the path where the
+    file should be. The arguments are those of `find`.
 
     Raises:
-        WsedError: also where the table lists no clips, or a clip that lies outside the corpus.
+        WsedError: the table or the folder is missing, the table is malformed or lists no clips, or the path of a clip
+            lies outside the corpus.
     """
     path, folder = find(root, table, audio)
     columns = tsv.read_columns(path)
@@ -133,40 +138,40 @@ def read_clips(
     if not names:
         raise WsedError(f"{path} lists no clips")
     for name in names:
-        if leaves(folder, name, base(root)):
+        if is_outside(folder, name, base(root)):
             raise WsedError(f"{path}: {name!r} {OUTSIDE}")
     paths = locate(folder, names)
     return [Clip(name, paths[name], source, tags.get(name), events.get(name)) for name in names]
 
 
 def durations(root: str | Path, table: str) -> dict[str, float]:
-    """Seconds of each clip by `metadata/TABLE_durations.tsv` (or `.csv`); empty where there is no such file."""
+    """Durations in seconds from `metadata/TABLE_durations.tsv` (or `.csv`), by clip; empty without such a file."""
     path = table_file(root, f"{table_name(table)}_durations")
     return tsv.read_durations(path) if path.is_file() else {}
 
 
 def labels(root: str | Path) -> tuple[str, ...]:
-    """The classes of `metadata/labels.txt`, one per line; empty where there is no such file."""
+    """The classes in `metadata/labels.txt`, one per line; empty if there is no such file."""
     listed = base(root) / "metadata" / "labels.txt"
     lines = tsv.read_text(listed).splitlines() if listed.is_file() else []
     names = tuple(line.strip() for line in lines if line.strip())
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise WsedError(f"{listed}: {twice!r} is listed twice; a class is named once, one per line")
+        raise WsedError(f"{listed}: {twice!r} is listed twice; list each class once, one per line")
     return names
 
 
 def classes(root: str | Path, trained: Iterable[str]) -> tuple[str, ...]:
-    """The classes of a corpus: those of `metadata/labels.txt`, or where there is none those of the training tables.
+    """The classes in `metadata/labels.txt`, or those of the training tables if there is no such file.
 
     Args:
-        root: the corpus.
-        trained: names of the training tables; those that are not there or cannot be read are passed over.
+        root: folder of the corpus.
+        trained: names of the training tables; tables that are missing or malformed are ignored.
     """
     if listed := labels(root):
         return listed
-    found: set[str] = set()
+    names: set[str] = set()
     for path in (table_file(root, name) for name in trained):
         with suppress(WsedError):
-            found |= tsv.label_names(path)
-    return tuple(sorted(found))
+            names |= tsv.label_names(path)
+    return tuple(sorted(names))

@@ -1,4 +1,4 @@
-"""The tables of a folder in DESED's layout as the data doctor sees them."""
+"""The tables of a folder in the layout of DESED, for `wsed data check`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +17,12 @@ def read_listings(root: Path, tables: Sequence[str] | None, max_missing: float) 
     """The tables of a corpus with their malformed rows.
 
     Args:
-        root: the corpus.
-        tables: names of those to read; None: all.
-        max_missing: share of a table's clips that may be missing.
+        root: folder of the corpus.
+        tables: names of the tables to read; None: all.
+        max_missing: share of the clips of a table that may be missing.
 
     Raises:
-        WsedError: there is no such table, or none at all.
+        WsedError: a table is missing, or there are no tables.
     """
     folder = layout.base(root)
     lists = tuple(read_listing(folder, name) for name in _tables(folder, tables))
@@ -42,13 +42,13 @@ def _tables(folder: Path, tables: Sequence[str] | None) -> list[str]:
 
 
 def _trained(folder: Path) -> list[str]:
-    """The tables of training clips, looked at or not; all tables where there are none."""
+    """The names of all training tables; the names of all tables if there are no training tables."""
     known = layout.tables(folder)
     return [name for name in known if name.startswith("train/")] or known
 
 
 def read_listing(folder: Path, name: str) -> Listing:
-    """A table and its malformed rows; what cannot be read of it is left out."""
+    """A table with its malformed rows; rows that cannot be read are left out."""
     path = layout.table_file(folder, name)
     problems: list[RowError] = []
     try:
@@ -57,14 +57,14 @@ def read_listing(folder: Path, name: str) -> Listing:
         fault = Finding("error", "row", f"{error.text}; the table is not read", name, error.line)
         return Listing(name, "unlabelled", (), {}, (fault,))
     except WsedError as error:
-        fix = "; mend its first line, or move it out of metadata/ if it is no clip table"
+        fix = "; correct its first line, or move it out of metadata/ if it is no table of clips"
         return Listing(name, "unlabelled", (), {}, (Finding("error", "table", f"{error}{fix}", name),))
-    findings = [Finding("error", "row", f"{p.text}; mend or delete the row", name, p.line) for p in problems]
+    findings = [Finding("error", "row", f"{p.text}; correct or delete the row", name, p.line) for p in problems]
     files: dict[str, Path] = {}
     try:
         _, audio = layout.find(folder, name)
         first = {row.clip: row.line for row in reversed(rows)}
-        outside = {clip: line for clip, line in first.items() if sound_files.leaves(audio, clip, folder)}
+        outside = {clip: line for clip, line in first.items() if sound_files.is_outside(audio, clip, folder)}
         text = f"the file {layout.OUTSIDE}"
         findings += [Finding("error", "outside", text, name, line, clip) for clip, line in outside.items()]
         names = dict.fromkeys(row.clip for row in rows if row.clip not in outside)

@@ -1,4 +1,4 @@
-"""Several corpora as one, also with different classes."""
+"""Several corpora as one; their classes may differ."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,16 +16,23 @@ SPLITS: tuple[Split, ...] = ("validation", "test", "predict")
 
 @CORPORA.register("joint")
 class Joint(Corpus):
-    """Several corpora as one. Its classes are those of all; what a corpus never annotated is unknown in its clips.
+    """Several corpora as one, with the classes of all. A class is unknown in clips whose corpus does not have it.
 
-    Sources and clips are named after their corpus: `{home: {class_path: desed, ...}, street: ...}` has the sources
-    `home/weak`, `street/strong` and so on, and clips such as `home/a.wav`.
+    The names of sources and clips begin with the name of their corpus: `{home: {class_path: desed, ...}, street: ...}`
+    has the sources `home/weak`, `street/strong` and so on, and clips such as `home/a.wav`.
 
     Args:
-        corpora: the corpora, by names of your own.
+        corpora: the corpora, by names that you choose.
 
     Raises:
-        WsedError: there are none, or a name holds a slash.
+        WsedError: there are no corpora, or a name contains a slash.
+
+    >>> from pathlib import Path
+    >>> from wsed.data.corpus.desed import DESED
+    >>> home, street = DESED(Path("data/home"), labels=["Dog"]), DESED(Path("data/street"), labels=["Car"])
+    >>> joint = Joint({"home": home, "street": street})
+    >>> joint.labels.names, joint.sources[0], joint.annotated["home/weak"]
+    (('Dog', 'Car'), 'home/weak', ('Dog',))
     """
 
     def __init__(self, corpora: Mapping[str, Corpus]) -> None:
@@ -49,7 +56,7 @@ class Joint(Corpus):
 
     @property
     def annotated(self) -> Mapping[str, Collection[str]]:  # type: ignore[override]
-        """The classes that each source annotates: at most those of its corpus."""
+        """The classes that each source annotates; never more than the classes of its corpus."""
         return {
             f"{name}/{source}": corpus.annotated.get(source, corpus.labels.names)
             for name, corpus in self.corpora.items()
@@ -57,7 +64,7 @@ class Joint(Corpus):
         }
 
     def has(self, split: Split) -> bool:
-        """Whether a corpus has clips of the split."""
+        """Whether one of the corpora has clips of the split."""
         return any(corpus.has(split) for corpus in self.corpora.values())
 
     def clips(self, split: Split, sources: Collection[str] | None = None) -> Sequence[Clip]:
@@ -77,12 +84,12 @@ class Joint(Corpus):
         return [f"{name}: {note}" for name, corpus in self.corpora.items() for note in corpus.notes(split)]
 
     def findings(self, split: Split) -> Iterable[Finding]:
-        """What is wrong with the lists of all corpora."""
+        """The defects of the lists of all corpora."""
         for corpus in self.corpora.values():
             yield from corpus.findings(split)
 
 
 def _named(clip: Clip, corpus: str) -> Clip:
-    """The clip with the name of its corpus: two corpora may have clips of one name."""
+    """The clip with the name of its corpus in front, since clips of two corpora may have the same name."""
     recording = None if clip.recording is None else f"{corpus}/{clip.recording}"
     return replace(clip, id=f"{corpus}/{clip.id}", source=f"{corpus}/{clip.source}", recording=recording)

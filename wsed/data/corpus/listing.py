@@ -1,4 +1,4 @@
-"""The lists of a corpus as the data doctor sees them: what each names, and what is wrong with its rows."""
+"""The lists of a corpus for `wsed data check`: their rows, and the findings that need no audio."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +12,12 @@ from wsed.data.findings import Finding
 from wsed.registry import near
 
 RARE = 10
-"""A class that is spelt like one of this many times its rows may be a slip of the pen."""
+"""A class may be a misspelling of a similar class that has this many times as many rows."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table: its line, its clip, the labels it names and its event if it has one."""
+    """A row of a table: line number, clip, labels, and the event if there is one."""
 
     line: int
     clip: str
@@ -27,15 +27,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Listing:
-    """One list as read.
+    """A list of clips.
 
     Attributes:
-        table: its name.
+        table: name of the list.
         kind: `weak` (tags), `strong` (events) or `unlabelled`.
-        rows: what it lists.
-        files: the file where each clip is or should be; empty without an audio folder.
-        problems: rows that cannot be understood, and what else is wrong with the list itself.
-        part: the split it is of, where its name does not say; a table may be listed once for each split.
+        rows: the rows.
+        files: the path of each clip, whether it exists or not; empty without an audio folder.
+        problems: malformed rows, and other defects of the list.
+        part: the split of the rows, if the name of the list does not show it; a table may be listed once per split.
     """
 
     table: str
@@ -47,7 +47,7 @@ class Listing:
 
     @property
     def split(self) -> str:
-        """`train`, `validation` or `eval` (`test`); lists of videos' clips are of one of two."""
+        """`train`, `validation` or `eval` (`test`); lists of videos are `train` or `eval`."""
         if self.part:
             return self.part
         if self.table.endswith((".csv", ".tsv")):
@@ -65,12 +65,12 @@ class Listings:
     """The lists of a corpus.
 
     Attributes:
-        folder: of the corpus; files are named by their place in it.
+        folder: folder of the corpus; findings name files relative to it.
         audio: folder of the clips.
-        lists: the lists, with what is wrong with each.
-        labels: the classes that labels are compared with.
-        max_missing: share of a list's clips that may be missing before it is an error.
-        listed: whether the corpus lists its classes; else they are those that its training clips have.
+        lists: the lists.
+        labels: the known classes.
+        max_missing: greatest share of the clips of a list that may be missing.
+        listed: whether the corpus has a list of its classes; otherwise they are the classes of its training clips.
     """
 
     folder: Path
@@ -82,14 +82,14 @@ class Listings:
 
 
 def row_findings(listing: Listing, labels: Sequence[str]) -> Iterator[Finding]:
-    """The findings in a list that need no audio."""
+    """All findings in a list that need no audio."""
     yield from listing.problems
     yield from label_findings(listing, labels)
     yield from repeated_rows(listing)
 
 
 def label_findings(listing: Listing, labels: Sequence[str]) -> Iterator[Finding]:
-    """Labels that are no class: one finding a label, at its first row."""
+    """Labels that are not among the classes: one finding per label, at its first row."""
     counts = Counter(label for row in listing.rows for label in row.labels if label not in labels)
     for label, count in counts.items():
         row = next(r for r in listing.rows if label in r.labels)
@@ -99,7 +99,7 @@ def label_findings(listing: Listing, labels: Sequence[str]) -> Iterator[Finding]
 
 
 def similar_labels(listings: Sequence[Listing]) -> Iterator[Finding]:
-    """Classes of the training tables that few rows name and that are spelt like one that many do."""
+    """Rare classes of the training tables whose names resemble the name of a frequent class."""
     counts: Counter[str] = Counter()
     first: dict[str, tuple[Listing, Row]] = {}
     for listing in listings:
@@ -117,7 +117,7 @@ def similar_labels(listings: Sequence[Listing]) -> Iterator[Finding]:
 
 
 def repeated_rows(listing: Listing) -> Iterator[Finding]:
-    """Rows that say the same twice."""
+    """Rows that repeat an earlier row."""
     seen: dict[tuple[str, object], int] = {}
     for row in listing.rows:
         if listing.kind == "strong" and row.event is None:

@@ -1,1 +1,1 @@
-"""The data doctor: what would stop or spoil a training on a corpus."""
+"""The checks of `wsed data check`: defects of a corpus that would stop a training or make its scores wrong."""

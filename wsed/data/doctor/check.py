@@ -1,4 +1,4 @@
-"""The data doctor: everything in a corpus that would stop or spoil a training."""
+"""The check of a corpus: all defects that would stop a training or make its scores wrong."""
 
 import os
 import re
@@ -15,12 +15,12 @@ from wsed.data.corpus.base import CORPORA, Corpus
 from wsed.data.corpus.listing import Listing, Listings, row_findings, similar_labels
 from wsed.data.doctor.clips import TOLERANCE, event_findings, missing, table_stats
 from wsed.data.doctor.probe import SILENT_PEAK, Probe, probe
-from wsed.data.findings import SEVERITIES, Finding, Report, Severity
+from wsed.data.findings import SEVERITIES, CorpusReport, Finding, Severity
 from wsed.errors import WsedError
 from wsed.registry import near
 
 _VIDEO = re.compile(r"Y?[\w-]{11}_\d+\.\d+_\d+\.\d+")
-"""Clip names that say which stretch of which video a clip is: equal names are equal sounds."""
+"""Clip names that hold a video and its times; clips with equal names have the same sound."""
 
 
 def check(
@@ -34,24 +34,24 @@ def check(
     tables: Sequence[str] | None = None,
     max_missing: float | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Report:
-    """Look at every clip and every row of a corpus, of any kind that knows the folder as its own.
+) -> CorpusReport:
+    """Check every clip and every row of a corpus.
 
     Args:
-        root: the folder of a corpus, see `wsed.data.corpus`; or a corpus.
-        labels: the classes; None takes those of training: `metadata/labels.txt`, or where there is none, what the
-            training tables name. AudioSet and DCASE 2017 have their own.
-        sample_rate: rate the clips should have, Hz; None takes the most common one.
-        duration: length the clips should have, seconds.
-        workers: threads; None takes as many as there are cores, at most 8.
-        quick: read headers only; silent, clipped, NaN and duplicate clips are then not detected.
-        tables: the tables to look at (`train/weak`, `eval_segments.csv`, ...); None takes all.
-        max_missing: share of a table's clips, 0 to 1, that may be missing before it is an error; None: as in training,
-            0.05, or all but one of clips cut from videos.
-        progress: called with the files done and the files in all.
+        root: a corpus, or its folder, see `wsed.data.corpus`.
+        labels: the classes; None: the classes of a training (`metadata/labels.txt`, or else those of the training
+            tables). AudioSet and DCASE 2017 have their own.
+        sample_rate: expected sample rate of the clips, Hz; None: the most common one.
+        duration: expected duration of the clips, in seconds.
+        workers: number of threads; None: the number of cores, at most 8.
+        quick: whether to read headers only; then silent, clipped, NaN and duplicate clips are not detected.
+        tables: tables to check (`train/weak`, `eval_segments.csv`, ...); None: all.
+        max_missing: greatest share of the clips of a table, from 0 to 1, that may be missing; None: as in training,
+            0.05, or 1 for clips that are cut from videos.
+        progress: called with the number of files that are done and the number of all files.
 
     Raises:
-        WsedError: there is no such folder or table, or no table at all.
+        WsedError: there is no such folder or table, or the folder has no tables.
     """
     corpus = listings_in(root, tables) if isinstance(root, Corpus) else listings_of(Path(root), tables)
     listings, folder = corpus.lists, corpus.folder
@@ -73,7 +73,7 @@ def check(
         findings += _unlisted(corpus.audio, listed)
     stats = tuple(table_stats(listing, probes, known) for listing in listings)
     findings = sorted((_relative(f, folder) for f in findings), key=_order)
-    return Report(
+    return CorpusReport(
         str(folder if isinstance(root, Corpus) else root), rate, duration, quick, known, tuple(findings), stats
     )
 
@@ -82,11 +82,11 @@ def listings_in(corpus: Corpus, tables: Sequence[str] | None = None) -> Listings
     """The lists of a corpus.
 
     Raises:
-        WsedError: it has none, or no table of such a name.
+        WsedError: the corpus has no lists, or no list with one of the names.
     """
     listings = corpus.listings()
     if listings is None:
-        raise WsedError(f"the corpus {type(corpus).__name__} has no lists to look at; name the folder of each corpus")
+        raise WsedError(f"the corpus {type(corpus).__name__} has no lists to check; name the folder of each corpus")
     if tables is None:
         return listings
     known = dict.fromkeys(listing.table for listing in listings.lists)
@@ -97,10 +97,10 @@ def listings_in(corpus: Corpus, tables: Sequence[str] | None = None) -> Listings
 
 
 def listings_of(root: Path, tables: Sequence[str] | None = None) -> Listings:
-    """The lists of the corpus in a folder: of the first kind of corpus that knows the folder as its own.
+    """The lists of the corpus in a folder; the first kind of corpus that recognises the folder reads them.
 
     Raises:
-        WsedError: there is no such folder or table, or no kind of corpus knows the folder.
+        WsedError: there is no such folder or table, or no kind of corpus recognises the folder.
     """
     for kind in CORPORA.classes():
         listings = kind.examine(root, tables)
@@ -123,7 +123,7 @@ def _relative(finding: Finding, folder: Path) -> Finding:
 def _probe_all(
     files: Sequence[Path], workers: int | None, quick: bool, progress: Callable[[int, int], None] | None
 ) -> dict[Path, Probe]:
-    # Threads are enough: decoding, numpy and hashing all run without the interpreter's lock.
+    # Threads are enough: decoding, numpy and hashing release the lock of the interpreter.
     probes = {}
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
         for path, probed in zip(files, pool.map(lambda path: probe(path, quick), files), strict=True):
@@ -136,7 +136,7 @@ def _probe_all(
 def _file_findings(
     listings: Sequence[Listing], probes: Mapping[Path, Probe], rate: int | None, duration: float
 ) -> Iterator[Finding]:
-    """What is wrong with single files, each named with the first row that lists it."""
+    """The defects of single files; each finding names the first row of the file."""
     done = set()
     for listing in listings:
         first = listing.first_rows
@@ -148,19 +148,19 @@ def _file_findings(
                 seconds = probes[path].duration
                 if listing.kind == "weak" and seconds > duration + TOLERANCE:
                     text = (
-                        f"lasts {seconds:.2f} s, and its tags may be of what lies beyond the {duration:g} s that are "
-                        "read; cut it into clips, or pass and train with its duration"
+                        f"lasts {seconds:.2f} s, but only {duration:g} s are read, and its tags may belong to the "
+                        "rest; cut it into clips, or pass and train with its duration"
                     )
                     yield Finding("warning", "long", text, listing.table, first[clip].line, clip, str(path))
 
 
 def file_defects(probed: Probe, rate: int | None, duration: float) -> Iterator[tuple[Severity, str, str]]:
-    """Severity, check and message of everything wrong with one file; of a broken one only that it is."""
+    """Severity, check and message of each defect of a file; an unreadable or truncated file has only one."""
     if probed.error:
         yield "error", "unreadable", f"{probed.error}, or delete it to leave the clip out"
         return
     if probed.truncated:
-        text = f"truncated: its header says {probed.declared} samples, only {probed.decoded} can be decoded"
+        text = f"truncated: its header declares {probed.declared} samples, only {probed.decoded} can be decoded"
         yield "error", "truncated", f"{text}; download it again, or delete it to leave the clip out"
         return
     if probed.not_finite:
@@ -182,7 +182,7 @@ def file_defects(probed: Probe, rate: int | None, duration: float) -> Iterator[t
 
 
 def _repeated_sounds(listings: Sequence[Listing], probes: Mapping[Path, Probe]) -> Iterator[Finding]:
-    """Equal sounds: a warning in one split, an error between train and the others."""
+    """Clips with the same sound: a warning within a split, an error between `train` and another split."""
     groups: dict[tuple[int, str], list[tuple[Listing, str, Path]]] = {}
     for listing in listings:
         for clip, path in listing.files.items():
@@ -202,8 +202,8 @@ def _repeated_sounds(listings: Sequence[Listing], probes: Mapping[Path, Probe]) 
 
 
 def _identities(clip: str, path: Path, probed: Probe | None) -> Iterator[tuple[int, str]]:
-    """What makes a clip the same as another, the surest first: its sound, its file, its part of a video."""
-    # A broken or silent file has a finding of its own, and is not compared with others.
+    """The keys by which equal clips are recognised, the most reliable first: sound, file, part of a video."""
+    # A damaged or silent file has its own finding, and is not compared with others.
     if (
         probed
         and probed.digest
@@ -229,6 +229,6 @@ def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
 def _unlisted(folder: Path, listed: Iterable[Path]) -> Iterator[Finding]:
     if not (others := set(sound_files.sound_files(folder)).difference(listed)):
         return
-    used = {os.path.realpath(path) for path in listed}  # by a link, or by a name with `..`
+    used = {os.path.realpath(path) for path in listed}  # a table may use a link, or a name with `..`
     for path in sorted(path for path in others if os.path.realpath(path) not in used):
         yield Finding("note", "unlisted", "no table lists this file; it is not used", file=str(path))

@@ -1,4 +1,4 @@
-"""The clips of a list compared with their sound files: missing clips, events outside, statistics."""
+"""The clips of a list compared with their sound files: missing clips, events outside their clip, statistics."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,11 +9,11 @@ from wsed.data.doctor.probe import Probe
 from wsed.data.findings import ClassStats, Finding, Severity, TableStats
 
 TOLERANCE = 0.1
-"""Seconds by which a clip may be shorter than asked, and an event longer than its clip: cut videos are so."""
+"""Tolerance in seconds for clips that are too short and events that end after their clip, as in cut videos."""
 
 
 def missing(listing: Listing, probes: Mapping[Path, Probe], max_missing: float) -> Iterator[Finding]:
-    """Clips without a file: warnings, errors where training would refuse to go on without so many."""
+    """Clips without a file: warnings, or errors if so many are missing that a training would refuse to start."""
     absent = [clip for clip, path in listing.files.items() if path not in probes]
     if not absent:
         return
@@ -47,7 +47,7 @@ def event_findings(listing: Listing, probes: Mapping[Path, Probe]) -> Iterator[F
 
 
 def table_stats(listing: Listing, probes: Mapping[Path, Probe], labels: Sequence[str]) -> TableStats:
-    """What the table holds of each class, and how much of its audio is there."""
+    """The statistics of a table: its clips, its readable audio, and the clips and events of each class."""
     read = [probes[path] for path in listing.files.values() if path in probes and not probes[path].error]
     clips: dict[str, set[str]] = {}
     lengths: dict[str, list[float]] = {}

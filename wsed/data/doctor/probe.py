@@ -1,4 +1,4 @@
-"""The measurements of one sound file."""
+"""Measurements of a sound file: peak, clipped samples, NaN, truncation."""
 
 import hashlib
 import struct
@@ -15,26 +15,30 @@ from wsed.errors import WsedError
 SILENT_PEAK = 10 ** (-60 / 20)
 """A clip whose peak is below this (-60 dBFS) is silent."""
 CLIPPED_SHARE = 1e-3
-"""A clip with a greater share of its samples in runs at full scale is clipped."""
+"""A clip is clipped if a greater share of its samples lies in runs at full scale."""
 FULL_SCALE = 1 - 2 / 32768
-"""The two loudest steps of 16 bit audio count as full scale."""
+"""Samples from this level on are at full scale: the two loudest steps of 16-bit audio."""
 CLIPPED_RUN = 3
-"""Fewer samples at full scale in a row are an ordinary peak."""
+"""Least number of successive samples at full scale that count as clipped; fewer are an ordinary peak."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One sound file. Fields below `sample_rate` need decoding and are None or 0 where only the header was read.
+    """The measurements of a sound file. If only the header was read, those after `sample_rate` are None or 0.
 
     Attributes:
-        error: why it cannot be read; empty if it can.
-        declared: samples its header promises.
+        error: the reason why the file cannot be read; empty if it can.
+        declared: number of samples that the header declares.
         sample_rate: Hz.
-        decoded: samples that could be decoded; None if not tried.
-        peak: greatest absolute sample, 1 being full scale; None if not known.
+        decoded: number of samples that can be decoded; None if it is not known.
+        peak: greatest absolute sample; full scale is 1. None if it is not known.
         clipped: share of the samples that lie in runs at full scale.
         not_finite: number of NaN and infinite samples.
-        digest: hash of the decoded samples and their rate: equal for the same sound in WAV and FLAC.
+        digest: hash of the decoded samples and their rate; it is equal for the same sound in WAV and FLAC.
+
+    >>> probed = Probe(declared=8000, sample_rate=16000, decoded=4000)
+    >>> probed.truncated, probed.duration
+    (True, 0.25)
     """
 
     error: str = ""
@@ -48,48 +52,48 @@ class Probe:
 
     @property
     def cut_off(self) -> bool:
-        """Loud parts are cut off at full scale; a file of floats may go beyond it, and is only too loud."""
+        """Whether loud parts are cut off at full scale; float samples beyond full scale are `too_loud` instead."""
         return self.clipped > CLIPPED_SHARE and not self.too_loud
 
     @property
     def too_loud(self) -> bool:
-        """Samples lie beyond full scale."""
+        """Whether samples lie beyond full scale."""
         return self.clipped > CLIPPED_SHARE and self.peak is not None and self.peak > 1.0
 
     @property
     def truncated(self) -> bool:
-        """Less can be decoded than the header promises."""
+        """Whether fewer samples can be decoded than the header declares."""
         return self.decoded is not None and self.decoded < self.declared
 
     @property
     def duration(self) -> float:
-        """Seconds that can be decoded, or that the header promises if nothing was decoded."""
+        """Duration that can be decoded, in seconds; the declared duration if nothing was decoded."""
         samples = self.declared if self.decoded is None else self.decoded
         return samples / self.sample_rate if self.sample_rate else 0.0
 
 
 def probe(path: str | Path, quick: bool = False) -> Probe:
-    """Look at one sound file; a file that cannot be read gives a `Probe` with `error`, never an exception.
+    """Measure a sound file; for a file that cannot be read, the result has an `error`, and nothing is raised.
 
     Args:
         path: a sound file.
-        quick: read the header only.
+        quick: whether to read the header only.
     """
     try:
         header = sound.header(path)
         if not header.n_samples:
             return Probe(f"{path} holds no samples; record it again")
         if quick:
-            # Of an MP3 or a WAV it is known without decoding how much of it is there.
-            there = header.n_samples - header.missing if header.missing else None
-            return Probe("", header.n_samples, header.sample_rate, there)
+            # for MP3 and WAV the header shows how many samples are missing
+            present = header.n_samples - header.missing if header.missing else None
+            return Probe("", header.n_samples, header.sample_rate, present)
         return measure(sound.blocks(path), header.sample_rate, header.n_samples)
     except (WsedError, OSError) as error:
         return Probe(str(error))
 
 
 def measure(blocks: Iterable[NDArray[np.float32]], sample_rate: int, declared: int) -> Probe:
-    """The `Probe` of a file by its samples, which come in blocks `[sample channel]`; its header promised `declared`."""
+    """Measure samples, which come in blocks `[sample channel]`; the header declares `declared` samples."""
     digest = hashlib.blake2b(digest_size=16, salt=struct.pack("<I", sample_rate))
     decoded, peak, not_finite, runs = 0, 0.0, 0, list[Runs]()
     for samples in blocks:
@@ -107,7 +111,7 @@ def measure(blocks: Iterable[NDArray[np.float32]], sample_rate: int, declared: i
 
 
 class Runs:
-    """Counts the samples of one channel in runs of at least `CLIPPED_RUN` at full scale, block by block.
+    """Counts the samples of a channel that lie in runs of at least `CLIPPED_RUN` at full scale, block by block.
 
     >>> runs = Runs()
     >>> runs.add(np.array([0.5, 1.0, 1.0])), runs.add(np.array([1.0, 0.5, 1.0, 1.0]))
@@ -121,7 +125,7 @@ class Runs:
 
     @property
     def share(self) -> float:
-        """Of all samples until now."""
+        """The share of the counted samples among all samples so far."""
         last = self._open if self._open >= CLIPPED_RUN else 0
         return (self._counted + last) / max(self._samples, 1)
 
@@ -146,7 +150,11 @@ class Runs:
 
 
 def clipped_share(level: NDArray[np.floating]) -> float:
-    """Share of the absolute samples `[sample]` in runs of at least `CLIPPED_RUN` at full scale."""
+    """Share of the absolute samples `[sample]` that lie in runs of at least `CLIPPED_RUN` at full scale.
+
+    >>> clipped_share(np.array([1.0, 1.0, 1.0, 0.0]))
+    0.75
+    """
     runs = Runs()
     runs.add(level)
     return runs.share

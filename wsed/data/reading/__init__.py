@@ -1,1 +1,1 @@
-"""Readers: how a clip becomes samples or features."""
+"""Readers: they read the samples or the features of clips."""

@@ -1,4 +1,4 @@
-"""What a reader is: how the clips of a table become samples or features."""
+"""`Reader`, the base class of readers, and the items that they return."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ from wsed.data.trained import Network
 from wsed.registry import Registry
 
 THREADS = 8
-"""Headers read at a time."""
+"""Number of headers that are read at the same time."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """What is read of one clip.
+    """The audio or the features of a clip.
 
     Attributes:
-        index: number of the clip in its table.
-        n_samples: length of its audio.
-        audio: its samples; None where its features were read instead.
-        features: what the network's frontend makes of the audio; None where the audio was read.
+        index: index of the clip in its table.
+        n_samples: number of samples of the clip.
+        audio: the samples; None if features were read instead.
+        features: the features of the network's frontend; None if audio was read.
     """
 
     index: int
@@ -40,11 +40,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Headers:
-    """What the headers of clips' files say.
+    """The headers of the files of clips.
 
     Attributes:
-        seconds: length of each clip's file; NaN where it was not looked at.
-        unreadable: why a clip cannot be read, by its number.
+        seconds: duration of the file of each clip; NaN if the file was not opened.
+        unreadable: the reason why a clip cannot be read, by the index of the clip.
     """
 
     seconds: NDArray[np.float64]
@@ -52,37 +52,48 @@ class Headers:
 
 
 class Reader(ABC):
-    """How the clips of a table become samples or features."""
+    """Reads the samples or the features of the clips of a table.
+
+    >>> from pathlib import Path
+    >>> from wsed.types import Labels
+    >>> class Silence(Reader):
+    ...     def open(self, table, sample_rate, network=None):
+    ...         return [Item(i, sample_rate, np.zeros(sample_rate, np.float32)) for i in range(len(table.clips))]
+    >>> table = ClipTable.of([Clip("a.wav", Path("a.wav"), "weak")], Labels(["Dog"]))
+    >>> reader = Silence()
+    >>> reader.open(table, sample_rate=8000)[0].n_samples, reader.learned(None), reader.headers([]).unreadable
+    (8000, True, {})
+    """
 
     @abstractmethod
     def open(self, table: ClipTable, sample_rate: int, network: Network | None = None) -> Dataset[Item]:
-        """What is read of the clips, one item per clip, in their order.
+        """A dataset with one item per clip, in the order of the table.
 
         Args:
-            table: the clips, and how many seconds are read of each.
-            sample_rate: of the audio, Hz.
-            network: the network that will get the batches; None where there is none.
+            table: the clips, and how many seconds of each are read.
+            sample_rate: sample rate of the audio, Hz.
+            network: the network that gets the batches; None if there is none.
         """
 
     def learned(self, network: Network | None) -> bool:
-        """Whether what is read will stay as it is: features of a frontend may change once it saw the training set."""
+        """Whether the items stay the same from now on: features change when a frontend learns from the training set."""
         return True
 
     def headers(self, clips: Sequence[Clip]) -> Headers:
-        """How long the clips' files are, and which cannot be read; by default each file is opened, none is decoded."""
+        """The headers of the files of clips; by default each file is opened, but none is decoded."""
         return read_headers(clips)
 
 
-def read_headers(clips: Sequence[Clip], look: bool = True) -> Headers:
-    """The headers of the clips' files (15,000 in seconds).
+def read_headers(clips: Sequence[Clip], open_files: bool = True) -> Headers:
+    """The headers of the files of clips (15,000 in seconds).
 
     Args:
-        clips: any clips.
-        look: open the files; else nothing is known of them.
+        clips: the clips.
+        open_files: whether the files are opened; otherwise their durations are NaN.
     """
     seconds = np.full(len(clips), np.nan)
     unreadable: dict[int, str] = {}
-    if look:
+    if open_files:
         numbers = range(len(clips))
         with ThreadPoolExecutor(THREADS) as pool:
             for i, length in zip(numbers, pool.map(lambda i: header(path_of(clips, i)), numbers), strict=True):

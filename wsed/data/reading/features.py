@@ -1,4 +1,4 @@
-"""The reader `features`: features computed once, for all runs on the same clips, and mapped into memory from a file."""
+"""The reader `features`: it computes features once for all runs on the same clips, and stores them in a file."""
 
 import hashlib
 import json
@@ -26,17 +26,17 @@ from wsed.errors import WsedError
 from wsed.files import locked, remove_leftovers, write_whole
 
 CHUNK = 50
-"""Clips computed at a time."""
+"""Number of clips whose features are computed at the same time."""
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """How long the features of each clip are, beside them in a file of their own.
+    """The sizes of stored features; they are in a file beside the features.
 
     Attributes:
-        n_frames: of each clip.
-        n_samples: of each clip's audio.
-        silence: value of each band where there is no sound.
+        n_frames: number of frames of each clip.
+        n_samples: number of samples of each clip.
+        silence: features of silence, one value per band.
     """
 
     n_frames: NDArray[np.int64]
@@ -45,10 +45,11 @@ class Shapes:
 
 
 class FeatureDataset(Dataset[Item]):
-    """Features of clips, in place of their audio.
+    """The stored features of clips.
 
     Args:
-        path: `[frame band]` float32 of all clips, one after the other, `.npy`; lengths lie beside it, `.npz`.
+        path: `.npy` file with the features of all clips, one clip after the other: `[frame band]`, float32. A `.npz`
+            file beside it holds their `Shapes`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,23 +57,23 @@ class FeatureDataset(Dataset[Item]):
         self._open: tuple[NDArray[np.float32], NDArray[np.int64], Shapes] | None = None
 
     def __reduce__(self) -> "tuple[type[FeatureDataset], tuple[Path]]":
-        return FeatureDataset, (self.path,)  # a reading process opens the file itself
+        return FeatureDataset, (self.path,)  # each reading process opens the file itself
 
     def __len__(self) -> int:
         return len(self.shapes.n_frames)
 
     def __getitem__(self, index: int) -> Item:
         frames, first, shapes = self._opened()
-        mine = frames[first[index] : first[index + 1]]
-        return Item(index, int(shapes.n_samples[index]), features=mine.T)
+        features = frames[first[index] : first[index + 1]].T
+        return Item(index, int(shapes.n_samples[index]), features=features)
 
     @property
     def shapes(self) -> Shapes:
-        """How long the features of each clip are."""
+        """The sizes of the features."""
         return self._opened()[2]
 
     def _opened(self) -> tuple[NDArray[np.float32], NDArray[np.int64], Shapes]:
-        """All frames, on disk until they are read, the first one of each clip, and the lengths."""
+        """The frames of all clips (on disk until they are read), the index of the first frame of each, the sizes."""
         if self._open is None:
             with np.load(self.path.with_suffix(".npz")) as arrays:
                 shapes = Shapes(**{name: arrays[name] for name in ("n_frames", "n_samples", "silence")})
@@ -83,15 +84,18 @@ class FeatureDataset(Dataset[Item]):
 
 @READERS.register("features")
 class Features(Reader):
-    """Computes the features of each clip once, for all runs on the same clips, and reads them from a file.
+    """Computes the features of each clip once for all runs on the same clips, and reads them from a file.
 
-    Audio is then not read again. The network must have one frontend, or several that give the same features. What is
-    kept is found again by the sound files, the parts read of them, and what the frontend makes of a second of noise:
-    other settings or other weights have files of their own. Processes that ask at the same time wait for the first.
+    The network must have one frontend, or several with the same features. The name of the file is a hash of the paths
+    of the sound files, the parts that are read, and the features of a second of noise. So other clips, settings or
+    weights get other files. If several processes need the same features, one computes them and the others wait.
 
     Args:
-        folder: of the files (2,700 clips of 10 s: 0.7 GB).
-        reader: what reads the audio the first time; `files` if None.
+        folder: folder of the files (2,700 clips of 10 s need 0.7 GB).
+        reader: reader of the audio; `files` if None.
+
+    >>> type(Features(Path("cache")).reader).__name__
+    'Files'
     """
 
     def __init__(self, folder: Path, reader: Reader | None = None) -> None:
@@ -99,10 +103,10 @@ class Features(Reader):
         self.reader = Files() if reader is None else reader
 
     def open(self, table: ClipTable, sample_rate: int, network: Network | None = None) -> Dataset[Item]:
-        """The clips' features, computed where no run has left them.
+        """The features of the clips; they are computed if no run has stored them.
 
         Raises:
-            WsedError: the network has not one frontend, or its frontend leaves frames out.
+            WsedError: the network has no frontend or several different ones, or its frontend drops frames.
         """
         frontend = frontend_of(network)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -117,19 +121,19 @@ class Features(Reader):
         return FeatureDataset(path)
 
     def learned(self, network: Network | None) -> bool:
-        """Whether the frontend has seen the training set, if it must."""
+        """Whether the frontend has learned from the training set, if it must."""
         return frontend_of(network).learned
 
     def headers(self, clips: Sequence[Clip]) -> Headers:
-        """As the other reader gives them."""
+        """The headers of the files, by the reader of the audio."""
         return self.reader.headers(clips)
 
 
 def frontend_of(network: Network | None) -> Frontend:
-    """The frontend whose features are kept: the network's, or the first of several that give the same.
+    """The frontend of a network; the first one if several compute the same features.
 
     Raises:
-        WsedError: there is none, or two give different features.
+        WsedError: the network has no frontend, or two that compute different features.
     """
     parts = [] if network is None else [part for part in network.modules() if isinstance(part, Frontend)]
     within = {
@@ -140,14 +144,14 @@ def frontend_of(network: Network | None) -> Frontend:
         raise WsedError("the reader features needs a network with a frontend (composed); set data.reader to files")
     if len({_digest(part) for part in outer}) > 1:
         raise WsedError(
-            f"the reader features keeps those of one frontend, and the network has {len(outer)} that differ; "
+            f"the reader features stores the features of one frontend, but the network has {len(outer)} that differ; "
             "set data.reader to files"
         )
     return outer[0]
 
 
 def _digest(frontend: Frontend) -> str:
-    """What tells frontends apart: what they make of a second of noise."""
+    """A hash of a frontend: of its features of a second of noise."""
     noise = torch.randn(1, frontend.sample_rate, generator=torch.Generator().manual_seed(0))
     return hashlib.sha1(_raw(frontend, 0.1 * noise).numpy().tobytes()).hexdigest()
 
@@ -164,7 +168,7 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 def _write(path: Path, audio: Dataset[Item], n_clips: int, frontend: Frontend) -> Shapes:
-    """Write the features of all clips, some at a time; returns how long those of each clip are."""
+    """Write the features of all clips and return their sizes."""
     silence = _raw(frontend, torch.zeros(1, frontend.sample_rate))[0]
     middle: NDArray[np.float32] = silence[:, silence.shape[1] // 2].numpy()
     n_frames: list[int] = []
@@ -184,18 +188,18 @@ def _write(path: Path, audio: Dataset[Item], n_clips: int, frontend: Frontend) -
 
 
 def _write_header(file: BinaryIO, n_frames: int, n_bands: int) -> None:
-    """The header of an array whose first axis may still grow: numpy leaves room for that."""
+    """Write the header of an array whose first axis may still grow: numpy leaves space for a longer number."""
     shape = {"descr": "<f4", "fortran_order": False, "shape": (n_frames, n_bands)}
     npy.write_array_header_1_0(file, shape)  # type: ignore[no-untyped-call]
 
 
 @torch.no_grad()
 def _raw(frontend: Frontend, audio: Float[Tensor, "clip sample"]) -> Float[Tensor, "clip band frame"]:
-    """What the frontend keeps of clips of equal length, on the CPU; its mode is left as it is."""
+    """The raw features of clips of equal length, on the CPU; the mode of the frontend stays unchanged."""
     tensors = [*frontend.buffers(), *frontend.parameters()] if isinstance(frontend, nn.Module) else []
     device = next((tensor.device for tensor in tensors), torch.device("cpu"))
     features, valid = frontend.raw(audio.to(device), torch.full((len(audio),), audio.shape[1], device=device))
     if not bool(valid.all()):
         name = type(frontend).__name__
-        raise WsedError(f"the reader features: the frontend {name} leaves frames out; set data.reader to files")
+        raise WsedError(f"the reader features: the frontend {name} drops frames; set data.reader to files")
     return features.float().cpu()

@@ -1,4 +1,4 @@
-"""The reader `files`: audio read from its file whenever it is asked for."""
+"""The reader `files`: it reads a clip from its sound file each time."""
 
 from collections.abc import Sequence
 from math import inf, isinf
@@ -14,11 +14,11 @@ from wsed.errors import WsedError
 
 
 class ClipDataset(Dataset[Item]):
-    """The audio of a table's clips.
+    """The audio of the clips of a table.
 
     Args:
-        table: the clips, of each of which `table.end` seconds are read at most.
-        sample_rate: of the audio given, Hz.
+        table: the clips; at most `table.end` seconds of each are read.
+        sample_rate: sample rate of the audio, Hz.
     """
 
     def __init__(self, table: ClipTable, sample_rate: int) -> None:
@@ -40,20 +40,28 @@ class ClipDataset(Dataset[Item]):
 
 @READERS.register("files")
 class Files(Reader):
-    """Reads each clip from its sound file whenever it is asked for.
+    """Reads a clip from its sound file each time.
 
     Args:
-        headers: open every file at the start, some thousands per second, and leave out those that cannot be read or
-            hold nothing. Without it, one such file ends the training.
+        headers: whether all files are opened at the start, some thousands per second. Clips whose file cannot be read
+            or is empty are then left out. Otherwise such a file stops the training when it is read.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     audio.write(Path(folder) / "a.wav", np.zeros(4000, dtype=np.float32), sample_rate=8000)
+    ...     Files().headers([Clip("a.wav", Path(folder) / "a.wav", "weak")]).seconds
+    array([0.5])
     """
 
     def __init__(self, headers: bool = True) -> None:
-        self.look = headers
+        self.open_files = headers
 
     def open(self, table: ClipTable, sample_rate: int, network: Network | None = None) -> Dataset[Item]:
-        """The clips' audio."""
+        """The audio of the clips."""
         return ClipDataset(table, sample_rate)
 
     def headers(self, clips: Sequence[Clip]) -> Headers:
-        """How long the files are, unless they are not to be opened."""
-        return read_headers(clips, self.look)
+        """The headers of the files, if they are to be opened."""
+        return read_headers(clips, self.open_files)

@@ -1,4 +1,4 @@
-"""Batches in which the classes of each source come equally often."""
+"""`BalancedSampler`: batches with a fixed number of clips of each source, in which all classes are equally frequent."""
 
 from collections.abc import Mapping
 
@@ -12,19 +12,30 @@ from wsed.errors import WsedError
 
 
 class BalancedSampler(QuotaSampler):
-    """Batches with a fixed number of clips of each source, sampled per class.
+    """Batches with a fixed number of clips of each source, in which all classes are equally frequent.
 
-    The classes of a source take turns, in a new order every round. Each gives its clips in a shuffled order: no clip
-    comes again before all have come, nor twice in a batch if there are enough. So all classes are drawn equally often,
-    give or take one draw. A clip of several classes is drawn for each of them, perhaps twice in one batch. An epoch has
-    as many clips as one of `QuotaSampler`, and ranks share the batches in the same way.
+    In each round, one clip of every class of a source is drawn, in a random order of the classes. The clips of a class
+    come in a shuffled order: a clip is repeated only after all others of the class, and not within a batch if the class
+    has enough clips. So all classes are drawn equally often, up to one draw. A clip with several classes is drawn for
+    each of them, possibly twice in a batch. An epoch has as many clips as with `QuotaSampler`, and ranks share the
+    batches in the same way.
 
     Args:
-        labels: of each clip, the indices of its classes; clips without any are never drawn.
-        source, sources, quota, seed, rank, ranks: see `QuotaSampler`.
+        labels: indices of the classes of each clip; clips without a class are never drawn.
+        source: see `QuotaSampler`, as are the other arguments.
+        sources: names of the sources.
+        quota: clips of each source in a batch, per rank.
+        seed: seed of the order.
+        rank: rank of this process.
+        ranks: number of processes.
 
     Raises:
-        WsedError: as `QuotaSampler`, or a source has no clip with a class.
+        WsedError: a source has no clip with a class, or `QuotaSampler` refuses the arguments.
+
+    >>> labels, source = Ragged.lists([[0], [0], [0], [1]]), torch.zeros(4, dtype=torch.long)
+    >>> sampler = BalancedSampler(labels, source, ("weak",), {"weak": 2})
+    >>> [3 in batch for batch in sampler]
+    [True, True]
     """
 
     def __init__(
@@ -51,9 +62,9 @@ class BalancedSampler(QuotaSampler):
 
     def _order(self, number: int, name: str) -> Tensor:
         members, wanted = self.members[name], len(self) * self.quota[name] * self.ranks
-        generator, wide = self.generator(number), self.quota[name] * self.ranks
-        rounds, touched = (-(-clips // len(members)) for clips in (wanted, wide))
-        touched += wide % len(members) > 0  # rounds that a batch takes clips from, at most
-        drawn = torch.stack([passes(members[k], rounds, generator, touched) for k in range(len(members))], dim=1)
+        generator, per_step = self.generator(number), self.quota[name] * self.ranks
+        rounds, apart = (-(-clips // len(members)) for clips in (wanted, per_step))
+        apart += per_step % len(members) > 0  # a batch takes clips from at most so many rounds
+        drawn = torch.stack([passes(members[k], rounds, generator, apart) for k in range(len(members))], dim=1)
         turns = torch.rand(rounds, len(members), generator=generator).argsort(1)
         return drawn.gather(1, turns).flatten()[:wanted]

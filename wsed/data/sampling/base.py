@@ -1,4 +1,4 @@
-"""The order of an epoch, which follows from the seed and the epoch alone."""
+"""The base of samplers: the order of the clips depends on the seed and the epoch only."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch.utils.data import Sampler
 
 
 class EpochSampler(Sampler[list[int]]):
-    """Batches in an order that follows from `seed` and the epoch alone: a resumed run sees what it would have seen."""
+    """Batches in an order that depends on `seed` and the epoch only, so a resumed run gets the same batches."""
 
     def __init__(self, seed: int, rank: int, ranks: int) -> None:
         self.seed, self.rank, self.ranks = seed, rank, ranks
@@ -18,22 +18,22 @@ class EpochSampler(Sampler[list[int]]):
         self.epoch = epoch
 
     def generator(self, number: int = 0) -> torch.Generator:
-        """The random numbers of this epoch, the same on all ranks; each `number` has its own."""
+        """A random generator for this epoch, the same on all ranks; each `number` has a different one."""
         return torch.Generator().manual_seed(hash((self.seed, self.epoch, number)) % 2**63)
 
 
 def passes(pool: Tensor, wanted: int, generator: torch.Generator, apart: int = 1) -> Tensor:
-    """Entries of a pool from newly shuffled passes through it, one after the other.
+    """Draw from a pool in shuffled passes, one after the other: all entries come once before one is repeated.
 
     >>> passes(torch.arange(3), 6, torch.Generator().manual_seed(0)).sort().values.tolist()
     [0, 0, 1, 1, 2, 2]
 
     Args:
-        pool: what is drawn from.
-        wanted: number of entries.
-        generator: of the order.
-        apart: no entry comes twice among so many in a row, if the pool is large enough: the last entries of a pass are
-            the last of the next one too.
+        pool: the entries.
+        wanted: number of draws.
+        generator: random generator of the order.
+        apart: an entry is not repeated within this many draws, if the pool is large enough. For this, the last entries
+            of a pass are also the last of the next pass.
     """
     passes, recent = [], torch.zeros(0, dtype=torch.long)
     for _ in range(-(-wanted // len(pool))):

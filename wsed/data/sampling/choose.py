@@ -1,4 +1,4 @@
-"""The choice of the sampler: it follows from what the losses need together."""
+"""The choice of the sampler, from the needs of all losses together."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from wsed.types import Needs
 
 
 def is_balanced(needs: Needs, balanced: bool | None = None) -> bool:
-    """Whether classes take turns in giving clips: where a loss needs several classes, unless the user decides.
+    """Whether batches are balanced by class: if a loss needs several classes, unless the user decides.
 
     >>> is_balanced(Needs(classes=2)), is_balanced(Needs()), is_balanced(Needs(), balanced=True)
     (True, False, True)
@@ -30,17 +30,24 @@ def choose(
     rank: int = 0,
     ranks: int = 1,
 ) -> EpochSampler:
-    """The sampler that serves losses.
+    """The sampler that meets the needs of the losses.
 
     Args:
-        needs: what the losses need, joined.
+        needs: the needs of all losses together.
         table: the training clips.
         batch: clips of each source in a batch, per process.
-        episodes: batches of some clips of each class, in place of `batch`.
-        balanced: whether classes take turns; None: if a loss needs it.
-        seed: of the order.
-        rank: of this process.
+        episodes: batches with the same number of clips of each class, instead of `batch`.
+        balanced: whether batches are balanced by class; None: if a loss needs it.
+        seed: seed of the order.
+        rank: rank of this process.
         ranks: number of processes.
+
+    >>> from pathlib import Path
+    >>> from wsed.data import Clip
+    >>> from wsed.types import Labels
+    >>> table = ClipTable.of([Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}))], Labels(["Dog"]))
+    >>> type(choose(Needs(), table, {"weak": 1})).__name__
+    'QuotaSampler'
     """
     if episodes is not None:
         shape = episodes.shape(needs, table.n_labels)

@@ -1,4 +1,4 @@
-"""Batches with a fixed number of clips of each source."""
+"""`QuotaSampler`: batches with a fixed number of clips of each source."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,20 +12,24 @@ from wsed.errors import WsedError
 class QuotaSampler(EpochSampler):
     """Batches with a fixed number of clips of each source.
 
-    Step `k` of N ranks holds, together, the clips that one rank with N times the quota would see at step `k`. An epoch
-    is one pass through the source with the most batches; the others start again, newly shuffled, and no batch is
-    short: the last one is filled up from a new pass.
+    The batches of N ranks at step `k` hold together the clips of one batch with N times the quota. An epoch is one pass
+    through the source that needs the most batches. The other sources start again, newly shuffled. All batches are
+    complete: the last one is filled from a new pass.
 
     Args:
-        source: `[clip]`, index of each clip's source.
-        sources: names.
+        source: `[clip]`, index of the source of each clip.
+        sources: names of the sources.
         quota: clips of each source in a batch, per rank.
-        seed: of the order.
-        rank: of this process.
+        seed: seed of the order.
+        rank: rank of this process.
         ranks: number of processes.
 
     Raises:
-        WsedError: a quota for a source without clips, or no quota at all.
+        WsedError: a source with a quota has no clips, or all quotas are 0.
+
+    >>> sampler = QuotaSampler(torch.tensor([0, 0, 1]), ("weak", "strong"), {"weak": 1, "strong": 1})
+    >>> [len(batch) for batch in sampler]
+    [2, 2]
     """
 
     def __init__(
@@ -43,11 +47,11 @@ class QuotaSampler(EpochSampler):
             if clips > 0
         }
         if not self.pools:
-            raise WsedError(f"data.batch asks for no clips at all: {dict(quota)}")
+            raise WsedError(f"data.batch has no clips: {dict(quota)}")
         for name, pool in self.pools.items():
             if not len(pool):
                 raise WsedError(
-                    f"data.batch asks for {quota[name]} clips of source {name!r}, which has none: leave it out"
+                    f"data.batch asks for {quota[name]} clips of source {name!r}, but the source has none: leave it out"
                 )
         self.quota = dict(quota)
         super().__init__(seed, rank, ranks)
@@ -60,8 +64,8 @@ class QuotaSampler(EpochSampler):
         for step in range(len(self)):
             batch: list[int] = []
             for name, order in orders.items():
-                wide = self.quota[name] * self.ranks
-                batch += order[step * wide : (step + 1) * wide][self.rank :: self.ranks].tolist()
+                per_step = self.quota[name] * self.ranks
+                batch += order[step * per_step : (step + 1) * per_step][self.rank :: self.ranks].tolist()
             yield batch
 
     def _order(self, number: int, name: str) -> Tensor:

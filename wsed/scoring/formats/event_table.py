@@ -1,4 +1,4 @@
-"""Tables of events as people and other systems write them, read with file and line of a row at fault named."""
+"""Reading of tables of events that people and other systems write; errors name the file and line."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,34 +21,40 @@ BLANK = "empty files, taken to say that nothing was detected"
 
 
 LONGEST = 1e6
-"""Seconds (eleven days) that no clip lasts: more is a slip of the pen, and grids of segments would not fit memory."""
+"""The longest time allowed, in seconds (eleven days). A longer time is a mistake, and segments would exceed memory."""
 
 
 class Notes:
-    """Counts what the user should know of, one line a matter."""
+    r"""Counts warnings about files; each kind of warning is one line.
+
+    >>> notes = Notes()
+    >>> notes.add("empty files", 2, "a.tsv")
+    >>> notes.lines()
+    ('empty files: 2 (first: a.tsv)',)
+    """
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[int, str]] = {}
 
     def add(self, matter: str, count: int, first: str) -> None:
-        """`count` more of it, the first of them at `first`; no line if there are none."""
+        """Add `count` cases of a warning, the first of them at `first`; nothing is added if `count` is 0."""
         before, where = self._found.get(matter, (0, first))
         if count:
             self._found[matter] = (before + count, where)
 
     def lines(self) -> tuple[str, ...]:
-        """Matter, count, and where it was met first."""
+        """One line per kind of warning: the warning, the count, and the place of the first case."""
         return tuple(f"{matter}: {count} (first: {where})" for matter, (count, where) in self._found.items())
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of a table: a row at a time, a million rows would take long.
+    """A table by columns, which is faster than by rows.
 
     Attributes:
         path: the file.
-        lines: line number of each row, the header being line 1.
-        columns: the cells of the columns asked for, stripped; no columns if the file is blank.
+        lines: line number of each row; the header is line 1.
+        columns: the stripped cells of the requested columns; no columns if the file is blank.
     """
 
     path: Path
@@ -66,7 +72,7 @@ class Table:
         """The numbers of a column.
 
         Raises:
-            RowError: a cell is no number or NaN, or not `good`; the message says what is `expected`.
+            RowError: a cell is NaN, not a number or not `good`; the message states what is `expected`.
         """
         cells = self.columns[name]
         try:
@@ -80,7 +86,7 @@ class Table:
         return values
 
     def seconds(self, name: str) -> Float[np.ndarray, " row"]:
-        """The seconds of a column, 0 or more and of a length that a clip may have; errors as for `numbers`."""
+        """The seconds of a column, from 0 to `LONGEST`; errors as in `numbers`."""
         return self.numbers(name, f"seconds (a number from 0 to {LONGEST:.0f})", lambda x: (x >= 0) & (x <= LONGEST))
 
 
@@ -92,23 +98,32 @@ def _number(cell: str) -> float:
 
 
 def header(path: Path, line: str) -> tuple[str, tuple[str, ...]]:
-    """The separator of a table, a tab or a comma, and its column names, from its first line."""
+    r"""The separator (a tab or a comma) and the column names of a table, from its first line.
+
+    >>> header(Path("a.tsv"), "filename\tonset")
+    ('\t', ('filename', 'onset'))
+    """
     separator = separator_of(line)
     return separator, tuple(cell.strip() for _, cells in split_rows(path, [line], separator) for cell in cells)
 
 
 def read_table(path: Path, columns: Sequence[str], numeric: Collection[str], text: str | None = None) -> Table:
-    """A tab- or comma-separated table with a header; columns in any order, more than those asked for are ignored.
+    r"""Read a tab- or comma-separated table with a header. Columns may be in any order; other columns are ignored.
+
+    Cells that are missing at the end of a row are empty.
 
     Args:
         path: the file.
-        columns: the columns it must have.
-        numeric: those of them that hold numbers: by these a row with the wrong separator is known.
-        text: the file's text, if it was read before.
+        columns: names of the required columns.
+        numeric: required columns that hold numbers; they help to recognise a row with the wrong separator.
+        text: content of the file, if it has been read already.
 
     Raises:
-        WsedError: the file is missing or no UTF-8 text, lacks a column or has it twice, or a row has more cells than
-            the header or is separated otherwise. Cells missing at the end of a row are empty.
+        WsedError: the file does not exist or is not UTF-8 text, a column is missing or occurs twice, or a row has more
+            cells than the header or another separator.
+
+    >>> read_table(Path("a.tsv"), ["onset"], ["onset"], text="filename\tonset\na.wav\t1.5\n").columns
+    {'onset': ['1.5']}
     """
     text = read_text(path) if text is None else text
     lines = text.rstrip("\n").split("\n")
@@ -135,7 +150,7 @@ def read_table(path: Path, columns: Sequence[str], numeric: Collection[str], tex
 
 
 def _fitted(path: Path, line: int, cells: list[str], separator: str, width: int, numeric: Sequence[int]) -> list[str]:
-    """A row with as many cells as the header; a blank one is empty."""
+    """The cells of a row, as many as in the header; none for a blank row."""
     if not any(map(str.strip, cells)):
         return []
     if len(cells) == width:
@@ -143,7 +158,7 @@ def _fitted(path: Path, line: int, cells: list[str], separator: str, width: int,
     other, name, expected = ("\t", "tabs", "commas") if separator == "," else (",", "commas", "tabs")
     parts = [part.strip() for part in cells[0].split(other)]
     values = [parts[place] for place in numeric if place < len(parts)]
-    # A file name may hold commas, but then what stands where times belong is no number.
+    # A file name may contain commas, but then the cells of the times are not numbers.
     alike = len(cells) == 1 and values and not any(v and isnan(_number(v)) for v in values)
     if len(parts) > 1 and (other == "\t" or alike):
         text = f"this row is separated by {name}, the header by {expected}; separate the whole file alike"
@@ -159,10 +174,10 @@ class EventTable:
 
     Attributes:
         path: the file.
-        clips: every clip it names, with the first line that does.
-        clip, label, onset, offset, line: of each event; a row with a filename only is none.
-        blank: whether the file holds not even a header.
-        confidence: of each event; None if no column of confidences was asked for.
+        clips: every clip in the table, with its first line.
+        clip, label, onset, offset, line: columns of the events; a row with only a filename is not an event.
+        blank: whether the file is empty.
+        confidence: of each event; None if no column of confidences was requested.
     """
 
     path: Path
@@ -177,15 +192,15 @@ class EventTable:
 
 
 def read_event_table(path: Path, confidence: str | None = None) -> EventTable:
-    """`filename, onset, offset, event_label`, in any order, among other columns.
+    """Read a table with the columns `filename, onset, offset, event_label`, in any order.
 
     Args:
         path: the file.
         confidence: a column to be read too, a number in each row of an event.
 
     Raises:
-        WsedError: as for `read_table`; or a row lacks its filename or label, a time is no number or negative, an offset
-            lies before its onset, or a confidence is no number.
+        WsedError: as in `read_table`; or a filename or label is missing, a time is negative or not a number, an offset
+            is before its onset, or a confidence is not a number.
     """
     table = read_table(path, COLUMNS if confidence is None else (*COLUMNS, confidence), ("onset", "offset"))
     if not table.columns:
@@ -210,23 +225,23 @@ def read_event_table(path: Path, confidence: str | None = None) -> EventTable:
     return EventTable(path, clips, table.columns["filename"], label, onset, offset, line, confidence=sure)
 
 
-def tidied(
+def clean_events(
     table: EventTable, clips: Mapping[str, int], labels: Labels, mend: str, notes: Notes
 ) -> tuple[Columns, Int[np.ndarray, " event"]]:
-    """The events of a table in known clips, without those of 0 s and repeated rows.
+    """The events of known clips in a table, without events of 0 s and without repeated rows.
 
     Args:
-        table: the rows.
-        clips: index of each clip; events of other clips are left out.
+        table: the table.
+        clips: index of each known clip; events of other clips are left out.
         labels: the classes.
-        mend: what to do about an unknown label, for the message.
-        notes: takes what was left out, and how many events overlap.
+        mend: the fix for an unknown label, for the message.
+        notes: gets warnings about events that are left out and events that overlap.
 
     Returns:
         The events in the order of the rows, and the line of each.
 
     Raises:
-        RowError: a label of an event in a known clip is none of `labels`.
+        RowError: an event of a known clip has an unknown label.
     """
     known = {name: i for i, name in enumerate(labels)}
     clip = np.fromiter((clips.get(name, -1) for name in table.clip), np.int64, len(table.clip))
@@ -240,7 +255,7 @@ def tidied(
     keep, line = np.flatnonzero(clip >= 0), table.line
     for matter, wrong in (
         ("events of 0 s (offset equal to onset), left out", lambda c: c.offset == c.onset),
-        ("rows that say the same as an earlier one, left out", _repeated),
+        ("rows that repeat an earlier one, left out", _repeated),
     ):
         out = wrong(found.take(keep))
         note_events(notes, matter, table.path, line[keep], out)
@@ -254,18 +269,18 @@ def tidied(
 def note_events(
     notes: Notes, matter: str, path: Path, line: Int[np.ndarray, " event"], which: Bool[np.ndarray, " event"]
 ) -> None:
-    """Count the events chosen by a mask, with file and line of the first."""
+    """Add a warning about the events of a mask, with file and line of the first."""
     if which.any():
         notes.add(matter, int(which.sum()), f"{path}:{line[which.argmax()]}")
 
 
 def as_events(found: Columns) -> Events:
-    """The same as tensors, of gain 1."""
+    """Columns as `Events` with gain 1."""
     return Events(*map(torch.from_numpy, found))
 
 
 def _repeated(found: Columns) -> Bool[np.ndarray, " event"]:
-    """Which events are equal to an earlier one."""
+    """Mask of the events that are equal to an earlier event."""
     order = np.lexsort(found[::-1])  # stable: of equal events the first stays first
     same = np.ones(max(order.size - 1, 0), dtype=np.bool_)
     for column in found:

@@ -1,4 +1,4 @@
-"""What any system said of the clips of a reference: a table of events, operating points, or frame scores."""
+"""Reading of the predictions of any system: a table of events, operating points, or frame scores."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,15 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.scoring.facts import Kind
 from wsed.scoring.formats.confidences import confidence_column, ranked, with_confidence
-from wsed.scoring.formats.event_table import BLANK, Notes, as_events, header, note_events, read_event_table, tidied
+from wsed.scoring.formats.event_table import (
+    BLANK,
+    Notes,
+    as_events,
+    clean_events,
+    header,
+    note_events,
+    read_event_table,
+)
 from wsed.scoring.formats.reference import Reference, check_clips
 from wsed.scoring.formats.score_tables import Progress, read_frame_scores
 from wsed.types import Events
@@ -22,20 +30,20 @@ from wsed.values import Detections, Scores
 TABLES = (".tsv", ".csv", ".txt")
 NUMBER = re.compile(r"(?:(?<![^\W_])[-\u2212])?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 """A number in a file name; a minus after a letter or digit is a hyphen (`th-0.5`), elsewhere a sign (`th_-0.5`)."""
-MEND = "rename it, or, if the reference merely holds no event of this class, name all classes with --labels"
+MEND = "rename it; or, if the reference only has no event of this class, name all classes with --labels"
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a system predicts.
+    """The predictions of a system.
 
     Attributes:
-        name: the path as given.
-        kind: of what its files hold.
-        thresholds: of the operating points, rising; else empty.
-        points: the detections at each of them; of kind "events", the only ones; of frame scores, none.
-        scores: of all frames, as `read_frame_scores` gives them, or as `ranked` makes them of events with confidences.
-        notes: what the user should know of the files, counted.
+        name: the path of the files.
+        kind: the kind of the predictions.
+        thresholds: thresholds of the operating points, rising; empty for other kinds.
+        points: detections at each operating point; one entry for events, none for frame scores.
+        scores: frame scores, from `read_frame_scores` or, for events with confidences, from `ranked`; else None.
+        notes: warnings about the files, with counts.
         boxes: events with their confidences; None if they have none.
     """
 
@@ -48,17 +56,20 @@ class Predictions:
     boxes: Detections | None = None
 
     def taken(self, threshold: float) -> float | None:
-        """The threshold behind `detected(threshold)`: that of the nearest operating point; None for bare events."""
+        """The threshold that `detected(threshold)` uses; None for events without confidences.
+
+        For operating points, it is that of the nearest one.
+        """
         if self.kind == "events" and self.boxes is None:
             return None
-        # Of two as near the lower one, whatever the rounding of the differences.
+        # Of two equally near thresholds the lower one; rounding errors of the differences must not decide.
         return min(self.thresholds, key=lambda t: round(abs(t - threshold), 9)) if self.thresholds else threshold
 
     def detected(self, threshold: float) -> Events:
-        """The events detected at a threshold: of frame scores, the runs of frames with a score above it.
+        """The events at a threshold.
 
-        Events from a table are as they are, or those of a confidence above the threshold; of operating points, the
-        nearest counts (see `taken`).
+        For frame scores, they are the runs of frames with a score above it; for operating points, the detections of the
+        nearest one (see `taken`); for events with confidences, those above it; for other events, all.
         """
         if self.boxes is not None:
             return self.boxes.above(threshold)
@@ -68,10 +79,10 @@ class Predictions:
         return self.points[0 if at is None else self.thresholds.index(at)]
 
     def clip_scores(self, n_clips: int, n_labels: int) -> Float[Tensor, "clip label"] | None:
-        """How sure the system is that a clip holds a class; None where it does not say: events, or one point only.
+        """Scores of the classes of each clip; None for events and for a single operating point.
 
-        Of frame scores, the highest, -inf for a clip without frames; of operating points, the highest threshold at
-        which the class is detected in the clip, -inf if at none.
+        For frame scores, it is the highest score, -inf for a clip without frames; for operating points, the highest
+        threshold at which the class is detected in the clip, or -inf.
         """
         if self.scores is not None:
             return _highest(self.scores.split(), n_clips, n_labels)
@@ -89,8 +100,11 @@ def _highest(scores: Sequence[Tensor] | Tensor, n_clips: int, n_labels: int) -> 
 
 
 def _runs_above(scores: Scores, threshold: float) -> Events:
-    """Clips stand end to end, with an inactive place after each: then a frame and its first border share a place."""
-    frames, lengths = scores.need()
+    """The runs of frames above a threshold.
+
+    Clips are concatenated with an inactive place after each, so that a frame has the same index as its first border.
+    """
+    frames, lengths = scores.need_frames()
     assert scores.borders is not None
     start = (lengths + 1).cumsum(0) - lengths  # places of the first frames, after one inactive place
     place = torch.arange(len(frames)) + scores.per_frame(start - (lengths.cumsum(0) - lengths))
@@ -109,26 +123,26 @@ def _silently(files: Sequence[Path], _what: str) -> Iterable[Path]:
 
 
 def read_predictions(path: str | Path, reference: Reference, progress: Progress = _silently) -> Predictions:
-    """What a system said of the clips of `reference`, in one of three forms.
+    """Read the predictions of a system for the clips of `reference`, in one of three forms.
 
-    * A table `filename, onset, offset, event_label`: detected events. A column `confidence` or `score` says how certain
-      each is: a threshold then decides which count, and they can be ranked.
-    * A folder of such tables, each with its threshold as the last number of its name: operating points. A column of
-      confidences is not read, with a note: the file decides.
-    * A folder of tables `onset, offset, CLASS, CLASS...`, one a clip and named as the clip is, with or without the
-      extension of its sound file: frame scores, in the format of `sed_scores_eval`.
+    * Events: a table `filename, onset, offset, event_label`. With a column `confidence` or `score`, a threshold selects
+      the events, and they can be ranked.
+    * Operating points: a folder of such tables, each with its threshold as the last number of its name. A column of
+      confidences is ignored, with a note.
+    * Frame scores: a folder of tables `onset, offset, CLASS, CLASS...`, one per clip, in the format of
+      `sed_scores_eval`. A file has the name of its clip, with or without the extension of the sound file.
 
-    Clips that the reference lacks are left out, as are score columns of other classes; in clips of the reference that
-    the system does not name nothing is detected. All is counted in the notes.
+    Clips and score columns that are not in the reference are left out. Clips of the reference without predictions have
+    no detections. The notes count both.
 
     Args:
-        path: the table, or the folder: its .tsv, .csv and .txt files.
+        path: the table, or the folder with .tsv, .csv and .txt files.
         reference: the clips and the classes.
-        progress: wrapped around the files of a folder while they are read.
+        progress: wrapped around the files of a folder.
 
     Raises:
-        WsedError: a table is missing or malformed, a class is unknown or has no scores, no clip is one of the
-            reference, or the files of a folder do not belong together.
+        WsedError: a table does not exist or is malformed, a class is unknown or has no scores, no clip is in the
+            reference, or a folder mixes kinds of files.
     """
     place, name, notes = Path(path), str(path), Notes()
     if place.is_dir():
@@ -153,7 +167,7 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
     if not place.is_file():
         raise WsedError(f"no such file or folder: {path}")
     if _kind(place) == "frame scores":
-        raise WsedError(f"{path} holds the frame scores of one clip; pass the folder with the files of all clips")
+        raise WsedError(f"{path} has the frame scores of one clip; pass the folder with the files of all clips")
     column = _confidence_column(place)
     boxes: list[Detections] = []
     points = _detections([place], reference, notes, name, column, boxes)
@@ -164,15 +178,15 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
 
 
 def odd_name(thresholds: Mapping[float, Path], odd: Sequence[float]) -> str:
-    """The file of the first of some thresholds, and how it was read."""
+    """The file name of the first of some thresholds, and the threshold that was read from it."""
     return f"{thresholds[odd[0]].name} is {odd[0]:g}" if odd else ""
 
 
 def _kind_of_all(folder: Path, files: Sequence[Path]) -> Kind:
-    """The one kind of the tables of a folder, blank ones aside.
+    """The kind of the tables in a folder; blank tables are ignored.
 
     Raises:
-        WsedError: they differ, or there are none.
+        WsedError: there are several kinds, or no tables.
     """
     first: dict[Kind, Path] = {}
     for file in files:
@@ -188,10 +202,10 @@ def _kind_of_all(folder: Path, files: Sequence[Path]) -> Kind:
 
 
 def _kind(path: Path) -> Kind | None:
-    """What the header of a table says it holds; None if the table is blank.
+    """The kind of a table, by its header; None if the table is blank.
 
     Raises:
-        WsedError: it says neither.
+        WsedError: the header fits no kind.
     """
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         line = file.readline()
@@ -203,7 +217,7 @@ def _kind(path: Path) -> Kind | None:
     if {"onset", "offset"} <= names:
         return "frame scores"
     raise WsedError(
-        f"{path} is no table of a system's outputs: its header is {sorted(names)}, expected filename, onset, offset, "
+        f"{path} is no table of predictions: its header is {sorted(names)}, expected filename, onset, offset, "
         "event_label (events), or onset, offset and a column for each class (frame scores)"
     )
 
@@ -258,9 +272,9 @@ def _detections(
         strangers |= {clip: f"{clip!r}, {file}:{line}" for clip, line in unknown.items() if clip not in strangers}
         familiar |= len(unknown) < len(table.clips)
         named |= table.clips.keys()
-        found, line = tidied(table, clips, reference.labels, MEND, notes)
+        found, line = clean_events(table, clips, reference.labels, MEND, notes)
         if reference.durations is not None:
-            matter = "events that start at or after the end of their clip (false alarms in event F1, none in PSDS)"
+            matter = "events that start at or after the end of their clip (false alarms in event F1, ignored in PSDS)"
             note_events(notes, matter, file, line, found.onset >= reference.durations.numpy()[found.clip])
         points.append(as_events(found))
         if boxes is not None and (sure := with_confidence(table, points[-1], line)) is not None:

@@ -1,4 +1,4 @@
-"""The reference that detections are held against, read from a table of events and one of durations."""
+"""Reading of the reference: a table of true events and a table of durations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from wsed.scoring.formats.event_table import (
     COLUMNS,
     Notes,
     as_events,
+    clean_events,
     note_events,
     read_event_table,
     read_table,
-    tidied,
 )
 from wsed.types import Events, Labels
 
@@ -28,14 +28,14 @@ TOLERANCE = 0.1
 
 @dataclass(frozen=True)
 class Reference:
-    """What is true of some clips.
+    """The true events of some clips.
 
     Attributes:
         clip_ids: names of the clips, sorted.
         labels: the classes.
         events: the true events; `clip` is an index into `clip_ids`.
-        durations: seconds of each clip; None if they were not given.
-        notes: what the user should know of the files, counted.
+        durations: seconds of each clip; None if they are not known.
+        notes: warnings about the files, with counts.
     """
 
     clip_ids: tuple[str, ...]
@@ -46,16 +46,16 @@ class Reference:
 
 
 def read_reference(path: str | Path, durations: str | Path | None = None, labels: Labels | None = None) -> Reference:
-    """The true events of some clips, from a table `filename, onset, offset, event_label`.
+    """Read the true events of some clips from a table `filename, onset, offset, event_label`.
 
     Args:
-        path: the table; a row with a filename only lists a clip without events.
-        durations: table `filename, duration` (seconds) of all clips; those it names alone are clips without events.
-        labels: the classes, where these are more than the table holds; None: those of the table, sorted.
+        path: the table; a row with only a filename is a clip without events.
+        durations: table `filename, duration` (seconds) of all clips; clips that are only in this table have no events.
+        labels: the classes, if some have no events; the sorted labels of the table if None.
 
     Raises:
-        WsedError: a table is missing or malformed (see `read_event_table`), there is no event, a label is none of
-            `labels`, or a clip has no duration or two.
+        WsedError: a table does not exist or is malformed (see `read_event_table`), there are no events, a label is
+            unknown, or a clip has no duration or two different ones.
     """
     path, notes = Path(path), Notes()
     table = read_event_table(path)
@@ -63,7 +63,7 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
     names = sorted(table.clips.keys() | (lengths or {}).keys())
     labels = Labels(sorted(set(table.label))) if labels is None else labels
     clips = {name: i for i, name in enumerate(names)}
-    found, line = tidied(table, clips, labels, "rename it, or add it to --labels", notes)
+    found, line = clean_events(table, clips, labels, "rename it, or add it to --labels", notes)
     if not line.size:
         what = "is empty" if table.blank else "holds no event"
         raise WsedError(f"{path} {what}: there is nothing to score against; expected rows of {', '.join(COLUMNS)}")
@@ -85,7 +85,7 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
 
 
 def _read_durations(path: Path) -> dict[str, float]:
-    """`filename, duration`; a clip named twice must last as long both times."""
+    """Read a table `filename, duration`; a repeated clip must have the same duration."""
     table = read_table(path, ("filename", "duration"), ("duration",))
     if not table.columns:
         raise WsedError(f"{path} is empty; expected rows of filename and duration")
@@ -103,21 +103,21 @@ def _read_durations(path: Path) -> dict[str, float]:
 
 
 def check_clips(strangers: Sequence[str], familiar: bool, reference: Reference, notes: Notes, name: str) -> None:
-    """Refuse a system that speaks of other clips only; note those that the reference lacks.
+    """Check that the files of a system name a clip of the reference, and warn about other clips.
 
     Args:
-        strangers: clips the reference lacks, each with where it is named.
-        familiar: whether the system speaks of any other.
-        reference: the clips.
-        notes: takes the count.
-        name: of the system's files.
+        strangers: the other clips, each with the place where it is named.
+        familiar: whether the files name a clip of the reference.
+        reference: the reference.
+        notes: gets the warning.
+        name: name of the files of the system, for the message.
 
     Raises:
-        WsedError: there are strangers and nothing familiar.
+        WsedError: there are only other clips.
     """
     if strangers and not familiar:
         raise WsedError(
             f"{name}: the reference has none of its {len(strangers)} clips; one is {strangers[0]}; one of "
-            f"the reference is {reference.clip_ids[0]!r}. Names must agree to the letter: mind extensions and folders"
+            f"the reference is {reference.clip_ids[0]!r}. Names must be identical, including extensions and folders"
         )
     notes.add("clips that the reference lacks, left out", len(strangers), strangers[0] if strangers else "")

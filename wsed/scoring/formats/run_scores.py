@@ -1,4 +1,4 @@
-"""The scores of a run in its folder: `frame_scores.npz` and `clip_scores.npz`, written and read back."""
+"""Writing and reading of the scores of a run: `frame_scores.npz` and `clip_scores.npz` in its folder."""
 
 import struct
 import zipfile
@@ -13,14 +13,24 @@ import torch
 from wsed.data.clip import Clip
 from wsed.errors import WsedError
 from wsed.files import write_whole
+from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Scores, Truth
+from wsed.values import Scores
 
 FILES = ("frame_scores.npz", "clip_scores.npz")
 
 
 def write_scores(folder: Path, scores: Scores, labels: Labels) -> None:
-    """Write what there is of `frame_scores.npz` (padded, with `valid`) and `clip_scores.npz`."""
+    """Write `frame_scores.npz` (padded, with `valid`) and `clip_scores.npz`, as far as there are such scores.
+
+    >>> import tempfile
+    >>> scores = Scores.of_padded(torch.tensor([[[0.25], [0.75]]]), frame_rate=2.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_scores(Path(folder), scores, Labels(["dog"]))
+    ...     labels, again = read_scores(Path(folder))
+    >>> again.need_frames()[0].flatten().tolist()
+    [0.25, 0.75]
+    """
     about = {"clip_ids": np.array(scores.clip_ids), "labels": np.array(labels.names)}
     about["durations"] = scores.durations.numpy()
     if scores.clip_scores is not None:
@@ -37,11 +47,11 @@ def _save(path: Path, parts: Mapping[str, np.ndarray]) -> None:
 
 
 def read_scores(folder: Path, seconds: float | None = None) -> tuple[Labels, Scores]:
-    """The scores a run left in its folder, to be decoded and scored anew.
+    """Read the scores of a run, so that they can be decoded and scored again.
 
     Args:
-        folder: that holds `frame_scores.npz`, `clip_scores.npz` or both.
-        seconds: length of every clip, for scores that do not tell; None: as long as its frames.
+        folder: folder with `frame_scores.npz`, `clip_scores.npz` or both.
+        seconds: duration of every clip, for files without durations; if None, a clip lasts as long as its frames.
 
     Raises:
         WsedError: there are no scores, or a file is damaged.
@@ -75,7 +85,7 @@ def _read(folder: Path, seconds: float | None) -> tuple[Labels, Scores]:
     saved = [_load(folder / name) if (folder / name).is_file() else None for name in FILES]
     first = next((each for each in saved if each is not None), None)
     if first is None:
-        raise WsedError(f"{folder} holds no scores of a run: neither of {', '.join(FILES)}")
+        raise WsedError(f"{folder} has no scores of a run: neither {' nor '.join(FILES)}")
     labels, names = Labels(map(str, first["labels"])), tuple(map(str, first["clip_ids"]))
     clip_scores = None if saved[1] is None else torch.from_numpy(saved[1]["clip_scores"])
     durations = torch.from_numpy(first["durations"]) if "durations" in first else None
@@ -83,7 +93,7 @@ def _read(folder: Path, seconds: float | None) -> tuple[Labels, Scores]:
         durations = torch.full((len(names),), seconds, dtype=torch.float64)
     if saved[0] is None:
         if durations is None:
-            raise WsedError(f"{folder}: these scores do not tell how long the clips are; give their length")
+            raise WsedError(f"{folder}: these scores have no durations; give the duration of the clips")
         return labels, Scores(names, durations, clip_scores=clip_scores)
     frames, valid = (torch.from_numpy(saved[0][key]) for key in ("frame_scores", "valid"))
     scores = Scores.of_padded(frames, float(saved[0]["frame_rate"]), valid=valid, durations=durations, clip_ids=names)
@@ -91,20 +101,20 @@ def _read(folder: Path, seconds: float | None) -> tuple[Labels, Scores]:
 
 
 def truth_of(clips: Iterable[Clip], clip_ids: Sequence[str], labels: Labels) -> Truth:
-    """What a corpus knows of some clips.
+    """The truth of a corpus about some clips.
 
     Args:
-        clips: of the corpus; more may be given.
-        clip_ids: the clips that are asked for, in their order.
+        clips: clips of the corpus.
+        clip_ids: ids of the requested clips, in their order.
         labels: the classes.
 
     Raises:
-        WsedError: a clip is not among `clips`, or holds an event of another class.
+        WsedError: a requested clip is not in the corpus, or has an event of another class.
     """
     by_id = {clip.id: clip for clip in clips}
     missing = [name for name in clip_ids if name not in by_id]
     if missing:
-        raise WsedError(f"there are scores of {missing[0]} and {len(missing) - 1} more, which are not in the corpus")
+        raise WsedError(f"{missing[0]} and {len(missing) - 1} more clips with scores are not in the corpus")
     chosen = [by_id[name] for name in clip_ids]
     rows = [
         (i, labels.index(label), onset, offset)

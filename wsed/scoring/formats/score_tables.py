@@ -1,4 +1,4 @@
-"""A folder of frame scores in the format of `sed_scores_eval`: a table `onset, offset, CLASS, CLASS...` for each clip.
+"""Reading of frame scores in the format of `sed_scores_eval`: one table `onset, offset, CLASS, CLASS...` per clip.
 
 Janek Ebbers, https://github.com/fgnt/sed_scores_eval.
 """
@@ -22,17 +22,17 @@ from wsed.text import composed
 from wsed.values import Scores
 
 Progress = Callable[[Sequence[Path], str], Iterable[Path]]
-"""Wrapped around files, with what is done to them, to show how far it is."""
+"""Wrapped around files, with a description of what is done with them, to show progress."""
 
 GAP = 1e-6
-"""Seconds by which a frame may miss the end of the one before."""
+"""Seconds between the end of a frame and the start of the next that count as rounding."""
 ODD_LENGTH = 1.0
-"""Seconds by which frames may end before or after their clip without a note."""
+"""Seconds by which frames may end before or after their clip without a warning."""
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """What a header says: which columns hold onset, offset and the classes of the reference, in this order."""
+    """The columns of a table, from its header; `places` are those of onset, offset and the classes of the reference."""
 
     separator: str
     width: int
@@ -43,24 +43,24 @@ class _Layout:
 def read_frame_scores(
     folder: Path, files: Sequence[Path], reference: Reference, notes: Notes, progress: Progress
 ) -> Scores:
-    """The scores of every clip of the reference; a clip without a file has no frames.
+    """Read the frame scores of every clip of the reference; a clip without a file has no frames.
 
-    Scores are float64: two that differ in the file must not tie, since ties decide a PSDS.
+    Scores are float64, so that different scores in a file stay different: ties change a PSDS.
 
     Args:
-        folder: for messages.
-        files: the tables; named as the clip is, or without the extension of its sound file.
+        folder: the folder, for messages.
+        files: the tables; each has the name of its clip, with or without the extension of the sound file.
         reference: the clips and the classes.
-        notes: takes what was left out or is missing.
+        notes: gets warnings about clips and columns that are left out or missing.
         progress: wrapped around the files.
 
     Returns:
-        Float64 scores with the borders of their frames. A clip lasts as long as the reference says; without durations,
-        as long as its frames.
+        Float64 scores with the borders of their frames. Durations are those of the reference; without them, a clip
+        lasts as long as its frames.
 
     Raises:
-        WsedError: a table is malformed, its classes are not those of the others or lack one of the reference, its
-            frames do not follow one another, two tables are of one clip, or none is of a clip of the reference.
+        WsedError: a table is malformed, tables have different classes, a class of the reference is missing, frames do
+            not follow one another, two tables belong to one clip, or no table belongs to a clip of the reference.
     """
     clip_of = _clips_of(files, reference)
     check_clips([str(file) for file in files if file not in clip_of], bool(clip_of), reference, notes, str(folder))
@@ -92,7 +92,7 @@ def read_frame_scores(
 
 
 def _clips_of(files: Iterable[Path], reference: Reference) -> dict[Path, int]:
-    """The clip of each file that has one: by its very name, else by that without folder and audio extension."""
+    """The clip of each file: the clip with the same name, or with that name without folder and audio extension."""
     exact = {name: i for i, name in enumerate(reference.clip_ids)}
     bare: dict[str, list[int]] = {}
     for name, i in exact.items():
@@ -105,7 +105,7 @@ def _clips_of(files: Iterable[Path], reference: Reference) -> dict[Path, int]:
         clips = [exact[name]] if name in exact else bare.get(name, [])
         if len(clips) > 1:
             names = " and ".join(repr(reference.clip_ids[i]) for i in clips[:2])
-            raise WsedError(f"{file} may be of {names}; name score files like the clips, with extension, plus .tsv")
+            raise WsedError(f"{file} may be of {names}; name score files like the clips with extension, plus .tsv")
         for clip in clips:
             if taken.setdefault(clip, file) != file:
                 other, name = taken[clip], reference.clip_ids[clip]
@@ -115,7 +115,7 @@ def _clips_of(files: Iterable[Path], reference: Reference) -> dict[Path, int]:
 
 
 class _Layouts:
-    """The layout behind each header: looked into once, since the files of a folder are mostly alike."""
+    """The layout of each header, parsed once, since most files of a folder have the same header."""
 
     def __init__(self, labels: Sequence[str], notes: Notes) -> None:
         self._labels, self._notes = labels, notes
@@ -123,10 +123,10 @@ class _Layouts:
         self._first = Path()
 
     def of(self, file: Path, line: str) -> _Layout:
-        """The layout of a file by its first line.
+        """The layout of a file, from its first line.
 
         Raises:
-            WsedError: a column is there twice, a class of the reference has none, or other files have other classes.
+            WsedError: a column occurs twice, a class of the reference has no column, or files have different classes.
         """
         if line not in self._known:
             layout = self._read(file, line)
@@ -146,7 +146,7 @@ class _Layouts:
         if twice:
             raise WsedError(f"{file}: more than one column {twice[0]}; every class has one column")
         absent = [name for name in ("onset", "offset", *self._labels) if name not in names]
-        classes = frozenset(names) - {"onset", "offset", ""}  # pandas leaves the column of row numbers without a name
+        classes = frozenset(names) - {"onset", "offset", ""}  # pandas writes row numbers in a column without a name
         if absent:
             what = f"no column for {absent[0]!r}, a class of the reference{near(absent[0], classes)}"
             more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
@@ -169,7 +169,7 @@ def _score_table(
     """Borders of the frames and their scores."""
     grid = _quick(text.partition("\n")[2], layout)
     if grid is None or _flaw(grid):
-        # Cell by cell: to name the row at fault, or because columns that are not asked for hold no numbers.
+        # Cell by cell, to name the row in the message, or because other columns do not hold numbers.
         table = read_table(file, ("onset", "offset", *labels), ("onset", "offset"), text)
         times = [table.numbers(name, "seconds (a number)", np.isfinite) for name in ("onset", "offset")]
         cells = [table.numbers(name, "a score (a number)", lambda x: ~np.isnan(x)) for name in labels]
@@ -181,7 +181,7 @@ def _score_table(
 
 
 def _quick(body: str, layout: _Layout) -> Float[np.ndarray, "frame column"] | None:
-    """Onset, offset and scores; None if not all cells are numbers, or rows differ in length."""
+    """Onset, offset and scores; None if a cell is not a number or rows differ in length."""
     if not body.strip():
         return np.zeros((0, len(layout.places)))
     try:
@@ -192,7 +192,7 @@ def _quick(body: str, layout: _Layout) -> Float[np.ndarray, "frame column"] | No
 
 
 def _flaw(grid: Float[np.ndarray, "frame column"]) -> tuple[int, str] | None:
-    """The first row that is no frame after the one before, and why."""
+    """The first row that is not a frame after the one before, and the reason."""
     onset, offset = grid[:, 0], grid[:, 1]
     bad = np.isnan(grid).any(axis=1) | ~np.isfinite(onset) | ~(offset > onset) | ~np.isfinite(offset)
     loose = np.zeros_like(bad)

@@ -1,4 +1,4 @@
-"""Everything from tables of scores, one a clip, with frames of any length."""
+"""Metrics by `sed_scores_eval`, from score tables, one per clip, with frames of any length."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -16,7 +16,7 @@ from wsed.metrics.pairs import Columns
 from wsed.metrics.psds import PSDSParameters
 from wsed.metrics.sweep import ScoreGrid
 from wsed.metrics.system import TaggedClips, TimedClips
-from wsed.scoring.official.given import (
+from wsed.scoring.official.inputs import (
     Classes,
     Inputs,
     Values,
@@ -45,7 +45,7 @@ class FScore(Protocol):
 
 
 Table = tuple[Float[np.ndarray, " _"], Float[np.ndarray, "_ label"]]
-"""Borders of the frames of a clip in seconds, and their scores; -inf: never active."""
+"""Borders of the frames of a clip in seconds, and their scores; frames with -inf are never active."""
 
 
 def by_sed_scores_eval(
@@ -55,45 +55,49 @@ def by_sed_scores_eval(
     labels: Labels,
     scenarios: Mapping[str, PSDSParameters],
 ) -> Values:
-    given = inputs_of(detections, labels, "sed_scores_eval")
+    """The metrics of `official_metrics`, by `sed_scores_eval`."""
+    inputs = inputs_of(detections, labels, "sed_scores_eval")
     events, segments, shares = (
         getattr(package, f"{kind}_based").fscore for kind in ("collar", "segment", "intersection")
     )
     collars = {"onset_collar": 0.2, "offset_collar": 0.2, "offset_collar_rate": 0.2}
-    found: Values = {
-        "event_f1": _events_f1(given, partial(events, **collars)),
-        "segment_f1": _events_f1(given, partial(segments, segment_length=1.0, audio_durations=None)),
-        "intersection_f1": _events_f1(given, partial(shares, dtc_threshold=0.5, gtc_threshold=0.5)),
+    values: Values = {
+        "event_f1": _events_f1(inputs, partial(events, **collars)),
+        "segment_f1": _events_f1(inputs, partial(segments, segment_length=1.0, audio_durations=None)),
+        "intersection_f1": _events_f1(inputs, partial(shares, dtc_threshold=0.5, gtc_threshold=0.5)),
         "tagging_f1": None,
     }
     if tags is not None and tags.predicted is not None:
-        found["tagging_f1"] = _tagging_f1(package.clip_based.fscore, tags, labels)
-    if given.seconds is None or not detections.has_psds:
-        return found | dict.fromkeys(scenarios)
-    lasts = dict(zip(map(clip_name, range(given.n_clips)), given.seconds.tolist(), strict=True))
-    tables, truth = _psds_tables(detections, given), _truth(given.ref, given.n_clips)
-    exact = {name: _exact_psds(package, tables, truth, lasts, p) for name, p in scenarios.items()}
-    return found | {name: None if psds is None else MetricValue({"value": psds}) for name, psds in exact.items()}
+        values["tagging_f1"] = _tagging_f1(package.clip_based.fscore, tags, labels)
+    if inputs.seconds is None or not detections.has_psds:
+        return values | dict.fromkeys(scenarios)
+    durations = dict(zip(map(clip_name, range(inputs.n_clips)), inputs.seconds.tolist(), strict=True))
+    tables, truth = _psds_tables(detections, inputs), _truth(inputs.ref, inputs.n_clips)
+    exact = {name: _exact_psds(package, tables, truth, durations, p) for name, p in scenarios.items()}
+    return values | {name: None if psds is None else MetricValue({"value": psds}) for name, psds in exact.items()}
 
 
-def _events_f1(given: Inputs, fscore: FScore) -> MetricValue:
-    """F1 of events that are told as scores: frames between all borders, active where events are."""
-    known, n_clips = given.known, given.n_clips
-    levels = _levels([of_classes(given.detected, known)], n_clips, len(given.labels), given.ref.offset.max(initial=1.0))
+def _events_f1(inputs: Inputs, fscore: FScore) -> MetricValue:
+    """F1 of events that are passed as scores of the frames between all borders."""
+    known, n_clips = inputs.known, inputs.n_clips
+    levels = _levels(
+        [of_classes(inputs.detected, known)], n_clips, len(inputs.labels), inputs.ref.offset.max(initial=1.0)
+    )
     if not known.size or levels is None:
-        return f1_of({}, float("nan"), given.labels)
-    # At 0 whole clips are detected: below the threshold, but a class without any change makes the package fail.
+        return f1_of({}, float("nan"), inputs.labels)
+    # The package fails for a class whose scores never change, so inactive frames score 0 instead of -inf.
     tables = ((borders, np.maximum(scores, 0.0)) for borders, scores in levels)
-    return _f1(fscore, _score_tables(tables, known), _truth(given.ref, n_clips), given.labels)
+    return _f1(fscore, _score_tables(tables, known), _truth(inputs.ref, n_clips), inputs.labels)
 
 
 def _tagging_f1(fscore: FScore, tags: TaggedClips, labels: Labels) -> MetricValue:
     assert tags.predicted is not None
-    true, said = (side.bool().cpu().numpy() for side in (tags.true, tags.predicted))
+    true, predicted = (side.bool().cpu().numpy() for side in (tags.true, tags.predicted))
     known = np.flatnonzero(true.any(0))
     if not known.size:
         return f1_of({}, float("nan"), labels)
-    scores = _score_tables(zip(repeat(np.array([0.0, 1.0])), said[:, None].astype(np.float64), strict=False), known)
+    tables = zip(repeat(np.array([0.0, 1.0])), predicted[:, None].astype(np.float64), strict=False)
+    scores = _score_tables(tables, known)
     truth = {clip_name(i): [str(k) for k in np.flatnonzero(row)] for i, row in enumerate(true)}
     return _f1(fscore, scores, truth, labels)
 
@@ -106,9 +110,9 @@ def _f1(fscore: FScore, scores: Tables, truth: Truth, labels: Labels) -> MetricV
 
 
 def _exact_psds(
-    package: ModuleType, tables: Tables | None, truth: Truth, lasts: Mapping[str, float], p: PSDSParameters
+    package: ModuleType, tables: Tables | None, truth: Truth, durations: Mapping[str, float], p: PSDSParameters
 ) -> float | None:
-    """PSDS over all thresholds; None where it cannot be had exactly."""
+    """PSDS over all thresholds; None if it cannot be computed exactly."""
     if tables is None or p.decimals is None:
         return None
     if not tables:
@@ -118,7 +122,7 @@ def _exact_psds(
     value = package.intersection_based.psds(
         tables,
         truth,
-        dict(lasts),
+        dict(durations),
         dtc_threshold=p.dtc,
         gtc_threshold=p.gtc,
         cttc_threshold=p.cttc if alpha_ct else None,
@@ -130,26 +134,26 @@ def _exact_psds(
     return float(value[0])
 
 
-def _psds_tables(detections: TimedClips, given: Inputs) -> Tables | None:
-    """Scores of all clips: empty without a known class, None where no scores have these operating points."""
-    known, n_labels = given.known, len(given.labels)
+def _psds_tables(detections: TimedClips, inputs: Inputs) -> Tables | None:
+    """Score tables of all clips; empty without known classes, None if no scores have these operating points."""
+    known, n_labels = inputs.known, len(inputs.labels)
     if not known.size:
         return {}
-    end = given.ref.offset.max()
+    end = inputs.ref.offset.max()
     if detections.ranked is not None:
-        clips = list(_frames(detections.ranked, given.n_clips, n_labels))
-    elif (levels := _levels(points_of(detections, given), given.n_clips, n_labels, end)) is not None:
+        clips = list(_frames(detections.ranked, inputs.n_clips, n_labels))
+    elif (levels := _levels(points_of(detections, inputs), inputs.n_clips, n_labels, end)) is not None:
         clips = levels
     else:
         return None
-    return _score_tables([_alarmed(clips, end), *clips[1:]], known)
+    return _score_tables([_with_false_alarm(clips, end), *clips[1:]], known)
 
 
-def _alarmed(clips: Sequence[Table], end: float) -> Table:
-    """The first clip with a detection of every class after all events, at a threshold below all others.
+def _with_false_alarm(clips: Sequence[Table], end: float) -> Table:
+    """The first clip with a detection of each class after all events, at a threshold below all others.
 
-    One more false alarm without a hit is a point below each curve and changes no score. But of a class for which
-    nothing changes at any threshold (none is detected, or only parts too small to count), the package finds no curve.
+    This false alarm is a point below each curve and changes no score. Without it, the package has no curve for a class
+    whose counts never change (because nothing is detected, or only parts that are too small to count).
     """
     lowest = min((float(s[s > -np.inf].min(initial=np.inf)) for _, s in clips), default=np.inf)
     borders, scores = clips[0]
@@ -167,15 +171,15 @@ def _truth(events: Columns, n_clips: int) -> dict[str, list[tuple[float, float, 
 
 
 def _score_tables(clips: Iterable[Table], known: Classes) -> Tables:
-    """One data frame a clip, of the known classes."""
+    """One data frame per clip, with the known classes."""
     create = import_module("sed_scores_eval.base_modules.scores").create_score_dataframe
     names = [str(k) for k in known]
     return {clip_name(i): create(scores[:, known], borders, names) for i, (borders, scores) in enumerate(clips)}
 
 
-def _frames(of: Scores, n_clips: int, n_labels: int) -> Iterator[Table]:
-    """Frame scores clip by clip, without the frames after the last real one."""
-    grid = ScoreGrid.of(of)
+def _frames(ranked: Scores, n_clips: int, n_labels: int) -> Iterator[Table]:
+    """Frame scores of each clip, without padding."""
+    grid = ScoreGrid.of(ranked)
     if (grid.scores.shape[0], grid.scores.shape[2]) != (n_clips, n_labels):
         raise WsedError(f"there are {n_clips} clips and {n_labels} labels, but scores {list(grid.scores.shape)}")
     for clip in range(n_clips):
@@ -192,12 +196,11 @@ def _frames(of: Scores, n_clips: int, n_labels: int) -> Iterator[Table]:
 
 
 def _levels(points: Sequence[Columns], n_clips: int, n_labels: int, end: float) -> list[Table] | None:
-    """Scores of which each point is the events above some threshold: at each frame, how many points are active there.
+    """Scores whose events at falling thresholds are the operating points: in each frame, the number of active points.
 
-    Frames go from 0 s to `end` seconds or the last event.
-
-    None where there are no such scores, because of a class the active frames of one point are not among those of the
-    next larger one, or because two events of a point touch and would be one.
+    Frames cover the time from 0 s to `end` seconds or the last event. The result is None if there are no such scores:
+    because the active frames of a class at one point are not all active at the next larger point, or because two
+    events of a point touch and would be joined.
     """
     if any(clashes(point, touching=True).size for point in points):
         return None
@@ -220,7 +223,7 @@ def _levels(points: Sequence[Columns], n_clips: int, n_labels: int, end: float) 
 def _nested(
     events: Columns, point: Int[np.ndarray, " event"], order: Int[np.ndarray, "point 1 label"], end: float
 ) -> Table | None:
-    """`_levels` of one clip; `order` says which points are larger, class by class."""
+    """`_levels` of one clip; `order` sorts the points by size for each class."""
     borders = np.unique(np.concatenate([[0.0, end], events.onset, events.offset]))
     active = np.zeros((order.shape[0], borders.size - 1, order.shape[2]), dtype=np.bool_)
     frames = (np.searchsorted(borders, times).tolist() for times in (events.onset, events.offset))

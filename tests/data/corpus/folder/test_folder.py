@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from wsed.data.checks import rate_note
 from wsed.data.clip import Clip
 from wsed.data.corpus.folder.classes import Classes
 from wsed.data.corpus.folder.corpus import Folder
@@ -13,7 +14,7 @@ from wsed.data.corpus.folder.guess import guess
 from wsed.data.corpus.folder.settings import EventTable, Splits, TagTable
 from wsed.data.corpus.joint import Joint
 from wsed.data.doctor.check import check
-from wsed.data.load import Loader
+from wsed.data.load import TableLoader
 from wsed.data.reading.files import Files
 from wsed.data.windows import Windows
 from wsed.errors import WsedError
@@ -178,11 +179,11 @@ def test_long_recordings_are_cut_with_what_each_window_is_known_to_have(tmp_path
     sounds(tmp_path, "c.wav", seconds=1.5)
     text(tmp_path, "e.csv", "file,start,end,label", "a.wav,0.5,1,Dog")
     text(tmp_path, "t.csv", "file,label", "b.wav,Cat", "c.wav,Dog")
-    loader = Loader(Folder(tmp_path, "t.csv", "e.csv"), Files(), windows=Windows(2.0))
+    loader = TableLoader(Folder(tmp_path, "t.csv", "e.csv"), Files(), windows=Windows(2.0))
     loaded = loader.load("train")
     assert [clip.tags for clip in loaded.table.clips] == [{"Dog"}, frozenset(), None, None, {"Dog"}]
     assert "the tags of a whole clip are not those of each window" in " ".join(loaded.notes)
-    only = Loader(Folder(tmp_path, "t.csv"), Files(), windows=Windows(1.0))
+    only = TableLoader(Folder(tmp_path, "t.csv"), Files(), windows=Windows(1.0))
     with pytest.raises(WsedError, match=r"give events, set data.windows to null"):
         only.load("train")
 
@@ -279,7 +280,7 @@ def test_files_that_are_not_there_are_counted_and_named(tmp_path):
     sounds(tmp_path, "a.wav")
     text(tmp_path, "t.csv", "file,label", "a.wav,Dog", "gone.wav,Dog")
     with pytest.raises(WsedError, match=r"1 of 2 clips \(50.0%\) are missing .* no such file: .*gone.wav"):
-        Loader(Folder(tmp_path, "t.csv"), Files()).load("train")
+        TableLoader(Folder(tmp_path, "t.csv"), Files()).load("train")
 
 
 def test_columns_that_are_named_and_not_there(ward):
@@ -297,9 +298,12 @@ def test_times_that_are_no_seconds(ward):
     with pytest.raises(
         WsedError, match=r"4 of 4 clips have events after their end .*set data.corpus.events.unit to 0.001"
     ):
-        Loader(Folder(ward, events="ms.csv"), Files()).load("train")
+        TableLoader(Folder(ward, events="ms.csv"), Files()).load("train")
     corpus = Folder(ward, events=EventTable(table="ms.csv", unit=0.001))
-    assert Loader(corpus, Files()).load("train").table.clips[0].events == (("Wheeze", 0.2, 0.7), ("Wheeze", 1.0, 1.5))
+    assert TableLoader(corpus, Files()).load("train").table.clips[0].events == (
+        ("Wheeze", 0.2, 0.7),
+        ("Wheeze", 1.0, 1.5),
+    )
 
 
 @pytest.mark.parametrize(
@@ -352,3 +356,30 @@ def test_an_event_without_a_file(tmp_path):
     text(tmp_path, "all.txt", "0.5\t1\tDog")
     with pytest.raises(WsedError, match=r"all.txt:1: the event names no file"):
         read(tmp_path, events="all.txt")
+
+
+def test_a_folder_with_tags_alone_has_no_events(tmp_path):
+    sounds(tmp_path, "a.wav", "b.wav", "noise/c.wav")
+    text(tmp_path, "t.csv", "file,label", "a.wav,Dog", "b.wav,")
+    corpus = Folder(tmp_path, "t.csv")
+    assert [(c.source, c.tags, c.events) for c in corpus.clips("train")] == [
+        ("weak", {"Dog"}, None),
+        ("weak", frozenset(), None),
+        ("background", frozenset(), None),
+    ]
+
+
+def test_files_without_an_event_are_strong_where_all_events_are_known(tmp_path):
+    sounds(tmp_path, "a.wav", "b.wav")
+    text(tmp_path, "t.csv", "file,label", "a.wav,Dog", "b.wav,")
+    text(tmp_path, "e.csv", "file,start,end,label", "a.wav,0.5,1,Dog")
+    corpus = Folder(tmp_path, "t.csv", "e.csv")
+    assert [(c.source, c.events) for c in corpus.clips("train")] == [("strong", (("Dog", 0.5, 1.0),)), ("strong", ())]
+
+
+def test_a_network_of_a_higher_rate_than_the_files(ward):
+    clips = Folder(ward, "tags.csv").clips("train")
+    assert "are recorded at 1000 Hz and the network takes 16000: above 500 Hz it sees nothing" in rate_note(
+        clips, 16000
+    )
+    assert rate_note(clips, 1000) == ""

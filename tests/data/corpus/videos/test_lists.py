@@ -145,7 +145,7 @@ def test_events_of_dcase_2017_join_its_tags(tmp_path: Path) -> None:
         (HEAD + ROWS[0].replace("40.000", "soon"), "list.csv:4: the end is 'soon', expected seconds"),
         (HEAD + ROWS[0].rsplit(",", 2)[0] + '"', "list.csv:4: 3 cells, expected 4"),
         (HEAD + ROWS[0] + '\n--PJHxphWEs, 30.000, 40.000\n', "list.csv:5: 3 cells, expected 4.*positive_labels"),
-        (HEAD + ROWS[1] + '\n--PJHxphWEs, 30.000, 40.000, "/m/09x0r\n', "list.csv:5: .*mend the row"),
+        (HEAD + ROWS[1] + '\n--PJHxphWEs, 30.000, 40.000, "/m/09x0r\n', "list.csv:5: .*correct the row"),
         (HEAD, "list.csv lists no clips"),
         ("a.wav\t0\t10\tCar\n", "list.csv:1: 'a.wav' is no clip's name"),
         ("aaaaaaaaaaa_0.000_10.000.wav\t0\t9\tCar\n", "list.csv:1: .*has the times 0 to 9 s, other than its name"),

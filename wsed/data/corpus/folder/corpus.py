@@ -147,8 +147,9 @@ class Folder(Corpus):
                 source = source_of(file) if split == "train" else split
                 groups = {**top_folder(file.name), **file.facts}
                 clips[split].append(Clip(file.name, file.path, source, own, events, groups=groups))
-        counts = Counter(source_of(file) for file in files)
-        counts["negative"] = sum(not own for file, own in zip(files, tags, strict=True) if own is not None)
+        training = [(file, own) for file, own, split in zip(files, tags, of, strict=True) if split == "train"]
+        counts = Counter(source_of(file) for file, _ in training)
+        counts["negative"] = sum(own is not None and not own and not file.background for file, own in training)
         counts["left out"], counts["0 s"] = of.count(None), empty
         texts = notes(counts, mapped, incomplete, self._event_rows.unused)
         return Read(mapped, clips, texts)

@@ -78,8 +78,9 @@ class Incomplete:
 def settle(files: list[OneFile], classes: Classes) -> tuple[ClassMap, list[Incomplete]]:
     """The classes, and the tags and events of each file made consistent.
 
-    The tags of a file are those of its rows and of its events. Events are known of a file if they cover its tags; a
-    file known to hold nothing has no events.
+    The tags of a file are those of its rows and of its events. Events are known of a file if they cover its tags. That
+    a file holds none of the classes is known of its events too where those of all other files are, and of background
+    sounds where those of any file are: a folder with tags alone has no events at all.
 
     Raises:
         WsedError: there is no label at all, or `classes` names one that is written nowhere.
@@ -87,6 +88,7 @@ def settle(files: list[OneFile], classes: Classes) -> tuple[ClassMap, list[Incom
     labels = counted(label for file in files for label in _labels(file))
     mapped = ClassMap(classes, labels)
     incomplete = []
+    some = any(file.events is not None for file in files)
     for file in files:
         timed = {label for label, _, _ in file.events or ()}
         if file.events is not None:
@@ -95,8 +97,10 @@ def settle(files: list[OneFile], classes: Classes) -> tuple[ClassMap, list[Incom
                 incomplete.append(Incomplete(file.name, without[0]))
                 file.events = None
             file.tags = (file.tags or set()) | timed
-        elif file.tags is not None and not mapped.tags(file.tags):
-            file.events = []
+    every = some and all(file.events is not None or not mapped.tags(file.tags or ()) for file in files)
+    for file in files:
+        if file.events is None and file.tags is not None and not mapped.tags(file.tags):
+            file.events = [] if every or (some and file.background) else None
     return mapped, incomplete
 
 

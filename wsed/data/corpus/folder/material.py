@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from wsed.errors import WsedError
 LOOKED_AT = 2000
 """Headers that are read, evenly spread over the files."""
 THREADS = 8
+SEEDS = 5
+"""Draws of splits that are tried before a class is left out."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,10 @@ def look(root: Path, labels: Path | None = None) -> Material:
     splits = settings["splits"]
     assert splits is not None
     whole = Folder(root, settings.get("tags"), settings.get("events"))
-    rare = _rare(whole, splits)
-    classes = tuple(name for name in whole.labels if name not in rare)
-    if not classes:
-        raise WsedError(f"{root}: every class has less than {_least(splits)} files; annotate more")
-    corpus = Folder(root, settings.get("tags"), settings.get("events"), classes, splits)
+    counts = _groups(whole, splits)
+    corpus = _divided(settings, splits, counts)
+    settings["splits"], classes = corpus.splits, corpus.labels.names
+    rare = {name: n for name, n in counts.items() if name not in classes}
     train = corpus.clips("train")
     validation = corpus.clips("validation")
     sizes = {"train": len(train), "validation": len(validation), "test": len(corpus.clips("test"))}
@@ -102,13 +104,30 @@ def look(root: Path, labels: Path | None = None) -> Material:
     )
 
 
-def _least(splits: Splits) -> int:
-    """Files or groups that a class needs: one for each split that is drawn."""
-    return 1 + (splits.validation > 0) + (splits.test > 0)
+def _divided(settings: Settings, splits: Splits, counts: Mapping[str, int]) -> Folder:
+    """The corpus with as many of its classes as can be in every split that is drawn, the rarest left out first.
+
+    Raises:
+        WsedError: none can.
+    """
+    least = 1 + (splits.validation > 0) + (splits.test > 0)
+    order = sorted((name for name, n in counts.items() if n >= least), key=counts.__getitem__)
+    for dropped in range(len(order)):
+        kept = [name for name in counts if name in order[dropped:]]
+        for seed in range(SEEDS if splits.column is None else 1):
+            drawn = replace(splits, seed=seed)
+            corpus = Folder(settings["root"], settings.get("tags"), settings.get("events"), kept, drawn)
+            with suppress(WsedError):  # a split lacks a class
+                corpus.clips("train")
+                return corpus
+    what = "groups" if splits.group else "files"
+    raise WsedError(
+        f"{settings['root']}: no class is in enough {what} for training, validation and test; annotate more"
+    )
 
 
-def _rare(corpus: Folder, splits: Splits) -> dict[str, int]:
-    """Classes of too few groups (or files) to be in every split, with their number."""
+def _groups(corpus: Folder, splits: Splits) -> dict[str, int]:
+    """How many groups (or files) each class is in; where a column names splits, of training."""
     groups: dict[str, set[str]] = {name: set() for name in corpus.labels}
     named = {value for clip in corpus.clips("train") if splits.column for value in [clip.groups.get(splits.column, "")]}
     training = {value for value in named if value.casefold().startswith("train")}
@@ -118,7 +137,7 @@ def _rare(corpus: Folder, splits: Splits) -> dict[str, int]:
         group = clip.id if splits.group is None else clip.groups.get(splits.group, clip.id)
         for tag in clip.tags or ():
             groups[tag].add(group)
-    return {name: len(of) for name, of in groups.items() if len(of) < _least(splits)}
+    return {name: len(of) for name, of in groups.items()}
 
 
 def _info(path: Path) -> audio.AudioInfo | None:

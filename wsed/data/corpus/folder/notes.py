@@ -20,8 +20,8 @@ def notes(
     """The notes, one line each; what did not happen is not said.
 
     Args:
-        counts: files of each source, and under `negative`, `left out` and `0 s` files without a class, files of no
-            split, and events of no length.
+        counts: training files of each source, and under `negative`, `left out` and `0 s` those of them without a class,
+            files of no split, and events of no length.
         classes: the classes, which know the labels left out.
         incomplete: files that have tags without an event.
         unused: label files of no sound file.

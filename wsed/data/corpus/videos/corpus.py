@@ -1,4 +1,4 @@
-"""The base of corpora whose lists name parts of YouTube videos; much of their audio is gone."""
+"""The base class of corpora whose lists name parts of YouTube videos; many of the videos no longer exist."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -20,19 +20,19 @@ from wsed.types import Labels, Split
 
 
 class VideoCorpus(Corpus):
-    """Clips found by the id of their video in a folder and below it, see `wsed.data.corpus.videos.files`.
+    """Clips of videos. The file of a clip is found by the id of its video, see `wsed.data.corpus.videos.files`.
 
     Args:
-        root: the corpus.
-        classes: the name of each class by what the lists call it, in order.
+        root: folder of the corpus.
+        classes: name of each class by its name in the lists, in order.
         train: list of each source.
-        splits: list of the clips of `validation`, `test` and `predict`; None: there are none.
-        usual_test: name of the list of the test clips that the corpus comes with; without it training goes on.
-        lists: folder of the lists, which may also lie in a folder below it; `root` if None.
-        audio: folder of the clips, at any depth; `root/audio` if None, or `root` where there is no such folder.
+        splits: list of the clips of `validation`, `test` and `predict`; None: no clips.
+        usual_test: name of the published list of the test clips. If it is missing, there is no test, but no error.
+        lists: folder of the lists, or a folder above it; `root` if None.
+        audio: folder of the clips, with any subfolders; None: `root/audio`, or `root` if there is no such folder.
 
     Raises:
-        WsedError: a list of the clips to test or to predict is not there.
+        WsedError: a list of the clips to test or to predict is missing.
     """
 
     max_missing = 1.0
@@ -61,24 +61,24 @@ class VideoCorpus(Corpus):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The kinds of training clips that there are lists of."""
+        """The sources of training clips that have a list."""
         return tuple(self.train)
 
     def has(self, split: Split) -> bool:
-        """Whether the corpus names a list for the split."""
+        """Whether the split has a list."""
         return split == "train" or self._splits[split] is not None
 
     def absent(self, split: Split) -> str:
-        """Why there are no test clips, where the usual list of them is not there."""
+        """The reason why there are no test clips: their usual list is missing."""
         return self._absent.get(split, "")
 
     def clips(self, split: Split, sources: Collection[str] | None = None) -> Sequence[Clip]:
-        """The listed clips of a split; those without a sound file are among them."""
+        """The listed clips of a split, with and without a sound file."""
         parts = [self._located(name, listed) for name, listed in self.listed(split, sources)]
         return VideoClips.of(parts, self._files, self.labels) if parts else []
 
     def listed(self, split: Split, sources: Collection[str] | None = None) -> Iterable[tuple[str, ListedClips]]:
-        """The lists of a split, by source."""
+        """The lists of a split with their sources."""
         if split == "train":
             wanted = [name for name, path in self.train.items() if list_there(self.lists, path) is not None]
             return [(name, self.read(name, self.train[name])) for name in (wanted if sources is None else sources)]
@@ -86,7 +86,7 @@ class VideoCorpus(Corpus):
         return [] if name is None else [(split, self.read(split, name))]
 
     def findings(self, split: Split) -> Iterable[Finding]:
-        """What is wrong with the lists of a split that are there."""
+        """The defects of the existing lists of a split."""
         names = [*self.train.values()] if split == "train" else [self._splits[split]]
         there = {path.name: path for name in names if name and (path := list_there(self.lists, name)) is not None}
         if not there:
@@ -100,12 +100,20 @@ class VideoCorpus(Corpus):
 
     @classmethod
     def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:
-        """All published lists in a folder, and in the folders in it."""
+        """All published lists in a folder and its subfolders."""
         lists = video_lists(root)
         return read_listings(root, lists, tables, cls.max_missing) if lists else None
 
     def read(self, source: str, name: str) -> ListedClips:
-        """The clips that a list names, whether their audio is there or not."""
+        """The clips of a list, with and without audio.
+
+        Args:
+            source: the source of the clips.
+            name: file name of the list.
+
+        Raises:
+            WsedError: the list is missing or malformed.
+        """
         return read_list(find_list(self.lists, name), self._index)
 
     @cached_property
@@ -117,7 +125,7 @@ class VideoCorpus(Corpus):
         return VideoFiles(audio_folder(self.root, self.audio))
 
     def _check_list(self, split: Split) -> None:
-        """Not everybody has the usual list of the test clips: without it there are none; any other must be there."""
+        """Refuse a missing list. Without the usual list of the test clips there is no test instead."""
         name = self._splits[split]
         if name is None or list_there(self.lists, name) is not None:
             return

@@ -68,6 +68,6 @@ def _listing(path: Path, names: dict[str, str], files: VideoFiles) -> Listing:
         files.path(file) if file >= 0 else files.folder / clip
         for clip, file in zip(places, there.tolist(), strict=True)
     ]
-    findings = [Finding("error", "row", f"{p.text}; mend or delete the row", path.name, p.line) for p in problems]
+    findings = [Finding("error", "row", f"{p.text}; correct or delete the row", path.name, p.line) for p in problems]
     kind = "strong" if timed else "weak"
     return Listing(path.name, kind, tuple(listed), dict(zip(places, paths, strict=True)), tuple(findings))

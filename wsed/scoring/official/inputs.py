@@ -1,6 +1,6 @@
-"""What a package is given, and what comes back.
+"""Inputs and results of the packages.
 
-Clips and classes go by their numbers: a class may be called "onset", or have a backslash in its name.
+Clips and classes are passed by their numbers, since a class may be named "onset" or have a backslash in its name.
 """
 
 from collections.abc import Mapping
@@ -21,15 +21,20 @@ Classes = Int[np.ndarray, " known"]
 
 
 def clip_name(clip: int) -> str:
+    """The name under which a clip is passed to a package.
+
+    >>> clip_name(3)
+    '00000003'
+    """
     return f"{clip:08d}"
 
 
 Values = dict[str, MetricValue | None]
-"""Metrics by name; None: the package does not compute it from this."""
+"""Metrics by name; None if the package does not compute the metric from these inputs."""
 
 
 class Inputs(NamedTuple):
-    """Events that a package accepts. `seconds` of the clips: None if they are not known."""
+    """Events that a package accepts, and the seconds of each clip; None if they are not known."""
 
     ref: Columns
     detected: Columns
@@ -44,6 +49,7 @@ class Inputs(NamedTuple):
 
 
 def inputs_of(detections: TimedClips, labels: Labels, backend: str) -> Inputs:
+    """The inputs of a package; a `WsedError` if it does not take these events."""
     if detections.timed is not None:
         raise WsedError(f"{backend} takes no clips of which some classes are unknown: use the backend native")
     sides = []
@@ -65,6 +71,7 @@ def inputs_of(detections: TimedClips, labels: Labels, backend: str) -> Inputs:
 
 
 def refuse(events: Columns, wrong: Int[np.ndarray, " n"], what: str, labels: Labels, backend: str) -> None:
+    """Raise a `WsedError` about the first of the `wrong` events, if there are any."""
     if wrong.size:
         i = wrong[0]
         where = f"clip {events.clip[i]}, {labels.names[events.label[i]]}, from {events.onset[i]:g} s"
@@ -72,7 +79,7 @@ def refuse(events: Columns, wrong: Int[np.ndarray, " n"], what: str, labels: Lab
 
 
 def clashes(events: Columns, touching: bool) -> Int[np.ndarray, " n"]:
-    """Events that the next one of their class and clip overlaps, or touches if that matters."""
+    """Indices of events that the next event of their class and clip overlaps, or touches if `touching`."""
     order = np.lexsort((events.onset, events.label, events.clip))
     clip, label, onset, offset = events.take(order)
     same = (clip[1:] == clip[:-1]) & (label[1:] == label[:-1])
@@ -82,6 +89,7 @@ def clashes(events: Columns, touching: bool) -> Int[np.ndarray, " n"]:
 
 
 def of_classes(events: Columns, known: Classes) -> Columns:
+    """The events of some classes."""
     return events.take(np.isin(events.label, known))
 
 
@@ -96,17 +104,17 @@ def _seconds(detections: TimedClips) -> Float[np.ndarray, " clip"] | None:
 
 
 def points_of(detections: TimedClips, inputs: Inputs) -> list[Columns]:
-    """Events of the operating points that last, lie in their clips, and are of known classes."""
+    """The events of operating points with a duration above 0, inside their clips, and of known classes."""
     tables = (lasting(columns(point, detections.n_labels)) for point in detections.points)
     points = [of_classes(table, inputs.known) for table in tables]
     if any(p.clip.size and not 0 <= p.clip.min() <= p.clip.max() < inputs.n_clips for p in points):
-        raise WsedError(f"an operating point has events in clips beyond the {inputs.n_clips} there are")
+        raise WsedError(f"an operating point has events in clips beyond the {inputs.n_clips} clips of the reference")
     seconds = np.full(inputs.n_clips, np.inf) if inputs.seconds is None else inputs.seconds
     return [p.take((p.onset < seconds[p.clip]) & (p.offset > 0)) for p in points]
 
 
 def f1_of(f1: Mapping[int, float], micro: float, labels: Labels) -> MetricValue:
-    """F1 of classes by their number, with NaN for those that are missing."""
+    """The value of an F1 metric from the F1 of classes by their numbers; NaN for missing classes."""
     macro = float(np.mean(list(f1.values()))) if f1 else float("nan")
     per_class = {name: {"f1": float(f1.get(i, float("nan")))} for i, name in enumerate(labels)}
     return MetricValue({"macro": macro, "micro": float(micro)}, per_class)
