@@ -122,7 +122,7 @@ def settings_of(cls: type) -> dict[str, object]:
     """The annotations of what can be set of a class, by name; not of what its builder gives."""
     hints = arguments_of(cls)
     registered = REGISTERED.get(cls)
-    given = list(hints)[: registered.given] if registered is not None else []
+    given = list(hints)[: registered.n_leading] if registered is not None else []
     return {name: hint for name, hint in hints.items() if name not in {*given, *MORE}}
 
 

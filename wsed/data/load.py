@@ -71,7 +71,7 @@ class TableLoader:
         if self.duration is not None and (longer := int((headers.seconds > self.duration + 0.1).sum())):
             if split == "train" and not isinstance(clips, Columns):
                 clips, note = _parts(clips, self.duration)
-                return Loaded(ClipTable.of(clips, self.corpus.labels, annotated=annotated), (*notes, note))
+                return LoadedTable(ClipTable.of(clips, self.corpus.labels, annotated=annotated), (*notes, note))
             notes = (*notes, f"of {longer} longer clips only the first {self.duration:g} s are read (data.duration)")
         end = inf if self.duration is None else self.duration
         return LoadedTable(table_of(clips, self.corpus.labels, end, annotated), notes)
