@@ -13,7 +13,8 @@ from torch import Tensor
 
 from wsed.errors import WsedError, check_option
 from wsed.losses import fpd as core
-from wsed.losses.fpd import FPD, Costs, Metric, Pairs, Reduction, Silence, Wps, cosine, distance
+from wsed.losses.fpd import FPD, Costs, Metric, Pairs, Reduction, Wps, cosine, distance
+from wsed.ops.frame_pairs import Silence
 
 Mode = Literal["distance", "similarity", "raw", "literal"]
 Sign = Literal["corrected", "literal"]

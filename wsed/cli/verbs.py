@@ -13,8 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 
 HOMES = (Path(__file__).parent,)
 FACT = re.compile(r'^(HELP|GROUP) = (".*")$', flags=re.MULTILINE)

@@ -16,6 +16,7 @@ from wsed.data.holdout import Holdout
 from wsed.data.reading.base import Headers, Reader
 from wsed.data.windows import Windows, cut
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.types import Labels, Split
 
 
@@ -105,6 +106,7 @@ def _validation(source: str) -> str:
     return "/".join([*source.split("/")[:-1], "validation"])
 
 
+@checked
 def present(
     clips: Sequence[Clip], reader: Reader, split: Split, max_missing: float = 0.05, report: Path | None = None
 ) -> tuple[Sequence[Clip], Headers, tuple[str, ...]]:

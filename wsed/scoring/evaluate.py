@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.metrics.base import Metric, MetricValue, default_metrics
 from wsed.metrics.bootstrap import Method
 from wsed.metrics.f1 import F1
@@ -16,14 +17,14 @@ from wsed.metrics.system import System, TimedClips
 from wsed.scoring.facts import Input
 from wsed.scoring.formats.predictions import Predictions, read_predictions
 from wsed.scoring.formats.reference import Reference, read_reference
-from wsed.scoring.official import BACKENDS, official_metrics
+from wsed.scoring.official import Package, official_metrics
 from wsed.scoring.report import ComparedReports, Report
 from wsed.scoring.resampling import Comparison, Intervals, Resampling, Sampled, compare_samples, resample, samples
 from wsed.scoring.score import score
 from wsed.truth import Truth, tags_of
 from wsed.types import Events, Labels
 
-Backend = Literal["native", "sed_scores_eval", "psds_eval"]
+Backend = Literal["native"] | Package
 T = TypeVar("T")
 
 
@@ -44,6 +45,7 @@ def silent(items: Iterable[T], _what: str) -> Iterable[T]:
     return items
 
 
+@checked
 def evaluate(
     reference: str | Path,
     predictions: str | Path | Sequence[str | Path],
@@ -93,8 +95,6 @@ def evaluate(
     ...     evaluate(path, path, resamples=0).value("event_f1/macro")
     1.0
     """
-    if backend not in ("native", *BACKENDS):
-        raise WsedError(f"the backend is native, {' or '.join(BACKENDS)}, not {backend!r}")
     paths = [predictions] if isinstance(predictions, str | Path) else list(predictions)
     if len(paths) not in (1, 2):
         raise WsedError(f"pass one system to score it, or two to compare them, not {len(paths)}")
@@ -177,7 +177,7 @@ def _input(path: str, reference: Reference, predictions: Predictions, threshold:
     )
 
 
-def _official(system: System, backend: str, metrics: Mapping[str, Metric]) -> Report:
+def _official(system: System, backend: Package, metrics: Mapping[str, Metric]) -> Report:
     """The metrics of the system by a package; None for a metric that the package does not compute."""
     clips = system.need_timed()
     scenarios = {name: metric.parameters for name, metric in metrics.items() if isinstance(metric, PSDSMetric)}
