@@ -20,6 +20,8 @@ from wsed.cli.main import main
 from wsed.data.table import read_strong
 from wsed.decoding import BoxDecoder, Tuning
 from wsed.errors import WsedError
+from wsed.scoring.formats.predictions import read_predictions
+from wsed.scoring.formats.reference import read_reference
 from wsed.tuned import read_tuned
 
 SMALL = {
@@ -87,6 +89,11 @@ def test_scores_and_predictions_have_their_fixed_form(run, corpus):
     assert scores["tuned"] is None
     predictions = read_strong(run / "test" / "predictions.tsv")
     assert set(predictions) == set(read_strong(corpus / "metadata" / "eval" / "public.tsv"))
+    reference = read_reference(corpus / "metadata" / "eval" / "public.tsv")
+    read = read_predictions(run / "test" / "predictions.tsv", reference)
+    assert read.confidence is not None
+    assert len(read.confidence) == sum(map(len, predictions.values()))
+    assert bool(((read.confidence > 0) & (read.confidence <= 1)).all())
 
 
 def test_the_checkpoint_executes_nothing_and_carries_what_inference_needs(run, corpus):
@@ -340,6 +347,11 @@ def test_mistakes_in_the_test_labels_are_found_before_training(exp, tmp_path, co
             "decoder.tag_threshold has 3 values for 2 labels",
         ),
         ({"evaluation__rank_by": []}, "evaluation.rank_by is empty"),
+        ({"evaluation__metrics": ["onset"]}, "unknown metric 'onset' (did you mean onset_f1"),
+        (
+            {"data__windows": {"length": 0.5, "placement": "centred"}},
+            "unknown placement 'centred' (did you mean center",
+        ),
         ({"evaluation__rank_by": ["event_f2/macro"]}, "unknown metric 'event_f2' (did you mean event_f1"),
         ({"model__decoder": {"smooth": 0.1}}, "model.decoder is evaluation.decoder since wsed 0.2"),
         ({"model__judge_embeddings": True}, "model.judge_embeddings is evaluation.embeddings since wsed 0.2"),

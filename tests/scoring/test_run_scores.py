@@ -43,7 +43,7 @@ def written(tmp_path):
     collector.update(testing.output(batch), batch, 8000)
     scores, truth = collector.gather()
     report = score(system_of(scores, truth, LABELS, decoder))
-    events = detect(scores, truth, decoder).events
+    events = detect(scores, truth, decoder)
     Evaluation(scores, truth, events, report, LABELS, decoder).write(tmp_path, {}, Composed(LABELS, CNN))
     return tmp_path, batch, scores, truth, decoder, report
 

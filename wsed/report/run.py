@@ -17,7 +17,7 @@ from wsed.scoring.formats.run_scores import write_scores
 from wsed.scoring.report import Report
 from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Scores
+from wsed.values import Detections, Scores
 
 Rows = list[tuple[int, float, float]]
 
@@ -29,7 +29,7 @@ class Evaluation:
     Attributes:
         scores: scores of the network.
         truth: truth of the same clips.
-        detected: detected events; empty for a network that only tags.
+        detected: detected events and their confidence; empty for a network that only tags.
         report: the report; None for clips to predict.
         labels: the classes.
         decoder: the decoder that detected the events.
@@ -37,7 +37,7 @@ class Evaluation:
 
     scores: Scores
     truth: Truth
-    detected: Events
+    detected: Detections
     report: Report | None
     labels: Labels
     decoder: Decoder
@@ -72,17 +72,18 @@ class Evaluation:
             self.draw_curves(folder / "curves.png", place, sound, frontend, device)
 
     def write_predictions(self, path: Path) -> None:
-        """Write the detected events in the columns of DESED; a clip without events has a row with only its name."""
-        rows: list[tuple[object, ...]] = []
-        events = self.detected
-        names, labels = self.scores.clip_ids, self.labels.names
-        for clip, label, onset, offset in zip(
-            events.clip.tolist(), events.label.tolist(), events.onset.tolist(), events.offset.tolist(), strict=True
-        ):
-            rows.append((names[clip], onset, offset, labels[label]))
-        silent = set(range(len(names))) - set(events.clip.tolist())
-        rows += [(names[clip], "", "", "") for clip in sorted(silent)]
-        table.write_rows(path, ("filename", "onset", "offset", "event_label"), rows)
+        """Write the detected events in the columns of DESED and their confidence; a clip without events has only its
+        name.
+        """
+        events, names, labels = self.detected.events, self.scores.clip_ids, self.labels.names
+        clips = events.clip.tolist()
+        columns = (events.onset, events.offset, events.label, self.detected.confidence)
+        rows: list[tuple[object, ...]] = [
+            (names[clip], onset, offset, labels[label], f"{confidence:.6g}")
+            for clip, onset, offset, label, confidence in zip(clips, *(c.tolist() for c in columns), strict=True)
+        ]
+        rows += [(names[clip], "", "", "", "") for clip in sorted(set(range(len(names))) - set(clips))]
+        table.write_rows(path, ("filename", "onset", "offset", "event_label", "confidence"), rows)
 
     def draw_curves(self, path: Path, place: int, sound: Clip, frontend: Frontend, device: torch.device) -> None:
         """Draw the curves of a clip below its features."""
@@ -102,7 +103,7 @@ class Evaluation:
             curves=self.decoder.curves(one).need_frames()[0],
             thresholds=np.broadcast_to(self.decoder.threshold, len(self.labels)).tolist(),
             true=_rows(self.truth.events, place),
-            detected=_rows(self.detected, place),
+            detected=_rows(self.detected.events, place),
         )
         pictures.curves(path, picture, self.labels)
 

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from wsed.errors import WsedError
 from wsed.literals import checked
-from wsed.metrics.base import Metric, MetricValue, default_metrics
+from wsed.metrics.base import Metric, MetricValue, chosen_metrics
 from wsed.metrics.bootstrap import Method
 from wsed.metrics.f1 import F1
 from wsed.metrics.joined import joined
@@ -58,7 +58,7 @@ def evaluate(
     level: float = 0.95,
     method: Method = "centred",
     seed: int = 0,
-    metrics: Mapping[str, Metric] | None = None,
+    metrics: Sequence[str] | Mapping[str, Metric] | None = None,
     progress: Progress = silent,
 ) -> Report | ComparedReports:
     r"""Score the predictions of a system, or compare two systems; public as `wsed.evaluate`.
@@ -77,7 +77,8 @@ def evaluate(
         level: confidence level of the intervals.
         method: method of the intervals; see `wsed.metrics.bootstrap.bootstrap`.
         seed: seed of the resamples.
-        metrics: metrics by name; the default metrics if None.
+        metrics: names of registered metrics, such as `["onset_f1", "psds1"]`, or a mapping of names to metrics; the
+            default metrics if None.
         progress: wrapped around long loops.
 
     Returns:
@@ -103,7 +104,9 @@ def evaluate(
     if not math.isfinite(threshold):
         raise WsedError(f"the threshold must be a number, not {threshold}")
     truth = read_reference(reference, durations, None if labels is None else Labels(labels))
-    how, chosen = Resampling(resamples, level, method, seed), default_metrics() if metrics is None else metrics
+    how, chosen = Resampling(resamples, level, method, seed), metrics
+    if not isinstance(chosen, Mapping):
+        chosen = chosen_metrics(chosen)
     read = [read_predictions(path, truth, progress=progress) for path in paths]
     reports: list[Report] = []
     drawn: list[list[Sampled]] = []
