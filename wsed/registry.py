@@ -8,7 +8,8 @@ from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from wsed.errors import WsedError, near
+from wsed.errors import WsedError
+from wsed.errors import near as near
 from wsed.spec import Registered, path_of, remember
 
 T = TypeVar("T", bound=type)

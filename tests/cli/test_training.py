@@ -20,6 +20,7 @@ from wsed.cli.main import main
 from wsed.data.table import read_strong
 from wsed.decoding import BoxDecoder, Tuning
 from wsed.errors import WsedError
+from wsed.run import RunFolder
 from wsed.scoring.formats.predictions import read_predictions
 from wsed.scoring.formats.reference import read_reference
 from wsed.tuned import read_tuned
@@ -91,9 +92,11 @@ def test_scores_and_predictions_have_their_fixed_form(run, corpus):
     assert set(predictions) == set(read_strong(corpus / "metadata" / "eval" / "public.tsv"))
     reference = read_reference(corpus / "metadata" / "eval" / "public.tsv")
     read = read_predictions(run / "test" / "predictions.tsv", reference)
-    assert read.confidence is not None
-    assert len(read.confidence) == sum(map(len, predictions.values()))
-    assert bool(((read.confidence > 0) & (read.confidence <= 1)).all())
+    assert read.boxes is not None
+    assert len(read.boxes) == sum(map(len, predictions.values()))
+    assert bool(((read.boxes.confidence > 0) & (read.boxes.confidence <= 1)).all())
+    detections = RunFolder.open(run).detections("test")
+    assert detections.confidence.tolist() == pytest.approx(read.boxes.confidence.tolist())
 
 
 def test_the_checkpoint_executes_nothing_and_carries_what_inference_needs(run, corpus):

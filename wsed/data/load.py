@@ -166,6 +166,7 @@ MANY = 3
 """Least number of clips with events from which the unit of the times is judged; with fewer, each event is checked."""
 
 
+@checked
 def tags_unknown(clips: Sequence[Clip], length: float, split: Split) -> list[str]:
     """A note about clips that are longer than a window and have tags, but no events: the tags of windows are unknown.
 

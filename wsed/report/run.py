@@ -15,6 +15,7 @@ from wsed.report import pictures
 from wsed.report.embeddings import write_embeddings
 from wsed.scoring.formats.run_scores import write_scores
 from wsed.scoring.report import Report
+from wsed.split_folder import SplitFolder
 from wsed.truth import Truth
 from wsed.types import Events, Labels
 from wsed.values import Detections, Scores
@@ -42,34 +43,31 @@ class Evaluation:
     labels: Labels
     decoder: Decoder
 
-    def write(self, folder: Path, clips: Mapping[str, Clip], network: Network) -> None:
-        """Write the files of an evaluation.
-
-        They are `predictions.tsv`, `frame_scores.npz`, `clip_scores.npz`, `scores.json`, `class_f1.png`, `curves.png`,
-        and, if clip embeddings are evaluated, `embeddings.npz` and `embeddings.png`.
+    def write(self, folder: SplitFolder, clips: Mapping[str, Clip], network: Network) -> None:
+        """Write the files of an evaluation: report, scores, detected events, pictures, and embeddings if evaluated.
 
         Args:
-            folder: folder of the files; it is created if it is missing.
+            folder: folder of the split; it is created if it is missing.
             clips: clips by id, for the picture of the features.
             network: network whose frontend computes the features.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
         if self.report is not None:
-            self.report.without_curves().write(folder / "scores.json")
-            pictures.class_f1(folder / "class_f1.png", self.report)
+            self.report.without_curves().write(folder.report)
+            pictures.class_f1(folder.picture("class_f1"), self.report)
             embedding = self.report.computed.get("embedding")
             if embedding is not None:
                 write_embeddings(folder, self.scores, self.truth, self.labels, embedding.numbers)
-        write_scores(folder, self.scores, self.labels)
+        write_scores(folder.path, self.scores, self.labels)
         if self.scores.frames is None:
             return
-        self.write_predictions(folder / "predictions.tsv")
+        self.write_predictions(folder.predictions)
         place = pictures.richest(self.truth.events, len(self.truth))
         sound = clips.get(self.scores.clip_ids[place])
         frontend = next((part for part in network.modules() if isinstance(part, Frontend)), None)
         if sound is not None and frontend is not None:
             device = next(network.parameters()).device
-            self.draw_curves(folder / "curves.png", place, sound, frontend, device)
+            self.draw_curves(folder.picture("curves"), place, sound, frontend, device)
 
     def write_predictions(self, path: Path) -> None:
         """Write the detected events in the columns of DESED and their confidence; a clip without events has only its

@@ -14,6 +14,7 @@ from wsed.errors import WsedError
 from wsed.metrics import event_counts
 from wsed.metrics.base import chosen_metrics
 from wsed.metrics.embedding_metric import Embedding
+from wsed.run import RunFolder
 from wsed.scoring.collect import Collector
 from wsed.scoring.facts import RunFacts
 from wsed.scoring.report import Report
@@ -237,7 +238,7 @@ class Evaluation(pl.Callback):
             report = replace(report, intervals=intervals, run=facts)
         data = tables(trainer)
         clips = {} if data is None else {clip.id: clip for clip in data.table(split).clips}
-        folder = Path(trainer.default_root_dir) / split
+        folder = RunFolder(Path(trainer.default_root_dir)).split(split)
         run.Evaluation(scores, truth, detected, report, labels, self.decoder).write(folder, clips, task.network)
 
     def _tune(self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit) -> None:

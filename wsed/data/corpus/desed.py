@@ -74,8 +74,8 @@ class DESED(Corpus):
             rows = [("filename", "onset", "offset", "event_label"), *events]
             write_rows(folder / "metadata" / f"{table}.tsv", rows)
         write_tones(folder / "audio/train/weak", names := ["weak_0.wav", "weak_1.wav"])
-        rows = [("filename", "event_labels"), (names[0], "low"), (names[1], "high,low")]
-        write_rows(folder / "metadata/train/weak.tsv", rows)
+        tags = [("filename", "event_labels"), (names[0], "low"), (names[1], "high,low")]
+        write_rows(folder / "metadata/train/weak.tsv", tags)
         return cls(folder)
 
     @cached_property
