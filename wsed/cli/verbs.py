@@ -39,8 +39,8 @@ class Verb(NamedTuple):
 def all_verbs() -> tuple[Verb, ...]:
     """All verbs, by name.
 
-    >>> [verb.name for verb in all_verbs() if verb.group == "train"]
-    ['fit', 'new', 'predict', 'search', 'test', 'validate']
+    >>> {verb.name: verb.group for verb in all_verbs()}["fit"]
+    'train'
     """
     read = (_read(path, path.relative_to(home).with_suffix("").parts) for home in HOMES for path in home.rglob("*.py"))
     return tuple(sorted((verb for verb in read if verb is not None), key=lambda verb: verb.name))
