@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from wsed.checkpoint import decoder_spec, plain_spec, same_network
 from wsed.decoding import Decoder, StepDecoder, Tuning
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.metrics import event_counts
 from wsed.metrics.base import chosen_metrics
 from wsed.metrics.embedding_metric import Embedding
@@ -37,6 +38,7 @@ SHOWN = {"val/event_f1", "val/segment_f1", "val/tagging_f1"}
 EvaluatedSplit = Literal["validation", "test", "predict"]
 
 
+@checked(owner="evaluation")
 class Evaluation(pl.Callback):
     """Computes the metrics of validation and test, and writes the detected events, also of predictions.
 

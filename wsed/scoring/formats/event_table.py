@@ -10,10 +10,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from wsed.data.table import RowError, read_text, separator_of, split_rows, wrong_order
-from wsed.errors import WsedError
+from wsed.errors import WsedError, near
 from wsed.metrics.joined import overlapping
 from wsed.metrics.pairs import Columns
-from wsed.registry import near
 from wsed.types import Events, Labels
 
 COLUMNS = ("filename", "onset", "offset", "event_label")
