@@ -43,9 +43,9 @@ def test_type_checkers_see_every_component_that_the_changelog_announces(kind):
     for name in registry(kind).names():
         cls = registry(kind)[name]
         if name in announced and cls.__module__.startswith("wsed."):
-            assert cls.__name__ in stated(".".join(cls.__module__.split(".")[:2])), name
+            assert cls.__name__ in exports_of(".".join(cls.__module__.split(".")[:2])), name
             if kind == "loss" and name in vars(sys.modules[cls.__module__]):
-                assert name in stated("wsed.losses.functional"), name
+                assert name in exports_of("wsed.losses.functional"), name
 
 
 def test_the_function_of_a_loss_has_its_name():

@@ -9,7 +9,7 @@ from pathlib import Path
 from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.scoring.formats.confidences import with_confidence
-from wsed.scoring.formats.event_table import Notes, as_events, read_event_table, tidied
+from wsed.scoring.formats.event_table import Notes, as_events, clean_events, read_event_table
 from wsed.scoring.formats.run_scores import read_scores
 from wsed.scoring.report import Report
 from wsed.split_folder import SplitFolder
@@ -137,7 +137,7 @@ class RunFolder:
         labels, scores = read_scores(self.split(split).path)
         table = read_event_table(path, "confidence")
         clips = {name: i for i, name in enumerate(scores.clip_ids)}
-        columns, line = tidied(table, clips, labels, "the folder holds files of two runs", Notes())
+        columns, line = clean_events(table, clips, labels, "the folder holds files of two runs", Notes())
         detections = with_confidence(table, as_events(columns), line)
         assert detections is not None
         return detections

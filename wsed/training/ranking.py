@@ -84,7 +84,7 @@ class Ranks(Protocol):
 
 
 class KeepBest(ModelCheckpoint):
-    """Keeps the checkpoint of the best epoch: with the greatest ranking, which is a tuple of metrics; the first of equal ones.
+    """Keeps the checkpoint of the epoch with the greatest ranking, a tuple of metrics; the first of equal ones.
 
     Args:
         folder: folder of the checkpoints.

@@ -57,8 +57,8 @@ def read_scores(folder: Path, seconds: float | None = None) -> tuple[Labels, Sco
     saved = [np.load(path) if path.is_file() else None for path in files]
     first = next((each for each in saved if each is not None), None)
     if first is None:
-        names = " nor ".join(path.name for path in files)
-        raise WsedError(f"{folder} has no scores of a run: neither {names}")
+        absent = " nor ".join(path.name for path in files)
+        raise WsedError(f"{folder} has no scores of a run: neither {absent}")
     labels, names = Labels(map(str, first["labels"])), tuple(map(str, first["clip_ids"]))
     clip_scores = None if saved[1] is None else torch.from_numpy(saved[1]["clip_scores"])
     durations = torch.from_numpy(first["durations"]) if "durations" in first else None
