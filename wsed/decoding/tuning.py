@@ -90,6 +90,8 @@ class Tuning:
     def check_events(self, timed: Bool[Tensor, " clip"] | Bool[Tensor, "clip label"]) -> None:
         """Check that events are known in all clips, if thresholds of events or segments are tuned.
 
+        >>> Tuning(thresholds="events").check_events(torch.tensor([True, True]))
+
         Args:
             timed: clips of the split whose events are known, for all classes or per class.
 
@@ -106,6 +108,9 @@ class Tuning:
 
     def check(self, decoder: Decoder) -> None:
         """Check that the settings of a decoder allow the search.
+
+        >>> from wsed.decoding import StepDecoder
+        >>> Tuning(thresholds="events").check(StepDecoder())
 
         Raises:
             WsedError: a setting does not allow the search.
