@@ -212,7 +212,7 @@ def test_boxes_can_be_named_and_tuned(exp, tmp_path):
     [
         ("{}", "set what to tune"),
         ("{thresholds: frames}", "tuning"),
-        ("{tags: exact, medians: [0.1]}", "medians are searched along"),
+        ("{tags: exact, medians: [0.1]}", "medians can only be tuned together"),
     ],
 )
 def test_a_tuning_that_means_nothing_is_refused(exp, tmp_path, capsys, tuning, message):

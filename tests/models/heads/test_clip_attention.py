@@ -47,7 +47,7 @@ def test_clip_attention_is_what_the_paper_writes(shared, temperature, frames):
 
 
 def test_a_shared_attention_scores_no_class():
-    with pytest.raises(WsedError, match="scores no class"):
+    with pytest.raises(WsedError, match="no scores per class"):
         ClipAttention(6, 3, shared=True, frames="attention")
 
 
