@@ -1,8 +1,10 @@
 """The public names: lazy, typed, complete."""
 
 import importlib
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from wsed.lazy import exports_of
 from wsed.losses import functional
 from wsed.registry import HOMES, registry
 
+ROOT = Path(__file__).parents[1]
 PACKAGES = ("wsed", "wsed.losses", "wsed.models", "wsed.data", "wsed.decoding", "wsed.metrics", "wsed.augment")
 
 
@@ -31,6 +34,18 @@ def test_every_registered_class_is_a_name_of_its_package(kind):
         if cls.__module__.startswith("wsed."):
             package = importlib.import_module(".".join(cls.__module__.split(".")[:2]))
             assert getattr(package, cls.__name__) is cls
+
+
+@pytest.mark.parametrize("kind", HOMES)
+def test_type_checkers_see_every_component_that_the_changelog_announces(kind):
+    """A new component works without a line in these lists; the line comes with its announcement."""
+    announced = set(re.findall(r"`(\w+)`", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")))
+    for name in registry(kind).names():
+        cls = registry(kind)[name]
+        if name in announced and cls.__module__.startswith("wsed."):
+            assert cls.__name__ in exports_of(".".join(cls.__module__.split(".")[:2])), name
+            if kind == "loss" and name in vars(sys.modules[cls.__module__]):
+                assert name in exports_of("wsed.losses.functional"), name
 
 
 def test_the_function_of_a_loss_has_its_name():

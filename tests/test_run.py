@@ -3,11 +3,22 @@
 import json
 
 import pytest
+import torch
 
 import wsed
 from wsed.cli.main import main
+from wsed.decoding import StepDecoder
 from wsed.errors import WsedError
+from wsed.metrics.base import MetricValue
+from wsed.models.encoders.cnn import CNN
+from wsed.models.network import Composed
+from wsed.report.run import Evaluation
 from wsed.run import RunFolder
+from wsed.scoring.report import Report
+from wsed.types import Events, Labels
+from wsed.values import Detections, Scores, Truth
+
+NOTHING = Truth.of_events(Events.of([]), 2, 2)
 
 
 def test_seeds_are_in_the_order_of_their_numbers(tmp_path):
@@ -38,6 +49,38 @@ def test_scores_are_those_of_frames_if_there_are_any(tmp_path):
     folder.path.mkdir()
     folder.frame_scores.touch()
     assert folder.scores == folder.frame_scores
+
+
+def test_what_a_run_left_comes_as_values(tmp_path):
+    run, labels = RunFolder(tmp_path), Labels(["Cat", "Dog"])
+    scores = Scores.of_clips(["a.wav", "b.wav"], [torch.rand(4, 2), torch.rand(4, 2)], frame_rate=1.0)
+    events = Events.of([(0, 1, 0.5, 2.0), (1, 0, 1.0, 3.25)])
+    report = Report(2, {"psds1": MetricValue({"value": 0.25})})
+    written = Evaluation(
+        scores, NOTHING, Detections(events, torch.tensor([0.75, 0.125])), report, labels, StepDecoder()
+    )
+    written.write(run.split("test"), {}, Composed(labels, CNN))
+    assert run.report().value("psds1") == 0.25
+    assert run.labels() == labels
+    assert run.scores().clip_ids == ("a.wav", "b.wav")
+    torch.testing.assert_close(run.scores().frames, scores.frames)
+    detections = run.detections("test")
+    assert (detections.events.label.tolist(), detections.events.offset.tolist()) == ([1, 0], [2.0, 3.25])
+    assert detections.confidence.tolist() == [0.75, 0.125]
+    run.config.write_text("trainer: {max_epochs: 2}")
+    assert run.configuration() == {"trainer": {"max_epochs": 2}}
+
+
+def test_what_a_run_did_not_leave_is_named_with_the_verb_that_makes_it(tmp_path):
+    run = RunFolder(tmp_path)
+    with pytest.raises(WsedError, match=r"no .*validation.scores.json: run `wsed validate --config .*config.yaml"):
+        run.report("validation")
+    with pytest.raises(WsedError, match=r"no .*test.predictions.tsv: run `wsed test"):
+        run.detections()
+    with pytest.raises(WsedError, match=r"test has no scores of a run"):
+        run.scores()
+    with pytest.raises(WsedError, match=r"report: unknown split 'tests' \(did you mean test"):
+        run.report("tests")
 
 
 def test_a_run_of_0_1_gets_one_line(tmp_path, capsys):

@@ -5,8 +5,8 @@ import torch
 
 import wsed
 from wsed import testing
-from wsed.errors import WsedError
-from wsed.registry import Registry, near
+from wsed.errors import WsedError, near
+from wsed.registry import Registry
 from wsed.types import Events, Needs, Output
 
 

@@ -1,6 +1,6 @@
 """`WsedError`, the one error that users see without a traceback, and helpers for its messages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 
 class WsedError(ValueError):
@@ -32,15 +32,6 @@ def check_option(owner: str, option: str, value: object, known: Iterable[object]
     if value not in choices:
         names = [str(choice) for choice in choices]
         raise WsedError(f"{owner}: unknown {option} {value!r}{near(str(value), names)}; known: {', '.join(names)}")
-
-
-def check_options(owner: str, known: Mapping[str, Iterable[object]], **chosen: object) -> None:
-    """Call `check_option` for several options; `known` holds the known values of each option.
-
-    >>> check_options("loss mil", {"pooling": ["mean", "max"]}, pooling="max")
-    """
-    for option, value in chosen.items():
-        check_option(owner, option, value, known[option])
 
 
 def printable(text: str) -> str:

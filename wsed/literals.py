@@ -6,16 +6,28 @@ import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints, overload
 
 from wsed.errors import check_option
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., object])
+
+OWNERS: dict[Callable[..., object], str] = {}
+"""What the messages of a checked function or constructor name."""
 
 
-def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: the function raises a `WsedError` for a value that its `Literal` annotations do not allow.
+@overload
+def checked(made: F) -> F: ...
+@overload
+def checked(*, owner: str) -> Callable[[F], F]: ...
+def checked(made: F | None = None, *, owner: str | None = None) -> F | Callable[[F], F]:
+    """Decorate a function or a dataclass so that a value which its `Literal` annotations do not allow is a `WsedError`.
+
+    Registered classes need no decorator: their registry checks them.
+
+    Args:
+        made: the function; of a class the constructor is checked.
+        owner: what the message names, such as the setting that a class is; the name of the function if None.
 
     >>> @checked
     ... def average(over: Literal["clip", "frame"] = "clip") -> str:
@@ -24,14 +36,33 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     Traceback (most recent call last):
     wsed.errors.WsedError: average: unknown over 'frames' (did you mean frame?); known: clip, frame
     """
+
+    def decorate(made: F) -> F:
+        name = owner or made.__name__
+        if not isinstance(made, type):
+            return _checking(made, name)
+        init: Callable[..., None] = made.__init__
+        made.__init__ = _checking(init, name)
+        return made
+
+    return decorate if made is None else decorate(made)
+
+
+def owner_of(function: Callable[..., object]) -> str | None:
+    """What the messages of a `checked` function or constructor name; None if it is not checked."""
+    return OWNERS.get(function)
+
+
+def _checking(function: F, owner: str) -> F:
     literals = Literals(function)
 
     @functools.wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        literals.check(function.__name__, args, kwargs)
+    def call(*args: object, **kwargs: object) -> object:
+        literals.check(owner, args, kwargs)
         return function(*args, **kwargs)
 
-    return call
+    OWNERS[call] = owner
+    return cast("F", call)
 
 
 class Literals:

@@ -9,8 +9,6 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from wsed.errors import WsedError
-from wsed.errors import check_option as check_option
-from wsed.errors import check_options as check_options
 from wsed.errors import near as near
 from wsed.spec import Registered, path_of, remember
 

@@ -1,12 +1,21 @@
-"""The folder of a run; all file names in it are defined here."""
+"""The folder of a run: its files by name, and what is in them as values."""
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsed.errors import WsedError
-from wsed.types import Split
+from wsed.literals import checked
+from wsed.scoring.formats.confidences import with_confidence
+from wsed.scoring.formats.event_table import Notes, as_events, clean_events, read_event_table
+from wsed.scoring.formats.run_scores import read_scores
+from wsed.scoring.report import Report
+from wsed.split_folder import SplitFolder
+from wsed.text import read_yaml
+from wsed.types import Labels, Split
+from wsed.values import Detections, Scores
 
 
 @dataclass(frozen=True)
@@ -89,9 +98,66 @@ class RunFolder:
         """The file with the package versions, the seed and the command of a verb, such as `fit`."""
         return self.path / f"versions_{verb}.json"
 
+    @checked
     def split(self, split: Split) -> "SplitFolder":
         """The folder of a split: `test/`, `validation/` or `predict/`."""
         return SplitFolder(self.path / split)
+
+    @checked
+    def report(self, split: Split = "test") -> Report:
+        """All metrics of a split.
+
+        Raises:
+            WsedError: the split was not scored.
+        """
+        return Report.read(self._left(self.split(split).report, split))
+
+    @checked
+    def scores(self, split: Split = "test") -> Scores:
+        """The scores of the clips of a split.
+
+        Raises:
+            WsedError: there are none, or they do not tell how long the clips are.
+        """
+        return read_scores(self.split(split).path)[1]
+
+    @checked
+    def labels(self, split: Split = "test") -> Labels:
+        """The classes, in the order of the scores; errors as for `scores`."""
+        return read_scores(self.split(split).path)[0]
+
+    @checked
+    def detections(self, split: Split = "test") -> Detections:
+        """The events that were detected in the clips of a split; `clip` is a place in `scores(split).clip_ids`.
+
+        Raises:
+            WsedError: there are none: the network only tags, or the split was not scored.
+        """
+        path = self._left(self.split(split).predictions, split)
+        labels, scores = read_scores(self.split(split).path)
+        table = read_event_table(path, "confidence")
+        clips = {name: i for i, name in enumerate(scores.clip_ids)}
+        columns, line = clean_events(table, clips, labels, "the folder holds files of two runs", Notes())
+        detections = with_confidence(table, as_events(columns), line)
+        assert detections is not None
+        return detections
+
+    def configuration(self) -> Mapping[str, object]:
+        """The settings of the run, as `config.yaml` has them.
+
+        Raises:
+            WsedError: there is no such file.
+        """
+        settings = read_yaml(self.config)
+        if not isinstance(settings, Mapping):
+            raise WsedError(f"{self.config} holds no settings")
+        return settings
+
+    def _left(self, path: Path, split: Split) -> Path:
+        if not path.is_file():
+            verb = {"validation": "validate", "train": "validate"}.get(split, split)
+            raise WsedError(f"no {path}: run `wsed {verb} --config {self.config} --ckpt_path best`")
+        return path
 
     def seeds(self) -> list["RunFolder"]:
         """The runs in the subfolders, such as `seed_0` and `seed_1`; `seed_10` comes after `seed_9`."""
@@ -115,54 +181,6 @@ class RunFolder:
                     f"{self.path} is a run of wsed {version}, whose settings and checkpoints wsed 0.2 does not read: "
                     "train again, or install that version"
                 )
-
-
-@dataclass(frozen=True)
-class SplitFolder:
-    """The paths of the files that a run writes about the clips of one split.
-
-    Args:
-        path: the folder of the split.
-
-    >>> SplitFolder(Path("runs/a/test")).picture("curves").as_posix()
-    'runs/a/test/curves.png'
-    """
-
-    path: Path
-
-    @property
-    def report(self) -> Path:
-        """The report: all metrics, as JSON."""
-        return self.path / "scores.json"
-
-    @property
-    def predictions(self) -> Path:
-        """The table of detected events."""
-        return self.path / "predictions.tsv"
-
-    @property
-    def frame_scores(self) -> Path:
-        """The frame scores of all clips, and their true tags and events."""
-        return self.path / "frame_scores.npz"
-
-    @property
-    def clip_scores(self) -> Path:
-        """The clip scores of all clips."""
-        return self.path / "clip_scores.npz"
-
-    @property
-    def embeddings(self) -> Path:
-        """The embeddings of all clips."""
-        return self.path / "embeddings.npz"
-
-    @property
-    def scores(self) -> Path:
-        """The frame scores, or the clip scores if the network only tags."""
-        return self.frame_scores if self.frame_scores.is_file() else self.clip_scores
-
-    def picture(self, name: str) -> Path:
-        """A picture: `curves`, `class_f1` or `embeddings`."""
-        return self.path / f"{name}.png"
 
 
 def _order(run: RunFolder) -> list[tuple[int, str]]:

@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Annotated, NamedTuple, get_args, get_origin
 
 from wsed.errors import WsedError
-from wsed.literals import Literals, hints_of
+from wsed.literals import OWNERS, Literals, hints_of, owner_of
 
 _SPEC = "_wsed_spec"
 _OTHERS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -121,18 +121,22 @@ def remember(cls: type, registered: Registered) -> None:
 
     @functools.wraps(init)
     def checked_init(self: object, *args: object, **kwargs: object) -> None:
-        literals.check(_owner(type(self), cls), (self, *args), kwargs)
+        literals.check(name_of(type(self) if type(self) in REGISTERED else cls), (self, *args), kwargs)
         init(self, *args, **kwargs)
         if type(self).__init__ is checked_init:  # a subclass with its own constructor has other arguments
             object.__setattr__(self, _SPEC, _record(type(self), init, args, kwargs))
 
     _REMEMBERING.add(checked_init)
+    OWNERS[checked_init] = name_of(cls)
     cls.__init__ = checked_init
 
 
-def _owner(cls: type, base: type) -> str:
-    known = REGISTERED.get(cls) or REGISTERED[base]
-    return f"{known.kind} {known.name}"
+def name_of(cls: type) -> str:
+    """What messages call a class: `encoder crnn`, `data.windows`; its own name if it is no component and no setting."""
+    known = REGISTERED.get(cls)
+    if known is not None:
+        return f"{known.kind} {known.name}"
+    return owner_of(cls.__init__) or cls.__name__
 
 
 def _record(cls: type, init: Callable[..., None], args: tuple[object, ...], kwargs: Mapping[str, object]) -> Spec | str:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from statistics import median
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ from wsed.models.heads.embedding import Embedding
 from wsed.models.heads.mlp import MLP
 from wsed.models.network import Composed
 from wsed.ops.memory import keep_freed_memory
-from wsed.ops.mine import MINERS, episode, relations, triplets
+from wsed.ops.mine import Miner, episode, relations, triplets
 
 TEN = Labels(f"class {i}" for i in range(10))
 
@@ -66,7 +67,7 @@ def trainer(loss: Loss, head: Callable[[int, int], nn.Module], batch: Batch) -> 
 def steps(clips: int, seconds: float, rounds: int) -> None:
     batch = made(clips, seconds)
     per_class = clips // 10
-    losses: dict[str, Loss] = {f"triplet, {miner}": Triplet(miner) for miner in MINERS}
+    losses: dict[str, Loss] = {f"triplet, {miner}": Triplet(miner) for miner in get_args(Miner)}
     losses["prototypical"] = Prototypical(shot=per_class // 2, query=None)
     forms = {"classifier": trainer(ClipBCE(), MLP, batch)}
     forms |= {name: trainer(loss, Embedding, batch) for name, loss in losses.items()}
@@ -125,7 +126,7 @@ def mining(clips: int, rounds: int) -> None:
     d = distances(points)
     sets, table = [set(row.nonzero().flatten().tolist()) for row in tags], d.tolist()
     print(f"mining {clips} clips of 10 classes (asked: 20 times the loop)")
-    for miner in MINERS:
+    for miner in get_args(Miner):
         slow = timed(partial(loop, sets, table, miner), 3)
         ways = {"": partial(mined, tags, d, miner)}
         if miner in ("all", "semi_hard"):

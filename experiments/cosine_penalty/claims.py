@@ -1,4 +1,4 @@
-"""The paper's claims on finished runs: differences with intervals, and what the decoding decides.
+"""The claims of Pellegrini & Cances 2019 on finished runs: differences with intervals, and the effect of the decoder.
 
     python -m experiments.cosine_penalty.claims runs --reference data/domestic
 
@@ -43,7 +43,7 @@ GAPS, WINDOWS = (0.2, 0.5, 1.0, 1.5), (0.2, 0.44, 0.8)
 
 @cache
 def class_f1(run: Run, decoder: Decoder) -> np.ndarray:
-    """Event F1 of each class in %, with the system's tags; of the best system, with its own decoder and tags."""
+    """Event F1 of each class in %, with the tags of the system; for the best systems, as they report it themselves."""
     if run.row in BEST:
         return run.reported
     return 100 * f1_by_class(run, decoder)
@@ -84,7 +84,7 @@ def verdicts(systems: dict[str, list[Run]]) -> None:
 
 
 def best(systems: dict[str, list[Run]]) -> None:
-    """What their own reports say: decoders fitted on the validation clips."""
+    """Print the metrics in the reports of the runs, whose decoders were tuned on the validation clips."""
     if not systems:
         return
     measures: dict[str, Callable[[Run], float]] = {
@@ -98,7 +98,7 @@ def best(systems: dict[str, list[Run]]) -> None:
 
 
 def crossed(run: Run) -> torch.Tensor:
-    """True events during which an event of another class goes on."""
+    """Mask of the true events that overlap an event of another class."""
     t = run.truth
     meets = (t.clip[:, None] == t.clip) & (t.label[:, None] != t.label)
     meets &= (t.onset[:, None] < t.offset) & (t.onset < t.offset[:, None])
@@ -142,7 +142,7 @@ def oracle(systems: dict[str, list[Run]]) -> None:
 
 
 def tuned(run: Run, held: Run, gaps: tuple[float, ...], windows: tuple[float, ...]) -> np.ndarray:
-    """Event F1 of each class in %, with the threshold, smoothing and joining best for it on the validation clips."""
+    """Event F1 of each class in %, with the threshold, smoothing and joining that are best on the validation clips."""
     best = np.full(len(run.labels), -1.0)
     found = np.zeros(len(run.labels))
     for gap in gaps:
@@ -160,7 +160,7 @@ def tuned(run: Run, held: Run, gaps: tuple[float, ...], windows: tuple[float, ..
 
 
 def thresholds(runs: Path, reference: Path, systems: dict[str, list[Run]]) -> None:
-    """What the decoder decides: the paper's for all classes, or one of each class."""
+    """Compare decoders: the published one for all classes, and one per class."""
     clips = DESED(reference).clips("validation")
     tagger = read_tagger(runs, "validation")
     lines, tuned_f1 = [], {}
@@ -191,7 +191,7 @@ def thresholds(runs: Path, reference: Path, systems: dict[str, list[Run]]) -> No
 
 
 def tag_searches(runs: Path, reference: Path) -> None:
-    """The tagger with thresholds by each search."""
+    """Print the tagging F1 with the thresholds of each search."""
     run = RunFolder(runs / "tagger" / "seed_0")
     if not run.split("validation").clip_scores.is_file():
         return

@@ -1,4 +1,4 @@
-"""Figures 3 and 4 of the paper, and the overlap of detected events, from finished runs.
+"""Figures 3 and 4 of Pellegrini & Cances 2019, and the overlap of detected events, from finished runs.
 
     python -m experiments.cosine_penalty.pictures runs --reference data/domestic --out experiments/cosine_penalty
 
@@ -21,14 +21,14 @@ SHOWN = ("Dishes", "Frying", "Speech")
 
 
 def richest(run: Run) -> int:
-    """A test clip that holds most of the three classes, then most events."""
+    """Index of the test clip with the most of the three classes and, among these, the most events."""
     held = run.tags[:, [run.labels.index(c) for c in SHOWN]].sum(1)
     events = np.bincount(run.truth.clip.numpy(), minlength=len(run.ids))
     return int(np.lexsort((-events, -held.numpy()))[0])
 
 
 def curves(path: Path, systems: dict[str, Run]) -> None:
-    """The rescaled and smoothed curves of one clip over its true events (figure 3)."""
+    """Draw the rescaled and smoothed curves of one clip over its true events (figure 3)."""
     clip = richest(systems[BARE])
     figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots(len(systems), 1, sharex=True, sharey=True)
@@ -50,7 +50,7 @@ def curves(path: Path, systems: dict[str, Run]) -> None:
 
 
 def correlation(path: Path, systems: dict[str, list[Run]]) -> None:
-    """Correlation between classes of the mean scores of clips, mean over seeds (figure 4)."""
+    """Draw the correlation between classes of the mean scores of clips, averaged over seeds (figure 4)."""
     figure = Figure(figsize=(5.6 * len(systems), 5.2), layout="constrained")
     axes = figure.subplots(1, len(systems), squeeze=False)[0]
     for axis, (name, runs) in zip(axes, systems.items(), strict=True):
@@ -66,7 +66,7 @@ def correlation(path: Path, systems: dict[str, list[Run]]) -> None:
 
 
 def overlap(path: Path, systems: dict[str, list[Run]]) -> None:
-    """Minutes in which detected events of different classes sound together."""
+    """Draw the minutes in which detected events of different classes overlap."""
     titles = [TITLES[name] for name in systems]
     names = ["truth", *titles, *(f"{title}, true tags" for title in titles)]
     minutes = [[overlap_seconds(next(iter(systems.values()))[0].truth, 10) / 60]]

@@ -1,4 +1,6 @@
-"""The tables of this folder's README from finished runs: each row with its own tags, the tagger's, the true ones, none.
+"""The tables of the README of this folder, from finished runs: each row with several kinds of tags.
+
+The tags are its own, those of the tagger, the true ones, or none.
 
     python -m experiments.cosine_penalty.table runs --reference data/domestic [--rows ...] [--learning-curve]
 
@@ -31,15 +33,15 @@ from wsed.types import Events, Split
 
 RECIPE = read_recipe(Path(__file__).parent)
 BEST = tuple(name for name in RECIPE.rows if name.startswith("best"))
-"""Rows beyond the paper, with decoders and tags of their own."""
+"""Rows that are not in the article, with their own decoders and tags."""
 ROWS = tuple(
     name
     for name, row in RECIPE.rows.items()
     if name not in BEST and not name.startswith("tagger") and row.after is None and row.weights_of is None
 )
-"""Rows whose scores are decoded here, with the tagger's tags."""
+"""Rows whose scores are decoded here, with the tags of the tagger."""
 ONE_NETWORK = ("one_network",)
-"""Rows that do without the tagger."""
+"""Rows that need no tagger."""
 SHORT = ("Alarm_bell_ringing", "Cat", "Dishes", "Dog", "Speech")
 PAPER = StepDecoder(rescale_edge=3, smooth=0.44, threshold=0.03, merge_gap=0.2, tags="clip")
 PUBLISHED = MiscountingDecoder(rescale_edge=3, smooth=0.44, threshold=0.03, tags="clip")
@@ -48,7 +50,7 @@ CLIP_SECONDS = 10.0
 
 
 class Run:
-    """The scores of one run and what is true of its clips; `tagger` are the tags of another network."""
+    """The scores of one run and the truth about its clips; `tagger` are the tags of another network."""
 
     def __init__(
         self, folder: RunFolder, clips: Sequence[Clip], tagger: "dict[str, torch.Tensor] | None", split: Split = "test"
@@ -67,7 +69,7 @@ class Run:
 
     @property
     def reported(self) -> np.ndarray:
-        """Event F1 of each class in %, as the run itself decoded and tagged."""
+        """Event F1 of each class in %, from the report of the run."""
         values = [float(self.report.value(f"event_f1/per_class/{label}/f1")) for label in self.labels]
         return 100 * np.nan_to_num(np.array(values))
 
@@ -75,7 +77,7 @@ class Run:
         return float(self.correlation[self.labels.index(one), self.labels.index(other)])
 
     def cosine(self, one: str, other: str) -> float:
-        """Mean cosine over time of the curves of two classes, on the test clips that hold either."""
+        """Mean cosine over time of the curves of two classes, on the test clips with one of them."""
         first, second = self.labels.index(one), self.labels.index(other)
         held = self.tags[:, first] | self.tags[:, second]
         unit = torch.nn.functional.normalize(self.frames[held] * self.valid[held][..., None], dim=1)
@@ -90,12 +92,12 @@ class Run:
 
     @property
     def system_tags(self) -> torch.Tensor:
-        """The tagger's, where there is one and the row needs it."""
+        """The tags of the tagger, if there is one and the row needs it; otherwise those of the run."""
         return self.own if self.tagger is None or self.row in ONE_NETWORK else self.tagger
 
 
 def f1_by_class(run: Run, decoder: Decoder = PAPER) -> np.ndarray:
-    """Event F1 of each class, with the system's tags."""
+    """Event F1 of each class, with the tags of the system."""
     return np.asarray(event_counts(run.truth, run.detect(run.system_tags, decoder), len(run.labels)).f1)
 
 

@@ -19,7 +19,7 @@ SIDES = ("weak", "synthetic")
 
 
 def deal(soundbank: Path, out: Path) -> None:
-    """Two soundbanks of links, `out/weak` and `out/synthetic`, with no group in both; other splits are whole."""
+    """Two soundbanks of links, `out/weak` and `out/synthetic`, without common groups; other splits are in both."""
     with (soundbank / "manifest.tsv").open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     turns: dict[str, dict[str, int]] = {}
@@ -44,7 +44,7 @@ def synth(soundbank: str, out: Path, seed: int, *clips: str) -> None:
 
 
 def add_source(made: Path, corpus: Path, name: str) -> None:
-    """The training clips of one corpus as the source `name` of another, with their events."""
+    """Move the training clips of one corpus and their events into another, as its source `name`."""
     shutil.move(made / "audio" / "train" / "weak", corpus / "audio" / "train" / name)
     tables = made / "metadata" / "train"
     events = (tables / "strong.tsv").read_text().replace("Electric_shaver_toothbrush", "Toothbrush")  # built-in sounds

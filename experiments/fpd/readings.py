@@ -1,6 +1,6 @@
 """Readings of the frame pairwise distance loss (Tao, Huang et al. 2023) that the core does not offer.
 
-The paper's equations contradict its text: as printed, Eq. 1 and Eq. 5 drive positive pairs apart.
+The equations of the article contradict its text: as printed, Eq. 1 and Eq. 5 push positive pairs apart.
 `ReadingFPD` is `wsed.losses.fpd.FPD` with each reading as an option, by import path in YAML:
 
     apart: {loss: {class_path: experiments.fpd.readings.ReadingFPD, init_args: {mode: literal}}}
@@ -13,7 +13,8 @@ from torch import Tensor
 
 from wsed.errors import WsedError, check_option
 from wsed.losses import fpd as core
-from wsed.losses.fpd import FPD, Costs, Metric, Pairs, Reduction, Silence, Wps, cosine, distance
+from wsed.losses.fpd import FPD, Costs, Metric, Pairs, Reduction, Wps, cosine, distance
+from wsed.ops.frame_pairs import Silence
 
 Mode = Literal["distance", "similarity", "raw", "literal"]
 Sign = Literal["corrected", "literal"]
@@ -22,7 +23,7 @@ Level = Literal["frame", "clip_and_frame"]
 
 OPTIONS = {"mode": get_args(Mode), "sign": get_args(Sign), "norm_on": get_args(NormOn)}
 OPTIONS |= {"reduction": get_args(Reduction), "level": get_args(Level)}
-"""What each option may be; the default stands first."""
+"""Values of each option; the first is the default."""
 
 METRIC_OF = {"mode": "euclidean", "sign": "ip", "norm_on": "ip"}
 """Options that belong to one metric."""

@@ -37,7 +37,7 @@ Found = dict[str, dict[str, list[float]]]
 
 
 def figures(run: RunFolder, reference: Path) -> list[float]:
-    """The `FIGURES` of a run; the tuned one is missing (nan) until it has been validated. Kept in `figures.json`."""
+    """The `FIGURES` of a run, kept in `figures.json`; the tuned one is NaN until the run has been validated."""
     kept = run.path / "figures.json"
     if kept.is_file() and kept.stat().st_mtime > run.split("test").frame_scores.stat().st_mtime:
         return [float(value) for value in json.loads(kept.read_text())]
@@ -58,7 +58,7 @@ def figures(run: RunFolder, reference: Path) -> list[float]:
 
 
 def interval(values: Iterable[float]) -> str:
-    """Mean and 95 % interval of paired differences, and the p value of their t test; unknown ones are left out."""
+    """Mean and 95 % interval of paired differences, and the p-value of their t-test; NaN values are left out."""
     result = difference(known(values))
     return f"{result}, {p_text(result.p)}" if result.n > 1 else str(result)
 
@@ -89,7 +89,7 @@ def of_figure(runs: dict[str, list[float]], index: int) -> dict[str, float]:
 
 
 def baseline(row: str) -> str:
-    """The row with tags alone, on the same synthetic clips."""
+    """The row that is trained on tags only, on the same synthetic clips."""
     return "weak_builtin" if row.endswith("_builtin") else "weak"
 
 

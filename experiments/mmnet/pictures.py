@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 import wsed
 from experiments.mmnet.table import BASE, TRANSIENT, Run, systems_of
 from wsed.data import audio
+from wsed.errors import near
 from wsed.inference.windowed import batch_of
-from wsed.registry import near
 from wsed.study.compare import spread
 
 OVER = ("att", "mmnet", "mmnet_ms")

@@ -1,8 +1,8 @@
-"""Figure 1 of the paper: how long the events of each class last, from the labels of a corpus.
+"""Figure 1 of Turpault et al. 2020: durations of the events of each class, from the labels of a corpus.
 
     python -m experiments.waa.pictures data/waa --out experiments/waa
 
-Writes `durations.png`: the density of event durations (Gaussian kernels), short classes beside long ones.
+Writes `durations.png`: the density of event durations (Gaussian kernels), for short and for long classes.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def durations(path: Path, found: Mapping[str, list[float]]) -> None:
         for i, label in enumerate(sorted(labels)):
             seconds = np.array(found[label])
             name = f"{label.replace('_', ' ')} ({len(seconds)}, median {np.median(seconds):.2g} s)"
-            if np.ptp(seconds) < 1e-3:  # all alike, as in the 200 ms set: no density
+            if np.ptp(seconds) < 1e-3:  # all equal, as in the 200 ms set: there is no density
                 axis.axvline(seconds[0], color=f"C{i}", label=name)
             else:
                 axis.plot(times, gaussian_kde(seconds)(times), color=f"C{i}", label=name)

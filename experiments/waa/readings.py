@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from wsed.errors import check_option
-from wsed.losses.triplet import PerTriplet, Triplet, distances, hinge, reduced, sums
-from wsed.ops.mine import relations
+from wsed.losses.triplet import Normalize, PerTriplet, Reduction, Triplet, distances, hinge, reduced, sums
+from wsed.ops.mine import Miner, relations
 
 Cost = Literal["hinge", "ratio"]
 Gradient = Literal["all", "anchor_only"]
@@ -28,11 +28,11 @@ def triplet(
     tags: Float[Tensor, "clip label"],
     tagged: Bool[Tensor, "clip label"] | None = None,
     *,
-    miner: str = "all",
+    miner: Miner = "all",
     margin: float = 0.3,
     squared: bool = True,
-    normalize: str = "final",
-    reduction: str = "mean",
+    normalize: Normalize = "final",
+    reduction: Reduction = "mean",
     cost: Cost = "hinge",
     gradient: Gradient = "all",
     generator: torch.Generator | None = None,
@@ -58,11 +58,11 @@ class ReadingTriplet(Triplet):
 
     def __init__(
         self,
-        miner: str = "all",
+        miner: Miner = "all",
         margin: float = 0.3,
         squared: bool = True,
-        normalize: str = "final",
-        reduction: str = "mean",
+        normalize: Normalize = "final",
+        reduction: Reduction = "mean",
         cost: Cost = "hinge",
         gradient: Gradient = "all",
     ) -> None:

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from matplotlib.image import imread
 
 import wsed
 from wsed.cli.main import main
+from wsed.metrics.base import METRICS, Metric, MetricValue
 
 LINES = ("a.wav\t0.0\t1.0\tDog", "a.wav\t2.0\t3.0\tCat", "b.wav\t1.0\t4.0\tDog", "c.wav\t0.0\t5.0\tCat")
 
@@ -83,6 +86,56 @@ def test_a_system_that_is_always_right(files, tmp_path, capsys):
     assert max(map(len, shown.splitlines()[1:])) <= 80
 
 
+def test_only_the_metrics_that_are_named_are_computed(files, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "out.json"
+    wanted = [
+        "--reference",
+        files["reference"],
+        "--predictions",
+        files["half"],
+        "--json",
+        str(out),
+        "--resamples",
+        "20",
+    ]
+    assert main(["evaluate", *wanted, "--metrics", "psds1", "onset_f1", "--durations", files["durations"]]) == 0
+    read = json.loads(out.read_text())
+    assert read["onset_f1"]["micro"] == pytest.approx(2 / 3)
+    assert not {"event_f1", "segment_f1", "psds2"} & read.keys()
+    assert read["intervals"].keys() & {"onset_f1", "event_f1", "psds1"} == {"onset_f1"}
+    assert "onset F1" in capsys.readouterr().out
+    assert main(["evaluate", *wanted, "--metrics", "onset"]) == 2
+    assert "unknown metric 'onset' (did you mean onset_f1" in capsys.readouterr().err
+
+
+def test_a_metric_of_a_plugin_is_computed_by_its_name(files):
+    class Detected(Metric):
+        """How many events were detected."""
+
+        title, needs, by_default = "detected", frozenset({"events"}), False
+
+        def compute(self, system):
+            return MetricValue({"value": float(len(system.need_timed().detected))})
+
+    with plugin(METRICS, "detected", Detected):
+        report = wsed.evaluate(files["reference"], files["half"], metrics=["detected", "event_f1"])
+        assert report.value("detected") == 2.0
+        assert report["detected"] == 2.0
+        assert "detected" not in wsed.evaluate(files["reference"], files["half"]).computed
+
+
+@contextmanager
+def plugin(registry, name, cls):
+    """As a package that declares the class under an entry point."""
+    registry.names()
+    point = EntryPoint(name, "theirs:Metric", f"wsed.{registry.kind}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(registry._plugins, name, point)
+        patch.setattr(EntryPoint, "load", lambda self: cls)
+        yield
+        registry._classes.pop(name)
+
+
 def test_two_systems_are_compared(files, tmp_path, capsys):
     out = tmp_path / "out.json"
     given = ["--reference", files["reference"], "--predictions", files["half"], files["perfect"], "--json", str(out)]
@@ -122,7 +175,7 @@ def test_arguments_that_mean_nothing_are_refused(files, change, message, capsys)
 def test_mistakes_name_the_file_and_the_row(files, tmp_path, capsys):
     bad = table(tmp_path / "bad.tsv", (LINES[0], "b.wav\t3.0\t1.0\tDog"))
     assert main(["evaluate", "--reference", files["reference"], "--predictions", bad]) == 2
-    assert f"{bad}:3: offset 1 is before onset 3" in capsys.readouterr().err
+    assert f"{bad}:3: offset 1 is not after onset 3" in capsys.readouterr().err
     wrong = table(tmp_path / "wrong.tsv", ("a.wav\t0\t1\tDogg",))
     assert main(["evaluate", "--reference", files["reference"], "--predictions", wrong]) == 2
     error = capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The verbs: found by their files, listed without being imported; one dialect of flags."""
 
 import ast
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def test_a_new_verb_is_one_file(tmp_path, monkeypatch, capsys):
         'HELP = "says hello"\n\n\ndef main(args):\n    print("hello", *args)\n    return 3\n'
     )
     assert main(["--help"]) == 0
-    assert "More:\n  greet       says hello" in capsys.readouterr().out
+    assert re.search(r"More:\n  greet +says hello", capsys.readouterr().out)
     assert main(["greet", "you"]) == 3
     assert capsys.readouterr().out == "hello you\n"
     monkeypatch.undo()

@@ -20,6 +20,9 @@ from wsed.cli.main import main
 from wsed.data.table import read_strong
 from wsed.decoding import BoxDecoder, Tuning
 from wsed.errors import WsedError
+from wsed.run import RunFolder
+from wsed.scoring.formats.predictions import read_predictions
+from wsed.scoring.formats.reference import read_reference
 from wsed.tuned import read_tuned
 
 SMALL = {
@@ -87,6 +90,13 @@ def test_scores_and_predictions_have_their_fixed_form(run, corpus):
     assert scores["tuned"] is None
     predictions = read_strong(run / "test" / "predictions.tsv")
     assert set(predictions) == set(read_strong(corpus / "metadata" / "eval" / "public.tsv"))
+    reference = read_reference(corpus / "metadata" / "eval" / "public.tsv")
+    read = read_predictions(run / "test" / "predictions.tsv", reference)
+    assert read.boxes is not None
+    assert len(read.boxes) == sum(map(len, predictions.values()))
+    assert bool(((read.boxes.confidence > 0) & (read.boxes.confidence <= 1)).all())
+    detections = RunFolder.open(run).detections("test")
+    assert detections.confidence.tolist() == pytest.approx(read.boxes.confidence.tolist())
 
 
 def test_the_checkpoint_executes_nothing_and_carries_what_inference_needs(run, corpus):
@@ -202,7 +212,7 @@ def test_boxes_can_be_named_and_tuned(exp, tmp_path):
     [
         ("{}", "set what to tune"),
         ("{thresholds: frames}", "tuning"),
-        ("{tags: exact, medians: [0.1]}", "medians are searched along"),
+        ("{tags: exact, medians: [0.1]}", "medians can only be tuned together"),
     ],
 )
 def test_a_tuning_that_means_nothing_is_refused(exp, tmp_path, capsys, tuning, message):
@@ -340,6 +350,11 @@ def test_mistakes_in_the_test_labels_are_found_before_training(exp, tmp_path, co
             "decoder.tag_threshold has 3 values for 2 labels",
         ),
         ({"evaluation__rank_by": []}, "evaluation.rank_by is empty"),
+        ({"evaluation__metrics": ["onset"]}, "unknown metric 'onset' (did you mean onset_f1"),
+        (
+            {"data__windows": {"length": 0.5, "placement": "centred"}},
+            "unknown placement 'centred' (did you mean center",
+        ),
         ({"evaluation__rank_by": ["event_f2/macro"]}, "unknown metric 'event_f2' (did you mean event_f1"),
         (
             {"model__network__head": {"class_path": "framewise", "init_args": {"pooling": "auto"}}},

@@ -1,23 +1,16 @@
 """Every corpus and every reader that is registered keeps its contract, and broken ones are noticed."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 
 import wsed
-from tests.conftest import make_corpus
 from wsed import testing
 from wsed.data import audio
 from wsed.data.clip_table import ClipTable
 from wsed.data.corpus.base import Corpus
 from wsed.data.corpus.desed import DESED
-from wsed.data.corpus.folder.settings import Splits
-from wsed.data.corpus.joint import Joint
-from wsed.data.corpus.videos.layout import DCASE2017_LABELS
-from wsed.data.reading.features import Features
 from wsed.data.reading.files import ClipDataset, Files
 from wsed.data.windows import Windows, cut
 from wsed.models.encoders.identity import Identity
@@ -27,44 +20,19 @@ from wsed.registry import registry
 RATE = 8000
 
 
-@pytest.fixture(scope="module")
-def roots(tmp_path_factory) -> dict[str, Path]:
-    """A small corpus of each layout."""
-    tones, videos = make_corpus(tmp_path_factory.mktemp("tones"), clips=4), tmp_path_factory.mktemp("videos")
-    mids, clips = ("/m/a", "/m/b"), [f"-{i:010d}" for i in range(6)]
-    (videos / "class_labels_indices.csv").write_text("index,mid,display_name\n0,/m/a,Speech\n1,/m/b,Music\n")
-    rows = "".join(f'{c}, 0.000, 1.000, "{mids[i % 2]}"\n' for i, c in enumerate(clips))
-    for name in ("balanced_train_segments", "eval_segments"):
-        (videos / f"{name}.csv").write_text(f"# made\n# up\n# YTID, start, end, labels\n{rows}")
-    rows = "".join(f"{c}_0.000_1.000.wav\t0.000\t1.000\t{DCASE2017_LABELS[i % 2]}\n" for i, c in enumerate(clips))
-    for name in ("training", "testing"):
-        (videos / f"groundtruth_weak_label_{name}_set.csv").write_text(rows)
-    for clip in clips:
-        soundfile.write(videos / f"{clip}_0.000_1.000.wav", np.zeros(RATE), RATE)
-    return {"desed": tones, "single_event": tones, "audioset": videos, "dcase2017": videos}
-
-
-def built(name: str, roots: dict[str, Path]) -> Corpus:
-    if name == "folder":
-        table = roots["desed"] / "metadata" / "train" / "strong.tsv"
-        return registry("corpus")["folder"](
-            roots["desed"] / "audio" / "train", events=str(table), splits=Splits(test=0.5)
-        )
-    if name == "joint":
-        return Joint({"home": DESED(roots["desed"]), "street": registry("corpus")["dcase2017"](roots["dcase2017"])})
-    corpus: Corpus = registry("corpus")[name](roots[name])
-    return corpus
-
-
 @pytest.mark.parametrize("name", wsed.components("corpus"))
-def test_corpus(name, roots):
-    testing.check_corpus(built(name, roots))
+def test_corpus(name, tmp_path):
+    testing.check_corpus(registry("corpus")[name].example(tmp_path))
 
 
 @pytest.fixture(scope="module")
-def table(roots) -> ClipTable:
-    corpus = DESED(roots["desed"])
-    return ClipTable.of(corpus.clips("train", ["strong"]), corpus.labels, end=0.75)
+def desed(tmp_path_factory) -> Corpus:
+    return DESED.example(tmp_path_factory.mktemp("desed"))
+
+
+@pytest.fixture(scope="module")
+def table(desed) -> ClipTable:
+    return ClipTable.of(desed.clips("train", ["strong"]), desed.labels, end=0.75)
 
 
 @pytest.fixture(scope="module")
@@ -75,20 +43,25 @@ def network() -> wsed.Network:
 
 @pytest.mark.parametrize("name", wsed.components("reader"))
 def test_reader(name, table, network, tmp_path):
-    arguments = {"features": {"folder": tmp_path}}.get(name, {})
-    testing.check_reader(registry("reader")[name](**arguments), table, RATE, network)
+    testing.check_reader(registry("reader")[name].example(tmp_path), table, RATE, network)
 
 
 @pytest.mark.parametrize("reader", ["files", "features"])
-def test_readers_of_parts_of_files(reader, roots, network, tmp_path):
-    corpus = DESED(roots["desed"])
-    whole = [replace(clip, duration=1.0) for clip in corpus.clips("train", ["strong"])]
-    parts = ClipTable.of(cut(whole, Windows(0.5), "train"), corpus.labels)
-    of = Files() if reader == "files" else Features(tmp_path)
-    testing.check_reader(of, parts, RATE, network)
+def test_readers_of_parts_of_files(reader, desed, network, tmp_path):
+    whole = [replace(clip, duration=1.0) for clip in desed.clips("train", ["strong"])]
+    parts = ClipTable.of(cut(whole, Windows(0.5), "train"), desed.labels)
+    testing.check_reader(registry("reader")[reader].example(tmp_path), parts, RATE, network)
 
 
-def test_a_contract_notices_a_broken_corpus(roots):
+def test_a_corpus_without_an_example_is_told_to_have_one(tmp_path):
+    class Mute(DESED):
+        example = classmethod(Corpus.example.__func__)
+
+    with pytest.raises(NotImplementedError, match=r"Mute\.example writes a small corpus"):
+        Mute.example(tmp_path)
+
+
+def test_a_contract_notices_a_broken_corpus(desed):
     class Opens(DESED):
         def clips(self, split, sources=None):
             clips = super().clips(split, sources)
@@ -120,7 +93,7 @@ def test_a_contract_notices_a_broken_corpus(roots):
         (Tells, "does not annotate"),
     ):
         with pytest.raises(AssertionError, match=message):
-            testing.check_corpus(broken(roots["desed"]))
+            testing.check_corpus(broken(desed.root))
 
 
 def test_a_contract_notices_a_broken_reader(table, network):

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsed.losses.fpd import Metric, Pairs, Reduction, Silence, fpd
-from wsed.ops.frame_pairs import frame_categories
+from wsed.losses.fpd import Metric, Pairs, Reduction, fpd
+from wsed.ops.frame_pairs import Silence, frame_categories
 
 METRICS = get_args(Metric)
 CHOICES = {"reduction": get_args(Reduction), "silence": get_args(Silence), "pairs": get_args(Pairs)}

@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader
 import wsed
 from experiments.fpd.readings import ReadingFPD
 from wsed import WsedError, testing
-from wsed.losses.fpd import FPD, Metric, Pairs, Reduction, Silence, Wps, fpd, pseudo_strong
+from wsed.losses.fpd import FPD, Metric, Pairs, Reduction, Wps, fpd, pseudo_strong
+from wsed.ops.frame_pairs import Silence
 from wsed.registry import registry
 from wsed.types import Output
 

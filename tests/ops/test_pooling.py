@@ -41,7 +41,7 @@ def test_poolings_equal_their_formula_and_ignore_padding(name, frames, seed, alp
     attention = torch.rand(2, frames + 3, 2, generator=rng, dtype=torch.float64) + 0.01
     valid = (torch.arange(frames + 3) < frames).expand(2, -1)
     arguments = {"attention": {"attention": attention}, "auto": {"alpha": alpha}}.get(name, {})
-    pooled = P.pooling(name)(scores, valid, **arguments)
+    pooled = P.POOLINGS[name](scores, valid, **arguments)
     for clip in range(2):
         for label in range(2):
             curve, weights = scores[clip, :frames, label].tolist(), attention[clip, :frames, label].tolist()
@@ -69,4 +69,4 @@ def test_pool_gives_logits_that_survive_extremes():
 
 def test_an_unknown_pooling_lists_the_names():
     with pytest.raises(WsedError, match="linear_softmax"):
-        P.pooling("maximum")
+        P.pool(torch.zeros(1, 2, 3), "maximum")

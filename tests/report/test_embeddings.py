@@ -15,6 +15,7 @@ from wsed.metrics.embedding_metric import Embedding
 from wsed.metrics.system import System
 from wsed.models.embeddings import Embeddings
 from wsed.report.embeddings import pca, tsne, write_embeddings
+from wsed.split_folder import SplitFolder
 from wsed.truth import Truth
 from wsed.types import Events, Labels
 from wsed.values import Scores
@@ -75,7 +76,7 @@ def test_a_class_that_is_unknown_in_a_clip_is_not_its_nearest_one(clouds):
 
 def test_the_picture_is_written(clouds, tmp_path):
     scores, truth = stored(*clouds)
-    write_embeddings(tmp_path, scores, truth, THREE, numbers(scores, truth))
+    write_embeddings(SplitFolder(tmp_path), scores, truth, THREE, numbers(scores, truth))
     assert matplotlib.image.imread(tmp_path / "embeddings.png").shape[0] > 300
     assert (tmp_path / "embeddings.npz").is_file()
 

@@ -5,6 +5,7 @@ import dataclasses
 import sys
 import warnings
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from wsed.metrics.psds import PSDS1, PSDS2, PSDSParameters
 from wsed.metrics.segments import segment_counts
 from wsed.metrics.system import TaggedClips, TimedClips
 from wsed.metrics.tagging import partial_auroc, ranking_scores, tagging_scores
-from wsed.scoring.official import BACKENDS, official_metrics
+from wsed.scoring.official import Package, official_metrics
 from wsed.types import Events, Labels
 from wsed.values import Scores
 
@@ -48,7 +49,7 @@ def plain(value):
 def packages():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = [pytest.importorskip(name, reason="needs the extra `eval`") for name in BACKENDS]
+        found = [pytest.importorskip(name, reason="needs the extra `eval`") for name in get_args(Package)]
         yield SimpleNamespace(sed_scores_eval=found[0], psds_eval=found[1])
 
 
@@ -275,13 +276,13 @@ def test_operating_points_that_are_no_thresholds():
         [(0, 0, 0.0, 2.0), (1, 1, 0.5, 1.0), (0, 2, 1.0, 2.0), (0, 1, 3.0, 3.5)],
     ]
     detections = simple(truth, truth, points=points)
-    for backend in BACKENDS:
+    for backend in get_args(Package):
         found = official(backend, detections, None, NAMES, SCENARIOS)
         for name, p in SCENARIOS.items():
             assert found[name] == pytest.approx(detections.psds_table(p).psds().value, abs=1e-9)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", get_args(Package))
 def test_nothing_true_and_nothing_said(backend):
     tags = TaggedClips(torch.zeros(2, LABELS, dtype=torch.bool), torch.ones(2, LABELS, dtype=torch.bool))
     said = [(0, 0, 0.0, 1.0)]
@@ -442,7 +443,7 @@ def test_ranking_scores_are_those_of_sed_scores_eval(packages, distinct):
         assert ours.macro_auroc > areas["mean"] + 0.05
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", get_args(Package))
 def test_events_that_a_package_refuses(backend):
     good, both = [(1, 1, 0.0, 1.0)], [(1, 1, 0.5, 2.0), (1, 1, 0.0, 1.0)]
     for sides, who in (((both, good), "reference"), ((good, both), "detected")):
@@ -462,7 +463,7 @@ def test_events_that_a_package_refuses(backend):
 def test_user_mistakes(monkeypatch):
     truth = [(0, 0, 0.0, 1.0), (1, 1, 0.0, 1.0)]
     detections = simple(truth, truth, points=[truth])
-    with pytest.raises(WsedError, match="unknown backend 'sed_eval'; known backends: sed_scores_eval, psds_eval"):
+    with pytest.raises(WsedError, match=r"unknown backend 'sed_eval'.*; known: sed_scores_eval, psds_eval"):
         official("sed_eval", detections, None, NAMES, {})
     with pytest.raises(WsedError, match="2 class names do not fit"):
         official("psds_eval", detections, None, Labels(["a", "b"]), {})
@@ -482,7 +483,7 @@ def test_user_mistakes(monkeypatch):
     unknown = dataclasses.replace(detections, timed=torch.tensor([[True] * LABELS, [False] * LABELS]))
     with pytest.raises(WsedError, match="use the backend native"):
         official("psds_eval", unknown, None, NAMES, {})
-    for backend in BACKENDS:
+    for backend in get_args(Package):
         monkeypatch.setitem(sys.modules, backend, None)
         with pytest.raises(WsedError, match=rf'{backend} cannot be imported .*pip install "wsed\[eval\]"'):
             official(backend, detections, None, NAMES, {})

@@ -165,7 +165,7 @@ BAD_ROWS = [
     ("a.wav\tnan\t1\tDog", "onset is 'nan', expected seconds"),
     ("a.wav\t0\tinf\tDog", "offset is 'inf', expected seconds"),
     ("a.wav\t0,5\t1\tDog", "onset is '0,5', expected seconds"),
-    ("a.wav\t2\t1\tDog", "offset 1 is before onset 2; correct the times, or delete the row"),
+    ("a.wav\t2\t1\tDog", "offset 1 is not after onset 2; correct the times, or delete the row"),
     ("a.wav\t0\t1\t", "no event_label for this onset and offset"),
     ("a.wav\t0\t1", "no event_label for this onset and offset"),
     ("a.wav\t\t\tDog", "onset is '', expected seconds"),

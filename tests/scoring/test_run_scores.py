@@ -17,6 +17,7 @@ from wsed.scoring.collect import Collector
 from wsed.scoring.formats.run_scores import read_scores, truth_of
 from wsed.scoring.report import Report
 from wsed.scoring.score import detect, score, system_of
+from wsed.split_folder import SplitFolder
 
 LABELS = wsed.Labels("abc")
 
@@ -43,8 +44,8 @@ def written(tmp_path):
     collector.update(testing.output(batch), batch, 8000)
     scores, truth = collector.gather()
     report = score(system_of(scores, truth, LABELS, decoder))
-    events = detect(scores, truth, decoder).events
-    Evaluation(scores, truth, events, report, LABELS, decoder).write(tmp_path, {}, Composed(LABELS, CNN))
+    events = detect(scores, truth, decoder)
+    Evaluation(scores, truth, events, report, LABELS, decoder).write(SplitFolder(tmp_path), {}, Composed(LABELS, CNN))
     return tmp_path, batch, scores, truth, decoder, report
 
 

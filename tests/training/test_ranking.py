@@ -8,7 +8,7 @@ from wsed import WsedError
 from wsed.metrics.base import MetricValue
 from wsed.scoring.report import Report
 from wsed.training.evaluation import Evaluation
-from wsed.training.ranking import KeepBest, first_number, ranking
+from wsed.training.ranking import RANK_BY, KeepBest, first_number, ranking
 
 NAMES = ("event_f1", "segment_f1", "tagging_f1")
 
@@ -62,3 +62,16 @@ def test_unknown_metrics_are_refused():
         Evaluation(rank_by=["event_f2/macro"])
     with pytest.raises(WsedError, match="rank_by is empty"):
         Evaluation(rank_by=[])
+    with pytest.raises(WsedError, match=r"unknown metric 'psds' \(did you mean psds"):
+        Evaluation(metrics=["psds"])
+    with pytest.raises(WsedError, match=r"metrics must be a list of names, not \[\]; known: .*event_f1"):
+        Evaluation(metrics=[])
+
+
+def test_epochs_are_ranked_by_metrics_that_are_computed():
+    assert Evaluation().rank_by == RANK_BY
+    assert Evaluation(metrics=["psds1", "tagging_f1", "segment_f1"]).rank_by == ("segment_f1/macro", "tagging_f1/macro")
+    assert Evaluation(metrics=["psds1", "onset_f1"]).rank_by == ("psds1", "onset_f1")
+    assert Evaluation(metrics=["onset_f1"], rank_by=["onset_f1/micro"]).rank_by == ("onset_f1/micro",)
+    with pytest.raises(WsedError, match=r"rank_by names event_f1, which evaluation\.metrics leaves out; add it there"):
+        Evaluation(metrics=["onset_f1"], rank_by=["event_f1/macro"])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment, Level
 from wsed.augment.draws import beta, check_alpha, check_chance, chosen
+from wsed.literals import checked
 from wsed.types import Batch, Events
 
 MixedLabels = Literal["soft", "hard"]
@@ -85,6 +86,7 @@ def partners(group: Int[Tensor, " clip"], generator: torch.Generator) -> Int[Ten
     return result
 
 
+@checked
 def mix(
     batch: Batch, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"], labels: MixedLabels, level: Level
 ) -> Batch:

@@ -64,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the classes: a file with one a line, or names with commas (default: those of the reference)",
     )
     parser.add_argument("--threshold", type=float, default=0.5, metavar="T", help="threshold for F1 (default: 0.5)")
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        metavar="NAME",
+        help="metrics to compute, such as onset_f1 psds1 (default: the usual ones; `wsed list metric` lists all)",
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all metrics, as fractions in [0, 1]")
     parser.add_argument(
         "--figure", type=Path, metavar="PNG", help="draw the F1 of each class, and PSD-ROCs if there is a PSDS"
@@ -110,6 +116,7 @@ def main(arguments: Sequence[str]) -> int:
             resamples=args.resamples,
             method=args.interval,
             seed=args.seed,
+            metrics=args.metrics,
             progress=lambda items, what: bar.track(list(items), description=what),
         )
     reports = list(result.systems) if isinstance(result, ComparedReports) else [result]

@@ -16,9 +16,9 @@ import yaml
 
 from wsed.build import arguments_of, is_mapping, is_sequence, part_of
 from wsed.errors import WsedError
-from wsed.literals import members
+from wsed.literals import choices_of, members
 from wsed.registry import Registry
-from wsed.spec import path_of
+from wsed.spec import name_of, path_of
 from wsed.text import parse_yaml
 
 Config: TypeAlias = dict[str, object]
@@ -100,6 +100,8 @@ def _argument(flag: str, text: str, state: Config) -> str:
     if annotation is None:
         return text
     value = _parsed(text)
+    if len(keys) > 1:
+        _check_literal(*_descend(keys[:-1], state), keys[-1], _scalar(text))
     resolved = _Names(defaults=True).resolve(value, annotation, before)
     put(state, keys, resolved)
     if isinstance(value, str) and isinstance(resolved, dict) and isinstance(resolved.get("class_path"), str):
@@ -207,8 +209,21 @@ class _Names:
             if key == "init_args" and isinstance(item, dict):
                 resolved[key] = self._arguments(item, member, named, at(before, "init_args"))
             elif key != "class_path":
+                _check_literal(member, named, key, item)
                 resolved[key] = self.resolve(item, below(member, key, named), at(before, key))
         return resolved
+
+
+def _check_literal(annotation: object, named: object, key: str, value: object) -> None:
+    """Refuse a value that the literals of an argument do not allow, where it is known of which class it is.
+
+    jsonargparse would too, but not with near names, and wrapped in the alternatives that it tried.
+    """
+    for member in members(annotation):
+        classes = list(classes_at(member, named))
+        choices = choices_of(arguments_of(classes[0]).get(key)) if len(classes) == 1 else None
+        if choices is not None:
+            choices.check(name_of(classes[0]), key, value)
 
 
 def _is_name(text: str) -> bool:
@@ -225,6 +240,13 @@ def _path(registry: Registry[type], name: str) -> str:
     if name not in registry and any(cls.__name__ == name for cls in registry.classes()):
         return name  # which jsonargparse knows
     return path_of(registry[name])
+
+
+def _scalar(text: str) -> object:
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError:
+        return text
 
 
 def _parsed(text: str) -> object:

@@ -9,8 +9,7 @@ from typing import Protocol, TypeGuard, runtime_checkable
 import yaml
 
 from wsed.cli.configs import Config
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 from wsed.text import decode_text, parse_yaml, yaml_fault
 
 

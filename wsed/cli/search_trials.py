@@ -20,6 +20,7 @@ from wsed.cli.training import run as train
 from wsed.errors import WsedError
 from wsed.files import try_lock
 from wsed.report.trials import draw_trials, write_trials
+from wsed.run import RunFolder
 
 
 class Search:
@@ -109,7 +110,7 @@ class Search:
         (folder / "settings.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         args = ["fit", "--config", str(folder / "settings.yaml"), "--trainer.default_root_dir", str(folder)]
         args += ["--test-after-fit", "false", "--trainer.enable_progress_bar", "false"]
-        args += ["--ckpt-path", "last"] if (folder / "checkpoints/last.ckpt").is_file() else []
+        args += ["--ckpt-path", "last"] if RunFolder(folder).last.is_file() else []
 
         class TrialCLI(WsedCLI):
             def own_callbacks(self) -> list[pl.Callback]:

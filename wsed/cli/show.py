@@ -10,7 +10,6 @@ from wsed.cli.arguments import parsed
 from wsed.errors import WsedError
 from wsed.report.tables import score_table, seeds_table
 from wsed.run import RunFolder
-from wsed.scoring.report import Report
 from wsed.text import read_yaml
 from wsed.types import Split
 
@@ -58,15 +57,11 @@ def show(run: Path, stage: Split = "test") -> None:
         raise WsedError(f"no such run: {run}")
     console, folder = Console(), RunFolder.open(run)
     if seeds := folder.seeds():
-        scored = {
-            seed.path.name: Report.read(seed.split(stage).report)
-            for seed in seeds
-            if seed.split(stage).report.is_file()
-        }
+        scored = {seed.path.name: seed.report(stage) for seed in seeds if seed.split(stage).report.is_file()}
         if not scored:
             raise WsedError(
-                f"none of the {len(seeds)} runs in {run} has {stage}/scores.json: run `wsed {_verb(stage)} "
-                "--config CONFIG --ckpt_path best` with the config.yaml of each"
+                f"none of the {len(seeds)} runs in {run} has {stage}/{folder.split(stage).report.name}: run "
+                f"`wsed {_verb(stage)} --config CONFIG --ckpt_path best` with the {folder.config.name} of each"
             )
         console.print(f"{run}: {', '.join(scored)}", soft_wrap=True, markup=False, highlight=False)
         if differing := differences([seed for seed in seeds if seed.path.name in scored]):
@@ -76,12 +71,9 @@ def show(run: Path, stage: Split = "test") -> None:
         if waiting := [seed.path.name for seed in seeds if seed.path.name not in scored]:
             console.print(f"without scores: {', '.join(waiting)}", soft_wrap=True, highlight=False)
         return
-    left = folder.split(stage)
-    if not left.report.is_file():
-        again = f"wsed {_verb(stage)} --config {folder.config} --ckpt_path best"
-        raise WsedError(f"no {left.report}: run `{again}`")
+    left, report = folder.split(stage), folder.report(stage)
     console.print(f"{left.path}", soft_wrap=True, markup=False, highlight=False)
-    console.print(score_table(Report.read(left.report), console.width), highlight=False)
+    console.print(score_table(report, console.width), highlight=False)
     for path in (*(left.picture(name) for name in ("curves", "class_f1", "embeddings")), left.predictions):
         if path.is_file():
             console.print(f"{path}", soft_wrap=True)

@@ -13,8 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 
 HOMES = (Path(__file__).parent,)
 FACT = re.compile(r'^(HELP|GROUP) = (".*")$', flags=re.MULTILINE)
@@ -44,8 +43,8 @@ class Verb(NamedTuple):
 def all_verbs() -> tuple[Verb, ...]:
     """All verbs, by name.
 
-    >>> [verb.name for verb in all_verbs() if verb.group == "train"]
-    ['fit', 'new', 'predict', 'search', 'test', 'validate']
+    >>> {verb.name: verb.group for verb in all_verbs()}["fit"]
+    'train'
     """
     read = (_read(path, path.relative_to(home).with_suffix("").parts) for home in HOMES for path in home.rglob("*.py"))
     return tuple(sorted((verb for verb in read if verb is not None), key=lambda verb: verb.name))

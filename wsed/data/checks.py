@@ -14,8 +14,7 @@ from wsed.data.clip_table import ClipTable
 from wsed.data.columns import path_of
 from wsed.data.trained import Network
 from wsed.data.windows import Windows
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 from wsed.types import FACTS, Labels, Needs, Split
 
 LOOKED_AT = 5

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from wsed.literals import checked
 from wsed.text import short
 
 Severity = Literal["error", "warning", "note"]
@@ -13,6 +14,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 """An error would stop a training or make its scores wrong; a warning should be checked; a note is information."""
 
 
+@checked
 @dataclass(frozen=True)
 class Finding:
     """One defect of a corpus.

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,13 +15,14 @@ from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
 from wsed.data.columns import Columns
 from wsed.data.ragged import Ragged
-from wsed.errors import WsedError
-from wsed.registry import check_option, near
+from wsed.errors import WsedError, near
+from wsed.literals import checked
 
 Index = NDArray[np.int64]
 By = Literal["clip", "group"]
 
 
+@checked(owner="data.holdout")
 @dataclass(frozen=True)
 class Holdout:
     """Chooses the training clips that become validation clips.
@@ -52,7 +53,6 @@ class Holdout:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_option("data.holdout", "by", self.by, get_args(By))
         if not 0 < self.share < 1:
             raise WsedError(
                 f"data.holdout.share must lie between 0 and 1, not {self.share}; set data.holdout to null for none"

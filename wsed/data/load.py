@@ -16,6 +16,7 @@ from wsed.data.holdout import Holdout
 from wsed.data.reading.base import Headers, Reader
 from wsed.data.windows import Windows, cut
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.types import Labels, Split
 
 
@@ -124,6 +125,7 @@ def _validation(source: str) -> str:
     return "/".join([*source.split("/")[:-1], "validation"])
 
 
+@checked
 def present(
     clips: Sequence[Clip], reader: Reader, split: Split, max_missing: float = 0.05, report: Path | None = None
 ) -> tuple[Sequence[Clip], Headers, tuple[str, ...]]:
@@ -183,6 +185,7 @@ MANY = 3
 """Least number of clips with events from which the unit of the times is judged; with fewer, each event is checked."""
 
 
+@checked
 def tags_unknown(clips: Sequence[Clip], length: float, split: Split) -> list[str]:
     """A note about clips that are longer than a window and have tags, but no events: the tags of windows are unknown.
 

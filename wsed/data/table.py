@@ -187,8 +187,13 @@ def _event(row: dict[str, str]) -> Timed | None:
         raise WsedError("no event_label for this onset and offset")
     onset, offset = _seconds(row, "onset"), _seconds(row, "offset")
     if offset <= onset:
-        raise WsedError(f"offset {offset:g} is not after onset {onset:g}")
+        raise WsedError(wrong_order(onset, offset))
     return label, onset, offset
+
+
+def wrong_order(onset: float, offset: float) -> str:
+    """The message about an event that does not end after it begins."""
+    return f"offset {offset:g} is not after onset {onset:g}; correct the times, or delete the row"
 
 
 def _seconds(row: dict[str, str], column: str) -> float:

@@ -3,18 +3,19 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from wsed.data.clip import Clip, Timed
 from wsed.errors import WsedError
-from wsed.registry import check_option
+from wsed.literals import checked
 from wsed.types import Split
 
 Placement = Literal["onset", "contained", "centered"]
 
 
+@checked(owner="data.windows")
 @dataclass(frozen=True)
 class Windows:
     """Windows of one length that are read instead of whole clips.
@@ -51,8 +52,6 @@ class Windows:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.placement is not None:
-            check_option("data.windows", "placement", self.placement, get_args(Placement))
         for name, value in (("length", self.length), ("test_length", self.test_length), ("hop", self.hop)):
             if value is not None and value <= 0:
                 raise WsedError(f"data.windows.{name} must be above 0, not {value}")
@@ -155,11 +154,13 @@ def window_starts(duration: float, length: float, hop: float) -> list[float]:
     return starts if last - starts[-1] < 1e-6 else [*starts, last]
 
 
+@checked
 def cut(clips: Sequence[Clip], windows: Windows, split: Split) -> list[Clip]:
     """The windows of all clips."""
     return [part for clip in clips for part in windows.of(clip, split)]
 
 
+@checked
 def crop_start(
     onset: float, offset: float, length: float, duration: float, placement: Placement, chance: float
 ) -> float:

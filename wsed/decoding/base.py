@@ -108,13 +108,18 @@ class Decoder(ABC):
 
     @property
     def reach(self) -> float:
-        """Seconds of scores on either side of a moment that decide on the events there; 5 unless overridden."""
+        """Seconds of scores before and after a time on which the events at that time depend; 5 by default."""
         return 5.0
 
     def within(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
-        """The scores of windows of a long recording before they are joined: classes without a tag have the score 0.
+        """The scores of windows of a long recording, prepared to be joined: classes that the tags exclude score 0.
 
-        Clips are windows here. Arguments and errors are those of a call.
+        Each clip of `scores` is a window. Arguments and errors as in `__call__`.
+
+        >>> from wsed.decoding import StepDecoder
+        >>> scores = Scores.of_padded(torch.full((1, 2, 1), 0.5), frame_rate=1.0, clip_scores=torch.tensor([[0.1]]))
+        >>> StepDecoder(tags="clip").within(scores).need_frames()[0].flatten().tolist()
+        [0.0, 0.0]
         """
         allowed = self.allowed(scores, tags)
         if allowed is None:
@@ -126,8 +131,8 @@ class Decoder(ABC):
         """The decoder for joined windows, without the steps of `within`.
 
         >>> from wsed.decoding import StepDecoder
-        >>> StepDecoder(threshold=0.3).across().threshold
-        0.3
+        >>> StepDecoder(tags="clip").across().tags
+        'none'
         """
         return replaced(self, {"tags": "none"})
 

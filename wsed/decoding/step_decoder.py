@@ -1,4 +1,4 @@
-"""The steps in order, as one value that a YAML file can write and a checkpoint can keep."""
+"""The decoder that applies the steps of `wsed.decoding.steps` in order."""
 
 import math
 from collections.abc import Sequence
@@ -27,29 +27,29 @@ from wsed.values import Detections, Scores
 @DECODERS.register("steps")
 @dataclass(frozen=True)
 class StepDecoder(Decoder):
-    """Frame scores to events: rescale, smooth, median, threshold, tag filter, merge, drop short ones.
+    """Decodes events in these steps: rescale, smooth, median, threshold, tag filter, join over gaps, drop short events.
 
-    The confidence of an event is the mean of the smoothed scores of its active frames. `dataclasses.asdict` gives plain
-    values, and `StepDecoder(**values)` the decoder back.
+    Each step is optional except for the threshold. The confidence of an event is the mean of the smoothed scores of its
+    active frames.
 
     Args:
-        rescale_edge: stretch each curve to [0, 1] by its extremes, this many frames at either edge left out of them;
-            None: no rescaling.
-        smooth: moving average over this many seconds, rounded to the nearest odd number of frames.
-        median: median filter over this many seconds, rounded likewise; a list: one per label.
-        threshold: active above it.
-        low: hysteresis: once active, active until the score is at or below `low`.
-        merge_gap: join events of a class less than this far apart.
-        min_duration: drop events shorter than this, after joining.
-        tags: which classes of a clip may have events, see `Decoder`.
-        tag_threshold: for `tags: clip`.
+        rescale_edge: scale each curve to [0, 1] by its minimum and maximum, which are taken without this many frames at
+            either end; no rescaling if None.
+        smooth: seconds of a moving average, rounded to the nearest odd number of frames.
+        median: seconds of a median filter, rounded in the same way; a list has one value per label.
+        threshold: frames with a score above it are active.
+        low: hysteresis: an active class stays active until its score is at or below `low`.
+        merge_gap: join events of a class that are less than this many seconds apart.
+        min_duration: drop events that are shorter than this many seconds, after joining.
+        tags: classes that may have events in a clip; see `Decoder`.
+        tag_threshold: threshold of clip scores for `tags: clip`.
 
     Raises:
-        WsedError: a window is not positive, a time is negative, low is above the threshold, or a name is unknown.
+        WsedError: a window is not positive, a time is negative, `low` is above the threshold, or a name is unknown.
 
     >>> curve = torch.tensor([0.1, 0.9, 0.7, 0.2])
-    >>> found = StepDecoder()(Scores.of_padded(curve[None, :, None], frame_rate=2.0))
-    >>> found.events.onset.tolist(), found.events.offset.tolist(), round(found.confidence.item(), 3)
+    >>> detections = StepDecoder()(Scores.of_padded(curve[None, :, None], frame_rate=2.0))
+    >>> detections.events.onset.tolist(), detections.events.offset.tolist(), round(detections.confidence.item(), 3)
     ([0.5], [1.5], 0.8)
     """
 
@@ -85,16 +85,21 @@ class StepDecoder(Decoder):
         total, frames = runs.sums(curves)[inside], (runs.stop - runs.first).cpu()[inside].double()
         if self.merge_gap > 0:
             events, whole = steps.merged(events, self.merge_gap)
-            total, frames = (torch.zeros(len(events)).double().index_add_(0, whole, of) for of in (total, frames))
-        found = Detections(events, total / frames)
-        return found[steps.lasts(events, self.min_duration)] if self.min_duration > 0 else found
+            total, frames = (torch.zeros(len(events)).double().index_add_(0, whole, part) for part in (total, frames))
+        detections = Detections(events, total / frames)
+        return detections[steps.lasts(events, self.min_duration)] if self.min_duration > 0 else detections
 
     def to_events(self, runs: steps.Runs, curves: Float[Tensor, "clip frame label"], frame_rate: float) -> Events:
-        """The runs of active frames as events in seconds, one each, on the CPU; a subclass may place them otherwise."""
+        """The runs of active frames as events in seconds, one event per run, on the CPU; subclasses may override it.
+
+        >>> curves = torch.tensor([[[0.1], [0.9], [0.2]]])
+        >>> StepDecoder().to_events(steps.Runs.of(curves > 0.5), curves, frame_rate=2.0).onset.tolist()
+        [0.5]
+        """
         return runs.to_events(frame_rate)
 
     def curves(self, scores: Scores) -> Scores:
-        """The scores as the threshold sees them: rescaled and smoothed."""
+        """The scores that are compared with the threshold: rescaled and smoothed."""
         if self.rescale_edge is None and self.smooth is None and self.median is None:
             check_regular_frames(scores)
             return scores
@@ -102,28 +107,28 @@ class StepDecoder(Decoder):
 
     @property
     def reach(self) -> float:
-        """Half of each filter, the gaps that are joined and the shortest event."""
+        """Half of each filter, plus the longest gap that is joined and the shortest event, in seconds."""
         filters = (self.smooth or 0.0) / 2 + max(listed(self.median), default=0.0) / 2
         return filters + self.merge_gap + self.min_duration
 
     def within(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
-        """Windows are rescaled as clips are, then classes without tag score 0."""
+        """The scores of windows, rescaled like clips; classes that the tags exclude score 0."""
         if self.rescale_edge is not None:
             rescaled = replace(self, smooth=None, median=None).curves(scores)
             return super().within(rescaled, tags)
         return super().within(scores, tags)
 
     def across(self) -> Decoder:
-        """The rest of the steps."""
+        """The decoder with the other steps."""
         return replace(self, rescale_edge=None, tags="none")
 
     def at(self, scores: Scores, thresholds: Sequence[float], tags: Bool[Tensor, "clip label"] | None = None) -> Events:
-        """The events at each threshold, all at once: see `decode_at`."""
+        """The events at each threshold, computed at once by `decode_at`."""
         self._check_searchable()
         return self._finished(decode_at(self.curves(scores), thresholds, self.allowed(scores, tags)))
 
     def settings(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
-        """The windows of the median filter; a window of one frame is no filter."""
+        """The windows of the median filter to try; a window of one frame means no filter."""
         self._check_searchable()
         return [{}] if medians is None else [{"median": seconds or 1 / frame_rate} for seconds in medians]
 
@@ -143,7 +148,7 @@ class StepDecoder(Decoder):
     def _active(
         self, curves: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"] | None
     ) -> Bool[Tensor, "clip frame label"]:
-        """Which frames are active, before tags, joining and dropping; padding never is."""
+        """The active frames, before the tag filter, joining and dropping; padding is never active."""
         if self.low is None:
             active = steps.threshold(curves, self.threshold)
         else:
@@ -151,7 +156,7 @@ class StepDecoder(Decoder):
         return active if valid is None else active & valid[..., None]
 
     def _smoothed(self, scores: Scores) -> tuple[Float[Tensor, "clip frame label"], Bool[Tensor, "clip frame"] | None]:
-        """Curves, and which of their frames are real; None: all."""
+        """Curves, and a mask of the frames without padding; None if there is no padding."""
         check_regular_frames(scores)
         curves, valid = scores.padded()
         if not curves.shape[1]:
@@ -167,14 +172,14 @@ class StepDecoder(Decoder):
         return curves, real
 
     def _finished(self, events: Events) -> Events:
-        """Events joined over short gaps, then the short ones dropped."""
+        """The events after joining over gaps and dropping short events."""
         if self.merge_gap > 0:
             events = steps.merge_gaps(events, self.merge_gap)
         return steps.min_duration(events, self.min_duration) if self.min_duration > 0 else events
 
 
 def odd_frames(seconds: float, frame_rate: float) -> int:
-    """The odd number of frames nearest to `seconds` (the larger of two equally near).
+    """The odd number of frames that is nearest to `seconds`; of two equally near ones, the larger.
 
     >>> odd_frames(0.5, frame_rate=50.0)
     25

@@ -1,7 +1,7 @@
-"""Frame scores to events, step by step; every step is a function of tensors and none loops over frames.
+"""The steps of decoding as functions of tensors; no step loops over frames.
 
-`valid [clip frame]`, where a step takes it, marks the frames that hold signal: the first ones of each clip, padding
-after them. With it a clip's result does not depend on how far it was padded.
+The mask `valid [clip frame]` marks the frames that hold signal, which come first in each clip, before padding. With it,
+the result for a clip does not depend on its padding.
 """
 
 from collections.abc import Sequence
@@ -21,19 +21,21 @@ Valid = Bool[Tensor, "clip frame"]
 PerLabel = float | Sequence[float] | Float[Tensor, " label"]
 
 CELLS = 1 << 23
-"""Scores worked on at once where a step needs each several times (32 MiB in float32)."""
+"""Number of scores computed at a time in steps that copy each score several times (32 MiB in float32)."""
 
 ROUNDING = 1e-9
-"""Seconds by which sums and differences of times may be off; far below a sample."""
+"""Rounding error allowed in sums and differences of times, in seconds; far below the duration of a sample."""
 
 
 def rescale(scores: Scores, edge: int = 3, valid: Valid | None = None) -> Scores:
-    """Each curve stretched to [0, 1] by its own extremes: `(p - m) / (M - m)`.
+    """Scale each curve to [0, 1] by its minimum m and maximum M: `(p - m) / (M - m)` (Pellegrini & Cances 2019).
 
-    m and M are taken over the frames that are `edge` or more from either end (all frames, if the clip is too short for
-    that), so the first and last values may leave [0, 1]. A constant curve becomes 0, and so does padding.
+    m and M are taken over the frames that are `edge` or more frames from either end, as in the authors' code, or over
+    all frames of short clips. The first and last values may therefore be outside [0, 1]. Constant curves and padding
+    become 0.
 
-    Source: Pellegrini, Cances, IJCNN 2019 (the paper names the rescaling, its code ignores 3 frames at either edge).
+    >>> rescale(torch.tensor([[[0.25], [0.5], [0.75]]]), edge=0).flatten().tolist()
+    [0.0, 0.5, 1.0]
     """
     scores = _exact(scores)
     known = _all_valid(scores) if valid is None else valid
@@ -47,12 +49,13 @@ def rescale(scores: Scores, edge: int = 3, valid: Valid | None = None) -> Scores
 
 
 def moving_average(scores: Scores, window: int, valid: Valid | None = None) -> Scores:
-    """Centred mean over `window` frames (odd).
+    """Centred mean over `window` frames (odd), as in the code of Pellegrini & Cances 2019.
 
-    Beyond its ends a curve goes on as its point reflection, the edge value repeated (`2 x[0] - x[k]`, k = 0, 1, ...): a
-    slope continues instead of bending, and values near the ends may leave [0, 1].
+    At its ends a curve is extended by its point reflection (`2 x[0] - x[k]`, k = 0, 1, ...), so that slopes continue.
+    Values near the ends may therefore be outside [0, 1].
 
-    Source: Pellegrini, Cances, IJCNN 2019, published code.
+    >>> moving_average(torch.tensor([[[0.0], [0.75], [0.0], [0.0]]]), window=3).flatten().tolist()
+    [0.25, 0.25, 0.25, 0.0]
     """
     half = _half(window)
     scores = _exact(scores)
@@ -61,10 +64,13 @@ def moving_average(scores: Scores, window: int, valid: Valid | None = None) -> S
 
 
 def median_filter(scores: Scores, window: int | Sequence[int], valid: Valid | None = None) -> Scores:
-    """Running median over `window` frames (odd), one for all labels or one per label.
+    """Running median over `window` frames (odd); one window for all labels, or one per label.
 
-    Beyond its ends a curve is mirrored with the edge value repeated (`c b a | a b c | c b a`): mode "reflect" of
-    `scipy.ndimage.median_filter`, its default and that of the DESED baselines.
+    At its ends a curve is mirrored with the edge value repeated (`c b a | a b c | c b a`): mode "reflect" of
+    `scipy.ndimage.median_filter`, which is its default and that of the DESED baselines.
+
+    >>> median_filter(torch.tensor([[[0.0], [0.75], [0.0], [0.0]]]), window=3).flatten().tolist()
+    [0.0, 0.0, 0.0, 0.0]
     """
     scores = _exact(scores)
     n_labels = scores.shape[2]
@@ -75,31 +81,42 @@ def median_filter(scores: Scores, window: int | Sequence[int], valid: Valid | No
     for size in set(windows):
         labels = torch.tensor([i for i, w in enumerate(windows) if w == size], device=scores.device)
         longer = _extend(scores[..., labels], _half(size), valid, point=False)
-        # A block at a time: windows hold each score as often as they are wide.
+        # Computed in blocks, since the windows copy each score as many times as a window has frames.
         n_frames = max(1, min(scores.shape[1], CELLS // (size * max(len(labels), 1))))
         n_clips = max(1, CELLS // (size * max(len(labels), 1) * n_frames))
         for clip in range(0, scores.shape[0], n_clips):
             for frame in range(0, scores.shape[1], n_frames):
                 block = longer[clip : clip + n_clips, frame : frame + n_frames + size - 1]
-                found = block.unfold(1, size, 1).median(-1).values
-                result[clip : clip + n_clips, frame : frame + n_frames, labels] = found
+                medians = block.unfold(1, size, 1).median(-1).values
+                result[clip : clip + n_clips, frame : frame + n_frames, labels] = medians
     return result
 
 
 def threshold(scores: Scores, value: PerLabel) -> Active:
-    """Active where the score is above `value` (strictly), one for all labels or one per label."""
+    """The frames with a score above `value` (strictly); one value for all labels, or one per label.
+
+    >>> threshold(torch.tensor([[[0.25], [0.75]]]), 0.5).flatten().tolist()
+    [False, True]
+    """
     scores = _exact(scores)
     return scores > _per_label(value, scores)
 
 
 def hysteresis(scores: Scores, low: PerLabel, high: PerLabel) -> Active:
-    """On when the score rises above `high`, off when it falls to `low` or below, as before in between; off at first."""
+    """Active frames with two thresholds; one of each for all labels, or one per label.
+
+    A class becomes active when its score is above `high`, and inactive when it is at or below `low`. In between, it
+    stays as in the frame before. It is inactive at first.
+
+    >>> hysteresis(torch.tensor([[[0.4], [0.8], [0.4], [0.1]]]), low=0.2, high=0.5).flatten().tolist()
+    [False, True, True, False]
+    """
     scores = _exact(scores)
     below, above = _per_label(low, scores), _per_label(high, scores)
     if bool((below > above).any()):
         raise WsedError(f"hysteresis needs low <= high, got low {low} and high {high}")
     on = scores > above
-    # The state is set by the last frame that decided it: carry its index forward.
+    # The state of a frame is that of the last frame above `high` or at most `low`: carry the index of that frame on.
     frame = torch.arange(scores.shape[1], device=scores.device)[None, :, None]
     decided = torch.where(on | (scores <= below), frame, -1)
     last = decided.cummax(1).values if scores.shape[1] else decided
@@ -107,12 +124,21 @@ def hysteresis(scores: Scores, low: PerLabel, high: PerLabel) -> Active:
 
 
 def tag_filter(scores: Scores | Active, tags: Bool[Tensor, "clip label"]) -> Scores | Active:
-    """Scores (or activity) of the classes a clip is tagged with; 0 (or False) elsewhere."""
+    """Scores or activity of the classes in `tags`; 0 or False for other classes.
+
+    >>> tag_filter(torch.ones(1, 1, 2), torch.tensor([[True, False]])).flatten().tolist()
+    [1.0, 0.0]
+    """
     return torch.where(tags[:, None, :], scores, torch.zeros_like(scores))
 
 
 class Runs(NamedTuple):
-    """Runs of active frames `first <= frame < stop`, sorted by clip, label, frame."""
+    """Runs of active frames `first <= frame < stop`, sorted by clip, label and frame.
+
+    >>> runs = Runs.of(torch.tensor([[[False], [True], [True]]]))
+    >>> runs.sums(torch.full((1, 3, 1), 0.5)).tolist(), runs.to_events(frame_rate=2.0).offset.tolist()
+    ([1.0], [1.5])
+    """
 
     clip: Int[Tensor, " run"]
     label: Int[Tensor, " run"]
@@ -123,12 +149,12 @@ class Runs(NamedTuple):
     def of(active: Active) -> "Runs":
         curve = torch.nn.functional.pad(active.transpose(1, 2), (1, 1)).to(torch.int8)
         step = curve.diff(dim=2)
-        # Both lists come in the order of clip, label, frame: the i-th rise belongs with the i-th fall.
+        # Both lists are sorted by clip, label and frame, so the i-th start belongs to the i-th end.
         clip, label, first = (step > 0).nonzero(as_tuple=True)
         return Runs(clip, label, first, (step < 0).nonzero(as_tuple=True)[2])
 
     def sums(self, scores: Scores) -> Float[Tensor, " run"]:
-        """The scores of the frames of each run added up; float64, on the CPU."""
+        """The sum of the scores of each run, float64, on the CPU."""
         length = self.stop - self.first
         upto = length.cumsum(0)
         total = torch.zeros(len(length), dtype=torch.float64, device=length.device)
@@ -136,13 +162,12 @@ class Runs(NamedTuple):
         while start < len(length):  # some runs at a time
             before = int(upto[start - 1]) if start else 0
             stop = max(int(torch.searchsorted(upto, before + CELLS // 8, right=True)), start + 1)
-            of = slice(start, stop)
-            run = torch.arange(stop - start, device=length.device).repeat_interleave(length[of])
-            frame = (
-                torch.arange(len(run), device=length.device) - (upto[of] - before - length[of] - self.first[of])[run]
-            )
-            values = scores[self.clip[of][run], frame, self.label[of][run]].double()
-            total[of] = total[of].index_add_(0, run, values)
+            part = slice(start, stop)
+            run = torch.arange(stop - start, device=length.device).repeat_interleave(length[part])
+            offset = upto[part] - before - length[part] - self.first[part]
+            frame = torch.arange(len(run), device=length.device) - offset[run]
+            values = scores[self.clip[part][run], frame, self.label[part][run]].double()
+            total[part] = total[part].index_add_(0, run, values)
             start = stop
         return total.cpu()
 
@@ -153,12 +178,12 @@ class Runs(NamedTuple):
 
 
 def to_events(active: Active, frame_rate: float, durations: Float[Tensor, " clip"] | None = None) -> Events:
-    """Runs of active frames as events in seconds, sorted by clip, label, onset; on the CPU.
+    """Runs of active frames as events in seconds, sorted by clip, label and onset, on the CPU.
 
     Args:
-        active: frame i covers `[i, i + 1) / frame_rate` seconds.
+        active: active frames; frame `i` covers `[i, i + 1) / frame_rate` seconds.
         frame_rate: frames per second.
-        durations: seconds of each clip. Offsets are cut there, and events that start at or after it are dropped.
+        durations: seconds of each clip. Events are cut at the end of their clip.
 
     Raises:
         WsedError: `frame_rate` is not positive.
@@ -174,17 +199,24 @@ def to_events(active: Active, frame_rate: float, durations: Float[Tensor, " clip
 
 
 def cut(events: Events, durations: Float[Tensor, " clip"]) -> tuple[Events, Bool[Tensor, " event"]]:
-    """Events cut at the end of their clip, without those that start there or later; and which of them are kept."""
+    """Cut events at the end of their clip and drop events that start there or later.
+
+    Returns:
+        the events, and a mask of the original events that are kept.
+
+    >>> cut(Events.of([(0, 0, 1.0, 3.0), (0, 0, 2.5, 3.0)]), torch.tensor([2.0]))[0].offset.tolist()
+    [2.0]
+    """
     end = durations.detach().cpu().double()[events.clip]
     inside = events.onset < end
     return replace(events, offset=torch.minimum(events.offset, end))[inside], inside
 
 
 def merge_gaps(events: Events, gap: float) -> Events:
-    """Events of one clip and label that are less than `gap` seconds apart, joined into one; sorted.
+    """Join events of one clip and label that are less than `gap` seconds apart; the result is sorted.
 
-    A gap that equals `gap` but for rounding (1 ns) is kept. Overlapping events are always joined. The joined event has
-    the gain of its first.
+    Gaps that equal `gap` up to rounding (1 ns) are kept. Overlapping events are always joined. A joined event has the
+    gain of its first event.
 
     >>> two = Events.of([(0, 0, 1.0, 2.0), (0, 0, 2.1, 3.0)])
     >>> merge_gaps(two, 0.2).offset.tolist()
@@ -194,7 +226,11 @@ def merge_gaps(events: Events, gap: float) -> Events:
 
 
 def merged(events: Events, gap: float) -> tuple[Events, Int[Tensor, " event"]]:
-    """`merge_gaps`, and for each of the given events the index of the joined event that it is a part of."""
+    """The result of `merge_gaps`, and for each original event the index of the joined event that contains it.
+
+    >>> merged(Events.of([(0, 0, 1.0, 2.0), (0, 0, 2.1, 3.0)]), 0.2)[1]
+    tensor([0, 0])
+    """
     if not len(events):
         return events, events.clip
     order = _sort(events.onset, _groups(events))
@@ -211,12 +247,20 @@ def merged(events: Events, gap: float) -> tuple[Events, Int[Tensor, " event"]]:
 
 
 def min_duration(events: Events, seconds: float) -> Events:
-    """The events that last `seconds` or longer (give or take 1 ns of rounding)."""
+    """The events that last at least `seconds`, with a tolerance of 1 ns.
+
+    >>> len(min_duration(Events.of([(0, 0, 1.0, 1.1)]), 0.2))
+    0
+    """
     return events[lasts(events, seconds)]
 
 
 def lasts(events: Events, seconds: float) -> Bool[Tensor, " event"]:
-    """Which events last `seconds` or longer (give or take 1 ns of rounding)."""
+    """Mask of the events that last at least `seconds`, with a tolerance of 1 ns.
+
+    >>> lasts(Events.of([(0, 0, 1.0, 1.1)]), 0.1)
+    tensor([True])
+    """
     return events.offset - events.onset >= seconds - ROUNDING
 
 
@@ -226,12 +270,16 @@ def events_of(
     onset: Float[Tensor, " event"],
     offset: Float[Tensor, " event"],
 ) -> Events:
-    """Detected events: of gain 1."""
+    """Detected events, which have gain 1.
+
+    >>> events_of(torch.tensor([0]), torch.tensor([0]), torch.tensor([1.0]), torch.tensor([2.0])).gain
+    tensor([1.])
+    """
     return Events(clip, label, onset, offset, torch.ones_like(onset))
 
 
 def _exact(scores: Tensor) -> Tensor:
-    """Detached, and float32 where it was shorter: bfloat16 has too few digits to compare with a threshold."""
+    """The scores detached, at least in float32: bfloat16 is too imprecise for comparisons with a threshold."""
     scores = scores.detach()
     return scores if scores.dtype == torch.float64 else scores.float()
 
@@ -246,15 +294,15 @@ def _frames(scores: Scores) -> Int[Tensor, "one frame"]:
 
 def _half(window: int) -> int:
     if window < 1 or window % 2 == 0:
-        raise WsedError(f"a window must hold an odd number of frames, not {window}")
+        raise WsedError(f"a window must have an odd number of frames, not {window}")
     return window // 2
 
 
 def _extend(scores: Scores, half: int, valid: Valid | None, *, point: bool) -> Float[Tensor, "clip longer label"]:
-    """`half` frames more at either end of each clip: mirrored in time and, with `point`, about the edge value too."""
+    """Extend each clip by `half` frames at either end, mirrored in time and, with `point`, about the edge value."""
     n = (_all_valid(scores) if valid is None else valid).sum(1).clamp(min=1)[:, None]
     position = torch.arange(-half, scores.shape[1] + half, device=scores.device)[None]
-    # The mirror images repeat with period 2n, also where a clip is shorter than half a window.
+    # The mirrored curve has period 2n, also if a clip is shorter than half a window.
     phase = position % (2 * n)
     source = torch.where(phase < n, phase, 2 * n - 1 - phase)
     longer = _take(scores, source)
@@ -288,7 +336,7 @@ def _sort(value: Float[Tensor, " event"], group: Int[Tensor, " event"]) -> Int[T
 
 
 def _latest_so_far(offset: Float[Tensor, " event"], group: Int[Tensor, " event"]) -> Float[Tensor, " event"]:
-    """Greatest offset up to each event inside its (sorted) group: a running maximum of ranks, which is exact."""
+    """The largest offset up to each event of its (sorted) group, by a running maximum of ranks, which is exact."""
     order = _sort(offset, group)
     rank = torch.empty_like(order)
     rank[order] = torch.arange(len(order), device=order.device)

@@ -14,11 +14,14 @@ from wsed.decoding.base import Decoder, Setting, replaced
 from wsed.decoding.segments import segment_labels, segment_scores
 from wsed.decoding.thresholds import Tuned, exact_thresholds, grid_thresholds, random_thresholds
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.truth import Truth
 from wsed.types import Events
 from wsed.values import Scores
 
-SEARCHES: dict[str, Callable[..., Tuned]] = {
+Search = Literal["exact", "grid", "random"]
+
+SEARCHES: dict[Search, Callable[..., Tuned]] = {
     "exact": exact_thresholds,
     "grid": grid_thresholds,
     "random": random_thresholds,
@@ -44,6 +47,7 @@ Count = Callable[[Events, Events, int], Counted]
 """Maps `(reference, detected, n_labels)` to hits and totals, such as `wsed.metrics.event_counts`."""
 
 
+@checked(owner="evaluation.tuning")
 @dataclass(frozen=True)
 class Tuning:
     """Settings of tuning: what is tuned, on which split, and how.
@@ -73,19 +77,11 @@ class Tuning:
     """
 
     split: Literal["validation", "test"] = "validation"
-    tags: Literal["exact", "grid", "random"] | None = None
+    tags: Search | None = None
     thresholds: Literal["events", "segments"] | None = None
     medians: list[float] | None = None
 
     def __post_init__(self) -> None:
-        options = (
-            ("split", self.split, ("validation", "test")),
-            ("tags", self.tags, (None, *SEARCHES)),
-            ("thresholds", self.thresholds, (None, "events", "segments")),
-        )
-        for name, value, known in options:
-            if value not in known:
-                raise WsedError(f"tuning.{name} must be of {', '.join(map(str, known))}, not {value!r}")
         if self.tags is None and self.thresholds is None:
             raise WsedError("tuning: set what to tune: thresholds: events or segments, or tags: exact, grid or random")
         if self.medians is not None and self.thresholds != "events":
@@ -93,6 +89,8 @@ class Tuning:
 
     def check_events(self, timed: Bool[Tensor, " clip"] | Bool[Tensor, "clip label"]) -> None:
         """Check that events are known in all clips, if thresholds of events or segments are tuned.
+
+        >>> Tuning(thresholds="events").check_events(torch.tensor([True, True]))
 
         Args:
             timed: clips of the split whose events are known, for all classes or per class.
@@ -110,6 +108,9 @@ class Tuning:
 
     def check(self, decoder: Decoder) -> None:
         """Check that the settings of a decoder allow the search.
+
+        >>> from wsed.decoding import StepDecoder
+        >>> Tuning(thresholds="events").check(StepDecoder())
 
         Raises:
             WsedError: a setting does not allow the search.
@@ -153,8 +154,9 @@ class Tuning:
         # An unknown class counts as absent and is never predicted.
         hidden = scores.clip_scores.masked_fill(~truth.tagged, -math.inf)
         clips = truth.tagged.any(1)
-        search = SEARCHES[str(self.tags)]
-        return search((truth.tags & truth.tagged)[clips], hidden[clips], self.split, setting="tag_threshold")
+        assert self.tags is not None
+        search, true = SEARCHES[self.tags], truth.tags & truth.tagged
+        return search(true[clips], hidden[clips], self.split, setting="tag_threshold")
 
     def _thresholds(self, decoder: Decoder, scores: Scores, truth: Truth, count: Count) -> Tuned:
         self.check_events(truth.timed)

@@ -13,9 +13,11 @@ from wsed.errors import WsedError
 from wsed.inference.track import Track
 from wsed.inference.windowed import predict
 from wsed.inference.windows import Cutter, Grid, Window
+from wsed.literals import checked
 from wsed.models.base import Network
 
 
+@checked
 @dataclass(frozen=True)
 class Boundary:
     """A detected onset or offset.

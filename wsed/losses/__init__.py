@@ -6,6 +6,7 @@ from wsed.lazy import lazy
 
 if TYPE_CHECKING:
     from wsed.losses import functional
+    from wsed.losses.asymmetric_focal import AsymmetricFocal
     from wsed.losses.base import LOSSES, Loss, Weighted
     from wsed.losses.bce import ClipBCE, FalseStrong, FrameBCE
     from wsed.losses.class_weights import ClassWeights
@@ -28,6 +29,7 @@ __all__ = [
     "MIL",
     "MMM",
     "PLAT",
+    "AsymmetricFocal",
     "ClassWeights",
     "ClipBCE",
     "Consistency",

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from wsed.literals import checked
 from wsed.losses.base import LOSSES
 from wsed.losses.pairs import CountPairs, PairPenalty, Reduction, pair_penalty
 from wsed.losses.shapes import check_probabilities
@@ -30,6 +31,7 @@ def cosine_similarity(
     return unit.mT @ unit
 
 
+@checked
 def cosine_penalty(
     frame_scores: Float[Tensor, "clip frame label"],
     tags: Float[Tensor, "clip label"],

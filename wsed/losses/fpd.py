@@ -10,13 +10,12 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.losses.base import LOSSES, Loss
-from wsed.ops.frame_pairs import Cost, frame_categories, gather_clips, pair_sum, share_frames
+from wsed.ops.frame_pairs import Cost, Silence, frame_categories, gather_clips, pair_sum, share_frames
 from wsed.ops.reduce import world_size
 from wsed.types import Batch, Needs, Output
 
 Metric = Literal["euclidean", "ip"]
 Reduction = Literal["mean", "sum", "mean_per_category"]
-Silence = Literal["ignore", "negative", "background"]
 Pairs = Literal["all", "real", "synthetic", "cross"]
 Wps = Literal["self", "teacher", "none"]
 Costs = tuple[Cost, Cost]

@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wsed.losses.asymmetric_focal import asymmetric_focal as asymmetric_focal
     from wsed.losses.bce import clip_bce as clip_bce
     from wsed.losses.bce import false_strong as false_strong
     from wsed.losses.bce import frame_bce as frame_bce

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from wsed.literals import checked
 from wsed.losses.base import LOSSES
 from wsed.losses.pairs import CountPairs, PairPenalty, Reduction, pair_penalty
 from wsed.losses.shapes import check_probabilities
@@ -36,6 +37,7 @@ def kl_similarity(
     return torch.where(present[:, :, None] & present[:, None], torch.exp(-divergence.clamp(min=0.0)), 0.0)
 
 
+@checked
 def kl_penalty(
     frame_scores: Float[Tensor, "clip frame label"],
     tags: Float[Tensor, "clip label"],

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from wsed.build import call, is_spec
-from wsed.errors import WsedError
+from wsed.errors import WsedError, near
 from wsed.losses.base import LOSSES, Loss
 from wsed.ops.mine import all_clips, relations
-from wsed.registry import near
 from wsed.spec import Spec
 from wsed.types import Batch, Needs, Output
 

@@ -76,6 +76,12 @@ class Micro(ClassWeighted):
         return torch.stack([self.of_map(each, batch, weights) for each in (output, *output.levels)]).sum()
 
     def of_map(self, output: Output, batch: Batch, weights: Weights | None) -> Tensor:
-        """The loss of one map of frames."""
+        """The loss for the frames of one output: the main output or one of its levels.
+
+        >>> from wsed.testing import batch, output
+        >>> inputs = batch()
+        >>> Micro().of_map(output(inputs), inputs, weights=None).shape
+        torch.Size([])
+        """
         attention = output.need("attention").float()
         return micro(output.frame_scores, attention, batch.clip_labels, output.valid, batch.tagged, weights=weights)

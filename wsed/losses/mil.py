@@ -3,23 +3,24 @@
 import torch
 from torch import Tensor, nn
 
+from wsed.literals import checked
 from wsed.losses.base import LOSSES, Loss
 from wsed.losses.bce import bce
 from wsed.losses.shapes import check_probabilities, check_shapes
-from wsed.ops.pooling import max_pool, mean_pool, min_pool
-from wsed.ops.pooling import pooling as find_pooling
+from wsed.ops.pooling import POOLINGS, Pooling, max_pool, mean_pool, min_pool
 from wsed.ops.precision import at_least_float32
 from wsed.ops.reduce import masked_mean
 from wsed.types import Batch, Needs, Output
 
 
+@checked
 def mil(
     frame_scores: Tensor,
     tags: Tensor,
     valid: Tensor | None = None,
     tagged: Tensor | None = None,
     *,
-    pooling: str = "max",
+    pooling: Pooling = "max",
     **arguments: Tensor | float,
 ) -> Tensor:
     """Cross-entropy of the pooled frame scores and the tags (Pellegrini & Cances 2019, Eq. 1 with `max`).
@@ -29,7 +30,7 @@ def mil(
         tags: `[clip label]`, in [0, 1].
         valid: `[clip frame]`, frames that hold signal; all if None.
         tagged: `[clip label]`, tags that are known; all if None.
-        pooling: a name of `wsed.ops.pooling.POOLINGS`.
+        pooling: how frame scores become clip scores; see `wsed.ops.pooling`.
         **arguments: further arguments of the pooling: `attention [clip frame label]` or `alpha`.
 
     Raises:
@@ -41,7 +42,7 @@ def mil(
     """
     check_shapes("mil", frame_scores, tags, valid, tagged)
     check_probabilities("mil", frame_scores)
-    clip_scores = find_pooling(pooling)(at_least_float32(frame_scores), valid, **arguments)
+    clip_scores = POOLINGS[pooling](at_least_float32(frame_scores), valid, **arguments)
     return masked_mean(bce(tags, clip_scores), tagged)
 
 
@@ -82,9 +83,8 @@ class MIL(Loss):
     torch.Size([])
     """
 
-    def __init__(self, pooling: str = "max", alpha: float = 1.0) -> None:
+    def __init__(self, pooling: Pooling = "max", alpha: float = 1.0) -> None:
         super().__init__()
-        find_pooling(pooling)
         self.pooling = pooling
         self.alpha = nn.Parameter(torch.tensor(alpha)) if pooling == "auto" else None
         fields = {"frame_logits", "attention"} if pooling == "attention" else {"frame_logits"}

@@ -1,23 +1,26 @@
 """The prototypical loss: a clip should be closest to the mean of other clips of its class."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.losses.base import LOSSES, Loss
 from wsed.ops.mine import Episode, all_clips, episode, name_order
 from wsed.ops.reduce import masked_mean
-from wsed.registry import check_option
 from wsed.types import Batch, Needs, Output
 
-DISTANCES = ("sqeuclidean", "euclidean", "cosine")
-"""Distances between a query and a prototype; the first is the default."""
+Distance = Literal["sqeuclidean", "euclidean", "cosine"]
+"""Distances between a query and a prototype."""
 
 
+@checked
 def prototypical(
-    embeddings: Float[Tensor, "clip dim"], drawn: Episode, *, distance: str = "sqeuclidean"
+    embeddings: Float[Tensor, "clip dim"], drawn: Episode, *, distance: Distance = "sqeuclidean"
 ) -> Float[Tensor, ""]:
     """Cross-entropy of the classes of queries and a softmax of their negative distances to the prototypes.
 
@@ -49,8 +52,9 @@ def prototypical(
     return loss.to(torch.promote_types(embeddings.dtype, torch.float32))
 
 
+@checked
 def prototype_logits(
-    embeddings: Float[Tensor, "clip dim"], support: Bool[Tensor, "clip label"], *, distance: str = "sqeuclidean"
+    embeddings: Float[Tensor, "clip dim"], support: Bool[Tensor, "clip label"], *, distance: Distance = "sqeuclidean"
 ) -> Float[Tensor, "clip label"]:
     """Negative distances of each clip to the prototype of each class, float64.
 
@@ -65,7 +69,6 @@ def prototype_logits(
     >>> prototype_logits(torch.tensor([[0.0], [3.0]]), torch.eye(2, dtype=torch.bool)).abs().tolist()
     [[0.0, 9.0], [9.0, 0.0]]
     """
-    check_distance(distance)
     with torch.autocast(embeddings.device.type, enabled=False):
         points, weights = embeddings.double(), support.double()
         prototypes = weights.T @ points / weights.sum(0)[:, None].clamp(min=1)
@@ -76,11 +79,6 @@ def prototype_logits(
             square = (energy[:, None] + other - 2 * points @ prototypes.T).clamp(min=0)
             logits = -square if distance == "sqeuclidean" else -(square + 1e-12).sqrt()
     return torch.where(support.any(0), logits, torch.finfo(logits.dtype).min)
-
-
-def check_distance(distance: str) -> None:
-    """Raise a `WsedError` that lists the known distances if `distance` is not one of them."""
-    check_option("prototypical", "distance", distance, DISTANCES)
 
 
 @LOSSES.register("prototypical")
@@ -104,9 +102,8 @@ class Prototypical(Loss):
     torch.Size([])
     """
 
-    def __init__(self, distance: str = "sqeuclidean", shot: int = 1, query: int | None = 1) -> None:
+    def __init__(self, distance: Distance = "sqeuclidean", shot: int = 1, query: int | None = 1) -> None:
         super().__init__()
-        check_distance(distance)
         if shot < 1 or (query is not None and query < 1):
             raise WsedError(f"prototypical: shot and query must be 1 or more, not {shot} and {query}")
         self.distance, self.shot, self.query = distance, shot, query

@@ -4,6 +4,7 @@ import math
 from typing import Literal
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 
 
 class Schedule:
@@ -21,6 +22,7 @@ class Schedule:
         raise NotImplementedError
 
 
+@checked
 class Ramp(Schedule):
     """Changes from one value to another over the first steps of training and then stays constant.
 
@@ -45,8 +47,6 @@ class Ramp(Schedule):
     ) -> None:
         if steps < 1:
             raise WsedError(f"a ramp needs 1 step or more, not {steps}")
-        if shape not in ("linear", "exponential"):
-            raise WsedError(f"a ramp's shape is linear or exponential, not {shape!r}")
         self.to, self.steps, self.start, self.shape = to, steps, start, shape
 
     def __call__(self, step: int) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.losses.base import LOSSES, Loss
-from wsed.ops.mine import MINERS, ONE_PER_ANCHOR, Pairs, all_clips, one_per_anchor, relations, triplets
-from wsed.registry import check_options
+from wsed.ops.mine import Miner, Pairs, all_clips, one_per_anchor, relations, triplets
 from wsed.types import Batch, Needs, Output
 
-OPTIONS = {"miner": MINERS, "normalize": ("final", "none"), "reduction": ("mean", "sum", "mean_active")}
-"""Values of each option; the first is the default."""
+Normalize = Literal["final", "none"]
+Reduction = Literal["mean", "sum", "mean_active"]
 
 Distance = Float[Tensor, "clip clip"]
 PerTriplet = Float[Tensor, " triplet"]
@@ -23,16 +24,17 @@ Cost = Callable[[Tensor, Tensor], Tensor]
 Sums = tuple[Tensor, Tensor, Tensor]
 
 
+@checked
 def triplet(
     embeddings: Float[Tensor, "clip dim"],
     tags: Float[Tensor, "clip label"],
     tagged: Bool[Tensor, "clip label"] | None = None,
     *,
-    miner: str = "all",
+    miner: Miner = "all",
     margin: float = 0.3,
     squared: bool = True,
-    normalize: str = "final",
-    reduction: str = "mean",
+    normalize: Normalize = "final",
+    reduction: Reduction = "mean",
     generator: torch.Generator | None = None,
 ) -> Float[Tensor, ""]:
     """Mean of `[d(a, p) - d(a, n) + margin]_+` over triplets (Turpault et al. 2020, Eq. 2).
@@ -62,7 +64,6 @@ def triplet(
     >>> triplet(points, torch.eye(2)[[0, 0, 1]], margin=2.5)
     tensor(0.5000)
     """
-    check_options("triplet", OPTIONS, miner=miner, normalize=normalize, reduction=reduction)
     with torch.autocast(embeddings.device.type, enabled=False):
         d = distances(embeddings, squared=squared, normalize=normalize)
         pairs = relations(tags, tagged)
@@ -74,12 +75,13 @@ def triplet(
     return loss.to(torch.promote_types(embeddings.dtype, torch.float32))
 
 
+@checked
 def distances(
     embeddings: Float[Tensor, "clip dim"],
     others: Float[Tensor, "clip dim"] | None = None,
     *,
     squared: bool = True,
-    normalize: str = "final",
+    normalize: Normalize = "final",
 ) -> Distance:
     """Distances from each clip as an anchor (row) to each clip (column), float64.
 
@@ -100,7 +102,7 @@ def distances(
     return square if squared else (square + 1e-8).sqrt()
 
 
-def _points(embeddings: Float[Tensor, "clip dim"], normalize: str) -> Float[Tensor, "clip dim"]:
+def _points(embeddings: Float[Tensor, "clip dim"], normalize: Normalize) -> Float[Tensor, "clip dim"]:
     points = embeddings.double()
     return F.normalize(points, dim=1, eps=1e-12) if normalize == "final" else points
 
@@ -114,11 +116,12 @@ def hinge(near: PerTriplet, far: PerTriplet, margin: float = 0.3) -> PerTriplet:
     return (near - far + margin).relu()
 
 
+@checked
 def sums(
     d: Distance,
     positive: Pairs,
     negative: Pairs,
-    miner: str,
+    miner: Miner,
     margin: float,
     cost: Cost,
     generator: torch.Generator | None = None,
@@ -138,7 +141,7 @@ def sums(
     >>> sums(d, *relations(torch.eye(2)[[0, 0, 1]]), "all", 0.3, lambda near, far: near / far)
     (tensor(0.6667), tensor(2), tensor(2))
     """
-    if miner in ONE_PER_ANCHOR:
+    if miner == "random" or miner == "hard":
         same, other, exists = one_per_anchor(positive, negative, miner, d, generator)
         near, far = (d.gather(1, clip[:, None])[:, 0] for clip in (same, other))
         costs = torch.where(exists, cost(near, far), 0.0)
@@ -148,7 +151,8 @@ def sums(
     return costs.sum(), torch.tensor(costs.numel()), (costs > 0).sum()
 
 
-def reduced(total: Tensor, count: Tensor, active: Tensor, reduction: str) -> Tensor:
+@checked
+def reduced(total: Tensor, count: Tensor, active: Tensor, reduction: Reduction) -> Tensor:
     """The sum, the mean over triplets, or the mean over the triplets with a cost above 0.
 
     >>> reduced(torch.tensor(6.0), torch.tensor(3), torch.tensor(2), "mean_active")
@@ -199,14 +203,13 @@ class Triplet(Loss):
 
     def __init__(
         self,
-        miner: str = "all",
+        miner: Miner = "all",
         margin: float = 0.3,
         squared: bool = True,
-        normalize: str = "final",
-        reduction: str = "mean",
+        normalize: Normalize = "final",
+        reduction: Reduction = "mean",
     ) -> None:
         super().__init__()
-        check_options("triplet", OPTIONS, miner=miner, normalize=normalize, reduction=reduction)
         if margin < 0:
             raise WsedError(f"triplet: margin must be 0 or more, not {margin:g}")
         self.of_clips = partial(

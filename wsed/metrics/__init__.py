@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wsed.metrics.events import event_counts
     from wsed.metrics.f1 import EventF1, IntersectionF1, SegmentF1, TaggingF1
     from wsed.metrics.intersection import cross_triggers, intersection_counts
+    from wsed.metrics.onset_f1 import OnsetF1
     from wsed.metrics.psds import (
         PSDS,
         PSDS1,
@@ -47,6 +48,7 @@ __all__ = [
     "IntersectionF1",
     "Metric",
     "MetricValue",
+    "OnsetF1",
     "PSDSParameters",
     "PSDSTable",
     "SecondPSDS",

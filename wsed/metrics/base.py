@@ -13,10 +13,11 @@ Then `wsed test` and `wsed evaluate` compute it, and it appears in tables, logs,
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from wsed.errors import WsedError
 from wsed.metrics.bootstrap import Statistic
 from wsed.metrics.counts import Counts
 from wsed.metrics.roc import Curve
@@ -134,6 +135,22 @@ def default_metrics() -> dict[str, Metric]:
     True
     """
     return {name: METRICS[name]() for name in ordered(METRICS.names()) if METRICS[name].by_default}
+
+
+def chosen_metrics(names: Sequence[str] | None) -> dict[str, Metric]:
+    """The registered metrics of these names, a plugin's among them, in the order of tables; None: those by default.
+
+    Raises:
+        WsedError: there are no names, or there is no such metric.
+
+    >>> list(chosen_metrics(["psds1", "onset_f1"]))
+    ['onset_f1', 'psds1']
+    """
+    if names is None:
+        return default_metrics()
+    if isinstance(names, str) or not names:
+        raise WsedError(f"metrics must be a list of names, not {names!r}; known: {', '.join(METRICS.names())}")
+    return {name: METRICS[name]() for name in ordered(list(dict.fromkeys(names)))}
 
 
 def ordered(names: list[str]) -> list[str]:

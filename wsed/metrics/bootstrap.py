@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.metrics.counts import Counts
 from wsed.metrics.tagging import mean_known
 from wsed.types import Events
@@ -153,6 +154,7 @@ class Spread:
     runs: int
 
 
+@checked
 def bootstrap(
     statistic: Statistic,
     n_clips: int,
@@ -188,10 +190,11 @@ def bootstrap(
     >>> bootstrap(mean_weight_of_first, n_clips=4, resamples=100, method="percentile").value
     0.25
     """
-    _check(n_clips, resamples, level, method)
+    _check(n_clips, resamples, level)
     return _interval(statistic, n_clips, _draw(statistic, n_clips, resamples, seed), level, method)
 
 
+@checked
 def compare(
     first: Statistic,
     second: Statistic,
@@ -220,7 +223,7 @@ def compare(
     >>> compare(first, second, n_clips=2, resamples=100, method="percentile").difference.value
     0.5
     """
-    _check(n_clips, resamples, level, method)
+    _check(n_clips, resamples, level)
 
     def difference(weights: Weights) -> PerResample:
         return second(weights) - first(weights)
@@ -246,13 +249,11 @@ def over_seeds(values: Iterable[float]) -> Spread:
     return Spread(float(runs.mean()), float(runs.std(ddof=1)) if runs.size > 1 else float("nan"), runs.size)
 
 
-def _check(n_clips: int, resamples: int, level: float, method: str) -> None:
+def _check(n_clips: int, resamples: int, level: float) -> None:
     if n_clips < 1 or resamples < 1:
         raise WsedError(f"a bootstrap needs clips and resamples, got {n_clips} and {resamples}")
     if not 0 < level < 1:
         raise WsedError(f"the level of an interval must lie between 0 and 1, not at {level}")
-    if method not in ("bca", "percentile", "centred"):
-        raise WsedError(f"the method of an interval is percentile, bca or centred, not {method!r}")
 
 
 def _draw(statistic: Statistic, n_clips: int, resamples: int, seed: int) -> PerResample:

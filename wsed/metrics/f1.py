@@ -19,7 +19,13 @@ from wsed.types import Events, Labels
 
 
 class F1(Metric):
-    """Base class of F1 metrics: macro and micro F1 and F1 per class, with precision, recall and error rates."""
+    """Base class of F1 metrics: macro and micro F1 and F1 per class, with precision, recall and error rates.
+
+    >>> from wsed.testing.metrics import system
+    >>> metric = TaggingF1()
+    >>> bool((metric.counts(system()).tp == metric.clip_counts(system()).total().tp).all())
+    True
+    """
 
     @abstractmethod
     def counts(self, system: System) -> Counts:
@@ -47,6 +53,10 @@ class CountedEvents(F1):
 
     Attributes:
         joins: whether overlapping events of a class are joined into one event before they are counted.
+
+    >>> events = Events.of([(0, 0, 1.0, 2.0)])
+    >>> EventF1().count(events, events, n_labels=1).tp.tolist()
+    [1]
     """
 
     needs = frozenset({"events"})

@@ -97,7 +97,12 @@ def _frames_of(
 
 @METRICS.register("segment_ranking")
 class SegmentRanking(Metric):
-    """Mean partial AUROC over segments of 1 s (mpAUC of DCASE 2024), mean AUROC and average precision of segments."""
+    """Mean partial AUROC (mpAUC of DCASE 2024), AUROC and average precision over segments of 1 s.
+
+    >>> from wsed.testing.metrics import system
+    >>> sorted(SegmentRanking().compute(system()).numbers)
+    ['macro_ap', 'macro_auroc', 'macro_pauroc']
+    """
 
     title, place, needs = "segment ranking", 47, frozenset({"frame_scores"})
 

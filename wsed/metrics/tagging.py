@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.counts import Counts
 
@@ -54,6 +55,7 @@ def auroc(tp: Curve, fp: Curve) -> PerResample:
     return _ratio((width * height).sum(1), tp[:, -1] * fp[:, -1])
 
 
+@checked
 def partial_auroc(tp: Curve, fp: Curve, max_fpr: float = 0.1, convention: Convention = "dcase2024") -> PerResample:
     """Area under the ROC curve up to a false positive rate of `max_fpr`, scaled so that 1 is perfect.
 
@@ -74,8 +76,6 @@ def partial_auroc(tp: Curve, fp: Curve, max_fpr: float = 0.1, convention: Conven
     """
     if not 0 < max_fpr <= 1:
         raise WsedError(f"max_fpr must lie in (0, 1], not {max_fpr}")
-    if convention not in ("dcase2024", "sklearn"):
-        raise WsedError(f"the convention of a partial AUROC is dcase2024 or sklearn, not {convention!r}")
     y, x = _ratio(tp, tp[:, -1:]), _ratio(fp, fp[:, -1:])
     left, low = (np.pad(c, ((0, 0), (1, 0)))[:, :-1] for c in (x, y))
     width = np.minimum(x, max_fpr) - np.minimum(left, max_fpr)
@@ -159,6 +159,7 @@ def _one_class(
     return ranking(hits, np.cumsum(weights * ~true[order], axis=1)[:, last_of_tie])
 
 
+@checked
 def ranking_statistic(
     clip_labels: Bool[Tensor, "clip label"],
     scores: Float[Tensor, "clip label"],
@@ -242,6 +243,7 @@ class TaggingScores:
         return {name: getattr(self, name) for name in names}
 
 
+@checked
 def tagging_scores(
     clip_labels: Bool[Tensor, "clip label"],
     scores: Float[Tensor, "clip label"],

@@ -17,6 +17,16 @@ class Frontend(nn.Module):
     A frontend states `sample_rate` (Hz), `n_bands` and `frame_rate` (frames per second). `axis` names the rows of its
     features in pictures. A frontend that must see the training set first overrides `learned` and `learn`, see
     `wsed.learning.LearnsFrom`.
+
+    >>> from wsed.models import Waveform
+    >>> from wsed.testing import batch
+    >>> frontend, inputs = Waveform(sample_rate=8000), batch(n_clips=2)
+    >>> features, valid = frontend.features(inputs)
+    >>> features.shape
+    torch.Size([2, 1, 8000])
+    >>> raw, _ = frontend.raw(inputs.samples(), inputs.n_samples)
+    >>> bool((frontend.finish(raw) == features).all()), frontend.learn(train=None)
+    (True, None)
     """
 
     sample_rate: int
@@ -73,6 +83,11 @@ class Encoder(nn.Module):
     An encoder is built as `encoder(n_bands)`. It states `dim` and `stride` (time steps of the features per frame). In
     eval mode, the embeddings of a clip do not depend on its padding. An encoder that also returns embeddings at other
     frame rates states their dim and stride in `levels`.
+
+    >>> from wsed.models import CRNN
+    >>> encoder = CRNN(n_bands=64)
+    >>> encoder.dim, encoder.stride
+    (64, 1)
     """
 
     dim: int
@@ -93,6 +108,10 @@ class Head(nn.Module):
     """Base class of heads: modules that compute scores from frame embeddings.
 
     A head is built as `head(dim, n_labels)`. `provides` names the fields of `Output` that it fills.
+
+    >>> from wsed.models import Framewise
+    >>> "frame_logits" in Framewise(dim=4, n_labels=2).provides
+    True
     """
 
     provides: frozenset[str] = frozenset()
@@ -107,6 +126,12 @@ class Network(nn.Module):
 
     A network states `labels`, `sample_rate` (Hz), `frame_rate` (of its output, frames per second) and `provides`: the
     fields of `Output` that it fills.
+
+    >>> from wsed.models import Composed
+    >>> network = Composed.example(Labels(["dog", "cat"]))
+    >>> network.sample_rate, network.frame_rate
+    (8000, 50.0)
+    >>> network.after_step()
     """
 
     labels: Labels

@@ -122,13 +122,16 @@ class Standardised(Frontend):
     Args:
         frontend: the other frontend; `waa_logmel`, as in Turpault et al. 2020, if None.
 
-    >>> frontend = Standardised()
+    >>> from wsed.testing import batch
+    >>> frontend, inputs = Standardised(), batch(sample_rate=16000)
     >>> frontend.learned
     False
-    >>> from wsed.testing import batch
-    >>> frontend.measure([batch(sample_rate=16000)])
+    >>> frontend.measure([inputs])
     >>> frontend.learned
     True
+    >>> raw, valid = frontend.raw(inputs.samples(), inputs.n_samples)
+    >>> abs(round(frontend.finish(raw).transpose(1, 2)[valid].mean().item(), 3))
+    0.0
     """
 
     mean: Float[Tensor, " band"]

@@ -84,7 +84,12 @@ class MMNet(Composed):
         return replace(without_gradient_of_attention(output), levels=levels)
 
     def subnets(self, batch: Batch) -> Output:
-        """What macro and micro subnet give, and in `levels` the micro subnets of the further maps."""
+        """The outputs of the macro and the micro subnet, and in `levels` those of the micro subnets of other levels.
+
+        >>> from wsed.testing import batch
+        >>> len(MMNet.example(Labels(["dog", "cat"])).subnets(batch(n_labels=2)).levels)
+        4
+        """
         encoded, output = self.compose(batch)
         levels = tuple(
             replace(head(level), frame_rate=rate)

@@ -24,8 +24,13 @@ class Composed(Network):
         head: one head or several, built as `head(dim, n_labels)`. If two heads fill the same field, the later one wins.
         frontend: `LogMel` with its defaults, those of Pellegrini & Cances 2019, if None.
 
-    >>> Composed(Labels(["dog", "cat"]), CRNN).frame_rate
+    >>> network = Composed(Labels(["dog", "cat"]), CRNN)
+    >>> network.frame_rate
     43.06640625
+    >>> from wsed.testing import batch
+    >>> encoded, output = network.compose(batch(sample_rate=22050))
+    >>> output.frame_logits.shape
+    torch.Size([4, 44, 2])
     """
 
     def __init__(

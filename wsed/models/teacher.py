@@ -37,8 +37,12 @@ class MeanTeacher(Network):
     Raises:
         WsedError: `decay` is not in [0, 1], the checkpoint is of another network, or a view moves labels.
 
-    >>> "teacher" in MeanTeacher(Labels(["dog", "cat"]), Composed.example).provides
+    >>> network = MeanTeacher(Labels(["dog", "cat"]), Composed.example)
+    >>> "teacher" in network.provides
     True
+    >>> network.after_step()
+    >>> int(network.steps)
+    1
     """
 
     steps: torch.Tensor
@@ -108,7 +112,10 @@ class MeanTeacher(Network):
         return not any(True for part in self.children() for _ in learners(part))
 
     def learn(self, train: TrainingSet) -> None:
-        """Let the parts of the student learn and copy them to the teacher; a pretrained teacher learns by itself."""
+        """Let the parts of the student learn and copy them to the teacher; a pretrained teacher learns by itself.
+
+        >>> MeanTeacher(Labels(["dog", "cat"]), Composed.example).learn(train=None)  # it has nothing to learn
+        """
         for part in learners(self.student):
             part.learn(train)
         for part in learners(self.teacher) if self.fixed else ():

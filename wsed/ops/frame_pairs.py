@@ -7,7 +7,7 @@ computed for a few frames at a time, and costs are computed only for the pairs t
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int8
 from torch import Tensor
 from torch.nn import functional as F
 
+from wsed.literals import checked
 from wsed.ops import host
 from wsed.ops.reduce import world_size
 
@@ -24,10 +25,14 @@ Categories = Int8[Tensor, "frame clip clip"]
 Cost = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Maps the inner products `a.b`, `a.a` and `b.b` of pairs of frames, each `[pair]`, to the cost of each pair."""
 
+Silence = Literal["ignore", "negative", "background"]
+"""What to do with frames without labels."""
+
 CHUNK = 2**18
 """Elements of the float64 matrices of one step (2 MB); larger ones are no faster."""
 
 
+@checked
 def frame_categories(
     labels: Float[Tensor, "clip frame label"],
     valid: Bool[Tensor, "clip frame"],
@@ -35,7 +40,7 @@ def frame_categories(
     chosen: Bool[Tensor, "clip clip"] | None = None,
     known: Bool[Tensor, "clip label"] | None = None,
     *,
-    silence: str = "ignore",
+    silence: Silence = "ignore",
 ) -> Categories:
     """Sort pairs of frames into positive (equal sets of labels) and negative (disjoint sets of labels).
 

@@ -5,7 +5,7 @@ A clip may have several tags. Two clips are a positive pair if they share a tag 
 
 import zlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.ops.reduce import world_size
-from wsed.registry import check_option
 
-MINERS = ("all", "random", "semi_hard", "hard")
-ONE_PER_ANCHOR = ("random", "hard")
+OnePerAnchor = Literal["random", "hard"]
+Miner = Literal["all", "random", "semi_hard", "hard"]
 
 Tags = Float[Tensor, "clip label"]
 Tagged = Bool[Tensor, "clip label"]
@@ -84,10 +84,11 @@ def relations(tags: Tags, tagged: Tagged | None = None) -> tuple[Pairs, Pairs]:
     return share & pair, ~share & pair & ~(doubtful | doubtful.T)
 
 
+@checked
 def triplets(
     positive: Pairs,
     negative: Pairs,
-    miner: str = "all",
+    miner: Miner = "all",
     distance: Float[Tensor, "clip clip"] | None = None,
     margin: float = 0.3,
     generator: torch.Generator | None = None,
@@ -104,7 +105,7 @@ def triplets(
     Args:
         positive: positive pairs, see `relations`.
         negative: negative pairs, see `relations`.
-        miner: one of `MINERS`.
+        miner: see the table.
         distance: distance from anchor (row) to clip (column), for `semi_hard` and `hard`.
         margin: margin of `semi_hard`, in the unit of `distance`.
         generator: random numbers for `random`; the default generator of torch if None.
@@ -117,10 +118,9 @@ def triplets(
     tensor([[0, 1, 2],
             [1, 0, 2]])
     """
-    check_option("triplets", "miner", miner, MINERS)
     if miner in ("semi_hard", "hard") and distance is None:
         raise WsedError(f"miner {miner!r} needs the distances between clips")
-    if miner in ONE_PER_ANCHOR:
+    if miner == "random" or miner == "hard":
         same, other, exists = one_per_anchor(positive, negative, miner, distance, generator)
         anchor = exists.nonzero().flatten()
         return Triplets(anchor, same[anchor], other[anchor])
@@ -134,10 +134,11 @@ def triplets(
     return Triplets(anchor.repeat_interleave(count), same.repeat_interleave(count), usable.nonzero()[:, 1])
 
 
+@checked
 def one_per_anchor(
     positive: Pairs,
     negative: Pairs,
-    miner: str = "random",
+    miner: OnePerAnchor = "random",
     distance: Float[Tensor, "clip clip"] | None = None,
     generator: torch.Generator | None = None,
 ) -> tuple[Int[Tensor, " clip"], Int[Tensor, " clip"], Bool[Tensor, " clip"]]:
@@ -158,7 +159,6 @@ def one_per_anchor(
     >>> exists, same[exists], other[exists]
     (tensor([ True,  True, False]), tensor([1, 0]), tensor([2, 2]))
     """
-    check_option("triplets", "miner", miner, ONE_PER_ANCHOR)
     if miner == "random":
         # the rank of each candidate among the candidates of its anchor
         places = [pairs.cumsum(1, dtype=torch.int32) for pairs in (positive, negative)]

@@ -11,12 +11,13 @@ tensor([[0.5000]])
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from wsed.registry import check_option
+from wsed.literals import checked
 
 Frames = Float[Tensor, "clip frame label"]
 Clips = Float[Tensor, "clip label"]
@@ -103,7 +104,9 @@ def noisy_or(scores: Frames, valid: Valid | None = None) -> Clips:
     return -torch.expm1(torch.log1p(-_fill(scores, valid, 0.0).clamp(max=1 - EPS)).sum(1))
 
 
-POOLINGS: dict[str, Callable[..., Tensor]] = {
+Pooling = Literal["max", "mean", "linear_softmax", "exp_softmax", "attention", "auto", "noisy_or"]
+
+POOLINGS: dict[Pooling, Callable[..., Tensor]] = {
     "max": max_pool,
     "mean": mean_pool,
     "linear_softmax": linear_softmax,
@@ -114,33 +117,24 @@ POOLINGS: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def pooling(name: str) -> Callable[..., Tensor]:
-    """The pooling function with this name.
-
-    Raises:
-        WsedError: the name is unknown; the message lists all names.
-
-    >>> pooling("max") is max_pool
-    True
-    """
-    check_option("mil", "pooling", name, POOLINGS)
-    return POOLINGS[name]
-
-
-def pool(frame_logits: Frames, name: str, valid: Valid | None = None, **arguments: Tensor | float) -> Clips:
+@checked
+def pool(frame_logits: Frames, name: Pooling, valid: Valid | None = None, **arguments: Tensor | float) -> Clips:
     """Clip logits from frame logits of any precision: sigmoid, pooling, clamped logit, at least in float32.
 
     Args:
         frame_logits: logits per clip, frame and label.
-        name: a key of `POOLINGS`.
+        name: of the pooling.
         valid: frames that hold signal; all if None.
         **arguments: further arguments of the pooling, such as `alpha` or `attention`.
+
+    Raises:
+        WsedError: there is no such pooling.
 
     >>> pool(torch.tensor([[[-2.0], [0.0]]]), "max")
     tensor([[0.]])
     """
     scores = torch.sigmoid(frame_logits if frame_logits.dtype == torch.float64 else frame_logits.float())
-    return torch.logit(pooling(name)(scores, valid, **arguments), eps=EPS)
+    return torch.logit(POOLINGS[name](scores, valid, **arguments), eps=EPS)
 
 
 def _fill(scores: Tensor, valid: Tensor | None, value: float) -> Tensor:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from wsed.split_folder import SplitFolder
 from wsed.truth import Truth
 from wsed.types import Labels
 from wsed.values import Scores
@@ -17,11 +18,13 @@ MOST_CLIPS = 2000
 """Greatest number of clips in a picture."""
 
 
-def write_embeddings(folder: Path, scores: Scores, truth: Truth, labels: Labels, numbers: Mapping[str, float]) -> None:
-    """Write `embeddings.npz` and `embeddings.png`; nothing if no clip with an embedding has exactly one class.
+def write_embeddings(
+    folder: SplitFolder, scores: Scores, truth: Truth, labels: Labels, numbers: Mapping[str, float]
+) -> None:
+    """Write the embeddings and a picture of them; nothing if no clip with an embedding has exactly one class.
 
     Args:
-        folder: folder of the evaluation.
+        folder: folder of the split.
         scores: scores with embeddings.
         truth: truth of the same clips; the picture shows the clips with exactly one class.
         labels: the classes.
@@ -33,7 +36,7 @@ def write_embeddings(folder: Path, scores: Scores, truth: Truth, labels: Labels,
         return
     points, tags = scores.embeddings, truth.tags & truth.tagged
     np.savez_compressed(
-        folder / "embeddings.npz",
+        folder.embeddings,
         embeddings=points[known].numpy(),
         tags=tags[known].numpy(),
         labels=np.array(labels.names),
@@ -41,7 +44,7 @@ def write_embeddings(folder: Path, scores: Scores, truth: Truth, labels: Labels,
     points, classes = points[one], tags[one].float().argmax(1)
     chosen = torch.linspace(0, len(points) - 1, min(len(points), MOST_CLIPS)).round().long()
     title = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in numbers.items())
-    draw(folder / "embeddings.png", points[chosen], classes[chosen].numpy(), labels, title)
+    draw(folder.picture("embeddings"), points[chosen], classes[chosen].numpy(), labels, title)
 
 
 def draw(path: Path, points: Float[Tensor, "clip dim"], classes: np.ndarray, labels: Labels, title: str) -> None:

@@ -15,9 +15,10 @@ from wsed.report import pictures
 from wsed.report.embeddings import write_embeddings
 from wsed.scoring.formats.run_scores import write_scores
 from wsed.scoring.report import Report
+from wsed.split_folder import SplitFolder
 from wsed.truth import Truth
 from wsed.types import Events, Labels
-from wsed.values import Scores
+from wsed.values import Detections, Scores
 
 Rows = list[tuple[int, float, float]]
 
@@ -29,7 +30,7 @@ class Evaluation:
     Attributes:
         scores: scores of the network.
         truth: truth of the same clips.
-        detected: detected events; empty for a network that only tags.
+        detected: detected events and their confidence; empty for a network that only tags.
         report: the report; None for clips to predict.
         labels: the classes.
         decoder: the decoder that detected the events.
@@ -37,52 +38,50 @@ class Evaluation:
 
     scores: Scores
     truth: Truth
-    detected: Events
+    detected: Detections
     report: Report | None
     labels: Labels
     decoder: Decoder
 
-    def write(self, folder: Path, clips: Mapping[str, Clip], network: Network) -> None:
-        """Write the files of an evaluation.
-
-        They are `predictions.tsv`, `frame_scores.npz`, `clip_scores.npz`, `scores.json`, `class_f1.png`, `curves.png`,
-        and, if clip embeddings are evaluated, `embeddings.npz` and `embeddings.png`.
+    def write(self, folder: SplitFolder, clips: Mapping[str, Clip], network: Network) -> None:
+        """Write the files of an evaluation: report, scores, detected events, pictures, and embeddings if evaluated.
 
         Args:
-            folder: folder of the files; it is created if it is missing.
+            folder: folder of the split; it is created if it is missing.
             clips: clips by id, for the picture of the features.
             network: network whose frontend computes the features.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
         if self.report is not None:
-            self.report.without_curves().write(folder / "scores.json")
-            pictures.class_f1(folder / "class_f1.png", self.report)
+            self.report.without_curves().write(folder.report)
+            pictures.class_f1(folder.picture("class_f1"), self.report)
             embedding = self.report.computed.get("embedding")
             if embedding is not None:
                 write_embeddings(folder, self.scores, self.truth, self.labels, embedding.numbers)
-        write_scores(folder, self.scores, self.labels)
+        write_scores(folder.path, self.scores, self.labels)
         if self.scores.frames is None:
             return
-        self.write_predictions(folder / "predictions.tsv")
+        self.write_predictions(folder.predictions)
         place = pictures.richest(self.truth.events, len(self.truth))
         sound = clips.get(self.scores.clip_ids[place])
         frontend = next((part for part in network.modules() if isinstance(part, Frontend)), None)
         if sound is not None and frontend is not None:
             device = next(network.parameters()).device
-            self.draw_curves(folder / "curves.png", place, sound, frontend, device)
+            self.draw_curves(folder.picture("curves"), place, sound, frontend, device)
 
     def write_predictions(self, path: Path) -> None:
-        """Write the detected events in the columns of DESED; a clip without events has a row with only its name."""
-        rows: list[tuple[object, ...]] = []
-        events = self.detected
-        names, labels = self.scores.clip_ids, self.labels.names
-        for clip, label, onset, offset in zip(
-            events.clip.tolist(), events.label.tolist(), events.onset.tolist(), events.offset.tolist(), strict=True
-        ):
-            rows.append((names[clip], onset, offset, labels[label]))
-        silent = set(range(len(names))) - set(events.clip.tolist())
-        rows += [(names[clip], "", "", "") for clip in sorted(silent)]
-        table.write_rows(path, ("filename", "onset", "offset", "event_label"), rows)
+        """Write the detected events in the columns of DESED and their confidence; a clip without events has only its
+        name.
+        """
+        events, names, labels = self.detected.events, self.scores.clip_ids, self.labels.names
+        clips = events.clip.tolist()
+        columns = (events.onset, events.offset, events.label, self.detected.confidence)
+        rows: list[tuple[object, ...]] = [
+            (names[clip], onset, offset, labels[label], f"{confidence:.6g}")
+            for clip, onset, offset, label, confidence in zip(clips, *(c.tolist() for c in columns), strict=True)
+        ]
+        rows += [(names[clip], "", "", "", "") for clip in sorted(set(range(len(names))) - set(clips))]
+        table.write_rows(path, ("filename", "onset", "offset", "event_label", "confidence"), rows)
 
     def draw_curves(self, path: Path, place: int, sound: Clip, frontend: Frontend, device: torch.device) -> None:
         """Draw the curves of a clip below its features."""
@@ -102,7 +101,7 @@ class Evaluation:
             curves=self.decoder.curves(one).need_frames()[0],
             thresholds=np.broadcast_to(self.decoder.threshold, len(self.labels)).tolist(),
             true=_rows(self.truth.events, place),
-            detected=_rows(self.detected, place),
+            detected=_rows(self.detected.events, place),
         )
         pictures.curves(path, picture, self.labels)
 

@@ -40,7 +40,7 @@ def score_table(report: Report, width: int = 80) -> RenderableType:
         cells = [percent(values[name].per_class[label]["f1"]) for name in kinds]
         cells += [or_dash(values[name].per_class[label]["value"], ".3f") for name in by_class]
         table.add_row(Text(label), *cells, _count(numbers))
-    for average in AVERAGES:
+    for average in AVERAGES if kinds else ():
         cells = [_with_range(values[name].numbers[average], _range(report, name, average)) for name in kinds]
         table.add_row(average, *cells, *[""] * len(by_class), _count(first.numbers), style="bold")
     return Group(table, *_lines(report, singles))

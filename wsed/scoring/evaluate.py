@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from wsed.errors import WsedError
-from wsed.metrics.base import Metric, MetricValue, default_metrics
+from wsed.literals import checked
+from wsed.metrics.base import Metric, MetricValue, chosen_metrics
 from wsed.metrics.bootstrap import Method
 from wsed.metrics.f1 import F1
 from wsed.metrics.joined import joined
@@ -16,14 +17,14 @@ from wsed.metrics.system import System, TimedClips
 from wsed.scoring.facts import Input
 from wsed.scoring.formats.predictions import Predictions, read_predictions
 from wsed.scoring.formats.reference import Reference, read_reference
-from wsed.scoring.official import BACKENDS, official_metrics
+from wsed.scoring.official import Package, official_metrics
 from wsed.scoring.report import ComparedReports, Report
 from wsed.scoring.resampling import Comparison, Intervals, Resampling, Sampled, compare_samples, resample, samples
 from wsed.scoring.score import score
 from wsed.truth import Truth, tags_of
 from wsed.types import Events, Labels
 
-Backend = Literal["native", "sed_scores_eval", "psds_eval"]
+Backend = Literal["native"] | Package
 T = TypeVar("T")
 
 
@@ -44,6 +45,7 @@ def silent(items: Iterable[T], _what: str) -> Iterable[T]:
     return items
 
 
+@checked
 def evaluate(
     reference: str | Path,
     predictions: str | Path | Sequence[str | Path],
@@ -56,7 +58,7 @@ def evaluate(
     level: float = 0.95,
     method: Method = "centred",
     seed: int = 0,
-    metrics: Mapping[str, Metric] | None = None,
+    metrics: Sequence[str] | Mapping[str, Metric] | None = None,
     progress: Progress = silent,
 ) -> Report | ComparedReports:
     r"""Score the predictions of a system, or compare two systems; public as `wsed.evaluate`.
@@ -75,7 +77,8 @@ def evaluate(
         level: confidence level of the intervals.
         method: method of the intervals; see `wsed.metrics.bootstrap.bootstrap`.
         seed: seed of the resamples.
-        metrics: metrics by name; the default metrics if None.
+        metrics: names of registered metrics, such as `["onset_f1", "psds1"]`, or a mapping of names to metrics; the
+            default metrics if None.
         progress: wrapped around long loops.
 
     Returns:
@@ -93,8 +96,6 @@ def evaluate(
     ...     evaluate(path, path, resamples=0).value("event_f1/macro")
     1.0
     """
-    if backend not in ("native", *BACKENDS):
-        raise WsedError(f"the backend is native, {' or '.join(BACKENDS)}, not {backend!r}")
     paths = [predictions] if isinstance(predictions, str | Path) else list(predictions)
     if len(paths) not in (1, 2):
         raise WsedError(f"pass one system to score it, or two to compare them, not {len(paths)}")
@@ -103,7 +104,9 @@ def evaluate(
     if not math.isfinite(threshold):
         raise WsedError(f"the threshold must be a number, not {threshold}")
     truth = read_reference(reference, durations, None if labels is None else Labels(labels))
-    how, chosen = Resampling(resamples, level, method, seed), default_metrics() if metrics is None else metrics
+    how, chosen = Resampling(resamples, level, method, seed), metrics
+    if not isinstance(chosen, Mapping):
+        chosen = chosen_metrics(chosen)
     read = [read_predictions(path, truth, progress=progress) for path in paths]
     reports: list[Report] = []
     drawn: list[list[Sampled]] = []
@@ -177,7 +180,7 @@ def _input(path: str, reference: Reference, predictions: Predictions, threshold:
     )
 
 
-def _official(system: System, backend: str, metrics: Mapping[str, Metric]) -> Report:
+def _official(system: System, backend: Package, metrics: Mapping[str, Metric]) -> Report:
     """The metrics of the system by a package; None for a metric that the package does not compute."""
     clips = system.need_timed()
     scenarios = {name: metric.parameters for name, metric in metrics.items() if isinstance(metric, PSDSMetric)}

@@ -3,11 +3,13 @@
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
+from wsed.literals import checked
 from wsed.scoring.plain import Plain, number
 
 Kind = Literal["events", "operating points", "frame scores"]
 
 
+@checked
 @dataclass(frozen=True)
 class Input:
     """The input of `wsed evaluate`.

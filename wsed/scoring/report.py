@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from wsed.errors import WsedError
+from wsed.errors import WsedError, near
 from wsed.files import write_text
 from wsed.metrics.base import Curves, MetricValue, Number
 from wsed.metrics.confusion import Confusion
 from wsed.metrics.roc import Curve
-from wsed.registry import near
 from wsed.scoring.facts import Input, RunFacts
 from wsed.scoring.plain import Plain, number, numbers, to_json
 from wsed.scoring.resampling import Comparison, Intervals

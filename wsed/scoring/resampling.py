@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
+from wsed.literals import checked
 from wsed.metrics.base import Metric
 from wsed.metrics.bootstrap import Method, PerResample, Statistic, Weights, bootstrap, compare
 from wsed.metrics.system import System
@@ -23,6 +24,7 @@ class Sampled(NamedTuple):
 Progress = Callable[[Iterable[Sampled]], Iterable[Sampled]]
 
 
+@checked
 @dataclass(frozen=True)
 class Resampling:
     """Settings of the bootstrap; see `wsed.metrics.bootstrap.bootstrap`."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import torch
 from jaxtyping import Bool
 from torch import Tensor
 
@@ -17,8 +18,8 @@ from wsed.types import Events, Labels
 from wsed.values import Detections, Scores
 
 
-def detect(scores: Scores, truth: Truth, decoder: Decoder) -> Detections | None:
-    """The events of all clips; None for a system that only tags.
+def detect(scores: Scores, truth: Truth, decoder: Decoder) -> Detections:
+    """The events of all clips; none for a system that only tags.
 
     The decoder gets the true tags only if the tags of all clips are known.
 
@@ -29,7 +30,9 @@ def detect(scores: Scores, truth: Truth, decoder: Decoder) -> Detections | None:
     >>> detect(scores, truth, StepDecoder()).events.onset.tolist()
     [1.0]
     """
-    return None if scores.frames is None else decoder(scores, _true_tags(truth))
+    if scores.frames is None:
+        return Detections(Events.of([]), torch.zeros(0))
+    return decoder(scores, _true_tags(truth))
 
 
 def system_of(scores: Scores, truth: Truth, labels: Labels, decoder: Decoder, detected: Events | None = None) -> System:

@@ -13,10 +13,9 @@ from torch import Tensor
 from torchmetrics import Metric as Base
 
 from wsed.decoding.base import Decoder
-from wsed.errors import WsedError
+from wsed.errors import WsedError, near
 from wsed.metrics.base import METRICS, Metric
 from wsed.metrics.system import System, no_clips
-from wsed.registry import near
 from wsed.scoring.collect import Collector
 from wsed.scoring.plain import Plain
 from wsed.scoring.score import compute, score, system_of

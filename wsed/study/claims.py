@@ -3,18 +3,18 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast, get_args
 
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, check_option, near
+from wsed.literals import checked
 from wsed.study.compare import Difference, difference, paired
 
 Expect = Literal["above", "below", "equal"]
 Verdict = Literal["holds", "does not hold", "open", "one seed"]
-EXPECT: tuple[Expect, ...] = ("above", "below", "equal")
 FIELDS = ("name", "rows", "measure", "expect", "margin")
 
 
+@checked
 @dataclass(frozen=True)
 class Claim:
     """The claim that the measure of one row is above that of another row, below it, or within a margin of it.
@@ -60,17 +60,16 @@ class Claim:
         rows, expect = entry.get("rows"), entry.get("expect")
         if not isinstance(rows, list) or len(rows) != 2:
             raise WsedError(f"{place}: rows are two, [first, second], not {rows!r}")
-        if expect not in EXPECT:
-            raise WsedError(
-                f"{place}: unknown expect {expect!r}{near(str(expect), EXPECT)}; known: {', '.join(EXPECT)}"
-            )
+        check_option(place, "expect", expect, get_args(Expect))
         for field in ("name", "measure"):
             if field not in entry:
                 raise WsedError(f"{place} lacks {field}")
         first, second = map(str, rows)
-        return cls(str(entry["name"]), first, second, str(entry["measure"]), expect, float(entry.get("margin", 0)))
+        name, measure, margin = str(entry["name"]), str(entry["measure"]), float(entry.get("margin", 0))
+        return cls(name, first, second, measure, cast("Expect", expect), margin)
 
 
+@checked
 @dataclass(frozen=True)
 class Judged:
     """A claim with the difference between its rows and the verdict.
@@ -100,6 +99,7 @@ def judge(claim: Claim, values: Mapping[str, Mapping[str, float]]) -> Judged:
     return Judged(claim, differences, verdict(differences, claim.expect, claim.margin))
 
 
+@checked
 def verdict(of: Difference, expect: Expect, margin: float = 0.0) -> Verdict:
     """Whether the interval of a difference supports the expectation, contradicts it, or leaves it open.
 

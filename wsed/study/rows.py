@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 from wsed.study.claims import Claim
 from wsed.study.expected import Expected, read_expected
 from wsed.text import read_yaml

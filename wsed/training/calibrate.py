@@ -10,6 +10,7 @@ from wsed.calibration import Calibration, ClassCalibration, settings_of
 from wsed.decoding import Decoder
 from wsed.decoding.base import replaced
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.metrics.intersection import Criteria, lasting, share, sort_reference, summed
 from wsed.metrics.pairs import columns
 from wsed.truth import Truth
@@ -42,6 +43,7 @@ class _Point(NamedTuple):
         return float(mine.mean()) if mine.size else 1.0
 
 
+@checked
 def calibrate(decoder: Decoder, scores: Scores, truth: Truth, labels: Labels, method: Method) -> Calibration:
     """Precision and recall at many thresholds, and what confidences are worth.
 

@@ -11,20 +11,22 @@ from lightning.pytorch.utilities import rank_zero_info
 from wsed.checkpoint import decoder_spec, plain_spec, same_network
 from wsed.decoding import Decoder, StepDecoder, Tuning
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.metrics import event_counts
-from wsed.metrics.base import default_metrics
+from wsed.metrics.base import chosen_metrics
 from wsed.metrics.embedding_metric import Embedding
+from wsed.run import RunFolder
 from wsed.scoring.collect import Collector
 from wsed.scoring.facts import RunFacts
 from wsed.scoring.report import Report
 from wsed.scoring.resampling import Resampling, resample, samples
 from wsed.scoring.score import correlation, detect, score, system_of
 from wsed.training.data import tables, training_set
-from wsed.training.ranking import RANK_BY, check_rank_by, first_number, number, ranking
+from wsed.training.ranking import check_rank_by, default_rank_by, first_number, number, ranking
 from wsed.training.task import SEDTask
 from wsed.truth import Truth
 from wsed.tuned import TunedDecoder, decoder_file, decoder_of, read_tuned
-from wsed.types import Batch, Events, Output
+from wsed.types import Batch, Output
 from wsed.values import Scores
 
 LOGGED = {"validation": "val", "test": "test"}
@@ -36,6 +38,7 @@ SHOWN = {"val/event_f1", "val/segment_f1", "val/tagging_f1"}
 EvaluatedSplit = Literal["validation", "test", "predict"]
 
 
+@checked(owner="evaluation")
 class Evaluation(pl.Callback):
     """Computes the metrics of validation and test, and writes the detected events, also of predictions.
 
@@ -50,12 +53,14 @@ class Evaluation(pl.Callback):
         resamples: number of resamples of the clips for the intervals in reports; 0: no intervals. With tens of
             thousands of clips and hundreds of classes, 1000 resamples take half an hour.
         rank_by: metrics by which the best epoch is chosen, such as `event_f1/macro`; a metric decides if all before it
-            are equal. `RANK_BY` if None.
+            are equal. If None: `RANK_BY`, or, if `metrics` has none of these, `metrics` in their order.
         calibration: how confidences are calibrated on validation clips, kept beside the checkpoint; None: not at all.
+        metrics: names of the registered metrics that are computed, such as `[event_f1, psds1]`; None: those by default,
+            and `embedding` if `embeddings` says so.
 
     Raises:
-        WsedError: `resamples` is below 0, a threshold of the decoder is not in [0, 1], or `rank_by` is empty or names
-            an unknown metric.
+        WsedError: `resamples` is below 0, a threshold of the decoder is not in [0, 1], `metrics` or `rank_by` is empty or
+            names an unknown metric, or `rank_by` names one that `metrics` leaves out.
 
     >>> evaluation = Evaluation(StepDecoder(threshold=0.3), resamples=0)
     >>> evaluation.decoding()["class_path"], evaluation.rank_by[0]
@@ -74,6 +79,7 @@ class Evaluation(pl.Callback):
         resamples: int = 1000,
         rank_by: list[str] | None = None,
         calibration: Literal["isotonic", "platt"] | None = None,
+        metrics: list[str] | None = None,
     ) -> None:
         if resamples < 0:
             raise WsedError(f"evaluation.resamples must be 0 or more, not {resamples}")
@@ -81,13 +87,14 @@ class Evaluation(pl.Callback):
         check_thresholds(self.decoder)
         self.tuning, self.embeddings, self.resamples = tuning, embeddings, resamples
         self.calibration: Literal["isotonic", "platt"] | None = calibration
-        self.rank_by = RANK_BY if rank_by is None else tuple(rank_by)
-        check_rank_by(self.rank_by)
+        self.metrics = metrics
+        self._metrics = chosen_metrics(metrics)
+        self.rank_by = default_rank_by(metrics) if rank_by is None else tuple(rank_by)
+        check_rank_by(self.rank_by, metrics)
         self.tuned: dict[str, Any] | None = None  # how the decoder was tuned; None before
         self.ranking: tuple[float, ...] = ()  # metrics of the last validation
         self._untuned = self.decoder
         self._collector = Collector()
-        self._metrics = default_metrics()
 
     def check(self, task: SEDTask) -> None:
         """Refuse a decoder whose settings have values for another number of classes than the network.
@@ -183,7 +190,7 @@ class Evaluation(pl.Callback):
 
     def _begin(self, trainer: pl.Trainer, task: SEDTask) -> None:
         self._collector.reset()
-        self._metrics = default_metrics()
+        self._metrics = chosen_metrics(self.metrics)
         if self._measures_embeddings(task):
             embedding = Embedding()
             data = training_set(trainer)
@@ -194,6 +201,8 @@ class Evaluation(pl.Callback):
     def _measures_embeddings(self, task: SEDTask) -> bool:
         if self.embeddings is not None:
             return self.embeddings
+        if self.metrics is not None:
+            return "embedding" in self.metrics
         return any("clip_embedding" in need.output for need in task.needs.values())
 
     def _collect(self, task: pl.LightningModule, outputs: Mapping[str, Output], batch: Batch) -> None:
@@ -210,11 +219,10 @@ class Evaluation(pl.Callback):
             self._tune(trainer, task, scores, truth, split)
             self._calibrate(trainer, task, scores, truth, split)
         labels = task.network.labels
-        detections = detect(scores, truth, self.decoder)
-        detected = Events.of([]) if detections is None else detections.events
+        detected = detect(scores, truth, self.decoder)
         report = None
         if split != "predict":
-            system = system_of(scores, truth, labels, self.decoder, detected)
+            system = system_of(scores, truth, labels, self.decoder, detected.events)
             report = score(system, self._metrics)
             self._log(task, report, split)
         if not trainer.is_global_zero or within_fit:
@@ -233,7 +241,7 @@ class Evaluation(pl.Callback):
             report = replace(report, intervals=intervals, run=facts)
         data = tables(trainer)
         clips = {} if data is None else {clip.id: clip for clip in data.table(split).clips}
-        folder = Path(trainer.default_root_dir) / split
+        folder = RunFolder(Path(trainer.default_root_dir)).split(split)
         run.Evaluation(scores, truth, detected, report, labels, self.decoder).write(folder, clips, task.network)
 
     def _tune(self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit) -> None:

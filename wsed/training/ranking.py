@@ -41,16 +41,34 @@ def first_number(report: Report, rank_by: Sequence[str] = RANK_BY) -> float:
     return next((float(value) for value in values if not math.isnan(value)), 0.0)
 
 
-def check_rank_by(rank_by: Sequence[str]) -> None:
-    """Refuse names of unknown metrics.
+def default_rank_by(metrics: Sequence[str] | None) -> tuple[str, ...]:
+    """What epochs are ranked by where the user does not say: `RANK_BY`, or what is computed of it, or else all that is.
+
+    >>> default_rank_by(["psds1", "segment_f1"]), default_rank_by(["psds1"])
+    (('segment_f1/macro',), ('psds1',))
+    """
+    if metrics is None:
+        return RANK_BY
+    return tuple(path for path in RANK_BY if path.partition("/")[0] in metrics) or tuple(metrics)
+
+
+def check_rank_by(rank_by: Sequence[str], metrics: Sequence[str] | None = None) -> None:
+    """Refuse names of metrics that there are not, or that are not computed.
+
+    Args:
+        rank_by: what epochs are ranked by.
+        metrics: names of those that are computed; None: those by default.
 
     Raises:
-        WsedError: there are no names, or one is unknown.
+        WsedError: there is none, one is unknown, or one is not computed.
     """
     if not rank_by:
         raise WsedError("evaluation.rank_by is empty: name metrics, e.g. [event_f1/macro]")
     for path in rank_by:
-        check_option("evaluation.rank_by", "metric", path.partition("/")[0], METRICS.names())
+        name = path.partition("/")[0]
+        check_option("evaluation.rank_by", "metric", name, METRICS.names())
+        if metrics is not None and name not in metrics:
+            raise WsedError(f"evaluation.rank_by names {name}, which evaluation.metrics leaves out; add it there")
 
 
 def number(value: float | int) -> float | int:
@@ -66,7 +84,7 @@ class Ranks(Protocol):
 
 
 class KeepBest(ModelCheckpoint):
-    """Keeps `best.ckpt`: the epoch with the greatest ranking, which is a tuple of metrics; the first of equal ones.
+    """Keeps the checkpoint of the epoch with the greatest ranking, a tuple of metrics; the first of equal ones.
 
     Args:
         folder: folder of the checkpoints.

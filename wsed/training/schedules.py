@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 
 
 class Piecewise(LambdaLR):
@@ -40,6 +41,7 @@ class Piecewise(LambdaLR):
         super().__init__(optimizer, rate)
 
 
+@checked
 class WarmUp(LambdaLR):
     """Rates that rise over the first steps and then fall, step by step; each parameter group keeps its own rate.
 

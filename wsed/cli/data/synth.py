@@ -13,7 +13,7 @@ from wsed.cli.types import whole
 from wsed.data.synth.recipe_files import packaged
 from wsed.data.synth.settings import SPLITS
 from wsed.data.synth.soundscape import Summary, synthesise
-from wsed.registry import near
+from wsed.errors import near
 
 HELP = "make a corpus of soundscapes from recordings of single sounds"
 _workers = whole(1, "not a number of processes")

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wsed.data.corpus.base import CORPORA
+from wsed.data.corpus.base import CORPORA, Corpus
+from wsed.data.corpus.example_files import write_rows, write_tones
 from wsed.data.corpus.videos.corpus import VideoCorpus, lists_folder
 from wsed.data.corpus.videos.layout import CLASSES, find_list, read_classes
 from wsed.data.corpus.videos.lists import ListedClips, read_list
@@ -63,6 +64,18 @@ class AudioSet(VideoCorpus):
         classes = read_classes(find_list(lists_folder(root, lists), CLASSES))
         splits: dict[Split, str | None] = {"validation": validation, "test": test, "predict": predict or test}
         super().__init__(root, classes, {**TRAIN, **(train or {})}, splits, TEST, lists, audio)
+
+    @classmethod
+    def example(cls, folder: Path) -> Corpus:
+        """Six clips of Speech and Music, in the lists of balanced and of test clips."""
+        mids, clips = ('"/m/09x0r"', '"/m/04rlf"'), [f"-{i:010d}" for i in range(6)]
+        write_tones(folder, [f"{clip}_0.000_1.000.wav" for clip in clips])
+        classes = (("index", "mid", "display_name"), (0, "/m/09x0r", "Speech"), (1, "/m/04rlf", "Music"))
+        write_rows(folder / CLASSES, classes, ",")
+        rows = [(clip, "0.000", "1.000", mids[i % 2]) for i, clip in enumerate(clips)]
+        for name in (TRAIN["balanced"], TEST):
+            write_rows(folder / name, [("# made",), ("# up",), ("# YTID", "start", "end", "labels"), *rows], ", ")
+        return cls(folder)
 
     def read(self, source: str, name: str) -> ListedClips:
         """The clips of a list; for `unbalanced_1m`, only those with tags besides Music and Speech."""

@@ -32,6 +32,14 @@ class Corpus(ABC):
     max_missing: float = 0.05
     annotated: Mapping[str, Collection[str]] = {}
 
+    @classmethod
+    def example(cls, folder: Path) -> "Corpus":
+        """A small corpus of this kind, whose lists and sound files are written into a folder, for the contract tests.
+
+        Its clips last a second or more, and some of them are for training.
+        """
+        raise NotImplementedError(f"{cls.__name__}.example writes a small corpus; the contract of corpora needs one")
+
     @property
     @abstractmethod
     def labels(self) -> Labels:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from wsed.data.corpus.base import CORPORA
+from wsed.data.corpus.base import CORPORA, Corpus
+from wsed.data.corpus.example_files import write_rows, write_tones
 from wsed.data.corpus.videos.corpus import VideoCorpus
 from wsed.data.corpus.videos.layout import DCASE2017_LABELS
 from wsed.data.corpus.videos.lists import ListedClips, read_list, with_events
@@ -52,6 +53,16 @@ class DCASE2017(VideoCorpus):
         classes = {name: name for name in DCASE2017_LABELS}
         splits: dict[Split, str | None] = {"validation": validation, "test": test, "predict": predict or test}
         super().__init__(root, classes, {"weak": TRAIN}, splits, TEST, lists, audio)
+
+    @classmethod
+    def example(cls, folder: Path) -> Corpus:
+        """Six clips of two classes, in the lists of training and of test clips."""
+        names = [f"-{i:010d}_0.000_1.000.wav" for i in range(6)]
+        write_tones(folder, names)
+        rows = [(name, "0.000", "1.000", DCASE2017_LABELS[i % 2]) for i, name in enumerate(names)]
+        for table in (TRAIN, TEST):
+            write_rows(folder / table, rows)
+        return cls(folder)
 
     def read(self, source: str, name: str) -> ListedClips:
         """The clips of a list, with events if a list of events lies beside it."""

@@ -8,10 +8,10 @@ from wsed.data.clip import Clip
 from wsed.data.corpus import desed_layout as layout
 from wsed.data.corpus.base import CORPORA, Corpus
 from wsed.data.corpus.desed_listing import read_listings
+from wsed.data.corpus.example_files import write_rows, write_tones
 from wsed.data.corpus.listing import Listings, row_findings
 from wsed.data.findings import Finding
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 from wsed.types import Labels, Split
 
 TRAIN = {
@@ -63,6 +63,20 @@ class DESED(Corpus):
         for source in self.annotated:
             if source not in (*self.train, *self.splits):
                 raise WsedError(f"data.corpus.annotated: unknown source {source!r}{near(source, self.train)}")
+
+    @classmethod
+    def example(cls, folder: Path) -> Corpus:
+        """Four clips of each table: two classes, a tone each."""
+        for table in ("train/strong", "validation/validation", "eval/public"):
+            names = [f"{table.partition('/')[0]}_{i}.wav" for i in range(4)]
+            write_tones(folder / "audio" / table, names)
+            events = [(name, 0.2, 0.6, ("low", "high")[i % 2]) for i, name in enumerate(names)]
+            rows = [("filename", "onset", "offset", "event_label"), *events]
+            write_rows(folder / "metadata" / f"{table}.tsv", rows)
+        write_tones(folder / "audio/train/weak", names := ["weak_0.wav", "weak_1.wav"])
+        tags = [("filename", "event_labels"), (names[0], "low"), (names[1], "high,low")]
+        write_rows(folder / "metadata/train/weak.tsv", tags)
+        return cls(folder)
 
     @cached_property
     def labels(self) -> Labels:

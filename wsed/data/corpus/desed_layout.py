@@ -15,8 +15,7 @@ from pathlib import Path
 from wsed.data import table as tsv
 from wsed.data.clip import Clip, Timed
 from wsed.data.sound_files import is_outside, locate
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 
 DESED_LABELS = (
     "Alarm_bell_ringing",

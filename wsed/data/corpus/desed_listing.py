@@ -9,8 +9,7 @@ from wsed.data.corpus import desed_layout as layout
 from wsed.data.corpus.listing import Listing, Listings, Row
 from wsed.data.findings import Finding
 from wsed.data.table import RowError
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 
 
 def read_listings(root: Path, tables: Sequence[str] | None, max_missing: float) -> Listings:

@@ -3,12 +3,14 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 from wsed.data.clip import Clip
 from wsed.data.corpus.base import CORPORA, Corpus
+from wsed.data.corpus.dcase2017 import DCASE2017
+from wsed.data.corpus.desed import DESED
 from wsed.data.findings import Finding
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 from wsed.types import Labels, Split
 
 SPLITS: tuple[Split, ...] = ("validation", "test", "predict")
@@ -43,6 +45,11 @@ class Joint(Corpus):
                 raise WsedError(f"data.corpus.corpora: {name!r} cannot be a name; take one without a slash")
         self.corpora = dict(corpora)
         self.max_missing = max(corpus.max_missing for corpus in corpora.values())
+
+    @classmethod
+    def example(cls, folder: Path) -> Corpus:
+        """Two corpora whose classes differ."""
+        return cls({"home": DESED.example(folder / "home"), "street": DCASE2017.example(folder / "street")})
 
     @cached_property
     def labels(self) -> Labels:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wsed.data.clip import Timed
 from wsed.data.findings import Finding
-from wsed.registry import near
+from wsed.errors import near
 
 RARE = 10
 """A class may be a misspelling of a similar class that has this many times as many rows."""

@@ -16,8 +16,7 @@ from wsed.data.corpus.listing import Listing, Listings, row_findings, similar_la
 from wsed.data.doctor.clips import TOLERANCE, event_findings, missing, table_stats
 from wsed.data.doctor.probe import SILENT_PEAK, Probe, probe
 from wsed.data.findings import SEVERITIES, CorpusReport, Finding, Severity
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 
 _VIDEO = re.compile(r"Y?[\w-]{11}_\d+\.\d+_\d+\.\d+")
 """Clip names that hold a video and its times; clips with equal names have the same sound."""

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -64,6 +65,11 @@ class Reader(ABC):
     >>> reader.open(table, sample_rate=8000)[0].n_samples, reader.learned(None), reader.headers([]).unreadable
     (8000, True, {})
     """
+
+    @classmethod
+    def example(cls, folder: Path) -> "Reader":  # noqa: ARG003
+        """A reader with usual arguments, for the contract tests; `folder` is for the files that it may keep."""
+        return cls()
 
     @abstractmethod
     def open(self, table: ClipTable, sample_rate: int, network: Network | None = None) -> Dataset[Item]:

@@ -102,6 +102,11 @@ class Features(Reader):
         self.folder = Path(folder)
         self.reader = Files() if reader is None else reader
 
+    @classmethod
+    def example(cls, folder: Path) -> Reader:
+        """Keeps its files in the folder."""
+        return cls(folder)
+
     def open(self, table: ClipTable, sample_rate: int, network: Network | None = None) -> Dataset[Item]:
         """The features of the clips; they are computed if no run has stored them.
 

@@ -6,8 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from wsed.data.synth.settings import SPLITS, check_name, check_names, checked
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 
 T = TypeVar("T")
 _GLOBAL = frozenset({"clips", "clip", "sample_rate", "splits"})

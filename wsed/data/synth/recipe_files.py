@@ -7,8 +7,7 @@ from importlib import resources
 
 from wsed.data.synth.recipe import Recipe
 from wsed.data.synth.settings import check_name, check_names, checked
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 from wsed.text import parse_yaml, read_yaml
 
 PACKAGED = resources.files("wsed.data.synth") / "recipes"

@@ -7,8 +7,7 @@ Each check takes a value and its name and returns the value in the type of the r
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 
 SPLITS = ("train", "validation", "eval")
 """The splits of a soundbank and of a corpus made from it; no sound is used in two splits."""

@@ -1,15 +1,20 @@
 """Convolution blocks over time and bands: the first layers of most encoders."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.ops.grid import padding
 
+Activation = Literal["relu", "glu"]
 
+
+@checked(owner="encoder")
 class ConvBlock(nn.Module):
     """Convolution, batch norm, ReLU or GLU, max pooling over `(time, band)`, dropout.
 
@@ -29,7 +34,7 @@ class ConvBlock(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, channels: int, kernel: int, activation: str, pool: tuple[int, int], dropout: nn.Module
+        self, inputs: int, channels: int, kernel: int, activation: Activation, pool: tuple[int, int], dropout: nn.Module
     ) -> None:
         super().__init__()
         self.glu = activation == "glu"
@@ -50,6 +55,7 @@ class ConvBlock(nn.Module):
         return pooled
 
 
+@checked(owner="encoder")
 class ConvBlocks(nn.ModuleList):
     """A sequence of convolution blocks.
 
@@ -77,7 +83,7 @@ class ConvBlocks(nn.ModuleList):
         channels: int | Sequence[int],
         pools: Sequence[Sequence[int]],
         kernels: int | Sequence[int] = 3,
-        activation: str = "relu",
+        activation: Activation = "relu",
         dropout: nn.Module | None = None,
     ) -> None:
         super().__init__()

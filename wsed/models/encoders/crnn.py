@@ -1,14 +1,13 @@
 """The convolutional recurrent encoder of Pellegrini & Cances 2019, with ReLU or gated linear units."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from wsed.models.base import ENCODERS, Encoder
-from wsed.models.encoders.blocks import ConvBlocks
+from wsed.models.encoders.blocks import Activation, ConvBlocks
 from wsed.models.init import keras_init
 from wsed.ops.grid import padding
 from wsed.ops.recurrent import bidirectional_gru, padded_gru
@@ -40,7 +39,7 @@ class CRNN(Encoder):
     def __init__(
         self,
         n_bands: int,
-        activation: Literal["relu", "glu"] = "relu",
+        activation: Activation = "relu",
         channels: int = 64,
         pools: Sequence[Sequence[int]] = ((1, 4), (1, 4), (1, 4)),
         gru: int = 64,

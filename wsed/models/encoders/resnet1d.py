@@ -1,6 +1,7 @@
 """The residual network of M&mnet: bands are channels, and convolutions run over time."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,10 +11,11 @@ from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, Encoder
 from wsed.models.init import he_init
 from wsed.ops.grid import padding
-from wsed.registry import check_option
 from wsed.types import Encoded
 
-BLOCKS = {8: (1, 1, 1), 12: (1, 1, 1), 28: (3, 4, 4), 50: (7, 7, 8)}
+Depth = Literal[8, 12, 28, 50]
+
+BLOCKS: dict[Depth, tuple[int, int, int]] = {8: (1, 1, 1), 12: (1, 1, 1), 28: (3, 4, 4), 50: (7, 7, 8)}
 """Number of blocks in each stage, by depth.
 
 The depth counts two layers per block, one per stage for its skip connection, and three of the classifier.
@@ -157,13 +159,12 @@ class ResNet1d(Encoder):
     def __init__(
         self,
         n_bands: int,
-        depth: int = 12,
+        depth: Depth = 12,
         channels: Sequence[int] = (256, 384, 384),
         pools: Sequence[int] = (4, 4),
         pyramid: bool = False,
     ) -> None:
         super().__init__()
-        check_option("encoder resnet1d", "depth", depth, BLOCKS)
         if len(channels) != 3 or len(pools) != 2 or min(*channels, *pools) < 1:
             raise WsedError(
                 f"encoder: channels {list(channels)} must be three, pools {list(pools)} two, each 1 or more"
@@ -199,5 +200,5 @@ class ResNet1d(Encoder):
         return Encoded(x.transpose(1, 2), valid, levels)
 
 
-def _block(depth: int, inputs: int, channels: int, first: bool) -> nn.Module:
+def _block(depth: Depth, inputs: int, channels: int, first: bool) -> nn.Module:
     return Plain(inputs, channels) if depth == 8 else Residual(inputs, channels, first)

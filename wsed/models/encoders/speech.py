@@ -3,24 +3,24 @@
 import math
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from wsed.errors import WsedError
+from wsed.errors import WsedError, near
+from wsed.literals import checked
 from wsed.models.base import ENCODERS, Encoder, EncoderFactory, Frontend
 from wsed.models.frontends import Waveform
-from wsed.registry import check_option, near
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
 if TYPE_CHECKING:  # an extra
     from transformers import PretrainedConfig
 
-ARCHITECTURES = ("wav2vec2", "hubert", "wavlm")
+Architecture = Literal["wav2vec2", "hubert", "wavlm"]
 """Names of the architectures in transformers; each reads a waveform and returns one frame per stride."""
 
 WHOLE = {"layerdrop": 0.0, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "apply_spec_augment": False}
@@ -55,7 +55,7 @@ class Wav2Vec2(Encoder):
     def __init__(
         self,
         n_bands: int,
-        architecture: str = "wav2vec2",
+        architecture: Architecture = "wav2vec2",
         config: dict[str, Any] | None = None,
         pretrained: StartingWeights = None,
         freeze: bool = False,
@@ -106,11 +106,12 @@ class Wav2Vec2(Encoder):
         return Encoded(frames, whole)
 
 
-def configuration(architecture: str, values: dict[str, object]) -> "PretrainedConfig":
+@checked(owner="encoder wav2vec2")
+def configuration(architecture: Architecture, values: dict[str, object]) -> "PretrainedConfig":
     """The configuration of an architecture in transformers.
 
     Args:
-        architecture: one of `ARCHITECTURES`.
+        architecture: its name.
         values: settings that differ from the defaults.
 
     Raises:
@@ -120,7 +121,6 @@ def configuration(architecture: str, values: dict[str, object]) -> "PretrainedCo
         from transformers import AutoConfig
     except ImportError:
         raise WsedError("encoder wav2vec2 needs transformers: pip install 'wsed[speech]'") from None
-    check_option("encoder wav2vec2", "architecture", architecture, ARCHITECTURES)
     defaults = AutoConfig.for_model(architecture).to_dict()
     for name in values:
         if name not in defaults:

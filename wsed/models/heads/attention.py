@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from wsed.literals import checked
 from wsed.models.base import HEADS, Head
 from wsed.models.init import keras_init
 from wsed.ops.pooling import EPS, pool
@@ -62,6 +63,7 @@ class Attention(Head):
         )
 
 
+@checked
 def attend(
     cla_logits: Float[Tensor, "clip frame label"],
     att_logits: Float[Tensor, "clip frame label"],

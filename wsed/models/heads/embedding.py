@@ -1,14 +1,17 @@
 """A head with one embedding per clip, for losses that compare clips."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from wsed.literals import checked
 from wsed.models.base import HEADS, Head
-from wsed.registry import check_option
 from wsed.types import Encoded, Output
 
-AGGREGATIONS = ("mean", "attention", "max", "gated")
+Plain = Literal["mean", "attention", "max"]
+Learned = Literal["gated"]
 
 
 @HEADS.register("embedding")
@@ -37,7 +40,7 @@ class Embedding(Head):
 
     provides = frozenset({"embeddings", "clip_embedding", "valid"})
 
-    def __init__(self, dim: int, n_labels: int, aggregation: str = "mean") -> None:
+    def __init__(self, dim: int, n_labels: int, aggregation: Plain | Learned = "mean") -> None:
         super().__init__()
         self.aggregate = Aggregation(dim, aggregation)
 
@@ -46,40 +49,42 @@ class Embedding(Head):
         return Output(embeddings=encoded.frames, clip_embedding=clip, valid=encoded.valid)
 
 
+@checked(owner="head")
 class Aggregation(nn.Module):
     """A module that aggregates frame embeddings to one embedding per clip.
 
     Args:
         dim: dimension of the frame embeddings.
-        name: one of `AGGREGATIONS`; see `Embedding`.
+        aggregation: see `Embedding`.
 
     Raises:
         WsedError: the aggregation is unknown.
 
-    >>> Aggregation(dim=1, name="max")(torch.tensor([[[1.0], [3.0]]]), torch.ones(1, 2, dtype=torch.bool))
+    >>> Aggregation(dim=1, aggregation="max")(torch.tensor([[[1.0], [3.0]]]), torch.ones(1, 2, dtype=torch.bool))
     tensor([[3.]])
     """
 
-    def __init__(self, dim: int, name: str = "mean") -> None:
+    def __init__(self, dim: int, aggregation: Plain | Learned = "mean") -> None:
         super().__init__()
-        check_option("head", "aggregation", name, AGGREGATIONS)
-        self.name = name
-        self.gate = nn.Linear(dim, 1) if name == "gated" else None
+        self.aggregation = aggregation
+        self.gate = nn.Linear(dim, 1) if aggregation == "gated" else None
 
     def forward(
         self, frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"]
     ) -> Float[Tensor, "clip dim"]:
         """The clip embeddings, at least float32."""
-        if self.gate is None:
-            return aggregate(frames, valid, self.name)
+        if self.aggregation != "gated":
+            return aggregate(frames, valid, self.aggregation)
+        assert self.gate is not None
         frames = torch.where(valid[..., None], frames.to(torch.promote_types(frames.dtype, torch.float32)), 0.0)
         scores = self.gate(frames).float().masked_fill(~valid[..., None], torch.finfo(torch.float32).min)
         clip: Tensor = (scores.softmax(1) * frames).sum(1)
         return clip
 
 
+@checked
 def aggregate(
-    frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"], how: str = "mean"
+    frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"], how: Plain = "mean"
 ) -> Float[Tensor, "clip dim"]:
     """Aggregate the embeddings of the valid frames to one per clip, at least float32; zeros without valid frames.
 

@@ -1,14 +1,15 @@
 """One score per frame and label, pooled to one score per clip and label."""
 
+from typing import Literal
+
 from torch import nn
 
 from wsed.models.base import HEADS, Head
 from wsed.models.init import keras_init
 from wsed.ops.pooling import pool
-from wsed.registry import check_option
 from wsed.types import Encoded, Output
 
-PLAIN = ("max", "mean", "linear_softmax", "exp_softmax", "noisy_or")
+PlainPooling = Literal["max", "mean", "linear_softmax", "exp_softmax", "noisy_or"]
 """Poolings that need only the scores."""
 
 
@@ -30,10 +31,9 @@ class Framewise(Head):
 
     provides = frozenset({"frame_logits", "clip_logits", "embeddings", "valid"})
 
-    def __init__(self, dim: int, n_labels: int, pooling: str = "max", dropout: float = 0.0) -> None:
+    def __init__(self, dim: int, n_labels: int, pooling: PlainPooling = "max", dropout: float = 0.0) -> None:
         super().__init__()
-        check_option("head framewise", "pooling", pooling, PLAIN)
-        self.pooling = pooling
+        self.pooling: PlainPooling = pooling
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(dim, n_labels)
         keras_init(self)

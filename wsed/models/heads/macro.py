@@ -1,5 +1,7 @@
 """Clip scores from pooled frame embeddings: the macro subnet of M&mnet."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -7,7 +9,6 @@ from torch import Tensor, nn
 from wsed.models.base import HEADS, Head
 from wsed.models.heads.tagging import mean_and_max
 from wsed.models.init import he_init
-from wsed.registry import check_option
 from wsed.types import Encoded, Output
 
 
@@ -40,12 +41,11 @@ class Macro(Head):
         self,
         dim: int,
         n_labels: int,
-        pooling: str = "mean",
+        pooling: Literal["mean", "max"] = "mean",
         hidden: int = 1024,
         activation_map: bool = False,
     ) -> None:
         super().__init__()
-        check_option("head macro", "pooling", pooling, ("mean", "max"))
         self.pooling, self.activation_map = pooling, activation_map
         self.dense = dense_layers(dim, hidden)
         self.linear = nn.Linear(hidden, n_labels)

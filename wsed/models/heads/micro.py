@@ -1,18 +1,20 @@
 """Frame scores and attention by convolutions over a few frames: the micro subnet of M&mnet."""
 
+from typing import Literal
+
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.models.base import HEADS, Head
 from wsed.models.heads.clip_attention import attention_over_time
 from wsed.models.heads.macro import dense_layers
 from wsed.models.init import he_init
 from wsed.ops.pooling import pool
-from wsed.registry import check_option
 from wsed.types import Encoded, Output
 
-NORMS = ("sum", "mean")
+Norm = Literal["sum", "mean"]
 
 
 @HEADS.register("micro")
@@ -59,7 +61,7 @@ class Micro(Head):
         kernel: int = 3,
         dense_detector: bool = False,
         aspects: int | None = None,
-        attention_norm: str = "sum",
+        attention_norm: Norm = "sum",
         clip_scores: bool = False,
     ) -> None:
         super().__init__()
@@ -67,8 +69,8 @@ class Micro(Head):
             raise WsedError(f"head micro: kernel must be odd and 1 or more, not {kernel}")
         if aspects is not None and aspects < 0:
             raise WsedError(f"head micro: aspects must be 0 (no attention) or more, not {aspects}")
-        check_option("head micro", "attention_norm", attention_norm, NORMS)
-        self.attention_norm, self.clip_scores = attention_norm, clip_scores
+        self.attention_norm: Norm = attention_norm
+        self.clip_scores = clip_scores
         self.dense = dense_layers(dim, 1024) if dense_detector else None
         size = (dim, kernel) if self.dense is None else (1024, 1)
         self.det = nn.Conv1d(size[0], n_labels, size[1], padding=size[1] // 2)
@@ -99,8 +101,9 @@ class Micro(Head):
         )
 
 
+@checked
 def summed_attention(
-    aspects: Float[Tensor, "clip frame aspect"], valid: Bool[Tensor, "clip frame"], norm: str = "sum"
+    aspects: Float[Tensor, "clip frame aspect"], valid: Bool[Tensor, "clip frame"], norm: Norm = "sum"
 ) -> Float[Tensor, "clip frame 1"]:
     """`a_t = sum_m softmax_t(v_tm)` over valid frames, zero in other frames (Chou, Jang & Yang 2018, Eq. 6).
 
@@ -116,7 +119,6 @@ def summed_attention(
     >>> summed_attention(torch.zeros(1, 2, 4), torch.ones(1, 2, dtype=torch.bool)).flatten().tolist()
     [2.0, 2.0]
     """
-    check_option("attention", "norm", norm, NORMS)
     each = attention_over_time(aspects, valid)
     return each.sum(2, keepdim=True) if norm == "sum" else each.mean(2, keepdim=True)
 

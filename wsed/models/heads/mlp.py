@@ -3,7 +3,7 @@
 from torch import nn
 
 from wsed.models.base import HEADS, Head
-from wsed.models.heads.embedding import Aggregation
+from wsed.models.heads.embedding import Aggregation, Learned, Plain
 from wsed.types import Encoded, Output
 
 
@@ -34,7 +34,7 @@ class MLP(Head):
     provides = frozenset({"clip_logits", "clip_embedding", "valid"})
 
     def __init__(
-        self, dim: int, n_labels: int, hidden: int = 32, dropout: float = 0.2, aggregation: str = "mean"
+        self, dim: int, n_labels: int, hidden: int = 32, dropout: float = 0.2, aggregation: Plain | Learned = "mean"
     ) -> None:
         super().__init__()
         self.aggregate = Aggregation(dim, aggregation)

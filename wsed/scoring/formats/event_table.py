@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from wsed.data.table import RowError, read_text, separator_of, split_rows
-from wsed.errors import WsedError
+from wsed.data.table import RowError, read_text, separator_of, split_rows, wrong_order
+from wsed.errors import WsedError, near
 from wsed.metrics.joined import overlapping
 from wsed.metrics.pairs import Columns
-from wsed.registry import near
 from wsed.types import Events, Labels
 
 COLUMNS = ("filename", "onset", "offset", "event_label")
@@ -218,8 +217,7 @@ def read_event_table(path: Path, confidence: str | None = None) -> EventTable:
     onset, offset = table.seconds("onset"), table.seconds("offset")
     if (offset < onset).any():
         i = int((offset < onset).argmax())
-        text = f"offset {offset[i]:g} is before onset {onset[i]:g}; correct the times, or delete the row"
-        raise RowError(path, table.lines[i], text)
+        raise RowError(path, table.lines[i], wrong_order(onset[i], offset[i]))
     sure = None if confidence is None else table.numbers(confidence, "a confidence (a number)", lambda x: ~np.isnan(x))
     line = np.array(table.lines, np.int64)
     return EventTable(path, clips, table.columns["filename"], label, onset, offset, line, confidence=sure)

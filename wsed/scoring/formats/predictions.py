@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.scoring.facts import Kind
 from wsed.scoring.formats.confidences import confidence_column, ranked, with_confidence
 from wsed.scoring.formats.event_table import (
@@ -33,6 +34,7 @@ NUMBER = re.compile(r"(?:(?<![^\W_])[-\u2212])?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d
 MEND = "rename it; or, if the reference only has no event of this class, name all classes with --labels"
 
 
+@checked
 @dataclass(frozen=True)
 class Predictions:
     """The predictions of a system.

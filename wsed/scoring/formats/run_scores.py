@@ -1,4 +1,4 @@
-"""Writing and reading of the scores of a run: `frame_scores.npz` and `clip_scores.npz` in its folder."""
+"""Writing and reading of the scores of a run, of frames and of clips, in its folder."""
 
 import struct
 import zipfile
@@ -13,15 +13,14 @@ import torch
 from wsed.data.clip import Clip
 from wsed.errors import WsedError
 from wsed.files import write_whole
+from wsed.split_folder import SplitFolder
 from wsed.truth import Truth
 from wsed.types import Events, Labels
 from wsed.values import Scores
 
-FILES = ("frame_scores.npz", "clip_scores.npz")
-
 
 def write_scores(folder: Path, scores: Scores, labels: Labels) -> None:
-    """Write `frame_scores.npz` (padded, with `valid`) and `clip_scores.npz`, as far as there are such scores.
+    """Write the scores of frames (padded, with `valid`) and those of clips, as far as there are any.
 
     >>> import tempfile
     >>> scores = Scores.of_padded(torch.tensor([[[0.25], [0.75]]]), frame_rate=2.0)
@@ -33,12 +32,13 @@ def write_scores(folder: Path, scores: Scores, labels: Labels) -> None:
     """
     about = {"clip_ids": np.array(scores.clip_ids), "labels": np.array(labels.names)}
     about["durations"] = scores.durations.numpy()
+    files = SplitFolder(folder)
     if scores.clip_scores is not None:
-        _save(folder / FILES[1], about | {"clip_scores": scores.clip_scores.numpy()})
+        _save(files.clip_scores, about | {"clip_scores": scores.clip_scores.numpy()})
     if scores.frames is not None:
         frames, valid = scores.padded()
         parts = {"frame_scores": frames.numpy().astype(np.float32), "valid": valid.numpy()}
-        _save(folder / FILES[0], about | parts | {"frame_rate": np.array(scores.frame_rate)})
+        _save(files.frame_scores, about | parts | {"frame_rate": np.array(scores.frame_rate)})
 
 
 def _save(path: Path, parts: Mapping[str, np.ndarray]) -> None:
@@ -50,7 +50,7 @@ def read_scores(folder: Path, seconds: float | None = None) -> tuple[Labels, Sco
     """Read the scores of a run, so that they can be decoded and scored again.
 
     Args:
-        folder: folder with `frame_scores.npz`, `clip_scores.npz` or both.
+        folder: folder of a split, with scores of frames, of clips or both.
         seconds: duration of every clip, for files without durations; if None, a clip lasts as long as its frames.
 
     Raises:
@@ -82,10 +82,12 @@ def _load(path: Path) -> Mapping[str, np.ndarray]:
 
 
 def _read(folder: Path, seconds: float | None) -> tuple[Labels, Scores]:
-    saved = [_load(folder / name) if (folder / name).is_file() else None for name in FILES]
+    files = (SplitFolder(folder).frame_scores, SplitFolder(folder).clip_scores)
+    saved = [_load(path) if path.is_file() else None for path in files]
     first = next((each for each in saved if each is not None), None)
     if first is None:
-        raise WsedError(f"{folder} has no scores of a run: neither {' nor '.join(FILES)}")
+        absent = " nor ".join(path.name for path in files)
+        raise WsedError(f"{folder} has no scores of a run: neither {absent}")
     labels, names = Labels(map(str, first["labels"])), tuple(map(str, first["clip_ids"]))
     clip_scores = None if saved[1] is None else torch.from_numpy(saved[1]["clip_scores"])
     durations = torch.from_numpy(first["durations"]) if "durations" in first else None

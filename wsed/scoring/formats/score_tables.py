@@ -14,8 +14,7 @@ from jaxtyping import Float
 
 from wsed.data.audio import SUFFIXES
 from wsed.data.table import RowError, read_text
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 from wsed.scoring.formats.event_table import BLANK, Notes, header, read_table
 from wsed.scoring.formats.reference import Reference, check_clips
 from wsed.text import composed

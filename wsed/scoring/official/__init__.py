@@ -28,8 +28,10 @@ import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from types import ModuleType
+from typing import Literal
 
 from wsed.errors import WsedError
+from wsed.literals import checked
 from wsed.metrics.psds import PSDSParameters
 from wsed.metrics.system import TaggedClips, TimedClips
 from wsed.scoring.official.inputs import Values
@@ -37,12 +39,12 @@ from wsed.scoring.official.with_psds_eval import by_psds_eval
 from wsed.scoring.official.with_sed_scores_eval import by_sed_scores_eval
 from wsed.types import Labels
 
-BACKENDS = ("sed_scores_eval", "psds_eval")
-"""The names of the packages."""
+Package = Literal["sed_scores_eval", "psds_eval"]
 
 
+@checked
 def official_metrics(
-    backend: str,
+    backend: Package,
     detections: TimedClips,
     tags: TaggedClips | None,
     labels: Labels,
@@ -51,7 +53,7 @@ def official_metrics(
     """The metrics that a package computes; see the module for differences to the native metrics.
 
     Args:
-        backend: one of `BACKENDS`.
+        backend: the package.
         detections: the clips with known events. Events of one class in one clip must not overlap, nor, for
             `sed_scores_eval`, touch (`TimedClips.joined` joins only overlapping events). `sed_scores_eval` needs events
             with a duration above 0 that start at 0 s or later; `psds_eval` ignores events of 0 s.
@@ -73,8 +75,6 @@ def official_metrics(
     Raises:
         WsedError: the package is unknown or not installed, or it does not take these events.
     """
-    if backend not in BACKENDS:
-        raise WsedError(f"unknown backend {backend!r}; known backends: {', '.join(BACKENDS)}")
     if len(labels) != detections.n_labels or (tags is not None and len(labels) != tags.true.shape[1]):
         raise WsedError(f"{len(labels)} class names do not fit the label axis of the detections or tags")
     with warnings.catch_warnings():
@@ -85,7 +85,7 @@ def official_metrics(
         return by_sed_scores_eval(package, detections, tags, labels, scenarios)
 
 
-def _package(name: str) -> ModuleType:
+def _package(name: Package) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:

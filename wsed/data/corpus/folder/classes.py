@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 
 Classes = Mapping[str, Sequence[str] | str | None] | Sequence[str] | None
 """Names of the labels to keep; or the labels of each class; None: every label is a class."""

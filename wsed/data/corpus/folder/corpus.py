@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wsed.data.clip import Clip
 from wsed.data.corpus.base import CORPORA, Corpus
+from wsed.data.corpus.example_files import write_rows, write_tones
 from wsed.data.corpus.folder import listing
 from wsed.data.corpus.folder.classes import Classes, ClassMap, labels_of
 from wsed.data.corpus.folder.events import FoundEvents, find_events
@@ -59,6 +60,15 @@ class Folder(Corpus):
         self.tags = TagTable(tags) if isinstance(tags, str) else tags
         self.events = EventTable(table=events) if isinstance(events, str) else events
         self.background = BACKGROUND if background is None else tuple(background)
+
+    @classmethod
+    def example(cls, folder: Path) -> Corpus:
+        """Six files of two classes with their events, and one of which nothing is known."""
+        names = [f"{i}.wav" for i in range(6)]
+        write_tones(folder, [*names, "unlabelled.wav"])
+        rows = [(name, 0.2, 0.6, ("low", "high")[i % 2]) for i, name in enumerate(names)]
+        write_rows(folder / "events.tsv", [("filename", "onset", "offset", "event_label"), *rows])
+        return cls(folder, events="events.tsv", splits=Splits(test=0.5))
 
     @property
     def labels(self) -> Labels:

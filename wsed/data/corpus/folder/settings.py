@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsed.errors import WsedError
+from wsed.errors import WsedError, near
 from wsed.formats.table import Columns
-from wsed.registry import near
 
 SPLITS = ("train", "validation", "test")
 FOLDERS = "folders"

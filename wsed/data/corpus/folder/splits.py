@@ -7,8 +7,7 @@ from wsed.data.corpus.folder.files import folders
 from wsed.data.corpus.folder.settings import SPLITS, Splits
 from wsed.data.holdout import held_out
 from wsed.data.ragged import Ragged
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 from wsed.types import Split
 
 STARTS: dict[Split, tuple[str, ...]] = {

@@ -8,8 +8,7 @@ ROOT/audio/Y--PJHxphWEs.wav               clips at any depth below ROOT/audio, o
 from pathlib import Path
 
 from wsed.data.table import read_rows
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 
 CLASSES = "class_labels_indices.csv"
 """AudioSet's list of classes."""

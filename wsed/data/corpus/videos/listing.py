@@ -11,8 +11,7 @@ from wsed.data.corpus.videos.layout import CLASSES, DCASE2017_LABELS, audio_fold
 from wsed.data.corpus.videos.lists import rows
 from wsed.data.findings import Finding
 from wsed.data.table import RowError
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 
 
 def read_listings(root: Path, lists: Sequence[Path], tables: Sequence[str] | None, max_missing: float) -> Listings:

@@ -23,8 +23,7 @@ from wsed.data import table as tsv
 from wsed.data.corpus.videos.list_arrays import IrregularError, parse
 from wsed.data.ragged import Ragged
 from wsed.data.table import Problems, RowError
-from wsed.errors import WsedError
-from wsed.registry import near
+from wsed.errors import WsedError, near
 
 VIDEO = re.compile(r"[\w-]{11}")
 DCASE2017 = re.compile(r"Y?([\w-]{11})_(\d+\.?\d*)_(\d+\.?\d*)(\.\w+)?")

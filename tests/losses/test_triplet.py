@@ -1,4 +1,4 @@
-"""The losses of Turpault et al. 2020 against golden values, slow loops, and pytorch-metric-learning."""
+"""The triplet loss of Turpault et al. 2020 against golden values, slow loops, and pytorch-metric-learning."""
 
 import math
 from dataclasses import replace
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from wsed import Needs, WsedError, testing
 from wsed.losses import functional as F
 from wsed.losses.metric_learning import MetricLearning
-from wsed.losses.prototypical import Prototypical, prototype_logits
+from wsed.losses.prototypical import Prototypical
 from wsed.losses.triplet import Triplet, distances, hinge
-from wsed.ops.mine import Episode, episode, name_order, relations
+from wsed.ops.mine import episode, name_order, relations
 
 ONE_EACH = ((0, 1, 2), (3, 4, 5), (6, 7, 8))
 """Anchors, positives and negatives of the golden values, one after the other."""
@@ -207,77 +207,6 @@ def test_512_clips_with_several_tags_take_memory_of_their_square_only():
     assert torch.isfinite(points.grad).all()
 
 
-def golden_episode(values):
-    k, shot = len(values["inputs"]["support"]), len(values["inputs"]["support"][0])
-    points = [doubles(values["inputs"][name]).flatten(0, 1) for name in ("support", "query")]
-    tags = torch.eye(k)[[*torch.arange(k).repeat_interleave(shot).tolist(), *values["inputs"]["query_labels"]]] > 0
-    is_query = (torch.arange(len(tags)) >= k * shot)[:, None]
-    return torch.cat(points), Episode(tags & ~is_query, tags & is_query)
-
-
-def test_golden_prototypes(golden):
-    values = golden("waa_proto")
-    points, of = golden_episode(values)
-    queries = of.query.any(1)
-    centres = torch.stack([points[of.support[:, c]].mean(0) for c in range(3)])
-    torch.testing.assert_close(centres, doubles(values["prototypes"]), atol=1e-9, rtol=0)
-    logits = prototype_logits(points, of.support)[queries]
-    torch.testing.assert_close(logits, doubles(values["logits_neg_squared_l2"]), atol=1e-9, rtol=0)
-    labels = torch.tensor(values["inputs"]["query_labels"])
-    assert (logits.argmax(1) == labels).double().mean().item() == pytest.approx(values["accuracy"])
-    assert F.prototypical(points, of).item() == pytest.approx(values["loss_mean"], abs=1e-9)
-    assert F.prototypical(points, of, distance="euclidean").item() == pytest.approx(values["loss_if_neg_l2"], abs=1e-9)
-    wrong = torch.nn.functional.cross_entropy(-logits, labels)
-    assert wrong.item() == pytest.approx(values["loss_if_sign_forgotten"], abs=1e-9)
-
-
-def test_cosine_prototypes_are_those_of_torch(golden):
-    points, of = golden_episode(golden("waa_proto"))
-    prototypes = torch.stack([points[of.support[:, c]].mean(0) for c in range(3)])
-    expected = torch.cosine_similarity(points[:, None], prototypes, dim=2) - 1
-    torch.testing.assert_close(prototype_logits(points, of.support, distance="cosine"), expected)
-
-
-def slow_prototypical(points, of):
-    classes = of.support.any(0).nonzero().flatten().tolist()
-    prototypes = {c: points[of.support[:, c]].mean(0) for c in classes}
-    costs = []
-    for i in of.query.any(1).nonzero().flatten().tolist():
-        worth = {c: math.exp(-float((points[i] - p).square().sum())) for c, p in prototypes.items()}
-        mine = of.query[i].nonzero().flatten().tolist()
-        costs.append(sum(-math.log(worth[c] / sum(worth.values())) for c in mine) / len(mine))
-    return sum(costs) / max(1, len(costs))
-
-
-@settings(max_examples=80, deadline=None)
-@given(st.integers(1, 12), st.integers(1, 4), st.integers(1, 2), st.sampled_from([1, None]), st.integers(0, 10**6))
-def test_prototypical_equals_a_loop(clips, labels, shot, query, seed):
-    draw = torch.Generator().manual_seed(seed)
-    points = torch.randn(clips, 3, generator=draw, dtype=torch.float64)
-    tags = (torch.rand(clips, labels, generator=draw) > 0.5).float()
-    of = episode(tags, None, shot, query, generator=draw)
-    assert F.prototypical(points, of).item() == pytest.approx(slow_prototypical(points, of), rel=1e-9, abs=1e-9)
-
-
-@pytest.mark.parametrize("distance", ["sqeuclidean", "euclidean", "cosine"])
-def test_the_gradient_of_prototypical_is_that_of_finite_differences(distance):
-    points, _, _ = one_tag(8, 3)
-    tags = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
-    of = episode(tags, order=torch.arange(8))
-    loss = partial(F.prototypical, drawn=of, distance=distance)
-    assert torch.autograd.gradcheck(loss, points.requires_grad_())
-    value = loss(points)
-    value.backward()
-    assert loss(points - 0.05 * points.grad) < value
-
-
-def test_prototypical_ignores_where_the_embeddings_lie():
-    points, _, tags = one_tag()
-    of = episode(tags, generator=torch.Generator().manual_seed(0))
-    turned = torch.linalg.qr(torch.randn(5, 5, dtype=torch.float64))[0]
-    torch.testing.assert_close(F.prototypical(points @ turned + 7, of), F.prototypical(points, of))
-
-
 def labelled(labels=3, per_class=3, dim=5):
     """A batch with one tag per clip, and an output."""
     n = labels * per_class
@@ -305,11 +234,6 @@ def test_the_losses_are_the_functions_of_the_clip_embedding():
 def test_options_keep_the_contract(options):
     testing.check_loss(Triplet(**options))
     testing.check_loss(Triplet(normalize="none", reduction="sum", **options))
-
-
-@pytest.mark.parametrize("options", [{"distance": "cosine"}, {"shot": 2, "query": None}, {"distance": "euclidean"}])
-def test_options_of_prototypical_keep_the_contract(options):
-    testing.check_loss(Prototypical(**options))
 
 
 @pytest.mark.parametrize("build", [Triplet, partial(Triplet, "random"), partial(Triplet, "hard"), Prototypical])
@@ -364,62 +288,3 @@ def test_settings_that_cannot_work_are_refused():
         Prototypical("seuclidean")
     with pytest.raises(WsedError, match="1 or more, not 0 and 1"):
         Prototypical(shot=0)
-
-
-@pytest.fixture
-def pml():
-    return pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
-
-
-def test_losses_of_pytorch_metric_learning_by_name(pml):
-    from pytorch_metric_learning import losses, miners
-
-    of, output = labelled()
-    e, label = output.clip_embedding, of.clip_labels.argmax(1)
-    ours = MetricLearning("NTXentLoss", {"temperature": 0.2}, "MultiSimilarityMiner", {"epsilon": 0.5})
-    theirs = losses.NTXentLoss(0.2)(e, label, miners.MultiSimilarityMiner(0.5)(e, label))
-    torch.testing.assert_close(ours(output, of), theirs)
-    path = MetricLearning("pytorch_metric_learning.losses.ContrastiveLoss")
-    torch.testing.assert_close(path(output, of), losses.ContrastiveLoss()(e, label))
-    proxies = MetricLearning("ProxyAnchorLoss", {"num_classes": 3, "embedding_size": 5})
-    assert len(list(proxies.parameters())) == 1, "trained with the network"
-
-
-def test_with_several_tags_a_loss_of_theirs_gets_pairs(pml):
-    from pytorch_metric_learning import distances, losses, reducers
-
-    of, output = labelled()
-    tags = of.clip_labels.clone()
-    tags[0, 1] = 1.0
-    of = replace(of, clip_labels=tags)
-    squared = {"distance": distances.LpDistance(power=2), "reducer": reducers.MeanReducer()}
-    ours = MetricLearning("TripletMarginLoss", {"margin": 0.3, **squared})(output, of)
-    torch.testing.assert_close(ours, F.triplet(output.clip_embedding, tags))
-    assert isinstance(MetricLearning().criterion, losses.TripletMarginLoss)
-    with pytest.raises(WsedError, match="BatchHardMiner takes one tag per clip"):
-        MetricLearning(miner="BatchHardMiner")(output, of)
-    with pytest.raises(WsedError, match=r"ArcFaceLoss takes one tag per clip.*prototypical"):
-        MetricLearning("ArcFaceLoss", {"num_classes": 3, "embedding_size": 5})(output, of)
-
-
-def test_those_that_take_one_class_say_so_before_training(pml):
-    assert not MetricLearning("TripletMarginLoss").needs.one_class
-    assert not MetricLearning("NTXentLoss").needs.one_class
-    assert MetricLearning("TripletMarginLoss", miner="BatchHardMiner").needs.one_class
-    assert MetricLearning("ArcFaceLoss", {"num_classes": 3, "embedding_size": 4}).needs.one_class
-    assert (Triplet().needs | MetricLearning("TripletMarginLoss", miner="BatchHardMiner").needs).one_class
-
-
-def test_names_that_are_not_there_are_refused(pml):
-    with pytest.raises(WsedError, match="did you mean NTXentLoss"):
-        MetricLearning("NTXentLos")
-    with pytest.raises(WsedError, match="arguments of NTXentLoss"):
-        MetricLearning("NTXentLoss", {"temperatur": 1})
-    with pytest.raises(WsedError, match="nowhere, which is not installed"):
-        MetricLearning("nowhere.Loss")
-
-
-def test_without_the_package_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pytorch_metric_learning.losses", None)
-    with pytest.raises(WsedError, match=r"pip install 'wsed\[metric\]'"):
-        MetricLearning()

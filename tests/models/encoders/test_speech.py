@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 import torch
@@ -48,7 +49,7 @@ def test_the_waveform_has_mean_zero_and_variance_one():
 
 
 @pytest.mark.parametrize("norm", ["group", "layer"])
-@pytest.mark.parametrize("architecture", speech.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", get_args(speech.Architecture))
 def test_encoder(transformers, architecture, norm):
     config = {**SMALL, "feat_extract_norm": norm, "do_stable_layer_norm": norm == "layer"}
     testing.check_encoder(lambda n: Wav2Vec2(n, architecture, config), n_bands=1, n_steps=600)

@@ -1,21 +1,18 @@
-"""The networks of Chou, Jang & Yang 2018 (M&mnet): encoder, pyramid, macro and micro subnet, ensemble prediction."""
+"""The network of Chou, Jang & Yang 2018 (M&mnet): ensemble prediction, pyramid, sizes."""
 
 import json
 import shutil
 from functools import partial
 
 import lightning.pytorch  # noqa: F401  here: its log handler keeps the stderr it finds, which must not be a test's own
-import numpy as np
 import pytest
 import torch
 import yaml
-from torch.nn import functional as nnf
 
 import wsed
 from wsed import WsedError, testing
 from wsed.build import build
 from wsed.cli.main import main
-from wsed.losses import functional as F
 from wsed.losses.bce import ClipBCE
 from wsed.losses.micro import Micro as MicroLoss
 from wsed.models.encoders.cnn import CNN
@@ -23,23 +20,19 @@ from wsed.models.encoders.crnn import CRNN
 from wsed.models.encoders.resnet1d import ResNet1d
 from wsed.models.frontends import LogMel
 from wsed.models.heads.framewise import Framewise
-from wsed.models.heads.macro import Macro, scaled_to_one
+from wsed.models.heads.macro import Macro
 from wsed.models.heads.micro import Micro, summed_attention
 from wsed.models.heads.parts import Parts
 from wsed.models.mmnet import MMNet, pooled_frames
 from wsed.models.network import Composed
-from wsed.types import Encoded
 
 LABELS = wsed.Labels("abc")
+
+
 SMALL = partial(ResNet1d, channels=(8, 12, 10))
+
+
 MELS = partial(LogMel, 8000, 256, 80, 16, 0.0, log_offset=1e-4)
-
-
-def encoded(n_clips=3, n_frames=9, dim=6):
-    """Frames of clips of which the last is shorter."""
-    valid = torch.ones(n_clips, n_frames, dtype=torch.bool)
-    valid[-1, 5:] = False
-    return Encoded(torch.randn(n_clips, n_frames, dim), valid)
 
 
 def network(encoder=SMALL, heads=None, kind=MMNet, **arguments):
@@ -76,173 +69,6 @@ def test_parameter_counts_of_the_paper(golden):
         assert int(found / 1e4) == round(100 * printed)
     own_reading = count(encoder, Parts(384, 17), weights_only=True)
     assert own_reading / 1e6 == pytest.approx(6.84, abs=0.02)  # SPDA, of which the paper gives nothing but its size
-
-
-def test_depths_are_what_they_are_called():
-    for depth, layers in ((12, 12), (28, 28), (50, 50), (8, 6)):
-        encoder, macro = ResNet1d(16, depth, (8, 12, 10)), Macro(10, 3, hidden=7)
-        found = [p for m in (encoder.stages, macro) for p in m.parameters() if p.dim() > 1]
-        assert len(found) == layers
-    assert len([p for p in encoder.parameters() if p.dim() > 1]) == 4  # of the ConvNet; with the classifier's 3, 7
-
-
-def test_ten_seconds_are_the_papers_segments(golden):
-    frames = golden("param_counts")["frames"]["mmnet"]
-    frontend = LogMel(frames["sr"], 2048, frames["hop"], 128, 0.0, log_offset=1e-4)
-    system = MMNet(LABELS, partial(ResNet1d, pyramid=True), frontend=frontend).eval()
-    with torch.no_grad():
-        output = system(testing.batch(2, 3, seconds=10.0, sample_rate=frames["sr"]))
-    assert output.frame_logits.shape == (2, frames["segments_after_two_pool4"], 3)
-    assert 1 / output.frame_rate == pytest.approx(frames["segment_s"], abs=1e-3)
-    assert [level.frame_logits.shape[1] for level in output.levels] == [897, 224, 224, 896]
-    rates = [level.frame_rate * frames["hop"] / frames["sr"] for level in output.levels]
-    assert rates == pytest.approx([1, 0.25, 0.25, 1])
-
-
-def test_features_equal_librosa_less_a_constant(golden):
-    values, rate = golden("features")["mmnet_log1p_mel_128"], 44100
-    t = np.arange(rate) / rate
-    noise = 0.01 * np.random.RandomState(1).randn(rate)
-    x = 0.3 * np.sin(2 * np.pi * 440 * t) + 0.2 * np.sin(2 * np.pi * (1000 + 1500 * t) * t) + noise
-    frontend = LogMel(rate, 2048, 492, 128, 0.0, log_offset=1e-4)
-    features, _ = frontend(torch.from_numpy(x.astype(np.float32))[None], torch.tensor([rate]))
-    features = features[0].T + np.log(1e4)  # ln(1 + 1e4 mel)
-    assert list(features.shape) == values["shape"]
-    np.testing.assert_allclose(features[0, :4], values["first"], atol=1e-4)
-    np.testing.assert_allclose(features[45, 10:14], values["mid"], atol=1e-4)
-    assert features.sum().item() == pytest.approx(values["sum"], rel=1e-5)
-    assert features.max().item() == pytest.approx(values["max"], abs=1e-4)
-    assert features.min().item() == pytest.approx(values["min"], abs=1e-3)
-
-
-def normed(x, norm):
-    return nnf.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias)
-
-
-def test_the_encoder_is_what_the_paper_lays_out():
-    torch.manual_seed(0)
-    encoder = SMALL(16).eval()
-    for module in encoder.modules():
-        if isinstance(module, torch.nn.BatchNorm1d):
-            torch.nn.init.normal_(module.running_mean)
-            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
-            torch.nn.init.normal_(module.weight)
-    features = torch.randn(2, 16, 48)
-
-    def conv(x, layer):
-        return nnf.conv1d(x, layer.weight, layer.bias, padding=layer.weight.shape[2] // 2)
-
-    x = conv(normed(features, encoder.start), encoder.conv)
-    for i, (block,) in enumerate(encoder.stages):
-        x = nnf.max_pool1d(x, 4) if i else x
-        inner = conv(normed(x, block.norm_1), block.conv_1)  # no ReLU after the first batch norm
-        inner = conv(normed(inner, block.norm_2).relu(), block.conv_2)
-        x = normed(inner, block.norm_3) + conv(x, block.skip)
-    expected = normed(x, encoder.end).relu().transpose(1, 2)
-    torch.testing.assert_close(encoder(features, torch.ones(2, 48, dtype=torch.bool)).frames, expected)
-    assert encoder.stride == 16
-
-
-@pytest.mark.parametrize("depth", [8, 12, 28])
-@pytest.mark.parametrize("pools", [(4, 4), (2, 3)])
-def test_encoder_contract(depth, pools):
-    testing.check_encoder(partial(SMALL, depth=depth, pools=pools), n_bands=16)
-
-
-def test_starting_weights_are_hes():
-    encoder = ResNet1d(128)
-    conv = encoder.stages[2][0].conv_1
-    assert conv.weight.std().item() == pytest.approx((2 / (3 * 384)) ** 0.5, rel=0.02)
-    assert conv.bias.abs().max() == 0
-
-
-@pytest.mark.parametrize(
-    "build",
-    [
-        partial(Macro, pooling="max"),
-        partial(Macro, activation_map=True),
-        partial(Parts, hidden=9),
-        partial(Micro, kernel=1, attention_norm="mean"),
-        partial(Micro, aspects=0),
-        partial(Micro, dense_detector=True, clip_scores=True),
-        partial(Micro, dense_detector=True, aspects=0, clip_scores=True),
-    ],
-)
-def test_head_contract(build):
-    testing.check_head(build)
-
-
-@pytest.mark.parametrize("pooling", ["mean", "max"])
-def test_macro_is_what_the_paper_writes(pooling):
-    torch.manual_seed(0)
-    head, given = Macro(6, 3, pooling, hidden=5).eval(), encoded()
-    for i, n in enumerate((9, 9, 5)):
-        x = given.frames[i, :n]
-        x = x.mean(0) if pooling == "mean" else x.amax(0)
-        for linear, norm in (head.dense[0:2], head.dense[3:5]):
-            x = normed(linear(x)[None], norm)[0].relu()
-        torch.testing.assert_close(head(given).clip_logits[i], head.linear(x))
-
-
-def test_parts_are_their_attended_means():
-    torch.manual_seed(0)
-    head, given = Parts(6, 3, parts=2, hidden=5).eval(), encoded()
-    for i, n in enumerate((9, 9, 5)):
-        x = given.frames[i, :n]
-        attended = [(head.att(x)[:, p].softmax(0)[:, None] * x).sum(0) for p in (0, 1)]
-        expected = head.linear(head.dense(torch.cat([x.mean(0), *attended])[None]))[0]
-        torch.testing.assert_close(head(given).clip_logits[i], expected)
-
-
-def test_the_activation_map_is_the_classifier_on_each_frame():
-    torch.manual_seed(0)
-    head, given = Macro(6, 3, hidden=5, activation_map=True), encoded()
-    before = {name: value.clone() for name, value in head.state_dict().items()}
-    head.train()._map(given)
-    assert head.training
-    assert head.dense.training
-    assert all(torch.equal(value, before[name]) for name, value in head.state_dict().items())
-    found = head.eval()(given).activation_map
-    scores = torch.stack([head(Encoded(x[:, None], x.new_ones(3, 1) > 0)).clip_logits for x in given.frames.unbind(1)])
-    kept = scores.transpose(0, 1)[2, :5]
-    torch.testing.assert_close(found[2, :5], (kept - kept.amin(0)) / (kept.amax(0) - kept.amin(0)))
-    assert not found[2, 5:].any()
-    assert not found.requires_grad
-
-
-def test_scaled_to_one_survives_flat_curves_and_clips_without_a_frame():
-    valid = torch.tensor([[True] * 4, [False] * 4])
-    found = scaled_to_one(torch.tensor([1.0, 3, 2, 1]).expand(2, 2, 4).transpose(1, 2) * torch.tensor([1.0, 0]), valid)
-    assert found[0, :, 0].tolist() == [0, 1, 0.5, 0]
-    assert not found[0, :, 1].any()
-    assert not found[1].any()
-
-
-@pytest.mark.parametrize("kernel", [1, 3])
-def test_micro_is_what_the_paper_writes(kernel):
-    torch.manual_seed(0)
-    head, given = Micro(6, 3, kernel=kernel), encoded()
-    output = head(given)
-    for i, n in enumerate((9, 9, 5)):
-        x = given.frames[i : i + 1, :n].transpose(1, 2)
-        torch.testing.assert_close(output.frame_logits[i, :n], head.det(x)[0].T)
-        a = head.att(x)[0].softmax(1).sum(0)
-        torch.testing.assert_close(output.attention[i, :n], a[:, None].expand(-1, 3))
-        assert not output.attention[i, n:].any()
-    torch.testing.assert_close(output.attention.sum(1), torch.full((3, 3), 6.0))
-    mean = Micro(6, 3, kernel=kernel, attention_norm="mean")
-    mean.load_state_dict(head.state_dict())
-    torch.testing.assert_close(mean(given).attention, output.attention / 6)
-
-
-def test_clip_scores_of_micro_are_those_of_the_baselines():
-    torch.manual_seed(0)
-    given, tags = encoded(), torch.tensor([[1.0, 0, 1], [0, 1, 0], [1, 1, 0]])
-    for aspects, pooling in ((0, "mean"), (None, "attention")):
-        output = Micro(6, 3, dense_detector=True, aspects=aspects, clip_scores=True)(given)
-        weights = {} if aspects == 0 else {"attention": output.attention}
-        pooled = F.mil(output.frame_scores, tags, given.valid, pooling=pooling, **weights)
-        torch.testing.assert_close(F.clip_bce(output.clip_scores, tags), pooled)
 
 
 @pytest.fixture
@@ -359,11 +185,6 @@ def test_a_network_that_cannot_be_is_refused():
 def test_settings_that_are_not_known_are_named(make, message):
     with pytest.raises(WsedError, match=message):
         make()
-
-
-def test_an_unknown_norm_of_the_attention_is_refused():
-    with pytest.raises(WsedError, match="unknown norm 'max'"):
-        summed_attention(torch.zeros(1, 2, 3), torch.ones(1, 2, dtype=torch.bool), "max")
 
 
 ENCODERS = {

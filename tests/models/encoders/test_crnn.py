@@ -1,0 +1,30 @@
+"""The CRNN: parameter and frame counts of Pellegrini & Cances 2019."""
+
+import pytest
+
+import wsed
+from wsed import testing
+from wsed.models.encoders.crnn import CRNN
+from wsed.models.network import Composed
+
+TEN = wsed.Labels([f"class_{i}" for i in range(10)])
+
+
+def count(network):
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize("activation", ["relu", "glu"])
+def test_parameter_counts_of_the_paper(golden, activation):
+    counts = golden("param_counts")["cosine_crnn"]
+    network = Composed(TEN, lambda n: CRNN(n, activation))
+    assert count(network) == counts[f"{activation}_torch_gru_trainable"]
+    second_bias = sum(p.numel() for n, p in network.encoder.gru.named_parameters() if "bias_hh" in n)
+    assert count(network) - second_bias == counts[f"{activation}_keras_gru_trainable"]
+
+
+def test_frames_of_ten_seconds(golden):
+    network = Composed(TEN, CRNN)
+    batch = testing.batch(2, 10, seconds=10.0, sample_rate=network.sample_rate)
+    frames = golden("param_counts")["frames"]["cosine"]["centred"]
+    assert network.eval()(batch).frame_logits.shape == (2, frames, 10)
