@@ -59,8 +59,8 @@ class Evaluation(pl.Callback):
             and `embedding` if `embeddings` says so.
 
     Raises:
-        WsedError: `resamples` is below 0, a threshold of the decoder is not in [0, 1], `metrics` or `rank_by` is empty or
-            names an unknown metric, or `rank_by` names one that `metrics` leaves out.
+        WsedError: `resamples` is below 0, a threshold of the decoder is not in [0, 1], `metrics` or `rank_by` is empty
+            or names an unknown metric, or `rank_by` names one that `metrics` leaves out.
 
     >>> evaluation = Evaluation(StepDecoder(threshold=0.3), resamples=0)
     >>> evaluation.decoding()["class_path"], evaluation.rank_by[0]
