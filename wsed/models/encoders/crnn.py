@@ -63,6 +63,8 @@ class CRNN(Encoder):
         return Encoded(torch.relu(self.dense(frames)), valid)
 
     def _recur(self, frames: Tensor, valid: Tensor, padded: bool) -> Tensor:
+        if torch.onnx.is_in_onnx_export():
+            return self.gru(frames)[0]  # type: ignore[no-any-return]
         if frames.device.type == "cpu":
             return bidirectional_gru(self.gru, frames, valid if padded else None)
         if not padded:

@@ -20,6 +20,7 @@ from wsed.scoring.formats.event_table import (
     read_event_table,
     read_table,
 )
+from wsed.scoring.formats.exchange import is_exchange, read_exchange
 from wsed.types import Events, Labels
 
 TOLERANCE = 0.1
@@ -49,7 +50,7 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
     """Read the true events of some clips from a table `filename, onset, offset, event_label`.
 
     Args:
-        path: the table; a row with only a filename is a clip without events.
+        path: the table; a row with only a filename is a clip without events. Files of other programs are read too.
         durations: table `filename, duration` (seconds) of all clips; clips that are only in this table have no events.
         labels: the classes, if some have no events; the sorted labels of the table if None.
 
@@ -58,7 +59,7 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
             unknown, or a clip has no duration or two different ones.
     """
     path, notes = Path(path), Notes()
-    table = read_event_table(path)
+    table = read_exchange(path) if is_exchange(path) else read_event_table(path)
     lengths = None if durations is None else _read_durations(Path(durations))
     names = sorted(table.clips.keys() | (lengths or {}).keys())
     labels = Labels(sorted(set(table.label))) if labels is None else labels
@@ -118,6 +119,6 @@ def check_clips(strangers: Sequence[str], familiar: bool, reference: Reference, 
     if strangers and not familiar:
         raise WsedError(
             f"{name}: the reference has none of its {len(strangers)} clips; one is {strangers[0]}; one of "
-            f"the reference is {reference.clip_ids[0]!r}. Names must be identical, including extensions and folders"
+            f"the reference is {reference.clip_ids[0]!r}. Names must be the same except for folders and suffixes"
         )
     notes.add("clips that the reference lacks, left out", len(strangers), strangers[0] if strangers else "")
