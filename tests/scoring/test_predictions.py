@@ -276,8 +276,8 @@ def test_what_is_odd_in_detections_is_counted(tmp_path: Path, truth: Reference) 
 
 
 def test_no_clip_of_the_reference(tmp_path: Path, truth: Reference) -> None:
-    path = write(tmp_path, f"{HEAD}audio/a.wav\t0\t1\tDog\naudio/b.wav\t0\t1\tDog\n")
-    with pytest.raises(WsedError, match=r"none of its 2 clips.*'audio/a\.wav', .*said\.tsv:2.*'a\.wav'.*extensions"):
+    path = write(tmp_path, f"{HEAD}audio/x.wav\t0\t1\tDog\naudio/y.wav\t0\t1\tDog\n")
+    with pytest.raises(WsedError, match=r"none of its 2 clips.*'audio/x\.wav', .*said\.tsv:2.*'a\.wav'.*suffixes"):
         read_predictions(path, truth)
 
 

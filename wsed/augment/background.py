@@ -14,20 +14,20 @@ from wsed.types import Batch
 
 @AUGMENTS.register("noise")
 class Noise(Augment):
-    """Adds white noise at a random ratio of signal to noise; labels stay.
+    """Adds white noise at a random signal-to-noise ratio; labels do not change.
 
     Args:
-        snr_low: the least ratio, dB.
-        snr_high: the greatest ratio, dB.
-        p: the probability that a clip gets noise.
+        snr_low: lowest signal-to-noise ratio, dB.
+        snr_high: highest signal-to-noise ratio, dB.
+        p: probability that a clip gets noise.
 
     Raises:
         WsedError: a setting is out of its range.
 
     >>> from wsed.testing import batch
-    >>> of = batch()
-    >>> noisy = Noise(20.0, 20.0, p=1.0)(of, torch.Generator().manual_seed(0)).audio
-    >>> round(float(10 * (of.audio.square().sum() / (noisy - of.audio).square().sum()).log10()))
+    >>> inputs = batch()
+    >>> noisy = Noise(20.0, 20.0, p=1.0)(inputs, torch.Generator().manual_seed(0)).audio
+    >>> round(float(10 * (inputs.audio.square().sum() / (noisy - inputs.audio).square().sum()).log10()))
     20
     """
 
@@ -46,18 +46,18 @@ class Noise(Augment):
 
 @AUGMENTS.register("background")
 class Background(Augment):
-    """Adds a stretch of a recording from a folder at a random ratio of signal to background; labels stay.
+    """Adds a part of a recording from a folder at a random signal-to-background ratio; labels do not change.
 
-    The recordings must hold none of the classes. They are read once, before training, and kept in memory.
+    The recordings must not contain any of the classes. They are read once before training and kept in memory.
 
     Args:
-        folder: with sound files, at any depth.
-        snr_low: the least ratio, dB.
-        snr_high: the greatest ratio, dB.
-        p: the probability that a clip gets a background.
+        folder: folder with sound files, at any depth.
+        snr_low: lowest signal-to-background ratio, dB.
+        snr_high: highest signal-to-background ratio, dB.
+        p: probability that a clip gets a background.
 
     Raises:
-        WsedError: a setting is out of its range, or (before training) the folder holds no sound.
+        WsedError: a setting is out of its range, or (before training) the folder has no sound files.
 
     >>> background = Background("street", p=1.0)
     >>> background.prepare(8000, lambda folder, rate: [torch.ones(100).numpy()])
@@ -105,9 +105,9 @@ def add(
     """The audio with noise at a ratio of signal to noise (dB), in some clips; padding stays silent.
 
     >>> from wsed.testing import batch
-    >>> of = batch(n_clips=2)
-    >>> mixed = add(of, torch.ones_like(of.audio), torch.tensor([0.0, 0.0]), torch.tensor([True, False]))
-    >>> bool((mixed[1] == of.audio[1]).all()), bool((mixed[0] != of.audio[0]).all())
+    >>> inputs = batch(n_clips=2)
+    >>> mixed = add(inputs, torch.ones_like(inputs.audio), torch.tensor([0.0, 0.0]), torch.tensor([True, False]))
+    >>> bool((mixed[1] == inputs.audio[1]).all()), bool((mixed[0] != inputs.audio[0]).all())
     (True, True)
     """
     audio = batch.samples()

@@ -1,4 +1,4 @@
-"""What an augmentation is, its registry, and the composition of several."""
+"""The base class of augmentations, their registry, and the composition of several augmentations."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -28,12 +28,12 @@ class Augment(nn.Module):
     clips that are mixed, times of events that are shifted; and so do `tagged` and `timed`. All randomness comes from
     the generator. Where it changes `n_samples` or the audio's length it states whether the batch is still `full`.
 
-    `level` says what it changes: the `audio`, or the `features` of the frontend (`batch.features`). It is applied to
-    training batches only, by whoever serves them.
+    `level` is what it changes: the `audio`, or the `features` of the frontend (`batch.features`). It is applied to
+    training batches only.
 
     >>> from wsed.testing import batch
-    >>> of = batch()
-    >>> Unchanged()(of, torch.Generator()) is of
+    >>> inputs = batch()
+    >>> Unchanged()(inputs, torch.Generator()) is inputs
     True
     """
 
@@ -130,8 +130,8 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
         WsedError: an augmentation of features has nothing to work on, or one of audio a batch without audio.
 
     >>> from wsed.testing import batch
-    >>> of = batch()
-    >>> augmented(of, [Unchanged()], torch.Generator()) is of
+    >>> inputs = batch()
+    >>> augmented(inputs, [Unchanged()], torch.Generator()) is inputs
     True
     """
     parts = list(augment)

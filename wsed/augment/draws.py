@@ -1,4 +1,4 @@
-"""Random draws per clip that augmentations share; all come from the generator of the batch."""
+"""Random numbers per clip, drawn from the generator of the batch, and checks of their settings."""
 
 import math
 
@@ -22,7 +22,7 @@ def uniform(
 
 
 def chosen(n_clips: int, p: float, generator: torch.Generator) -> Bool[Tensor, " clip"]:
-    """Which clips an augmentation is applied to: each with probability `p`.
+    """Mask of the clips that an augmentation is applied to, each with probability `p`.
 
     >>> chosen(3, 1.0, torch.Generator()).tolist()
     [True, True, True]
@@ -31,10 +31,10 @@ def chosen(n_clips: int, p: float, generator: torch.Generator) -> Bool[Tensor, "
 
 
 def beta(n_clips: int, alpha: float, generator: torch.Generator) -> Float[Tensor, " clip"]:
-    """Draw numbers from the beta distribution whose parameters are both `alpha`, by Jöhnk's method, without a loop.
+    """Draw numbers from the beta distribution with both parameters equal to `alpha`, by Jöhnk's method without a loop.
 
-    Of 32 candidates per clip the first that the method accepts counts. It accepts half of them or more for alpha up to
-    1, so that all 32 fail once in four billion clips.
+    Of 32 candidates per clip, the first accepted one is used. For `alpha` up to 1, at least half of the candidates are
+    accepted, so that all 32 are rejected at most once in four billion clips.
 
     >>> draws = beta(1000, 0.2, torch.Generator().manual_seed(0))
     >>> bool(draws.min() >= 0), bool(draws.max() <= 1), round(draws.mean().item(), 1)
@@ -50,7 +50,7 @@ def beta(n_clips: int, alpha: float, generator: torch.Generator) -> Float[Tensor
 
 
 def check_chance(name: str, p: float) -> None:
-    """Refuse a probability that is none.
+    """Check a probability.
 
     Raises:
         WsedError: `p` is not from 0 to 1.
@@ -60,7 +60,7 @@ def check_chance(name: str, p: float) -> None:
 
 
 def check_alpha(name: str, alpha: float) -> None:
-    """Refuse a parameter of the beta distribution that `beta` does not draw from.
+    """Check the parameter of `beta`.
 
     Raises:
         WsedError: `alpha` is not above 0 and at most 1.
@@ -70,7 +70,7 @@ def check_alpha(name: str, alpha: float) -> None:
 
 
 def check_range(name: str, what: str, low: float | int, high: float | int, least: float | int = -math.inf) -> None:
-    """Refuse bounds in the wrong order, not finite or below what is possible.
+    """Check that two bounds are finite, in order, and not below `least`.
 
     Raises:
         WsedError: they are.

@@ -1,4 +1,4 @@
-"""Random filters."""
+"""Random filters over frequency."""
 
 from dataclasses import replace
 from typing import Literal
@@ -15,10 +15,10 @@ from wsed.types import Batch
 
 @AUGMENTS.register("filter_augment")
 class FilterAugment(Augment):
-    """Makes some ranges of frequency louder and others softer, as rooms and microphones do; labels stay.
+    """Amplifies some frequency ranges and attenuates others, like rooms and microphones; labels do not change.
 
-    The bands are cut into a random number of ranges of random width. `step` gives all bands of a range one gain;
-    `linear` draws the gains at the borders between ranges and connects them by lines.
+    The bands are divided into a random number of ranges of random width. With `step`, all bands of a range have the
+    same gain; with `linear`, gains are drawn at the borders of ranges and interpolated.
 
     Args:
         kind: `step` or `linear`.
@@ -37,8 +37,8 @@ class FilterAugment(Augment):
     Source: Nam, Kim and Park 2022, "FilterAugment: an acoustic environmental data augmentation method".
 
     >>> from wsed.testing import batch
-    >>> of = replace(batch(), features=torch.zeros(4, 64, 50))
-    >>> filtered = FilterAugment(p=1.0)(of, torch.Generator().manual_seed(0)).features
+    >>> inputs = replace(batch(), features=torch.zeros(4, 64, 50))
+    >>> filtered = FilterAugment(p=1.0)(inputs, torch.Generator().manual_seed(0)).features
     >>> bool((filtered == filtered[:, :, :1]).all()), bool(filtered.abs().max() <= 6)
     (True, True)
     """

@@ -1,4 +1,4 @@
-"""Stretched and compressed frequency."""
+"""Stretching and compressing along frequency."""
 
 from dataclasses import replace
 
@@ -14,21 +14,21 @@ from wsed.types import Batch
 
 @AUGMENTS.register("frequency_warp")
 class FrequencyWarp(Augment):
-    """Stretches or compresses a clip's features along frequency, about a random band; labels stay.
+    """Stretches or compresses the features of a clip along frequency around a random band; labels do not change.
 
-    Bands from beyond the edge repeat the outermost one; between bands, features are interpolated.
+    Features are interpolated between bands; outside the edges, the outermost band is repeated.
 
     Args:
-        most: the greatest change of scale; 0.1: from 0.9 to 1.1.
-        p: the probability that a clip is warped; 0.5 in Schmid et al. 2024, 0.8 in PretrainedSED.
+        most: largest change of scale; with 0.1, scales are from 0.9 to 1.1.
+        p: probability that a clip is warped; 0.5 in Schmid et al. 2024, 0.8 in PretrainedSED.
 
     Raises:
         WsedError: a setting is out of its range.
 
     >>> from wsed.testing import batch
-    >>> of = replace(batch(), features=torch.arange(16.0).view(1, 16, 1).expand(4, 16, 50))
-    >>> warped = FrequencyWarp(p=1.0)(of, torch.Generator().manual_seed(0)).features
-    >>> warped.shape == of.features.shape, bool((warped.diff(dim=1) >= 0).all())
+    >>> inputs = replace(batch(), features=torch.arange(16.0).view(1, 16, 1).expand(4, 16, 50))
+    >>> warped = FrequencyWarp(p=1.0)(inputs, torch.Generator().manual_seed(0)).features
+    >>> warped.shape == inputs.features.shape, bool((warped.diff(dim=1) >= 0).all())
     (True, True)
     """
 

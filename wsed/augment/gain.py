@@ -36,9 +36,9 @@ class Gain(Augment):
         WsedError: `low` is not below `high`, or one is not finite.
 
     >>> from wsed.testing import batch
-    >>> of = batch()
-    >>> softer = Gain(-6.0, 0.0)(of, torch.Generator().manual_seed(0))
-    >>> bool((softer.audio.abs() <= of.audio.abs()).all()), softer.events is of.events
+    >>> inputs = batch()
+    >>> softer = Gain(-6.0, 0.0)(inputs, torch.Generator().manual_seed(0))
+    >>> bool((softer.audio.abs() <= inputs.audio.abs()).all()), softer.events is inputs.events
     (True, True)
     """
 

@@ -32,8 +32,8 @@ class ImpulseResponse(Augment):
     >>> room = ImpulseResponse("rooms", p=1.0)
     >>> room.prepare(8000, lambda folder, rate: [torch.tensor([0.0, 2.0, 0.0]).numpy()])
     >>> from wsed.testing import batch
-    >>> of = batch()
-    >>> torch.allclose(room(of, torch.Generator()).audio, of.audio, atol=1e-6)
+    >>> inputs = batch()
+    >>> torch.allclose(room(inputs, torch.Generator()).audio, inputs.audio, atol=1e-6)
     True
     """
 

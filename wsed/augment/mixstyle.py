@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment
 from wsed.augment.draws import beta, check_alpha, check_chance, chosen
-from wsed.augment.heard import heard, mean_and_std
+from wsed.augment.frames import mean_and_std, valid_frames
 from wsed.augment.mixup import partners
 from wsed.types import Batch
 
@@ -30,8 +30,8 @@ class MixStyle(Augment):
     generalization with relaxed instance frequency-wise normalization".
 
     >>> from wsed.testing import batch
-    >>> of = replace(batch(), features=torch.rand(4, 16, 50) * torch.arange(1.0, 5)[:, None, None])
-    >>> MixStyle(p=1.0)(of, torch.Generator().manual_seed(0)).features.shape
+    >>> inputs = replace(batch(), features=torch.rand(4, 16, 50) * torch.arange(1.0, 5)[:, None, None])
+    >>> MixStyle(p=1.0)(inputs, torch.Generator().manual_seed(0)).features.shape
     torch.Size([4, 16, 50])
     """
 
@@ -49,7 +49,7 @@ class MixStyle(Augment):
         other = partners(torch.zeros_like(batch.source), generator)
         share = beta(len(batch), self.alpha, generator)
         share = torch.where(chosen(len(batch), self.p, generator), share, 1.0)
-        return replace(batch, features=restyle(features, heard(batch), other, share))
+        return replace(batch, features=restyle(features, valid_frames(batch), other, share))
 
 
 def restyle(

@@ -100,8 +100,8 @@ def mix(
         level: what is mixed.
 
     >>> from wsed.testing import batch
-    >>> of = batch(n_clips=2)
-    >>> mix(of, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft", "audio").events.gain.tolist()
+    >>> inputs = batch(n_clips=2)
+    >>> mix(inputs, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft", "audio").events.gain.tolist()
     [1.0, 0.25]
     """
     mixed = share < 1

@@ -20,8 +20,8 @@ class ReversePolarity(Augment):
         WsedError: `p` is no probability.
 
     >>> from wsed.testing import batch
-    >>> of = batch()
-    >>> bool((ReversePolarity(p=1.0)(of, torch.Generator()).audio == -of.audio).all())
+    >>> inputs = batch()
+    >>> bool((ReversePolarity(p=1.0)(inputs, torch.Generator()).audio == -inputs.audio).all())
     True
     """
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment
 from wsed.augment.draws import check_chance, check_range, chosen, uniform
-from wsed.augment.heard import heard, mean_and_std
+from wsed.augment.frames import mean_and_std, valid_frames
 from wsed.errors import WsedError
 from wsed.types import Batch
 
@@ -32,9 +32,9 @@ class SpecAugment(Augment):
     Source: Park et al. 2019, "SpecAugment".
 
     >>> from wsed.testing import batch
-    >>> of = replace(batch(), features=torch.rand(4, 16, 50))
-    >>> masked = SpecAugment(p=1.0)(of, torch.Generator().manual_seed(0))
-    >>> 0.05 < (masked.features != of.features).float().mean() < 0.5
+    >>> inputs = replace(batch(), features=torch.rand(4, 16, 50))
+    >>> masked = SpecAugment(p=1.0)(inputs, torch.Generator().manual_seed(0))
+    >>> 0.05 < (masked.features != inputs.features).float().mean() < 0.5
     tensor(True)
     """
 
@@ -60,7 +60,7 @@ class SpecAugment(Augment):
         on = chosen(n_clips, self.p, generator)
         hidden = masks(n_clips, n_bands, self.band_masks, self.bands, generator)[:, :, None]
         hidden = hidden | masks(n_clips, n_frames, self.time_masks, self.time, generator)[:, None]
-        mean = mean_and_std(features, heard(batch))[0].mean(1, keepdim=True)
+        mean = mean_and_std(features, valid_frames(batch))[0].mean(1, keepdim=True)
         return replace(batch, features=torch.where(hidden & on[:, None, None], mean, features))
 
 

@@ -31,9 +31,9 @@ class TimeShift(Augment):
         WsedError: a setting is out of its range.
 
     >>> from wsed.testing import batch
-    >>> of, shift = batch(seconds=2.0), TimeShift(0.2, p=1.0)
+    >>> inputs, shift = batch(seconds=2.0), TimeShift(0.2, p=1.0)
     >>> shift.prepare(8000, lambda folder, rate: [])
-    >>> moved = shift(of, torch.Generator().manual_seed(0)).events.onset - of.events.onset
+    >>> moved = shift(inputs, torch.Generator().manual_seed(0)).events.onset - inputs.events.onset
     >>> bool((moved.abs() <= 0.2).all()), bool((moved != 0).all())
     (True, True)
     """

@@ -31,6 +31,9 @@ Predictions are
                                          PSDS from these operating points, and mAP and its kin
   a folder of score tables               one a clip, columns onset, offset and one a class, as sed_scores_eval writes
                                          them: PSDS over all thresholds, exact
+  files of other programs                Audacity, Raven, TextGrid, RTTM, Label Studio, JSON of wsed detect: one for
+                                         all, or a folder with one per recording; the reference too may be of these
+Names of clips match with and without folders and suffixes of sound files.
 Two predictions are compared on the same resamples of the clips.
 
 Below the averages stand 95 % intervals of a bootstrap over clips. A class without reference has no score and is left

@@ -111,11 +111,11 @@ class StreamedDecoder:
 
     def _spans(self, buffer: Float[Tensor, "frame label"], seconds: float) -> list[_Span]:
         durations = torch.tensor([seconds], dtype=torch.float64)
-        found = self.decoder(Scores.of_clips(("",), [buffer], self.frame_rate, durations))
-        first = (found.events.onset * self.frame_rate).round().long() + self._first
+        detections = self.decoder(Scores.of_clips(("",), [buffer], self.frame_rate, durations))
+        first = (detections.events.onset * self.frame_rate).round().long() + self._first
         # the last frame of a recording may reach beyond its end, where the event is cut
-        stop = (found.events.offset * self.frame_rate - 1e-6).ceil().long() + self._first
-        columns = (found.events.label, first, stop, found.confidence)
+        stop = (detections.events.offset * self.frame_rate - 1e-6).ceil().long() + self._first
+        columns = (detections.events.label, first, stop, detections.confidence)
         return [_Span(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
     def _change(self, span: _Span, stop: int | None) -> Change:

@@ -1,4 +1,4 @@
-"""`load`: it loads a detector from a checkpoint."""
+"""`load`: it loads a detector from a checkpoint, an exported file or a folder of a model hub."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,10 +7,15 @@ from wsed.calibration import read_calibration
 from wsed.checkpoint import Checkpoint
 from wsed.inference.detector import Detector
 from wsed.inference.ensemble import Ensemble
+from wsed.inference.export.hub import NAME, WEIGHTS, download, is_hub_folder, read_hub
+from wsed.inference.export.network import OnnxNetwork
 from wsed.models.base import Network
 from wsed.run import RunFolder
 from wsed.spec import Spec
 from wsed.tuned import decoder_of, digest, read_tuned
+
+SUFFIXES = (".ckpt", ".onnx", ".safetensors")
+"""Of files that hold a model: what ends otherwise may be the name of one on a hub."""
 
 
 def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
@@ -21,7 +26,8 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
     execute code.
 
     Args:
-        checkpoint: `runs/.../checkpoints/best.ckpt`, or the folder of a run; then its best checkpoint is loaded.
+        checkpoint: `runs/.../checkpoints/best.ckpt`, the folder of a run; then its best checkpoint is loaded;
+            a file or folder of `wsed export`; or the name of a model on the Hugging Face hub, which is downloaded.
         network: the network that gets the weights, for a checkpoint without the spec of its network.
 
     Raises:
@@ -31,8 +37,10 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
     Traceback (most recent call last):
     wsed.errors.WsedError: no such checkpoint: runs/none/checkpoints/best.ckpt
     """
-    path = Path(checkpoint)
-    opened = Checkpoint.open(RunFolder.open(path).checkpoint() if path.is_dir() else path)
+    path = model_file(checkpoint)
+    if path.suffix == ".onnx":
+        return _of_onnx(path)
+    opened = read_hub(path.parent) if path.name == WEIGHTS else Checkpoint.open(path)
     tuned = read_tuned(opened.path)
     if network is not None:
         opened.load_into(network)
@@ -42,6 +50,28 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
         network = opened.network()
     decoder = decoder_of(opened.decoder if tuned is None else tuned.decoder)
     return Detector(network, decoder, opened.seconds, read_calibration(opened.path, decoder))
+
+
+def _of_onnx(path: Path) -> Detector:
+    network = OnnxNetwork(path)
+    decoder, seconds = network.about["decoder"], network.about["seconds"]
+    assert isinstance(decoder, dict)
+    return Detector(network, decoder_of(decoder), float(str(seconds)))
+
+
+def model_file(model: str | Path) -> Path:
+    """The file of a model: the best checkpoint of a run, the weights of a folder of a hub, or the file itself.
+
+    Raises:
+        WsedError: a folder holds no model, or a model of a hub cannot be downloaded.
+    """
+    path = Path(model)
+    named = NAME.fullmatch(str(model)) and path.suffix not in SUFFIXES and not path.parent.exists()
+    if named and not path.exists():
+        path = download(str(model))
+    if path.is_dir():
+        return path / WEIGHTS if is_hub_folder(path) else RunFolder.open(path).checkpoint()
+    return path
 
 
 def identity(model: str | Path) -> str:

@@ -37,7 +37,7 @@ class Cover(NamedTuple):
 
 
 def changes_of_nested(
-    found: Runs,
+    every: Runs,
     times: Float[np.ndarray, "row bound"],
     clips: Int[np.ndarray, " row"],
     label: int,
@@ -48,7 +48,7 @@ def changes_of_nested(
     """Changes of false alarms and of hits as the threshold falls, of the runs of one label.
 
     Args:
-        found: runs of frames of each row.
+        every: runs of frames of each row.
         times: seconds of the borders of frames of each row.
         clips: the clip of each row.
         label: of the runs.
@@ -57,39 +57,39 @@ def changes_of_nested(
         criteria: shares that count.
 
     Returns:
-        `(threshold, clip * kinds + kind, amount)` of false alarms, `(threshold, clip, amount)` of events found.
+        `(threshold, clip * kinds + kind, amount)` of false alarms, `(threshold, clip, amount)` of hits.
     """
     row_of = np.full(int(max(clips.max(), ref.clip.max(initial=0))) + 1, -1)
     row_of[clips] = np.arange(clips.size)
     row = row_of[ref.clip]
     ref = ref.take(row >= 0)._replace(clip=row[row >= 0])  # clips are rows from here on
-    tree = _Tree(found, times)
+    tree = _Tree(every, times)
     own = [_cover(times, events) for events in _layers(ref.take(ref.label == label))]
     shared = tree.seconds(own)
     some = np.flatnonzero(shared > 0)
     relevant = np.zeros(tree.size, dtype=np.bool_)
     relevant[some] = criteria.reached(criteria.dtc, shared[some], tree.length(some))
     run, amount = tree.change(~relevant)
-    false = [(found.high[run], clips[found.row[run]] * kinds + kinds - 1, amount)]
+    false = [(every.high[run], clips[every.row[run]] * kinds + kinds - 1, amount)]
     if kinds > 1:
         for events in _slots(ref.take(ref.label != label)):
             kind = np.full(clips.size, -1)
             kind[events.clip] = events.label
             run, amount = tree.change(tree.covered(events, criteria) & ~relevant)
-            row = found.row[run]
-            false.append((found.high[run], clips[row] * kinds + kind[row], amount))
-    hits = [part for cover in own for part in _found(found, tree, cover, relevant, criteria)]
+            row = every.row[run]
+            false.append((every.high[run], clips[row] * kinds + kind[row], amount))
+    hits = [part for cover in own for part in _hit_changes(every, tree, cover, relevant, criteria)]
     return false, [_netted(hits, clips)] if hits else []
 
 
 class _Tree:
     """Runs by the borders they begin and end at, and by the run each becomes a part of."""
 
-    def __init__(self, found: Runs, times: Float[np.ndarray, "row bound"]) -> None:
+    def __init__(self, every: Runs, times: Float[np.ndarray, "row bound"]) -> None:
         self.times = times
-        self.begin, self.end = (found.row * times.shape[1] + border for border in (found.first, found.stop))
-        self.parent = found.parent
-        self.size = found.row.size
+        self.begin, self.end = (every.row * times.shape[1] + border for border in (every.first, every.stop))
+        self.parent = every.parent
+        self.size = every.row.size
         self._time: Float[np.ndarray, " border"] = times.ravel()
 
     def at(self, border: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -136,13 +136,13 @@ FEW = 16
 """Runs to each changed one up to which it is quicker to work on all of them."""
 
 
-def _found(
-    found: Runs, tree: _Tree, cover: Cover, relevant: Bool[np.ndarray, " run"], criteria: Criteria
+def _hit_changes(
+    every: Runs, tree: _Tree, cover: Cover, relevant: Bool[np.ndarray, " run"], criteria: Criteria
 ) -> Iterator[Counted]:
     """Events that relevant runs hold whole, and those that enough is covered of by runs that reach into them."""
     whole = np.where(relevant, np.maximum(cover.ended[tree.end] - cover.begun[tree.begin], 0), 0)
     run, amount = tree.change(whole)
-    yield found.high[run], found.row[run], amount
+    yield every.high[run], every.row[run], amount
     run = np.flatnonzero(relevant)
     begin, end = tree.begin[run], tree.end[run]
     first, last = cover.ended[begin], cover.ended[end]  # the event at a border, if one is
@@ -158,10 +158,10 @@ def _found(
     ]
     event = np.concatenate([first[both], first[enters], last[leaves]])
     run = np.concatenate([run[both], run[enters], run[leaves]])
-    yield partly_found(found.high[run], found.low[run], event, np.concatenate(seconds), cover.events, criteria)
+    yield partly_covered(every.high[run], every.low[run], event, np.concatenate(seconds), cover.events, criteria)
 
 
-def partly_found(
+def partly_covered(
     high: Float[np.ndarray, " pair"],
     low: Float[np.ndarray, " pair"],
     event: Int[np.ndarray, " pair"],
@@ -169,7 +169,7 @@ def partly_found(
     ref: Columns,
     criteria: Criteria,
 ) -> Counted:
-    """Where events become found and are lost again: the seconds covered at each threshold, event by event.
+    """Changes in hits: events that become or stop being hits, by the seconds covered at each threshold.
 
     Args:
         high, low: a detection is there for thresholds in `(low, high]`.
@@ -187,9 +187,9 @@ def partly_found(
     new = np.append(True, event[1:] != event[:-1])[: event.size]
     covered = np.cumsum(seconds)
     covered -= (covered - seconds)[np.flatnonzero(new)][np.cumsum(new) - 1]
-    found = criteria.reached(criteria.gtc, covered, (ref.offset - ref.onset)[event]).astype(np.int64)
-    change = np.diff(found, prepend=0)
-    change[new] = found[new]
+    hit = criteria.reached(criteria.gtc, covered, (ref.offset - ref.onset)[event]).astype(np.int64)
+    change = np.diff(hit, prepend=0)
+    change[new] = hit[new]
     k = np.flatnonzero(change)
     return score[k], ref.clip[event[k]], change[k]
 

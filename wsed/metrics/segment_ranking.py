@@ -44,8 +44,8 @@ def segments_of(scores: Scores, reference: Events, *, length: float = 1.0) -> Se
         WsedError: there are no frame scores, or `length` is not positive.
 
     >>> of = Scores.of_padded(torch.tensor([[[0.1], [0.9], [0.3]]]), frame_rate=2.0)
-    >>> found = segments_of(of, Events.of([(0, 0, 1.0, 1.5)]))
-    >>> found.scores.flatten().round(1).tolist(), found.true.flatten().tolist()
+    >>> segments = segments_of(of, Events.of([(0, 0, 1.0, 1.5)]))
+    >>> segments.scores.flatten().round(1).tolist(), segments.true.flatten().tolist()
     ([0.9, 0.3], [False, True])
     """
     if not length > 0:

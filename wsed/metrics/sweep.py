@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from wsed.errors import WsedError
 from wsed.metrics.intersection import Criteria, Shared, share, summed
-from wsed.metrics.nested import Counted, changes_of_nested, partly_found
+from wsed.metrics.nested import Counted, changes_of_nested, partly_covered
 from wsed.metrics.pairs import Columns
 from wsed.metrics.roc import Changes
 from wsed.metrics.runs import Runs, run_changes, runs
@@ -218,7 +218,7 @@ def _hits(
 ) -> Counted:
     """Changes in hits: reference events that become or stop being hits, by the seconds covered at each threshold."""
     d = shared.pair_detection
-    return partly_found(high[d], low[d], shared.pair_event, shared.pair_seconds, ref, criteria)
+    return partly_covered(high[d], low[d], shared.pair_event, shared.pair_seconds, ref, criteria)
 
 
 def _point_hits(

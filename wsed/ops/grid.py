@@ -37,5 +37,5 @@ def padding(
     (False, tensor([[True, True]]))
     """
     if valid is None:
-        return False, torch.ones(len(features), features.shape[2], dtype=torch.bool, device=features.device)
+        return False, torch.ones(features.shape[0], features.shape[2], dtype=torch.bool, device=features.device)
     return not (host.on_cpu(valid) and bool(valid.all())), valid

@@ -73,6 +73,29 @@ def padded_gru(
     return torch.cat([there, back.gather(1, turn.expand_as(back))], dim=2) * valid[..., None]
 
 
+def exported_gru(gru: nn.GRU, frames: Float[Tensor, "clip frame dim"]) -> Float[Tensor, "clip frame both"]:
+    """The operator GRU of ONNX in place of a bidirectional `nn.GRU` with one layer; only while torch exports.
+
+    Torch unrolls a GRU when it exports, so that the number of frames would be fixed.
+    """
+    sides = [[getattr(gru, f"{name}_l0{side}") for side in ("", "_reverse")] for name in NAMES]
+    w_ih, w_hh, b_ih, b_hh = (torch.stack([_onnx_gates(each) for each in side]) for side in sides)
+    there_and_back: Tensor = torch.onnx.ops.symbolic(
+        "GRU",
+        (frames.transpose(0, 1), w_ih, w_hh, torch.cat([b_ih, b_hh], dim=1)),
+        {"hidden_size": gru.hidden_size, "direction": "bidirectional", "linear_before_reset": 1},
+        dtype=frames.dtype,
+        shape=(frames.shape[1], 2, frames.shape[0], gru.hidden_size),
+    )
+    return there_and_back.permute(2, 0, 1, 3).flatten(2)
+
+
+def _onnx_gates(weights: Tensor) -> Tensor:
+    """Gates in the order of ONNX (update, reset, new) from that of torch (reset, update, new)."""
+    reset, update, new = weights.chunk(3)
+    return torch.cat([update, reset, new])
+
+
 def _one_direction(gru: nn.GRU, frames: Tensor, side: str) -> Tensor:
     weights = [getattr(gru, f"{name}_l0{side}") for name in NAMES]
     start = frames.new_zeros(1, len(frames), gru.hidden_size)

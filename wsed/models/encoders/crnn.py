@@ -10,7 +10,7 @@ from wsed.models.base import ENCODERS, Encoder
 from wsed.models.encoders.blocks import Activation, ConvBlocks
 from wsed.models.init import keras_init
 from wsed.ops.grid import padding
-from wsed.ops.recurrent import bidirectional_gru, padded_gru
+from wsed.ops.recurrent import bidirectional_gru, exported_gru, padded_gru
 from wsed.types import Encoded
 
 
@@ -63,6 +63,8 @@ class CRNN(Encoder):
         return Encoded(torch.relu(self.dense(frames)), valid)
 
     def _recur(self, frames: Tensor, valid: Tensor, padded: bool) -> Tensor:
+        if torch.onnx.is_in_onnx_export():
+            return exported_gru(self.gru, frames)
         if frames.device.type == "cpu":
             return bidirectional_gru(self.gru, frames, valid if padded else None)
         if not padded:

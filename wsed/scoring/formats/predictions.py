@@ -23,6 +23,7 @@ from wsed.scoring.formats.event_table import (
     note_events,
     read_event_table,
 )
+from wsed.scoring.formats.exchange import is_exchange, matched, read_exchange
 from wsed.scoring.formats.reference import Reference, check_clips
 from wsed.scoring.formats.score_tables import Progress, read_frame_scores
 from wsed.types import Events
@@ -127,8 +128,8 @@ def _silently(files: Sequence[Path], _what: str) -> Iterable[Path]:
 def read_predictions(path: str | Path, reference: Reference, progress: Progress = _silently) -> Predictions:
     """Read the predictions of a system for the clips of `reference`, in one of three forms.
 
-    * Events: a table `filename, onset, offset, event_label`. With a column `confidence` or `score`, a threshold selects
-      the events, and they can be ranked.
+    * Events: a table `filename, onset, offset, event_label`, or files of other programs (`wsed.formats`). With a column
+      `confidence` or `score`, a threshold selects the events, and they can be ranked.
     * Operating points: a folder of such tables, each with its threshold as the last number of its name. A column of
       confidences is ignored, with a note.
     * Frame scores: a folder of tables `onset, offset, CLASS, CLASS...`, one per clip, in the format of
@@ -147,7 +148,8 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
             reference, or a folder mixes kinds of files.
     """
     place, name, notes = Path(path), str(path), Notes()
-    if place.is_dir():
+    exchange = is_exchange(place)
+    if place.is_dir() and not exchange:
         files = sorted(p for p in place.iterdir() if p.suffix.lower() in TABLES and p.name[0] != "." and p.is_file())
         if _kind_of_all(place, files) == "frame scores":
             scores = read_frame_scores(place, files, reference, notes, progress)
@@ -166,11 +168,11 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
         inner = progress([thresholds[t] for t in rising], "reading operating points")
         points = _detections(inner, reference, notes, name)
         return Predictions(name, "operating points", tuple(rising), points, None, notes.lines())
-    if not place.is_file():
+    if not place.exists():
         raise WsedError(f"no such file or folder: {path}")
-    if _kind(place) == "frame scores":
+    if not exchange and _kind(place) == "frame scores":
         raise WsedError(f"{path} has the frame scores of one clip; pass the folder with the files of all clips")
-    column = _confidence_column(place)
+    column = None if exchange else _confidence_column(place)
     boxes: list[Detections] = []
     points = _detections([place], reference, notes, name, column, boxes)
     if not boxes:
@@ -268,7 +270,8 @@ def _detections(
     strangers: dict[str, str] = {}
     familiar, named = False, set[str]()
     for file in files:
-        table = read_event_table(file, column)
+        table = read_exchange(file) if is_exchange(file) else read_event_table(file, column)
+        table = matched(table, reference.clip_ids, reference.labels, notes)
         notes.add(BLANK, int(table.blank), str(file))
         unknown = {clip: line for clip, line in table.clips.items() if clip not in clips}
         strangers |= {clip: f"{clip!r}, {file}:{line}" for clip, line in unknown.items() if clip not in strangers}

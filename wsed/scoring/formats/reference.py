@@ -20,6 +20,7 @@ from wsed.scoring.formats.event_table import (
     read_event_table,
     read_table,
 )
+from wsed.scoring.formats.exchange import is_exchange, read_exchange
 from wsed.types import Events, Labels
 
 TOLERANCE = 0.1
@@ -49,7 +50,7 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
     """Read the true events of some clips from a table `filename, onset, offset, event_label`.
 
     Args:
-        path: the table; a row with only a filename is a clip without events.
+        path: the table; a row with only a filename is a clip without events. Files of other programs are read too.
         durations: table `filename, duration` (seconds) of all clips; clips that are only in this table have no events.
         labels: the classes, if some have no events; the sorted labels of the table if None.
 
@@ -58,17 +59,17 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
             unknown, or a clip has no duration or two different ones.
     """
     path, notes = Path(path), Notes()
-    table = read_event_table(path)
+    table = read_exchange(path) if is_exchange(path) else read_event_table(path)
     lengths = None if durations is None else _read_durations(Path(durations))
     names = sorted(table.clips.keys() | (lengths or {}).keys())
     labels = Labels(sorted(set(table.label))) if labels is None else labels
     clips = {name: i for i, name in enumerate(names)}
-    found, line = clean_events(table, clips, labels, "rename it, or add it to --labels", notes)
+    events, line = clean_events(table, clips, labels, "rename it, or add it to --labels", notes)
     if not line.size:
         what = "is empty" if table.blank else "holds no event"
         raise WsedError(f"{path} {what}: there is nothing to score against; expected rows of {', '.join(COLUMNS)}")
     if lengths is None:
-        return Reference(tuple(names), labels, as_events(found), None, notes.lines())
+        return Reference(tuple(names), labels, as_events(events), None, notes.lines())
     absent = [name for name in names if name not in lengths]
     if absent:
         text = f"no duration for {absent[0]!r} ({path}:{table.clips[absent[0]]})"
@@ -78,10 +79,10 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
     matter = "clips that only the durations name, taken to be without events"
     notes.add(matter, len(silent), f"{silent[0]!r}, {durations}" if silent else "")
     seconds = np.array([lengths[name] for name in names])
-    end = seconds[found.clip]
+    end = seconds[events.clip]
     matter = f"events that end more than {TOLERANCE} s after their clip, or start at its end or later"
-    note_events(notes, matter, path, line, (found.offset > end + TOLERANCE) | (found.onset >= end))
-    return Reference(tuple(names), labels, as_events(found), torch.from_numpy(seconds), notes.lines())
+    note_events(notes, matter, path, line, (events.offset > end + TOLERANCE) | (events.onset >= end))
+    return Reference(tuple(names), labels, as_events(events), torch.from_numpy(seconds), notes.lines())
 
 
 def _read_durations(path: Path) -> dict[str, float]:
@@ -89,17 +90,17 @@ def _read_durations(path: Path) -> dict[str, float]:
     table = read_table(path, ("filename", "duration"), ("duration",))
     if not table.columns:
         raise WsedError(f"{path} is empty; expected rows of filename and duration")
-    found: dict[str, tuple[float, int]] = {}
+    durations: dict[str, tuple[float, int]] = {}
     for name, seconds, line in zip(table.columns["filename"], table.seconds("duration"), table.lines, strict=True):
         if not name or not seconds > 0:
             raise RowError(
                 path, line, "no filename" if not name else f"duration is {seconds:g}, expected more than 0 s"
             )
-        before, at = found.setdefault(name, (float(seconds), line))
+        before, at = durations.setdefault(name, (float(seconds), line))
         if before != seconds:
             text = f"{name!r} lasts {seconds:g} s, but {before:g} s in line {at}; delete the wrong row"
             raise RowError(path, line, text)
-    return {name: seconds for name, (seconds, _) in found.items()}
+    return {name: seconds for name, (seconds, _) in durations.items()}
 
 
 def check_clips(strangers: Sequence[str], familiar: bool, reference: Reference, notes: Notes, name: str) -> None:
@@ -118,6 +119,6 @@ def check_clips(strangers: Sequence[str], familiar: bool, reference: Reference, 
     if strangers and not familiar:
         raise WsedError(
             f"{name}: the reference has none of its {len(strangers)} clips; one is {strangers[0]}; one of "
-            f"the reference is {reference.clip_ids[0]!r}. Names must be identical, including extensions and folders"
+            f"the reference is {reference.clip_ids[0]!r}. Names must be the same except for folders and suffixes"
         )
     notes.add("clips that the reference lacks, left out", len(strangers), strangers[0] if strangers else "")

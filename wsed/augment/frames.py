@@ -1,4 +1,4 @@
-"""Which frames of features hold signal, and statistics of those alone."""
+"""The frames of features that hold signal, and their statistics."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -7,16 +7,16 @@ from torch import Tensor
 from wsed.types import Batch
 
 
-def heard(batch: Batch) -> Bool[Tensor, "clip frame"]:
-    """The frames within each clip's length, as far as the number of frames tells.
+def valid_frames(batch: Batch) -> Bool[Tensor, "clip frame"]:
+    """The frames within the duration of each clip; the number of frames gives the frame rate.
 
     Args:
-        batch: with features.
+        batch: a batch with features.
 
     >>> from dataclasses import replace
     >>> from wsed.testing import batch
-    >>> of = replace(batch(), features=torch.zeros(4, 2, 10))
-    >>> heard(of).sum(1).tolist()
+    >>> inputs = replace(batch(), features=torch.zeros(4, 2, 10))
+    >>> valid_frames(inputs).sum(1).tolist()
     [10, 10, 10, 6]
     """
     features = batch.features
@@ -30,12 +30,12 @@ def heard(batch: Batch) -> Bool[Tensor, "clip frame"]:
 def mean_and_std(
     features: Float[Tensor, "clip band frame"], frames: Bool[Tensor, "clip frame"]
 ) -> tuple[Float[Tensor, "clip band 1"], Float[Tensor, "clip band 1"]]:
-    """Mean and standard deviation of each band over some frames of each clip.
+    """Mean and standard deviation of each band over the frames of a mask.
 
     >>> mean_and_std(torch.tensor([[[1.0, 3.0, 99.0]]]), torch.tensor([[True, True, False]]))
     (tensor([[[2.]]]), tensor([[[1.]]]))
     """
-    of, count = frames[:, None], frames.sum(1).clamp(min=1)[:, None, None]
-    mean = torch.where(of, features, 0.0).sum(2, keepdim=True) / count
-    variance = torch.where(of, (features - mean).square(), 0.0).sum(2, keepdim=True) / count
+    mask, count = frames[:, None], frames.sum(1).clamp(min=1)[:, None, None]
+    mean = torch.where(mask, features, 0.0).sum(2, keepdim=True) / count
+    variance = torch.where(mask, (features - mean).square(), 0.0).sum(2, keepdim=True) / count
     return mean, variance.sqrt()
