@@ -102,13 +102,13 @@ def cell(interval: Interval) -> str:
 
 def systems(runs: Path, clips: Sequence[Clip], rows: Sequence[str]) -> Iterator[tuple[str, list[Numbers]]]:
     """The baseline and the finished runs of each row, scored on some recordings."""
-    wanted = {clip.id for clip in clips}
     baseline: list[Numbers] = []
     for row in rows:
         seeds = []
         for run in finished(runs, row):
             labels, scores = read_scores(run.split("test").path)
-            scores = scores.select(torch.tensor([i for i, name in enumerate(scores.clip_ids) if name in wanted]))
+            place = {name: i for i, name in enumerate(scores.clip_ids)}
+            scores = scores.select(torch.tensor([place[clip.id] for clip in clips]))
             truth = truth_of(clips, scores.clip_ids, labels)
             tuned = read_tuned(run.best)
             assert tuned is not None, f"{run.path}: its decoder was tuned on another state of its checkpoint"
@@ -120,14 +120,16 @@ def systems(runs: Path, clips: Sequence[Clip], rows: Sequence[str]) -> Iterator[
             yield row, seeds
 
 
-def table(found: Mapping[str, list[Numbers]], patients: Sequence[str]) -> tuple[str, dict[str, float]]:
+def table(
+    found: Mapping[str, list[Numbers]], patients: Sequence[str], resamples: int = 1000
+) -> tuple[str, dict[str, float]]:
     """The table of one split, and the event F1 of each system."""
     lines, event_f1 = [], {}
     for name, seeds in found.items():
         intervals = {}
         for column in COLUMNS:
             statistic, n_patients = by_group(mean_of([numbers_of[column] for numbers_of in seeds]), patients)
-            intervals[column] = bootstrap(statistic, n_patients, method="centred")
+            intervals[column] = bootstrap(statistic, n_patients, method="centred", resamples=resamples)
         event_f1[name] = intervals["event F1"].value
         head = name if name == BASELINE else f"{name} ({len(seeds)})"
         lines.append([head, *(cell(interval) for interval in intervals.values())])
@@ -138,6 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
     parser.add_argument("--root", type=Path, default=Path("../shared/data/sprsound"), help="folder of the recordings")
+    parser.add_argument("--resamples", type=int, default=1000, help="of the patients, for the intervals")
     args = parser.parse_args()
     every, rows = clips_of(args.root), list(read_recipe(HERE).rows)
     for split in SPLITS:
@@ -146,7 +149,7 @@ def main() -> None:
         if not found:
             raise SystemExit(f"no finished run of {', '.join(rows)} in {args.runs}")
         patients = [clip.groups["patient"] for clip in clips]
-        text, event_f1 = table(found, patients)
+        text, event_f1 = table(found, patients, args.resamples)
         print(f"\n{split}: {len(clips)} recordings of {len(set(patients))} patients\n\n{text}")
         if TOP in event_f1:
             way = event_f1[TOP] - event_f1[BASELINE]

@@ -56,7 +56,10 @@ def test_events_long_files_groups_and_rare_classes(tmp_path, monkeypatch, capsys
     assert arguments["classes"] == ["Tone"]
     assert config["data"]["windows"] == {"length": 10} or config["data"]["duration"] == 1
     assert list(config["model"]["losses"]) == ["events"]
+    capsys.readouterr()
     assert main(["data", "check", "mine.yaml", "--quick"]) == 0
+    assert "labels.csv train (strong)" in (printed := capsys.readouterr().out)
+    assert "fit for training" in printed
 
 
 @pytest.mark.parametrize(

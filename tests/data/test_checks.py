@@ -84,7 +84,7 @@ def test_a_balance_that_is_switched_off_is_refused_where_a_loss_needs_it():
 
 def test_sources_are_those_of_the_corpus():
     checks.check_sources({"weak": 1, "strong": 0}, ("weak", "strong"))
-    with pytest.raises(WsedError, match=r"the source 'week' \(did you mean weak\?\); the corpus has weak, strong"):
+    with pytest.raises(WsedError, match=r"unknown source 'week' \(did you mean weak\?\); the corpus has weak, strong"):
         checks.check_sources({"week": 1}, ("weak", "strong"))
     with pytest.raises(WsedError, match=r"has no clips: {}; set it to .* such as {weak: 32}"):
         checks.check_sources({}, ("weak",))

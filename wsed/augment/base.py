@@ -22,11 +22,11 @@ Sounds = Callable[[str, int], list[NDArray[np.float32]]]
 
 
 class Augment(nn.Module):
-    """A random change of a training batch, on its device.
+    """Base class of augmentations: random changes of a training batch, on its device.
 
-    It returns a new batch and leaves the one it gets as it is. Labels move along with the sound: tags and events of
-    clips that are mixed, times of events that are shifted; and so do `tagged` and `timed`. All randomness comes from
-    the generator. Where it changes `n_samples` or the audio's length it states whether the batch is still `full`.
+    An augmentation returns a new batch and does not change its input. Labels follow the sound: tags and events of mixed
+    clips, times of shifted events, and also `tagged` and `timed`. All random numbers come from the generator. If it
+    changes `n_samples` or the length of the audio, it sets whether the batch is still `full`.
 
     `level` is what it changes: the `audio`, or the `features` of the frontend (`batch.features`). It is applied to
     training batches only.
@@ -43,26 +43,26 @@ class Augment(nn.Module):
 
     @classmethod
     def example(cls) -> "Augment":
-        """One with small settings, for tests."""
+        """A small augmentation of this class, for tests."""
         return cls()
 
     def prepare(self, sample_rate: int, sounds: Sounds) -> None:
-        """Get ready for training; called before the first batch. Most need nothing.
+        """Prepare for training, before the first batch; most augmentations need no preparation.
 
         Args:
-            sample_rate: of the audio, Hz.
+            sample_rate: sample rate of the audio, Hz.
             sounds: reads the sound files of a folder.
 
         Raises:
-            WsedError: what the settings name is not there.
+            WsedError: a folder in the settings has no sound files.
         """
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The changed batch.
 
         Args:
-            batch: of training clips; with `features` where `level` is that.
-            generator: of all random draws, on the batch's device.
+            batch: training clips, with `features` if `level` is `features`.
+            generator: source of all random numbers, on the device of the batch.
         """
         raise NotImplementedError
 

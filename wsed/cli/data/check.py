@@ -41,6 +41,9 @@ examples:
   wsed data check data/audioset --quick --tables eval_segments.csv          lists of clips cut from videos
   wsed data check data/desed --json report.json                             every finding, for other programs"""
 
+SECONDS = 10.0
+"""What a clip should last unless the user says otherwise."""
+
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -62,9 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--duration",
         type=positive,
-        default=10.0,
         metavar="S",
-        help="seconds a clip should last (default: 10)",
+        help=f"seconds a clip should last (default: as in the YAML, or {SECONDS:g})",
     )
     parser.add_argument(
         "--max-missing",
@@ -86,14 +88,15 @@ def main(arguments: Sequence[str]) -> int:
     """
     args = parsed("data check", add_arguments, arguments)
     labels = read_labels(args.labels) if args.labels is not None else None
+    root, seconds = of_training(args.root) if args.root.suffix in (".yaml", ".yml") else (args.root, SECONDS)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("headers" if args.quick else "clips", total=None)
         report = check(
-            corpus_of(args.root) if args.root.suffix in (".yaml", ".yml") else args.root,
+            root,
             labels=labels,
             sample_rate=args.sample_rate,
-            duration=args.duration,
+            duration=args.duration or seconds,
             workers=args.workers,
             quick=args.quick,
             tables=args.tables,
@@ -108,8 +111,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if report.ok else 1
 
 
-def corpus_of(path: Path) -> Corpus:
-    """The corpus that the YAML of a training names.
+def of_training(path: Path) -> tuple[Corpus, float]:
+    """The corpus that the YAML of a training names, and the seconds it reads of a clip.
 
     Raises:
         WsedError: it is no YAML, names no corpus, or one that cannot be built.
@@ -118,11 +121,13 @@ def corpus_of(path: Path) -> Corpus:
 
     config = expand(read_yaml(path))
     data = config.get("data") if isinstance(config, dict) else None
-    value = data.get("corpus") if isinstance(data, dict) else None
-    corpus = build(Corpus, value)
+    data = data if isinstance(data, dict) else {}
+    corpus = build(Corpus, data.get("corpus"))
     if not isinstance(corpus, Corpus):
         raise WsedError(f"{path} has no data.corpus; add it, or give the folder of a corpus")
-    return corpus
+    windows = data.get("windows")
+    seconds = windows.get("length") if isinstance(windows, dict) else data.get("duration")
+    return corpus, float(seconds) if isinstance(seconds, int | float) else SECONDS
 
 
 def show(report: CorpusReport, console: Console, n_shown: int = 5) -> None:

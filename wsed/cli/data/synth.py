@@ -20,8 +20,8 @@ _workers = whole(1, "not a number of processes")
 DESCRIPTION = """\
 Mix isolated sounds over backgrounds into clips with known events, laid out as DESED.
 
-The same recipe, soundbank and seed give the same corpus, whatever the number of workers.
-A run that was stopped goes on where it was when the command is given again."""
+The same recipe, soundbank and seed make the same corpus with any number of workers.
+Run the same command again to continue a run that was stopped."""
 
 EXAMPLES = """\
 examples:
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"{', '.join(packaged())}, or a YAML file (default: domestic)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random draws (default: 0)")
     parser.add_argument(
         "--clips",
         type=_split_count,
@@ -61,17 +61,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="SPLIT=N",
-        help="clips to make of train, validation, eval (default: as the recipe says)",
+        help="number of clips of train, validation, eval (default: those of the recipe)",
     )
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes (default: one per core)")
     parser.add_argument("--overwrite", action="store_true", help="replace a corpus made otherwise")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make the corpus with a progress bar, print what it holds and return the exit status.
+    """Make the corpus with a progress bar, print a summary and return the exit status.
 
     Raises:
-        WsedError: something the user gave cannot be used.
+        WsedError: the recipe, soundbank or folder cannot be used.
     """
     args = parsed("data synth", add_arguments, arguments)
     console = Console()

@@ -1,4 +1,4 @@
-"""The clips of video lists as arrays: an object is made of a clip when it is asked for."""
+"""The clips of lists of videos as arrays; a `Clip` is made only when an item is read."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +25,7 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 class Located(NamedTuple):
-    """Clips of one source: where they are in their videos, and the number of each one's file (-1: it has none)."""
+    """The listed clips of a source, and the index of the file of each clip (-1: no file)."""
 
     source: str
     listed: ListedClips
@@ -34,22 +34,22 @@ class Located(NamedTuple):
 
 @dataclass(frozen=True)
 class VideoClips(Columns):
-    """A sequence of clips in about 100 bytes each.
+    """A sequence of clips that needs about 100 bytes per clip.
 
     Attributes:
-        folder: of the sound files.
-        paths: of all sound files, below it.
-        file: the number of each clip's file; -1: it has none.
-        video: id of each clip's video.
-        place: where the clip begins and ends in it, seconds.
-        duration: seconds of its file; NaN: not known.
-        source: index into `sources`.
-        sources: names.
-        held: the classes of each clip, as indices into `names`.
+        folder: folder of the sound files.
+        paths: paths of all sound files, relative to the folder.
+        file: index of the file of each clip; -1: no file.
+        video: id of the video of each clip.
+        place: begin and end of each clip in its video, in seconds.
+        duration: duration of the file in seconds; NaN if it is not known.
+        source: index of the source of each clip.
+        sources: names of the sources.
+        held: indices of the classes of each clip.
         names: the classes.
-        events: of each clip, rows of label, onset and offset.
-        timed: which clips have events, or are known to have none.
-        notes: what the user should know of the lists.
+        events: label, onset and offset of the events of each clip.
+        timed: which clips have known events, even if there are none.
+        notes: notes for the user about the lists.
     """
 
     folder: Path
@@ -150,7 +150,7 @@ class VideoClips(Columns):
         return self.folder / (os.fsdecode(self.paths.text(file)) if file >= 0 else self._name(index))
 
     def row(self, index: int) -> tuple[str, str, Path]:
-        """Name and source of a clip, and the folder where its file was looked for."""
+        """Name and source of a clip, and the folder where its file should be."""
         return self._name(index), self.sources[int(self.source[index])], self.folder
 
     def used_sources(self) -> set[str]:

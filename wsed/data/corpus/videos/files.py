@@ -1,7 +1,7 @@
-"""Sound files named after a part of a YouTube video, and the clip of a list that each of them is.
+"""Sound files that are named after a part of a YouTube video, and the search for the file of a clip.
 
-Known are `<id>`, `<id>_<begin>_<end>` in seconds and `<id>_<begin>` in milliseconds, as AudioSet's strong part names
-its clips; with or without a `Y` before, as many programs cannot bear a name that begins with `-`.
+The known names are `<id>`, `<id>_<begin>_<end>` in seconds and `<id>_<begin>` in milliseconds, as in the strong part of
+AudioSet. A `Y` may precede the id, since many programs do not accept a name that begins with `-`.
 """
 
 import os
@@ -22,11 +22,11 @@ KEY = 24
 
 
 class VideoFiles:
-    """The sound files in a folder and below it; hidden files are left out.
+    """The sound files in a folder and its subfolders; hidden files are left out.
 
     Attributes:
-        folder: where to look.
-        paths: of all of them, below it, as bytes.
+        folder: the folder.
+        paths: paths of all files, relative to the folder, as bytes.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,14 +49,14 @@ class VideoFiles:
         return self.folder / os.fsdecode(self.paths.text(file))
 
     def find(self, video: Shaped[np.ndarray, " clip"], begin: Float[np.ndarray, " clip"]) -> Int[np.ndarray, " clip"]:
-        """The number of each clip's file, -1 where there is none.
+        """The index of the file of each clip; -1 if there is no file.
 
-        A file whose name has the begin of a clip is of that clip; a file named after the video alone is of any clip of
-        it. Of several files the first by path is taken.
+        A file with id and begin belongs to the clip with this begin. A file with the id only belongs to all clips of
+        the video. If several files fit, the first by path is used.
 
         Args:
-            video: ids of the clips' videos (`S11`).
-            begin: of each clip in its video, seconds.
+            video: id of the video of each clip (`S11`).
+            begin: begin of each clip in its video, in seconds.
         """
         begins = np.rint(1000 * begin).astype(np.int64).tolist()
         exact = self._look_up([b"%s_%d" % key for key in zip(video.tolist(), begins, strict=True)])

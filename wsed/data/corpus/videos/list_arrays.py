@@ -37,7 +37,7 @@ class Arrays(NamedTuple):
 
 
 class _Known:
-    """The labels, to be looked up many at a time."""
+    """The labels, sorted so that many can be searched at once."""
 
     def __init__(self, classes: Mapping[str, int]) -> None:
         names = [name.encode() for name in classes]

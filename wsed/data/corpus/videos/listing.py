@@ -1,4 +1,4 @@
-"""AudioSet's and DCASE 2017's lists as the data doctor sees them."""
+"""The lists of AudioSet and DCASE 2017, for `wsed data check`."""
 
 from collections.abc import Sequence
 from pathlib import Path

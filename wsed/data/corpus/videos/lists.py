@@ -1,11 +1,12 @@
-"""Lists of clips cut from YouTube videos, as they are published: AudioSet, its strong part, DCASE 2017 task 4.
+"""Published lists of clips of YouTube videos: AudioSet, its strong part, DCASE 2017 task 4.
 
     AudioSet             # comments, then  --PJHxphWEs, 30.000, 40.000, "/m/09x0r,/t/dd00088"
     its strong part      a header, then    s9d-2nhuJCQ_30000 <tab> 2.627 <tab> 7.237 <tab> /m/053hz1
     DCASE 2017, tags     no header         2ceUOv8A3FE_20.000_30.000.wav <tab> 20.000 <tab> 30.000 <tab> Train horn
     DCASE 2017, events   the same with onset and offset in the clip; both 0 where the annotators found no event
 
-The columns tell them apart, except the two of DCASE 2017: there the file's name must (`..._strong_...`).
+The kind of a list follows from its columns. Only the two kinds of DCASE 2017 differ by their file name
+(`..._strong_...`).
 """
 
 import re
@@ -57,13 +58,13 @@ class ListedClips:
 
     Attributes:
         path: the list.
-        video: ids, 11 letters each.
-        begin: of each clip in its video, seconds.
-        end: the same.
+        video: id of the video of each clip, 11 letters.
+        begin: begin of each clip in its video, in seconds.
+        end: end of each clip in its video, in seconds.
         labels: indices of the classes of each clip.
-        events: of each clip, rows of label, onset and offset in it (float64).
-        timed: whose events are known.
-        others: labels in the list that are none of the classes, and were left out.
+        events: label, onset and offset of the events of each clip (float64).
+        timed: which clips have known events.
+        others: labels in the list that are not among the classes and were left out.
     """
 
     path: Path
