@@ -37,9 +37,8 @@ class Labels:
         object.__setattr__(self, "names", tuple(names))
         if "" in self.names or len(set(self.names)) != len(self.names):
             raise WsedError(f"class names must be unique and not empty: {list(self.names)}")
-        for name in self.names:
-            if not isinstance(name, str) or printable(name) != name:
-                raise WsedError(f"{name!r} is no class name: it must be text without control characters")
+        if odd := [name for name in self.names if not isinstance(name, str) or printable(name) != name]:
+            raise WsedError(f"{odd[0]!r} is no class name: it must be text without control characters")
 
     def __len__(self) -> int:
         return len(self.names)
