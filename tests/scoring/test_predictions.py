@@ -111,7 +111,7 @@ def test_what_is_odd_in_a_reference_is_counted(tmp_path: Path) -> None:
     zero, repeated, overlap, silent, late = found.notes
     says(silent, "only the durations name", f": 1 (first: 'c.wav', {tmp_path / 'lengths.tsv'})")
     says(zero, "0 s", f": 1 (first: {path}:3)")
-    says(repeated, "same as an earlier", f": 1 (first: {path}:4)")
+    says(repeated, "rows that repeat an earlier one", f": 1 (first: {path}:4)")
     says(overlap, "overlap", f": 2 (first: {path}:5)")
     says(late, "after their clip", f": 2 (first: {path}:6)")
 
@@ -257,7 +257,7 @@ def test_unknown_labels(tmp_path: Path, truth: Reference) -> None:
     with pytest.raises(WsedError) as caught:
         read_predictions(path, truth)
     text = str(caught.value)
-    assert text.startswith(f"{path}:3: unknown label 'dog' (did you mean Dog?); rename it, or, if the reference")
+    assert text.startswith(f"{path}:3: unknown label 'dog' (did you mean Dog?); rename it; or, if the reference")
     assert "name all classes with --labels; known: Cat, Dog" in text
 
 
@@ -269,7 +269,7 @@ def test_what_is_odd_in_detections_is_counted(tmp_path: Path, truth: Reference) 
     zero, repeated, overlap, late, strangers, absent = said.notes
     assert absent == f"{ABSENT}: 1 (first: c.wav)"
     says(zero, "0 s", f": 1 (first: {path}:4)")
-    says(repeated, "same as an earlier", f": 1 (first: {path}:3)")
+    says(repeated, "rows that repeat an earlier one", f": 1 (first: {path}:3)")
     says(overlap, "one by one", f": 1 (first: {path}:5)")
     says(late, "after the end", f": 1 (first: {path}:10)")
     assert strangers == f"clips that the reference lacks, left out: 2 (first: 'x.wav', {path}:7)"
@@ -755,6 +755,15 @@ def test_confidences_are_read(tmp_path: Path, truth: Reference, column: str) -> 
     exact = psds_from_scores(said.scores, truth.events, loose).value
     assert truth.durations is not None
     assert exact == psds_from_operating_points(truth.events, points, 2, truth.durations, loose).value
+
+
+def test_all_events_count_unless_a_threshold_is_given(tmp_path: Path, truth: Reference) -> None:
+    head = "filename\tonset\toffset\tevent_label\tconfidence\n"
+    name, label = truth.clip_ids[0], list(truth.labels)[0]
+    table = write(tmp_path, head + f"{name}\t0.1\t0.2\t{label}\t0.3\n{name}\t0.3\t0.4\t{label}\t0.7\n")
+    predictions = read_predictions(table, truth)
+    assert (predictions.taken(None), len(predictions.detected(None))) == (None, 2)
+    assert (predictions.taken(0.5), len(predictions.detected(0.5))) == (0.5, 1)
 
 
 def test_confidences_at_fault(tmp_path: Path, truth: Reference) -> None:

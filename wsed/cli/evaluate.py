@@ -66,7 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="the classes: a file with one a line, or names with commas (default: those of the reference)",
     )
-    parser.add_argument("--threshold", type=float, default=0.5, metavar="T", help="threshold for F1 (default: 0.5)")
+    parser.add_argument(
+        "--threshold", type=float, metavar="T", help="for F1 (default: 0.5; all events where they have confidences)"
+    )
     parser.add_argument(
         "--metrics",
         nargs="+",

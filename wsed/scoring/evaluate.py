@@ -52,7 +52,7 @@ def evaluate(
     *,
     durations: str | Path | None = None,
     labels: Sequence[str] | None = None,
-    threshold: float = 0.5,
+    threshold: float | None = None,
     backend: Backend = "native",
     resamples: int = 1000,
     level: float = 0.95,
@@ -70,7 +70,8 @@ def evaluate(
             sed_scores_eval). A list of two is compared.
         durations: table `filename, duration`; needed for PSDS.
         labels: the classes; those of the reference if None.
-        threshold: operating point of the F1 metrics, if the predictions have several.
+        threshold: operating point of the F1 metrics, if the predictions have several; None: 0.5, and all events where
+            they have confidences.
         backend: the code that computes the metrics: `native` or a package. A metric that the package does not compute
             is None. Intervals and comparisons are always native, for the metrics that the package computes.
         resamples: number of resamples of the bootstrap over clips; with 0 there are no intervals and no comparison.
@@ -101,7 +102,7 @@ def evaluate(
         raise WsedError(f"pass one system to score it, or two to compare them, not {len(paths)}")
     if isinstance(labels, str):
         raise WsedError(f"labels must be a list of names, not {labels!r}")
-    if not math.isfinite(threshold):
+    if threshold is not None and not math.isfinite(threshold):
         raise WsedError(f"the threshold must be a number, not {threshold}")
     truth = read_reference(reference, durations, None if labels is None else Labels(labels))
     how, chosen = Resampling(resamples, level, method, seed), metrics
@@ -132,7 +133,7 @@ def evaluate(
     return ComparedReports((reports[0], reports[1]), comparison)
 
 
-def system_of_files(reference: Reference, predictions: Predictions, threshold: float) -> System:
+def system_of_files(reference: Reference, predictions: Predictions, threshold: float | None) -> System:
     """A system from files; the tags of a clip are the classes of its events, on both sides.
 
     Args:
@@ -154,14 +155,16 @@ def system_of_files(reference: Reference, predictions: Predictions, threshold: f
     )
 
 
-def _input(path: str, reference: Reference, predictions: Predictions, threshold: float, backend: Backend) -> Input:
+def _input(
+    path: str, reference: Reference, predictions: Predictions, threshold: float | None, backend: Backend
+) -> Input:
     notes = [*reference.notes, *predictions.notes]
     if reference.durations is None:
         notes.append("no PSDS: it needs the duration of every clip; give --durations")
         notes += _other_unit(reference, predictions.detected(threshold))
     elif predictions.kind == "events" and predictions.boxes is None:
         notes.append("no PSDS: it needs a folder of operating points or of frame scores, not events at one threshold")
-    if predictions.boxes is not None:
+    if predictions.boxes is not None and threshold is not None:
         low = len(predictions.boxes) - len(predictions.boxes.above(threshold))
         if low:
             notes.append(

@@ -1,6 +1,7 @@
 """Reading of the predictions of any system: a table of events, operating points, or frame scores."""
 
 import re
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -58,27 +59,30 @@ class Predictions:
     notes: tuple[str, ...]
     boxes: Detections | None = None
 
-    def taken(self, threshold: float) -> float | None:
-        """The threshold that `detected(threshold)` uses; None for events without confidences.
+    def taken(self, threshold: float | None) -> float | None:
+        """The threshold that `detected(threshold)` uses; None where all events count.
 
-        For operating points, it is that of the nearest one.
+        For operating points, it is that of the nearest one. Without a threshold it is 0.5, and all events count where
+        they have confidences: whoever wrote them has chosen.
         """
-        if self.kind == "events" and self.boxes is None:
+        if self.kind == "events" and (self.boxes is None or threshold is None):
             return None
+        threshold = 0.5 if threshold is None else threshold
         # Of two equally near thresholds the lower one; rounding errors of the differences must not decide.
         return min(self.thresholds, key=lambda t: round(abs(t - threshold), 9)) if self.thresholds else threshold
 
-    def detected(self, threshold: float) -> Events:
-        """The events at a threshold.
+    def detected(self, threshold: float | None) -> Events:
+        """The events at a threshold, None being that of `taken`.
 
         For frame scores, they are the runs of frames with a score above it; for operating points, the detections of the
         nearest one (see `taken`); for events with confidences, those above it; for other events, all.
         """
-        if self.boxes is not None:
-            return self.boxes.above(threshold)
-        if self.scores is not None:
-            return _runs_above(self.scores, threshold)
         at = self.taken(threshold)
+        if self.boxes is not None:
+            return self.boxes.above(-math.inf if at is None else at)
+        if self.scores is not None:
+            assert at is not None
+            return _runs_above(self.scores, at)
         return self.points[0 if at is None else self.thresholds.index(at)]
 
     def clip_scores(self, n_clips: int, n_labels: int) -> Float[Tensor, "clip label"] | None:
