@@ -759,7 +759,7 @@ def test_confidences_are_read(tmp_path: Path, truth: Reference, column: str) -> 
 
 def test_all_events_count_unless_a_threshold_is_given(tmp_path: Path, truth: Reference) -> None:
     head = "filename\tonset\toffset\tevent_label\tconfidence\n"
-    name, label = truth.clip_ids[0], list(truth.labels)[0]
+    name, label = truth.clip_ids[0], next(iter(truth.labels))
     table = write(tmp_path, head + f"{name}\t0.1\t0.2\t{label}\t0.3\n{name}\t0.3\t0.4\t{label}\t0.7\n")
     predictions = read_predictions(table, truth)
     assert (predictions.taken(None), len(predictions.detected(None))) == (None, 2)

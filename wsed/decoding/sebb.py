@@ -140,21 +140,34 @@ class BoxDecoder(Decoder):
         )
         half = (window * scores.frame_rate / 2).round().long().clamp(min=1)
         inside = torch.arange(n_frames + 1) <= valid.cpu().sum(1)[:, None]
-        parts = []
+        columns: tuple[list[Tensor], ...] = ([], [], [], [], [])
         for k in range(n_labels):  # one at a time: memory does not grow with their number
             curves = table[..., k].detach().double().cpu()
             sums = torch.nn.functional.pad(curves.cumsum(1), (1, 0))
             change = _step_filter(sums, half[k].expand(n_clips)) * inside
             limits = (limit[k].expand(n_clips) for limit in (merge_abs, merge_rel))
             spans = _merge(_between_changes(change, curves), *limits)
-            parts.append((spans.curve, torch.full_like(spans.curve, k), spans.first, spans.stop, spans.mean(sums)))
-        if not parts:
+            index = (spans.curve, torch.full_like(spans.curve, k), spans.first, spans.stop)
+            for column, part in zip(columns, (*(part.int() for part in index), spans.mean(sums)), strict=True):
+                column.append(part)
+        if not n_labels:
             return Detections(Events.of([]), torch.zeros(0, dtype=torch.float64))
-        clip, label, first, stop, mean = (torch.cat(column) for column in zip(*parts, strict=True))
-        order = clip.argsort(stable=True)  # by clip, then label, then onset
-        onset, offset = (frame[order].double() / scores.frame_rate for frame in (first, stop))
-        events, kept = cut(events_of(clip[order], label[order], onset, offset), scores.durations)
-        return Detections(events, mean[order][kept])
+        clip, label, onset, offset, mean = map(_joined, columns)
+        onset, offset = onset.double() / scores.frame_rate, offset.double() / scores.frame_rate
+        events = events_of(clip.long(), label.long(), onset, offset)
+        if n_clips > 1:
+            order = clip.argsort(stable=True)  # by clip, then label, then onset
+            events, mean = events[order], mean[order]
+        del clip, label, onset, offset
+        events, kept = cut(events, scores.durations)
+        return Detections(events, mean if len(events) == len(mean) else mean[kept])
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """One tensor of all parts, which are freed."""
+    whole = torch.cat(parts)
+    parts.clear()
+    return whole
 
 
 def boxes_at(boxes: Detections, thresholds: Sequence[float], n_clips: int) -> Events:

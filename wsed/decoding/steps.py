@@ -209,7 +209,8 @@ def cut(events: Events, durations: Float[Tensor, " clip"]) -> tuple[Events, Bool
     """
     end = durations.detach().cpu().double()[events.clip]
     inside = events.onset < end
-    return replace(events, offset=torch.minimum(events.offset, end))[inside], inside
+    events = replace(events, offset=torch.minimum(events.offset, end))
+    return events if bool(inside.all()) else events[inside], inside
 
 
 def merge_gaps(events: Events, gap: float) -> Events:

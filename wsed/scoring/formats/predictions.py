@@ -1,7 +1,7 @@
 """Reading of the predictions of any system: a table of events, operating points, or frame scores."""
 
-import re
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
