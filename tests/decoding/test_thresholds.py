@@ -312,7 +312,7 @@ def test_mistakes_are_told():
         decode_at(of(torch.zeros(1, 2, 1), 0.0), [0.5])
     with pytest.raises(WsedError, match="hysteresis"):
         tune_events(StepDecoder(low=0.1), *nothing, event_counts, "none")
-    with pytest.raises(WsedError, match="candidate"):
+    with pytest.raises(WsedError, match="at least one threshold"):
         tune_events(StepDecoder(), *nothing, event_counts, "none", thresholds=[])
 
 

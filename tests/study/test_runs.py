@@ -48,7 +48,7 @@ def test_scores_stand_beside_what_is_true(tmp_path):
     torch.testing.assert_close(scored.clip_scores, torch.tensor([[0.9, 0.3], [0.4, 0.8]]))
     assert scored.tags.tolist() == [[True, False]] * 2
     assert scored.truth.events.offset.tolist() == [1.0, 1.0]
-    with pytest.raises(WsedError, match=r"there are scores of a\.wav"):
+    with pytest.raises(WsedError, match=r"a\.wav and 0 more clips with scores"):
         ScoredClips.read(run, "test", clips()[1:])
 
 

@@ -25,8 +25,8 @@ class Frontend(nn.Module):
     >>> features.shape
     torch.Size([2, 1, 8000])
     >>> raw, _ = frontend.raw(inputs.samples(), inputs.n_samples)
-    >>> bool((frontend.finish(raw) == features).all()), frontend.learn(train=None)
-    (True, None)
+    >>> bool((frontend.finish(raw) == features).all()), frontend.learned
+    (True, True)
     """
 
     sample_rate: int

@@ -114,7 +114,9 @@ class MeanTeacher(Network):
     def learn(self, train: TrainingSet) -> None:
         """Let the parts of the student learn and copy them to the teacher; a pretrained teacher learns by itself.
 
-        >>> MeanTeacher(Labels(["dog", "cat"]), Composed.example).learn(train=None)  # it has nothing to learn
+        >>> from types import SimpleNamespace
+        >>> training_set = SimpleNamespace(batches=list, in_order=list, label_counts=list)  # without clips
+        >>> MeanTeacher(Labels(["dog", "cat"]), Composed.example).learn(training_set)
         """
         for part in learners(self.student):
             part.learn(train)

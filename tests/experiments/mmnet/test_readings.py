@@ -18,8 +18,8 @@ from experiments.mmnet.readings import (
     micro,
     pooled_frames,
 )
-from tests.losses import test_mmnet_losses as losses
-from tests.models import test_mmnet_networks as networks
+from tests.losses import test_micro as losses
+from tests.models import test_mmnet as networks
 from wsed import WsedError, testing
 from wsed.checkpoint import Checkpoint, facts_of
 from wsed.losses import functional as F

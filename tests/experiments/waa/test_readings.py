@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.waa.readings import ReadingTriplet, ratio, triplet
-from tests.losses import test_waa_losses as core
+from tests.losses import test_triplet as core
 from wsed import WsedError, testing
 from wsed.losses.triplet import distances, hinge
 from wsed.losses.triplet import triplet as core_triplet
