@@ -27,6 +27,8 @@ class Frontend(nn.Module):
     >>> raw, _ = frontend.raw(inputs.samples(), inputs.n_samples)
     >>> bool((frontend.finish(raw) == features).all()), frontend.learned
     (True, True)
+    >>> from types import SimpleNamespace
+    >>> frontend.learn(SimpleNamespace(batches=list, in_order=list, label_counts=list))  # it needs nothing
     """
 
     sample_rate: int
