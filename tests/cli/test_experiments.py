@@ -25,14 +25,15 @@ CORPUS |= dict.fromkeys(("dcase2017", "audioset_22k", "audioset_1m"), "videos")
 
 
 def combinations():
-    """Each row alone; with its overlays one of each kind of network, and the others as slow tests."""
+    """Each row alone and with its overlays: one of each kind of network and losses, and the others as slow tests."""
     seen = set()
     for paper, recipe in RECIPES.items():
         for row, overlay in recipe.combinations():
-            network = merged(recipe.configs(row))["model"]["network"]
-            encoder = network["init_args"].get("encoder", {}).get("class_path")
-            kind = (paper, network.get("class_path"), encoder, re.sub(r"_\d+$", "", overlay or row))
-            slow = [pytest.mark.slow] if overlay is not None and kind in seen else []
+            model = merged(recipe.configs(row))["model"]
+            encoder = model["network"]["init_args"].get("encoder", {}).get("class_path")
+            losses = () if overlay else tuple(term["loss"]["class_path"] for term in model["losses"].values())
+            kind = (paper, model["network"].get("class_path"), encoder, losses, re.sub(r"_\d+$", "", overlay or ""))
+            slow = [pytest.mark.slow] if kind in seen else []
             seen.add(kind)
             yield pytest.param(paper, row, overlay, marks=slow, id=f"{paper}-{row}-{overlay or 'alone'}")
 
