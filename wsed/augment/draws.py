@@ -73,7 +73,7 @@ def check_range(name: str, what: str, low: float | int, high: float | int, least
     """Check that two bounds are finite, in order, and not below `least`.
 
     Raises:
-        WsedError: they are.
+        WsedError: they are not finite, not in order, or below `least`.
     """
     if not (least <= low <= high and math.isfinite(low) and math.isfinite(high)):
         above = f" and at least {least:g}" if math.isfinite(least) else ""
