@@ -8,6 +8,7 @@ from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment, Sounds
 from wsed.augment.draws import check_chance, check_range, chosen, uniform
+from wsed.augment.frames import inside_clips
 from wsed.errors import WsedError
 from wsed.types import Batch
 
@@ -111,8 +112,7 @@ def add(
     (True, True)
     """
     audio = batch.samples()
-    inside = torch.arange(audio.shape[1], device=audio.device) < batch.n_samples[:, None]
-    noise = torch.where(inside, noise.to(audio.dtype), 0.0)
+    noise = torch.where(inside_clips(batch), noise.to(audio.dtype), 0.0)
     power, of_noise = audio.square().mean(1), noise.square().mean(1)
     gain = (power / of_noise.clamp(min=1e-12)).sqrt() * 10 ** (-snr / 20)
     return audio + torch.where(to, gain, 0.0)[:, None].to(audio.dtype) * noise

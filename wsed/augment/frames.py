@@ -39,3 +39,14 @@ def mean_and_std(
     mean = torch.where(mask, features, 0.0).sum(2, keepdim=True) / count
     variance = torch.where(mask, (features - mean).square(), 0.0).sum(2, keepdim=True) / count
     return mean, variance.sqrt()
+
+
+def inside_clips(batch: Batch) -> Bool[Tensor, "clip sample"]:
+    """The samples within each clip's length; the others are padding.
+
+    >>> from wsed.testing import batch
+    >>> inside_clips(batch()).sum(1).tolist()
+    [8000, 8000, 8000, 4800]
+    """
+    audio = batch.samples()
+    return torch.arange(audio.shape[1], device=audio.device) < batch.n_samples[:, None]

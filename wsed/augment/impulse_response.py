@@ -10,6 +10,7 @@ from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment, Sounds
 from wsed.augment.draws import check_chance, chosen
+from wsed.augment.frames import inside_clips
 from wsed.errors import WsedError
 from wsed.types import Batch
 
@@ -67,8 +68,7 @@ class ImpulseResponse(Augment):
             self.responses = self.responses.to(audio.device)
         which = torch.randint(len(self.responses), (len(batch),), generator=generator, device=generator.device)
         to = chosen(len(batch), self.p, generator)
-        inside = torch.arange(audio.shape[1], device=audio.device) < batch.n_samples[:, None]
-        heard = torch.where(inside, convolve(audio, self.responses[which]), 0.0)
+        heard = torch.where(inside_clips(batch), convolve(audio, self.responses[which]), 0.0)
         return replace(batch, audio=torch.where(to[:, None], heard, audio))
 
 
