@@ -1,9 +1,14 @@
-"""Shapes in annotations are checked while the tests run; `shared` is the material that lies beside the checkout."""
+"""Shapes in annotations are checked while the tests run; `shared` is the material that lies beside the checkout.
+
+The check slows the imports down: `WSED_TYPECHECK=0 pytest ...` leaves it out while one file is worked on.
+"""
+
+import os
 
 from jaxtyping import install_import_hook
 
-hook = install_import_hook("wsed", "beartype.beartype")
-hook.__enter__()
+if os.environ.get("WSED_TYPECHECK") != "0":
+    install_import_hook("wsed", "beartype.beartype").__enter__()
 
 import json  # noqa: E402
 from collections.abc import Callable  # noqa: E402
