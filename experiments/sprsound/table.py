@@ -2,8 +2,13 @@
 
     python -m experiments.sprsound.table runs --root ../shared/data/sprsound
 
-Reads `<runs>/<row>/seed_<n>/test/` and the two CSV files. A value is the mean over seeds; its 95 % interval is drawn by
-patient. The first line gives every true tag one event over the whole recording.
+Reads `<runs>/<row>/seed_<n>/test/` and the two CSV files, and prints for each of the two test splits
+
+- the scores of each row, beside the baseline that gives every true tag one event over the whole recording,
+- the share of the way from that baseline to the row trained on events,
+- the verdicts on the claims of `recipe.yaml`.
+
+A value is the mean over seeds. Its 95 % interval is drawn by patient; differences and shares are of the same patients.
 """
 
 import argparse
@@ -20,10 +25,12 @@ from wsed.data.corpus.folder.corpus import Folder
 from wsed.data.corpus.folder.settings import Splits
 from wsed.decoding import Decoder, StepDecoder
 from wsed.metrics.base import default_metrics
-from wsed.metrics.bootstrap import Interval, Statistic, Weights, bootstrap
+from wsed.metrics.bootstrap import Interval, PerResample, Statistic, Weights, bootstrap, compare
 from wsed.scoring.formats.run_scores import read_scores, truth_of
 from wsed.scoring.resampling import samples
 from wsed.scoring.score import system_of
+from wsed.study.claims import Claim, verdict
+from wsed.study.compare import Difference
 from wsed.study.rows import read_recipe
 from wsed.study.runs import finished
 from wsed.study.table import markdown
@@ -41,6 +48,8 @@ COLUMNS = {
     "PSDS2": ("psds2", "value"),
     "tagging F1": ("tagging_f1", "macro"),
 }
+WAYS = ("event F1", "segment F1", "PSDS1")
+"""The columns whose way from the baseline to the top line is shown; the baseline knows the tags."""
 BASELINE, TOP = "one event for each true tag", "frame_bce"
 SPLITS = ("test_seen_patients", "test_unseen_patients")
 Numbers = dict[str, Statistic]
@@ -120,20 +129,84 @@ def systems(runs: Path, clips: Sequence[Clip], rows: Sequence[str]) -> Iterator[
             yield row, seeds
 
 
-def table(
-    found: Mapping[str, list[Numbers]], patients: Sequence[str], resamples: int = 1000
-) -> tuple[str, dict[str, float]]:
-    """The table of one split, and the event F1 of each system."""
-    lines, event_f1 = [], {}
-    for name, seeds in found.items():
-        intervals = {}
-        for column in COLUMNS:
-            statistic, n_patients = by_group(mean_of([numbers_of[column] for numbers_of in seeds]), patients)
-            intervals[column] = bootstrap(statistic, n_patients, method="centred", resamples=resamples)
-        event_f1[name] = intervals["event F1"].value
-        head = name if name == BASELINE else f"{name} ({len(seeds)})"
-        lines.append([head, *(cell(interval) for interval in intervals.values())])
-    return markdown(["%, 95 % interval by patient (seeds)", *COLUMNS], lines), event_f1
+class Table:
+    """The scores of the systems on one split, as functions of the weights of its patients.
+
+    Args:
+        systems: for each system, the numbers of each seed.
+        patients: the patient of each recording.
+        resamples: of the patients, for an interval.
+    """
+
+    def __init__(self, systems: Mapping[str, list[Numbers]], patients: Sequence[str], resamples: int = 1000) -> None:
+        self.seeds = {name: len(seeds) for name, seeds in systems.items()}
+        self.n, self.resamples = len(set(patients)), resamples
+        self.of: dict[tuple[str, str], Statistic] = {}
+        for name, seeds in systems.items():
+            for column in COLUMNS:
+                statistic, _ = by_group(mean_of([numbers_of[column] for numbers_of in seeds]), patients)
+                self.of[name, column] = statistic
+
+    def title(self, row: str) -> str:
+        """The row with its number of seeds."""
+        return row if row == BASELINE else f"{row} ({self.seeds[row]})"
+
+    def scores(self) -> str:
+        """A line for each system."""
+        lines = []
+        for row in self.seeds:
+            of = [self.of[row, column] for column in COLUMNS]
+            cells = [cell(bootstrap(each, self.n, method="centred", resamples=self.resamples)) for each in of]
+            lines.append([self.title(row), *cells])
+        return markdown(["%, 95 % interval by patient (seeds)", *COLUMNS], lines)
+
+    def difference(self, first: str, second: str, column: str) -> Difference:
+        """Second minus first in points, on the same patients."""
+        pair = self.of[first, column], self.of[second, column]
+        both = compare(*pair, self.n, method="centred", resamples=self.resamples)
+        points = [100 * value for value in (both.difference.value, both.difference.low, both.difference.high)]
+        return Difference(*points, p=both.p, n=self.n)
+
+    def shares(self) -> str:
+        """How far each row goes from the baseline to the top line; `-` if the top line is not shown to be above."""
+        lines = []
+        for row in (name for name in self.seeds if name not in (BASELINE, TOP)):
+            for column in WAYS:
+                over, way = (self.difference(BASELINE, name, column) for name in (row, TOP))
+                share = "-"
+                if way.low > 0:
+                    statistic = share_of(self.of[BASELINE, column], self.of[row, column], self.of[TOP, column])
+                    part = bootstrap(statistic, self.n, method="percentile", resamples=self.resamples)
+                    share = f"{100 * part.value:.0f} ({100 * part.low:.0f} to {100 * part.high:.0f})"
+                lines.append([self.title(row), column, str(over), str(way), share])
+        head = ["row (seeds)", "score", "points over the baseline", f"{TOP} over the baseline", "% of the way"]
+        return markdown(head, lines)
+
+    def claims(self, claims: Sequence[Claim]) -> str:
+        """A line for each claim whose rows were run; its verdict follows from the interval by patient."""
+        column_of = {metric: column for column, (metric, _) in COLUMNS.items()}
+        lines = []
+        for claim in (claim for claim in claims if {claim.first, claim.second} <= self.seeds.keys()):
+            found = self.difference(claim.first, claim.second, column_of[claim.measure])
+            rows = f"{claim.second} - {claim.first}"
+            lines.append([claim.name, rows, claim.measure, str(found), verdict(found, claim.expect, claim.margin)])
+        return markdown(["claim", "rows", "measure", "points, 95 % interval by patient", "verdict"], lines)
+
+
+def share_of(low: Statistic, row: Statistic, high: Statistic) -> Statistic:
+    """The share of the way from `low` to `high` that a row goes; none in a resample without such a way.
+
+    >>> low, row, high = (lambda weights, part=part: weights @ np.array([part, 0.0]) for part in (0.0, 0.25, 0.5))
+    >>> share_of(low, row, high)(np.array([[1.0, 1.0], [0.0, 2.0]])).tolist()
+    [0.5, nan]
+    """
+
+    def share(weights: Weights) -> PerResample:
+        start = low(weights)
+        way = high(weights) - start
+        return np.divide(row(weights) - start, way, out=np.full_like(way, np.nan), where=way > 0)
+
+    return share
 
 
 def main() -> None:
@@ -142,20 +215,18 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path("../shared/data/sprsound"), help="folder of the recordings")
     parser.add_argument("--resamples", type=int, default=1000, help="of the patients, for the intervals")
     args = parser.parse_args()
-    every, rows = clips_of(args.root), list(read_recipe(HERE).rows)
+    every, recipe = clips_of(args.root), read_recipe(HERE)
     for split in SPLITS:
         clips = [clip for clip in every if clip.groups["split"] == split]
-        found = dict(systems(args.runs, clips, rows))
+        found = dict(systems(args.runs, clips, list(recipe.rows)))
         if not found:
-            raise SystemExit(f"no finished run of {', '.join(rows)} in {args.runs}")
+            raise SystemExit(f"no finished run of {', '.join(recipe.rows)} in {args.runs}")
         patients = [clip.groups["patient"] for clip in clips]
-        text, event_f1 = table(found, patients, args.resamples)
-        print(f"\n{split}: {len(clips)} recordings of {len(set(patients))} patients\n\n{text}")
-        if TOP in event_f1:
-            way = event_f1[TOP] - event_f1[BASELINE]
-            for row in [name for name in event_f1 if name not in (TOP, BASELINE)]:
-                share = (event_f1[row] - event_f1[BASELINE]) / way
-                print(f"{row}: {share:.0%} of the way in event F1 from the baseline to the network trained on events")
+        table = Table(found, patients, args.resamples)
+        print(f"\n{split}: {len(clips)} recordings of {table.n} patients\n\n{table.scores()}")
+        if TOP in found and len(found) > 2:
+            print(f"\n{table.shares()}")
+        print(f"\n{table.claims(recipe.claims)}")
 
 
 if __name__ == "__main__":

@@ -66,10 +66,28 @@ def test_the_tables_of_finished_runs(ward, tmp_path, monkeypatch, capsys):
     table.main()
     printed = capsys.readouterr().out
     assert "test_seen_patients: 6 recordings of 3 patients" in printed
-    lines = {line.split(" | ")[0].strip("| "): line.split(" | ")[1:] for line in printed.splitlines() if " | " in line}
-    assert lines["frame_bce (2)"][0] == "100.0 (100.0 to 100.0)"
-    assert lines["mil (1)"][0] == lines[table.BASELINE][0] == "0.0 (0.0 to 0.0)"
-    assert "mil: 0% of the way" in printed
+    rows = [[part.strip() for part in line.strip("| ").split(" | ")] for line in printed.splitlines() if " | " in line]
+    lines = {tuple(row[:2]): row[2:] for row in rows}
+    assert ["frame_bce (2)", "100.0 (100.0 to 100.0)"] in [row[:2] for row in rows]
+    assert ["mil (1)", "0.0 (0.0 to 0.0)"] in [row[:2] for row in rows]
+    assert [table.BASELINE, "0.0 (0.0 to 0.0)"] in [row[:2] for row in rows]
+    assert lines["mil (1)", "event F1"] == ["+0.0 [+0.0, +0.0]", "+100.0 [+100.0, +100.0]", "0 (0 to 0)"]
+    assert "events beat tags" not in printed  # `best` was not run
+
+
+def test_claims_follow_from_patients():
+    per_patient = {"best": np.array([0.1, 0.2, 0.3]), "frame_bce": np.array([0.4, 0.5, 0.6])}
+    systems = {name: [dict.fromkeys(table.COLUMNS, lambda w, v=v: w @ v / w.sum(1))] for name, v in per_patient.items()}
+    found = table.Table(systems, ["p1", "p2", "p3"], resamples=50)
+    printed = found.claims(table.read_recipe(table.HERE).claims)
+    assert printed.splitlines()[-1].endswith("| event_f1 | +30.0 [+30.0, +30.0] | holds |")
+    assert len(printed.splitlines()) == 3  # the rows of the other claims were not run
+
+
+def test_a_share_of_the_way():
+    low, row, high = (lambda weights, part=part: weights[:, 0] * part for part in (1.0, 2.0, 5.0))
+    assert table.share_of(low, row, high)(np.array([[2.0]])).tolist() == [0.25]
+    assert np.isnan(table.share_of(high, row, low)(np.array([[2.0]]))).all()
 
 
 def test_resamples_are_of_patients():
