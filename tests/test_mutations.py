@@ -187,6 +187,7 @@ def hangs(*_):
     raise TimeoutError("it hangs")
 
 
+@pytest.mark.slow
 def test_the_mutations_are_many_and_the_files_are_good(files):
     assert len(files) > 18
     for path, read in files.values():

@@ -100,6 +100,7 @@ def test_trials_and_more_of_them(files, tmp_path, capsys):
     assert len(again) == 3
 
 
+@pytest.mark.slow
 def test_a_killed_trial_goes_on_and_two_processes_share_a_study(files, tmp_path):
     args = [*files, "--trials", "3", "--first-rung", "1000"]
     process = search(*args, "--trainer.max_epochs", "1000")
@@ -222,6 +223,7 @@ def test_the_picture_is_whole_or_as_it_was(files, tmp_path, monkeypatch):
     assert not list(tmp_path.glob(".*part*"))
 
 
+@pytest.mark.slow
 def test_bad_trials_are_stopped_early(files, tmp_path):
     main(["search", *files, "--trials", "1", "--trainer.max_epochs", "1"])
     before = study(tmp_path)
@@ -237,6 +239,7 @@ def test_bad_trials_are_stopped_early(files, tmp_path):
     assert rows(tmp_path)[5]["epochs"] == "1"
 
 
+@pytest.mark.slow
 def test_the_validation_that_tunes_the_decoder_is_no_report(files, tmp_path):
     tuned = ["--evaluation.tuning.split", "validation", "--evaluation.tuning.thresholds", "segments"]
     assert main(["search", *files, "--trials", "1", "--trainer.max_epochs", "2", *tuned]) == 0

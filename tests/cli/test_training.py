@@ -150,6 +150,7 @@ def test_tuned_settings_are_saved_with_the_checkpoint_and_used(exp, tmp_path, ca
     assert "tuned on these clips" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_further_training_forgets_the_tuning_and_tunes_anew(exp, tmp_path):
     given = ["--trainer.default_root_dir", str(tmp_path), "--evaluation.tuning", "{thresholds: events}"]
     last = tmp_path / "checkpoints" / "last.ckpt"
@@ -633,6 +634,7 @@ def test_a_killed_run_resumes_from_its_last_checkpoint(exp, tmp_path):
     assert (tmp_path / "csv" / "version_1" / "metrics.csv").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_score_like_one(run, tmp_path):
     one = json.loads((run / "test" / "scores.json").read_text())
     args = [sys.executable, "-m", "wsed.cli.main", "test", "--config", str(run / "config.yaml")]

@@ -299,6 +299,7 @@ trainer: {max_epochs: 1, accelerator: cpu}
 """
 
 
+@pytest.mark.slow
 def test_an_experiment_runs_and_is_tested_again_without_ensemble_prediction(tmp_path, corpus):
     """Thresholds tuned for one way of prediction are not those of the other."""
     config = yaml.safe_load(EXPERIMENT)

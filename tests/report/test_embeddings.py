@@ -113,6 +113,7 @@ ROW = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_embedding_then_classifier(tmp_path):
     """Two runs chained by a path: the best embedding by its centres, then a classifier that leaves it alone."""
     root = make_corpus(tmp_path / "corpus", clips=16)

@@ -194,6 +194,7 @@ def baseline(desed):
     return Baseline(desed)
 
 
+@pytest.mark.slow
 def test_desed_baseline_by_sed_scores_eval(baseline):
     """Its 50 operating points are nested, so that some scores have exactly these: 50 points give the same PSDS."""
     found = baseline.figures("sed_scores_eval", {"psds1": PSDS1, "psds2": PSDS2})
@@ -215,6 +216,7 @@ def test_desed_baseline_by_sed_scores_eval(baseline):
     assert (f"{100 * plain.macro_f1:.2f}", f"{100 * plain.micro_f1:.2f}") == ("42.14", "42.35")
 
 
+@pytest.mark.slow
 def test_desed_baseline_by_psds_eval(baseline):
     found = baseline.figures("psds_eval", {"psds1": PSDS1})
     assert f"{found['psds1']:.4f}" == "0.3535"

@@ -122,6 +122,7 @@ test_checkpoint: last
 """
 
 
+@pytest.mark.slow
 def test_clips_are_drawn_from_the_checkpoint(draw, corpus, tmp_path):
     (tmp_path / "tiny.yaml").write_text(TINY)
     folder = tmp_path / "runs/mmnet/seed_0"

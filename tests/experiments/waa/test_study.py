@@ -36,6 +36,7 @@ def started(root, out, *more):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_cells_are_trained_once_and_tested_at_three_durations(root, tmp_path):
     chosen = ["--cells", "waa-triplet-0.2", "waa-end_to_end-1"]
     said = started(root, tmp_path, *chosen)
@@ -134,6 +135,7 @@ def test_other_settings_are_refused_in_the_same_folder(root, tmp_path, monkeypat
         study.main()
 
 
+@pytest.mark.slow
 def test_a_training_waits_for_the_process_that_is_at_it(root, tmp_path):
     """And does nothing that was done meanwhile."""
     folder = tmp_path / "waa-end_to_end-0.2/seed_0"
