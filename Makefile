@@ -4,12 +4,13 @@ BIN := .venv/bin
 SEED ?= 0
 QUICK := runs/quickstart/seed_$(SEED)
 
-.PHONY: help quickstart test lint types suite slow docs clean
+.PHONY: help quickstart test lint types suite coverage slow docs clean
 
 help:
 	@echo "make quickstart  install, make soundscapes from built-in sounds, train, score (SEED=0)"
 	@echo "make test        install with extras, lint, type-check, run the suite"
 	@echo "make docs        build the documentation into site/"
+	@echo "make coverage    the suite again, and which lines it runs: twice as long"
 	@echo "make slow        the tests that take minutes"
 	@echo "make clean       remove the environment and what quickstart made"
 
@@ -46,6 +47,9 @@ types: .venv/dev.stamp
 	$(BIN)/mypy
 
 suite: .venv/dev.stamp
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+coverage: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --cov --cov-report=term-missing:skip-covered
 
 slow: .venv/dev.stamp

@@ -92,7 +92,7 @@ def main() -> None:
 def batch_seconds(table: ClipTable) -> float:
     """Seconds to read and collate one batch, one thread."""
     torch.set_num_threads(1)
-    dataset, collate, seconds = ClipDataset(table, 16000, 10.0), Collate(table), []
+    dataset, collate, seconds = ClipDataset(table, 16000), Collate(table), []
     for first in range(0, 160, 32):
         start = time.perf_counter()
         collate([dataset[i] for i in range(first, first + 32)])
