@@ -15,6 +15,7 @@ from wsed import Weighted, WsedError
 from wsed.losses.cosine_penalty import CosinePenalty
 from wsed.losses.mil import MIL
 from wsed.losses.schedule import Ramp
+from wsed.models.base import Encoder
 from wsed.models.teacher import MeanTeacher
 from wsed.ops import host
 
@@ -28,6 +29,28 @@ def test_a_training_needs_no_callback(tmp_path):
     before = [p.detach().clone() for p in task.parameters()]
     trainer(tmp_path).fit(task, batches())
     assert any(not torch.equal(old, new) for old, new in zip(before, task.parameters(), strict=True))
+
+
+def test_compile_keeps_the_names_of_the_weights():
+    plain, compiled = (wsed.SEDTask(network(), {"tags": Weighted(MIL())}, compile=flag) for flag in (False, True))
+    assert list(plain.state_dict()) == list(compiled.state_dict())
+    encoders = [m for m in compiled.modules() if isinstance(m, Encoder)]
+    assert encoders
+    assert all(m._compiled_call_impl is not None for m in encoders)
+    assert all(m._compiled_call_impl is None for m in plain.modules())
+
+
+@pytest.mark.slow
+def test_a_compiled_encoder_trains_like_a_plain_one(tmp_path):
+    weights = []
+    for compiled in (False, True):
+        pl.seed_everything(0)
+        without_dropout = network()
+        without_dropout.encoder.dropout.p = 0.0  # a compiled one draws other numbers
+        task = wsed.SEDTask(without_dropout, {"tags": Weighted(MIL())}, optimizer=SGD, compile=compiled)
+        trainer(tmp_path / str(compiled)).fit(task, batches())
+        weights.append(torch.cat([p.detach().flatten() for p in task.parameters()]))
+    torch.testing.assert_close(*weights, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("accumulate", "steps"), [(1, 4), (2, 2)])

@@ -230,6 +230,7 @@ class SEDDataModule(pl.LightningDataModule):
             dataset,
             collate_fn=Collate(self.table(split), silence),
             num_workers=workers,
+            pin_memory=torch.cuda.is_available(),  # so that the copy to the GPU runs beside a step
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,
             multiprocessing_context=start_method() if workers else None,

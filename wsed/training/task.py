@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from wsed.errors import WsedError
 from wsed.losses.base import Weighted
-from wsed.models.base import Network, NetworkFactory
+from wsed.models.base import Encoder, Network, NetworkFactory
 from wsed.training.arguments import check_terms, warn_of_moved
 from wsed.training.facts import LearnFacts
 from wsed.training.finite import CheckLoss
@@ -44,6 +44,8 @@ class SEDTask(pl.LightningModule):
             step for schedules such as `WarmUp`. None: no schedule.
         labels: the classes; needed if `network` is a factory.
         parts: groups of parameters, chosen by name, with their own learning rate or weight decay, or with a delay.
+        compile: compile the encoders by `torch.compile`. The first step takes a minute longer, and so does the first
+            with clips of another length.
         moved: arguments that the task of wsed 0.1 had; they warn that `Evaluation` has them now, and do nothing.
 
     Raises:
@@ -65,6 +67,7 @@ class SEDTask(pl.LightningModule):
         lr_scheduler: SchedulerFactory | None = None,
         labels: Labels | None = None,
         parts: Sequence[Part] = (),
+        compile: bool = False,
         **moved: object,
     ) -> None:
         super().__init__()
@@ -81,6 +84,10 @@ class SEDTask(pl.LightningModule):
         self.trained_steps = 0  # number of steps of the loaded checkpoint
         self._optimizer, self._lr_scheduler, self.parts = optimizer, lr_scheduler, tuple(parts)
         self._check()
+        if compile:
+            for module in self.network.modules():
+                if isinstance(module, Encoder):
+                    module.compile()  # in place, so that the names of the weights stay
 
     def forward(self, batch: Batch) -> Output:
         """The output of the network for a batch."""
