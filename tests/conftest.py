@@ -18,7 +18,9 @@ if os.environ.get("WSED_TYPECHECK") != "0":
         if "corpus" not in path.parts and "jaxtyping" in path.read_text(encoding="utf-8")
     ]
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in shaped]
-    install_import_hook(names, "beartype.beartype").__enter__()
+    # These wrap constructors; the hook would wrap them once more if they were left out.
+    wrapping = ["wsed.literals", "wsed.registry", "wsed.spec"]
+    install_import_hook([*names, *wrapping], "beartype.beartype").__enter__()
 
 import json  # noqa: E402
 from collections.abc import Callable  # noqa: E402

@@ -11,6 +11,7 @@ from wsed.data import audio
 from wsed.data.clip_table import ClipTable
 from wsed.data.corpus.base import Corpus
 from wsed.data.corpus.desed import DESED
+from wsed.data.packed.pack import pack
 from wsed.data.reading.files import ClipDataset, Files
 from wsed.data.windows import Windows, cut
 from wsed.models.encoders.identity import Identity
@@ -42,7 +43,9 @@ def network() -> wsed.Network:
 
 
 @pytest.mark.parametrize("name", wsed.components("reader"))
-def test_reader(name, table, network, tmp_path):
+def test_reader(name, table, network, desed, tmp_path):
+    if name == "packed":
+        pack(desed.root, tmp_path, RATE, workers=1)
     testing.check_reader(registry("reader")[name].example(tmp_path), table, RATE, network)
 
 

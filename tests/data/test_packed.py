@@ -1,0 +1,127 @@
+"""Packed audio: the samples of the files, from a few large files."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.conftest import make_corpus
+from wsed.cli.main import main
+from wsed.data import audio
+from wsed.data.clip import Clip
+from wsed.data.clip_table import ClipTable
+from wsed.data.packed.index import Index
+from wsed.data.packed.pack import damaged, pack
+from wsed.data.reading.files import Files
+from wsed.data.reading.packed import Packed
+from wsed.errors import WsedError
+from wsed.types import Labels
+
+
+@pytest.fixture
+def sounds(tmp_path):
+    """Eight files of one second, one stereo and one at another rate."""
+    root = make_corpus(tmp_path / "corpus", clips=2)
+    rng = np.random.default_rng(0)
+    soundfile.write(root / "audio/stereo.wav", 0.1 * rng.standard_normal((4000, 2)), 8000)
+    soundfile.write(root / "audio/other.flac", 0.1 * rng.standard_normal(8000), 16000)
+    return root
+
+
+def table(root, **window):
+    files = sorted((root / "audio").rglob("*.*"))
+    return ClipTable.of([Clip(path.name, path, "weak", **window) for path in files], Labels(["Dog"]))
+
+
+@pytest.mark.parametrize("window", [{}, {"start": 0.25, "duration": 0.125}])
+def test_samples_are_those_of_the_files(sounds, tmp_path, window):
+    result = pack(sounds / "audio", tmp_path / "pack", 8000, shard_mb=0.03, workers=1)
+    assert len(np.unique(result.index.shard)) > 2
+    assert (len(result.index), result.rounded, result.refused) == (8, 2, ())
+    clips = table(sounds, **window)
+    packed, files = (reader.open(clips, 8000) for reader in (Packed(tmp_path / "pack"), Files()))
+    for i in range(len(clips.clips)):
+        one, other = packed[i], files[i]
+        exact = clips.clips[i].path.suffix == ".wav" and clips.clips[i].path.stem != "stereo"
+        if exact:
+            np.testing.assert_array_equal(one.audio, other.audio)
+        elif not window:  # a part that is resampled by itself differs at its ends
+            np.testing.assert_allclose(one.audio, other.audio, atol=0.5 / 32768)
+        assert one.n_samples == other.n_samples
+    assert Packed(tmp_path / "pack").headers(clips.clips).seconds == pytest.approx(Files().headers(clips.clips).seconds)
+
+
+def test_a_pack_that_was_stopped_goes_on(sounds, tmp_path, monkeypatch):
+    out, read, calls = tmp_path / "pack", audio.read, []
+
+    def stops(path, rate):
+        calls.append(path)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return read(path, rate)
+
+    monkeypatch.setattr(audio, "read", stops)
+    with pytest.raises(KeyboardInterrupt):
+        pack(sounds / "audio", out, 8000, shard_mb=0.03, workers=1)
+    with pytest.raises(WsedError, match="holds no packed audio; make it: wsed data pack"):
+        Packed(out).open(table(sounds), 8000)
+    pack(sounds / "audio", out, 8000, shard_mb=0.03, workers=1)
+    assert len(calls) < 5 + 8
+    assert not list(out.glob(".*.part*"))
+    assert damaged(out) == []
+
+
+def test_a_damaged_shard_is_named_and_written_again(sounds, tmp_path, capsys):
+    out = tmp_path / "pack"
+    command = ["data", "pack", str(sounds / "audio"), str(out), "--sample-rate", "8000", "--workers", "1"]
+    assert main([*command, "--shard-mb", "0.03"]) == 0
+    assert "8 files, 0.00 h at 8000 Hz" in capsys.readouterr().out
+    shard = out / "shard_00001.i16"
+    content = bytearray(shard.read_bytes())
+    content[100] ^= 1
+    shard.write_bytes(content)
+    assert main(["data", "pack", "--verify", str(out)]) == 1
+    assert "shard_00001.i16 is damaged: remove it and pack again" in capsys.readouterr().out
+    clips = table(sounds)
+    dataset = Packed(out).open(clips, 8000)
+    with pytest.raises(WsedError, match=r"shard_00001\.i16 is damaged"):
+        [dataset[i] for i in range(len(clips.clips))]
+    shard.unlink()
+    assert main([*command, "--shard-mb", "0.03"]) == 0
+    assert main(["data", "pack", "--verify", str(out)]) == 0
+
+
+def test_files_that_cannot_be_read_are_left_out(sounds, tmp_path, capsys):
+    (sounds / "audio/broken.wav").write_bytes(b"RIFF")
+    command = ["data", "pack", str(sounds / "audio"), str(tmp_path / "pack"), "--sample-rate", "8000"]
+    assert main([*command, "--workers", "1"]) == 1
+    out = capsys.readouterr().out
+    assert "left out: " in out
+    assert "broken.wav" in out
+    clips = table(sounds).clips
+    ((number, reason),) = Packed(tmp_path / "pack").headers(clips).unreadable.items()
+    assert clips[number].path.name == "broken.wav"
+    assert "broken.wav is not in the pack" in reason
+
+
+def test_mistakes_are_named(sounds, tmp_path):
+    out = tmp_path / "pack"
+    with pytest.raises(WsedError, match="no sound file in"):
+        pack(tmp_path / "nothing", out, 8000)
+    pack(sounds / "audio", out, 8000, workers=1)
+    with pytest.raises(WsedError, match="holds a pack of other files, another rate"):
+        pack(sounds / "audio", out, 16000, workers=1)
+    with pytest.raises(WsedError, match=r"packed at 8000 Hz, and the network reads 16000 Hz: wsed data pack .* 16000"):
+        Packed(out).open(table(sounds), 16000)
+    elsewhere = table(sounds.rename(tmp_path / "moved"))
+    with pytest.raises(WsedError, match=r"is not in the pack .*set data\.reader\.root"):
+        Packed(out).open(elsewhere, 8000)
+    assert len(Packed(out, tmp_path / "moved/audio").open(elsewhere, 8000)) == 8
+    pack(tmp_path / "moved/audio", out, 16000, workers=1, overwrite=True)
+    (out / "index.npz").write_bytes(b"PK")
+    with pytest.raises(WsedError, match=r"cannot read .*index\.npz"):
+        Packed(out).headers([])
+
+
+def test_the_index_takes_32_bytes_per_file():
+    index = Index.of([(f"{i}.wav", 0, 0, 0, 0) for i in range(10)])
+    assert sum(column.nbytes for column in vars(index).values()) == 10 * 32

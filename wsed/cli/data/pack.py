@@ -1,0 +1,90 @@
+"""`wsed data pack`: decode and resample a corpus once, into a few large files."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from wsed.cli.arguments import parsed
+from wsed.cli.types import positive, whole
+from wsed.data.packed.pack import SHARD_MB, damaged, pack
+from wsed.errors import WsedError, printable
+
+HELP = "decode and resample a corpus once, into a few large files"
+DESCRIPTION = """\
+Read every sound file of a folder at one sample rate and store the samples as int16 in shards. A training then maps
+the shards into memory: nothing is opened, decoded or resampled any more. Run the same command again to go on with a
+pack that was stopped. Files that cannot be read are named and left out."""
+
+EXAMPLES = """\
+examples:
+  wsed data pack data/desed packed/desed --sample-rate 16000
+  wsed data pack --verify packed/desed                          compare all checksums
+
+in the YAML of a training:
+  data: {reader: {class_path: packed, init_args: {folder: packed/desed}}}"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `wsed data pack` to a parser."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = DESCRIPTION, EXAMPLES
+    parser.add_argument("source", type=Path, nargs="?", metavar="SOUNDS", help="folder of the sound files")
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder of the pack")
+    parser.add_argument(
+        "--sample-rate", type=whole(1), metavar="HZ", help="sample rate of the network (needed to pack)"
+    )
+    parser.add_argument(
+        "--shard-mb", type=positive, default=SHARD_MB, metavar="MB", help=f"size of a shard (default: {SHARD_MB})"
+    )
+    parser.add_argument("--workers", type=whole(1), metavar="N", help="processes (default: one per core)")
+    parser.add_argument("--overwrite", action="store_true", help="replace a pack of other files")
+    parser.add_argument("--verify", action="store_true", help="compare the checksums of a pack instead")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Pack with a progress bar and print a summary; 1 if files were left out or shards are damaged, else 0.
+
+    Raises:
+        WsedError: there are no sound files, or the pack cannot be written or read.
+    """
+    args = parsed("data pack", add_arguments, arguments)
+    console = Console(highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("shards", total=None)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        if args.verify:
+            broken = damaged(args.out, progress)
+        elif args.source is None or args.sample_rate is None:
+            raise WsedError("give SOUNDS, OUT and --sample-rate: wsed data pack data/desed packed --sample-rate 16000")
+        else:
+            packed = pack(
+                args.source,
+                args.out,
+                args.sample_rate,
+                shard_mb=args.shard_mb,
+                workers=args.workers,
+                overwrite=args.overwrite,
+                progress=progress,
+            )
+    if args.verify:
+        for name in broken:
+            console.print(f"{args.out / name} is damaged: remove it and pack again", markup=False, soft_wrap=True)
+        console.print("all checksums agree" if not broken else f"{len(broken)} damaged", markup=False)
+        return 1 if broken else 0
+    for reason in packed.refused:
+        console.print(f"left out: {printable(reason)}", markup=False, soft_wrap=True)
+    hours = packed.index.n_samples.sum() / args.sample_rate / 3600
+    said = f"{len(packed.index)} files, {hours:.2f} h at {args.sample_rate} Hz: {args.out}"
+    if packed.rounded:
+        said += f"; {packed.rounded} rounded to 16 bits (resampled, of several channels, or of more bits)"
+    if packed.clipped:
+        said += f"; {packed.clipped} limited to full scale"
+    console.print(said, markup=False, soft_wrap=True)
+    return 1 if packed.refused else 0

@@ -1,0 +1,229 @@
+"""Pack the sound files of a folder: decode and resample each once, and store the samples as int16."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsed.data import audio
+from wsed.data.packed.index import FACTS, INDEX, Facts, Index, shard_path
+from wsed.data.processes import end_with_parent
+from wsed.data.sound_files import header, sound_files
+from wsed.errors import WsedError
+from wsed.files import locked, remove_leftovers, write_text, write_whole
+from wsed.text import read_json_object
+
+SHARD_MB = 256
+FULL = 32768
+
+
+@dataclass(frozen=True)
+class PackResult:
+    """The samples of one shard, and what happened to its files.
+
+    Attributes:
+        index: where the samples of each file are.
+        rounded: number of files whose samples are no multiples of 1/32768, as after resampling; they are rounded.
+        clipped: number of files with samples outside [-1, 1); they are limited.
+        refused: the reason why a file is left out, one per file.
+    """
+
+    index: Index
+    rounded: int = 0
+    clipped: int = 0
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What is written beside a shard once it is whole; see `PackResult`."""
+
+    plan: str
+    bytes: int
+    rounded: int
+    clipped: int
+    refused: list[str]
+
+
+def pack(
+    source: str | Path,
+    out: str | Path,
+    sample_rate: int,
+    *,
+    shard_mb: float = SHARD_MB,
+    workers: int | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> PackResult:
+    """Pack all sound files in a folder and below it. A pack that was stopped goes on where it was.
+
+    The samples are those that the reader `files` reads at this rate, rounded to 16 bits: the same to the bit for mono
+    files of 16 bits that have this rate.
+
+    Args:
+        source: folder of the sound files.
+        out: folder of the pack.
+        sample_rate: sample rate of the samples, Hz; that of the networks which will be trained.
+        shard_mb: size of a shard in MB.
+        workers: number of processes; None: one per core.
+        overwrite: whether a pack of other files is replaced.
+        progress: called with the number of shards that are written and the number of all.
+
+    Raises:
+        WsedError: there are no sound files, the disk has no room, or `out` holds a pack of other files.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as sounds, tempfile.TemporaryDirectory() as out:
+    ...     audio.write(Path(sounds) / "a.wav", np.zeros(8000, dtype=np.float32), sample_rate=8000)
+    ...     pack(sounds, out, sample_rate=8000).index.n_samples
+    array([8000])
+    """
+    source, out = Path(source), Path(out)
+    files = sound_files(source)
+    if not files:
+        raise WsedError(f"no sound file in {source} or below ({', '.join(audio.SUFFIXES)})")
+    names = [path.relative_to(source).as_posix() for path in files]
+    plan = _plan(files, names, sample_rate, shard_mb)
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out / ".lock"):
+        _prepare(out, plan, overwrite)
+        shards = _shards(files, sample_rate, shard_mb, out)
+        jobs = [(i, [names[n] for n in shard]) for i, shard in enumerate(shards)]
+        done: list[PackResult] = []
+        for packed in _run(partial(_write_shard, source, out, plan, sample_rate), jobs, workers):
+            done.append(packed)
+            if progress is not None:
+                progress(len(done), len(jobs))
+        index = Index.join([packed.index for packed in done])
+        index.write(out / INDEX)
+        Facts(sample_rate, str(source.resolve()), plan, len(index)).write(out)
+    refused = tuple(reason for packed in done for reason in packed.refused)
+    return PackResult(index, sum(p.rounded for p in done), sum(p.clipped for p in done), refused)
+
+
+def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None) -> list[str]:
+    """The shards that hold a file whose samples do not have their checksum.
+
+    Raises:
+        WsedError: the folder holds no pack.
+    """
+    out = Path(out)
+    Facts.read(out)
+    index = Index.read(out / INDEX)
+    shards, found = np.unique(index.shard).tolist(), []
+    for done, number in enumerate(shards, start=1):
+        path = shard_path(out, number)
+        rows = np.flatnonzero(index.shard == number)
+        samples = open_shard(path)
+        if any(checksum(samples, index, row) != index.checksum[row] for row in rows):
+            found.append(path.name)
+        if progress is not None:
+            progress(done, len(shards))
+    return found
+
+
+def open_shard(path: Path) -> NDArray[np.int16]:
+    """The samples of a shard, on disk until they are read; none for a missing or an empty file."""
+    if not path.is_file() or not path.stat().st_size:
+        return np.zeros(0, np.int16)
+    return np.memmap(path, np.dtype("<i2"), mode="r")
+
+
+def checksum(samples: NDArray[np.int16], index: Index, row: int) -> int:
+    """CRC-32 of the samples of one file of a shard."""
+    first = int(index.first[row])
+    return zlib.crc32(samples[first : first + int(index.n_samples[row])].data)
+
+
+def _plan(files: Sequence[Path], names: Sequence[str], sample_rate: int, shard_mb: float) -> str:
+    hashed = sha256(f"{sample_rate} {shard_mb}".encode())
+    for path, name in zip(files, names, strict=True):
+        hashed.update(f"{name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+    return hashed.hexdigest()[:16]
+
+
+def _prepare(out: Path, plan: str, overwrite: bool) -> None:
+    """Keep the shards of the same plan; refuse those of another, or remove them."""
+    begun = out / "plan.txt"
+    if begun.is_file() and begun.read_text() != plan:
+        if not overwrite:
+            raise WsedError(
+                f"{out} holds a pack of other files, another rate or another size of shards; "
+                "give another folder, or replace it with --overwrite"
+            )
+        for path in [*out.glob("shard_*"), out / INDEX, out / FACTS]:
+            path.unlink(missing_ok=True)
+    begun.write_text(plan)
+
+
+def _shards(files: Sequence[Path], sample_rate: int, shard_mb: float, out: Path) -> list[list[int]]:
+    """The numbers of the files of each shard. A file is never cut."""
+    seconds = [length if isinstance(length := header(path), float) else 0.0 for path in files]
+    need, room = 2 * sample_rate * sum(seconds), shutil.disk_usage(out).free
+    there = sum(path.stat().st_size for path in out.glob("shard_*.i16"))
+    if need > room + there:
+        raise WsedError(f"{out} needs {need / 1e9:.1f} GB and has {room / 1e9:.1f} GB of free space")
+    shards, size = [[0]], 2 * sample_rate * seconds[0]
+    for number in range(1, len(files)):
+        size += 2 * sample_rate * seconds[number]
+        if size > shard_mb * 1e6:
+            shards.append([])
+            size = 2 * sample_rate * seconds[number]
+        shards[-1].append(number)
+    return shards
+
+
+def _run(
+    write: Callable[[tuple[int, list[str]]], PackResult], jobs: list[tuple[int, list[str]]], workers: int | None
+) -> Iterator[PackResult]:
+    n_workers = min(workers or os.cpu_count() or 1, len(jobs))
+    if n_workers == 1:
+        yield from map(write, jobs)
+        return
+    with ProcessPoolExecutor(n_workers, multiprocessing.get_context("spawn"), end_with_parent) as pool:
+        try:
+            yield from pool.map(write, jobs)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _write_shard(source: Path, out: Path, plan: str, sample_rate: int, job: tuple[int, list[str]]) -> PackResult:
+    """Write one shard and its notes, unless they are there."""
+    number, names = job
+    path, rows_path, notes = shard_path(out, number), out / f"shard_{number:05d}.npz", out / f"shard_{number:05d}.json"
+    if path.is_file() and rows_path.is_file() and notes.is_file():
+        kept = Notes(**read_json_object(notes, f"remove {path} and run `wsed data pack` again"))  # type: ignore[arg-type]
+        if (kept.plan, kept.bytes) == (plan, path.stat().st_size):
+            return PackResult(Index.read(rows_path), kept.rounded, kept.clipped, tuple(kept.refused))
+    remove_leftovers(path)
+    rows: list[tuple[str, int, int, int, int]] = []
+    refused: list[str] = []
+    rounded = clipped = first = 0
+    with write_whole(path) as part, part.open("wb") as file:
+        for name in names:
+            try:
+                exact = audio.read(source / name, sample_rate) * FULL
+            except WsedError as error:
+                refused.append(str(error))
+                continue
+            samples = np.rint(exact).clip(-FULL, FULL - 1).astype("<i2")
+            rounded += not np.array_equal(samples, exact)
+            clipped += bool((np.rint(exact) != samples).any())
+            file.write(samples.data)
+            rows.append((name, number, first, len(samples), zlib.crc32(samples.data)))
+            first += len(samples)
+    index = Index.of(rows)
+    index.write(rows_path)
+    write_text(notes, json.dumps(asdict(Notes(plan, 2 * first, rounded, clipped, refused))))
+    return PackResult(index, rounded, clipped, tuple(refused))

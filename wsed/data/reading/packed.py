@@ -1,0 +1,136 @@
+"""The reader `packed`: it reads clips from packed audio, which `wsed data pack` makes."""
+
+import os
+from collections.abc import Sequence
+from math import inf, isinf
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from wsed.data.clip import Clip
+from wsed.data.clip_table import ClipTable
+from wsed.data.columns import path_of
+from wsed.data.packed.index import INDEX, Facts, Index, shard_path
+from wsed.data.packed.pack import FULL, checksum, open_shard
+from wsed.data.reading.base import READERS, Headers, Item, Reader
+from wsed.data.trained import Network
+from wsed.errors import WsedError
+
+
+class PackedDataset(Dataset[Item]):
+    """The samples of clips in packed audio. The checksum of a file is compared when a process first reads it.
+
+    Args:
+        folder: folder of the pack.
+        rows: the row of the index of each clip.
+        first: number of samples of the file before each clip.
+        most: the greatest number of samples of each clip.
+    """
+
+    def __init__(
+        self, folder: Path, rows: NDArray[np.int64], first: NDArray[np.int64], most: NDArray[np.int64]
+    ) -> None:
+        self.folder, self.rows, self.first, self.most = folder, rows, first, most
+        self._index: Index | None = None
+        self._shards: dict[int, NDArray[np.int16]] = {}
+        self._checked = np.zeros(0, dtype=bool)
+
+    def __reduce__(self) -> "tuple[type[PackedDataset], tuple[object, ...]]":
+        return PackedDataset, (self.folder, self.rows, self.first, self.most)  # each process maps the shards itself
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Item:
+        if self._index is None:
+            self._index = Index.read(self.folder / INDEX)
+            self._checked = np.zeros(len(self._index), dtype=bool)
+        rows, row = self._index, int(self.rows[index])
+        shard = int(rows.shard[row])
+        if shard not in self._shards:
+            self._shards[shard] = open_shard(shard_path(self.folder, shard))
+        samples = self._shards[shard]
+        if not self._checked[row]:
+            if checksum(samples, rows, row) != rows.checksum[row]:
+                raise WsedError(
+                    f"{shard_path(self.folder, shard)} is damaged: remove it and run `wsed data pack` again, which "
+                    "writes what is missing (`wsed data pack --verify` finds all such files)"
+                )
+            self._checked[row] = True
+        start = int(rows.first[row]) + int(self.first[index])
+        length = min(int(rows.n_samples[row]) - int(self.first[index]), int(self.most[index]))
+        audio = np.multiply(samples[start : start + length], np.float32(1 / FULL), dtype=np.float32)
+        return Item(index, len(audio), audio)
+
+
+@READERS.register("packed")
+class Packed(Reader):
+    """Reads clips from packed audio: the samples are decoded and resampled already, and need no more than a copy.
+
+    The sound files themselves need not be there; labels are read from the corpus as before.
+
+    Args:
+        folder: folder that `wsed data pack` wrote.
+        root: the folder that was packed, if it has moved since.
+
+    >>> Packed(Path("packed/desed")).folder.name
+    'desed'
+    """
+
+    def __init__(self, folder: Path, root: Path | None = None) -> None:
+        self.folder, self.root = Path(folder), root
+
+    @classmethod
+    def example(cls, folder: Path) -> Reader:
+        """Reads the pack in the folder."""
+        return cls(folder)
+
+    def open(self, table: ClipTable, sample_rate: int, network: Network | None = None) -> Dataset[Item]:
+        """The samples of the clips.
+
+        Raises:
+            WsedError: there is no pack, it has another sample rate, or it lacks a clip.
+        """
+        facts = Facts.read(self.folder)
+        if facts.sample_rate != sample_rate:
+            raise WsedError(
+                f"{self.folder} is packed at {facts.sample_rate} Hz, and the network reads {sample_rate} Hz: "
+                f"wsed data pack {facts.source} OTHER_FOLDER --sample-rate {sample_rate}"
+            )
+        rows = self._rows(table.clips, facts)
+        missing = np.flatnonzero(rows < 0)
+        if len(missing):
+            raise WsedError(f"{self._absent(table.clips[missing[0]].path)} (and {len(missing) - 1} more)")
+        starts = np.zeros(len(rows), dtype=np.int64)
+        most = np.full(len(rows), np.iinfo(np.int64).max)
+        for i, clip in enumerate(table.clips):
+            length = min(table.end, inf if clip.start is None or clip.duration is None else clip.duration)
+            starts[i] = round((clip.start or 0.0) * sample_rate)
+            if not isinf(length):
+                most[i] = round(length * sample_rate)
+        return PackedDataset(self.folder, rows, starts, most)
+
+    def headers(self, clips: Sequence[Clip]) -> Headers:
+        """The seconds of the clips' files, from the index; clips that are not packed cannot be read."""
+        facts = Facts.read(self.folder)
+        index, rows = Index.read(self.folder / INDEX), self._rows(clips, facts)
+        seconds = np.where(rows < 0, np.nan, index.n_samples[rows] / facts.sample_rate)
+        return Headers(seconds, {int(i): self._absent(path_of(clips, int(i))) for i in np.flatnonzero(rows < 0)})
+
+    def _rows(self, clips: Sequence[Clip], facts: Facts) -> NDArray[np.int64]:
+        root = Path(os.path.abspath(self.root or facts.source))  # noqa: PTH100 - links stay as they are
+        names = [_below(path_of(clips, i), root) for i in range(len(clips))]
+        return Index.read(self.folder / INDEX).find(names)
+
+    def _absent(self, path: Path) -> str:
+        return f"{path} is not in the pack {self.folder}; run `wsed data pack` again, or set data.reader.root"
+
+
+def _below(path: Path, root: Path) -> str:
+    for start in (root, root.resolve()):
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100
+        if absolute.is_relative_to(start):
+            return absolute.relative_to(start).as_posix()
+    return path.as_posix()
