@@ -1,5 +1,6 @@
 """The finished runs of a row, and their scores with the truth of the clips."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,9 +10,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from wsed.build import arguments_of, build
 from wsed.data.clip import Clip
+from wsed.data.corpus.base import Corpus
 from wsed.run import RunFolder
 from wsed.scoring.formats.run_scores import read_scores, truth_of
+from wsed.spec import Spec
 from wsed.types import Labels, Split
 from wsed.values import Scores, Truth
 
@@ -41,6 +45,35 @@ def by_row(folders: Path | Sequence[Path], rows: Iterable[str]) -> Mapping[str, 
     """
     runs = {row: finished(folders, row) for row in rows}
     return {row: several for row, several in runs.items() if several}
+
+
+def corpus_of(run: RunFolder, root: Path | None = None) -> Corpus:
+    """The corpus that a run names in its configuration, of whatever kind it is.
+
+    A corpus that is named by import path must have been imported, since a run's files import nothing.
+
+    Args:
+        run: the run.
+        root: folder of the corpus, if it is not where the run found it.
+
+    Raises:
+        WsedError: the configuration names no known corpus.
+
+    >>> corpus_of(RunFolder(Path("runs/none")))
+    Traceback (most recent call last):
+    wsed.errors.WsedError: ...
+    """
+    data = run.configuration().get("data")
+    spec = Spec.read(data.get("corpus") if isinstance(data, Mapping) else None)
+    arguments = {**spec.init_args, **({} if root is None else {"root": str(root)})}
+    module, _, name = spec.class_path.rpartition(".")
+    own = vars(sys.modules[module]).get(name) if module in sys.modules else None
+    if isinstance(own, type) and issubclass(own, Corpus):
+        hints = arguments_of(own)
+        corpus = own(**{name: build(hints.get(name), value) for name, value in arguments.items()})
+        assert isinstance(corpus, Corpus)
+        return corpus
+    return build(Corpus, Spec(spec.class_path, arguments))
 
 
 @dataclass(frozen=True, eq=False)
