@@ -70,10 +70,11 @@ def corpus_of(run: RunFolder, root: Path | None = None) -> Corpus:
     own = vars(sys.modules[module]).get(name) if module in sys.modules else None
     if isinstance(own, type) and issubclass(own, Corpus):
         hints = arguments_of(own)
-        corpus = own(**{name: build(hints.get(name), value) for name, value in arguments.items()})
-        assert isinstance(corpus, Corpus)
-        return corpus
-    return build(Corpus, Spec(spec.class_path, arguments))
+        corpus: object = own(**{name: build(hints.get(name), value) for name, value in arguments.items()})
+    else:
+        corpus = build(Corpus, Spec(spec.class_path, arguments))
+    assert isinstance(corpus, Corpus)
+    return corpus
 
 
 @dataclass(frozen=True, eq=False)
