@@ -34,6 +34,8 @@ def merge(first: Mapping[str, object], second: Mapping[str, object]) -> tuple[Co
 
     >>> merge({"losses": {"a": {"weight": 1}, "b": {}}}, {"losses": {"a": {"weight": 2}, "b": None}})
     ({'losses': {'a': {'weight': 2}}}, ['removes losses.b'])
+    >>> merge({"batch": {"strong": 32}}, {"batch": {"weak": None}})  # nothing to remove
+    ({'batch': {'strong': 32}}, [])
     >>> merge({"head": {"class_path": "mlp", "init_args": {"hidden": 8}}}, {"head": {"class_path": "micro"}})
     ({'head': {'class_path': 'micro'}}, ['replaces head mlp by micro'])
     """
@@ -50,9 +52,10 @@ def _merge(first: Config, second: Config, path: tuple[str, ...], changes: list[s
                 result[key] = _merge(old, new, here, changes)
                 continue
             changes.append(f"replaces {_dotted(here)} {_class(old) or 'as it was'} by {_class(new)}")
-        elif new is None and path and path[-1] in ENTRIES and key in first:
-            changes.append(f"removes {_dotted(here)}")
-            del result[key]
+        elif new is None and path and path[-1] in ENTRIES:
+            if key in first:
+                changes.append(f"removes {_dotted(here)}")
+                del result[key]
             continue
         elif isinstance(old, list) and old != new:
             changes.append(f"replaces the list {_dotted(here)}")

@@ -7,6 +7,7 @@ import yaml
 
 from experiments.compare import table
 from wsed.decoding import StepDecoder
+from wsed.run import RunFolder
 from wsed.scoring.formats.run_scores import write_scores
 from wsed.spec import spec_of
 from wsed.tuned import TunedDecoder
@@ -79,8 +80,9 @@ def test_the_weight_of_a_clip_is_the_product_over_its_recordings():
     assert len(np.unique(weights[:, 0])) == 3
 
 
-def test_recordings_of_clips(corpus):
-    clips = table.corpus_of(type("Run", (), {"configuration": lambda _: config(corpus)})()).clips("test")
+def test_recordings_of_clips(corpus, tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config(corpus)))
+    clips = table.corpus_of(RunFolder(tmp_path)).clips("test")
     assert table.units(clips)[:3] == [frozenset({"rec_0"}), frozenset({"rec_0"}), frozenset({"rec_1"})]
 
 
