@@ -166,7 +166,6 @@ def test_a_system_that_detects_nothing_is_a_system(files, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["--threshold", "x"], "invalid float"),
         (["--resamples", "-1"], "no whole number of 0 or more"),
         (["--seed", "-1"], "no whole number of 0 or more"),
         (["--backend", "mine"], "invalid choice"),
@@ -193,6 +192,8 @@ def test_mistakes_name_the_file_and_the_row(files, tmp_path, capsys):
     assert "no folder" in capsys.readouterr().err
     assert main(["evaluate", *here, files["half"], files["half"]]) == 2
     assert "two to compare, not 3" in capsys.readouterr().err
+    assert main(["evaluate", *here, "--threshold", "x"]) == 2
+    assert "--threshold 'x' is no number" in capsys.readouterr().err
     assert main(["evaluate", *here, "--labels", "Cat,Dog,Cow", "--resamples", "10"]) == 0
     assert "Cow" in capsys.readouterr().out
 

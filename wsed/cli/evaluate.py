@@ -16,8 +16,9 @@ from wsed.errors import WsedError
 HELP = "F1 of events, segments, intersections and tags, PSDS, intervals; compare two systems"
 GROUP = "score"
 if TYPE_CHECKING:
-    from wsed.scoring.report import Report
+    from wsed.scoring.report import ComparedReports, Report
     from wsed.scoring.resampling import Comparison
+    from wsed.scoring.seeds import SeedReports
 
 PICTURES = (".png", ".pdf", ".svg")
 DESCRIPTION = """\
@@ -31,10 +32,14 @@ Predictions are
                                          PSDS from these operating points, and mAP and its kin
   a folder of score tables               one a clip, columns onset, offset and one a class, as sed_scores_eval writes
                                          them: PSDS over all thresholds, exact
+  frame_scores.npz, or its folder        scores of a run of wsed, before its decoder: the same
   files of other programs                Audacity, Raven, TextGrid, RTTM, Label Studio, JSON of wsed detect: one for
                                          all, or a folder with one per recording; the reference too may be of these
 Names of clips match with and without folders and suffixes of sound files.
 Two predictions are compared on the same resamples of the clips.
+
+A metric takes settings: --metrics event_f1:onset_collar=0.5,offset_collar=none segment_f1:length=0.1 psds2:alpha_ct=0
+(`wsed list metric` names all metrics, docs/explanation/scoring.md their settings).
 
 Below the averages stand 95 % intervals of a bootstrap over clips. A class without reference has no score and is left
 out of macro means. The conventions for all odd cases are in docs/explanation/scoring.md."""
@@ -44,7 +49,10 @@ examples:
   wsed evaluate --reference validation.tsv --predictions events.tsv
   wsed evaluate --reference validation.tsv --predictions operating_points/ --durations durations.tsv --json scores.json
   wsed evaluate --reference validation.tsv --predictions ours/ theirs/ --durations durations.tsv --figure roc.png
-  wsed evaluate --reference validation.tsv --predictions scores/ --durations durations.tsv --backend sed_scores_eval"""
+  wsed evaluate --reference validation.tsv --predictions scores/ --durations durations.tsv --backend sed_scores_eval
+  wsed evaluate --reference validation.tsv --predictions scores/ --curves curves
+  wsed evaluate --reference test.tsv --predictions test_scores/ --threshold curves/best_event_f1.thresholds.tsv
+  wsed evaluate --reference test.tsv --predictions seed_0.tsv seed_1.tsv seed_2.tsv --seeds"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PRED",
         help="output of a system; two outputs are compared",
     )
+    parser.add_argument(
+        "--seeds", action="store_true", help="the outputs are of one system, trained with other seeds: mean, deviation"
+    )
     parser.add_argument("--durations", type=Path, metavar="TSV", help="filename, duration of every clip; PSDS needs it")
     parser.add_argument(
         "--labels",
@@ -67,17 +78,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the classes: a file with one a line, or names with commas (default: those of the reference)",
     )
     parser.add_argument(
-        "--threshold", type=float, metavar="T", help="for F1 (default: 0.5; all events where they have confidences)"
+        "--annotated",
+        type=Path,
+        metavar="TSV",
+        help="filename, event_labels: the classes annotated in each clip, if they differ; filenames may hold *",
+    )
+    _add_scoring(parser)
+    _add_bootstrap(parser)
+
+
+def _add_scoring(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threshold",
+        nargs="+",
+        metavar="T",
+        help="for F1: a number, Class=0.3 for some classes, or a table event_label, threshold (default: 0.5; all "
+        "events where they have confidences)",
     )
     parser.add_argument(
         "--metrics",
         nargs="+",
         metavar="NAME",
-        help="metrics to compute, such as onset_f1 psds1 (default: the usual ones; `wsed list metric` lists all)",
+        help="metrics to compute, such as onset_f1 segment_f1:length=0.5 (default: the usual ones; `wsed list metric` "
+        "lists all)",
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all metrics, as fractions in [0, 1]")
     parser.add_argument(
         "--figure", type=Path, metavar="PNG", help="draw the F1 of each class, and PSD-ROCs if there is a PSDS"
+    )
+    parser.add_argument(
+        "--curves",
+        type=Path,
+        metavar="FOLDER",
+        help="write tables of F1, precision and recall over thresholds, and the best threshold of each class",
     )
     parser.add_argument(
         "--backend",
@@ -85,6 +118,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="native",
         help='code that computes the metrics: wsed (default), or another package (pip install "wsed[eval]")',
     )
+
+
+def _add_bootstrap(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resamples",
         type=whole(0),
@@ -104,7 +140,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Compute, write and print the metrics, and return the exit status."""
     from wsed.scoring.evaluate import evaluate
-    from wsed.scoring.report import ComparedReports
+    from wsed.scoring.formats.thresholds import read_thresholds
+    from wsed.scoring.report import ComparedReports, Report
+    from wsed.scoring.seeds import SeedReports
 
     args = parsed("evaluate", add_arguments, arguments)
     _check(args)
@@ -116,18 +154,22 @@ def main(arguments: Sequence[str]) -> int:
             args.predictions,
             durations=args.durations,
             labels=None if args.labels is None else read_labels(args.labels),
-            threshold=args.threshold,
+            threshold=None if args.threshold is None else read_thresholds(args.threshold),
+            annotated=args.annotated,
+            seeds=args.seeds,
             backend=args.backend,
             resamples=args.resamples,
             method=args.interval,
             seed=args.seed,
-            metrics=args.metrics,
+            metrics=_metrics(args.metrics, args.curves is not None),
             progress=lambda items, what: bar.track(list(items), description=what),
         )
-    reports = list(result.systems) if isinstance(result, ComparedReports) else [result]
+    reports = [result] if isinstance(result, Report) else list(_systems(result))
     try:
         if args.json:
             result.write(args.json)
+        if args.curves:
+            _write_curves(args.curves, reports, errors)
         if args.figure:
             from wsed.report.pictures import evaluation
 
@@ -136,7 +178,10 @@ def main(arguments: Sequence[str]) -> int:
                 errors.print(f"{args.figure} shows F1 only: without a PSDS there is no PSD-ROC", markup=False)
     except OSError as error:
         raise WsedError(f"cannot write {error.filename}: {error.strerror}") from None
-    _print(reports, result.comparison if isinstance(result, ComparedReports) else None, errors)
+    if isinstance(result, SeedReports):
+        _print_seeds(reports, errors)
+    else:
+        _print(reports, result.comparison if isinstance(result, ComparedReports) else None, errors)
     for path in filter(None, (args.json, args.figure)):
         print(f"written: {path}", file=sys.stderr)
     return 0
@@ -144,35 +189,90 @@ def main(arguments: Sequence[str]) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse arguments that would fail only after the metrics are computed."""
-    if len(args.predictions) > 2:
-        raise WsedError(f"--predictions takes one system, or two to compare, not {len(args.predictions)}")
+    if len(args.predictions) > 2 and not args.seeds:
+        raise WsedError(
+            f"--predictions takes one system, or two to compare, not {len(args.predictions)}; "
+            "for one system with several seeds add --seeds"
+        )
     inputs = [p.absolute() for p in (args.reference, args.durations, *args.predictions) if p is not None]
     for path in filter(None, (args.json, args.figure)):
         if not path.absolute().parent.is_dir():
             raise WsedError(f"no folder {path.absolute().parent} for {path}")
         if path.is_dir() or path.absolute() in inputs:
             raise WsedError(f"{path} is {'a folder' if path.is_dir() else 'an input'}: name another file")
+    if args.curves and (args.curves.is_file() or args.backend != "native"):
+        what = "is a file: name a folder" if args.curves.is_file() else "needs the backend native"
+        raise WsedError(f"--curves {args.curves} {what}")
     if args.figure and args.figure.suffix.lower() not in PICTURES:
         raise WsedError(f"--figure {args.figure}: name a file that ends in {', '.join(PICTURES)}")
+
+
+def _metrics(names: Sequence[str] | None, curves: bool) -> list[str] | None:
+    """The names of metrics, with those that search the best thresholds of the F1 metrics among them for `curves`."""
+    from wsed.metrics.base import default_metrics
+    from wsed.metrics.chosen import metric_of
+
+    if not curves:
+        return None if names is None else list(names)
+    every = list(default_metrics() if names is None else names)
+    for name in every:
+        metric_of(name)  # an unknown one is refused by its own name
+    searched = [f"best_{name}" for name in every if name.partition(":")[0] in COUNTED]
+    return list(dict.fromkeys([*every, *searched]))
+
+
+COUNTED = ("event_f1", "segment_f1", "intersection_f1", "tagging_f1")
+"""Metrics of which there is also the best over thresholds, named `best_...`."""
+
+
+def _systems(result: "ComparedReports | SeedReports") -> "Sequence[Report]":
+    from wsed.scoring.seeds import SeedReports
+
+    return result.seeds if isinstance(result, SeedReports) else result.systems
+
+
+def _write_curves(folder: Path, reports: "Sequence[Report]", errors: Console) -> None:
+    """Write the curves of each system; of several, in a folder each, by their order."""
+    from wsed.scoring.formats.curves import write_curves
+
+    for number, report in enumerate(reports, 1):
+        place = folder if len(reports) == 1 else folder / str(number)
+        if not write_curves(place, report):
+            errors.print(f"{_name(report)} has events at one threshold: there are no curves", markup=False)
 
 
 def _name(report: "Report") -> str:
     return report.input.predictions if report.input else ""
 
 
+def _print_notes(reports: "Sequence[Report]", errors: Console) -> None:
+    """Print each note once."""
+    from wsed.report.tables import print_notes
+
+    every = [note for report in reports if report.input for note in report.input.notes]
+    print_notes(errors, list(dict.fromkeys(every)))
+
+
+def _print_seeds(reports: "Sequence[Report]", errors: Console) -> None:
+    from wsed.report.tables import seeds_table
+
+    console = Console()
+    width = console.width if console.is_terminal else 1000
+    _print_notes(reports, errors)
+    table = seeds_table({_name(report): report for report in reports}, width)
+    Console(width=width).print(table, highlight=False)
+
+
 def _print(reports: "Sequence[Report]", comparison: "Comparison | None", errors: Console) -> None:
-    from wsed.report.tables import comparison_table, full_width, print_notes, score_table
+    from wsed.report.tables import comparison_table, full_width, score_table
 
     console = Console()
     width = console.width
     if not console.is_terminal:  # a file or a pipe: nothing is cut
         width = full_width(reports[0])
         console = Console(width=max(80, width))
-    shown: list[str] = []
+    _print_notes(reports, errors)
     for report in reports:
-        notes = report.input.notes if report.input else ()
-        print_notes(errors, [note for note in notes if note not in shown])
-        shown += notes
         console.print(f"{_name(report)}: {report.clips} clips", soft_wrap=True, markup=False, highlight=False)
         console.print(score_table(report, width), highlight=False)
     if comparison is not None:

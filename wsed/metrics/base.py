@@ -13,11 +13,13 @@ Then `wsed test` and `wsed evaluate` compute it, and it appears in tables, logs,
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from wsed.errors import WsedError
+import numpy as np
+from jaxtyping import Float, Int
+
 from wsed.metrics.bootstrap import Statistic
 from wsed.metrics.counts import Counts
 from wsed.metrics.roc import Curve
@@ -37,6 +39,58 @@ class Curves:
 
 
 @dataclass(frozen=True)
+class ThresholdCurve:
+    """Counts of one class at falling thresholds, from which F1, precision and recall over thresholds follow.
+
+    Attributes:
+        threshold: detections are what scores above it; falling, from infinity (nothing is detected).
+        tp: hits.
+        n_sys: detections, hits and false alarms together.
+        n_ref: reference items.
+
+    >>> curve = ThresholdCurve(np.array([np.inf, 0.5]), np.array([0, 2]), np.array([0, 4]), n_ref=2)
+    >>> curve.f1.round(3).tolist(), curve.precision.tolist(), curve.recall.tolist(), curve.best
+    ([0.0, 0.667], [0.0, 0.5], [0.0, 1.0], 1)
+    >>> curve.thin(1).threshold.tolist()
+    [0.5]
+    """
+
+    threshold: Float[np.ndarray, " threshold"]
+    tp: Int[np.ndarray, " threshold"]
+    n_sys: Int[np.ndarray, " threshold"]
+    n_ref: int
+
+    @property
+    def precision(self) -> Float[np.ndarray, " threshold"]:
+        """Hits per detection; 0 where nothing is detected."""
+        share: Float[np.ndarray, " threshold"] = self.tp / np.maximum(self.n_sys, 1)
+        return share
+
+    @property
+    def recall(self) -> Float[np.ndarray, " threshold"]:
+        """Hits per reference item; NaN without any."""
+        return np.full(self.tp.size, np.nan) if self.n_ref == 0 else self.tp / self.n_ref
+
+    @property
+    def f1(self) -> Float[np.ndarray, " threshold"]:
+        """F1; NaN for a class without reference."""
+        return np.where(self.n_ref > 0, 2 * self.tp / np.maximum(self.n_ref + self.n_sys, 1), np.nan)
+
+    @property
+    def best(self) -> int:
+        """Index of the highest threshold with the best F1."""
+        return int(np.nan_to_num(self.f1, nan=-1.0).argmax())
+
+    def thin(self, most: int) -> "ThresholdCurve":
+        """At most `most` points: the best one, and others at equal steps of rank."""
+        if self.threshold.size <= most:
+            return self
+        steps = np.linspace(0, self.threshold.size - 1, max(most - 1, 0)).round().astype(np.int64)
+        keep = np.unique(np.append(steps, self.best))
+        return ThresholdCurve(self.threshold[keep], self.tp[keep], self.n_sys[keep], self.n_ref)
+
+
+@dataclass(frozen=True)
 class MetricValue:
     """The numbers of one metric; NaN if a number is not defined.
 
@@ -47,6 +101,7 @@ class MetricValue:
         counts: the counts of an F1 metric.
         curves: the curves of a metric that is an area.
         settings: settings of the metric that are reported with it.
+        over_thresholds: counts of each class over thresholds, of a metric that searches the best of them.
 
     >>> MetricValue({"macro": 0.5, "micro": 0.75}).main
     0.5
@@ -57,6 +112,7 @@ class MetricValue:
     counts: Counts | None = None
     curves: Curves | None = None
     settings: Mapping[str, float | int | None] = field(default_factory=dict)
+    over_thresholds: Mapping[str, ThresholdCurve] = field(default_factory=dict)
 
     @property
     def main(self) -> Number:
@@ -137,36 +193,23 @@ def default_metrics() -> dict[str, Metric]:
     return {name: METRICS[name]() for name in ordered(METRICS.names()) if METRICS[name].by_default}
 
 
-def chosen_metrics(names: Sequence[str] | None) -> dict[str, Metric]:
-    """The registered metrics of these names, a plugin's among them, in the order of tables; None: those by default.
-
-    Raises:
-        WsedError: there are no names, or there is no such metric.
-
-    >>> list(chosen_metrics(["psds1", "onset_f1"]))
-    ['onset_f1', 'psds1']
-    """
-    if names is None:
-        return default_metrics()
-    if isinstance(names, str) or not names:
-        raise WsedError(f"metrics must be a list of names, not {names!r}; known: {', '.join(METRICS.names())}")
-    return {name: METRICS[name]() for name in ordered(list(dict.fromkeys(names)))}
-
-
 def ordered(names: list[str]) -> list[str]:
     """Sort names of metrics in the order of tables; unknown names come last.
 
-    >>> ordered(["tagging_f1", "event_f1"])
-    ['event_f1', 'tagging_f1']
+    >>> ordered(["tagging_f1", "event_f1:onset_collar=0.5", "event_f1"])
+    ['event_f1:onset_collar=0.5', 'event_f1', 'tagging_f1']
     """
-    place = {name: METRICS[name].place if name in METRICS else Metric.place for name in names}
+    bare = {name: name.partition(":")[0] for name in names}
+    place = {name: METRICS[bare[name]].place if bare[name] in METRICS else Metric.place for name in names}
     return sorted(names, key=lambda name: place[name])
 
 
 def title_of(name: str) -> str:
-    """The title of a metric in tables; of an unknown metric, its name with spaces.
+    """The title of a metric in tables, with its settings; of an unknown metric, its name with spaces.
 
-    >>> title_of("event_f1"), title_of("my_metric")
-    ('event F1', 'my metric')
+    >>> title_of("event_f1"), title_of("event_f1:onset_collar=0.5"), title_of("my_metric")
+    ('event F1', 'event F1 onset_collar=0.5', 'my metric')
     """
-    return METRICS[name].title if name in METRICS else name.replace("_", " ")
+    bare, _, settings = name.partition(":")
+    title = METRICS[bare].title if bare in METRICS else bare.replace("_", " ")
+    return f"{title} {settings.replace(',', ' ')}".rstrip()

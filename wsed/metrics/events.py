@@ -17,6 +17,28 @@ from wsed.types import Events
 Taken = Int[np.ndarray, " taken"]
 
 
+class Collars(NamedTuple):
+    """How far a detected event may be from a true one; see `event_counts`.
+
+    Raises:
+        WsedError: from `checked`, if a value is below 0.
+
+    >>> Collars(offset_collar=None).checked().onset_collar
+    0.2
+    """
+
+    onset_collar: float = 0.2
+    offset_collar: float | None = 0.2
+    offset_ratio: float = 0.2
+    collar_eps: float = 0.0
+
+    def checked(self) -> "Collars":
+        """The collars themselves."""
+        if not min(self.onset_collar, self.offset_collar or 0.0, self.offset_ratio, self.collar_eps) >= 0:
+            raise WsedError("collars must be 0 or more (seconds)")
+        return self
+
+
 def event_counts(
     reference: Events,
     estimated: Events,
@@ -102,10 +124,8 @@ def pair_up(
     >>> pair_up(reference, detected, 2, 0.2, 0.2, 0.2, 0.0).crossed
     (array([0]), array([0]))
     """
-    if min(onset_collar, offset_collar or 0.0, offset_ratio, collar_eps) < 0:
-        raise WsedError("collars must be 0 or more (seconds)")
+    limits = Collars(onset_collar, offset_collar, offset_ratio, collar_eps).checked()
     ref, est = columns(reference, n_labels), columns(estimated, n_labels)
-    limits = (onset_collar, offset_collar, offset_ratio, collar_eps)
     equal = within(ref, est, ref.clip * n_labels + ref.label, est.clip * n_labels + est.label, *limits)
     hit, correct = match(*equal, ref.clip.size, est.clip.size)
     left, extra = ref.take(~hit), est.take(~correct)

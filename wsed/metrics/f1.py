@@ -10,9 +10,9 @@ from wsed.metrics.base import METRICS, Metric, MetricValue, Number, Resampled
 from wsed.metrics.bootstrap import ClipCounts, clip_counts
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.counts import Counts
-from wsed.metrics.events import event_counts
-from wsed.metrics.intersection import intersection_counts
-from wsed.metrics.segments import segment_counts
+from wsed.metrics.events import Collars, event_counts
+from wsed.metrics.intersection import check_shares, intersection_counts
+from wsed.metrics.segments import check_length, segment_counts
 from wsed.metrics.system import System, TimedClips
 from wsed.metrics.tagging import f1_averages
 from wsed.types import Events, Labels
@@ -83,6 +83,12 @@ class CountedEvents(F1):
 class EventF1(CountedEvents):
     """Event-based F1 with collars of 200 ms and 20 % of the duration; see `event_counts`.
 
+    Args:
+        onset_collar: seconds.
+        offset_collar: seconds; None: offsets are not compared.
+        offset_ratio: share of the duration of the true event that the offset may differ by, if that is more.
+        collar_eps: seconds added to both collars; see `event_counts`.
+
     >>> from wsed.testing.metrics import system
     >>> round(EventF1().compute(system()).numbers["micro"], 3)
     0.714
@@ -90,8 +96,17 @@ class EventF1(CountedEvents):
 
     title, place = "event F1", 10
 
+    def __init__(
+        self,
+        onset_collar: float = 0.2,
+        offset_collar: float | None = 0.2,
+        offset_ratio: float = 0.2,
+        collar_eps: float = 0.0,
+    ) -> None:
+        self.collars = Collars(onset_collar, offset_collar, offset_ratio, collar_eps).checked()
+
     def count(self, reference: Events, detected: Events, n_labels: int) -> Counts:
-        return event_counts(reference, detected, n_labels)
+        return event_counts(reference, detected, n_labels, **self.collars._asdict())
 
     def line(self, value: MetricValue) -> str | None:
         numbers = value.numbers
@@ -105,6 +120,9 @@ class EventF1(CountedEvents):
 class SegmentF1(CountedEvents):
     """Segment-based F1 with segments of 1 s, not cut at the end of the clip, as the DCASE baselines call `sed_eval`.
 
+    Args:
+        length: seconds of a segment.
+
     >>> from wsed.testing.metrics import system
     >>> round(SegmentF1().compute(system()).numbers["micro"], 3)
     0.714
@@ -112,13 +130,20 @@ class SegmentF1(CountedEvents):
 
     title, place = "segment F1", 20
 
+    def __init__(self, length: float = 1.0) -> None:
+        self.length = check_length(length)
+
     def count(self, reference: Events, detected: Events, n_labels: int) -> Counts:
-        return segment_counts(reference, detected, n_labels)
+        return segment_counts(reference, detected, n_labels, length=self.length)
 
 
 @METRICS.register("intersection_f1")
 class IntersectionF1(CountedEvents):
     """Intersection-based F1 with DTC 0.5 and GTC 0.5; see `intersection_counts`.
+
+    Args:
+        dtc: share of a detection that true events must cover, in (0, 1].
+        gtc: share of a true event that detections must cover, in (0, 1].
 
     >>> from wsed.testing.metrics import system
     >>> round(IntersectionF1().compute(system()).numbers["micro"], 3)
@@ -127,8 +152,12 @@ class IntersectionF1(CountedEvents):
 
     title, place, joins = "intersection F1", 30, True
 
+    def __init__(self, dtc: float = 0.5, gtc: float = 0.5) -> None:
+        check_shares(dtc=dtc, gtc=gtc)
+        self.dtc, self.gtc = dtc, gtc
+
     def count(self, reference: Events, detected: Events, n_labels: int) -> Counts:
-        return intersection_counts(reference, detected, n_labels)
+        return intersection_counts(reference, detected, n_labels, dtc=self.dtc, gtc=self.gtc)
 
 
 @METRICS.register("tagging_f1")

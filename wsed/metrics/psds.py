@@ -8,7 +8,7 @@ scores, ICASSP 2022. The numbers equal those of `psds_eval` 0.5.3 (operating poi
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.metrics.intersection import DECIMALS, Criteria, check_shares, lasting
 from wsed.metrics.pairs import columns
-from wsed.metrics.psds_reference import Reference, Timed, check_clips
+from wsed.metrics.psds_reference import Reference, Timed, check_clips, without_unknown
 from wsed.metrics.roc import Changes, Curve, effective_curve
 from wsed.metrics.sweep import ScoreGrid, all_changes, changes_of_points, changes_of_scores
 from wsed.types import Events
@@ -278,11 +278,7 @@ def _grid_and_truth(
     if parameters.decimals is None:
         raise WsedError("decimals=None is for operating points: over all thresholds, sums of seconds must be rounded")
     truth = Reference.of(reference, scores.durations, scores.n_labels, timed)
-    if truth.timed is not None:
-        frames, _ = scores.need_frames()
-        unknown = scores.per_frame(torch.from_numpy(~truth.timed).to(frames.device))
-        scores = replace(scores, frames=frames.masked_fill(unknown, -torch.inf))
-    return ScoreGrid.of(scores), truth
+    return ScoreGrid.of(without_unknown(scores, truth.timed)), truth
 
 
 def _enough(truth: Reference, parameters: PSDSParameters) -> int:

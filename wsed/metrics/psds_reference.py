@@ -1,8 +1,9 @@
 """What a PSDS is held against: the reference events, the seconds of each clip, and which classes are known in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -10,6 +11,7 @@ from wsed.errors import WsedError
 from wsed.metrics.intersection import lasting, sort_reference, summed
 from wsed.metrics.pairs import Columns, columns
 from wsed.types import Events
+from wsed.values import Scores
 
 Timed = Bool[Tensor, "clip label"]
 
@@ -41,6 +43,15 @@ class Reference:
     def per_label(self, per_event: Float[np.ndarray, " event"]) -> Float[np.ndarray, " label"]:
         """Sum of a value of each event over the events of each label."""
         return summed(self.events.label, per_event, self.n_labels)
+
+
+def without_unknown(scores: Scores, timed: Bool[np.ndarray, "clip label"] | None) -> Scores:
+    """The scores, with -inf (never detected) for the classes that are not `timed` in a clip."""
+    if timed is None:
+        return scores
+    frames, _ = scores.need_frames()
+    unknown = scores.per_frame(torch.from_numpy(~timed).to(frames.device))
+    return replace(scores, frames=frames.masked_fill(unknown, -torch.inf))
 
 
 def check_clips(events: Columns, n_clips: int, who: str) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from wsed.errors import WsedError
 from wsed.metrics.base import METRICS, Metric, MetricValue, Number
 from wsed.metrics.f1 import percent
 from wsed.metrics.pairs import columns, ranges
+from wsed.metrics.segments import check_length
 from wsed.metrics.system import System
 from wsed.metrics.tagging import Ranking, ap, auroc, mean_known, partial_auroc, ranking_scores
 from wsed.types import Events
@@ -48,8 +48,7 @@ def segments_of(scores: Scores, reference: Events, *, length: float = 1.0) -> Se
     >>> segments.scores.flatten().round(1).tolist(), segments.true.flatten().tolist()
     ([0.9, 0.3], [False, True])
     """
-    if not length > 0:
-        raise WsedError(f"segments need a positive length, not {length} s")
+    check_length(length)
     frames, lengths = (part.detach().cpu().numpy() for part in scores.need_frames())
     count = np.ceil(scores.durations.numpy() / length - ROUNDING).astype(np.int64)
     clip = np.repeat(np.arange(len(scores)), count)
@@ -99,6 +98,9 @@ def _frames_of(
 class SegmentRanking(Metric):
     """Mean partial AUROC (mpAUC of DCASE 2024), AUROC and average precision over segments of 1 s.
 
+    Args:
+        length: seconds of a segment.
+
     >>> from wsed.testing.metrics import system
     >>> sorted(SegmentRanking().compute(system()).numbers)
     ['macro_ap', 'macro_auroc', 'macro_pauroc']
@@ -106,11 +108,14 @@ class SegmentRanking(Metric):
 
     title, place, needs = "segment ranking", 47, frozenset({"frame_scores"})
 
+    def __init__(self, length: float = 1.0) -> None:
+        self.length = check_length(length)
+
     def compute(self, system: System) -> MetricValue:
         clips = system.need_timed()
         assert clips.ranked is not None
         seconds = clips.ranked.durations if clips.durations is None else clips.durations
-        segments = segments_of(replace(clips.ranked, durations=seconds), clips.reference)
+        segments = segments_of(replace(clips.ranked, durations=seconds), clips.reference, length=self.length)
         if not segments.clip.size:
             return MetricValue(dict.fromkeys(RANKINGS, float("nan")))
         known = None if clips.timed is None else clips.timed[torch.from_numpy(segments.clip)]
@@ -125,7 +130,7 @@ class SegmentRanking(Metric):
     def line(self, value: MetricValue) -> str:
         names = {"macro_pauroc": "segment mpAUC", "macro_auroc": "AUROC", "macro_ap": "mAP"}
         parts = [f"{title} {percent(value.numbers[key])}" for key, title in names.items()]
-        return f"segments of 1 s, ranked: {', '.join(parts)}"
+        return f"segments of {self.length:g} s, ranked: {', '.join(parts)}"
 
 
 RANKINGS: dict[str, Ranking] = {"macro_pauroc": partial_auroc, "macro_auroc": auroc, "macro_ap": ap}

@@ -50,8 +50,7 @@ def segment_counts(
     >>> counts.tp.tolist(), counts.n_ref.tolist(), counts.n_sys.tolist()
     ([1], [2], [2])
     """
-    if not length > 0:
-        raise WsedError(f"segments need a positive length, not {length} s")
+    check_length(length)
     sides = columns(reference, n_labels), columns(estimated, n_labels)
     ends = None if durations is None else np.ceil(durations.detach().cpu().double().numpy() / length).astype(np.int64)
     touched = [_touched(side, length, ends) for side in sides]
@@ -66,6 +65,13 @@ def segment_counts(
     active = sum(c.size for c in cells)
     count = _by_table if n_labels * places <= min(TABLE, FILLED * active) else _by_sorting
     return count(cells[0], cells[1], n_labels, places)
+
+
+def check_length(length: float) -> float:
+    """The length of segments itself; a `WsedError` if it is not above 0 s."""
+    if not 0 < length < np.inf:
+        raise WsedError(f"segments need a positive length, not {length} s")
+    return length
 
 
 TABLE = 2**25

@@ -95,6 +95,28 @@ def _changes_of_label(
     n_labels: int,
     criteria: Criteria,
 ) -> Changes:
+    false, hits = counted_of_label(curves, times, label, ref, n_labels, criteria)
+    return Changes.of(*false, *hits)
+
+
+def counted_of_label(
+    curves: Float[np.ndarray, "clip frame"],
+    times: Float[np.ndarray, "clip bound"],
+    label: int,
+    ref: Columns,
+    n_labels: int,
+    criteria: Criteria,
+) -> tuple[Counted, Counted]:
+    """Changes of false alarms `(score, clip * kinds + kind, amount)` and of hits `(score, clip, amount)` of one label.
+
+    Args:
+        curves: scores of the label.
+        times: borders of the frames in seconds.
+        label: the label.
+        ref: reference events, sorted by `sort_reference`.
+        n_labels: size of the label axis.
+        criteria: shares that must be reached.
+    """
     n_clips, n_frames = curves.shape
     ref = ref if criteria.cttc else ref.take(ref.label == label)
     kinds = _kinds(criteria, n_labels)
@@ -119,7 +141,7 @@ def _changes_of_label(
         false += _run_alarms(every, clip, shared, kinds)
         hits.append(_hits(shared, every.high, every.low, ref, criteria))
     none = np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    return Changes.of(*_joined(false), *_joined([none, *hits]))
+    return _joined([none, *false]), _joined([none, *hits])
 
 
 def _above_certain_alarms(

@@ -28,6 +28,7 @@ class TimedClips:
         ranked: frame scores for a PSDS over all thresholds.
         points: detected events at some thresholds, for a PSDS from operating points.
         timed: classes that are known in each clip; all if None.
+        thresholds: of the `points`; empty if they are not known.
     """
 
     n_labels: int
@@ -38,6 +39,7 @@ class TimedClips:
     ranked: Scores | None = None
     points: tuple[Events, ...] = ()
     timed: Bool[Tensor, "clip label"] | None = None
+    thresholds: tuple[float, ...] = ()
 
     @property
     def has_psds(self) -> bool:
@@ -111,6 +113,7 @@ class System:
         tags: the classes that the system predicts for each clip.
         clip_scores: scores of the classes of each clip.
         embeddings: one vector per clip.
+        thresholds: of the `points`; empty if they are not known.
 
     >>> truth = Truth.of_events(Events.of([(0, 0, 1.0, 2.0)]), n_clips=1, n_labels=1)
     >>> system = System(Labels(["Dog"]), truth, detected=truth.events)
@@ -129,17 +132,20 @@ class System:
     tags: Bool[Tensor, "clip label"] | None = None
     clip_scores: Float[Tensor, "clip label"] | None = None
     embeddings: Float[Tensor, "clip dim"] | None = None
+    thresholds: tuple[float, ...] = ()
 
     @cached_property
     def provides(self) -> frozenset[str]:
-        """What metrics can read: a subset of `events`, `psds`, `frame_scores`, `tags`, `clip_scores`, `embeddings`.
+        """What metrics can read: a subset of the names below.
 
-        `psds` means frame scores or operating points, with durations.
+        `psds` means frame scores or operating points, with durations; `thresholds` frame scores or operating points of
+        known thresholds; the others are `events`, `frame_scores`, `tags`, `clip_scores` and `embeddings`.
         """
         timed, tagged = self.timed, self.tagged
         parts = {
             "events": timed is not None,
             "psds": timed is not None and timed.has_psds,
+            "thresholds": timed is not None and (timed.ranked is not None or bool(timed.thresholds)),
             "frame_scores": timed is not None and timed.ranked is not None,
             "tags": tagged is not None and tagged.predicted is not None,
             "clip_scores": tagged is not None and tagged.scores is not None,
@@ -168,6 +174,7 @@ class System:
             None if self.ranked is None else self.ranked.select(clips),
             tuple(points),
             known,
+            self.thresholds,
         )
 
     @cached_property

@@ -7,8 +7,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wsed.metrics.base import METRICS, MetricValue, Number, ordered, title_of
+from wsed.metrics.base import METRICS, Number, ordered, title_of
 from wsed.metrics.bootstrap import over_seeds
+from wsed.metrics.chosen import metric_of
 from wsed.metrics.f1 import or_dash, percent
 from wsed.scoring.report import Report
 from wsed.scoring.resampling import Comparison, Range
@@ -26,37 +27,44 @@ def score_table(report: Report, width: int = 80) -> RenderableType:
         report: the report.
         width: width of the terminal; names of classes are cut to fit.
     """
-    values, kinds, singles = report.computed, f1_names(report), single_names(report)
+    values, every, singles = report.computed, f1_names(report), single_names(report)
+    if not every:  # of embeddings alone, for one
+        return Group(*_lines(report, singles, []))
     by_class = [name for name in singles if values[name].per_class]
-    if _columns_width(report) + NARROWEST > width:
+    if _columns_width(every, by_class) + NARROWEST > width:
         by_class = []  # F1 is more important
+    kinds = next(
+        (some for n in range(len(every), 1, -1) if _columns_width(some := every[:n], []) + NARROWEST <= width),
+        every[:1],
+    )
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
-    room = max(width - 11 * len(kinds) - 7 * len(by_class) - 8, NARROWEST)
+    room = max(width - _columns_width(kinds, by_class), NARROWEST)
     table.add_column("class", no_wrap=True, max_width=room, overflow="ellipsis")
-    for name in [*map(_header, kinds), *map(title_of, by_class), "ref."]:
+    for name in [*map(_header, kinds + by_class), "ref."]:
         table.add_column(name, justify="right", no_wrap=True)
-    first = values[kinds[0]] if kinds else MetricValue({})
+    first = values[kinds[0]]
     for label, numbers in first.per_class.items():
         cells = [percent(values[name].per_class[label]["f1"]) for name in kinds]
         cells += [or_dash(values[name].per_class[label]["value"], ".3f") for name in by_class]
         table.add_row(Text(label), *cells, _count(numbers))
-    for average in AVERAGES if kinds else ():
+    for average in AVERAGES:
         cells = [_with_range(values[name].numbers[average], _range(report, name, average)) for name in kinds]
         table.add_row(average, *cells, *[""] * len(by_class), _count(first.numbers), style="bold")
-    return Group(table, *_lines(report, singles))
+    return Group(table, *_lines(report, singles, [name for name in every if name not in kinds]))
 
 
 def full_width(report: Report) -> int:
     """The width at which no class name is cut and no line is wrapped."""
     names = f1_names(report)
     classes = report.computed[names[0]].per_class if names else ()
-    return max(map(len, classes), default=0) + max(_columns_width(report) + 1, 67)
-
-
-def _columns_width(report: Report) -> int:
-    """The width of all columns except the class names."""
     by_class = [name for name in single_names(report) if report.computed[name].per_class]
-    return 11 * len(f1_names(report)) + 7 * len(by_class) + 8
+    return max(map(len, classes), default=0) + max(_columns_width(names, by_class) + 1, 67)
+
+
+def _columns_width(kinds: Sequence[str], by_class: Sequence[str]) -> int:
+    """The width of the columns of F1 metrics, of other metrics, and of the number of reference items."""
+    least = [(name, 9) for name in kinds] + [(name, 5) for name in by_class]
+    return sum(max(width, *map(len, _header(name).split("\n"))) + 2 for name, width in least) + 8
 
 
 def seeds_table(runs: Mapping[str, Report], width: int = 80) -> RenderableType:
@@ -125,23 +133,28 @@ def single_names(report: Report) -> list[str]:
     return ordered([name for name, value in report.computed.items() if value.is_single])
 
 
-def _lines(report: Report, singles: Sequence[str]) -> Iterator[RenderableType]:
+def _lines(report: Report, singles: Sequence[str], without_column: Sequence[str]) -> Iterator[RenderableType]:
+    """The lines below the table; `without_column` are the F1 metrics that the table has no room for."""
     values = report.computed
+    for name in without_column:
+        parts = [f"{average} {_with_range(values[name].numbers[average], None)}" for average in AVERAGES]
+        yield Text(f"{title_of(name)}: {', '.join(parts)}")
     if singles:
         parts = [f"{title_of(name)} {_single(report, name)}" for name in singles]
         points = report.input.operating_points if report.input else None
         yield Text(", ".join(parts) + (f", {len(points)} operating points" if points else ", all thresholds"))
     if report.input and report.input.kind != "events" and report.input.threshold is not None:
         where = "operating point" if report.input.kind == "operating points" else "threshold"
-        yield Text(f"F1 at the {where} {report.input.threshold:g}")
+        at = report.input.threshold
+        yield Text(f"F1 at one {where} per class" if isinstance(at, Mapping) else f"F1 at the {where} {at:g}")
     for name in reversed(ordered(list(values))):  # tags, then events
-        line = METRICS[name]().line(values[name]) if name in METRICS else None
+        line = metric_of(name).line(values[name]) if name.partition(":")[0] in METRICS else None
         if line is not None:
-            yield Text(line)
+            yield Text(f"{title_of(name)}: {line}" if ":" in name else line)
     backend = report.input.backend if report.input else "native"
     if backend != "native":
         yield Text(f"computed by {backend}", style="bold")
-    if report.intervals:
+    if report.intervals and report.intervals.ranges:  # one clip has none
         how = report.intervals.how
         kind = "BCa" if how.method == "bca" else how.method
         own = "wsed's own " if backend != "native" else ""

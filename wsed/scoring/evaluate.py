@@ -1,26 +1,32 @@
 """Evaluation of the output files of any system, and comparison of two systems; behind `wsed evaluate`."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
+from jaxtyping import Bool
+from torch import Tensor
+
 from wsed.errors import WsedError
 from wsed.literals import checked
-from wsed.metrics.base import Metric, MetricValue, chosen_metrics
+from wsed.metrics.base import Metric, MetricValue
 from wsed.metrics.bootstrap import Method
+from wsed.metrics.chosen import chosen_metrics
 from wsed.metrics.f1 import F1
 from wsed.metrics.joined import joined
 from wsed.metrics.psds_metrics import PSDSMetric
 from wsed.metrics.system import System, TimedClips
 from wsed.scoring.facts import Input
+from wsed.scoring.formats.annotated import read_annotated
 from wsed.scoring.formats.predictions import Predictions, read_predictions
 from wsed.scoring.formats.reference import Reference, read_reference
+from wsed.scoring.formats.thresholds import PerLabel, Threshold, per_label
 from wsed.scoring.official import Package, official_metrics
 from wsed.scoring.report import ComparedReports, Report
 from wsed.scoring.resampling import Comparison, Intervals, Resampling, Sampled, compare_samples, resample, samples
 from wsed.scoring.score import score
+from wsed.scoring.seeds import SeedReports
 from wsed.truth import Truth, tags_of
 from wsed.types import Events, Labels
 
@@ -52,7 +58,9 @@ def evaluate(
     *,
     durations: str | Path | None = None,
     labels: Sequence[str] | None = None,
-    threshold: float | None = None,
+    threshold: Threshold = None,
+    annotated: str | Path | None = None,
+    seeds: bool = False,
     backend: Backend = "native",
     resamples: int = 1000,
     level: float = 0.95,
@@ -60,31 +68,34 @@ def evaluate(
     seed: int = 0,
     metrics: Sequence[str] | Mapping[str, Metric] | None = None,
     progress: Progress = silent,
-) -> Report | ComparedReports:
+) -> Report | ComparedReports | SeedReports:
     r"""Score the predictions of a system, or compare two systems; public as `wsed.evaluate`.
 
     Args:
         reference: table of true events, `filename, onset, offset, event_label`.
         predictions: a table of events; or a folder of such tables, one per threshold, with the threshold in the file
             name; or a folder of score tables, one per clip (`onset, offset, <class>, ...`, the format of
-            sed_scores_eval). A list of two is compared.
+            sed_scores_eval); or `frame_scores.npz` of a run. A list of two is compared.
         durations: table `filename, duration`; needed for PSDS.
         labels: the classes; those of the reference if None.
-        threshold: operating point of the F1 metrics, if the predictions have several; None: 0.5, and all events where
-            they have confidences.
+        threshold: operating point of the F1 metrics, if the predictions have several, or a mapping with that of each
+            class (0.5 for other classes); None: 0.5, and all events where they have confidences.
+        annotated: table `filename, event_labels` of the classes that were annotated in each clip, if those differ; see
+            `wsed.scoring.formats.annotated`.
+        seeds: whether the predictions are of one system after trainings with different seeds, any number of them.
         backend: the code that computes the metrics: `native` or a package. A metric that the package does not compute
             is None. Intervals and comparisons are always native, for the metrics that the package computes.
         resamples: number of resamples of the bootstrap over clips; with 0 there are no intervals and no comparison.
         level: confidence level of the intervals.
         method: method of the intervals; see `wsed.metrics.bootstrap.bootstrap`.
         seed: seed of the resamples.
-        metrics: names of registered metrics, such as `["onset_f1", "psds1"]`, or a mapping of names to metrics; the
-            default metrics if None.
+        metrics: names of registered metrics, such as `["onset_f1", "event_f1:onset_collar=0.5"]`, or a mapping of names
+            to metrics; the default metrics if None.
         progress: wrapped around long loops.
 
     Returns:
         The report: `report.value("event_f1/macro")` is a number, and `report["event_f1"]` is a part of its JSON file.
-        For two systems, both reports and their comparison (second minus first).
+        For two systems, both reports and their comparison (second minus first); for seeds, all reports.
 
     Raises:
         WsedError: a file is malformed (the message names file and row), or the backend is not installed.
@@ -98,22 +109,23 @@ def evaluate(
     1.0
     """
     paths = [predictions] if isinstance(predictions, str | Path) else list(predictions)
-    if len(paths) not in (1, 2):
-        raise WsedError(f"pass one system to score it, or two to compare them, not {len(paths)}")
+    if len(paths) not in (1, 2) and not (seeds and paths):
+        raise WsedError(
+            f"pass one system to score it, or two to compare them, not {len(paths)}; several seeds of one: seeds"
+        )
     if isinstance(labels, str):
         raise WsedError(f"labels must be a list of names, not {labels!r}")
-    if threshold is not None and not math.isfinite(threshold):
-        raise WsedError(f"the threshold must be a number, not {threshold}")
     truth = read_reference(reference, durations, None if labels is None else Labels(labels))
+    known = None if annotated is None else read_annotated(annotated, truth.clip_ids, truth.labels)
+    limits = per_label(threshold, truth.labels)
     how, chosen = Resampling(resamples, level, method, seed), metrics
     if not isinstance(chosen, Mapping):
         chosen = chosen_metrics(chosen)
-    read = [read_predictions(path, truth, progress=progress) for path in paths]
     reports: list[Report] = []
     drawn: list[list[Sampled]] = []
-    for each in read:
-        system = system_of_files(truth, each, threshold)
-        facts = _input(str(reference), truth, each, threshold, backend)
+    for each in [read_predictions(path, truth, progress=progress) for path in paths]:
+        system = system_of_files(truth, each, limits, known)
+        facts = _input(str(reference), truth, each, limits, known, backend)
         report = score(system, chosen) if backend == "native" else _official(system, backend, chosen)
         notes = (*facts.notes, *_backend_notes(system, backend, report))
         report = replace(report, input=replace(facts, notes=notes))
@@ -122,6 +134,8 @@ def evaluate(
             intervals = resample(drawn[-1], how, lambda every: progress(every, "resampling"))
             report = replace(report, intervals=_of_computed(intervals, report))
         reports.append(report)
+    if seeds:
+        return SeedReports(tuple(reports))
     if len(reports) == 1:
         return reports[0]
     comparison = None
@@ -133,32 +147,47 @@ def evaluate(
     return ComparedReports((reports[0], reports[1]), comparison)
 
 
-def system_of_files(reference: Reference, predictions: Predictions, threshold: float | None) -> System:
+def system_of_files(
+    reference: Reference,
+    predictions: Predictions,
+    threshold: PerLabel,
+    known: Bool[Tensor, "clip label"] | None = None,
+) -> System:
     """A system from files; the tags of a clip are the classes of its events, on both sides.
 
     Args:
         reference: true events of all clips.
         predictions: predictions of the system.
-        threshold: operating point of the F1 metrics.
+        threshold: operating point of the F1 metrics, or that of each class.
+        known: classes that were annotated in each clip; all if None.
     """
     n_clips, n_labels = len(reference.clip_ids), len(reference.labels)
     detected = predictions.detected(threshold)
+    truth = Truth.of_events(reference.events, n_clips, n_labels)
     return System(
         reference.labels,
-        Truth.of_events(reference.events, n_clips, n_labels),
+        truth if known is None else replace(truth, tagged=known, timed=known),
         detected,
         reference.durations,
         predictions.scores,
         predictions.points if predictions.kind == "operating points" else (),
         tags_of(detected, n_clips, n_labels),
         predictions.clip_scores(n_clips, n_labels),
+        thresholds=predictions.thresholds,
     )
 
 
 def _input(
-    path: str, reference: Reference, predictions: Predictions, threshold: float | None, backend: Backend
+    path: str,
+    reference: Reference,
+    predictions: Predictions,
+    threshold: PerLabel,
+    known: Bool[Tensor, "clip label"] | None,
+    backend: Backend,
 ) -> Input:
     notes = [*reference.notes, *predictions.notes]
+    if known is not None and (out := int((~known[reference.events.clip, reference.events.label]).sum())):
+        notes.append(f"true events of classes that --annotated does not list for their clip, left out: {out}")
     if reference.durations is None:
         notes.append("no PSDS: it needs the duration of every clip; give --durations")
         notes += _other_unit(reference, predictions.detected(threshold))
@@ -167,15 +196,15 @@ def _input(
     if predictions.boxes is not None and threshold is not None:
         low = len(predictions.boxes) - len(predictions.boxes.above(threshold))
         if low:
-            notes.append(
-                f"events of a confidence of {threshold:g} or less, which F1 does not count (--threshold): {low}"
-            )
+            limit = "their threshold" if isinstance(threshold, tuple) else f"{threshold:g}"
+            notes.append(f"events of a confidence of {limit} or less, which F1 does not count (--threshold): {low}")
+    taken = predictions.taken(threshold)
     return Input(
         reference=path,
         predictions=predictions.name,
         kind=predictions.kind,
         operating_points=predictions.thresholds or None,
-        threshold=predictions.taken(threshold),
+        threshold=dict(zip(reference.labels, taken, strict=True)) if isinstance(taken, tuple) else taken,
         reference_events=len(reference.events),
         labels=tuple(reference.labels),
         notes=tuple(notes),

@@ -1,5 +1,6 @@
 """Parts of a report beside its metrics: the files that were read, and facts about a run."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
@@ -19,7 +20,7 @@ class Input:
         predictions: path of the table or folder of the system.
         kind: kind of the predictions.
         operating_points: thresholds of the operating points; None if there are none.
-        threshold: threshold of the F1 metrics; None for events.
+        threshold: threshold of the F1 metrics, or one per class by its name; None for events.
         reference_events: number of true events.
         labels: the classes.
         notes: warnings about the files, with counts.
@@ -37,7 +38,7 @@ class Input:
     predictions: str
     kind: Kind
     operating_points: tuple[float, ...] | None
-    threshold: float | None
+    threshold: float | Mapping[str, float] | None
     reference_events: int
     labels: tuple[str, ...]
     notes: tuple[str, ...] = ()

@@ -138,8 +138,10 @@ class Report:
         write_text(path, self.to_json())
 
     def without_curves(self) -> "Report":
-        """The report without PSD-ROC curves, which take most of the space of a file."""
-        metrics = {name: value and replace(value, curves=None) for name, value in self.metrics.items()}
+        """The report without PSD-ROC curves and curves over thresholds, which take most of the space of a file."""
+        metrics = {
+            name: value and replace(value, curves=None, over_thresholds={}) for name, value in self.metrics.items()
+        }
         return replace(self, metrics=metrics)
 
     def __getitem__(self, key: str) -> Any:

@@ -13,7 +13,7 @@ from wsed.decoding import Decoder, StepDecoder, Tuning
 from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.metrics import event_counts
-from wsed.metrics.base import chosen_metrics
+from wsed.metrics.chosen import chosen_metrics
 from wsed.metrics.embedding_metric import Embedding
 from wsed.run import RunFolder
 from wsed.scoring.collect import Collector

@@ -1,13 +1,14 @@
 """Events with a confidence each, as a column `score` or `confidence` holds it, and what PSDS ranks of them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from wsed.errors import WsedError
 from wsed.metrics.pairs import ranges
-from wsed.scoring.formats.event_table import EventTable
+from wsed.scoring.formats.event_table import EventTable, header
 from wsed.types import Events
 from wsed.values import Detections, Scores
 
@@ -27,6 +28,15 @@ def confidence_column(path: object, names: Sequence[str]) -> str | None:
     if len(there) > 1:
         raise WsedError(f"{path}: more than one column of confidences ({', '.join(there)}); keep one of them")
     return there[0] if there else None
+
+
+def confidence_of(path: Path) -> str | None:
+    """The column of confidences that a table names in its first line; errors as in `confidence_column`."""
+    if not path.is_file():
+        return None  # what reads the table says so
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        line = file.readline().rstrip("\n")
+    return confidence_column(path, header(path, line)[1]) if line.strip() else None
 
 
 def with_confidence(table: EventTable, events: Events, line: np.ndarray) -> Detections | None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.scoring.facts import Kind
-from wsed.scoring.formats.confidences import confidence_column, ranked, with_confidence
+from wsed.scoring.formats.confidences import confidence_of, ranked, with_confidence
 from wsed.scoring.formats.event_table import (
     BLANK,
     Notes,
@@ -26,7 +26,9 @@ from wsed.scoring.formats.event_table import (
 )
 from wsed.scoring.formats.exchange import is_exchange, matched, read_exchange
 from wsed.scoring.formats.reference import Reference, check_clips
-from wsed.scoring.formats.score_tables import Progress, read_frame_scores
+from wsed.scoring.formats.run_scores import frame_scores_file, read_frame_file
+from wsed.scoring.formats.score_tables import Progress, fitted, read_frame_scores
+from wsed.scoring.formats.thresholds import USUAL, PerLabel
 from wsed.types import Events
 from wsed.values import Detections, Scores
 
@@ -59,20 +61,24 @@ class Predictions:
     notes: tuple[str, ...]
     boxes: Detections | None = None
 
-    def taken(self, threshold: float | None) -> float | None:
-        """The threshold that `detected(threshold)` uses; None where all events count.
+    def taken(self, threshold: PerLabel) -> PerLabel:
+        """The threshold, or that of each class, that `detected(threshold)` uses; None where all events count.
 
         For operating points, it is that of the nearest one. Without a threshold it is 0.5, and all events count where
         they have confidences: whoever wrote them has chosen.
         """
         if self.kind == "events" and (self.boxes is None or threshold is None):
             return None
-        threshold = 0.5 if threshold is None else threshold
+        if isinstance(threshold, tuple):
+            return tuple(map(self._nearest, threshold))
+        return self._nearest(USUAL if threshold is None else threshold)
+
+    def _nearest(self, threshold: float) -> float:
         # Of two equally near thresholds the lower one; rounding errors of the differences must not decide.
         return min(self.thresholds, key=lambda t: round(abs(t - threshold), 9)) if self.thresholds else threshold
 
-    def detected(self, threshold: float | None) -> Events:
-        """The events at a threshold, None being that of `taken`.
+    def detected(self, threshold: PerLabel) -> Events:
+        """The events at a threshold, or at that of each class, None being that of `taken`.
 
         For frame scores, they are the runs of frames with a score above it; for operating points, the detections of the
         nearest one (see `taken`); for events with confidences, those above it; for other events, all.
@@ -83,7 +89,11 @@ class Predictions:
         if self.scores is not None:
             assert at is not None
             return _runs_above(self.scores, at)
-        return self.points[0 if at is None else self.thresholds.index(at)]
+        if not isinstance(at, tuple):
+            return self.points[0 if at is None else self.thresholds.index(at)]
+        points = (self.points[self.thresholds.index(limit)] for limit in at)
+        events = Events.cat(point[point.label == label] for label, point in enumerate(points))
+        return events[torch.argsort(events.clip, stable=True)]
 
     def clip_scores(self, n_clips: int, n_labels: int) -> Float[Tensor, "clip label"] | None:
         """Scores of the classes of each clip; None for events and for a single operating point.
@@ -106,7 +116,7 @@ def _highest(scores: Sequence[Tensor] | Tensor, n_clips: int, n_labels: int) -> 
     return torch.stack([torch.cat([floor, clip]).amax(0) for clip in scores]).reshape(n_clips, n_labels)
 
 
-def _runs_above(scores: Scores, threshold: float) -> Events:
+def _runs_above(scores: Scores, threshold: float | tuple[float, ...]) -> Events:
     """The runs of frames above a threshold.
 
     Clips are concatenated with an inactive place after each, so that a frame has the same index as its first border.
@@ -116,7 +126,7 @@ def _runs_above(scores: Scores, threshold: float) -> Events:
     start = (lengths + 1).cumsum(0) - lengths  # places of the first frames, after one inactive place
     place = torch.arange(len(frames)) + scores.per_frame(start - (lengths.cumsum(0) - lengths))
     active = torch.zeros(frames.shape[1], len(frames) + len(lengths) + 1, dtype=torch.int8)
-    active[:, place] = (frames > threshold).T.to(torch.int8)
+    active[:, place] = (frames > torch.tensor(threshold, dtype=torch.float64)).T.to(torch.int8)
     clip = torch.repeat_interleave(torch.arange(len(lengths)), lengths + 1)
     change = active.diff(dim=1)
     (label, first), (_, stop) = (change == 1).nonzero().unbind(1), (change == -1).nonzero().unbind(1)
@@ -130,7 +140,7 @@ def _silently(files: Sequence[Path], _what: str) -> Iterable[Path]:
 
 
 def read_predictions(path: str | Path, reference: Reference, progress: Progress = _silently) -> Predictions:
-    """Read the predictions of a system for the clips of `reference`, in one of three forms.
+    """Read the predictions of a system for the clips of `reference`, in one of these forms.
 
     * Events: a table `filename, onset, offset, event_label`, or files of other programs (`wsed.formats`). With a column
       `confidence` or `score`, a threshold selects the events, and they can be ranked.
@@ -138,6 +148,8 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
       confidences is ignored, with a note.
     * Frame scores: a folder of tables `onset, offset, CLASS, CLASS...`, one per clip, in the format of
       `sed_scores_eval`. A file has the name of its clip, with or without the extension of the sound file.
+    * Frame scores of a run of wsed: `frame_scores.npz`, or the folder that holds it. They are what the network
+      predicted, before the decoder of the run.
 
     Clips and score columns that are not in the reference are left out. Clips of the reference without predictions have
     no detections. The notes count both.
@@ -152,6 +164,9 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
             reference, or a folder mixes kinds of files.
     """
     place, name, notes = Path(path), str(path), Notes()
+    if (file := frame_scores_file(place)) is not None:
+        found = fitted(file, *read_frame_file(file), reference, notes)
+        return Predictions(name, "frame scores", (), (), found, notes.lines())
     exchange = is_exchange(place)
     if place.is_dir() and not exchange:
         files = sorted(p for p in place.iterdir() if p.suffix.lower() in TABLES and p.name[0] != "." and p.is_file())
@@ -166,7 +181,7 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
             len(odd),
             odd_name(thresholds, odd),
         )
-        beside = [file for file in thresholds.values() if _confidence_column(file) is not None]
+        beside = [file for file in thresholds.values() if confidence_of(file) is not None]
         matter = "operating points with a column of confidences, which is not read: the threshold of the file counts"
         notes.add(matter, len(beside), str(beside[0]) if beside else "")
         inner = progress([thresholds[t] for t in rising], "reading operating points")
@@ -176,7 +191,7 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
         raise WsedError(f"no such file or folder: {path}")
     if not exchange and _kind(place) == "frame scores":
         raise WsedError(f"{path} has the frame scores of one clip; pass the folder with the files of all clips")
-    column = None if exchange else _confidence_column(place)
+    column = None if exchange else confidence_of(place)
     boxes: list[Detections] = []
     points = _detections([place], reference, notes, name, column, boxes)
     if not boxes:
@@ -251,13 +266,6 @@ def _threshold(file: Path, last: "re.Match[str]") -> float:
     if not isfinite(threshold):
         raise WsedError(f"{file}: the threshold {last[0]} is too large for a number")
     return threshold
-
-
-def _confidence_column(path: Path) -> str | None:
-    """The column of confidences that a table names in its first line."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        line = file.readline().rstrip("\n")
-    return confidence_column(path, header(path, line)[1]) if line.strip() else None
 
 
 def _detections(

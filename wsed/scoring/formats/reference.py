@@ -11,8 +11,10 @@ from torch import Tensor
 
 from wsed.data.table import RowError
 from wsed.errors import WsedError
+from wsed.scoring.formats.confidences import confidence_of
 from wsed.scoring.formats.event_table import (
     COLUMNS,
+    EventTable,
     Notes,
     as_events,
     clean_events,
@@ -25,6 +27,9 @@ from wsed.types import Events, Labels
 
 TOLERANCE = 0.1
 """Seconds that an event may end after its clip without a note."""
+
+SOFT = 0.5
+"""Confidence above which an event of soft labels counts, as in DCASE 2024 task 4."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
     """Read the true events of some clips from a table `filename, onset, offset, event_label`.
 
     Args:
-        path: the table; a row with only a filename is a clip without events. Files of other programs are read too.
+        path: the table; a row with only a filename is a clip without events. Files of other programs are read too. Of
+            soft labels (a column `confidence` or `score`), events above 0.5 count.
         durations: table `filename, duration` (seconds) of all clips; clips that are only in this table have no events.
         labels: the classes, if some have no events; the sorted labels of the table if None.
 
@@ -59,7 +65,7 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
             unknown, or a clip has no duration or two different ones.
     """
     path, notes = Path(path), Notes()
-    table = read_exchange(path) if is_exchange(path) else read_event_table(path)
+    table = read_exchange(path) if is_exchange(path) else _hard(read_event_table(path, confidence_of(path)), notes)
     lengths = None if durations is None else _read_durations(Path(durations))
     names = sorted(table.clips.keys() | (lengths or {}).keys())
     labels = Labels(sorted(set(table.label))) if labels is None else labels
@@ -83,6 +89,20 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
     matter = f"events that end more than {TOLERANCE} s after their clip, or start at its end or later"
     note_events(notes, matter, path, line, (events.offset > end + TOLERANCE) | (events.onset >= end))
     return Reference(tuple(names), labels, as_events(events), torch.from_numpy(seconds), notes.lines())
+
+
+def _hard(table: EventTable, notes: Notes) -> EventTable:
+    """The table without the events that soft labels hold to be improbable."""
+    if table.confidence is None:
+        return table
+    sure = table.confidence > SOFT
+    keep = np.flatnonzero(sure)
+    first = f"{table.path}:{table.line[~sure][0]}" if len(keep) < len(sure) else ""
+    matter = f"true events of a confidence of {SOFT:g} or less, left out"
+    notes.add(matter, len(sure) - len(keep), first)
+    clip, label = ([column[i] for i in keep.tolist()] for column in (table.clip, table.label))
+    times = table.onset[keep], table.offset[keep]
+    return EventTable(table.path, table.clips, clip, label, *times, table.line[keep], table.blank)
 
 
 def _read_durations(path: Path) -> dict[str, float]:

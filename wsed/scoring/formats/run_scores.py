@@ -3,7 +3,8 @@
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,13 +57,51 @@ def read_scores(folder: Path, seconds: float | None = None) -> tuple[Labels, Sco
     Raises:
         WsedError: there are no scores, or a file is damaged.
     """
-    try:
+    with _damage_named(folder):
         return _read(folder, seconds)
+
+
+def frame_scores_file(place: Path) -> Path | None:
+    """The file of frame scores that a path is, or that lies in a folder; None if there is none.
+
+    >>> frame_scores_file(Path("scores.tsv"))
+    """
+    if place.suffix.lower() == ".npz" and place.is_file():
+        return place
+    file = SplitFolder(place).frame_scores
+    return file if file.is_file() else None
+
+
+def read_frame_file(path: Path) -> tuple[Labels, Scores]:
+    """The frame scores of a run from a file `frame_scores.npz`.
+
+    Raises:
+        WsedError: the file is damaged, or holds no frame scores.
+    """
+    with _damage_named(path):
+        saved = _load(path)
+        if "frame_scores" not in saved:
+            raise WsedError(f"{path} has no frame scores of a run (array frame_scores)")
+        labels, names = Labels(map(str, saved["labels"])), tuple(map(str, saved["clip_ids"]))
+        durations = torch.from_numpy(saved["durations"]) if "durations" in saved else None
+        return labels, _frames_of(saved, names, durations)
+
+
+def _frames_of(saved: Mapping[str, np.ndarray], names: tuple[str, ...], durations: torch.Tensor | None) -> Scores:
+    frames, valid = (torch.from_numpy(saved[key]) for key in ("frame_scores", "valid"))
+    return Scores.of_padded(frames, float(saved["frame_rate"]), valid=valid, durations=durations, clip_ids=names)
+
+
+@contextmanager
+def _damage_named(place: Path) -> Iterator[None]:
+    """Turn what reading a damaged file raises into a message that names the file."""
+    try:
+        yield
     except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, ArithmeticError, *ARCHIVE) as error:
         if isinstance(error, WsedError):
             raise
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise WsedError(f"the scores in {folder} are damaged ({reason}); run `wsed test` again") from None
+        raise WsedError(f"the scores in {place} are damaged ({reason}); run `wsed test` again") from None
 
 
 ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, IndexError, MemoryError)
@@ -97,9 +136,7 @@ def _read(folder: Path, seconds: float | None) -> tuple[Labels, Scores]:
         if durations is None:
             raise WsedError(f"{folder}: these scores have no durations; give the duration of the clips")
         return labels, Scores(names, durations, clip_scores=clip_scores)
-    frames, valid = (torch.from_numpy(saved[0][key]) for key in ("frame_scores", "valid"))
-    scores = Scores.of_padded(frames, float(saved[0]["frame_rate"]), valid=valid, durations=durations, clip_ids=names)
-    return labels, replace(scores, clip_scores=clip_scores)
+    return labels, replace(_frames_of(saved[0], names, durations), clip_scores=clip_scores)
 
 
 def truth_of(clips: Iterable[Clip], clip_ids: Sequence[str], labels: Labels) -> Truth:

@@ -18,6 +18,7 @@ from wsed.errors import WsedError, near
 from wsed.scoring.formats.event_table import BLANK, Notes, header, read_table
 from wsed.scoring.formats.reference import Reference, check_clips
 from wsed.text import composed
+from wsed.types import Labels
 from wsed.values import Scores
 
 Progress = Callable[[Sequence[Path], str], Iterable[Path]]
@@ -77,9 +78,7 @@ def read_frame_scores(
         if reference.durations is not None and len(values):
             odd = abs(float(borders[clip][-1]) - float(reference.durations[clip])) > ODD_LENGTH
             notes.add(f"files whose frames end over {ODD_LENGTH:g} s before or after their clip", int(odd), str(file))
-    silent = sorted(set(range(len(borders))) - set(clip_of.values()))
-    matter = "clips of the reference without a file of scores, where nothing is detected"
-    notes.add(matter, len(silent), repr(reference.clip_ids[silent[0]]) if silent else "")
+    _note_silent([reference.clip_ids[i] for i in sorted(set(range(len(borders))) - set(clip_of.values()))], notes)
     ends = torch.tensor([float(row[-1]) for row in borders], dtype=torch.float64)
     return Scores(
         reference.clip_ids,
@@ -88,6 +87,54 @@ def read_frame_scores(
         lengths=torch.tensor([len(clip) for clip in scores]),
         borders=torch.from_numpy(np.concatenate(borders)),
     )
+
+
+def fitted(path: Path, labels: Labels, scores: Scores, reference: Reference, notes: Notes) -> Scores:
+    """The frame scores of a run in the order of the clips and classes of a reference, with the borders of frames.
+
+    Args:
+        path: the file, for messages.
+        labels: classes of the scores.
+        scores: frame scores of a run.
+        reference: the clips and the classes.
+        notes: gets warnings about clips and classes that are left out or missing.
+
+    Raises:
+        WsedError: a class of the reference has no scores, or no clip is in the reference.
+    """
+    absent = [name for name in reference.labels if name not in labels.names]
+    if absent:
+        raise WsedError(
+            f"{path} has no scores of {absent[0]!r}, a class of the reference{near(absent[0], labels)}; "
+            f"it has {', '.join(labels)}"
+        )
+    _note_extra(sorted(set(labels) - set(reference.labels)), notes)
+    place = {Path(f"{name}.npz"): i for i, name in enumerate(scores.clip_ids)}
+    clip_of = _clips_of(place, reference)
+    strangers = [repr(scores.clip_ids[i]) for file, i in place.items() if file not in clip_of]
+    check_clips(strangers, bool(clip_of), reference, notes, str(path))
+    source = {clip: place[file] for file, clip in clip_of.items()}
+    _note_silent([name for i, name in enumerate(reference.clip_ids) if i not in source], notes)
+    columns = torch.tensor([labels.index(name) for name in reference.labels])
+    every = scores.split()
+    frames = [
+        every[source[i]][:, columns] if i in source else every[0][:0, columns] for i in range(len(reference.clip_ids))
+    ]
+    lengths = torch.tensor([len(clip) for clip in frames])
+    borders = torch.cat([torch.arange(n + 1, dtype=torch.float64) / scores.frame_rate for n in lengths.tolist()])
+    ends = [float(scores.durations[source[i]]) if i in source else 0.0 for i in range(len(frames))]
+    seconds = torch.tensor(ends, dtype=torch.float64) if reference.durations is None else reference.durations
+    return Scores(reference.clip_ids, seconds, frames=torch.cat(frames), lengths=lengths, borders=borders)
+
+
+def _note_extra(classes: Sequence[str], notes: Notes) -> None:
+    matter = "score columns of no class of the reference, left out (false alarms there count if --labels names them)"
+    notes.add(matter, len(classes), ", ".join(classes[:1]))
+
+
+def _note_silent(clips: Sequence[str], notes: Notes) -> None:
+    matter = "clips of the reference without a file of scores, where nothing is detected"
+    notes.add(matter, len(clips), repr(clips[0]) if clips else "")
 
 
 def _clips_of(files: Iterable[Path], reference: Reference) -> dict[Path, int]:
@@ -155,11 +202,7 @@ class _Layouts:
 
     def _begin(self, file: Path, layout: _Layout) -> None:
         self._first = file
-        extra = sorted(layout.classes - set(self._labels))
-        matter = (
-            "score columns of no class of the reference, left out (false alarms there count if --labels names them)"
-        )
-        self._notes.add(matter, len(extra), ", ".join(extra[:1]))
+        _note_extra(sorted(layout.classes - set(self._labels)), self._notes)
 
 
 def _score_table(

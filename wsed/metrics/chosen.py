@@ -1,0 +1,78 @@
+"""Metrics by their names, with settings where others than the usual ones are wanted: `event_f1:onset_collar=0.5`."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from types import NoneType
+
+from wsed.errors import WsedError, near
+from wsed.literals import hints_of, members
+from wsed.metrics.base import METRICS, Metric, default_metrics, ordered
+
+NOTHING = ("none", "null")
+"""How a setting that is off is written."""
+
+
+def chosen_metrics(names: Sequence[str] | None) -> dict[str, Metric]:
+    """The metrics of these names, in the order of tables; None: those by default.
+
+    A name may be followed by settings of the metric; the same metric may be named several times with other settings.
+    Names of plugins are known too.
+
+    Args:
+        names: such as `psds1`, `event_f1:onset_collar=0.5,offset_ratio=0.5` or `event_f1:offset_collar=none`.
+
+    Raises:
+        WsedError: there are no names, or there is no such metric, or it has no such setting.
+
+    >>> list(chosen_metrics(["psds1", "onset_f1", "segment_f1:length=0.1"]))
+    ['onset_f1', 'segment_f1:length=0.1', 'psds1']
+    """
+    if names is None:
+        return default_metrics()
+    if isinstance(names, str) or not names:
+        raise WsedError(f"metrics must be a list of names, not {names!r}; known: {', '.join(METRICS.names())}")
+    return {name: metric_of(name) for name in ordered(list(dict.fromkeys(names)))}
+
+
+def metric_of(text: str) -> Metric:
+    """The metric of a name with or without settings.
+
+    Raises:
+        WsedError: there is no such metric, or it has no such setting, or a value is no number.
+
+    >>> metric_of("segment_f1:length=0.1").length
+    0.1
+    """
+    name, _, rest = text.partition(":")
+    made = METRICS[name]
+    allowed = settings_of(name)
+    values: dict[str, float | int | None] = {}
+    hints = hints_of(made.__init__)
+    for part in filter(None, rest.split(",")):
+        setting, _, value = part.partition("=")
+        if setting not in allowed:
+            more = f"it has {', '.join(allowed)}" if allowed else "it has none"
+            raise WsedError(f"metric {text}: {name} has no setting {setting!r}{near(setting, allowed)}; {more}")
+        values[setting] = _value(text, setting, value, set(members(hints.get(setting))))
+    return made(**values)
+
+
+def settings_of(name: str) -> Mapping[str, object]:
+    """The settings of a registered metric, each with its usual value.
+
+    >>> settings_of("segment_f1")
+    {'length': 1.0}
+    """
+    parameters = inspect.signature(METRICS[name]).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+
+
+def _value(text: str, setting: str, value: str, kinds: set[object]) -> float | int | None:
+    if NoneType in kinds and value.lower() in NOTHING:
+        return None
+    whole = int in kinds
+    try:
+        return int(value) if whole else float(value)
+    except ValueError:
+        what = "a whole number" if whole else "a number or none" if NoneType in kinds else "a number"
+        raise WsedError(f"metric {text}: {setting} must be {what}, not {value!r}") from None

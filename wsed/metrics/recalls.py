@@ -1,0 +1,142 @@
+"""Which true events are found: recall of events by how long they last, and by how many sound at the same time."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Int
+
+from wsed.metrics.base import METRICS, Metric, MetricValue, Number
+from wsed.metrics.events import Collars, pair_up
+from wsed.metrics.f1 import percent
+from wsed.metrics.pairs import Columns
+from wsed.metrics.system import System
+
+LIMITS = (0.25, 0.5, 1.0, 2.0, 5.0)
+"""Seconds between groups of durations."""
+
+MOST = 4
+"""Events at a time from which polyphony is one group."""
+
+
+class _Recall(Metric):
+    """Base class: recall of groups of true events, with the collars of event F1."""
+
+    needs, by_default = frozenset({"events"}), False
+    names: tuple[str, ...]
+    what: str
+
+    def __init__(self, onset_collar: float = 0.2, offset_collar: float | None = 0.2, offset_ratio: float = 0.2) -> None:
+        self.collars = Collars(onset_collar, offset_collar, offset_ratio).checked()
+
+    def groups(self, events: Columns) -> Int[np.ndarray, " event"]:
+        """The number of the group of each event."""
+        raise NotImplementedError
+
+    def compute(self, system: System) -> MetricValue:
+        clips = system.need_timed()
+        paired = pair_up(clips.reference, clips.detected, clips.n_labels, *self.collars)
+        group = self.groups(paired.ref)
+        every, found = (np.bincount(group[part], minlength=len(self.names)) for part in (slice(None), paired.hit))
+        numbers: dict[str, Number] = {}
+        for name, n, hits in zip(self.names, every.tolist(), found.tolist(), strict=True):
+            numbers |= {name: hits / n if n else float("nan"), f"{name}, n_ref": n}
+        return MetricValue({"all": float(paired.hit.mean()) if paired.hit.size else float("nan")} | numbers)
+
+    def logged(self, name: str, value: MetricValue) -> Mapping[str, Number]:
+        return {}
+
+    def line(self, value: MetricValue) -> str:
+        known = [name for name in self.names if value.numbers.get(f"{name}, n_ref")]
+        parts = [f"{name} {percent(value.numbers[name])} % of {value.numbers[f'{name}, n_ref']}" for name in known]
+        return f"found events by {self.what}: {', '.join(parts)}"
+
+
+@METRICS.register("recall_by_duration")
+class RecallByDuration(_Recall):
+    """Share of the true events that are found, by their duration.
+
+    Args:
+        onset_collar: seconds.
+        offset_collar: seconds; None: offsets are not compared.
+        offset_ratio: share of the duration of the true event.
+
+    >>> from wsed.testing.metrics import system
+    >>> metric = RecallByDuration()
+    >>> metric.line(metric.compute(system()))
+    'found events by duration: 1 to 2 s 0.0 % of 1, 2 to 5 s 83.3 % of 6'
+    """
+
+    title, place, what = "recall by duration", 60, "duration"
+    names = (
+        f"under {LIMITS[0]:g} s",
+        *(f"{low:g} to {high:g} s" for low, high in pairwise(LIMITS)),
+        f"{LIMITS[-1]:g} s or more",
+    )
+
+    def groups(self, events: Columns) -> Int[np.ndarray, " event"]:
+        seconds = np.round(events.offset - events.onset, 6)
+        group: Int[np.ndarray, " event"] = np.searchsorted(np.array(LIMITS), seconds, side="right")
+        return group
+
+
+@METRICS.register("recall_by_polyphony")
+class RecallByPolyphony(_Recall):
+    """Share of the true events that are found, by the greatest number of true events that sound at once with them.
+
+    Args:
+        onset_collar: seconds.
+        offset_collar: seconds; None: offsets are not compared.
+        offset_ratio: share of the duration of the true event.
+
+    >>> from wsed.testing.metrics import system
+    >>> metric = RecallByPolyphony()
+    >>> metric.line(metric.compute(system()))
+    'found events by polyphony: alone 71.4 % of 7'
+    """
+
+    title, place, what = "recall by polyphony", 61, "polyphony"
+    names = ("alone", *(f"{n} at once" for n in range(2, MOST)), f"{MOST} or more at once")
+
+    def groups(self, events: Columns) -> Int[np.ndarray, " event"]:
+        group: Int[np.ndarray, " event"] = np.minimum(polyphony(events), MOST) - 1
+        return group
+
+
+def polyphony(events: Columns) -> Int[np.ndarray, " event"]:
+    """The greatest number of events of any class, itself among them, that sound at once during each event.
+
+    >>> from wsed.metrics.pairs import columns
+    >>> from wsed.types import Events
+    >>> polyphony(columns(Events.of([(0, 0, 0.0, 2.0), (0, 1, 1.0, 3.0), (0, 0, 3.0, 4.0)]), n_labels=2)).tolist()
+    [2, 2, 1]
+    """
+    if not events.clip.size:
+        return np.zeros(0, dtype=np.int64)
+    span = float(events.offset.max()) + 1.0
+    onset, offset = events.onset + events.clip * span, events.offset + events.clip * span
+    time, step = np.append(onset, offset), np.repeat([1, -1], onset.size)
+    order = np.lexsort((step, time))  # what ends is gone before what begins at the same time
+    time, sounding = time[order], np.cumsum(step[order])
+    most = _RangeMax(sounding)
+    first = np.searchsorted(time, onset, side="right") - 1
+    last = np.searchsorted(time, offset, side="left")
+    greatest: Int[np.ndarray, " event"] = np.maximum(most.of(first, np.maximum(last, first + 1)), 1)
+    return greatest
+
+
+class _RangeMax:
+    """The greatest value of ranges, from a table of the maxima of ranges of 1, 2, 4 ... values."""
+
+    def __init__(self, values: Int[np.ndarray, " n"]) -> None:
+        self.levels = [values]
+        while (half := 1 << (len(self.levels) - 1)) < values.size:
+            low = self.levels[-1]
+            self.levels.append(np.maximum(low, np.append(low[half:], low[-1:].repeat(half))[: low.size]))
+
+    def of(self, start: Int[np.ndarray, " n"], stop: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """The greatest value of `start <= i < stop`, which holds one value or more."""
+        level = np.log2(stop - start).astype(np.int64)
+        table = np.stack(self.levels)
+        found: Int[np.ndarray, " n"] = np.maximum(table[level, start], table[level, stop - (1 << level)])
+        return found
