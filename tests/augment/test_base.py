@@ -7,11 +7,12 @@ import torch
 
 from wsed import WsedError, testing
 from wsed.augment.base import Augment, Compose, Unchanged, augmented
+from wsed.augment.draws import uniform
 
 
 class Louder(Augment):
     def forward(self, batch, generator):
-        factor = 1 + torch.rand(len(batch), 1, generator=generator)
+        factor = uniform((len(batch), 1), 1, 2, generator)
         return replace(batch, audio=factor * batch.audio)
 
 
@@ -19,13 +20,22 @@ class Doubled(Louder):
     level = "features"
 
     def forward(self, batch, generator):
-        factor = 1 + torch.rand(len(batch), 1, 1, generator=generator)
+        factor = uniform((len(batch), 1, 1), 1, 2, generator)
         return replace(batch, features=factor * batch.features)
 
 
 def test_the_contract_holds_for_both_levels_and_for_compositions():
     for augment in (Louder(), Doubled(), Compose([Louder(), Compose([Louder()])])):
         testing.check_augment(augment)
+
+
+def test_draws_that_differ_between_processes_break_the_contract():
+    class Alone(Louder):
+        def forward(self, batch, generator):
+            return replace(batch, audio=torch.rand(len(batch), 1, generator=generator) * batch.audio)
+
+    with pytest.raises(AssertionError, match="processes draw what one draws"):
+        testing.check_augment(Alone())
 
 
 def test_a_composition_is_of_one_level():

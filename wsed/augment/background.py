@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment, Sounds
-from wsed.augment.draws import check_chance, check_range, chosen, uniform
+from wsed.augment.draws import check_chance, check_range, chosen, per_clip, uniform
 from wsed.augment.frames import inside_clips
 from wsed.errors import WsedError
 from wsed.types import Batch
@@ -40,7 +40,11 @@ class Noise(Augment):
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
         audio = batch.samples()
-        noise = torch.randn(audio.shape, generator=generator, device=generator.device)
+        noise = per_clip(
+            len(batch),
+            generator,
+            lambda n: torch.randn(n, audio.shape[1], generator=generator, device=generator.device),
+        )
         snr = uniform(len(batch), self.snr_low, self.snr_high, generator)
         return replace(batch, audio=add(batch, noise, snr, chosen(len(batch), self.p, generator)))
 

@@ -40,6 +40,8 @@ class Augment(nn.Module):
     level: Level = "audio"
     moves_labels: bool = False
     """Whether tags or events change with the sound."""
+    mixes: bool = False
+    """Whether clips are mixed with others of the batch; of several processes, each mixes its own clips."""
 
     @classmethod
     def example(cls) -> "Augment":
@@ -93,6 +95,7 @@ class Compose(Augment):
         self.parts = nn.ModuleList(parts)
         self.level = levels.pop()
         self.moves_labels = any(part.moves_labels for part in parts)
+        self.mixes = any(part.mixes for part in parts)
 
     @classmethod
     def example(cls) -> Augment:

@@ -1,6 +1,7 @@
 """Random numbers per clip, drawn from the generator of the batch, and checks of their settings."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,16 +10,67 @@ from torch import Tensor
 from wsed.errors import WsedError
 
 
+class Draws(torch.Generator):
+    """The generator of one process among several: its clips get the numbers that they would get in a single process.
+
+    Clip `i` of this process is clip `ranks * i + rank` of the batches of all processes together, as samplers deal clips
+    out. Functions that draw per clip draw for all processes and keep their own: see `per_clip`.
+
+    >>> one, other = Draws.of("cpu", seed=0, rank=0, ranks=2), Draws.of("cpu", seed=0, rank=1, ranks=2)
+    >>> alone = uniform(4, 0, 1, Draws.of("cpu", seed=0))
+    >>> bool((uniform(2, 0, 1, one) == alone[0::2]).all()), bool((uniform(2, 0, 1, other) == alone[1::2]).all())
+    (True, True)
+    """
+
+    rank, ranks = 0, 1
+
+    @classmethod
+    def of(cls, device: torch.device | str, seed: int, rank: int = 0, ranks: int = 1) -> "Draws":
+        """A generator on a device.
+
+        Args:
+            device: of the batch.
+            seed: the same in all processes.
+            rank: of this process.
+            ranks: number of processes.
+        """
+        draws = cls(device)
+        draws.manual_seed(seed)
+        draws.rank, draws.ranks = rank, ranks
+        return draws
+
+
+def per_clip(n_clips: int, generator: torch.Generator, draw: Callable[[int], Tensor]) -> Tensor:
+    """Numbers for the clips of this process.
+
+    Args:
+        n_clips: clips of this process.
+        generator: of the draws.
+        draw: draws for a number of clips, `[clip ...]`.
+
+    >>> per_clip(3, torch.Generator(), torch.arange).tolist()
+    [0, 1, 2]
+    >>> per_clip(3, Draws.of("cpu", seed=0, rank=1, ranks=2), torch.arange).tolist()
+    [1, 3, 5]
+    """
+    if not isinstance(generator, Draws):
+        return draw(n_clips)
+    return draw(n_clips * generator.ranks)[generator.rank :: generator.ranks]
+
+
 def uniform(
     shape: int | tuple[int, ...], low: float | int, high: float | int, generator: torch.Generator
 ) -> Float[Tensor, "*shape"]:
-    """Numbers drawn uniformly between two bounds, on the generator's device.
+    """Numbers drawn uniformly between two bounds, `[clip ...]`, on the generator's device.
 
     >>> uniform((2, 3), 5.0, 5.0, torch.Generator()).shape
     torch.Size([2, 3])
     """
     size = (shape,) if isinstance(shape, int) else shape
-    return low + (high - low) * torch.rand(size, generator=generator, device=generator.device)
+    drawn = per_clip(
+        size[0], generator, lambda n: torch.rand((n, *size[1:]), generator=generator, device=generator.device)
+    )
+    return low + (high - low) * drawn
 
 
 def chosen(n_clips: int, p: float, generator: torch.Generator) -> Bool[Tensor, " clip"]:
@@ -27,7 +79,7 @@ def chosen(n_clips: int, p: float, generator: torch.Generator) -> Bool[Tensor, "
     >>> chosen(3, 1.0, torch.Generator()).tolist()
     [True, True, True]
     """
-    return torch.rand(n_clips, generator=generator, device=generator.device) < p
+    return uniform(n_clips, 0, 1, generator) < p
 
 
 def beta(n_clips: int, alpha: float, generator: torch.Generator) -> Float[Tensor, " clip"]:
@@ -40,7 +92,12 @@ def beta(n_clips: int, alpha: float, generator: torch.Generator) -> Float[Tensor
     >>> bool(draws.min() >= 0), bool(draws.max() <= 1), round(draws.mean().item(), 1)
     (True, True, 0.5)
     """
-    log = torch.rand(2, n_clips, 32, generator=generator, device=generator.device, dtype=torch.float64)
+
+    def draw(n: int) -> Tensor:
+        pairs = torch.rand(2, n, 32, generator=generator, device=generator.device, dtype=torch.float64)
+        return pairs.transpose(0, 1)
+
+    log = per_clip(n_clips, generator, draw).transpose(0, 1)
     x, y = (log.clamp(min=1e-300).log() / alpha).exp()
     first = (x + y <= 1).to(torch.uint8).argmax(1, keepdim=True)
     x, y = x.gather(1, first)[:, 0], y.gather(1, first)[:, 0]

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment
-from wsed.augment.draws import check_chance, check_range, chosen, uniform
+from wsed.augment.draws import check_chance, check_range, chosen, per_clip, uniform
 from wsed.errors import WsedError
 from wsed.types import Batch
 
@@ -89,7 +89,11 @@ def curves(n_clips: int, n_bands: int, of: FilterAugment, generator: torch.Gener
     torch.Size([2, 64])
     """
     device = generator.device
-    count = torch.randint(of.least, of.most + 1, (n_clips, 1), generator=generator, device=device)
+    count = per_clip(
+        n_clips,
+        generator,
+        lambda n: torch.randint(of.least, of.most + 1, (n, 1), generator=generator, device=device),
+    )
     inner = torch.arange(of.most - 1, device=device) < count - 1  # borders between ranges that there are
     # sorted places in what the least widths leave free, each then moved by the widths below it
     free = (n_bands - count * of.width).float()

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment
+from wsed.augment.draws import uniform
 from wsed.errors import WsedError
 from wsed.types import Batch
 
@@ -50,5 +51,4 @@ class Gain(Augment):
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
         audio = batch.samples()
-        share = torch.rand(len(batch), generator=generator, device=audio.device)
-        return replace(batch, audio=amplify(audio, self.low + (self.high - self.low) * share))
+        return replace(batch, audio=amplify(audio, uniform(len(batch), self.low, self.high, generator)))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment, Sounds
-from wsed.augment.draws import check_chance, chosen
+from wsed.augment.draws import check_chance, chosen, per_clip
 from wsed.augment.frames import inside_clips
 from wsed.errors import WsedError
 from wsed.types import Batch
@@ -66,7 +66,11 @@ class ImpulseResponse(Augment):
             raise WsedError("augment impulse_response: call prepare with the responses first")
         if self.responses.device != audio.device:
             self.responses = self.responses.to(audio.device)
-        which = torch.randint(len(self.responses), (len(batch),), generator=generator, device=generator.device)
+        which = per_clip(
+            len(batch),
+            generator,
+            lambda n: torch.randint(len(self.responses), (n,), generator=generator, device=generator.device),
+        )
         to = chosen(len(batch), self.p, generator)
         heard = torch.where(inside_clips(batch), convolve(audio, self.responses[which]), 0.0)
         return replace(batch, audio=torch.where(to[:, None], heard, audio))

@@ -36,6 +36,7 @@ class MixStyle(Augment):
     """
 
     level = "features"
+    mixes = True
 
     def __init__(self, alpha: float = 0.3, p: float = 0.5) -> None:
         super().__init__()

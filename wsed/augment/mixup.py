@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment, Level
-from wsed.augment.draws import beta, check_alpha, check_chance, chosen
+from wsed.augment.draws import Draws, beta, check_alpha, check_chance, chosen
 from wsed.literals import checked
 from wsed.types import Batch, Events
 
@@ -44,6 +44,7 @@ class Mixup(Augment):
     """
 
     moves_labels = True
+    mixes = True
 
     def __init__(
         self,
@@ -70,10 +71,12 @@ class Mixup(Augment):
 def partners(group: Int[Tensor, " clip"], generator: torch.Generator) -> Int[Tensor, " clip"]:
     """For each clip another one of its group, the next in a random order; a clip alone in its group gets itself.
 
+    Of several processes, each mixes its own clips: theirs are elsewhere.
+
     >>> partners(torch.tensor([0, 1, 0]), torch.Generator()).tolist()
     [2, 1, 0]
     """
-    order = torch.randperm(len(group), generator=generator, device=generator.device)
+    order = _order(len(group), generator)
     order = order[group[order].argsort(stable=True)]  # groups in turn, each in a random order
     row = group[order]
     n_clips = len(row)
@@ -84,6 +87,13 @@ def partners(group: Int[Tensor, " clip"], generator: torch.Generator) -> Int[Ten
     result = torch.empty_like(order)
     result[order] = order[following]
     return result
+
+
+def _order(n_clips: int, generator: torch.Generator) -> Int[Tensor, " clip"]:
+    """A random order of the clips; as many numbers are drawn as by one process for the clips of all."""
+    rank, ranks = (generator.rank, generator.ranks) if isinstance(generator, Draws) else (0, 1)
+    order = torch.randperm(n_clips * ranks, generator=generator, device=generator.device)
+    return order if ranks == 1 else order[order % ranks == rank] // ranks
 
 
 @checked

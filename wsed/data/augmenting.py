@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from wsed.augment.base import Augment, augmented
+from wsed.augment.draws import Draws
 from wsed.data.audio import read
 from wsed.data.reading.features import frontend_of
 from wsed.data.sound_files import sound_files
@@ -53,16 +53,21 @@ def read_sounds(folder: str, sample_rate: int, name: str = "augment") -> list[ND
     return sounds
 
 
-def augment_batch(batch: Batch, augment: Sequence[Augment], network: Network | None, *place: int) -> Batch:
+def augment_batch(
+    batch: Batch, augment: Sequence[Augment], network: Network | None, *place: int, rank: int = 0, ranks: int = 1
+) -> Batch:
     """Apply all augmentations to a training batch, in order; augmentations of features come last.
 
     Args:
         batch: the batch, on its device.
         augment: the augmentations.
         network: the network whose frontend computes the features for augmentations of features.
-        place: seed of the run, epoch, step and rank; they determine the random draws.
+        place: seed of the run, epoch and step; they determine the random draws, with the place of a clip among the
+            clips of all processes.
+        rank: of this process.
+        ranks: number of processes.
     """
-    generator = torch.Generator(device=batch.clip_labels.device).manual_seed(hash(place) % 2**63)
+    generator = Draws.of(batch.clip_labels.device, hash(place) % 2**63, rank, ranks)
     features = batch.features is None and any(part.level == "features" for part in augment)
     raw = frontend_of(network).raw if features else None
     return augmented(batch, augment, generator, raw)

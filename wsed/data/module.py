@@ -183,13 +183,14 @@ class SEDDataModule(pl.LightningDataModule):
         return self._in_order("predict")
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Augment training batches. The random draws depend on seed, epoch, step and rank, also in a resumed run."""
+        """Augment training batches. The random draws depend on seed, epoch and step, also in a resumed run."""
         trainer = self.trainer
         if not self.augment or trainer is None or not trainer.training:
             return batch
         step = trainer.fit_loop.epoch_loop.batch_progress.current.ready
-        place = (self.seed, trainer.current_epoch, step, trainer.global_rank)
-        return augment_batch(batch, self.augment, self._network(), *place)
+        rank, ranks = self._rank()
+        place = (self.seed, trainer.current_epoch, step)
+        return augment_batch(batch, self.augment, self._network(), *place, rank=rank, ranks=ranks)
 
     def train_in_order(self) -> ItemLoader | list[ItemLoader]:
         """Every training clip once, without augmentation."""

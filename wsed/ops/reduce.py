@@ -14,6 +14,15 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def rank() -> int:
+    """Which of the processes this is, from 0.
+
+    >>> rank()
+    0
+    """
+    return dist.get_rank() if world_size() > 1 else 0
+
+
 def masked_mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean of the `values` whose `mask` is True, over all ranks: a 0-d float32 (or float64) tensor.
 

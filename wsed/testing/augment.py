@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsed.augment.base import Augment
+from wsed.augment.draws import Draws
+from wsed.ops.clips import take
 from wsed.testing.inputs import tensors
 from wsed.types import Batch, Events
 
@@ -15,6 +17,8 @@ RATE, N_FRAMES = 8000.0, 100
 
 def check_augment(augment: Augment, changes: bool = True) -> None:
     """Check that an augmentation keeps labels and sound together, depends only on its generator, and copies its input.
+
+    Two processes draw what one draws for the same clips, unless the augmentation `mixes` clips.
 
     Args:
         augment: an augmentation of any level.
@@ -46,6 +50,16 @@ def check_augment(augment: Augment, changes: bool = True) -> None:
         assert kept or augment.moves_labels, "it moves labels: set moves_labels"
     for rate in (5.0, 12.5, 50.0):
         _check_labels(results, rate, augment.level)
+    if not augment.mixes:
+        _check_ranks(augment, inputs)
+
+
+def _check_ranks(augment: Augment, inputs: Batch) -> None:
+    whole = augment(inputs, Draws.of("cpu", 3))
+    for rank in range(2):
+        mine = torch.arange(rank, len(inputs), 2)
+        part = augment(take(inputs, mine), Draws.of("cpu", 3, rank, 2))
+        assert _equal(part, take(whole, mine)), "processes draw what one draws: draw with `wsed.augment.draws.per_clip`"
 
 
 def _noise(_folder: str, sample_rate: int) -> list[NDArray[np.float32]]:

@@ -1,0 +1,25 @@
+"""Some of the clips of a batch."""
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from wsed.types import Batch, Events
+
+
+def take(batch: Batch, rows: Int[Tensor, " taken"]) -> Batch:
+    """Some of the clips with their events, in the order of their indices, each at most once.
+
+    >>> from wsed import testing
+    >>> take(testing.batch(), torch.tensor([3, 0])).clip_ids
+    ('clip_3.wav', 'clip_0.wav')
+    """
+    place = torch.full((len(batch),), -1, dtype=torch.long, device=rows.device)
+    place[rows] = torch.arange(len(rows), device=rows.device)
+    kept = batch.events[place[batch.events.clip] >= 0]
+    events = Events(place[kept.clip], kept.label, kept.onset, kept.offset, kept.gain, kept.group)
+    taken = {name: value[rows] for name, value in vars(batch).items() if isinstance(value, Tensor)}
+    ids = tuple(batch.clip_ids[row] for row in rows.tolist())
+    return replace(batch, **taken, events=events, clip_ids=ids)  # type: ignore[arg-type]
