@@ -249,7 +249,8 @@ class Output:
 
     Scores are kept as logits; `frame_scores` and `clip_scores` are their sigmoids, float32. `attention` is the weight
     of a frame, and `activation_map` the prediction of a clip classifier for a frame; both are in [0, 1]. `frame_rate`
-    is in frames per second. `teacher` is the output of a teacher network for the same batch, in training only.
+    is in frames per second. In training only: `teacher`, a teacher's output for the same batch; `mixed`, that for mixes
+    of clips without tags, whose `teacher` has the teacher's scores mixed alike.
 
     >>> tags, frames = Output(clip_logits=torch.zeros(1, 2)), Output(frame_logits=torch.zeros(1, 5, 2))
     >>> tags.merge(frames).need("frame_logits").shape
@@ -266,6 +267,7 @@ class Output:
     frame_rate: float | None = None
     levels: "tuple[Output, ...]" = ()
     teacher: "Output | None" = None
+    mixed: "Output | None" = None
 
     @property
     def frame_scores(self) -> Float[Tensor, "clip frame label"]:
@@ -288,9 +290,7 @@ class Output:
     def rate(self) -> float:
         """The frame rate; raises a `WsedError` if it is None."""
         if self.frame_rate is None:
-            raise WsedError(
-                "this output has no frame_rate; the network must set it, so that events can be put on its frames"
-            )
+            raise WsedError("this output has no frame_rate; the network must set it, so that events fit its frames")
         return self.frame_rate
 
     def merge(self, other: "Output") -> "Output":
@@ -306,6 +306,7 @@ FACTS = {
     "tagged": "clip tags",
     "timed": "events with onset and offset",
     "only_tagged": "clip tags and without events",
+    "unlabelled": "no labels",
 }
 """The facts that `Needs.known` may name, with their description in messages."""
 
@@ -321,9 +322,8 @@ class Needs:
         per_class: least number of clips of each of these classes; 0: any number.
         one_class: whether the loss accepts only clips with at most one class.
 
-    >>> both = Needs(classes=2) | Needs(per_class=3)
-    >>> both.classes, both.per_class
-    (2, 3)
+    >>> (Needs(classes=2) | Needs(per_class=3)).per_class
+    3
     """
 
     output: frozenset[str] = frozenset()

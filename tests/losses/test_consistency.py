@@ -1,14 +1,18 @@
 """The consistency of a student with its teacher."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from wsed import WsedError, testing
-from wsed.losses import Consistency
+from wsed.data.checks import check_known
+from wsed.data.clip import Clip
+from wsed.data.clip_table import ClipTable
+from wsed.losses import Consistency, InterpolationConsistency
 from wsed.losses.functional import consistency
-from wsed.types import Output
+from wsed.types import Labels, Output
 
 
 def test_values_by_hand():
@@ -57,3 +61,26 @@ def test_it_asks_for_a_teacher_and_scores_of_one_shape():
         consistency(torch.rand(2, 3), torch.rand(2, 4))
     with pytest.raises(WsedError, match="mse"):
         consistency(torch.rand(2, 3), torch.rand(2, 3), cost="l1")
+
+
+def test_mixes_are_compared_with_the_mixes_of_the_teachers_scores():
+    of = testing.batch()
+    output = testing.output(of)
+    mixed = replace(output.mixed, teacher=None)
+    wanted = Consistency()(replace(mixed, teacher=output.mixed.teacher), of)
+    torch.testing.assert_close(InterpolationConsistency()(output, of), wanted)
+    assert InterpolationConsistency("frame").needs.output == {"frame_logits", "mixed"}
+    nothing = InterpolationConsistency()(replace(output, mixed=None), of)
+    assert nothing.item() == 0
+    assert nothing.requires_grad
+
+
+@pytest.mark.parametrize("loss", [Consistency(), InterpolationConsistency()])
+def test_clips_without_labels_are_asked_for(loss):
+    labels, path = Labels(["Dog"]), Path("a.wav")
+    weak, other = Clip("a.wav", path, "weak", frozenset({"Dog"})), Clip("b.wav", path, "unlabelled")
+    table = ClipTable.of([weak, other], labels)
+    check_known({"same": loss.needs}, table, torch.tensor([True, True]), {"weak": 1, "unlabelled": 1})
+    message = r"loss 'same' needs clips with no labels, and none of the sources of data.batch \{'weak': 2\} has them"
+    with pytest.raises(WsedError, match=message):
+        check_known({"same": loss.needs}, table, torch.tensor([True, False]), {"weak": 2})

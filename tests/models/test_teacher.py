@@ -1,5 +1,6 @@
 """A student and its teacher: the running mean of its weights, or a network trained before."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -11,14 +12,16 @@ from wsed import WsedError, testing
 from wsed.augment import Noise, SpecAugment, TimeShift
 from wsed.learning import learners
 from wsed.losses.fpd import FPD
+from wsed.models import interpolation
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel, Standardised
 from wsed.models.heads.clip_attention import ClipAttention
 from wsed.models.network import Composed
 from wsed.models.systems import TagGated
-from wsed.models.teacher import MeanTeacher
+from wsed.models.teacher import MeanTeacher, norms
 
 LABELS = wsed.Labels("abc")
+STATISTICS = ("copied", "averaged", "recomputed")
 
 
 def student(labels, channels=4):
@@ -51,6 +54,65 @@ def test_the_teacher_is_the_running_mean_of_the_students_weights():
         torch.testing.assert_close(weights(system.teacher), mean)
     for own, new in zip(system.teacher.buffers(), system.student.buffers(), strict=True):
         torch.testing.assert_close(own, new)
+
+
+def test_statistics_of_batch_norm_are_copied_averaged_or_those_of_the_teachers_own_batches():
+    batch = testing.batch()
+    systems = {name: MeanTeacher(LABELS, student, decay=0.9, statistics=name).train() for name in STATISTICS}
+    start = {name: buffers(system.teacher) for name, system in systems.items()}
+    for system in systems.values():
+        system(batch)
+        system.after_step()
+    new = {name: buffers(system.student) for name, system in systems.items()}
+    torch.testing.assert_close(buffers(systems["copied"].teacher), new["copied"])
+    half = start["averaged"].lerp(new["averaged"], 0.5)
+    torch.testing.assert_close(buffers(systems["averaged"].teacher), half)
+    own = systems["recomputed"]
+    assert all(norm.training for norm in norms(own.teacher))
+    assert not any(norm.training for norm in norms(systems["averaged"].teacher))
+    # student and teacher had the same weights and the same batch
+    torch.testing.assert_close(buffers(own.teacher), new["recomputed"])
+    move(own.student, 0.5)
+    own(batch)
+    assert not torch.allclose(buffers(own.teacher), buffers(own.student))
+    assert not any(norm.training for norm in norms(own.eval().teacher))
+
+
+def buffers(network):
+    return torch.cat([b.detach().flatten() for norm in norms(network) for b in (norm.running_mean, norm.running_var)])
+
+
+def test_the_teacher_can_be_what_is_evaluated():
+    batch = testing.batch()
+    system = MeanTeacher(LABELS, student, evaluated="teacher").eval()
+    move(system.student, 0.5)
+    torch.testing.assert_close(system(batch).frame_logits, system.teacher.eval()(batch).frame_logits)
+    system.evaluated = "student"
+    assert not torch.allclose(system(batch).frame_logits, system.teacher(batch).frame_logits)
+
+
+def test_mixes_are_of_clips_without_tags_and_their_teachers_scores_are_mixed_alike(monkeypatch):
+    share = torch.tensor([0.25, 0.5])
+    monkeypatch.setattr(interpolation, "beta", lambda n_clips, alpha, generator: share[:n_clips])
+    batch = testing.batch()
+    hidden = torch.tensor([False, True, False, True])[:, None]
+    batch = replace(batch, tagged=batch.tagged & ~hidden, timed=batch.timed & ~hidden)
+    system = MeanTeacher(LABELS, student, interpolate=0.2).train()
+    assert "mixed" in system.provides
+    seen = []
+    system.student.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].audio))
+    output = system(batch)
+    scores = output.teacher.clip_scores[[1, 3]]
+    wanted = torch.stack([0.25 * scores[0] + 0.75 * scores[1], 0.5 * scores[1] + 0.5 * scores[0]])
+    torch.testing.assert_close(output.mixed.teacher.clip_scores, wanted)
+    audio = torch.stack([0.25 * batch.audio[1] + 0.75 * batch.audio[3], 0.5 * batch.audio[3] + 0.5 * batch.audio[1]])
+    torch.testing.assert_close(seen[1], audio)
+    assert output.mixed.frame_logits.requires_grad
+    assert not output.mixed.teacher.frame_logits.requires_grad
+    beyond = output.mixed.teacher.frame_scores[:, -1]  # clip 3 ended before: there it counts as silent
+    torch.testing.assert_close(beyond, share[:, None] * output.teacher.frame_scores[1, -1])
+    assert MeanTeacher(LABELS, student, interpolate=0.2).train()(testing.batch()).mixed is None  # all clips have tags
+    assert system.eval()(batch).mixed is None
 
 
 def test_a_network_of_networks_passes_the_step_on():
@@ -147,6 +209,8 @@ def test_pseudo_strong_labels_of_the_teacher():
 
 
 def test_a_decay_outside_0_to_1_is_refused():
+    with pytest.raises(WsedError, match="interpolate must be above 0"):
+        MeanTeacher(LABELS, student, interpolate=0.0)
     with pytest.raises(WsedError, match=r"decay must be from 0 to 1, not 1\.5"):
         MeanTeacher(LABELS, student, decay=1.5)
 

@@ -128,7 +128,7 @@ def check_quotas(table: ClipTable, batch: Mapping[str, int], ranks: int = 1) -> 
 
 def unread_sources(needs: Mapping[str, Needs], table: ClipTable, batch: Mapping[str, int]) -> list[str]:
     """Sources of a batch of whose clips nothing is known, where each loss reads something that is."""
-    if not all(need.known for need in needs.values()):
+    if not all(need.known - {"unlabelled"} for need in needs.values()):
         return []
     known = table.tagged | table.timed
     names = [name for name, quota in batch.items() if quota > 0 and name in table.sources]
@@ -136,7 +136,8 @@ def unread_sources(needs: Mapping[str, Needs], table: ClipTable, batch: Mapping[
 
 
 def _has(table: ClipTable, fact: str) -> Bool[Tensor, " clip"]:
-    return {"tagged": table.tagged, "timed": table.timed, "only_tagged": table.only_tagged}[fact]
+    known = {"tagged": table.tagged, "timed": table.timed, "only_tagged": table.only_tagged}
+    return (known | {"unlabelled": ~(table.tagged | table.timed)})[fact]
 
 
 def check_not_balanced(needs: Mapping[str, Needs]) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from wsed.losses.base import LOSSES, Loss, Weighted
     from wsed.losses.bce import ClipBCE, FalseStrong, FrameBCE
     from wsed.losses.class_weights import ClassWeights
-    from wsed.losses.consistency import Consistency
+    from wsed.losses.consistency import Consistency, InterpolationConsistency
     from wsed.losses.cosine_penalty import CosinePenalty
     from wsed.losses.fpd import FPD
     from wsed.losses.kl_penalty import KLPenalty
@@ -36,6 +36,7 @@ __all__ = [
     "CosinePenalty",
     "FalseStrong",
     "FrameBCE",
+    "InterpolationConsistency",
     "KLPenalty",
     "Loss",
     "MetricLearning",

@@ -2,17 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import torch
+from torch import nn
 
 from wsed.augment.base import Augment, augmented
+from wsed.augment.draws import Draws
 from wsed.checkpoint import load_exactly, read_weights
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet, learners
 from wsed.models.base import NETWORKS, Frontend, Network, NetworkFactory
+from wsed.models.interpolation import mixes
 from wsed.models.network import Composed
+from wsed.ops.reduce import rank, world_size
 from wsed.spec import StartingWeights
 from wsed.types import Batch, Labels, Output
+
+Statistics = Literal["copied", "averaged", "recomputed"]
 
 
 @NETWORKS.register("mean_teacher")
@@ -20,9 +27,9 @@ class MeanTeacher(Network):
     """A network with a teacher: the running mean of its weights, or a network that was trained before.
 
     In training, `output.teacher` is the teacher's output for the same batch, without gradient and without dropout. In
-    validation, test and prediction only the student runs. After each optimiser step, the teacher's weights become
-    `decay * teacher + (1 - decay) * student`, with at most `1 - 1 / (step + 1)` for `decay` (Tarvainen & Valpola 2017).
-    Buffers, such as the statistics of batch norm, are copied from the student. Parts that learn from the training set
+    validation, test and prediction only the one that is `evaluated` runs; checkpoints hold both, and detect and export
+    use that one. After each optimiser step, the teacher's weights become `decay * teacher + (1 - decay) * student`,
+    with at most `1 - 1 / (step + 1)` for `decay` (Tarvainen & Valpola 2017). Parts that learn from the training set
     learn in the student and are copied.
 
     Args:
@@ -33,9 +40,16 @@ class MeanTeacher(Network):
         views: augmentations in training that student and teacher get separately, so that they see the clips
             differently, as in ATST-SED (Shao et al. 2024); only such that leave labels alone. What both see is in
             `data.augment`.
+        interpolate: mix the clips without tags in shares drawn from beta with this parameter, and let the student score
+            the mixes as well, for the loss `interpolation_consistency`; 0.2 is usual. None: no mixes.
+        statistics: those of the teacher's batch norms: `copied` from the student, `averaged` as the weights are, or
+            `recomputed` from the batches that the teacher sees, by which it then also normalises in training, as in the
+            baselines of DCASE.
+        evaluated: `student` or `teacher`.
 
     Raises:
-        WsedError: `decay` is not in [0, 1], the checkpoint is of another network, or a view moves labels.
+        WsedError: `decay` is not in [0, 1], `interpolate` is not above 0 and at most 1, the checkpoint is of another
+            network, or a view moves labels.
 
     >>> network = MeanTeacher(Labels(["dog", "cat"]), Composed.example)
     >>> "teacher" in network.provides
@@ -54,8 +68,13 @@ class MeanTeacher(Network):
         decay: float = 0.999,
         pretrained: StartingWeights = None,
         views: Sequence[Augment] = (),
+        interpolate: float | None = None,
+        statistics: Statistics = "copied",
+        evaluated: Literal["student", "teacher"] = "student",
     ) -> None:
         super().__init__()
+        if interpolate is not None and not 0 < interpolate <= 1:
+            raise WsedError(f"mean_teacher: interpolate must be above 0 and at most 1, or null, not {interpolate:g}")
         if not 0 <= decay <= 1:
             raise WsedError(f"mean_teacher: decay must be from 0 to 1, not {decay:g}")
         moved = [type(view).__name__ for view in views if view.moves_labels]
@@ -64,7 +83,8 @@ class MeanTeacher(Network):
                 f"mean_teacher: {moved[0]} moves labels, so student and teacher would see other events: put it in "
                 "data.augment"
             )
-        self.labels, self.views = labels, tuple(views)
+        self.labels, self.views, self.interpolate = labels, tuple(views), interpolate
+        self.statistics, self.evaluated = statistics, evaluated
         self.student, self.teacher = student(labels), student(labels)
         self.teacher.requires_grad_(requires_grad=False).eval()
         self.teacher.load_state_dict(self.student.state_dict())
@@ -73,7 +93,7 @@ class MeanTeacher(Network):
         self.decay, self.fixed = decay, pretrained is not None
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         self.sample_rate, self.frame_rate = self.student.sample_rate, self.student.frame_rate
-        self.provides = self.student.provides | {"teacher"}
+        self.provides = self.student.provides | {"teacher"} | ({"mixed"} if interpolate is not None else set())
 
     @classmethod
     def example(cls, labels: Labels) -> Network:
@@ -81,17 +101,28 @@ class MeanTeacher(Network):
         return cls(labels, Composed.example)
 
     def train(self, mode: bool = True) -> "MeanTeacher":
-        """The teacher stays in eval mode."""
+        """The teacher stays in eval mode, but for batch norms whose statistics are recomputed."""
         super().train(mode)
         self.teacher.eval()
+        if self.statistics == "recomputed" and not self.fixed:
+            for norm in norms(self.teacher):
+                norm.train(mode)
         return self
 
     def forward(self, batch: Batch) -> Output:
         if not self.training:
-            return self._output(self.student, batch)
+            return self._output(self.student if self.evaluated == "student" else self.teacher, batch)
         output = self._output(self.student, self._view(batch))
         with torch.no_grad():
-            return replace(output, teacher=self._output(self.teacher, self._view(batch)))
+            teacher = self._output(self.teacher, self._view(batch))
+        return replace(output, teacher=teacher, mixed=self._mixed(batch, teacher))
+
+    def _mixed(self, batch: Batch, teacher: Output) -> Output | None:
+        """The student's output for mixes of clips without tags, and that of the teacher."""
+        if self.interpolate is None:
+            return None
+        both = mixes(batch, teacher, self.interpolate, self._generator(batch))
+        return None if both is None else replace(self._output(self.student, self._view(both[0])), teacher=both[1])
 
     @staticmethod
     def _output(network: Network, batch: Batch) -> Output:
@@ -99,12 +130,17 @@ class MeanTeacher(Network):
         return output
 
     def _view(self, batch: Batch) -> Batch:
-        """The batch as one of the two sees it; draws follow the random state of torch, as dropout does."""
+        """The batch as one of the two sees it."""
         if not self.views:
             return batch
-        generator = torch.Generator(batch.n_samples.device).manual_seed(int(torch.randint(2**62, ())))
         frontend = self.student.frontend
-        return augmented(batch, self.views, generator, frontend.raw if isinstance(frontend, Frontend) else None)
+        raw = frontend.raw if isinstance(frontend, Frontend) else None
+        return augmented(batch, self.views, self._generator(batch), raw)
+
+    @staticmethod
+    def _generator(batch: Batch) -> torch.Generator:
+        """Draws follow the random state of torch, as dropout does; processes have the same."""
+        return Draws.of(batch.n_samples.device, int(torch.randint(2**62, ())), rank(), world_size())
 
     @property
     def learned(self) -> bool:
@@ -135,14 +171,28 @@ class MeanTeacher(Network):
         share = (1 / (self.steps + 1)).clamp(min=1 - self.decay)
         for mean, new in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
             mean.lerp_(new, share.to(mean.dtype))
-        self._copy_buffers()
+        self._copy_buffers(share)
 
     @torch.no_grad()
-    def _copy_buffers(self) -> None:
+    def _copy_buffers(self, share: torch.Tensor | None = None) -> None:
+        """Copy the buffers of the student; with a share of it, statistics of batch norms as the option says."""
+        of_norms = {id(buffer) for norm in norms(self.teacher) for buffer in norm.buffers()}
         for own, new in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
-            own.copy_(new)
+            if share is None or self.statistics == "copied" or id(own) not in of_norms:
+                own.copy_(new)
+            elif self.statistics == "averaged" and own.is_floating_point():
+                own.lerp_(new, share.to(own.dtype))
 
     @property
     def frontend(self) -> object:
         """The frontend of the student, for pictures."""
         return self.student.frontend
+
+
+def norms(network: nn.Module) -> list[nn.Module]:
+    """The batch norms of a network.
+
+    >>> len(norms(Composed.example(Labels(["dog", "cat"]))))
+    3
+    """
+    return [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]

@@ -45,7 +45,7 @@ def batch(n_clips: int = 4, n_labels: int = 3, seconds: float = 1.0, sample_rate
 def output(
     inputs: Batch, n_frames: int = 12, dim: int = 5, seed: int = 0, dtype: torch.dtype = torch.float32
 ) -> Output:
-    """An output for a batch: noise in every field, with gradients except for the teacher's scores.
+    """An output for a batch: noise in every field, with gradients except for scores of teachers; two mixes.
 
     The last clip has fewer valid frames.
 
@@ -71,7 +71,10 @@ def output(
         frame_rate=float(n_frames),
     )
     frames, clips = noise(n_clips, n_frames, n_labels).detach(), noise(n_clips, n_labels).detach()
-    return replace(made, teacher=Output(frames, clips, valid=valid, frame_rate=float(n_frames)))
+    teacher = Output(frames, clips, valid=valid, frame_rate=float(n_frames))
+    mixed = Output(noise(2, n_frames, n_labels), noise(2, n_labels), valid=valid[-2:], frame_rate=float(n_frames))
+    mixes = Output(frames[-2:], clips[-2:], valid=valid[-2:], frame_rate=float(n_frames))
+    return replace(made, teacher=teacher, mixed=replace(mixed, teacher=mixes))
 
 
 def take(inputs: Batch, index: Tensor) -> Batch:

@@ -25,6 +25,12 @@ from wsed.types import Batch, Labels, Needs, Output
 OptimizerFactory = Callable[[Iterable[nn.Parameter] | Iterable[Group]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
+REMEDIES = {
+    "teacher": "make it the student of the network mean_teacher",
+    "mixed": "set interpolate of the network mean_teacher to 0.2",
+}
+"""What provides fields of the output that no head does."""
+
 
 def adam(parameters: Iterable[nn.Parameter] | Iterable[Group]) -> Optimizer:
     """The default optimiser: Adam with a learning rate of 1e-3."""
@@ -105,8 +111,10 @@ class SEDTask(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Say what does nothing."""
         reads = frozenset[str]().union(*(need.output for need in self.needs.values()))
-        if "teacher" in self.network.provides and "teacher" not in reads:
+        if "teacher" in self.network.provides and not reads & {"teacher", "mixed"}:
             rank_zero_info(f"no loss reads the teacher, so that it does nothing: losses {', '.join(self.needs)}")
+        if "mixed" in self.network.provides and "mixed" not in reads:
+            rank_zero_info(f"no loss reads the mixes of interpolate, which cost time: losses {', '.join(self.needs)}")
 
     def on_train_epoch_start(self) -> None:
         """Tell the losses which epoch begins."""
@@ -177,7 +185,8 @@ class SEDTask(pl.LightningModule):
         for name, need in self.needs.items():
             missing = need.output - self.network.provides
             if missing:
+                remedy = next((REMEDIES[field] for field in REMEDIES if field in missing), "use a head that does")
                 raise WsedError(
                     f"loss {name!r} reads {', '.join(sorted(missing))}, which the network does not provide "
-                    f"(it provides {', '.join(sorted(self.network.provides))}); use a head that does, or drop the loss"
+                    f"(it provides {', '.join(sorted(self.network.provides))}); {remedy}, or drop the loss"
                 )
