@@ -31,6 +31,7 @@ class ClipTable:
         sources: names of the sources.
         annotated: which classes each source annotates; other classes are unknown in its clips.
         end: how many seconds of each clip are read.
+        confidence: of each class in each clip, 1 where it is certain; None: all are certain.
 
     >>> from pathlib import Path
     >>> table = ClipTable.of([Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}))], Labels(["Cat", "Dog"]))
@@ -49,6 +50,7 @@ class ClipTable:
     sources: tuple[str, ...]
     annotated: Bool[Tensor, "source label"]
     end: float = inf
+    confidence: Float[Tensor, "clip label"] | None = None
 
     @staticmethod
     def of(
@@ -101,6 +103,7 @@ class ClipTable:
             sources,
             annotated_classes(sources, labels, annotated),
             end,
+            _confidence(clips, index),
         )
 
     @property
@@ -114,8 +117,9 @@ class ClipTable:
         return self.labels.one_hot(self.n_labels)
 
     def tags_of(self, index: Int[Tensor, " taken"]) -> Float[Tensor, "taken label"]:
-        """The same for the clips with these indices."""
-        return self.labels.take(index).one_hot(self.n_labels)
+        """The same for the clips with these indices; of pseudo labels their confidence in place of 1."""
+        tags = self.labels.take(index).one_hot(self.n_labels)
+        return tags if self.confidence is None else tags * self.confidence[index]
 
 
 def annotated_classes(
@@ -138,6 +142,17 @@ def _check_labels(clip: Clip, labels: Labels) -> None:
             f"clip {clip.id} ({clip.source}) has the label {sorted(unknown)[0]!r}, "
             f"which is not one of data.corpus.labels ({', '.join(labels)}): add it there, or correct the table"
         )
+
+
+def _confidence(clips: Sequence[Clip], index: Mapping[str, int]) -> Float[Tensor, "clip label"] | None:
+    """The confidence of each class in each clip; None if all tags are certain."""
+    if not any(clip.confidence for clip in clips):
+        return None
+    values = torch.ones(len(clips), len(index))
+    for i, clip in enumerate(clips):
+        for label, confidence in clip.confidence.items():
+            values[i, index[label]] = confidence
+    return values
 
 
 def _seconds(clip: Clip) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -36,7 +36,7 @@ class Collate:
             n_samples=torch.tensor([item.n_samples for item in items]),
             clip_labels=table.tags_of(index),
             tagged=table.tagged[index, None] & annotated,
-            events=Events(clip, label.long(), onset, offset, torch.ones_like(onset)),
+            events=Events(clip, label.long(), onset, offset, self._gain(index[clip], label.long())),
             timed=table.timed[index, None] & annotated,
             source=table.source[index],
             sources=table.sources,
@@ -44,6 +44,11 @@ class Collate:
             features=_padded_features(items, self.silence),
             full=len({item.n_samples for item in items}) == 1,
         )
+
+    def _gain(self, clip: Int[Tensor, " event"], label: Int[Tensor, " event"]) -> Float[Tensor, " event"]:
+        """The confidence of events, 1 where they are certain."""
+        sure = self.table.confidence
+        return torch.ones(len(clip), dtype=torch.float64) if sure is None else sure[clip, label].double()
 
 
 def _padded_audio(items: Sequence[Item]) -> Float[Tensor, "clip sample"] | None:

@@ -1,0 +1,97 @@
+"""Pseudo labels: clips without labels with the events that a network detected in them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from wsed import WsedError
+from wsed.data.clip import Clip
+from wsed.data.clip_table import ClipTable
+from wsed.data.collate import Collate
+from wsed.data.corpus.base import Corpus
+from wsed.data.corpus.pseudo import Pseudo
+from wsed.data.reading.base import Item
+from wsed.data.windows import part_of
+from wsed.types import Labels
+
+HEADER = "filename\tonset\toffset\tevent_label\tconfidence"
+ROWS = (
+    "a.wav\t1\t2\tDog\t0.9",
+    "a.wav\t3\t4\tDog\t0.6",
+    "a.wav\t0\t4\tCat\t0.3",
+    "b.wav\t0\t1\tCat\t0.4",
+    "c.wav\t\t\t\t",
+)
+
+
+class Street(Corpus):
+    """One clip with tags and three without."""
+
+    labels, sources = Labels(["Cat", "Dog"]), ("weak", "unlabelled")
+
+    def clips(self, split, sources=None):
+        clips = [Clip("w.wav", Path("w.wav"), "weak", frozenset({"Cat"}))]
+        clips += [Clip(f"{name}.wav", Path(f"{name}.wav"), "unlabelled", duration=10.0) for name in "abc"]
+        return [clip for clip in clips if sources is None or clip.source in sources] if split == "train" else []
+
+
+def corpus(folder, rows=ROWS, **settings):
+    (folder / "predict").mkdir(exist_ok=True)
+    (folder / "predict/predictions.tsv").write_text("\n".join([HEADER, *rows]) + "\n")
+    return Pseudo(Street(), str(folder), **settings)
+
+
+def test_confident_events_are_labels_and_the_clips_stay_without_labels_too(tmp_path):
+    street = corpus(tmp_path)
+    assert street.sources == ("weak", "unlabelled", "pseudo")
+    (clip,) = street.clips("train", ["pseudo"])
+    assert (clip.id, clip.source, clip.tags) == ("a.wav", "pseudo", {"Dog"})
+    assert clip.events == (("Dog", 1.0, 2.0), ("Dog", 3.0, 4.0))
+    assert clip.confidence == {}
+    assert [c.source for c in street.clips("train")] == ["weak", *["unlabelled"] * 3, "pseudo"]
+    assert [c.id for c in street.clips("train", ["weak"])] == ["w.wav"]
+    assert street.notes("train") == [
+        "pseudo labels: 1 of 3 clips without labels have events of confidence 0.5 or more (Cat 0, Dog 1)"
+    ]
+    assert [c.source for c in street.clips("predict")] == ["predict"] * 3
+    assert corpus(tmp_path, least=0.35).clips("train", ["pseudo"])[1].id == "b.wav"
+
+
+def test_soft_labels_are_the_confidence_of_a_class_in_the_batch_and_in_its_windows(tmp_path):
+    street = corpus(tmp_path, least=0.3, soft=True)
+    clips = street.clips("train", ["weak", "pseudo"])
+    table = ClipTable.of(clips, street.labels)
+    items = [Item(i, 8, np.zeros(8, np.float32)) for i in (1, 0)]
+    batch = Collate(table)(items)
+    torch.testing.assert_close(batch.clip_labels, torch.tensor([[0.3, 0.9], [1.0, 0.0]]))
+    assert batch.events.gain.tolist() == pytest.approx([0.9, 0.9, 0.3])
+    frames = batch.frame_labels(4, 1.0)
+    torch.testing.assert_close(frames[0, :, 1], torch.tensor([0.0, 0.9, 0.0, 0.9]))
+    assert part_of(clips[1], 0.0, 5.0).confidence == {"Dog": 0.9, "Cat": 0.3}
+    assert ClipTable.of(street.clips("train", ["weak"]), street.labels).confidence is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "message"),
+    [
+        (ROWS, {"least": 1.5}, "least is a confidence from 0 to 1, not 1.5"),
+        (ROWS, {"least": 0.95}, "has no event of confidence 0.95 or more: lower data.corpus.least"),
+        (ROWS, {"source": "unlabeled"}, r"unknown source 'unlabeled' \(did you mean unlabelled\?\)"),
+        (ROWS, {"source": "weak"}, "w.wav has labels; name the source of clips without labels"),
+        (["a.wav\t1\t2\tDoge\t0.9"], {}, r":2: unknown label 'Doge' \(did you mean Dog\?\)"),
+        (["a.wav\t1\t2\tDog\t"], {}, ":2: no confidence"),
+        (["test.wav\t1\t2\tDog\t0.9"], {}, r"names none of the 3 clips of 'unlabelled' \(such as 'a.wav'\)"),
+    ],
+)
+def test_mistakes_are_told_before_training(tmp_path, rows, settings, message):
+    with pytest.raises(WsedError, match=message):
+        corpus(tmp_path, rows, **settings).clips("train")
+
+
+def test_predictions_that_are_not_there(tmp_path):
+    with pytest.raises(WsedError, match=r"has no predictions\.tsv; run `wsed predict` first"):
+        Pseudo(Street(), str(tmp_path))
+    assert Pseudo(Street()).sources == Street.sources
+    assert len(Pseudo(Street()).clips("predict")) == 3
