@@ -51,6 +51,7 @@ def test_encoder(name):
     ("name", "arguments"),
     [
         ("crnn", {"activation": "glu", "pools": [(2, 4), (2, 4), (1, 4)]}),
+        ("crnn", {"channels": [4, 8, 8], "gru": 8, "dense": None, "layers": 2}),
         ("cnn", {"channels": 8, "kernels": [5, 5, 3], "dropout": 0.0}),
         ("cnn", {"channels": 8, "kernels": [5, 5, 3], "pools": [(2, 4), (2, 4), (1, 4)]}),
         ("conformer", {"pools": [(2, 4), (2, 4)]}),
