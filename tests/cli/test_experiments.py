@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
 from tests.conftest import make_corpus
 from tests.data.dcase2018 import first_release, make_dcase2018
+from tests.experiments.desed.layout import lay_out, small
 from wsed.cli.configs import merged
 from wsed.cli.main import main
 from wsed.data.corpus.videos.layout import DCASE2017_LABELS as LABELS
@@ -20,11 +22,12 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 RECIPES = {path.parent.name: read_recipe(path.parent) for path in sorted(EXPERIMENTS.glob("*/recipe.yaml"))}
 CORPUS = {"dcase2018": "dcase2018", "dcase2018_best": "dcase2018"}
 CORPUS |= dict.fromkeys(("sprsound", "sprsound_teacher", "sprsound_pseudo"), "ward")
+CORPUS |= {"desed": "dcase2021", "dcase2023": "dcase2023"}
 CORPUS |= dict.fromkeys(("dcase2017", "audioset_22k", "audioset_1m"), "videos")
 """Of an overlay or a paper that needs a corpus in another layout than DESED's."""
 
 
-ONE = {"what_wins": ("all", None)}
+ONE = {"what_wins": ("all", None), "desed": ("baseline", "dcase2023")}
 """The only row of an experiment that is no slow test."""
 
 
@@ -74,6 +77,16 @@ def dcase2018(tmp_path_factory, shared):
 
 
 @pytest.fixture(scope="module")
+def dcase2021(tmp_path_factory):
+    return lay_out(tmp_path_factory.mktemp("dcase2021") / "dataset", small(), 2021, seconds=1.0)
+
+
+@pytest.fixture(scope="module")
+def dcase2023(tmp_path_factory):
+    return lay_out(tmp_path_factory.mktemp("dcase2023") / "dataset", small(), 2023, seconds=1.0)
+
+
+@pytest.fixture(scope="module")
 def ward(tmp_path_factory):
     """One folder and two tables as of SPRSound, 1 s a recording; a quarter of the files have no row."""
     root = tmp_path_factory.mktemp("ward")
@@ -118,16 +131,26 @@ TINY |= {"conv_dim": [8] * 7, "num_conv_pos_embedding_groups": 2}
 """Sizes for wav2vec 2.0: the base model takes minutes for two steps."""
 
 
+def place_of(corpus, root):
+    """The settings of a corpus that say where its files are."""
+    kind = corpus["class_path"].rpartition(".")[2]
+    if kind == "Pseudo":
+        return {"corpus": {"init_args": {"root": str(root)}}, "predictions": str(root / "predictions.tsv")}
+    if kind == "Joint":
+        return {
+            "corpora": {n: {"init_args": {"root": str(root / p)}} for n, p in (("real", ""), ("synth", "dcase_synth"))}
+        }
+    return {"root": str(root)}
+
+
 def fit(paper, row, overlay, root, out, *more):
     """The exit status of two steps of a row, large batches and wav2vec 2.0 made small, without earlier weights."""
     files = RECIPES[paper].configs(row, overlay)
     config = merged(files)
     args = ["fit", *(f"--config={file}" for file in files), "--data.workers", "0"]
-    if config["data"]["corpus"]["class_path"].endswith("Pseudo"):
-        args += ["--data.corpus.corpus.init_args.root", str(root)]
-        args += ["--data.corpus.predictions", str(root / "predictions.tsv")]
-    else:
-        args += ["--data.corpus.root", str(root)]
+    place = out / "base_place.yaml"
+    place.write_text(yaml.safe_dump({"data": {"corpus": {"init_args": place_of(config["data"]["corpus"], root)}}}))
+    args.insert(1 + len(files), f"--config={place}")
     if "batch" in config["data"]:
         args += ["--data.batch", str(dict.fromkeys(config["data"]["batch"], 4))]
     if "folder" in config["data"].get("reader", {}).get("init_args", {}):
