@@ -73,7 +73,14 @@ def predict(root, clips, *labels):
 
 @pytest.fixture(scope="module")
 def dcase2018(tmp_path_factory, shared):
-    return make_dcase2018(tmp_path_factory.mktemp("dcase2018") / "corpus", shared, first_release(shared))
+    root = make_dcase2018(tmp_path_factory.mktemp("dcase2018") / "corpus", shared, first_release(shared))
+    folder = root / "dataset/audio/train/unlabel_in_domain"  # for rows with a teacher
+    folder.mkdir()
+    names = [f"other_{i}.wav" for i in range(4)]
+    for name in names:
+        shutil.copy(root / "noise.wav", folder / name)
+    (root / "dataset/metadata/train/unlabel_in_domain.csv").write_text("\n".join(["filename", *names]) + "\n")
+    return root
 
 
 @pytest.fixture(scope="module")

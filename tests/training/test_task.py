@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import wsed
 from tests.training.small import LABELS, batches, network, trainer
 from wsed import Weighted, WsedError
+from wsed.losses.consistency import Consistency, InterpolationConsistency
 from wsed.losses.cosine_penalty import CosinePenalty
 from wsed.losses.mil import MIL
 from wsed.losses.schedule import Ramp
@@ -158,3 +159,12 @@ def test_a_network_by_factory_needs_labels():
     with pytest.raises(WsedError, match="needs labels to build the network"):
         wsed.SEDTask(network, {"tags": Weighted(MIL())})
     assert wsed.SEDTask(network, {"tags": Weighted(MIL())}, labels=LABELS).network.labels == LABELS
+
+
+def test_consistency_without_a_teacher_or_mixes_is_told_what_to_set():
+    plain, taught = network(), MeanTeacher(LABELS, network)
+    with pytest.raises(WsedError, match=r"reads teacher, .*make it the student of the network mean_teacher"):
+        wsed.SEDTask(plain, {"same": Weighted(Consistency())})
+    with pytest.raises(WsedError, match="set interpolate of the network mean_teacher"):
+        wsed.SEDTask(taught, {"same": Weighted(InterpolationConsistency())})
+    wsed.SEDTask(MeanTeacher(LABELS, network, interpolate=0.2), {"a": Weighted(InterpolationConsistency())})
