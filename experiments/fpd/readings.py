@@ -111,7 +111,7 @@ class ReadingFPD(FPD):
         wps_low: float = 0.5,
         wps_high: float = 0.5,
         wps_start_epoch: int = 5,
-        gather: bool = False,
+        gather: bool = True,
     ) -> None:
         super().__init__(metric, alpha, silence, pairs, wps, wps_start_epoch, gather)
         chosen = {"mode": mode, "sign": sign, "norm_on": norm_on, "reduction": reduction, "level": level}

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.errors import check_option
@@ -36,13 +36,14 @@ def triplet(
     cost: Cost = "hinge",
     gradient: Gradient = "all",
     generator: torch.Generator | None = None,
+    keys: Int[Tensor, " clip"] | None = None,
 ) -> Float[Tensor, ""]:
     """`wsed.losses.triplet.triplet` with each reading; every triplet is made, also by the miner `all`."""
     with torch.autocast(embeddings.device.type, enabled=False):
         others = embeddings.detach() if gradient == "anchor_only" else None
         d = distances(embeddings, others, squared=squared, normalize=normalize)
         of_triplets = ratio if cost == "ratio" else partial(hinge, margin=margin)
-        found = sums(d, *relations(tags, tagged), miner, margin, of_triplets, generator)
+        found = sums(d, *relations(tags, tagged), miner, margin, of_triplets, generator, keys)
         loss = reduced(*found, reduction)
     return loss.to(torch.promote_types(embeddings.dtype, torch.float32))
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsed.errors import WsedError
-from wsed.ops.mine import Triplets, all_clips, episode, name_order, relations, triplets
+from wsed.ops.mine import Triplets, all_clips, episode, name_order, one_per_anchor, relations, triplets
 
 
 def drawn(clips, labels, seed, single=False):
@@ -64,6 +64,23 @@ def test_random_triplets_are_one_an_anchor_and_follow_the_generator(clips, label
     first = triplets(*pairs, "random")
     torch.manual_seed(seed)
     assert rows(first) == rows(triplets(*pairs, "random"))
+
+
+def test_triplets_drawn_by_clip_do_not_depend_on_places_and_come_equally_often():
+    names = [f"{i}.wav" for i in range(6)]
+    tags, order = torch.eye(3)[[0, 0, 0, 1, 1, 2]], torch.randperm(6, generator=torch.Generator().manual_seed(1))
+    kept = []
+    for epoch in range(400):
+        keys = name_order(names, epoch)
+        same, other, exists = one_per_anchor(*relations(tags), keys=keys)
+        moved = one_per_anchor(*relations(tags[order]), keys=keys[order])
+        assert order[moved[0]][moved[2]].tolist() == same[order][exists[order]].tolist()
+        assert order[moved[1]][moved[2]].tolist() == other[order][exists[order]].tolist()
+        kept.append((int(same[0]), int(other[0])))
+    counts = {pair: kept.count(pair) for pair in set(kept)}
+    assert set(counts) == {(p, n) for p in (1, 2) for n in (3, 4, 5)}
+    assert min(counts.values()) > 35
+    assert max(counts.values()) < 100
 
 
 def test_random_triplets_come_equally_often():

@@ -37,7 +37,7 @@ def fpd(
     silence: Silence = "ignore",
     pairs: Pairs = "all",
     costs: Costs | None = None,
-    gather: bool = False,
+    gather: bool = True,
 ) -> Float[Tensor, ""]:
     """Costs of the distances between frames of two clips at the same time index (Tao, Huang et al. 2023, Eq. 1-6).
 
@@ -64,7 +64,7 @@ def fpd(
         pairs: pairs of clips that are used: `all`, `synthetic` (both are strong), `real` (neither is) or `cross` (one
             is).
         costs: costs of positive and of negative pairs; by `metric` and `alpha` if None.
-        gather: also pair clips of different ranks. Every rank must call it.
+        gather: also pair clips of different ranks, as one process would. Every rank must call it.
 
     Returns:
         0-d, at least float32, exact over ranks like `wsed.ops.reduce.masked_mean`; a zero attached to the graph if no
@@ -211,7 +211,8 @@ class FPD(Loss):
             network `mean_teacher` (`wsed/models/teacher.py`) provides a teacher: the running mean of the network's
             weights, or with its setting `pretrained: CHECKPOINT` a network that was trained before.
         wps_start_epoch: the first epoch with such labels; epochs count from 0.
-        gather: also pair clips of different ranks.
+        gather: also pair clips of different ranks, so that several processes train as one does; without it less is
+            exchanged.
 
     Raises:
         WsedError: an option is unknown, or contradicts another.
@@ -234,7 +235,7 @@ class FPD(Loss):
         pairs: Pairs = "all",
         wps: Wps = "self",
         wps_start_epoch: int = 5,
-        gather: bool = False,
+        gather: bool = True,
     ) -> None:
         super().__init__()
         if wps == "none" and pairs in ("real", "cross"):

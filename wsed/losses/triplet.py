@@ -5,14 +5,14 @@ from functools import partial
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
 from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.losses.base import LOSSES, Loss
-from wsed.ops.mine import Miner, Pairs, all_clips, one_per_anchor, relations, triplets
+from wsed.ops.mine import Miner, Pairs, all_clips, name_order, one_per_anchor, relations, triplets
 from wsed.types import Batch, Needs, Output
 
 Normalize = Literal["final", "none"]
@@ -36,6 +36,7 @@ def triplet(
     normalize: Normalize = "final",
     reduction: Reduction = "mean",
     generator: torch.Generator | None = None,
+    keys: Int[Tensor, " clip"] | None = None,
 ) -> Float[Tensor, ""]:
     """Mean of `[d(a, p) - d(a, n) + margin]_+` over triplets (Turpault et al. 2020, Eq. 2).
 
@@ -53,6 +54,7 @@ def triplet(
         normalize: `final`: embeddings are L2-normalised; `none`: they are used as they are.
         reduction: `mean` over triplets; `sum`; `mean_active`: mean over the triplets with a cost above 0.
         generator: random numbers for the miner `random`; the default generator of torch if None.
+        keys: what it draws from instead, see `wsed.ops.mine.one_per_anchor`.
 
     Returns:
         0-d, at least float32; a zero attached to the graph if there are no triplets.
@@ -70,7 +72,7 @@ def triplet(
         if miner in ("all", "semi_hard"):
             total, count, active = _hinge_sums(d, *pairs, margin, semi_hard=miner == "semi_hard")
         else:
-            total, count, active = sums(d, *pairs, miner, margin, partial(hinge, margin=margin), generator)
+            total, count, active = sums(d, *pairs, miner, margin, partial(hinge, margin=margin), generator, keys)
         loss = reduced(total, count, active, reduction)
     return loss.to(torch.promote_types(embeddings.dtype, torch.float32))
 
@@ -125,6 +127,7 @@ def sums(
     margin: float,
     cost: Cost,
     generator: torch.Generator | None = None,
+    keys: Int[Tensor, " clip"] | None = None,
 ) -> Sums:
     """Sum of the costs of triplets, the number of triplets, and the number with a cost above 0.
 
@@ -136,13 +139,14 @@ def sums(
         margin: margin of the miner `semi_hard`.
         cost: cost of triplets from the distances of the anchor to the positive and to the negative.
         generator: random numbers for the miner `random`.
+        keys: what it draws from instead, see `wsed.ops.mine.one_per_anchor`.
 
     >>> d = torch.tensor([[0.0, 1.0, 3.0], [1.0, 0.0, 3.0], [3.0, 3.0, 0.0]])
     >>> sums(d, *relations(torch.eye(2)[[0, 0, 1]]), "all", 0.3, lambda near, far: near / far)
     (tensor(0.6667), tensor(2), tensor(2))
     """
     if miner == "random" or miner == "hard":
-        same, other, exists = one_per_anchor(positive, negative, miner, d, generator)
+        same, other, exists = one_per_anchor(positive, negative, miner, d, generator, keys)
         near, far = (d.gather(1, clip[:, None])[:, 0] for clip in (same, other))
         costs = torch.where(exists, cost(near, far), 0.0)
         return costs.sum(), exists.sum(), (costs > 0).sum()
@@ -217,4 +221,6 @@ class Triplet(Loss):
         )
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
-        return self.of_clips(*all_clips(output.need("clip_embedding"), batch.clip_labels, batch.tagged))
+        names = name_order(batch.clip_ids, self.epoch).to(batch.tagged.device, non_blocking=True)
+        *clips, keys = all_clips(output.need("clip_embedding"), batch.clip_labels, batch.tagged, names)
+        return self.of_clips(*clips, keys=keys)

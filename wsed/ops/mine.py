@@ -141,6 +141,7 @@ def one_per_anchor(
     miner: OnePerAnchor = "random",
     distance: Float[Tensor, "clip clip"] | None = None,
     generator: torch.Generator | None = None,
+    keys: Int[Tensor, " clip"] | None = None,
 ) -> tuple[Int[Tensor, " clip"], Int[Tensor, " clip"], Bool[Tensor, " clip"]]:
     """Pick one positive and one negative per anchor; returns both, and whether the anchor has both.
 
@@ -150,6 +151,8 @@ def one_per_anchor(
         miner: `random` or `hard`, see `triplets`.
         distance: distance from anchor (row) to clip (column), for `hard`.
         generator: random numbers for `random`; the default generator of torch if None.
+        keys: a number for each clip, as of `name_order`, from which `random` draws instead: what a clip draws then
+            depends on the clips in the batch, not on their places, so that several processes draw what one does.
 
     Raises:
         WsedError: the miner is unknown, or it needs `distance` and `distance` is None.
@@ -159,6 +162,12 @@ def one_per_anchor(
     >>> exists, same[exists], other[exists]
     (tensor([ True,  True, False]), tensor([1, 0]), tensor([2, 2]))
     """
+    if miner == "random" and keys is not None:
+        chance = _mixed(_mixed(keys.long())[:, None] + keys)
+        same, other = (
+            torch.where(p, c >> 1, -(2**62) - 1).argmax(1) for p, c in ((positive, chance), (negative, _mixed(chance)))
+        )
+        return same, other, positive.any(1) & negative.any(1)
     if miner == "random":
         # the rank of each candidate among the candidates of its anchor
         places = [pairs.cumsum(1, dtype=torch.int32) for pairs in (positive, negative)]
@@ -171,6 +180,13 @@ def one_per_anchor(
     nearest, other = torch.where(negative, distance.detach(), torch.inf).min(1)
     # anchors with a NaN distance stay, so that the loss can report them
     return same, other, (farthest != -torch.inf) & (nearest != torch.inf)
+
+
+def _mixed(x: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
+    """Whole numbers that look random, of others: the last steps of splitmix64 (Steele, Lea & Flood 2014)."""
+    x = (x ^ ((x >> 30) & 0x3FFFFFFFF)) * -0x40A7B892E31B1A47
+    x = (x ^ ((x >> 27) & 0x1FFFFFFFFF)) * -0x6B2FB644ECCEEE15
+    return x ^ ((x >> 31) & 0x1FFFFFFFF)
 
 
 def _one_of(place: Int[Tensor, "anchor clip"], generator: torch.Generator | None) -> Int[Tensor, " anchor"]:
