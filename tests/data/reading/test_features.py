@@ -120,6 +120,32 @@ def test_two_processes_at_once(root, tmp_path):
     assert [path.suffix for path in sorted((tmp_path / "features").iterdir())] == [".lock", ".npy", ".npz"]
 
 
+@pytest.mark.parametrize("damage", ["a byte", "the end", "the sizes"])
+def test_damaged_features_are_noticed(root, tmp_path, damage):
+    data = module(root, features=tmp_path)
+    list(data.train_dataloader())
+    (path,) = tmp_path.glob("*.npy")
+    path = path.with_suffix(".npz") if damage == "the sizes" else path
+    content = bytearray(path.read_bytes())
+    if damage == "the end":
+        del content[-100:]
+    else:
+        content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WsedError, match=r"holds damaged features; delete it"):
+        list(module(root, features=tmp_path).train_in_order())
+
+
+def test_a_full_disk_is_named(root, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("wsed.data.reading.features._write", full)
+    with pytest.raises(WsedError, match=r"features: cannot write .*npy: No space left on device"):
+        list(module(root, features=tmp_path).train_dataloader())
+    assert [path.suffix for path in tmp_path.iterdir() if path.is_file()] == [".lock"]
+
+
 def test_mistakes(root, tmp_path):
     bare = SimpleNamespace(labels=Labels(["high", "low"]), sample_rate=RATE, frame_rate=50.0, modules=lambda: iter(()))
     with pytest.raises(WsedError, match=r"the reader features needs a network with a frontend"):

@@ -2,8 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from math import isinf
 from pathlib import Path
@@ -28,6 +31,8 @@ from wsed.files import locked, remove_leftovers, write_whole
 CHUNK = 50
 """Number of clips whose features are computed at the same time."""
 
+DAMAGED = "holds damaged features; delete it and the .npz file beside it, and they are computed again"
+
 
 @dataclass(frozen=True)
 class Shapes:
@@ -37,11 +42,13 @@ class Shapes:
         n_frames: number of frames of each clip.
         n_samples: number of samples of each clip.
         silence: features of silence, one value per band.
+        checksum: CRC-32 of the features of each clip.
     """
 
     n_frames: NDArray[np.int64]
     n_samples: NDArray[np.int64]
     silence: NDArray[np.float32]
+    checksum: NDArray[np.int64]
 
 
 class FeatureDataset(Dataset[Item]):
@@ -64,8 +71,10 @@ class FeatureDataset(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         frames, first, shapes = self._opened()
-        features = frames[first[index] : first[index + 1]].T
-        return Item(index, int(shapes.n_samples[index]), features=features)
+        features = frames[first[index] : first[index + 1]]
+        if zlib.crc32(features.tobytes()) != shapes.checksum[index]:
+            raise WsedError(f"{self.path} {DAMAGED} (the features of clip {index})")
+        return Item(index, int(shapes.n_samples[index]), features=features.T)
 
     @property
     def shapes(self) -> Shapes:
@@ -75,10 +84,13 @@ class FeatureDataset(Dataset[Item]):
     def _opened(self) -> tuple[NDArray[np.float32], NDArray[np.int64], Shapes]:
         """The frames of all clips (on disk until they are read), the index of the first frame of each, the sizes."""
         if self._open is None:
-            with np.load(self.path.with_suffix(".npz")) as arrays:
-                shapes = Shapes(**{name: arrays[name] for name in ("n_frames", "n_samples", "silence")})
-            first = np.concatenate([[0], shapes.n_frames.cumsum()])
-            self._open = np.load(self.path, mmap_mode="r"), first, shapes
+            try:
+                with np.load(self.path.with_suffix(".npz")) as arrays:
+                    shapes = Shapes(**{field.name: arrays[field.name] for field in fields(Shapes)})
+                frames = np.load(self.path, mmap_mode="r")  # numpy checks that the file is as long as its header says
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+                raise WsedError(f"{self.path} {DAMAGED}") from None
+            self._open = frames, np.concatenate([[0], shapes.n_frames.cumsum()]), shapes
         return self._open
 
 
@@ -120,9 +132,9 @@ class Features(Reader):
             if not path.is_file():
                 remove_leftovers(path)
                 audio = self.reader.open(table, sample_rate, network)
-                with write_whole(path.with_suffix(".npz")) as lengths, write_whole(path) as part:
+                with _named(path), write_whole(path.with_suffix(".npz")) as lengths, write_whole(path) as part:
                     shapes = _write(part, audio, len(table.clips), frontend)
-                    np.savez(lengths, n_frames=shapes.n_frames, n_samples=shapes.n_samples, silence=shapes.silence)
+                    np.savez(lengths, **asdict(shapes))
         return FeatureDataset(path)
 
     def learned(self, network: Network | None) -> bool:
@@ -164,7 +176,17 @@ def _digest(frontend: Frontend) -> str:
 def _key(table: ClipTable, sample_rate: int, frontend: Frontend) -> str:
     files = [(str(c.path), *_state(c.path), c.start, None if c.start is None else c.duration) for c in table.clips]
     end = None if isinf(table.end) else table.end
-    return hashlib.sha1(json.dumps([_digest(frontend), sample_rate, end, files]).encode()).hexdigest()[:16]
+    facts = ["with checksums", _digest(frontend), sample_rate, end, files]
+    return hashlib.sha1(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """A disk that is full, say, is named."""
+    try:
+        yield
+    except OSError as error:
+        raise WsedError(f"data.reader features: cannot write {path}: {error.strerror or error}") from None
 
 
 def _state(path: Path) -> tuple[int, int]:
@@ -178,18 +200,22 @@ def _write(path: Path, audio: Dataset[Item], n_clips: int, frontend: Frontend) -
     middle: NDArray[np.float32] = silence[:, silence.shape[1] // 2].numpy()
     n_frames: list[int] = []
     n_samples: list[int] = []
+    checksum: list[int] = []
     with path.open("wb") as file:
         _write_header(file, 0, len(middle))
         for start in range(0, n_clips, CHUNK):
             samples = [audio[i].audio for i in range(start, min(start + CHUNK, n_clips))]
             for _, group in groupby([of_clip for of_clip in samples if of_clip is not None], key=len):
                 features = _raw(frontend, torch.from_numpy(np.stack(equal := list(group))))
-                file.write(features.transpose(1, 2).contiguous().numpy().tobytes())
+                stored = features.transpose(1, 2).contiguous().numpy()
+                file.write(stored.tobytes())
+                checksum += [zlib.crc32(of_clip) for of_clip in stored]
                 n_frames += [features.shape[2]] * len(equal)
                 n_samples += [len(of_clip) for of_clip in equal]
         file.seek(0)
         _write_header(file, sum(n_frames), len(middle))
-    return Shapes(np.array(n_frames, dtype=np.int64), np.array(n_samples, dtype=np.int64), middle)
+    lengths, sizes, checksums = (np.array(values, dtype=np.int64) for values in (n_frames, n_samples, checksum))
+    return Shapes(lengths, sizes, middle, checksums)
 
 
 def _write_header(file: BinaryIO, n_frames: int, n_bands: int) -> None:
