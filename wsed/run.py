@@ -72,8 +72,13 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
-        """The checkpoint of the last epoch."""
+        """The checkpoint from which a training goes on: that of the last epoch, or of a step within an epoch."""
         return self.checkpoints / "last.ckpt"
+
+    @property
+    def before(self) -> Path:
+        """The checkpoint that was the last before; used if that one is damaged."""
+        return self.checkpoints / "before_last.ckpt"
 
     def checkpoint(self) -> Path:
         """The best checkpoint; the last one if there is no best one.
@@ -92,7 +97,7 @@ class RunFolder:
 
     def trained(self) -> bool:
         """Whether the folder holds a checkpoint."""
-        return any(self.checkpoints.glob("*.ckpt"))
+        return any(not path.name.startswith(".") for path in self.checkpoints.glob("*.ckpt"))
 
     def versions(self, verb: str) -> Path:
         """The file with the package versions, the seed and the command of a verb, such as `fit`."""

@@ -39,8 +39,15 @@ def serving(
     """The data module set up for a task whose losses have these needs."""
     usual = SimpleNamespace(labels=data.labels, sample_rate=RATE, frame_rate=50.0, modules=lambda: iter(()))
     task = SimpleNamespace(needs=dict(needs or {}), network=usual if network is None else network)
+    progress = SimpleNamespace(current=SimpleNamespace(ready=0, processed=0))
+    loop = SimpleNamespace(epoch_progress=progress, epoch_loop=SimpleNamespace(batch_progress=progress))
     data.trainer = SimpleNamespace(
-        lightning_module=task, global_rank=rank, world_size=ranks, is_global_zero=True, default_root_dir=folder
+        fit_loop=loop,
+        lightning_module=task,
+        global_rank=rank,
+        world_size=ranks,
+        is_global_zero=True,
+        default_root_dir=folder,
     )
     data.setup(stage)
     return data

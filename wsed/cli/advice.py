@@ -8,7 +8,7 @@ from wsed.errors import WsedError, near
 
 OTHERS = (
     "seed_everything", "test_after_fit", "test_checkpoint", "init_from", "overwrite", "ckpt_path", "weights_only",
-    "verbose", "return_predictions",
+    "verbose", "return_predictions", "resume", "every_n_train_steps",
 )  # fmt: skip
 """Settings beside those of model, data, evaluation and trainer."""
 
@@ -39,7 +39,6 @@ PLACES = {
     "scheduler": "model.lr_scheduler",
     "output": "trainer.default_root_dir",
     "checkpoint": "ckpt_path",
-    "resume": "ckpt_path last",
     "monitor": "evaluation.rank_by",
 }
 """Where what users look for is, by the last word of what they write."""

@@ -2,28 +2,14 @@
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping
 
 from wsed.ops.memory import keep_freed_memory
 from wsed.training.ranking import KeepBest
-
-
-class KeepLast(ModelCheckpoint):
-    """Keeps `last.ckpt`, the checkpoint of the last epoch, from which a killed run can be resumed.
-
-    It is a separate callback, since `save_last` of `KeepBest` writes only when the best epoch changes.
-
-    Args:
-        folder: folder of the checkpoints.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
 
 
 class PatientEarlyStopping(EarlyStopping):
@@ -66,6 +52,9 @@ class EpochLine(pl.Callback):
 
     def __init__(self) -> None:
         self._start = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._start = time.monotonic()  # a training may go on within an epoch
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._start = time.monotonic()

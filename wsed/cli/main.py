@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from wsed.cli import verbs
+from wsed.cli.ranks import is_first
+from wsed.cli.stopped import Stopped
 from wsed.errors import WsedError, printable
 
 HEAD = """usage: wsed VERB ...
@@ -16,7 +18,7 @@ Weakly supervised sound event detection: from clips with tags to events with ons
 GROUPS = {
     "train": (
         "Train and evaluate (every setting by --config FILE.yaml, and any of it on the command line)",
-        "wsed fit --config exp.yaml [--data.corpus.root DIR] [--ckpt-path last]",
+        "wsed fit --config exp.yaml [--data.corpus.root DIR] [--resume auto]",
         "wsed test --config runs/exp/seed_0/config.yaml --ckpt-path best",
         "wsed search --config exp.yaml --space space.yaml --trials 40",
     ),
@@ -60,8 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WsedError as error:
         print(f"wsed: error: {printable(_last_message(str(error)))}", file=sys.stderr)
         return 2
+    except Stopped as stopped:
+        if is_first():
+            print(f"wsed: {stopped}", file=sys.stderr)
+        return stopped.status
     except KeyboardInterrupt:
-        resume = "; resume it with --ckpt-path last" if args[:1] == ["fit"] else ""
+        resume = "; go on with --resume auto" if args[:1] == ["fit"] else ""
         print(f"wsed: stopped; what was written stays{resume}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `wsed ... | head`: the reader has seen enough

@@ -39,6 +39,7 @@ QUIET = (
     ".*exists and is not empty.*",
     ".*No CUDA runtime.*",
     ".*Be aware that when using `ckpt_path`.*",
+    ".*resuming from a checkpoint that ended before the epoch ended.*",  # the sampler goes on where it was
     ".*not supported by the model summary.*",
     "predict returned None.*",
     ".*recommended to use .*sync_dist=True.*",  # scores are computed from all ranks' clips on each rank

@@ -36,7 +36,9 @@ class KeepConfig(SaveConfigCallback):
         if self.config.get("overwrite") and not self.config.get("ckpt_path"):
             for old in [*run.checkpoints.glob("*.ckpt"), *run.checkpoints.glob("*.decoder.yaml")]:
                 old.unlink()
-        once = {"overwrite": False, "ckpt_path": None}  # they belong to this start, not to the run
+        for left in run.checkpoints.glob(".*.part.ckpt"):  # of a training that was killed while it wrote
+            left.unlink(missing_ok=True)
+        once = {"overwrite": False, "ckpt_path": None, "resume": None}  # they belong to this start, not to the run
         config = yaml.safe_load(self.parser.dump(self.config, skip_none=False)) | once
         write_config(run.config, yaml.safe_dump(config, sort_keys=False))
         self._write_versions(trainer)
@@ -68,7 +70,7 @@ def write_config(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_file() and path.read_bytes() != text.encode():
         count = len(list(path.parent.glob("config_*.yaml")))
-        path.rename(path.with_name(f"config_{count}.yaml"))
+        write_text(path.with_name(f"config_{count}.yaml"), path.read_text(encoding="utf-8"))
     write_text(path, text)
 
 

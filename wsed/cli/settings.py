@@ -5,6 +5,7 @@ from pathlib import Path
 from jsonargparse import Namespace
 
 from wsed.checkpoint import check_readable
+from wsed.cli.ranks import is_first
 from wsed.errors import WsedError, near
 from wsed.run import RunFolder
 
@@ -38,7 +39,7 @@ def settle(verb: str, config: Namespace) -> None:
     _settle_checkpoint(verb, config, run)
     if verb == "fit" and not config.ckpt_path and not config.overwrite and run.trained():
         raise WsedError(
-            f"{run.path} holds a run already: continue it with --ckpt_path last, choose another folder with "
+            f"{run.path} holds a run already: continue it with --resume auto, choose another folder with "
             "--trainer.default_root_dir, or pass --overwrite"
         )
     _check_strategy(config.trainer)
@@ -64,12 +65,46 @@ def default_folder(config: Namespace) -> Path:
 
 
 def _settle_checkpoint(verb: str, config: Namespace, run: RunFolder) -> None:
-    if config.ckpt_path in ("best", "last"):
-        path = run.best if config.ckpt_path == "best" else run.last
-        if not path.is_file():
-            raise WsedError(f"no checkpoint {path}: give --trainer.default_root_dir, or start without --ckpt_path")
+    if verb == "fit" and config.resume is not None:
+        if config.ckpt_path or config.overwrite:
+            other = "--ckpt_path" if config.ckpt_path else "--overwrite"
+            raise WsedError(f"--resume auto finds the checkpoint itself: leave {other} out")
+        found = to_resume(run)
+        config.ckpt_path = None if found is None else str(found)
+    elif config.ckpt_path in ("best", "last"):
+        path: Path | None = run.best if config.ckpt_path == "best" else run.last
+        if verb == "fit" and path == run.last:
+            path = to_resume(run)
+        if path is None or not path.is_file():
+            start = "or start without it (--resume auto does either)" if verb == "fit" else "or name a file"
+            raise WsedError(
+                f"no checkpoint {run.checkpoints / config.ckpt_path}.ckpt: give --trainer.default_root_dir, {start}"
+            )
         config.ckpt_path = str(path)
     if verb != "fit" and not config.ckpt_path:
         raise WsedError(f"wsed {verb} needs a checkpoint: add --ckpt_path best, last or a file")
     if config.ckpt_path:
         check_readable(config.ckpt_path)
+
+
+def to_resume(run: RunFolder) -> Path | None:
+    """The checkpoint from which a run goes on: the last, or the newest before it that is whole; None if there is none.
+
+    Raises:
+        WsedError: there are checkpoints, and all are damaged.
+    """
+    damaged: WsedError | None = None
+    for path in (run.last, run.before, run.best):
+        if not path.is_file():
+            continue
+        try:
+            check_readable(path)
+        except WsedError as error:
+            damaged = error
+            continue
+        if damaged is not None and is_first():
+            print(f"{damaged}; going on from {path.name}, the one before", flush=True)
+        return path
+    if damaged is not None:
+        raise WsedError(f"{damaged}; no other checkpoint is whole: start anew with --overwrite")
+    return None

@@ -22,6 +22,8 @@ OWN = (
     "trainer.default_root_dir",
     "ckpt_path",
     "overwrite",
+    "resume",
+    "every_n_train_steps",
     "trainer.enable_progress_bar",
 )
 """Settings that runs of one experiment may differ in."""

@@ -4,31 +4,39 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from jsonargparse import set_loader
+from lightning.fabric.plugins.io import CheckpointIO
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from wsed.checkpoint import start_from
-from wsed.cli.callbacks import EpochLine, KeepLast, KeepMemory
+from wsed.cli.callbacks import EpochLine, KeepMemory
 from wsed.cli.check_monitors import check_monitors
 from wsed.cli.configs import prepared
+from wsed.cli.keep_last import KeepLast
 from wsed.cli.messages import quiet, user_error
 from wsed.cli.moved import check_arguments, check_config
 from wsed.cli.names import load_yaml
+from wsed.cli.ranks import is_first
 from wsed.cli.run_files import KeepConfig
 from wsed.cli.settings import settle
 from wsed.cli.show import show
+from wsed.cli.signals import Signals, TakeSignals, end_with_first
+from wsed.cli.stopped import Stopped
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
+from wsed.files import try_lock
 from wsed.run import RunFolder
 from wsed.training.evaluation import Evaluation
 from wsed.training.ranking import KeepBest
 from wsed.training.task import SEDTask
+from wsed.training.whole import WholeCheckpoints
 from wsed.types import Split
 
 PLAIN = re.compile(r"(?!(?:true|false|null)$)[A-Za-z_][\w./-]*", flags=re.IGNORECASE)
@@ -50,6 +58,10 @@ set_loader("wsed", load, exceptions=(yaml.YAMLError,))  # here, so that processe
 class WsedCLI(LightningCLI):
     """LightningCLI whose runs live in one folder: `trainer.default_root_dir`."""
 
+    signals = Signals()
+    held = ExitStack()
+    """What is held until the verb ends."""
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
         parser.add_lightning_class_args(Evaluation, "evaluation")
@@ -62,6 +74,14 @@ class WsedCLI(LightningCLI):
             "--init_from", type=str | None, default=None,
             help="checkpoint whose weights the network starts from, where they fit; its classes may be others",
         )  # fmt: skip
+        parser.add_argument(
+            "--resume", type=Literal["auto"] | None, default=None,
+            help="auto: go on from the last checkpoint of the run's folder if there is one, else start",
+        )  # fmt: skip
+        parser.add_argument(
+            "--every_n_train_steps", type=int | None, default=None,
+            help="optimiser steps between checkpoints within an epoch, beside those at its end",
+        )  # fmt: skip
         parser.add_argument("--overwrite", action="store_true", help="let a new training replace a run in its folder")
 
     def _parse_ckpt_path(self) -> None:
@@ -69,7 +89,10 @@ class WsedCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Settle the run's folder and where the checkpoint is, and refuse to overwrite a run."""
-        settle(str(self.subcommand), self.config[self.subcommand])
+        settings = self.config[self.subcommand]
+        settle(str(self.subcommand), settings)
+        if self.subcommand == "fit" and is_first():
+            self.held.enter_context(_alone(Path(settings.trainer.default_root_dir)))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer", default={})
@@ -80,7 +103,12 @@ class WsedCLI(LightningCLI):
         own = list(own) if isinstance(own, Sequence) else [own]
         if self.subcommand == "fit":
             ranks = self.evaluation if self._has("validation") else None
-            own += [KeepBest(run.checkpoints, ranks), KeepLast(run.checkpoints)]
+            every = self._get(self.config_init, "every_n_train_steps")
+            own += [KeepBest(run.checkpoints, ranks), KeepLast(run.checkpoints, every, self.signals)]
+            plugins = config.get("plugins") or []
+            plugins = list(plugins) if isinstance(plugins, list | tuple) else [plugins]
+            if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+                kwargs["plugins"] = [*plugins, WholeCheckpoints()]
         elif config.get("enable_checkpointing") is None:
             kwargs["enable_checkpointing"] = False
         if config.get("enable_model_summary") is None:
@@ -91,7 +119,7 @@ class WsedCLI(LightningCLI):
 
     def own_callbacks(self) -> list[Callback]:
         """What every trainer gets."""
-        return [EpochLine(), KeepMemory()]
+        return [EpochLine(), KeepMemory(), TakeSignals(self.signals)]
 
     @property
     def evaluation(self) -> Evaluation:
@@ -118,6 +146,8 @@ class WsedCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         try:
             super()._run_subcommand(subcommand)
+        except Stopped:
+            raise
         except SystemExit:
             if self.trainer.interrupted:  # Lightning ends a run that is stopped by Ctrl-C with status 1
                 raise KeyboardInterrupt from None
@@ -204,9 +234,26 @@ class WsedCLI(LightningCLI):
         return bool(self.datamodule.has(split))
 
 
-def only(verb: str, cli: type[WsedCLI]) -> type[WsedCLI]:
+def _alone(folder: Path) -> ExitStack:
+    """A lock on the folder of a run.
+
+    Raises:
+        WsedError: another training writes there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = try_lock(folder / "fit.lock")
+    if lock is None:
+        raise WsedError(
+            f"another `wsed fit` is training in {folder}: wait for it, or choose another folder with "
+            "--trainer.default_root_dir"
+        )
+    return lock
+
+
+def only(verb: str, cli: type[WsedCLI], **values: object) -> type[WsedCLI]:
     """The command line of one verb: building the parsers of all four takes most of the start."""
-    return type(cli.__name__, (cli,), {"subcommands": staticmethod(lambda: {verb: LightningCLI.subcommands()[verb]})})
+    verbs = staticmethod(lambda: {verb: LightningCLI.subcommands()[verb]})
+    return type(cli.__name__, (cli,), {"subcommands": verbs, **values})
 
 
 def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
@@ -218,10 +265,11 @@ def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
         )  # a class of the user's own lies beside the YAML that names it; it shadows none
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's affair, not the user's
+    end_with_first()
     try:
         check_arguments(args)
-        with prepared(args) as arguments:
-            only(args[0], cli)(
+        with prepared(args) as arguments, Signals() as signals, ExitStack() as held:
+            only(args[0], cli, signals=signals, held=held)(
                 SEDTask,
                 SEDDataModule,
                 save_config_callback=KeepConfig,

@@ -30,10 +30,11 @@ class Collate:
         first, last = table.first_event[index], table.first_event[index + 1]
         label, onset, offset = torch.cat([table.events[a:b] for a, b in zip(first, last, strict=True)]).unbind(1)
         clip = torch.repeat_interleave(torch.arange(len(items)), last - first)
-        annotated = table.annotated[table.source[index]]
+        n_samples = torch.tensor([item.n_samples for item in items])
+        annotated = table.annotated[table.source[index]] & (n_samples > 0)[:, None]  # of fillers nothing is known
         return Batch(
             audio=_padded_audio(items),
-            n_samples=torch.tensor([item.n_samples for item in items]),
+            n_samples=n_samples,
             clip_labels=table.tags_of(index),
             tagged=table.tagged[index, None] & annotated,
             events=Events(clip, label.long(), onset, offset, self._gain(index[clip], label.long())),
@@ -42,7 +43,7 @@ class Collate:
             sources=table.sources,
             clip_ids=tuple(table.clips[i].id for i in index.tolist()),
             features=_padded_features(items, self.silence),
-            full=len({item.n_samples for item in items}) == 1,
+            full=0 < min(n_samples.tolist()) == max(n_samples.tolist()),
         )
 
     def _gain(self, clip: Int[Tensor, " event"], label: Int[Tensor, " event"]) -> Float[Tensor, " event"]:

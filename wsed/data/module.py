@@ -23,9 +23,10 @@ from wsed.data.processes import end_with_parent, start_method, unguarded_script
 from wsed.data.reading.base import Item, Reader
 from wsed.data.reading.features import FeatureDataset
 from wsed.data.reading.files import Files
-from wsed.data.sampling.base import EpochSampler
+from wsed.data.same import check_same
+from wsed.data.sampling.base import EpochSampler, progress
 from wsed.data.sampling.choose import choose, is_balanced
-from wsed.data.sampling.shards import ShardSampler, longest_first
+from wsed.data.sampling.shards import Filled, ShardSampler, longest_first
 from wsed.data.trained import Network, Trained
 from wsed.data.windows import Windows
 from wsed.errors import WsedError
@@ -168,7 +169,10 @@ class SEDDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> ItemLoader:
         """The training batches of an epoch."""
-        return self._loader("train", batch_sampler=self._batches(self.table("train")))
+        batches = self._batches(self.table("train"))
+        if self.trainer is not None:
+            batches.go_on(*progress(self.trainer))
+        return self._loader("train", batch_sampler=batches)
 
     def val_dataloader(self) -> ItemLoader | list[ItemLoader]:
         """Every validation clip once."""
@@ -204,6 +208,7 @@ class SEDDataModule(pl.LightningDataModule):
         main = self.trainer is None or self.trainer.is_global_zero
         report = self._folder() / f"missing_{split}.tsv" if main and self.trainer is not None else None
         loaded = self.loader.load(split, report)
+        check_same(loaded.table, split)
         self._tables[split] = loaded.table
         network = self._network()
         note = checks.rate_note(loaded.table.clips, network.sample_rate) if network and split == "train" else ""
@@ -220,7 +225,7 @@ class SEDDataModule(pl.LightningDataModule):
         if not table.clips:
             return []
         order = longest_first(table.clips) if split == "predict" else None  # scores are sorted by clip id later
-        sampler = ShardSampler(len(table.clips), *self._rank(), order)
+        sampler = ShardSampler(len(table.clips), *self._rank(), order, self.eval_batch)
         return self._loader(split, batch_size=self.eval_batch, sampler=sampler)
 
     def _loader(self, split: Split, **batching: object) -> ItemLoader:
@@ -228,7 +233,7 @@ class SEDDataModule(pl.LightningDataModule):
         silence = dataset.shapes.silence if isinstance(dataset, FeatureDataset) else None
         workers = self._workers()
         return DataLoader(
-            dataset,
+            Filled(dataset) if self._rank()[1] > 1 else dataset,
             collate_fn=Collate(self.table(split), silence),
             num_workers=workers,
             pin_memory=torch.cuda.is_available(),  # so that the copy to the GPU runs beside a step
@@ -236,6 +241,7 @@ class SEDDataModule(pl.LightningDataModule):
             prefetch_factor=4 if workers else None,
             multiprocessing_context=start_method() if workers else None,
             worker_init_fn=end_with_parent if workers else None,
+            generator=torch.Generator().manual_seed(self.seed),  # reading draws nothing from the network's dropout
             **batching,  # type: ignore[arg-type]
         )
 

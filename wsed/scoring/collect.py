@@ -28,7 +28,7 @@ class Collector:
         return sum(map(len, self._scores))
 
     def update(self, output: Output, batch: Batch, sample_rate: int) -> None:
-        """Add a batch. Scores are moved to the CPU, without padding.
+        """Add a batch. Scores are moved to the CPU, without padding; clips without samples are left out.
 
         Args:
             output: output of the network for the batch.
@@ -36,9 +36,14 @@ class Collector:
             sample_rate: sample rate of the batch, from which the durations of clips follow.
         """
         seconds = batch.n_samples.cpu().double() / sample_rate
-        self._scores.append(Scores.of_output(output, batch.clip_ids, seconds).to("cpu"))
+        scores = Scores.of_output(output, batch.clip_ids, seconds).to("cpu")
         batch = batch.to("cpu")
-        self._truth.append(Truth(batch.clip_labels > 0.5, batch.tagged, batch.events, batch.timed))
+        truth = Truth(batch.clip_labels > 0.5, batch.tagged, batch.events, batch.timed)
+        if bool((batch.n_samples == 0).any()):  # fillers of a rank that has fewer clips
+            counted = batch.n_samples.nonzero().flatten()
+            scores, truth = scores.select(counted), truth.select(counted)
+        self._scores.append(scores)
+        self._truth.append(truth)
 
     def gather(self) -> tuple[Scores, Truth]:
         """Scores and truth of the clips of all ranks; each rank gets the same, and every rank must call it."""

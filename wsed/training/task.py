@@ -14,12 +14,15 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from wsed.errors import WsedError
 from wsed.losses.base import Weighted
 from wsed.models.base import Encoder, Network, NetworkFactory
+from wsed.ops.reduce import count, world_size
 from wsed.training.arguments import check_terms, warn_of_moved
 from wsed.training.facts import LearnFacts
 from wsed.training.finite import CheckLoss
+from wsed.training.mean import Mean
 from wsed.training.parts import Group, Part, hold, parameter_groups
 from wsed.training.saving import CheckResume, check_labels, checkpoint_facts
 from wsed.training.schedules import interval
+from wsed.training.state import KeepState
 from wsed.types import Batch, Labels, Needs, Output
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter] | Iterable[Group]], Optimizer]
@@ -35,6 +38,10 @@ REMEDIES = {
 def adam(parameters: Iterable[nn.Parameter] | Iterable[Group]) -> Optimizer:
     """The default optimiser: Adam with a learning rate of 1e-3."""
     return torch.optim.Adam(parameters, lr=1e-3)
+
+
+STAGES = ("train", "val", "test")
+"""Prefixes of the names of logged losses."""
 
 
 class SEDTask(pl.LightningModule):
@@ -86,6 +93,8 @@ class SEDTask(pl.LightningModule):
         check_terms(losses)
         self.terms = dict(losses)
         self.losses = nn.ModuleDict({name: term.loss for name, term in losses.items()})
+        several = [f"loss_{name}" for name in losses] if len(losses) > 1 else []
+        self.means = nn.ModuleDict({f"{s}/{name}": Mean() for s in STAGES for name in ("loss", *several)})
         self.needs: dict[str, Needs] = {name: term.loss.needs for name, term in losses.items()}
         self.trained_steps = 0  # number of steps of the loaded checkpoint
         self._optimizer, self._lr_scheduler, self.parts = optimizer, lr_scheduler, tuple(parts)
@@ -106,7 +115,8 @@ class SEDTask(pl.LightningModule):
     def configure_callbacks(self) -> list[pl.Callback]:
         """The callbacks that every training needs, except those that the trainer has already."""
         present = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
-        return [callback for callback in (CheckResume(), LearnFacts(), CheckLoss()) if type(callback) not in present]
+        needed = (CheckResume(), LearnFacts(), CheckLoss(), KeepState())
+        return [callback for callback in needed if type(callback) not in present]
 
     def on_fit_start(self) -> None:
         """Say what does nothing."""
@@ -115,6 +125,11 @@ class SEDTask(pl.LightningModule):
             rank_zero_info(f"no loss reads the teacher, so that it does nothing: losses {', '.join(self.needs)}")
         if "mixed" in self.network.provides and "mixed" not in reads:
             rank_zero_info(f"no loss reads the mixes of interpolate, which cost time: losses {', '.join(self.needs)}")
+
+    def on_train_start(self) -> None:
+        """Tell the losses which epoch it is, also where a training goes on within an epoch."""
+        for term in self.terms.values():
+            term.loss.start_epoch(self.current_epoch)
 
     def on_train_epoch_start(self) -> None:
         """Tell the losses which epoch begins."""
@@ -170,8 +185,14 @@ class SEDTask(pl.LightningModule):
         values = {name: term.loss(output, batch) for name, term in self.terms.items()}
         total = torch.stack([self.terms[name].at(self.global_step) * value for name, value in values.items()]).sum()
         several = {f"{stage}/loss_{name}": value for name, value in values.items()} if len(values) > 1 else {}
-        logged = {f"{stage}/loss": total, **several}
-        self.log_dict(logged, batch_size=len(batch), on_step=False, on_epoch=True, sync_dist=True, prog_bar=False)
+        clips: int | Tensor = len(batch)
+        if stage != "train" and world_size() > 1:
+            clips = count(batch.n_samples > 0)  # without fillers, of all ranks
+        for name, value in {f"{stage}/loss": total, **several}.items():
+            mean = self.means[name]
+            assert isinstance(mean, Mean)
+            mean.update(value, clips)
+            self.log(name, mean, on_step=False, on_epoch=True, metric_attribute=f"means.{name}")
         return total
 
     def _evaluate(self, batch: Batch, stage: str) -> dict[str, Output]:

@@ -1,8 +1,16 @@
 """The base of samplers: the order of the clips depends on the seed and the epoch only."""
 
+from abc import abstractmethod
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
 
 
 class EpochSampler(Sampler[list[int]]):
@@ -10,8 +18,20 @@ class EpochSampler(Sampler[list[int]]):
 
     def __init__(self, seed: int, rank: int, ranks: int) -> None:
         self.seed, self.rank, self.ranks = seed, rank, ranks
-        self.epoch = 0
+        self.epoch = self._done = 0
         self.sampler = self  # Lightning calls set_epoch on batch_sampler.sampler
+
+    def __iter__(self) -> Iterator[list[int]]:
+        done, self._done = self._done, 0  # at the first batch: loaders make an iterator that they do not use
+        yield from islice(self.batches(), done, None)
+
+    @abstractmethod
+    def batches(self) -> Iterator[list[int]]:
+        """All batches of the epoch: the indices of the clips of this rank."""
+
+    def go_on(self, epoch: int, done: int) -> None:
+        """Begin with this epoch; its first `done` batches were seen before the training was interrupted."""
+        self.epoch, self._done = epoch, done
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of this epoch; Lightning calls it."""
@@ -20,6 +40,14 @@ class EpochSampler(Sampler[list[int]]):
     def generator(self, number: int = 0) -> torch.Generator:
         """A random generator for this epoch, the same on all ranks; each `number` has a different one."""
         return torch.Generator().manual_seed(hash((self.seed, self.epoch, number)) % 2**63)
+
+
+def progress(trainer: "Trainer") -> tuple[int, int]:
+    """The epoch that a training is in, or begins next, and how many of its batches it has done."""
+    loop = trainer.fit_loop
+    epoch, batch = vars(loop.epoch_progress.current), vars(loop.epoch_loop.batch_progress.current)
+    within = epoch["ready"] > epoch["processed"]
+    return epoch["processed"], batch["processed"] if within else 0
 
 
 def passes(pool: Tensor, wanted: int, generator: torch.Generator, apart: int = 1) -> Tensor:

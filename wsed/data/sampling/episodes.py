@@ -55,7 +55,8 @@ class ClassSampler(EpochSampler):
     def __len__(self) -> int:
         return self._batches
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def batches(self) -> Iterator[list[int]]:
+        """All batches of the epoch."""
         generator = self.generator()
         orders = [pool[torch.randperm(len(pool), generator=generator)] for pool in self.pools]
         used = torch.zeros(len(orders), dtype=torch.float64)

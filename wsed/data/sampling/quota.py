@@ -59,7 +59,8 @@ class QuotaSampler(EpochSampler):
     def __len__(self) -> int:
         return max(-(-len(pool) // (self.quota[name] * self.ranks)) for name, pool in self.pools.items())
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def batches(self) -> Iterator[list[int]]:
+        """All batches of the epoch."""
         orders = {name: self._order(i, name) for i, name in enumerate(self.pools)}
         for step in range(len(self)):
             batch: list[int] = []

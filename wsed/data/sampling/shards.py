@@ -1,31 +1,51 @@
 """`ShardSampler`: every clip once, divided among the processes."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from torch.utils.data import Sampler
+from torch.utils.data import Dataset, Sampler
 
 from wsed.data.clip import Clip
+from wsed.data.reading.base import Item
+
+
+class Filled(Dataset[Item]):
+    """A dataset with fillers: the item `~index` is that of `index` with no samples, so that the clip does not count."""
+
+    def __init__(self, dataset: Dataset[Item]) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, index: int) -> Item:
+        return self.dataset[index] if index >= 0 else replace(self.dataset[~index], n_samples=0)
 
 
 class ShardSampler(Sampler[int]):
-    """Every clip once, in order, divided among the ranks. The first clips are repeated so that all ranks have as many.
+    """Every clip once, in order, divided among the ranks.
 
-    The collector of scores drops repeated clips by their id.
+    Ranks must have as many batches, since they exchange values in each. A rank with one batch less gets a filler at the
+    end: a clip that does not count, written as `~index`.
 
     Args:
         n_clips: number of clips.
         rank: rank of this process.
         ranks: number of processes.
         order: indices of all clips, in the order in which they are read; if None, the order of the clips.
+        batch: number of clips in a batch.
 
     >>> [list(ShardSampler(3, rank, ranks=2)) for rank in (0, 1)]
-    [[0, 2], [1, 0]]
+    [[0, 2], [1, -1]]
+    >>> [list(ShardSampler(3, rank, ranks=2, batch=2)) for rank in (0, 1)]
+    [[0, 2], [1]]
     """
 
-    def __init__(self, n_clips: int, rank: int = 0, ranks: int = 1, order: Sequence[int] | None = None) -> None:
-        self.indices = [i % n_clips for i in range(-(-n_clips // ranks) * ranks)][rank::ranks] if n_clips else []
-        if order is not None:
-            self.indices = [order[i] for i in self.indices]
+    def __init__(
+        self, n_clips: int, rank: int = 0, ranks: int = 1, order: Sequence[int] | None = None, batch: int = 1
+    ) -> None:
+        places = range(n_clips) if order is None else order
+        self.indices = list(places[rank::ranks])
+        most = -(-n_clips // ranks)
+        if -(-len(self.indices) // batch) < -(-most // batch):
+            self.indices.append(~places[0])
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -1,0 +1,129 @@
+"""Signals that end a run: a training saves first, everything else ends at once."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+
+from wsed.cli.ranks import is_first
+from wsed.cli.stopped import Stopped
+
+REQUEUE = ("SIGUSR1", "SIGUSR2")
+"""What schedulers send before the time is over (`sbatch --signal`); a job of SLURM is then queued again."""
+
+ENDING = [getattr(signal, name) for name in ("SIGTERM", *REQUEUE) if hasattr(signal, name)]
+
+
+class Signals:
+    """Takes signals while a verb runs. Within `training`, the first is kept until the training asks; else it ends.
+
+    >>> with Signals() as signals:
+    ...     signals.received is None
+    True
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.training = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Signals":
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.getsignal(number) for number in ENDING}
+            self.take()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def take(self) -> None:
+        """Take the signals from Lightning, whose handlers talk to other ranks in the middle of a step."""
+        for number in self._before:
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        first, self.received = self.received is None, number
+        if not (self.training and first):
+            raise stop(number, "what was written stays")
+
+    def agreed(self, trainer: pl.Trainer) -> int | None:
+        """The signal that any rank has got; all ranks call it."""
+        if trainer.world_size == 1:
+            return self.received
+        mine = torch.tensor(self.received or 0, device=trainer.strategy.root_device)
+        return int(trainer.strategy.reduce(mine, reduce_op="max")) or None
+
+
+class TakeSignals(pl.Callback):
+    """Takes the signals again after Lightning has, at the start of each loop."""
+
+    def __init__(self, signals: Signals) -> None:
+        self.signals = signals
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.signals.training = True
+        self.signals.take()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.signals.training = False
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self.signals.training = False
+        launcher = trainer.strategy.launcher
+        if isinstance(exception, Stopped) and launcher is not None:
+            launcher.kill(signal.Signals(exception.signum))  # its other processes on this machine
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.signals.take()
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.signals.take()
+
+    def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.signals.take()
+
+
+def stop(number: int, text: str) -> Stopped:
+    """What ends the process; a job of SLURM that is warned of its end is queued again by its first process."""
+    if signal.Signals(number).name in REQUEUE and is_first() and SLURMEnvironment.detect():
+        return Stopped(number, f"{text}; {requeue()}")
+    return Stopped(number, f"{text}; go on with --resume auto")
+
+
+def requeue() -> str:
+    """Queue the job of SLURM again and say so."""
+    job = os.environ["SLURM_JOB_ID"]
+    if "SLURM_ARRAY_JOB_ID" in os.environ:
+        job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    if not re.fullmatch(r"[0-9_]+", job):
+        return f"job {job!r} was not queued again"
+    try:
+        done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)
+    except OSError as error:
+        return f"job {job} could not be queued again: {error}"
+    if done.returncode:
+        return f"job {job} could not be queued again: {' '.join(done.stderr.split())}"
+    return f"job {job} is queued again"
+
+
+def end_with_first() -> None:
+    """End a rank that Lightning started when the process that started it ends, even by SIGKILL."""
+    if "LOCAL_RANK" not in os.environ or "TORCHELASTIC_RUN_ID" in os.environ or is_first():
+        return
+
+    def watch(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()

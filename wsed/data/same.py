@@ -1,0 +1,55 @@
+"""Whether all processes see the same clips and labels: the copy of a corpus on one machine may be an old one."""
+
+import hashlib
+
+import torch.distributed as dist
+
+from wsed.data.clip_table import ClipTable
+from wsed.errors import WsedError
+from wsed.ops.reduce import world_size
+from wsed.types import Split
+
+NAMES = 100_000
+"""The most names of clips that are compared."""
+
+
+def checksum(table: ClipTable) -> str:
+    """A checksum of the clips, tags and events of a table.
+
+    >>> from pathlib import Path
+    >>> from wsed.data.clip import Clip
+    >>> from wsed.types import Labels
+    >>> one, other = (ClipTable.of([Clip(name, Path(name), "weak")], Labels(["Dog"])) for name in "ab")
+    >>> checksum(one) == checksum(one), checksum(one) == checksum(other)
+    (True, False)
+    """
+    total = hashlib.blake2b(digest_size=16)
+    step = max(1, len(table.clips) // NAMES)
+    names = [table.clips[i].id for i in range(0, len(table.clips), step)]
+    total.update("\n".join([*names, *table.sources, repr(table.end)]).encode())
+    for values in (table.labels.values, table.labels.lengths, table.tagged, table.timed, table.source, table.events):
+        total.update(values.contiguous().numpy().tobytes())
+    return total.hexdigest()
+
+
+def check_same(table: ClipTable, split: Split) -> None:
+    """Refuse processes that see other clips; every rank calls it.
+
+    Args:
+        table: what this process sees.
+        split: its split, for the message.
+
+    Raises:
+        WsedError: names the processes that differ from the first.
+    """
+    if world_size() == 1:
+        return
+    seen: list[tuple[str, int]] = [("", 0)] * world_size()
+    dist.all_gather_object(seen, (checksum(table), len(table.clips)))
+    others = [rank for rank, (total, _) in enumerate(seen) if total != seen[0][0]]
+    if others:
+        which = ", ".join(map(str, others[:5]))
+        raise WsedError(
+            f"{split}: process {which} sees other clips or labels ({seen[others[0]][1]} clips) than process 0 "
+            f"({seen[0][1]} clips): bring the copies of the corpus on all machines to the same state"
+        )
