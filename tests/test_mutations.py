@@ -169,7 +169,8 @@ def reopened(home):
     from wsed.cli.search_space import read_space
     from wsed.cli.search_store import open_study
 
-    settings = Namespace(storage=None, first_rung=5, minimize=False, seed=0)
+    base = f"sqlite:///{home / 'study' / 'study.db'}"
+    settings = Namespace(storage=base, first_rung=5, minimize=False, seed=0)
     open_study(settings, read_space(home / "study.yaml"), home / "study")
 
 

@@ -25,7 +25,7 @@ from wsed.report.trials import draw_trials, write_trials
 
 optuna = pytest.importorskip("optuna", reason="the extra tune is not installed")
 
-from wsed.cli.search_store import open_study  # noqa: E402
+from wsed.cli.search_store import _storage, open_study  # noqa: E402
 from wsed.cli.search_trials import Search  # noqa: E402
 
 SPACE = {
@@ -54,7 +54,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 def study(folder: Path):
     pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1)
-    return optuna.load_study(study_name="wsed", storage=f"sqlite:///{folder / 'study.db'}", pruner=pruner)
+    return optuna.load_study(study_name="wsed", storage=_storage(str(folder / "study.journal")), pruner=pruner)
 
 
 def opened(files: list[str], *more: str):
@@ -139,12 +139,20 @@ def test_processes_that_start_together_begin_one_study(files, tmp_path):
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(begin, range(8)))) == 1
-    assert len(optuna.get_all_study_names(f"sqlite:///{tmp_path / 'study.db'}")) == 1
+    assert len(optuna.get_all_study_names(_storage(str(tmp_path / "study.journal")))) == 1
 
 
-def test_a_locked_database_is_waited_for(files):
-    with opened(files)._storage._backend.engine.connect() as connection:
+def test_a_locked_database_is_waited_for(files, tmp_path):
+    with opened(
+        files, "--storage", f"sqlite:///{tmp_path / 'kept.db'}"
+    )._storage._backend.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000  # milliseconds
+
+
+def test_a_study_of_an_earlier_version_goes_on_in_its_database(files, tmp_path):
+    opened(files, "--storage", f"sqlite:///{tmp_path / 'study.db'}").ask()
+    assert len(opened(files).trials) == 1
+    assert not (tmp_path / "study.journal").exists()
 
 
 def test_processes_together_take_no_trial_too_many(files, tmp_path, monkeypatch):

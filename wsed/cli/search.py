@@ -1,6 +1,7 @@
 """`wsed search`: search good settings of a training."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -19,9 +20,10 @@ Settings are drawn by a tree-structured Parzen estimator. After 1, 4, 16 times -
 quarter of the trainings that have reached this epoch goes on (asynchronous successive halving, Li et al. 2018). No
 training waits for another.
 
-The study is an SQLite file. Run the command again to continue it: a training that was killed continues from its last
-epoch. Run it in several terminals, or on several machines with a shared folder, to share the trials. The folder holds
-the locks and checkpoints of the trials, so the machines must share it also with --storage."""
+The study is a journal, a file that is safe on network file systems. Run the command again to continue it: a training
+that was killed goes on from its last checkpoint. Run it in several terminals, or on several machines with a shared
+folder, to share the trials. The folder holds the locks and checkpoints of the trials, so the machines must share it
+also with --storage. A trial on several devices is one training: all its processes have the settings of the first."""
 
 EXAMPLES = """\
 examples:
@@ -46,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--space", type=Path, required=True, metavar="FILE", help="the settings to search, see below")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the study (default: runs/search/CONFIG)")
-    parser.add_argument("--storage", metavar="URL", help="database of the trials (default: sqlite:///DIR/study.db)")
+    parser.add_argument("--storage", metavar="URL", help="database of the trials (default: the file DIR/study.journal)")
     parser.add_argument("--trials", type=whole(1), default=20, metavar="N", help="trials of the study (default: 20)")
     parser.add_argument(
         "--monitor", default="val/score", metavar="NAME", help="logged metric to optimise (default: val/score)"
@@ -68,17 +70,32 @@ def main(arguments: Sequence[str]) -> int:
     args = parsed("search", add_arguments, arguments, settings=True)
     _check_optuna()
     from wsed.cli.configs import run_name
+    from wsed.cli.ranks import is_first
+    from wsed.cli.search_ranks import TRIAL, join, tell
     from wsed.cli.search_space import read_space
     from wsed.cli.search_store import open_study
-    from wsed.cli.search_trials import Search, read_config
+    from wsed.cli.search_trials import Search, follow, read_config
 
     space, name = read_space(args.space), run_name(args.config)
     out = args.out or Path("runs/search") / name
     if args.out is None and not out.exists() and (old := Path("runs/tune") / name).is_dir():
         print(f"wsed: a study of an earlier version is in {old}; go on with it by --out {old}", file=sys.stderr)
     out.mkdir(parents=True, exist_ok=True)
+    if TRIAL in os.environ and not is_first():
+        follow(out, int(os.environ[TRIAL]))
+        return 0
+    rank, ranks = (0, 1) if TRIAL in os.environ else join()
+    if rank:
+        while (number := tell(None)) is not None:
+            follow(out, number)
+        return 0
     base = read_config([*(f"--config={path}" for path in args.config), *args.settings])
-    Search(open_study(args, space, out), base, space, out, args.monitor, args.trials).run()
+    study = open_study(args, space, out)
+    search = Search(study, base, space, out, args.monitor, args.trials, arguments, ranks)
+    if TRIAL in os.environ:
+        search.run_one(int(os.environ[TRIAL]))
+    else:
+        search.run()
     return 0
 
 

@@ -23,13 +23,12 @@ def open_study(args: argparse.Namespace, space: dict[str, Range], out: Path) -> 
     Raises:
         WsedError: the study searches another space, or has another folder.
     """
-    url = args.storage or f"sqlite:///{out / 'study.db'}"
-    # SQLite has one writer at a time: wait for it longer than the usual 5 s
-    engine = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    old = out / "study.db"  # of an earlier version
+    url = args.storage or (f"sqlite:///{old}" if old.is_file() else str(out / "study.journal"))
     with alone(out), _readable(url):
         study = optuna.create_study(
             study_name="wsed",
-            storage=optuna.storages.RDBStorage(url, engine_kwargs=engine),
+            storage=_storage(url),
             pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=args.first_rung),
             direction="minimize" if args.minimize else "maximize",
             load_if_exists=True,
@@ -40,6 +39,15 @@ def open_study(args: argparse.Namespace, space: dict[str, Range], out: Path) -> 
     seed = None if args.seed is None else args.seed + len(study.get_trials(deepcopy=False))
     study.sampler = optuna.samplers.TPESampler(seed=seed)
     return study
+
+
+def _storage(url: str) -> optuna.storages.BaseStorage:
+    if "://" not in url:
+        lock = optuna.storages.journal.JournalFileOpenLock(url)
+        return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(url, lock))
+    # SQLite has one writer at a time: wait for it longer than the usual 5 s
+    engine = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    return optuna.storages.RDBStorage(url, engine_kwargs=engine)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import copy
 import io
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -12,15 +13,15 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
+from wsed.cli import search_ranks
 from wsed.cli.configs import Config
 from wsed.cli.search_space import Range, places, put
 from wsed.cli.search_store import alone
 from wsed.cli.training import WsedCLI
 from wsed.cli.training import run as train
 from wsed.errors import WsedError
-from wsed.files import try_lock
+from wsed.files import try_lock, write_text
 from wsed.report.trials import draw_trials, write_trials
-from wsed.run import RunFolder
 
 
 class Search:
@@ -33,14 +34,26 @@ class Search:
         out: folder of the study; each trial has a folder in it.
         monitor: the logged metric to optimise.
         trials: number of trials of the study, over all processes.
+        arguments: the command line after `wsed search`, with which a trial on several devices is run apart.
+        ranks: number of processes that a launcher has started to train each trial together.
     """
 
     def __init__(
-        self, study: optuna.Study, base: Config, space: dict[str, Range], out: Path, monitor: str, trials: int
+        self,
+        study: optuna.Study,
+        base: Config,
+        space: dict[str, Range],
+        out: Path,
+        monitor: str,
+        trials: int,
+        arguments: Sequence[str] = (),
+        ranks: int = 1,
     ) -> None:
         self.study, self.base, self.space, self.out = study, base, space, out
-        self.monitor, self.trials = monitor, trials
+        self.monitor, self.trials, self.arguments, self.ranks = monitor, trials, arguments, ranks
         self.places = places(base, space)
+        trainer = base.get("trainer")
+        self.apart = ranks == 1 and isinstance(trainer, dict) and search_ranks.launches(trainer)
 
     def run(self) -> None:
         """Finish the trials of killed processes, then run new trials.
@@ -52,9 +65,11 @@ class Search:
         while (taken := self._next()) is not None:
             trial, lock = taken
             with lock:
-                failure = self._run(trial) or failure
+                failure = (self._run_apart(trial) if self.apart else self._run(trial)) or failure
             self._report()
         self._report()
+        if self.ranks > 1:
+            search_ranks.tell(None)
         if not any(trial.value is not None for trial in self.study.get_trials(deepcopy=False)):
             raise WsedError(f"no trial has a value{f'; the last error: {failure}' if failure else ''}")
         best = self.study.best_trial
@@ -78,10 +93,34 @@ class Search:
             assert lock is not None, "no other process knows of the trial"
             return trial, lock
 
-    def _run(self, trial: optuna.Trial) -> str | None:
-        """Run a trial and report its result to the study; returns the error message if the trial failed."""
+    def run_one(self, number: int) -> None:
+        """Run a trial that another process has drawn and waits for."""
+        old = self.study.get_trials(deepcopy=False)[number]
+        self._run(optuna.trial.Trial(self.study, old._trial_id))
+
+    def _run_apart(self, trial: optuna.Trial) -> str | None:
+        """Run a trial on several devices in a process of its own; returns the error message if it failed."""
+        start = time.monotonic()
+        self._draw(trial)
+        status = search_ranks.run_apart(trial.number, self.arguments, self._folder(trial.number) / "log.txt")
+        done = self.study.get_trials(deepcopy=False)[trial.number]
+        if status or not done.state.is_finished():
+            if not done.state.is_finished():
+                self.study.tell(trial, state=TrialState.FAIL)
+            message = f"its training ended with status {status}; see {self._folder(trial.number) / 'log.txt'}"
+            print(f"trial {trial.number}: failed: {message}", flush=True)
+            return message
+        outcome = f"{self.monitor} {done.value:.4g}" if done.value is not None else done.state.name.lower()
+        print(f"trial {trial.number}: {outcome}, {time.monotonic() - start:.0f} s", flush=True)
+        return None
+
+    def _draw(self, trial: optuna.Trial) -> None:
         for name, values in self.space.items():
             values.suggest(trial, name)
+
+    def _run(self, trial: optuna.Trial) -> str | None:
+        """Run a trial and report its result to the study; returns the error message if the trial failed."""
+        self._draw(trial)
         report, start = Report(trial, self.monitor, self.study.direction.name == "MAXIMIZE"), time.monotonic()
         try:
             self._train(trial, report)
@@ -107,24 +146,17 @@ class Search:
         config = copy.deepcopy(self.base)
         for name, path in self.places.items():
             put(config, path, self._value(trial, name))
-        (folder / "settings.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-        args = ["fit", "--config", str(folder / "settings.yaml"), "--trainer.default_root_dir", str(folder)]
-        args += ["--test-after-fit", "false", "--trainer.enable_progress_bar", "false"]
-        args += ["--ckpt-path", "last"] if RunFolder(folder).last.is_file() else []
-
-        class TrialCLI(WsedCLI):
-            def own_callbacks(self) -> list[pl.Callback]:
-                return [*super().own_callbacks(), report]
-
-        with (folder / "log.txt").open("a") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-            train(args, TrialCLI)
+        write_text(folder / "settings.yaml", yaml.safe_dump(config, sort_keys=False))
+        if self.ranks > 1:
+            search_ranks.tell(trial.number)
+        train_trial(folder, report)
 
     def _value(self, trial: optuna.Trial | FrozenTrial, name: str) -> object:
         value: object = trial.params[name]
         return json.loads(str(value)) if self.space[name].choices else value
 
     def _folder(self, number: int) -> Path:
-        return self.out / f"trial_{number:04d}"
+        return folder_of(self.out, number)
 
     def _lock(self, number: int) -> contextlib.ExitStack | None:
         """The lock of a trial; None if another process holds it. The lock of a process that dies is released."""
@@ -136,6 +168,48 @@ class Search:
             trials = self.study.get_trials(deepcopy=False)
             write_trials(self.out / "trials.tsv", trials, list(self.space))
             draw_trials(self.out / "trials.png", trials, self.space, self.monitor)
+
+
+def folder_of(out: Path, number: int) -> Path:
+    """The folder of a trial.
+
+    >>> folder_of(Path("runs/search/exp"), 3).name
+    'trial_0003'
+    """
+    return out / f"trial_{number:04d}"
+
+
+def train_trial(folder: Path, report: pl.Callback) -> None:
+    """Train with the settings in the folder of a trial."""
+    args = ["fit", "--config", str(folder / "settings.yaml"), "--trainer.default_root_dir", str(folder)]
+    args += ["--test-after-fit", "false", "--trainer.enable_progress_bar", "false", "--resume", "auto"]
+
+    class TrialCLI(WsedCLI):
+        def own_callbacks(self) -> list[pl.Callback]:
+            return [*super().own_callbacks(), report]
+
+    with (folder / "log.txt").open("a") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+        train(args, TrialCLI)
+
+
+def follow(out: Path, number: int) -> None:
+    """Train a trial of the first process in another process; what ends it there ends it here."""
+    with contextlib.suppress(optuna.TrialPruned, WsedError):
+        train_trial(folder_of(out, number), Follow())
+
+
+class Follow(pl.Callback):
+    """Ends a training where the first process stops the trial."""
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn == "fit":
+            _stop(trainer, False)
+
+
+def _stop(trainer: pl.Trainer, stop: bool) -> None:
+    """End the trial in all processes if the first one says so; all call it after each validation."""
+    if trainer.strategy.broadcast(stop):
+        raise optuna.TrialPruned
 
 
 class Report(pl.Callback):
@@ -158,15 +232,16 @@ class Report(pl.Callback):
         if trainer.state.fn != "fit":  # a validation that tunes the decoder
             return
         self.logged = sorted(trainer.callback_metrics)
-        if self.monitor not in trainer.callback_metrics:
-            return
+        _stop(trainer, self.monitor in trainer.callback_metrics and self._should_stop(trainer))
+
+    def _should_stop(self, trainer: pl.Trainer) -> bool:
+        """Report the value; whether others are better."""
         value, epoch = float(trainer.callback_metrics[self.monitor]), trainer.current_epoch + 1
         self.best = value if self.best is None else self._better(self.best, value)
         if epoch not in self._reported:  # a resumed training does not report an epoch twice
             self._reported[epoch] = value
             self.trial.report(value, epoch)
-        if self.trial.should_prune():
-            raise optuna.TrialPruned
+        return self.trial.should_prune()
 
 
 class _Read(Exception):  # noqa: N818  no error: carries the configuration that was read
