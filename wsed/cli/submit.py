@@ -1,0 +1,108 @@
+"""`wsed submit`: hand trainings to a scheduler, a job for each seed and row."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from wsed.cli.arguments import parsed
+from wsed.cli.types import whole
+from wsed.errors import WsedError
+
+HELP = "hand trainings to SLURM, a job for each seed and row; they go on after a preemption"
+GROUP = "train"
+EXAMPLES = """\
+examples:
+  wsed submit --config exp.yaml --gpus 1 --time 04:00:00 --seeds 5
+  wsed submit --config base.yaml --rows rows/*.yaml --gpus 4 --nodes 2 --time 1-00:00:00 --partition gpu
+  wsed submit --config exp.yaml --cluster local --seeds 2 --trainer.max_epochs 1
+
+Each job is `wsed fit --resume auto`: before its time is over it saves and is queued again. Options that are not listed
+here are settings of the training, as for `wsed fit`."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `wsed submit` to a parser."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = "Hand trainings to a scheduler (submitit); each is a job of an array.", EXAMPLES
+    parser.usage = "wsed submit --config FILE [options] [--any.setting VALUE ...]"
+    parser.add_argument(
+        "--config", type=Path, action="append", required=True, metavar="FILE", help="as for wsed fit; may be repeated"
+    )
+    parser.add_argument(
+        "--rows", type=Path, nargs="+", default=[], metavar="FILE", help="configurations, each merged into its own job"
+    )
+    parser.add_argument("--seeds", type=whole(1), default=1, metavar="N", help="seeds 0 to N - 1 of each (default: 1)")
+    parser.add_argument("--nodes", type=whole(1), default=1, metavar="N", help="machines of a job (default: 1)")
+    parser.add_argument("--gpus", type=whole(0), default=1, metavar="N", help="GPUs of each machine (default: 1)")
+    parser.add_argument("--cpus", type=whole(1), default=8, metavar="N", help="cores for each GPU (default: 8)")
+    parser.add_argument("--time", default="01:00:00", metavar="[D-]HH:MM:SS", help="of a job (default: 01:00:00)")
+    parser.add_argument("--partition", metavar="NAME", help="partition of SLURM")
+    parser.add_argument("--account", metavar="NAME", help="account of SLURM")
+    parser.add_argument("--cluster", choices=["slurm", "local"], default="slurm", help="local: on this machine")
+    parser.add_argument(
+        "--logs", type=Path, default=Path("runs/jobs"), metavar="DIR", help="what jobs print (default: runs/jobs)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the commands of the jobs and submit nothing")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Submit the jobs and return the exit status.
+
+    Raises:
+        WsedError: submitit is not installed, a file is missing, or there is no such scheduler here.
+    """
+    args = parsed("submit", add_arguments, arguments, settings=True)
+    minutes = minutes_of(args.time)
+    for path in [*args.config, *args.rows]:
+        if not path.is_file():
+            raise WsedError(f"no such configuration: {path}")
+    jobs = commands(args)
+    if args.dry_run:
+        for job in jobs:
+            print("wsed fit", *job)
+        return 0
+    if find_spec("submitit") is None:
+        raise WsedError("wsed submit needs submitit: pip install 'wsed[cluster]'")
+    from wsed.cli.submit_job import submit
+
+    for number, job in zip(submit(args, minutes, jobs), jobs, strict=True):
+        print(f"job {number}: wsed fit {' '.join(job)}")
+    print(f"what they print: {args.logs}")
+    return 0
+
+
+def commands(args: argparse.Namespace) -> list[list[str]]:
+    """The arguments of `wsed fit` in each job."""
+    from wsed.cli.configs import run_name
+
+    devices = ["--trainer.devices", str(max(args.gpus, 1)), "--trainer.num_nodes", str(args.nodes)]
+    devices += ["--trainer.accelerator", "gpu" if args.gpus else "cpu"]
+    if max(args.gpus, 1) * args.nodes > 1:
+        devices += ["--trainer.strategy", "ddp"]
+    found = []
+    for row in args.rows or [None]:
+        files = [*args.config, *([] if row is None else [row])]
+        name = run_name(files) if row is None else row.stem
+        for seed in range(args.seeds):
+            job = [part for file in files for part in ("--config", str(file))]
+            job += ["--seed_everything", str(seed), "--trainer.default_root_dir", f"runs/{name}/seed_{seed}"]
+            found.append([*job, *devices, "--resume", "auto", *args.settings])
+    return found
+
+
+def minutes_of(time: str) -> int:
+    """Minutes of a time as SLURM writes it.
+
+    Raises:
+        WsedError: it is written otherwise.
+
+    >>> minutes_of("04:00:00"), minutes_of("1-00:30:00")
+    (240, 1470)
+    """
+    match = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)", time)
+    if match is None:
+        raise WsedError(f"--time is {time!r}; write HH:MM:SS or D-HH:MM:SS, such as 04:00:00")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return max(1, (days * 24 + hours) * 60 + minutes + (seconds > 0))
