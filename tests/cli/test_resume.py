@@ -2,6 +2,8 @@
 
 import json
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +15,14 @@ import torch
 import yaml
 
 from wsed.cli.main import main
+from wsed.cli.settings import to_resume
+from wsed.cli.signals import stop
 from wsed.cli.stopped import Stopped
 from wsed.cli.training import WsedCLI
 from wsed.cli.training import run as train
+from wsed.errors import WsedError
+from wsed.files import try_lock
+from wsed.run import RunFolder
 
 FRONTEND = {"sample_rate": 8000, "n_fft": 256, "hop_length": 160, "f_max": 4000.0}
 ENCODER = {"channels": 4, "gru": 4, "dense": 8, "dropout": 0.3}
@@ -36,6 +43,8 @@ SMALL = {
     },
     "trainer": {"max_epochs": 3, "accelerator": "cpu", "logger": False, "log_every_n_steps": 1},
 }
+slow = pytest.mark.slow
+
 STEPS = 4
 """Of an epoch: 8 clips, 2 a batch."""
 
@@ -118,13 +127,13 @@ def killed(exp, folder, seconds_after, *args, seed=0):
 
 
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(exp, whole, tmp_path):
-    args = ["--data.workers", "1", "--every_n_train_steps", "1"]
+    args = ["--every_n_train_steps", "1"]
     assert killed(exp, tmp_path, 0.3, *args)
     assert fit(exp, tmp_path, *args) == 0
     assert_same(tmp_path, whole)
 
 
-@pytest.mark.parametrize("step", [1, STEPS, STEPS + 3, 3 * STEPS])
+@pytest.mark.parametrize("step", [STEPS + 3, *(pytest.param(n, marks=slow) for n in (1, STEPS, 3 * STEPS))])
 def test_a_signal_saves_within_an_epoch_and_ends_with_its_status(exp, whole, tmp_path, step):
     number = signal.SIGTERM if step % 2 else signal.SIGUSR1
     with pytest.raises(Stopped, match="go on with --resume auto") as stopped:
@@ -134,3 +143,139 @@ def test_a_signal_saves_within_an_epoch_and_ends_with_its_status(exp, whole, tmp
     assert last["global_step"] == step
     assert fit(exp, tmp_path) == 0
     assert_same(tmp_path, whole)
+
+
+def copied(whole, folder):
+    shutil.copytree(whole / "checkpoints", folder / "checkpoints")
+
+
+@slow
+def test_a_damaged_last_checkpoint_gives_way_to_the_one_before(exp, whole, tmp_path, capsys):
+    assert fit(exp, tmp_path) == 0
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:-1000])
+    (tmp_path / "checkpoints" / ".last.0a1b.part.ckpt").write_bytes(b"left by a process that was killed")
+    assert fit(exp, tmp_path) == 0
+    assert "last.ckpt is no checkpoint that can be read safely" in (said := capsys.readouterr().out)
+    assert "going on from before_last.ckpt, the one before" in said
+    assert_same(tmp_path, whole)
+
+
+def test_what_to_go_on_from(whole, tmp_path, capsys):
+    run = RunFolder(tmp_path)
+    assert to_resume(run) is None
+    copied(whole, tmp_path)
+    run.last.unlink()
+    run.before.unlink()
+    assert to_resume(run) == run.best  # killed between the first best and the first last
+    run.before.write_bytes(run.best.read_bytes())
+    run.last.write_bytes(run.best.read_bytes()[:-1000])
+    assert to_resume(run) == run.before
+    assert "going on from before_last.ckpt, the one before" in capsys.readouterr().out
+    for path in (run.before, run.best):
+        path.write_bytes(b"")
+    with pytest.raises(WsedError, match="no other checkpoint is whole: start anew with --overwrite"):
+        to_resume(run)
+    assert main(["fit", "--config", "x.yaml", "--resume", "auto", "--ckpt_path", "last"]) == 2
+
+
+@slow
+def test_a_training_whose_time_is_over_goes_on_within_its_epoch(exp, whole, tmp_path):
+    class TimeIsOver(pl.Callback):
+        def on_train_batch_end(self, trainer, *_):  # as the timer of `trainer.max_time` does
+            trainer.should_stop |= trainer.global_step == STEPS + 2
+
+    assert fit(exp, tmp_path, at=TimeIsOver()) == 0
+    assert (tmp_path / "test" / "scores.json").is_file()
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == STEPS + 2
+    assert fit(exp, tmp_path) == 0
+    assert_same(tmp_path, whole)
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_checkpoint(exp, tmp_path, monkeypatch, capsys):
+    saved = torch.save
+
+    def full(content, file):
+        if content["global_step"] > STEPS and "last" in file.name:
+            file.write(b"x")
+            raise OSError(28, "No space left on device")
+        saved(content, file)
+
+    monkeypatch.setattr(torch, "save", full)
+    assert main(["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]) == 2
+    message = capsys.readouterr().err
+    assert (
+        "last.ckpt: No space left on device; the checkpoints that are there are whole: go on with --resume" in message
+    )
+    assert message.count("\n") == 1
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == STEPS
+
+
+def test_two_trainings_in_one_folder_are_refused(exp, tmp_path, capsys):
+    with try_lock(tmp_path / "fit.lock"):
+        assert main(["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]) == 2
+    assert f"another `wsed fit` is training in {tmp_path}" in capsys.readouterr().err
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+@slow
+def test_ctrl_c_passes_through_lightning(exp, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fit(exp, tmp_path, at=At(2, interrupt))
+
+
+def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
+    monkeypatch.setattr("wsed.cli.verbs.run", lambda *_: interrupt())
+    assert main(["fit"]) == 130
+    assert "go on with --resume auto" in capsys.readouterr().err
+
+
+SLURM = {
+    "SLURM_JOB_ID": "77", "SLURM_NTASKS": "1", "SLURM_NTASKS_PER_NODE": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0",
+    "SLURM_NODEID": "0", "SLURM_JOB_NAME": "wsed", "SLURM_NODELIST": "localhost",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [pytest.param(0, "job 77 is queued again", marks=slow), (1, "could not be queued again: no job")],
+)
+def test_a_job_of_slurm_is_queued_again(exp, tmp_path, monkeypatch, status, said):
+    scontrol = tmp_path / "bin" / "scontrol"
+    scontrol.parent.mkdir()
+    scontrol.write_text(f"#!/bin/sh\necho $@ > {tmp_path}/asked\necho no job >&2\nexit {status}\n")
+    scontrol.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{scontrol.parent}:{os.environ['PATH']}")
+    for name, value in SLURM.items():
+        monkeypatch.setenv(name, value)
+    if status:
+        stopped = stop(signal.SIGUSR1, "saved")
+    else:
+        with pytest.raises(Stopped) as raised:
+            fit(exp, tmp_path / "run", at=At(2, lambda: os.kill(os.getpid(), signal.SIGUSR1)))
+        stopped = raised.value
+        assert (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file()
+    assert said in str(stopped)
+    assert (tmp_path / "asked").read_text() == "requeue 77\n"
+    (tmp_path / "asked").unlink()
+    assert "--resume auto" in str(stop(signal.SIGTERM, "saved"))
+    assert not (tmp_path / "asked").exists()  # a job that is cancelled stays away
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_twenty_kills_at_any_moment_change_nothing(exp, whole, tmp_path, workers):
+    """Also while a checkpoint is written, in a validation, and in the test."""
+    draw = random.Random(int(workers))
+    args, kills = ["--data.workers", workers, "--every_n_train_steps", "1"], 0
+    for attempt in range(10):
+        folder = tmp_path / str(attempt)
+        for _ in range(draw.choice([1, 1, 2])):
+            kills += killed(exp, folder, draw.random() * 1.5, *args)
+        assert fit(exp, folder, *args) == 0
+        assert_same(folder, whole)
+    assert kills >= 8

@@ -612,29 +612,6 @@ def test_a_clip_full_of_nan_is_named(exp, tmp_path, corpus, capsys):
         assert message.count("\n") == 1
 
 
-def test_a_killed_run_resumes_from_its_last_checkpoint(exp, tmp_path):
-    args = [sys.executable, "-m", "wsed.cli.main", "fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]
-    args += ["--trainer.max_epochs", "500"]
-    process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("epoch 2 "):
-            break
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
-    done = last["global_step"] // 2  # 8 clips, 4 a batch
-    assert done >= 2
-    resume = ["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path), "--ckpt_path", "last"]
-    assert main([*resume, "--trainer.max_epochs", str(done + 1)]) == 0
-    after = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
-    assert after["global_step"] == 2 * (done + 1)
-    assert (tmp_path / "csv" / "version_0" / "metrics.csv").exists()
-    assert (tmp_path / "csv" / "version_1" / "metrics.csv").exists()
-
-
-@pytest.mark.slow
 def test_two_processes_score_like_one(run, tmp_path):
     one = json.loads((run / "test" / "scores.json").read_text())
     args = [sys.executable, "-m", "wsed.cli.main", "test", "--config", str(run / "config.yaml")]

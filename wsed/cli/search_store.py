@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from wsed.cli.search_space import Range
 from wsed.errors import WsedError
@@ -43,8 +44,7 @@ def open_study(args: argparse.Namespace, space: dict[str, Range], out: Path) -> 
 
 def _storage(url: str) -> optuna.storages.BaseStorage:
     if "://" not in url:
-        lock = optuna.storages.journal.JournalFileOpenLock(url)
-        return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(url, lock))
+        return optuna.storages.JournalStorage(JournalFileBackend(url, JournalFileOpenLock(url)))
     # SQLite has one writer at a time: wait for it longer than the usual 5 s
     engine = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     return optuna.storages.RDBStorage(url, engine_kwargs=engine)

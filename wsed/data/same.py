@@ -7,7 +7,6 @@ import torch.distributed as dist
 from wsed.data.clip_table import ClipTable
 from wsed.errors import WsedError
 from wsed.ops.reduce import world_size
-from wsed.types import Split
 
 NAMES = 100_000
 """The most names of clips that are compared."""
@@ -32,7 +31,7 @@ def checksum(table: ClipTable) -> str:
     return total.hexdigest()
 
 
-def check_same(table: ClipTable, split: Split) -> None:
+def check_same(table: ClipTable, split: str) -> None:
     """Refuse processes that see other clips; every rank calls it.
 
     Args:

@@ -35,6 +35,24 @@ def test_the_order_follows_from_seed_and_epoch():
     assert sampler.sampler is sampler  # where Lightning looks for set_epoch
 
 
+def test_a_training_that_goes_on_has_the_rest_of_its_epoch_although_a_loader_looks_ahead():
+    whole = QuotaSampler(SOURCE, SOURCES, {"weak": 3, "strong": 2}, seed=1)
+    epochs = []
+    for epoch in (0, 1):
+        whole.set_epoch(epoch)
+        epochs.append(list(whole))
+    sampler = QuotaSampler(SOURCE, SOURCES, {"weak": 3, "strong": 2}, seed=1)
+    sampler.go_on(epoch=1, done=2)
+    iter(sampler)  # torch makes an iterator that it does not use
+    ahead = iter(sampler)
+    first = next(ahead)  # fetched by a reading process before `set_epoch` is called
+    sampler.set_epoch(1)
+    assert [first, *ahead] == epochs[1][2:]
+    sampler.set_epoch(0)
+    assert list(sampler) == epochs[0]
+    assert len(sampler) == 4
+
+
 def test_ranks_together_see_what_one_process_with_the_whole_quota_sees():
     whole = list(QuotaSampler(SOURCE, SOURCES, {"weak": 4, "strong": 2}, seed=3))
     parts = [list(QuotaSampler(SOURCE, SOURCES, {"weak": 2, "strong": 1}, seed=3, rank=r, ranks=2)) for r in (0, 1)]
