@@ -222,12 +222,6 @@ def interrupt():
     raise KeyboardInterrupt
 
 
-@slow
-def test_ctrl_c_passes_through_lightning(exp, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        fit(exp, tmp_path, at=At(2, interrupt))
-
-
 def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
     monkeypatch.setattr("wsed.cli.verbs.run", lambda *_: interrupt())
     assert main(["fit"]) == 130
