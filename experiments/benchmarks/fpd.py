@@ -46,9 +46,8 @@ def cost(a: Tensor, b: Tensor, positive: Tensor | bool, metric: str) -> Tensor:
         cosine = torch.cosine_similarity(a, b, dim=-1)
         near, far = (ALPHA - cosine).relu() + (1 - cosine).square(), (ALPHA + cosine).relu()
     else:
-        distance = torch.linalg.vector_norm(a - b, dim=-1)
-        distance = distance / (1 + distance)
-        near, far = distance.square(), (ALPHA - distance).relu()
+        similarity = 1 / (1 + torch.linalg.vector_norm(a - b, dim=-1))
+        near, far = (1 - similarity).square(), (similarity - ALPHA).relu()
     return torch.where(positive, near, far) if isinstance(positive, Tensor) else near if positive else far
 
 
@@ -89,7 +88,7 @@ def vectorised(embeddings: Tensor, labels: Tensor, metric: str) -> Tensor:
 
 
 def ours(embeddings: Tensor, labels: Tensor, metric: str) -> Tensor:
-    return fpd(embeddings, labels, metric=metric, alpha=ALPHA)
+    return fpd(embeddings, labels, metric=metric, alpha=ALPHA, silence="ignore")
 
 
 def step(form: Form, embeddings: Tensor, labels: Tensor, metric: str) -> None:

@@ -9,14 +9,16 @@ The equations of the article contradict its text: as printed, Eq. 1 and Eq. 5 pu
 from functools import partial
 from typing import Any, Literal, get_args
 
+import torch
 from torch import Tensor
 
 from wsed.errors import WsedError, check_option
 from wsed.losses import fpd as core
 from wsed.losses.fpd import FPD, Costs, Metric, Pairs, Reduction, Wps, cosine, distance
 from wsed.ops.frame_pairs import Silence
+from wsed.types import Batch, Output
 
-Mode = Literal["distance", "similarity", "raw", "literal"]
+Mode = Literal["similarity", "distance", "raw", "literal"]
 Sign = Literal["corrected", "literal"]
 NormOn = Literal["positive", "all", "none"]
 Level = Literal["frame", "clip_and_frame"]
@@ -34,13 +36,17 @@ def euclidean(mode: Mode, alpha: float) -> Costs:
 
     | mode | positive | negative | |
     |---|---|---|---|
-    | distance | `(1 - S)^2` | `[alpha - (1 - S)]_+` | Eq. 3 of the distance `1 - S`, the core's |
-    | similarity | `(1 - S)^2` | `[S - alpha]_+` | as `distance` with `1 - alpha` |
+    | similarity | `(1 - S)^2` | `[S - alpha]_+` | the core's: with 0.1, negative pairs are pushed to a distance of 9 |
+    | distance | `(1 - S)^2` | `[alpha - (1 - S)]_+` | Eq. 3 of the distance `1 - S`; as `similarity` with `1 - alpha` |
     | raw | `d^2` | `[alpha - d]_+` | Eq. 3 of the distance `d` |
     | literal | `S^2` | `[alpha - S]_+` | as printed: drives positive pairs apart, negative pairs together |
+
+    With the printed margin 0.1, `distance` pushes negative pairs only while they are nearer than 0.111. Embeddings of a
+    network start far beyond that (3.1 and more on soundscapes), so it never pushes anything apart: it only draws all
+    embeddings together.
     """
     if mode in ("distance", "similarity"):
-        return core.euclidean(alpha if mode == "distance" else 1 - alpha)
+        return core.euclidean(alpha if mode == "similarity" else 1 - alpha)
 
     def far(*products: Tensor) -> Tensor:
         d = distance(*products)
@@ -67,7 +73,7 @@ def inner_product(sign: Sign, norm_on: NormOn, alpha: float) -> Costs:
 def fpd(
     *inputs: Tensor | None,
     metric: Metric = "euclidean",
-    mode: Mode = "distance",
+    mode: Mode = "similarity",
     sign: Sign = "corrected",
     norm_on: NormOn = "positive",
     alpha: float = 0.1,
@@ -99,13 +105,13 @@ class ReadingFPD(FPD):
     def __init__(
         self,
         metric: Metric = "euclidean",
-        mode: Mode = "distance",
+        mode: Mode = "similarity",
         sign: Sign = "corrected",
         norm_on: NormOn = "positive",
         alpha: float = 0.1,
         reduction: Reduction = "mean",
         level: Level = "frame",
-        silence: Silence = "ignore",
+        silence: Silence = "background",
         pairs: Pairs = "all",
         wps: Wps = "self",
         wps_low: float = 0.5,
@@ -123,5 +129,77 @@ class ReadingFPD(FPD):
         if not 0 <= wps_low <= wps_high <= 1:
             raise WsedError(f"fpd: 0 <= wps_low <= wps_high <= 1 is asked, not {wps_low} and {wps_high}")
         self.costs = euclidean(mode, alpha) if metric == "euclidean" else inner_product(sign, norm_on, alpha)
+        self.metric: Metric = metric
         self.reduction, self.level = reduction, level
         self.wps_low, self.wps_high = wps_low, wps_high
+
+
+class LearnedMarginFPD(FPD):
+    """FPD whose margin is learned: "determined through a training", as the article says without a formula.
+
+    The article asks for a margin between 0 and 1 that spreads the distances of positive and negative pairs most. Here
+    it is the middle between their mean similarities, `S` or the cosine, as a running mean over the steps. So a negative
+    pair is pushed apart while it is more similar than that.
+
+    Args:
+        metric: as in the core, as are silence, pairs, wps, wps_start_epoch.
+        alpha: the margin before the first step.
+        momentum: of the running mean.
+    """
+
+    margin: Tensor
+
+    def __init__(
+        self,
+        metric: Metric = "euclidean",
+        alpha: float = 0.1,
+        silence: Silence = "background",
+        pairs: Pairs = "all",
+        wps: Wps = "self",
+        wps_start_epoch: int = 5,
+        momentum: float = 0.99,
+    ) -> None:
+        super().__init__(metric, alpha, silence, pairs, wps, wps_start_epoch)
+        self.metric: Metric = metric
+        self.momentum = momentum
+        self.register_buffer("margin", torch.tensor(alpha))
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        if self.training:
+            self._learn(output, batch)
+        self.costs = margin_costs(self.metric, self.margin)
+        return super().forward(output, batch)
+
+    @torch.no_grad()
+    def _learn(self, output: Output, batch: Batch) -> None:
+        """Move the margin towards the middle of the mean similarities; it stays where a kind of pairs is missing."""
+        self.reduction = "mean_per_category"
+        means = []
+        for costs in ((partial(raised, self.metric), nothing), (nothing, partial(raised, self.metric))):
+            self.costs = costs
+            means.append(super().forward(output, batch))
+        self.reduction = "mean"
+        middle = (torch.stack(means).mean() - 2).clamp(0, 1)
+        moved = self.momentum * self.margin + (1 - self.momentum) * middle
+        self.margin.copy_(torch.where(torch.stack(means).min() > 0, moved, self.margin))
+
+
+def similarity(metric: Metric, *products: Tensor) -> Tensor:
+    """`1 / (1 + d)`, or the cosine."""
+    return cosine(*products) if metric == "ip" else 1 / (1 + distance(*products))
+
+
+def raised(metric: Metric, *products: Tensor) -> Tensor:
+    """The similarity plus 2, so that the mean over no pairs, 0, is told from that over dissimilar pairs."""
+    return similarity(metric, *products) + 2
+
+
+def nothing(*products: Tensor) -> Tensor:
+    """No cost, of all of them, so that each has a gradient."""
+    return 0 * sum(products[1:], products[0])
+
+
+def margin_costs(metric: Metric, margin: Tensor) -> Costs:
+    """The core's cost of positive pairs, and `[similarity - margin]_+` of negative pairs."""
+    positive, _ = core.euclidean(0.0) if metric == "euclidean" else core.inner_product(0.0)
+    return positive, (lambda *products: (similarity(metric, *products) - margin).relu())

@@ -1,11 +1,12 @@
 """The tables and the figure of this folder's README from finished runs.
 
-    python -m experiments.fpd.table runs --reference data/fpd [--figure experiments/fpd/runs.png]
+    python -m experiments.fpd.table runs [--reference data/fpd] [--figure experiments/fpd/runs.png]
 
 Reads `runs/<row>/seed_<n>/test/` and `validation/` (what `wsed validate --config RUN/config.yaml --ckpt_path last`
-writes) and the labels of the corpus; nothing is trained. Figures in %, mean and standard deviation over seeds (n - 1);
-differences to the baseline paired by seed, with 95 % Student t intervals. "Tuned": each class has the threshold and the
-median filter that are best for it on the validation clips.
+writes) and the labels of the corpus that the runs name, or of the same kind in `--reference`; nothing is trained.
+Figures in %, mean and standard deviation over seeds (n - 1); differences to the baseline paired by seed, with 95 %
+Student t intervals. "Tuned": each class has the threshold and the median filter that are best for it on the validation
+clips.
 """
 
 import argparse
@@ -17,14 +18,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from wsed.data.corpus.desed import DESED
 from wsed.decoding import StepDecoder, Tuning
 from wsed.metrics import event_counts
 from wsed.run import RunFolder
 from wsed.scoring.score import score, system_of
 from wsed.study.compare import difference, known, p_text, paired, spread
 from wsed.study.rows import read_recipe
-from wsed.study.runs import ScoredClips, by_row
+from wsed.study.runs import ScoredClips, by_row, clips_of
 from wsed.study.table import claims_table, markdown
 
 RECIPE = read_recipe(Path(__file__).parent)
@@ -36,17 +36,16 @@ TUNING = Tuning(thresholds="events", medians=[0.2, 0.45, 0.9, 1.8])
 Found = dict[str, dict[str, list[float]]]
 
 
-def figures(run: RunFolder, reference: Path) -> list[float]:
+def figures(run: RunFolder, reference: Path | None) -> list[float]:
     """The `FIGURES` of a run, kept in `figures.json`; the tuned one is NaN until the run has been validated."""
     kept = run.path / "figures.json"
     if kept.is_file() and kept.stat().st_mtime > run.split("test").frame_scores.stat().st_mtime:
         return [float(value) for value in json.loads(kept.read_text())]
-    corpus = DESED(reference)
-    test = ScoredClips.read(run, "test", corpus.clips("test"), CLIP_SECONDS)
+    test = ScoredClips.read(run, "test", clips_of(run, "test", reference), CLIP_SECONDS)
     found = score(system_of(test.scores, test.truth, test.labels, DECODER))
     tuned = np.nan
     if run.split("validation").frame_scores.is_file():
-        held = ScoredClips.read(run, "validation", corpus.clips("validation"), CLIP_SECONDS)
+        held = ScoredClips.read(run, "validation", clips_of(run, "validation", reference), CLIP_SECONDS)
         decoder, _ = TUNING.tune(DECODER, held.scores, held.truth, event_counts)
         tuned = score(system_of(test.scores, test.truth, test.labels, decoder)).value("event_f1/macro")
     f1 = [found.value(f"{name}/macro") for name in ("event_f1", "segment_f1", "tagging_f1")]
@@ -111,7 +110,7 @@ def draw(found: Found, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--reference", type=Path, required=True, help="the corpus the runs were tested on")
+    parser.add_argument("--reference", type=Path, help="the corpus of the runs, if it is not where they found it")
     parser.add_argument("--figure", type=Path, help="where to draw the sorted runs")
     args = parser.parse_args()
     found: Found = {

@@ -91,7 +91,7 @@ def fpd_values(embeddings, *others, gather):
     found = []
     for options in FPD_OPTIONS:
         leaf = embeddings.clone().requires_grad_()
-        loss = fpd(leaf, *others, **options, gather=gather, alpha=0.9)
+        loss = fpd(leaf, *others, **options, gather=gather, alpha=0.1)
         loss.backward()
         found.append((loss.item(), leaf.grad.tolist()))
     return found

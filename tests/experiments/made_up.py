@@ -46,7 +46,7 @@ def make_run(folder: Path, report: str = "{}", missed: str = "") -> None:
         run.split(split).path.mkdir(parents=True)
         write_scores(run.split(split).path, scores, LABELS)
         run.split(split).report.write_text(report)
-    run.config.touch()
+    run.config.write_text("data: {corpus: {class_path: wsed.data.corpus.desed.DESED}}\n")
 
 
 def cells(printed: str) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from wsed.losses.fpd import Metric, Pairs, Reduction, fpd
 from wsed.ops.frame_pairs import Silence, frame_categories
 
 METRICS = get_args(Metric)
+SUM = {"reduction": "sum", "silence": "ignore"}
 CHOICES = {"reduction": get_args(Reduction), "silence": get_args(Silence), "pairs": get_args(Pairs)}
 
 
@@ -42,24 +43,25 @@ def test_golden_categories(case):
 def test_golden_sums(case):
     values, embeddings, labels = case
     assert values["inputs"]["alpha"] == 0.1
-    expected = [({}, values["euclidean_sum"]["distance"])]
-    expected.append(({"alpha": 0.9}, values["euclidean_sum"]["distance_alpha_0p9"]))
+    expected = [({}, values["euclidean_sum"]["similarity"])]
+    expected.append(({"alpha": 0.9}, values["euclidean_sum"]["distance"]))  # the same formula with 1 - alpha
     expected.append(({"metric": "ip"}, values["ip_sum"]["corrected_norm_positive"]))
     for options, value in expected:
-        assert fpd(embeddings, labels, reduction="sum", **options).item() == pytest.approx(value, abs=1e-9), options
-        single = fpd(embeddings.float(), labels, reduction="sum", **options)
+        assert fpd(embeddings, labels, **SUM, **options).item() == pytest.approx(value, abs=1e-9), options
+        single = fpd(embeddings.float(), labels, **SUM, **options)
         assert single.dtype == torch.float32
         assert single.item() == pytest.approx(value, abs=2e-6)  # two units in the last place of 15.8
 
 
 def test_golden_means_and_gradients(case):
     values, embeddings, labels = case
-    for metric, mean, gradient in (
-        ("euclidean", "euclidean_distance_mean_over_used_pairs", "grad_euclidean_distance_sum"),
-        ("ip", "ip_corrected_mean_over_used_pairs", "grad_ip_corrected_sum"),
+    for metric, alpha, mean, gradient in (
+        ("euclidean", 0.9, "euclidean_distance_mean_over_used_pairs", "grad_euclidean_distance_sum"),
+        ("ip", 0.1, "ip_corrected_mean_over_used_pairs", "grad_ip_corrected_sum"),
     ):
-        assert fpd(embeddings, labels, metric=metric).item() == pytest.approx(values[mean], abs=1e-9)
-        loss = fpd(embeddings, labels, metric=metric, reduction="sum")
+        found = fpd(embeddings, labels, metric=metric, alpha=alpha, silence="ignore")
+        assert found.item() == pytest.approx(values[mean], abs=1e-9)
+        loss = fpd(embeddings, labels, metric=metric, alpha=alpha, **SUM)
         (found,) = torch.autograd.grad(loss, embeddings)
         torch.testing.assert_close(found, torch.tensor(values[gradient], dtype=torch.float64), atol=1e-9, rtol=0)
 
@@ -80,7 +82,7 @@ def slow_cost(a, b, category, options, alpha):
         "similarity": ((1 - s) ** 2, s - alpha),
         "raw": (d**2, alpha - d),
         "literal": (s**2, alpha - s),
-    }[options.get("mode", "distance")]
+    }[options.get("mode", "similarity")]
     return positive if category == 1 else negative.relu()
 
 
@@ -209,7 +211,7 @@ def tells_near_frames_apart(loss, options):
     near = 100 + 1e-3 * torch.randn(6, 20, 64, generator=rng)
     labels = torch.eye(3)[torch.arange(6) % 3][:, None].expand(-1, 20, -1)
     embeddings = near.clone().requires_grad_()
-    value = loss(embeddings, labels, alpha=0.9, **options)
+    value = loss(embeddings, labels, alpha=0.9 if options.get("mode") == "raw" else 0.1, **options)
     value.backward()
     direct = near.double().requires_grad_()
     d = (direct[:, None] - direct[None] + 1e-30).norm(dim=-1)  # [clip clip frame]
@@ -232,6 +234,7 @@ def test_without_pairs_the_loss_is_a_zero_with_a_graph(options):
     embeddings, labels = torch.randn(3, 4, 2, requires_grad=True), torch.ones(3, 4, 2)
     overlap = torch.tensor([[1.0, 1, 0], [0, 1, 1]])[:, None].expand(-1, 4, -1)
     nowhere = torch.zeros(3, 4, dtype=torch.bool)
+    options = {"silence": "ignore", **options}
     for found in (
         fpd(embeddings, labels, nowhere, **options),
         fpd(embeddings, 0 * labels, **options),
@@ -244,6 +247,19 @@ def test_without_pairs_the_loss_is_a_zero_with_a_graph(options):
         (gradient,) = torch.autograd.grad(found, embeddings)
         assert found.item() == 0
         assert gradient.abs().max() == 0
+
+
+def test_negative_pairs_are_pushed_to_a_distance_of_9_and_silence_teaches_borders():
+    """What the defaults are for: embeddings of a network start some units apart, and most frames are silent."""
+    far = torch.tensor([[[0.0]], [[5.0]]], dtype=torch.float64, requires_grad=True)
+    dog_and_cat, dog_and_silence = torch.eye(2)[:, None], torch.tensor([[[1.0]], [[0.0]]])
+    for labels in (dog_and_cat, dog_and_silence):
+        loss = fpd(far, labels)
+        assert loss.item() == pytest.approx(1 / 6 - 0.1)
+        (gradient,) = torch.autograd.grad(loss, far)
+        assert gradient.flatten().tolist() == pytest.approx([1 / 36, -1 / 36])  # a step drives them apart
+        assert fpd(2 * far, labels) == 0
+    assert fpd(far, dog_and_silence, silence="ignore") == 0
 
 
 def does_not_look_at_frames_that_are_not_valid(loss, options):

@@ -34,7 +34,7 @@ def fpd(
     metric: Metric = "euclidean",
     alpha: float = 0.1,
     reduction: Reduction = "mean",
-    silence: Silence = "ignore",
+    silence: Silence = "background",
     pairs: Pairs = "all",
     costs: Costs | None = None,
     gather: bool = True,
@@ -42,10 +42,11 @@ def fpd(
     """Costs of the distances between frames of two clips at the same time index (Tao, Huang et al. 2023, Eq. 1-6).
 
     A pair of frames is positive if their sets of labels are equal and negative if the sets are disjoint. Other pairs
-    are not used. With the Euclidean distance `d`, `metric: euclidean` costs `(d / (1 + d))^2` for a positive pair and
-    `[alpha - d / (1 + d)]_+` for a negative pair. With the cosine `c`, `metric: ip` costs `[alpha - c]_+ + (1 - c)^2`
-    for a positive pair and `[alpha + c]_+` for a negative pair; the cosine with a zero embedding is 0. The equations
-    as printed, and other readings of them, are in `experiments/fpd/readings.py`.
+    are not used. With the similarity `S = 1 / (1 + d)` of the Euclidean distance `d`, `metric: euclidean` costs
+    `(1 - S)^2` for a positive pair and `[S - alpha]_+` for a negative pair: with the margin 0.1, negative pairs are
+    pushed to a distance of 9. With the cosine `c`, `metric: ip` costs `[alpha - c]_+ + (1 - c)^2` for a positive pair
+    and `[alpha + c]_+` for a negative pair; the cosine with a zero embedding is 0. The equations as printed, and other
+    readings of them, are in `experiments/fpd/readings.py`.
 
     Args:
         embeddings: one per frame, any float type; computed in float64.
@@ -56,11 +57,11 @@ def fpd(
         known: classes whose labels and tags are known, per clip; all if None. A pair is negative only if each class
             that is active in one frame is known to be absent in the other.
         metric: `euclidean` or `ip` (inner product).
-        alpha: the margin.
+        alpha: the margin, in (0, 1).
         reduction: `mean` over the pairs used; `sum`; `mean_per_category`: the mean over the positive pairs plus the
             mean over the negative pairs.
-        silence: what to do with frames without labels: `ignore`, `negative` or `background`; see
-            `wsed.ops.frame_pairs.frame_categories`.
+        silence: what to do with frames without labels: `background` (a class of its own, so that the borders of events
+            count), `negative` or `ignore`; see `wsed.ops.frame_pairs.frame_categories`.
         pairs: pairs of clips that are used: `all`, `synthetic` (both are strong), `real` (neither is) or `cross` (one
             is).
         costs: costs of positive and of negative pairs; by `metric` and `alpha` if None.
@@ -89,20 +90,26 @@ def fpd(
 
 
 def euclidean(alpha: float) -> Costs:
-    """Costs of positive and of negative pairs by the Euclidean distance (Tao, Huang et al. 2023, Eq. 3).
+    """Costs of positive and of negative pairs by the Euclidean distance (Tao, Huang et al. 2023, Eq. 1 to 3).
 
-    Costs take the inner products `a.b`, `a.a` and `b.b` of pairs of frames, see `wsed.ops.frame_pairs.Cost`.
+    Eq. 1 is a similarity, `S = 1 / (1 + d)`, and the text asks for close positive and distant negative pairs. So
+    positive pairs cost `(1 - S)^2` and negative pairs `[S - alpha]_+`. Costs take the inner products `a.b`, `a.a` and
+    `b.b` of pairs of frames, see `wsed.ops.frame_pairs.Cost`.
 
     >>> positive, negative = euclidean(alpha=0.1)
-    >>> positive(torch.tensor(0.0), torch.tensor(1.0), torch.tensor(0.0))
-    tensor(0.2500)
+    >>> pair = torch.tensor(0.0), torch.tensor(1.0), torch.tensor(0.0)
+    >>> positive(*pair), negative(*pair)
+    (tensor(0.2500), tensor(0.4000))
     """
 
-    def bounded(*products: Tensor) -> Tensor:
-        d = distance(*products)
-        return d / (1 + d)
+    def similarity(*products: Tensor) -> Tensor:
+        return 1 / (1 + distance(*products))
 
-    return (lambda *products: bounded(*products).square()), (lambda *products: (alpha - bounded(*products)).relu())
+    def positive(*products: Tensor) -> Tensor:
+        d = distance(*products)
+        return (d / (1 + d)).square()  # 1 - S would round small distances away
+
+    return positive, (lambda *products: (similarity(*products) - alpha).relu())
 
 
 def inner_product(alpha: float) -> Costs:
@@ -204,7 +211,7 @@ class FPD(Loss):
     Args:
         metric: `euclidean` or `ip` (inner product); see `fpd` for this argument and the next three.
         alpha: the margin.
-        silence: what to do with frames without labels: `ignore`, `negative` or `background`.
+        silence: what to do with frames without labels: `background`, `negative` or `ignore`.
         pairs: pairs of clips that are used: `all`, `synthetic` (both are timed), `real` (neither is) or `cross` (one
             is).
         wps: the frame scores that make labels of tagged classes: `self` (this network's), `teacher` or `none`. The
@@ -231,7 +238,7 @@ class FPD(Loss):
         self,
         metric: Metric = "euclidean",
         alpha: float = 0.1,
-        silence: Silence = "ignore",
+        silence: Silence = "background",
         pairs: Pairs = "all",
         wps: Wps = "self",
         wps_start_epoch: int = 5,

@@ -77,6 +77,24 @@ def corpus_of(run: RunFolder, root: Path | None = None) -> Corpus:
     return corpus
 
 
+def clips_of(run: RunFolder, split: Split, root: Path | None = None) -> Sequence[Clip]:
+    """The clips of a split in the corpus of a run, as it needs them to read its scores.
+
+    For the validation of a corpus without validation clips these are the training clips: the run held some out.
+
+    Args:
+        run: the run.
+        split: the split.
+        root: as in `corpus_of`, as are the errors.
+
+    >>> clips_of(RunFolder(Path("runs/none")), "test")
+    Traceback (most recent call last):
+    wsed.errors.WsedError: ...
+    """
+    corpus = corpus_of(run, root)
+    return corpus.clips(split if split != "validation" or corpus.has("validation") else "train")
+
+
 @dataclass(frozen=True, eq=False)
 class ScoredClips:
     """The scores of a run for the clips of a split, with the truth of the clips.

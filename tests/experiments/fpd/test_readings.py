@@ -1,11 +1,13 @@
 """Readings of the frame pairwise distance loss: golden values, and the checks that the core's loss goes through."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.fpd.readings import METRIC_OF, OPTIONS, ReadingFPD, fpd
+from experiments.fpd.readings import METRIC_OF, OPTIONS, LearnedMarginFPD, ReadingFPD, fpd
 from tests.losses import test_fpd as core
 from wsed import WsedError, testing
 from wsed.losses.fpd import FPD
@@ -38,8 +40,8 @@ def test_golden_sums(case):
     for (sign, on), name in names.items():
         expected.append(({"metric": "ip", "sign": sign, "norm_on": on}, values["ip_sum"][name]))
     for options, value in expected:
-        assert fpd(embeddings, labels, reduction="sum", **options).item() == pytest.approx(value, abs=1e-9), options
-        single = fpd(embeddings.float(), labels, reduction="sum", **options)
+        assert fpd(embeddings, labels, **core.SUM, **options).item() == pytest.approx(value, abs=1e-9), options
+        single = fpd(embeddings.float(), labels, **core.SUM, **options)
         assert single.dtype == torch.float32
         assert single.item() == pytest.approx(value, abs=2e-6)  # two units in the last place of 15.8
 
@@ -83,8 +85,38 @@ def test_literal_drives_far_negatives_together():
 def test_similarity_is_distance_of_the_other_margin():
     rng = torch.Generator().manual_seed(0)
     embeddings, labels = torch.randn(5, 7, 3, generator=rng), (torch.rand(5, 7, 3, generator=rng) > 0.6).float()
-    one = fpd(embeddings, labels, mode="similarity", alpha=0.3)
-    assert one.item() == pytest.approx(fpd(embeddings, labels, alpha=0.7).item(), abs=1e-7)
+    one = fpd(embeddings, labels, alpha=0.3)
+    assert one.item() == pytest.approx(fpd(embeddings, labels, mode="distance", alpha=0.7).item(), abs=1e-7)
+
+
+def test_the_first_reading_never_pushes_anything_apart():
+    """`distance` with the margin 0.1, under which the paper was first judged here: from 0.111 on there is no push."""
+    far = torch.tensor([[[0.0]], [[0.2]]], dtype=torch.float64, requires_grad=True)
+    loss = fpd(far, torch.eye(2)[:, None], mode="distance")
+    loss.backward()
+    assert loss.item() == 0
+    assert far.grad.abs().max() == 0
+    assert fpd(far, torch.eye(2)[:, None]) > 0
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "ip"])
+def test_a_learned_margin_moves_to_the_middle_of_the_similarities(metric):
+    of = replace(testing.batch(3), clip_labels=torch.eye(3)[[0, 0, 1]], timed=torch.zeros(3, 3, dtype=torch.bool))
+    output = testing.output(of)
+    points = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])[:, None].expand(-1, 12, -1)  # sqrt(2) apart
+    logits = 20 * of.clip_labels[:, None].expand(-1, 12, -1) - 10
+    valid = torch.ones(3, 12, dtype=torch.bool)
+    output = replace(output, embeddings=points.clone().requires_grad_(), frame_logits=logits, valid=valid)
+    loss = LearnedMarginFPD(metric, alpha=0.1, wps_start_epoch=0, momentum=0.5)
+    middle = {"euclidean": (1 + 1 / (1 + 2**0.5)) / 2, "ip": 0.5}[metric]
+    loss(output, of)
+    assert loss.margin.item() == pytest.approx((0.1 + middle) / 2, abs=1e-6)
+    moved = loss.margin.item()
+    loss.eval()
+    assert loss(output, of).item() == pytest.approx(max(2 * middle - 1 - moved, 0) * 2 / 3, abs=1e-6)
+    assert loss.margin.item() == moved
+    loss.train()(testing.output(of), replace(of, tagged=torch.zeros(3, 3, dtype=torch.bool)))
+    assert loss.margin.item() == moved  # no pairs: nothing to learn from
 
 
 def test_the_defaults_are_those_of_the_core():
