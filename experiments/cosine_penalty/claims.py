@@ -1,6 +1,6 @@
 """The claims of Pellegrini & Cances 2019 on finished runs: differences with intervals, and the effect of the decoder.
 
-    python -m experiments.cosine_penalty.claims runs --reference data/domestic
+    python -m experiments.cosine_penalty.claims runs [--reference data/domestic]
 
 Reads what `table.py` reads, and for class thresholds the validation scores of each run, which
 `wsed validate --config RUN/config.yaml --ckpt_path last` writes. Intervals are 95 % Student t, paired by seed.
@@ -27,15 +27,15 @@ from experiments.cosine_penalty.table import (
     read_tagger,
     systems_of,
 )
-from wsed.data.corpus.desed import DESED
 from wsed.decoding import Decoder, exact_thresholds, random_thresholds, tune_events
 from wsed.metrics import event_counts
 from wsed.metrics.clips import tag_counts
 from wsed.run import RunFolder
 from wsed.study.compare import difference, paired, spread
-from wsed.study.runs import ScoredClips
+from wsed.study.runs import ScoredClips, clips_of
 from wsed.study.table import claims_table, columns_table, markdown
 from wsed.truth import Truth
+from wsed.types import Split
 
 LOW = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.014, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3, 0.5, 0.7)
 GAPS, WINDOWS = (0.2, 0.5, 1.0, 1.5), (0.2, 0.44, 0.8)
@@ -159,9 +159,11 @@ def tuned(run: Run, held: Run, gaps: tuple[float, ...], windows: tuple[float, ..
     return 100 * found
 
 
-def thresholds(runs: Path, reference: Path, systems: dict[str, list[Run]]) -> None:
-    """Compare decoders: the published one for all classes, and one per class."""
-    clips = DESED(reference).clips("validation")
+def thresholds(runs: Path, reference: Path | None, systems: dict[str, list[Run]]) -> None:
+    """Compare decoders: the published one for all classes, and one per class; not without events to tune on."""
+    clips = clips_of(next(iter(systems.values()))[0].folder, "validation", reference)
+    if not any(clip.events for clip in clips):
+        return
     tagger = read_tagger(runs, "validation")
     lines, tuned_f1 = [], {}
     for row, each in systems.items():
@@ -190,13 +192,13 @@ def thresholds(runs: Path, reference: Path, systems: dict[str, list[Run]]) -> No
     print_table(["difference, tuned", "shared seeds", *columns], compared)
 
 
-def tag_searches(runs: Path, reference: Path) -> None:
+def tag_searches(runs: Path, reference: Path | None) -> None:
     """Print the tagging F1 with the thresholds of each search."""
     run = RunFolder(runs / "tagger" / "seed_0")
     if not run.split("validation").clip_scores.is_file():
         return
-    corpus, splits = DESED(reference), ("validation", "test")
-    read = {split: ScoredClips.read(run, split, corpus.clips(split), CLIP_SECONDS) for split in splits}
+    splits: tuple[Split, ...] = ("validation", "test")
+    read = {split: ScoredClips.read(run, split, clips_of(run, split, reference), CLIP_SECONDS) for split in splits}
     scores = {split: scored.clip_scores for split, scored in read.items()}
     tags = {split: scored.tags for split, scored in read.items()}
     half = torch.full((scores["test"].shape[1],), 0.5)
@@ -214,7 +216,7 @@ def tag_searches(runs: Path, reference: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--reference", type=Path, required=True, help="the corpus the runs were tested on")
+    parser.add_argument("--reference", type=Path, help="the corpus of the runs, if it is not where they found it")
     args = parser.parse_args()
     systems = systems_of(args.runs, args.reference, (*ROWS, *BEST))
     differences(systems)

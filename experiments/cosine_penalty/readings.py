@@ -80,7 +80,7 @@ class DCASE2018(DESED):
     """DCASE 2018 task 4, its test labels of one release, and the published split of the weak clips if asked for.
 
     Args:
-        root: as for `DESED`, as are predict and labels.
+        root: as for `DESED`, as are predict, labels and train.
         test: table of the test clips.
         revision: which release of the annotation of the test clips `test` must be: `2018-03` (906 events, those of the
             papers of that year) or `2019-05` (908); scores differ by points. None: any table.
@@ -99,8 +99,9 @@ class DCASE2018(DESED):
         labels: Sequence[str] | None = None,
         revision: Revision | None = "2018-03",
         class_holdout: float | None = None,
+        train: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(root, validation=None, test=test, predict=predict, labels=labels)
+        super().__init__(root, train, validation=None, test=test, predict=predict, labels=labels)
         if revision is not None:
             check_option("data.corpus", "revision", revision, get_args(Revision))
         self.revision, self.class_holdout = revision, class_holdout

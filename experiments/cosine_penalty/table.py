@@ -2,9 +2,10 @@
 
 The tags are its own, those of the tagger, the true ones, or none.
 
-    python -m experiments.cosine_penalty.table runs --reference data/domestic [--rows ...] [--learning-curve]
+    python -m experiments.cosine_penalty.table runs [--reference data/domestic] [--rows ...] [--learning-curve]
 
-Reads `runs/<row>/seed_<n>/test/` and the test labels of the corpus; nothing is trained. The tags of the paper's system
+Reads `runs/<row>/seed_<n>/test/` and the test labels of the corpus that the runs name, or of the same kind in
+`--reference`; nothing is trained. The tags of the paper's system
 are those of `runs/tagger/seed_0`, above its tuned thresholds. Mean and standard deviation over seeds (n - 1).
 """
 
@@ -19,7 +20,6 @@ import torch
 
 from experiments.cosine_penalty.readings import MiscountingDecoder
 from wsed.data.clip import Clip
-from wsed.data.corpus.desed import DESED
 from wsed.decoding import Decoder, StepDecoder
 from wsed.metrics import class_correlation, event_counts, mean_positive_correlation, overlap_seconds, segment_counts
 from wsed.metrics.clips import tag_counts
@@ -27,7 +27,7 @@ from wsed.run import RunFolder
 from wsed.scoring.formats.run_scores import read_scores
 from wsed.scoring.report import Report
 from wsed.study.rows import read_recipe
-from wsed.study.runs import ScoredClips, by_row, finished
+from wsed.study.runs import ScoredClips, by_row, clips_of, finished
 from wsed.study.table import columns_table, markdown
 from wsed.types import Events, Split
 
@@ -37,7 +37,7 @@ BEST = tuple(name for name in RECIPE.rows if name.startswith("best"))
 ROWS = tuple(
     name
     for name, row in RECIPE.rows.items()
-    if name not in BEST and not name.startswith("tagger") and row.after is None and row.weights_of is None
+    if name not in BEST and not name.startswith(("tagger", "baseline")) and row.after is None and row.weights_of is None
 )
 """Rows whose scores are decoded here, with the tags of the tagger."""
 ONE_NETWORK = ("one_network",)
@@ -147,13 +147,16 @@ def print_all(systems: dict[str, list[Run]]) -> None:
     }
     for name, short in (("five short classes", True), ("five long classes", False)):
         which = [i for i, label in enumerate(labels) if (label in SHORT) == short]
+        if len(which) == len(labels) or not which:
+            continue  # another corpus
         by_class[name] = lambda r, which=which: float(f1[id(r)][which].mean())
     print_table("event F1 by class, %", systems, by_class)
     together: dict[str, Callable[[Run], float]] = {
-        "Dishes/Frying correlation": lambda r: r.pair("Dishes", "Frying"),
-        "cosine of their curves, clips with either": lambda r: r.cosine("Dishes", "Frying"),
-        "mean positive correlation": lambda r: mean_positive_correlation(r.correlation),
+        "mean positive correlation": lambda r: mean_positive_correlation(r.correlation)
     }
+    if {"Dishes", "Frying"} <= set(labels):
+        together["Dishes/Frying correlation"] = lambda r: r.pair("Dishes", "Frying")
+        together["cosine of their curves, clips with either"] = lambda r: r.cosine("Dishes", "Frying")
     print_table("of mean scores, %", systems, together)
     print(f"\none event over the whole clip for each true tag: {100 * whole_clips(first):.1f} %")
     print(f"\noverlap of events of different classes, minutes (truth {overlap_seconds(first.truth, 10) / 60:.2f}):")
@@ -193,19 +196,22 @@ def learning(run: Path) -> dict[int, dict[str, str]]:
     return found
 
 
-def systems_of(runs: Path, reference: Path, rows: Sequence[str] = ROWS) -> dict[str, list[Run]]:
+def systems_of(runs: Path, reference: Path | None, rows: Sequence[str] = ROWS) -> dict[str, list[Run]]:
     """The finished runs of each row, with the tagger's tags."""
-    clips, tagger = DESED(reference).clips("test"), read_tagger(runs)
+    found, tagger = by_row(runs, rows), read_tagger(runs)
+    if not found:
+        return {}
+    clips = clips_of(next(iter(found.values()))[0], "test", reference)
     if tagger is not None:
         print(f"tagger: F1 {100 * tagger[1]:.1f} %")
     tags = tagger[0] if tagger else None
-    return {row: [Run(folder, clips, tags) for folder in folders] for row, folders in by_row(runs, rows).items()}
+    return {row: [Run(folder, clips, tags) for folder in folders] for row, folders in found.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--reference", type=Path, required=True, help="the corpus the runs were tested on")
+    parser.add_argument("--reference", type=Path, help="the corpus of the runs, if it is not where they found it")
     parser.add_argument("--rows", nargs="+", default=list(ROWS))
     parser.add_argument("--learning-curve", action="store_true", help="also validation scores by epoch")
     args = parser.parse_args()

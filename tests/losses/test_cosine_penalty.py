@@ -1,13 +1,16 @@
 """The losses of Pellegrini & Cances 2019 against golden values."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from wsed import testing
+from wsed import WsedError, testing
 from wsed.losses import functional as F
 from wsed.losses.cosine_penalty import CosinePenalty, cosine_similarity
 from wsed.losses.kl_penalty import KLPenalty, kl_similarity
+from wsed.types import Labels
 
 
 @pytest.fixture
@@ -63,3 +66,27 @@ def test_the_loss_is_the_function_of_the_frame_scores(loss, penalty):
     output = testing.output(of)
     expected = penalty(output.frame_scores, of.clip_labels, output.valid, of.tagged, count_pairs="unordered")
     assert loss(count_pairs="unordered")(output, of).item() == pytest.approx(expected.item(), abs=1e-7)
+
+
+@pytest.mark.parametrize("loss", [CosinePenalty, KLPenalty])
+def test_pairs_of_classes_that_truly_overlap_are_exempt(loss):
+    """Three classes with one curve: each of the three pairs costs 2 / 3, of which one is left out."""
+    of = replace(testing.batch(2), clip_labels=torch.ones(2, 3), tagged=torch.ones(2, 3, dtype=torch.bool))
+    output = replace(testing.output(of), frame_logits=torch.zeros(2, 12, 3), valid=None)
+    every, fewer = loss(), loss(exempt=[["Cat", "Dog"]])
+    fewer.name_classes(Labels(["Dog", "Bird", "Cat"]))
+    assert every(output, of).item() == pytest.approx(2.0)
+    assert fewer(output, of).item() == pytest.approx(4 / 3)
+    tags = torch.tensor([[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])  # Dog and Cat; Dog and Bird
+    two = replace(of, clip_labels=tags)
+    assert fewer(output, two).item() == pytest.approx(2 / 3 / 2)
+
+
+def test_exempt_names_known_classes():
+    with pytest.raises(WsedError, match="pairs of two classes"):
+        CosinePenalty(exempt=[["Dog", "Dog"]])
+    loss = CosinePenalty(exempt=[["Dog", "Cet"]])
+    with pytest.raises(WsedError, match=r"unknown class 'Cet'.*Cat"):
+        loss.name_classes(Labels(["Dog", "Cat"]))
+    with pytest.raises(WsedError, match="call name_classes"):
+        loss(testing.output(testing.batch()), testing.batch())

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from wsed.losses.schedule import Schedule
 from wsed.registry import Registry
-from wsed.types import Batch, Needs, Output
+from wsed.types import Batch, Labels, Needs, Output
 
 
 class Loss(nn.Module):
@@ -25,6 +25,7 @@ class Loss(nn.Module):
     >>> loss.start_epoch(3)
     >>> loss.epoch
     3
+    >>> loss.name_classes(Labels(["Dog"]))  # its settings name none
     """
 
     needs: Needs = Needs()
@@ -38,6 +39,9 @@ class Loss(nn.Module):
     def start_epoch(self, epoch: int) -> None:
         """Called before each epoch; a loss that contains other losses calls it on them too."""
         self._epoch = epoch
+
+    def name_classes(self, labels: Labels) -> None:
+        """Called by `SEDTask` with the classes of the network, for losses whose settings name classes."""
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """The value of the loss, 0-d."""

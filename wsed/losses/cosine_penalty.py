@@ -79,6 +79,7 @@ class CosinePenalty(PairPenalty):
     Args:
         reduction: `mean` over labels, as in the authors' code, or `sum_classes`: the sum over labels.
         count_pairs: `ordered`: each pair counts twice, as in Eq. 2; `unordered`: each pair counts once.
+        exempt: pairs of classes that truly overlap, which are not penalised: `[[Speech, Frying], ...]`.
 
     >>> from wsed.testing import batch, output
     >>> inputs = batch()

@@ -85,6 +85,7 @@ class KLPenalty(PairPenalty):
     Args:
         reduction: `mean` over labels, or `sum_classes`: the sum over labels.
         count_pairs: `ordered`: each pair counts twice; `unordered`: each pair counts once.
+        exempt: pairs of classes that truly overlap, which are not penalised: `[[Speech, Frying], ...]`.
 
     >>> from wsed.testing import batch, output
     >>> inputs = batch()

@@ -3,24 +3,26 @@
 A curve is the scores of one class over the frames of a clip.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from wsed.errors import WsedError, near
 from wsed.literals import checked
 from wsed.losses.base import Loss
 from wsed.losses.shapes import check_shapes
 from wsed.ops import host
 from wsed.ops.reduce import count, masked_mean
-from wsed.types import Batch, Needs, Output
+from wsed.types import Batch, Labels, Needs, Output
 
 Frames = Float[Tensor, "clip frame label"]
 Tags = Float[Tensor, "clip label"]
 Valid = Bool[Tensor, "clip frame"]
 Tagged = Bool[Tensor, "clip label"]
+Counted = Bool[Tensor, "label label"]
 
 Similarity = Callable[[Tensor, Tensor | None], Tensor]
 """Maps curves `[clip frame label]`, at least float32, and `valid` to a symmetric matrix `[clip label label]`."""
@@ -38,6 +40,7 @@ def pair_penalty(
     *,
     reduction: Reduction = "mean",
     count_pairs: CountPairs = "ordered",
+    counted: Counted | None = None,
 ) -> Float[Tensor, ""]:
     """Mean over clips and labels of `y_c sum_{l != c} y_l similarity(c, l)` (Pellegrini & Cances 2019, Eq. 2).
 
@@ -53,6 +56,7 @@ def pair_penalty(
         reduction: `mean` over labels, as in the authors' code, or `sum_classes`: the sum over labels, as in Eq. 2. The
             result is the mean over clips.
         count_pairs: `ordered`: each pair counts for both of its classes, as in Eq. 2; `unordered`: once.
+        counted: pairs of classes that count, symmetric; all if None.
 
     Returns:
         0-d, at least float32; a zero attached to the graph if no clip has two tags.
@@ -63,9 +67,11 @@ def pair_penalty(
     """
     check_shapes("pair_penalty", frames, tags, valid, tagged)
     n_labels = tags.shape[1]
-    curves, tags = _tagged_curves(frames, tags, tagged)
+    curves, tags, index = _tagged_curves(frames, tags, tagged)
     with torch.autocast(frames.device.type, enabled=False):  # matrix products in bfloat16 keep three digits
         alike = similarity(curves, valid).triu(1)  # each pair once, no class with itself
+        if counted is not None:
+            alike = alike * (counted if index is None else counted[index[:, :, None], index[:, None]])
         per_clip = (tags[:, None] @ alike @ tags[..., None]).flatten()
     factor: Tensor | float = {"ordered": 2, "unordered": 1}[count_pairs]
     clips = None if tagged is None else tagged.any(1)
@@ -81,8 +87,8 @@ def _labels_per_clip(tagged: Tagged, clips: Bool[Tensor, " clip"]) -> Float[Tens
 
 def _tagged_curves(
     frames: Frames, tags: Tags, tagged: Tagged | None
-) -> tuple[Float[Tensor, "clip frame kept"], Float[Tensor, "clip kept"]]:
-    """The curves of the classes tagged on each clip, and their tags.
+) -> tuple[Float[Tensor, "clip frame kept"], Float[Tensor, "clip kept"], Int[Tensor, "clip kept"] | None]:
+    """The curves of the classes tagged on each clip, their tags, and which classes they are (None: all of them).
 
     `kept` is the largest number of tags of a clip; clips with fewer tags get other curves too, with the tag 0. All
     curves are kept if reading that number would make the CPU wait for an accelerator.
@@ -92,10 +98,10 @@ def _tagged_curves(
     if tagged is not None:
         tags = torch.where(tagged, tags, 0.0)
     if not host.on_cpu(tags):
-        return frames.to(wide), tags
+        return frames.to(wide), tags, None
     kept = max((tags > 0).sum(1).tolist(), default=0)
     tags, index = tags.topk(kept, dim=1)
-    return _Take.apply(frames, index).to(wide), tags
+    return _Take.apply(frames, index).to(wide), tags, index
 
 
 class _Take(torch.autograd.Function):
@@ -129,16 +135,51 @@ class PairPenalty(Loss):
     Args:
         reduction: `mean` over labels, or `sum_classes`: the sum over labels.
         count_pairs: `ordered`: each pair counts twice, as in Pellegrini & Cances 2019; `unordered`: once.
+        exempt: pairs of classes that truly overlap, which are not penalised: `[[Speech, Frying], ...]`.
+
+    Raises:
+        WsedError: an option is unknown, or `exempt` has other than two classes in a pair, or a class twice.
     """
 
     needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"tagged"}))
     similarity: ClassVar[Similarity]
 
-    def __init__(self, reduction: Reduction = "mean", count_pairs: CountPairs = "ordered") -> None:
+    def __init__(
+        self,
+        reduction: Reduction = "mean",
+        count_pairs: CountPairs = "ordered",
+        exempt: Sequence[Sequence[str]] = (),
+    ) -> None:
         super().__init__()
+        for pair in exempt:
+            if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
+                raise WsedError(f"exempt holds pairs of two classes, [[Speech, Frying], ...], not {pair!r}")
         self.reduction, self.count_pairs = reduction, count_pairs
+        self.exempt = tuple((pair[0], pair[1]) for pair in exempt)
+        self.register_buffer("counted", None, persistent=False)
+
+    def name_classes(self, labels: Labels) -> None:
+        """Find the classes of `exempt`.
+
+        Raises:
+            WsedError: a class of `exempt` is not among the classes.
+        """
+        if not self.exempt:
+            return
+        counted = torch.ones(len(labels), len(labels), dtype=torch.bool)
+        for pair in self.exempt:
+            for name in pair:
+                if name not in labels.names:
+                    known = ", ".join(labels)
+                    raise WsedError(f"exempt: unknown class {name!r}{near(name, labels.names)}; known: {known}")
+            first, second = map(labels.index, pair)
+            counted[first, second] = counted[second, first] = False
+        self.counted = counted
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
+        counted = self.counted
+        if self.exempt and not isinstance(counted, Tensor):
+            raise WsedError("exempt names classes: call name_classes(labels) first, as SEDTask does")
         return pair_penalty(
             self._of_logits,  # logits, so that the sigmoid is computed only for the curves that count
             output.need("frame_logits"),
@@ -147,6 +188,7 @@ class PairPenalty(Loss):
             batch.tagged,
             reduction=self.reduction,
             count_pairs=self.count_pairs,
+            counted=counted if isinstance(counted, Tensor) else None,
         )
 
     def _of_logits(self, curves: Tensor, valid: Tensor | None) -> Tensor:

@@ -96,6 +96,8 @@ class SEDTask(pl.LightningModule):
         several = [f"loss_{name}" for name in losses] if len(losses) > 1 else []
         self.means = nn.ModuleDict({f"{s}/{name}": Mean() for s in STAGES for name in ("loss", *several)})
         self.needs: dict[str, Needs] = {name: term.loss.needs for name, term in losses.items()}
+        for term in losses.values():
+            term.loss.name_classes(network.labels)
         self.trained_steps = 0  # number of steps of the loaded checkpoint
         self._optimizer, self._lr_scheduler, self.parts = optimizer, lr_scheduler, tuple(parts)
         self._check()
