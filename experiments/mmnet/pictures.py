@@ -1,6 +1,6 @@
 """Figures 4, 5 and 6 of the paper from finished runs.
 
-    python -m experiments.mmnet.pictures runs --reference data/domestic --out experiments/mmnet [--clips ID ID ID]
+    python -m experiments.mmnet.pictures runs [--reference data/domestic] --out experiments/mmnet [--clips ID ID ID]
 
 Writes `class_gain.png` (average precision of each class over mean pooling, and how long its events are), `clips.png`
 (what M&mnet says of some test clips, segment by segment) and `segments.png` (scores against the length of a segment,
@@ -9,7 +9,7 @@ a row are of the seeds that each of them has). `clips.png` needs the checkpoints
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from wsed.data import audio
 from wsed.errors import near
 from wsed.inference.windowed import batch_of
 from wsed.study.compare import spread
+from wsed.study.runs import clips_of
 
 OVER = ("att", "mmnet", "mmnet_ms")
 SAYS = ("resnet", "att", "mmnet", "mmnet_ms")
@@ -85,8 +86,8 @@ def heard(run: Run, sound: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, fl
     return features[0].numpy(), output.frame_scores[0, kept].numpy(), attention.numpy(), network.frame_rate
 
 
-def clips(path: Path, systems: dict[str, list[Run]], folder: Path, chosen: Sequence[str]) -> None:
-    """What one M&mnet says of some clips (figure 5).
+def clips(path: Path, systems: dict[str, list[Run]], paths: Mapping[str, Path], chosen: Sequence[str]) -> None:
+    """What one M&mnet says of some clips (figure 5), by the names and sound files of the test clips.
 
     Raises:
         SystemExit: a chosen clip is not among the test clips.
@@ -106,7 +107,7 @@ def clips(path: Path, systems: dict[str, list[Run]], folder: Path, chosen: Seque
     figure = Figure(figsize=(5.6 * len(names), 8), layout="constrained")
     axes = figure.subplots(4, len(names), squeeze=False, sharex=True, height_ratios=(3, 1.2, 3, 1.5))
     for column, name in enumerate(names):
-        features, segments, attention, rate = heard(run, folder / name)
+        features, segments, attention, rate = heard(run, paths[name])
         mel, events, curves, weight = axes[:, column]
         seconds = len(segments) / rate
         mel.imshow(features, origin="lower", aspect="auto", extent=(0, seconds, 0, len(features)))
@@ -157,7 +158,7 @@ def said(systems: dict[str, list[Run]], name: str, like: Run) -> str:
     return "\n".join(lines)
 
 
-def segments(path: Path, runs: Sequence[Path], reference: Path) -> bool:
+def segments(path: Path, runs: Sequence[Path], reference: Path | None) -> bool:
     """Scores of the clips against the length of a segment (figure 6); whether there is something to draw.
 
     Each kind of network is drawn of the seeds that all its lengths have.
@@ -200,14 +201,17 @@ def seconds_of(run: Run) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+")
-    parser.add_argument("--reference", type=Path, required=True, help="the corpus the runs were tested on")
+    parser.add_argument("--reference", type=Path, help="the corpus of the runs, if it is not where they found it")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--clips", nargs="+", default=[], help="test clips of figure 5")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     systems = systems_of(args.runs, args.reference)
     class_gain(args.out / "class_gain.png", systems)
-    clips(args.out / "clips.png", systems, args.reference / "audio" / "eval" / "public", args.clips)
+    some = next((runs[0] for runs in systems.values()), None)
+    if some is not None:
+        paths = {clip.id: clip.path for clip in clips_of(some.folder, "test", args.reference)}
+        clips(args.out / "clips.png", systems, paths, args.clips)
     if not segments(args.out / "segments.png", args.runs, args.reference):
         print("segments.png is not drawn: it takes runs of M&mnet, plain and with `segments_*.yaml`, of the same seeds")
 

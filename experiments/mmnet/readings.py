@@ -4,7 +4,7 @@
     micro: {loss: {class_path: experiments.mmnet.readings.PrintedMicro, init_args: {reduction: mean}}}
 
 The core follows the code where the two differ: as printed, the micro loss trains the attention, which turns away from
-frames of large cross-entropy.
+frames of large cross-entropy. `FirstReleaseMMNet` is a third reading, that of the code's first release.
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ from wsed.losses.micro import Micro
 from wsed.losses.shapes import check_shapes
 from wsed.models.heads.clip_attention import attention_over_time
 from wsed.models.mmnet import MMNet
+from wsed.models.mmnet import pooled_frames as core_pooled
 from wsed.ops.pooling import EPS, attention_pool
 from wsed.ops.precision import at_least_float32
 from wsed.ops.reduce import masked_mean
@@ -94,6 +95,22 @@ class PrintedMMNet(MMNet):
         if self.training or not self.ep:
             return output
         return replace(output, clip_logits=ensemble_prediction(output, self.mu))
+
+
+class FirstReleaseMMNet(MMNet):
+    """M&mnet as in the first release of the code (d917c7e): as the core, but the micro loss trains the attention too.
+
+    From its release 72c7425 on, as in the core, the micro loss gets the attention without gradient. EP is of the last
+    map alone, since the attention of every map is trained by its own micro loss. The arguments are those of
+    `wsed.models.mmnet.MMNet`.
+    """
+
+    def forward(self, batch: Batch) -> Output:
+        output = self.subnets(batch)
+        if not self.training and not self.ep:
+            return output
+        macro = at_least_float32(output.need("clip_logits"))
+        return replace(output, clip_logits=self.mu * macro + (1 - self.mu) * core_pooled(output))
 
 
 def pooled_frames(output: Output) -> Float[Tensor, "clip label"]:

@@ -1,8 +1,9 @@
 """The tables of this folder's README from finished runs; nothing is trained.
 
-    python -m experiments.mmnet.table runs [more runs] --reference data/domestic [--rows ...]
+    python -m experiments.mmnet.table runs [more runs] [--reference data/domestic] [--rows ...]
 
-Reads `<runs>/<row>/seed_<n>/test/`, the label tables of the corpus and, for class thresholds, `validation/`, which rows
+Reads `<runs>/<row>/seed_<n>/test/`, the label tables of the corpus that the runs name (or of the same kind in
+`--reference`; clips that have tags only give no durations) and, for class thresholds, `validation/`, which rows
 with `tuning` leave and `wsed validate --config RUN/config.yaml --ckpt_path last` writes for others. Mean and standard
 deviation over seeds (n - 1). Intervals are 95 % Student t of differences paired by seed.
 """
@@ -18,7 +19,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wsed.data.clip import Clip
-from wsed.data.corpus.desed import DESED
 from wsed.decoding import grid_thresholds
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.counts import Counts
@@ -26,7 +26,7 @@ from wsed.metrics.tagging import auroc, average_precision, mean_known, ranking_s
 from wsed.run import RunFolder
 from wsed.scoring.report import Report
 from wsed.study.rows import read_recipe
-from wsed.study.runs import ScoredClips, by_row
+from wsed.study.runs import ScoredClips, by_row, clips_of
 from wsed.study.table import claims_table, differences_table, rows_table
 from wsed.types import Split
 
@@ -61,7 +61,7 @@ class Scored(ScoredClips):
     @cached_property
     def transient(self) -> np.ndarray:
         """Classes of which half the events are short."""
-        return np.array([np.median(seconds) <= TRANSIENT for seconds in self.durations])
+        return np.array([len(seconds) > 0 and np.median(seconds) <= TRANSIENT for seconds in self.durations])
 
     @cached_property
     def ap(self) -> np.ndarray:
@@ -119,7 +119,8 @@ class Run:
 
     def mean_ap(self, transient: bool | None = None) -> float:
         kept = slice(None) if transient is None else self.test.transient == transient
-        return float(np.nanmean(self.test.ap[kept]))
+        known = self.test.ap[kept][~np.isnan(self.test.ap[kept])]
+        return float(known.mean()) if len(known) else np.nan
 
 
 COLUMNS: dict[str, Callable[[Run], float]] = {
@@ -174,23 +175,28 @@ def print_claims(systems: dict[str, list[Run]]) -> None:
     print(f"\n{claims_table(RECIPE.claims, values)}")
 
 
-def systems_of(runs: Sequence[Path], reference: Path, rows: Iterable[str] = ROWS) -> dict[str, list[Run]]:
+def systems_of(runs: Sequence[Path], reference: Path | None, rows: Iterable[str] = ROWS) -> dict[str, list[Run]]:
     """The finished runs of each row, in the order of the rows: of the first folder that has any."""
-    corpus, splits = DESED(reference), ("test", "validation")
-    clips = {split: corpus.clips(split) for split in splits}
-    return {row: [Run(folder, clips) for folder in folders] for row, folders in by_row(runs, rows).items()}
+    found, splits = by_row(runs, rows), ("test", "validation")
+    first = next((folders[0] for folders in found.values()), None)
+    clips = {} if first is None else {split: clips_of(first, split, reference) for split in splits}
+    return {row: [Run(folder, clips) for folder in folders] for row, folders in found.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", help="folders of runs; a row is read of the first that has it")
-    parser.add_argument("--reference", type=Path, required=True, help="the corpus the runs were tested on")
+    parser.add_argument("--reference", type=Path, help="the corpus of the runs, if it is not where they found it")
     parser.add_argument("--rows", nargs="+", default=list(ROWS))
     args = parser.parse_args()
     systems = systems_of(args.runs, args.reference, args.rows)
     if not systems:
         raise SystemExit(f"no finished run of {', '.join(args.rows)} in {', '.join(map(str, args.runs))}")
     test = next(iter(systems.values()))[0].test
+    if not len(test.truth.events):
+        print_rows(systems, COLUMNS)
+        print_claims(systems)
+        return
     short = [label for label, is_short in zip(test.labels, test.transient, strict=True) if is_short]
     print(f"transient classes (half the test events last {TRANSIENT:g} s or less): {', '.join(short)}")
     print_rows(systems, COLUMNS)

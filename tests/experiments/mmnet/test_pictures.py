@@ -22,7 +22,7 @@ AP_LATE = 100 * (1 / 2 + 2 / 4 + 3 / 6 + 4 / 8) / 4
 def run(folder, low, frame_rate=10.0):
     """A run that scores the test clips' `low` so, and finds `high` without fault."""
     (folder / "test").mkdir(parents=True)
-    (folder / "config.yaml").touch()
+    (folder / "config.yaml").write_text("data: {corpus: {class_path: desed}}\n")
     (folder / "test/scores.json").write_text("{}")
     saved = {"labels": ["high", "low"], "clip_ids": [f"eval_{i}.wav" for i in range(8)]}
     scores = np.stack([1 - np.array(LOW), low], 1).astype(np.float32)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import wsed
 from experiments.mmnet.readings import (
     CodeClassWeights,
+    FirstReleaseMMNet,
     PrintedMicro,
     PrintedMMNet,
     class_weights,
@@ -24,6 +25,8 @@ from wsed import WsedError, testing
 from wsed.checkpoint import Checkpoint, facts_of
 from wsed.losses import functional as F
 from wsed.losses.bce import ClipBCE
+from wsed.losses.micro import Micro
+from wsed.models.mmnet import pooled_frames as core_pooled_frames
 
 case, golden_case = losses.case, networks.golden_case
 near, tensor = losses.near, losses.tensor
@@ -169,3 +172,18 @@ def test_a_checkpoint_names_it_and_takes_the_network_that_is_given(tmp_path):
         checkpoint.network()
     checkpoint.load_into(other)
     torch.testing.assert_close(other.state_dict(), system.state_dict())
+
+
+@pytest.mark.parametrize("pyramid", [False, True])
+def test_the_first_release_trains_the_attention_by_the_micro_loss_and_ensembles_the_last_map(pyramid):
+    torch.manual_seed(0)
+    system, batch = networks.network(partial(networks.SMALL, pyramid=pyramid), kind=FirstReleaseMMNet), testing.batch()
+    system.eval()
+    output = system(batch)
+    _, macro, micro_map, levels = networks.parts(system, batch)
+    expected = (macro.clip_logits + core_pooled_frames(micro_map)) / 2  # logits, of the last map alone
+    torch.testing.assert_close(output.clip_logits, expected)
+    networks.the_subnets_are_in_the_output(output, micro_map, levels, learned=True)
+    networks.trains_every_weight(pyramid, FirstReleaseMMNet, Micro)
+    silent = networks.network(kind=FirstReleaseMMNet, ep=False).eval()
+    torch.testing.assert_close(silent(batch).clip_logits, networks.parts(silent, batch)[1].clip_logits)

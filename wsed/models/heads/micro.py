@@ -36,8 +36,8 @@ class Micro(Head):
     Args:
         dim: dimension of the frame embeddings.
         n_labels: number of classes.
-        kernel: width of the convolutions in frames, odd: 3 gives the published number of weights, 1 is the text of the
-            article and the released code.
+        kernel: width of the convolutions in frames, odd: 3 gives the published number of weights; 1 is that of the
+            released code from 2019 on.
         dense_detector: compute frame scores by the dense layers of the head `macro` on each frame instead of a
             convolution.
         aspects: M, the number of aspects of the attention; `dim` if None, no attention if 0.
