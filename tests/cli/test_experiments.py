@@ -20,7 +20,8 @@ from wsed.study.rows import read_recipe
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 RECIPES = {path.parent.name: read_recipe(path.parent) for path in sorted(EXPERIMENTS.glob("*/recipe.yaml"))}
-CORPUS = {"dcase2018": "dcase2018", "dcase2018_best": "dcase2018"}
+CORPUS = dict.fromkeys(("dcase2018", "dcase2018_best", "dcase2018_baseline"), "dcase2018")
+CORPUS["desed2023"] = "desed2023"
 CORPUS |= dict.fromkeys(("sprsound", "sprsound_teacher", "sprsound_pseudo"), "ward")
 CORPUS |= {"desed": "dcase2021", "dcase2023": "dcase2023"}
 CORPUS |= dict.fromkeys(("dcase2017", "audioset_22k", "audioset_1m"), "videos")
@@ -52,6 +53,7 @@ def desed(tmp_path_factory):
     """The tiny corpus, and its training clips as other sources: strongly labelled (FPD), and without labels."""
     root = make_corpus(tmp_path_factory.mktemp("rows"))
     strong = (root / "metadata/train/strong.tsv").read_text()
+    shutil.copy(root / "metadata/train/weak.tsv", root / "metadata/train/pseudo.tsv")  # of experiments/cosine_penalty
     names = "\n".join(["filename", *(f"unlabel_in_domain_{p.name}" for p in (root / "audio/train/weak").iterdir())])
     tables = {"synthetic": strong, "builtin": strong, "unlabel_in_domain": names}
     for source, table in tables.items():
@@ -72,6 +74,25 @@ def predict(root, clips, *labels):
 
 
 @pytest.fixture(scope="module")
+def desed2023(tmp_path_factory, desed):
+    """The same in the layout of 2021 to 2023: synthetic clips in folders of their own, no public evaluation clips."""
+    root = tmp_path_factory.mktemp("desed2023") / "corpus"
+    shutil.copytree(desed, root)
+    for part in ("audio", "metadata"):
+        suffix = ".tsv" if part == "metadata" else ""
+        for split, table in (("train", "synthetic"), ("validation", "validation")):
+            soundscapes = root / part / split / f"synthetic21_{split}"
+            soundscapes.mkdir()
+            source, target = root / part / split / f"{table}{suffix}", soundscapes / f"soundscapes{suffix}"
+            if split == "train":
+                source.rename(target)
+            else:
+                (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+        shutil.rmtree(root / part / "eval")
+    return root
+
+
+@pytest.fixture(scope="module")
 def dcase2018(tmp_path_factory, shared):
     root = make_dcase2018(tmp_path_factory.mktemp("dcase2018") / "corpus", shared, first_release(shared))
     folder = root / "dataset/audio/train/unlabel_in_domain"  # for rows with a teacher
@@ -80,6 +101,8 @@ def dcase2018(tmp_path_factory, shared):
     for name in names:
         shutil.copy(root / "noise.wav", folder / name)
     (root / "dataset/metadata/train/unlabel_in_domain.csv").write_text("\n".join(["filename", *names]) + "\n")
+    tables = root / "dataset/metadata/train"
+    shutil.copy(tables / "weak.csv", tables / "pseudo.csv")
     return root
 
 
@@ -162,6 +185,9 @@ def fit(paper, row, overlay, root, out, *more):
         args += ["--data.batch", str(dict.fromkeys(config["data"]["batch"], 4))]
     if "folder" in config["data"].get("reader", {}).get("init_args", {}):
         args += ["--data.reader.init_args.folder", str(out / "features")]
+    for name, term in config["model"]["losses"].items():
+        if "exempt" in term["loss"].get("init_args", {}) and CORPUS.get(overlay) is None:
+            args += [f"--model.losses.{name}.loss.init_args.exempt", "[[high, low]]"]
     if "pretrained" in config["model"]["network"]["init_args"]:
         args += ["--model.network.init_args.pretrained", "null"]
     if config["model"]["network"]["init_args"].get("encoder", {}).get("class_path", "").endswith("Wav2Vec2"):
@@ -181,6 +207,21 @@ def test_recipes_name_all_files():
         assert {*recipe.overlays} == {name for name in files if not name.startswith("base")}
         assert {*recipe.rows} == {path.stem for path in (recipe.folder / "rows").glob("*.yaml")}
         assert all(len(path.read_text().splitlines()) <= 20 for path in (recipe.folder / "rows").glob("*.yaml"))
+
+
+def test_documented_commands_merge_a_row_with_its_base_and_its_overlays():
+    """The lists of the recipes, from which the rows above are made, hold what the READMEs show."""
+    found = 0
+    for recipe in RECIPES.values():
+        for line in (recipe.folder / "README.md").read_text().splitlines():
+            names = re.findall(rf"--config experiments/{recipe.folder.name}/([\w/]+)\.yaml", line)
+            rows = [name.removeprefix("rows/") for name in names if name.startswith("rows/")]
+            for row in rows:
+                others = [name for name in names if "/" not in name and not name.startswith("base")]
+                files = {*recipe.configs(row), *(file for name in others for file in recipe.configs(row, name))}
+                assert files == {recipe.folder / f"{name}.yaml" for name in names}, line
+                found += 1
+    assert found > 8
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])

@@ -68,3 +68,21 @@ def test_settings_that_cannot_be(settings, message):
 def test_a_clip_of_unknown_length_is_not_cut():
     with pytest.raises(WsedError, match=r"the duration of r.flac is not known: set data.reader"):
         Windows(1.0).of(Clip("r.flac", Path("r.flac"), "weak"), "train")
+
+
+def test_a_crop_of_a_clip_with_several_events_is_around_one_and_has_the_tags_of_all_in_it():
+    """A dog at 1 s, and speech over a blender from 6 s on: a crop of 0.5 s holds the dog, or one or both of these."""
+    events = (("Dog", 1.0, 1.4), ("Speech", 6.0, 8.0), ("Blender", 7.0, 9.0))
+    found = {}
+    for i in range(60):
+        clip = Clip(f"{i}.wav", Path("a.wav"), "train", frozenset({"Dog", "Speech", "Blender"}), events, duration=10.0)
+        (part,) = Windows(0.5, placement="contained").of(clip, "train")
+        assert part.id == clip.id
+        assert part.tags == {label for label, _, _ in part.events}
+        assert part.tags
+        found[part.tags] = part
+    assert {*found} == {frozenset(tags) for tags in (("Dog",), ("Speech",), ("Blender",), ("Speech", "Blender"))}
+    assert found[frozenset({"Dog"})].events[0][2] - found[frozenset({"Dog"})].events[0][1] == pytest.approx(0.4)
+    empty = Clip("empty.wav", Path("empty.wav"), "train", frozenset(), (), duration=10.0)
+    with pytest.raises(WsedError, match=r"empty.wav .* holds no events, but data.windows.placement"):
+        Windows(0.5, placement="onset").of(empty, "train")

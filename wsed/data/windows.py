@@ -20,8 +20,9 @@ Placement = Literal["onset", "contained", "centered"]
 class Windows:
     """Windows of one length that are read instead of whole clips.
 
-    With a `placement`, each clip has one crop around its only event, the same in all epochs and runs. Without a
-    placement, windows follow each other through the clip at a regular step.
+    With a `placement`, each clip has one crop around an event, the same in all epochs and runs. If the clip has several
+    events, one of them is drawn, and the crop has the tags of all events that lie in it. Without a placement, windows
+    follow each other through the clip at a regular step.
 
     >>> from pathlib import Path
     >>> clip = Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}), (("Dog", 4.0, 11.0),), duration=25.0)
@@ -89,20 +90,22 @@ class Windows:
         assert clip.duration is not None
         name, seconds = self.name_of(split), self.seconds(split)
         events = clip.events or ()
-        if len(events) != 1:
+        if not events:
             raise WsedError(
-                f"clip {clip.id} ({clip.path}) holds {len(events)} events, but data.windows.placement needs clips with "
-                "one event; make the corpus with `wsed data synth --recipe waa`"
+                f"clip {clip.id} ({clip.path}) holds no events, but data.windows.placement cuts a crop around one; "
+                "take the clip out of its table, or make the corpus with `wsed data synth --recipe waa`"
             )
         if seconds > clip.duration:
             raise WsedError(
                 f"data.windows.{name} is {seconds:g} s, but clip {clip.id} ({clip.path}) lasts {clip.duration:g} s; "
                 f"set data.windows.{name} to {clip.duration:g} or less"
             )
-        _, onset, offset = events[0]
-        chance = np.random.default_rng([self.seed, zlib.crc32(clip.id.encode())]).random()
+        generator = np.random.default_rng([self.seed, zlib.crc32(clip.id.encode())])
+        chance = generator.random()
+        _, onset, offset = events[int(generator.integers(len(events)))]
         begin = crop_start(onset, min(offset, clip.duration), seconds, clip.duration, placement, chance)
-        return replace(part_of(clip, begin, seconds), id=clip.id, recording=clip.recording, tags=clip.tags)
+        part = part_of(clip, begin, seconds)
+        return replace(part, id=clip.id, recording=clip.recording, tags=clip.tags if len(events) == 1 else part.tags)
 
 
 def part_of(clip: Clip, start: float, duration: float) -> Clip:

@@ -20,7 +20,7 @@ from wsed.data.corpus.single_event import SingleEvent
 from wsed.data.module import SEDDataModule
 from wsed.data.reading.files import Files
 from wsed.data.sampling.episodes import ClassSampler
-from wsed.data.windows import crop_start
+from wsed.data.windows import Windows, crop_start
 from wsed.errors import WsedError
 from wsed.types import Needs
 
@@ -390,12 +390,18 @@ def test_mistaken_settings_are_refused(corpus, settings, message):
         crops(corpus, **settings)
 
 
-def test_clips_hold_one_event(tmp_path):
+def test_clips_may_hold_several_events_and_tables_have_any_name(tmp_path):
+    """A crop is cut around one of them, here of 0.2 s, and has the tags of what lies in it."""
     root = make_corpus(tmp_path, clips=4)
     table = root / "metadata/train/strong.tsv"
     table.write_text(table.read_text() + "train_2.wav\t0.900\t0.950\thigh\n")
-    with pytest.raises(WsedError, match=r"clip train_2.wav .* holds 2 events.*--recipe waa"):
-        waa(root)
+    table.rename(root / "metadata/train/mine.tsv")
+    corpus = SingleEvent(root, train="train/mine", validation=None)
+    assert not corpus.has("validation")
+    (clip,) = (clip for clip in corpus.clips("train") if clip.id == "train_2.wav")
+    assert clip.tags == {"high", "low"}
+    parts = [Windows(0.2, placement="contained", seed=i).of(replace(clip, duration=1.0), "train")[0] for i in range(20)]
+    assert {part.tags for part in parts} == {frozenset({"high"}), frozenset({"low"})}
 
 
 def test_through_the_command_line(corpus, tmp_path):
