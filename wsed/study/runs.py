@@ -13,6 +13,7 @@ from torch import Tensor
 from wsed.build import arguments_of, build
 from wsed.data.clip import Clip
 from wsed.data.corpus.base import Corpus
+from wsed.literals import checked
 from wsed.run import RunFolder
 from wsed.scoring.formats.run_scores import read_scores, truth_of
 from wsed.spec import Spec
@@ -77,6 +78,7 @@ def corpus_of(run: RunFolder, root: Path | None = None) -> Corpus:
     return corpus
 
 
+@checked
 def clips_of(run: RunFolder, split: Split, root: Path | None = None) -> Sequence[Clip]:
     """The clips of a split in the corpus of a run, as it needs them to read its scores.
 
