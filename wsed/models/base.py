@@ -27,6 +27,8 @@ class Frontend(nn.Module):
     >>> raw, _ = frontend.raw(inputs.samples(), inputs.n_samples)
     >>> bool((frontend.finish(raw) == features).all()), frontend.learned
     (True, True)
+    >>> bool((frontend.valid(inputs.n_samples, 8000) == valid).all())
+    True
     >>> from types import SimpleNamespace
     >>> frontend.learn(SimpleNamespace(batches=list, in_order=list, label_counts=list))  # it needs nothing
     """
@@ -73,10 +75,16 @@ class Frontend(nn.Module):
         if batch.features is None:
             features, valid = self(batch.samples(), batch.n_samples)
         else:
-            hop = round(self.sample_rate / self.frame_rate)
             features, n_frames = self.finish(batch.features), batch.features.shape[2]
-            valid = valid_frames(batch.n_samples, hop, n_frames)
+            valid = self.valid(batch.n_samples, n_frames)
         return features, None if batch.full else valid
+
+    def valid(self, n_samples: Int[Tensor, " clip"], n_frames: int) -> Bool[Tensor, "clip frame"]:
+        """Which of `n_frames` frames `forward` marks as signal, in clips of `n_samples`.
+
+        By default, frames are centred on multiples of the hop, and those with their centre in the clip are signal.
+        """
+        return valid_frames(n_samples, round(self.sample_rate / self.frame_rate), n_frames)
 
 
 class Encoder(nn.Module):
@@ -90,6 +98,8 @@ class Encoder(nn.Module):
     >>> encoder = CRNN(n_bands=64)
     >>> encoder.dim, encoder.stride
     (64, 1)
+    >>> encoder.trained_with() is None
+    True
     """
 
     dim: int
@@ -100,6 +110,10 @@ class Encoder(nn.Module):
     def example(cls) -> "tuple[EncoderFactory, Frontend | None]":
         """A factory of a small encoder for tests, and the frontend that it needs; None if any frontend will do."""
         return cls, None
+
+    def trained_with(self) -> Frontend | None:
+        """The frontend that pretrained weights need; None if there are none, or if any frontend will do."""
+        return None
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
         """Frame embeddings, one per `stride` time steps; all frames hold signal if `valid` is None."""

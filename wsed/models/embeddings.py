@@ -10,6 +10,7 @@ from wsed.checkpoint import read_weights
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet
 from wsed.models.base import FRONTENDS, EncoderFactory, Frontend
+from wsed.models.encoders.pretrained import check_frontend
 from wsed.models.encoders.waa import WAA
 from wsed.models.frontends import Standardised
 from wsed.spec import StartingWeights
@@ -20,20 +21,22 @@ PARTS = ("frontend", "encoder")
 
 @FRONTENDS.register("embeddings")
 class Embeddings(Frontend):
-    """Frame embeddings as features: the frontend and encoder of an earlier run, frozen and in eval mode.
+    """Frame embeddings as features: the frontend and encoder of an earlier run, or a pretrained encoder, frozen.
 
-    The second stage of Turpault et al. 2020 trains a head on these features, with the encoder `identity`. Training
-    does not change the features, so the reader `features` can cache them.
+    Training does not change the features, so the reader `features` computes them once and caches them: then no epoch
+    runs the encoder. The second stage of Turpault et al. 2020 trains a head on them, with the encoder `identity`.
 
     Args:
         encoder: the encoder of the earlier run; by default that of Turpault et al. 2020. The weights must fit, but
-            settings without weights, such as `normalize_steps`, are not compared.
-        frontend: the frontend of the earlier run; `standardised` if None.
-        pretrained: checkpoint of the earlier run. If None, the encoder has random weights, and the frontend learns
-            from the training set as usual: a control experiment.
+            settings without weights, such as `normalize_steps`, are not compared. An encoder such as `cdur` has its
+            weights from a file of its own.
+        frontend: the frontend of the earlier run or of the pretrained encoder; `standardised` if None.
+        pretrained: checkpoint of the earlier run. If None, the weights are those of the encoder, which are random
+            unless it names a file, and the frontend learns from the training set as usual.
 
     Raises:
-        WsedError: the checkpoint does not exist, or it has another frontend or encoder.
+        WsedError: the checkpoint does not exist, or it has another frontend or encoder; or the frontend is not the one
+            that the encoder was trained with.
 
     >>> Embeddings().n_bands
     130
@@ -47,6 +50,7 @@ class Embeddings(Frontend):
         super().__init__()
         self.frontend = frontend if frontend is not None else Standardised()
         self.encoder = encoder(self.frontend.n_bands)
+        check_frontend(self.encoder, self.frontend)
         self.sample_rate, self.n_bands = self.frontend.sample_rate, self.encoder.dim
         self.frame_rate = self.frontend.frame_rate / self.encoder.stride
         if pretrained is not None:
@@ -73,6 +77,13 @@ class Embeddings(Frontend):
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
         """The embeddings; before the inner frontend has learned, the features that it learns from."""
         return super().raw(audio, n_samples) if self.learned else self.frontend.raw(audio, n_samples)
+
+    def valid(self, n_samples: Int[Tensor, " clip"], n_frames: int) -> Bool[Tensor, "clip frame"]:
+        """Frames of the embeddings whose time steps are all signal."""
+        if not self.learned:
+            return self.frontend.valid(n_samples, n_frames)
+        stride = self.encoder.stride
+        return self.frontend.valid(n_samples, n_frames * stride).reshape(-1, n_frames, stride).all(2)
 
     def forward(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]

@@ -224,10 +224,14 @@ class Waveform(Frontend):
     def forward(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        valid = torch.arange(audio.shape[1], device=audio.device) < n_samples[:, None]
+        valid = self.valid(n_samples, audio.shape[1])
         audio = audio.float()
         if self.normalise:
             n = n_samples.clamp(min=1)[:, None]
             centred = torch.where(valid, audio - torch.where(valid, audio, 0.0).sum(1, keepdim=True) / n, 0.0)
             audio = centred / (centred.square().sum(1, keepdim=True) / n + 1e-7).sqrt()
         return audio[:, None], valid
+
+    def valid(self, n_samples: Int[Tensor, " clip"], n_frames: int) -> Bool[Tensor, "clip frame"]:
+        """The samples of each clip."""
+        return torch.arange(n_frames, device=n_samples.device) < n_samples[:, None]

@@ -9,6 +9,7 @@ from torch import nn
 from wsed.errors import WsedError
 from wsed.models.base import NETWORKS, EncoderFactory, Frontend, HeadFactory, Network
 from wsed.models.encoders.crnn import CRNN
+from wsed.models.encoders.pretrained import check_frontend
 from wsed.models.frontends import LogMel
 from wsed.models.heads.framewise import Framewise
 from wsed.types import Batch, Encoded, Labels, Output
@@ -23,6 +24,9 @@ class Composed(Network):
         encoder: built as `encoder(n_bands)`.
         head: one head or several, built as `head(dim, n_labels)`. If two heads fill the same field, the later one wins.
         frontend: `LogMel` with its defaults, those of Pellegrini & Cances 2019, if None.
+
+    Raises:
+        WsedError: the encoder has pretrained weights that need another frontend.
 
     >>> network = Composed(Labels(["dog", "cat"]), CRNN)
     >>> network.frame_rate
@@ -46,6 +50,7 @@ class Composed(Network):
         factories = head if isinstance(head, Sequence) and not isinstance(head, str) else [head]
         _check_factories(encoder, factories)
         self.encoder = encoder(self.frontend.n_bands)
+        check_frontend(self.encoder, self.frontend)
         heads = [factory(self.encoder.dim, len(labels)) for factory in factories]
         self.heads = nn.ModuleList(heads)
         self.provides = frozenset().union(*(h.provides for h in heads))

@@ -11,7 +11,7 @@ from wsed.models.base import ENCODERS, Encoder
 from wsed.models.encoders.blocks import Activation, ConvBlocks
 from wsed.models.init import keras_init
 from wsed.ops.grid import padding
-from wsed.ops.recurrent import bidirectional_gru, exported_gru, padded_gru
+from wsed.ops.recurrent import bidirectional
 from wsed.types import Encoded
 
 
@@ -70,17 +70,7 @@ class CRNN(Encoder):
         frames, valid = self.blocks(features, valid)
         frames = self.dropout(frames)
         for gru in (self.gru, *self.more):
-            frames = _recur(gru, frames, valid, padded)
+            assert isinstance(gru, nn.GRU)
+            frames = bidirectional(gru, frames, valid if padded else None)
         frames = self.dropout(frames)
         return Encoded(frames if self.dense is None else torch.relu(self.dense(frames)), valid)
-
-
-def _recur(gru: nn.Module, frames: Tensor, valid: Tensor, padded: bool) -> Tensor:
-    assert isinstance(gru, nn.GRU)
-    if torch.onnx.is_in_onnx_export():
-        return exported_gru(gru, frames)
-    if frames.device.type == "cpu":
-        return bidirectional_gru(gru, frames, valid if padded else None)
-    if not padded:
-        return gru(frames)[0]  # type: ignore[no-any-return]
-    return padded_gru(gru, frames, valid)

@@ -1,0 +1,167 @@
+"""What encoders with pretrained weights share: files of weights, weights that do not change, the right frontend."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from wsed.checkpoint_checks import check_archive
+from wsed.errors import WsedError
+from wsed.models.base import Encoder, Frontend
+from wsed.spec import name_of, spec_of
+
+INSIDE = ("state_dict", "model_state_dict", "model")
+"""Entries under which files of trainings keep the weights."""
+
+SHOWN = 4
+"""Number of tensors that a message names."""
+
+
+class Pretrained(Encoder):
+    """Base class of encoders with pretrained weights: frozen weights stay as they are, also those of batch norm.
+
+    >>> from wsed.models.encoders.cdur import CDur
+    >>> encoder = CDur(n_bands=64, freeze=True).train()
+    >>> encoder.training, any(p.requires_grad for p in encoder.parameters())
+    (False, False)
+    """
+
+    frozen = False
+
+    def freeze(self) -> None:
+        """Do not train the weights; the encoder stays in eval mode."""
+        self.frozen = True
+        self.requires_grad_(requires_grad=False).eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """A frozen encoder stays in eval mode."""
+        return super().train(mode and not self.frozen)
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a file of weights, by name; no code in the file is executed.
+
+    Args:
+        path: a file of `torch.save` or of safetensors; weights in an entry `state_dict` or `model` are found.
+
+    Raises:
+        WsedError: there is no such file, it holds anything but tensors, or it is damaged.
+
+    >>> read_tensors("missing.pth")
+    Traceback (most recent call last):
+    wsed.errors.WsedError: pretrained: no such file: missing.pth
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WsedError(f"pretrained: no such file: {path}")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        check_archive(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except WsedError:
+        raise
+    except ModuleNotFoundError:
+        raise WsedError(f'{path} needs safetensors: pip install "wsed[hub]"') from None
+    except Exception:  # torch, pickle, zipfile and safetensors raise errors of many kinds
+        raise WsedError(
+            f"pretrained: {path} cannot be read safely: it is damaged, or it holds pickled objects, which could "
+            "execute code; save its state_dict alone: torch.save(model.state_dict(), FILE)"
+        ) from None
+    for name in INSIDE:
+        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
+            content = content[name]
+    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+        raise WsedError(f"pretrained: {path} holds no weights by name; save a state_dict")
+    return dict(content)
+
+
+def load_tensors(module: nn.Module, weights: Mapping[str, Tensor], path: str | Path) -> None:
+    """Load weights into a module that has exactly these, and name those that do not fit.
+
+    Args:
+        module: changed in place.
+        weights: the weights by name.
+        path: their file, for the message.
+
+    Raises:
+        WsedError: a tensor is missing, has another shape, holds NaN, or is of another network.
+
+    >>> load_tensors(nn.Linear(2, 1), {"weight": torch.ones(1, 3), "biass": torch.ones(1)}, "w.pth")
+    Traceback (most recent call last):
+    wsed.errors.WsedError: pretrained: w.pth is of another network: missing: bias; weight is [1, 3], not [1, 2]; not \
+known here: biass
+    """
+    own = module.state_dict()
+    shapes = [
+        f"{name} is {list(weights[name].shape)}, not {list(value.shape)}"
+        for name, value in own.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    wrong = [
+        f"missing: {few(sorted(own.keys() - weights.keys()))}",
+        few(shapes, "; "),
+        f"not known here: {few(sorted(weights.keys() - own.keys()))}",
+    ]
+    if own.keys() != weights.keys() or shapes:
+        reasons = "; ".join(reason for reason in wrong if reason and not reason.endswith(": "))
+        raise WsedError(f"pretrained: {path} is of another network: {reasons}")
+    if damaged := [name for name, value in weights.items() if bool(torch.isnan(value).any())]:
+        raise WsedError(f"pretrained: {path} holds NaN in {few(damaged)}; take another file")
+    module.load_state_dict(weights)
+
+
+def few(names: list[str], between: str = ", ") -> str:
+    """The first of many names, and how many more there are.
+
+    >>> few(["a", "b", "c", "d", "e", "f"])
+    'a, b, c, d and 2 more'
+    """
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return between.join(names[:SHOWN]) + more
+
+
+def check_frontend(encoder: Encoder, frontend: Frontend) -> None:
+    """Refuse a frontend whose features are not those that the weights of an encoder were trained on.
+
+    Raises:
+        WsedError: the features differ.
+
+    >>> from wsed.models import CRNN, LogMel
+    >>> check_frontend(CRNN(n_bands=64), LogMel())  # no pretrained weights: any frontend
+    """
+    wanted = encoder.trained_with()
+    if wanted is None or _features_agree(frontend, wanted):
+        return
+    raise wrong_frontend(name_of(type(encoder)), wanted, name_of(type(frontend)))
+
+
+def wrong_frontend(encoder: str, wanted: Frontend, given: str) -> WsedError:
+    """The error for an encoder whose weights were trained on other features than it gets.
+
+    >>> from wsed.models import Waveform
+    >>> print(wrong_frontend("encoder x", Waveform(), "1 band"))
+    encoder x: its weights were trained on other features than those of 1 band; give `frontend: waveform`
+    """
+    spec = spec_of(wanted)
+    default = spec_of(type(wanted)()).init_args
+    changed = {name: value for name, value in spec.init_args.items() if value != default.get(name)}
+    text = ", ".join(f"{name}: {value}" for name, value in changed.items())
+    wanted_yaml = f"{{class_path: {spec.class_path}, init_args: {{{text}}}}}" if changed else spec.class_path
+    return WsedError(
+        f"{encoder}: its weights were trained on other features than those of {given}; give `frontend: {wanted_yaml}`"
+    )
+
+
+@torch.no_grad()
+def _features_agree(one: Frontend, other: Frontend) -> bool:
+    facts = [(each.sample_rate, each.n_bands, each.frame_rate) for each in (one, other)]
+    if facts[0] != facts[1]:
+        return False
+    noise = 0.1 * torch.randn(1, one.sample_rate, generator=torch.Generator().manual_seed(0))
+    length = torch.tensor([one.sample_rate])
+    return torch.allclose(one(noise, length)[0], other(noise, length)[0], atol=1e-3)
