@@ -19,7 +19,7 @@ def test_each_module_with_main_is_a_verb_with_a_line_of_help():
     for path in HOME.rglob("*.py"):
         names = {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
         if "main" in names and path.name != "main.py":
-            with_main.add(" ".join(path.relative_to(HOME).with_suffix("").parts))
+            with_main.add(" ".join(part.rstrip("_") for part in path.relative_to(HOME).with_suffix("").parts))
     assert {verb.name for verb in verbs.all_verbs()} == with_main
     for verb in verbs.all_verbs():
         module = import_module(verb.module)

@@ -2,7 +2,8 @@
 
 A module is a verb if it has a line `HELP = "what it does"` and a function `main(args)` that returns the exit status. A
 line `GROUP = "train"` puts it under a title of `wsed --help`. A folder holds the verbs of two words (`data/synth.py` is
-`wsed data synth`). HELP and GROUP are read from the text, so that listing the verbs imports none of them.
+`wsed data synth`). A name that Python reserves ends in `_` (`import_/gpv.py` is `wsed import gpv`). HELP and GROUP are
+read from the text, so that listing the verbs imports none of them.
 """
 
 import re
@@ -75,4 +76,9 @@ def _read(path: Path, parts: tuple[str, ...]) -> Verb | None:
     facts = {name: literal_eval(text) for name, text in FACT.findall(path.read_text(encoding="utf-8"))}
     if "HELP" not in facts:
         return None
-    return Verb(" ".join(parts), ".".join(("wsed", "cli", *parts)), facts["HELP"], facts.get("GROUP", parts[0]))
+    return Verb(
+        " ".join(part.rstrip("_") for part in parts),
+        ".".join(("wsed", "cli", *parts)),
+        facts["HELP"],
+        facts.get("GROUP", parts[0]),
+    )

@@ -75,9 +75,8 @@ def model_file(model: str | Path) -> Path:
 
 
 def identity(model: str | Path) -> str:
-    """The identity of a model: the SHA-256 of its checkpoint."""
-    path = Path(model)
-    return digest(RunFolder.open(path).checkpoint() if path.is_dir() else path)
+    """The identity of a model: the SHA-256 of its file."""
+    return digest(model_file(model))
 
 
 def load_all(models: Sequence[str | Path]) -> Detector:

@@ -1,0 +1,63 @@
+"""Frozen encoders as frontends: their output is computed once for all epochs."""
+
+from functools import partial
+
+import lightning.pytorch as pl
+import pytest
+import torch
+
+import wsed
+from wsed import Weighted, WsedError
+from wsed.data.corpus.desed import DESED
+from wsed.data.module import SEDDataModule
+from wsed.data.reading.features import Features
+from wsed.losses.bce import ClipBCE
+from wsed.models.embeddings import Embeddings
+from wsed.models.encoders.cdur import CDur, CDurFeatures
+from wsed.models.encoders.identity import Identity
+from wsed.models.frontends import LogMel
+from wsed.models.network import Composed
+
+LABELS = wsed.Labels(["high", "low"])
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "cdur.pth"
+    torch.save(CDur(64).state_dict(), path)
+    return str(path)
+
+
+def test_no_epoch_runs_a_frozen_encoder_whose_output_is_cached(corpus, file, tmp_path, monkeypatch):
+    runs, before_epoch = [], []
+    forward = CDur.forward
+    monkeypatch.setattr(CDur, "forward", lambda self, *args: (runs.append(1), forward(self, *args))[1])
+
+    class Count(pl.Callback):
+        def on_train_epoch_start(self, trainer, module):
+            before_epoch.append(len(runs))
+
+    network = Composed(LABELS, Identity, frontend=Embeddings(partial(CDur, pretrained=file), CDurFeatures()))
+    data = SEDDataModule(
+        DESED(corpus, labels=list(LABELS)), {"weak": 4}, reader=Features(tmp_path / "cache"), duration=1.0, workers=0
+    )
+    options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = pl.Trainer(max_epochs=2, enable_checkpointing=False, callbacks=[Count()], **options)
+    trainer.fit(wsed.SEDTask(network, {"clips": Weighted(ClipBCE())}), data)
+    assert len(runs) == before_epoch[0] == before_epoch[1] > 0
+    batch = next(iter(data.train_dataloader()))
+    assert batch.features.shape == (4, 256, 12)  # 12.5 frames per second
+    assert network(batch).valid.all()
+
+
+def test_frames_that_are_valid_follow_from_the_length_alone():
+    frontend = Embeddings(CDur, CDurFeatures())
+    n_samples = torch.tensor([22050, 15000, 882, 0])
+    features, valid = frontend(torch.randn(4, 22050), n_samples)
+    assert torch.equal(frontend.valid(n_samples, features.shape[2]), valid)
+    assert valid.sum(1).tolist() == [12, 8, 0, 0]
+
+
+def test_a_frontend_that_the_encoder_was_not_trained_with_is_refused(file):
+    with pytest.raises(WsedError, match="give `frontend: cdur`"):
+        Embeddings(partial(CDur, pretrained=file), LogMel())
