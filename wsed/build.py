@@ -67,6 +67,8 @@ def build(annotation: object, value: object, *leading: object) -> object:
         if isinstance(member, type) and is_dataclass(member) and isinstance(value, Mapping):
             hints = hints_of(member.__init__)
             return call(functools.partial(member, **{k: build(hints.get(k), v) for k, v in value.items()}))
+        if get_origin(member) is get_origin(Callable[[], None]) and isinstance(value, Mapping) and is_spec(value):
+            raise WsedError(f"{value['class_path']} is not registered with wsed, so no file may name it to be built")
     return value
 
 

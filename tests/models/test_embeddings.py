@@ -28,6 +28,7 @@ def file(tmp_path_factory):
     return str(path)
 
 
+@pytest.mark.filterwarnings("ignore:Found .* in eval mode")  # of Lightning: frozen parts stay so
 def test_no_epoch_runs_a_frozen_encoder_whose_output_is_cached(corpus, file, tmp_path, monkeypatch):
     runs, before_epoch = [], []
     forward = CDur.forward

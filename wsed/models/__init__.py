@@ -19,15 +19,21 @@ if TYPE_CHECKING:
         NetworkFactory,
     )
     from wsed.models.embeddings import Embeddings
+    from wsed.models.encoders.audio_transformer import AST
+    from wsed.models.encoders.cdur import CDur, CDurFeatures
     from wsed.models.encoders.cnn import CNN
     from wsed.models.encoders.conformer import Conformer
     from wsed.models.encoders.crnn import CRNN
     from wsed.models.encoders.identity import Identity
+    from wsed.models.encoders.module import ModuleEncoder
     from wsed.models.encoders.resnet1d import ResNet1d
     from wsed.models.encoders.speech import Wav2Vec2
     from wsed.models.encoders.waa import WAA
+    from wsed.models.encoders.yamnet import YAMNet, YAMNetFeatures
+    from wsed.models.fbank import FBank
     from wsed.models.frontends import LogMel, Standardised, Waveform
     from wsed.models.heads.attention import Attention
+    from wsed.models.heads.cdur import CDurHead
     from wsed.models.heads.clip_attention import ClipAttention
     from wsed.models.heads.embedding import Embedding
     from wsed.models.heads.framewise import Framewise
@@ -45,6 +51,7 @@ else:
     __getattr__, __dir__ = lazy(__name__, "frontend", "encoder", "head", "network")
 
 __all__ = [
+    "AST",
     "CNN",
     "CRNN",
     "ENCODERS",
@@ -54,6 +61,9 @@ __all__ = [
     "NETWORKS",
     "WAA",
     "Attention",
+    "CDur",
+    "CDurFeatures",
+    "CDurHead",
     "ClipAttention",
     "Composed",
     "Conformer",
@@ -61,6 +71,7 @@ __all__ = [
     "Embeddings",
     "Encoder",
     "EncoderFactory",
+    "FBank",
     "Framewise",
     "Frontend",
     "Head",
@@ -71,6 +82,7 @@ __all__ = [
     "Macro",
     "MeanTeacher",
     "Micro",
+    "ModuleEncoder",
     "Network",
     "NetworkFactory",
     "Parts",
@@ -81,4 +93,6 @@ __all__ = [
     "Tagging",
     "Wav2Vec2",
     "Waveform",
+    "YAMNet",
+    "YAMNetFeatures",
 ]

@@ -85,5 +85,7 @@ def test_what_cannot_work_is_refused(files, tmp_path):
     model = onnx.load(path)
     del model.graph.node[0]
     onnx.save(model, tmp_path / "other.onnx")
-    with pytest.raises(WsedError, match=r"of another network: missing: convolutions.26.bias.*; convolutions.1.weight is"):
+    with pytest.raises(
+        WsedError, match=r"of another network: missing: convolutions.26.bias.*; convolutions.1.weight is"
+    ):
         YAMNet(64, pretrained=str(tmp_path / "other.onnx"))

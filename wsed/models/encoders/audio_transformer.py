@@ -1,0 +1,104 @@
+"""The audio spectrogram transformer, from the package transformers."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from wsed.errors import WsedError
+from wsed.models.base import ENCODERS, EncoderFactory, Frontend
+from wsed.models.encoders.pretrained import Pretrained
+from wsed.models.encoders.transformers_models import configuration, pretrained_model, random_model
+from wsed.models.fbank import AST_MEAN, AST_STD, FBank
+from wsed.ops.grid import padding
+from wsed.spec import StartingWeights
+from wsed.types import Encoded
+
+NAME = "audio-spectrogram-transformer"
+
+
+@ENCODERS.register("ast")
+class AST(Pretrained):
+    """The audio spectrogram transformer (Gong, Chung & Glass 2021): 10 frames per second. Needs the extra `speech`.
+
+    A frame is the mean of the tokens of its patches over frequency. Clips are computed in pieces of the length of the
+    pretraining (10.24 s), each filled up with zeros before normalising, as in training; so a shorter clip takes as long
+    as a whole piece. Weights need the frontend `fbank`.
+
+    Args:
+        n_bands: number of bands of the features, 128 in published models.
+        config: settings of the configuration in transformers that differ from its defaults (the base model).
+        pretrained: folder with weights, as written by `save_pretrained`; nothing is downloaded. Random weights if None.
+        freeze: do not train the weights.
+
+    Raises:
+        WsedError: transformers is not installed, a setting in `config` is unknown, the number of bands is another, or
+            the folder has no weights or weights of another configuration.
+    """
+
+    filling: Float[Tensor, ""]
+
+    def __init__(
+        self,
+        n_bands: int,
+        config: dict[str, object] | None = None,
+        pretrained: StartingWeights = None,
+        freeze: bool = False,
+    ) -> None:
+        super().__init__()
+        settings = configuration(NAME, config or {}, "ast")
+        if settings.num_mel_bins != n_bands:
+            raise WsedError(
+                f"encoder ast has {settings.num_mel_bins} bands in its config, the frontend {n_bands}; give `frontend: "
+                f"{{class_path: fbank, init_args: {{n_bands: {settings.num_mel_bins}}}}}`"
+            )
+        self.model = random_model(settings) if pretrained is None else pretrained_model(settings, pretrained)
+        self.dim, self.stride = int(settings.hidden_size), int(settings.time_stride)
+        self.length = int(settings.max_length)
+        patch = settings.patch_size
+        self.tokens = (self.length - patch) // self.stride + 1
+        self.wanted = None if pretrained is None else trained_frontend(Path(pretrained))
+        of_features = self.wanted or (AST_MEAN, AST_STD)
+        self.register_buffer("filling", torch.tensor(-of_features[0] / (2 * of_features[1])))
+        self.n_bands = n_bands
+        if freeze:
+            self.freeze()
+
+    @classmethod
+    def example(cls) -> tuple[EncoderFactory, Frontend | None]:
+        """A model with two layers of 16 dimensions for pieces of 0.64 s, and its frontend."""
+        sizes: dict[str, object] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+        sizes |= {"intermediate_size": 16, "max_length": 64, "num_mel_bins": 32}
+        return partial(cls, config=sizes), FBank(n_bands=32)
+
+    def trained_with(self) -> Frontend | None:
+        """The frontend `fbank` with mean and standard deviation of the folder, if there are pretrained weights."""
+        return None if self.wanted is None else FBank(16000, self.n_bands, mean=self.wanted[0], std=self.wanted[1])
+
+    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
+        padded, valid = padding(valid, features)
+        if padded:
+            features = torch.where(valid[:, None], features, self.filling.to(features.dtype))
+        clips, n = len(features), features.shape[2] // self.stride
+        step = self.tokens * self.stride  # of the features from one piece to the next
+        n_pieces = max(1, -(-features.shape[2] // step))
+        beyond = (n_pieces - 1) * step + self.length - features.shape[2]
+        room = torch.zeros((), dtype=features.dtype, device=features.device) + self.filling
+        filled = torch.cat([features, room.expand(clips, features.shape[1], max(beyond, 0))], 2)
+        pieces = filled.unfold(2, self.length, step)[:, :, :n_pieces].permute(0, 2, 3, 1).flatten(0, 1)
+        tokens = self.model(pieces).last_hidden_state[:, 2:]
+        frames = tokens.unflatten(1, (-1, self.tokens)).mean(1).reshape(clips, -1, self.dim)[:, :n]
+        return Encoded(frames, valid[:, : n * self.stride].reshape(clips, n, self.stride).all(2))
+
+
+def trained_frontend(folder: Path) -> tuple[float, float]:
+    """Mean and standard deviation of the features that the weights of a folder were trained on.
+
+    They stand in `preprocessor_config.json`; those of AudioSet if it is missing.
+    """
+    file = folder / "preprocessor_config.json"
+    facts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return float(facts.get("mean", AST_MEAN)), float(facts.get("std", AST_STD))
