@@ -15,7 +15,7 @@ FLOORS |= {"augment": 5.5}  # the data module applies them
 FLOORS |= dict.fromkeys(("losses", "models", "data", "decoding", "metrics"), 6)
 FLOORS |= {"scoring": 7, "run": 7.5}
 FLOORS |= dict.fromkeys(
-    ("training", "inference", "tuned", "tuning", "calibration", "report", "testing", "study"), 8
+    ("training", "inference", "tuned", "tuning", "calibration", "report", "testing", "study", "demo"), 8
 ) | {"cli": 9}
 LIGHTNING = ("training/", "cli/", "data/module.py")
 FILES = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*.py") if p.name != "__init__.py")

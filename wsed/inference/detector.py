@@ -15,7 +15,7 @@ from wsed.errors import WsedError
 from wsed.inference.events import Chosen, Detected, DetectedEvent
 from wsed.inference.streaming import Stream
 from wsed.inference.track import Gathered, Track
-from wsed.inference.windowed import End, Source, read, score_windows
+from wsed.inference.windowed import End, Scored, Source, read, score_windows
 from wsed.inference.windows import Grid
 from wsed.models.base import Network
 from wsed.types import Labels
@@ -135,6 +135,24 @@ class Detector:
                 events = chosen.of(map(self._worth, changes), self.labels)
                 yield Detected(name, seconds, events, scores=scores)
             track, gathered, changes = self.track(), Gathered(), []
+
+    def events_of(self, windows: Sequence[Scored], duration: float) -> tuple[DetectedEvent, ...]:
+        """The events of a recording from the scores of its windows, as `score_windows` gives them.
+
+        Args:
+            windows: all windows of the recording, in order.
+            duration: of the recording, in seconds.
+
+        >>> from wsed.decoding import StepDecoder
+        >>> from wsed.models import Composed
+        >>> detector = Detector(Composed.example(Labels(["Dog"])), StepDecoder(threshold=1.0), window=1.0)
+        >>> windows = score_windows(detector.network, read([np.zeros(8000, dtype=np.float32)], detector.grid), batch=4)
+        >>> detector.events_of([window for window in windows if isinstance(window, Scored)], duration=1.0)
+        ()
+        """
+        track = self.track()
+        changes = [change for window in windows for change in track.add(window.start, window.scores)]
+        return Chosen().of(map(self._worth, changes + track.finish(duration)), self.labels)
 
     def scores(self, audio: Source, channel: int | None = None, batch: int = BATCH) -> Scores:
         """The scores of a recording: its frame scores, and the highest clip scores of its windows.
