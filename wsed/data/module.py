@@ -27,7 +27,7 @@ from wsed.data.same import check_same
 from wsed.data.sampling.base import EpochSampler, progress
 from wsed.data.sampling.choose import choose, is_balanced
 from wsed.data.sampling.shards import Filled, ShardSampler, longest_first
-from wsed.data.trained import Network, Trained
+from wsed.data.trained import Network, is_trained
 from wsed.data.windows import Windows
 from wsed.errors import WsedError
 from wsed.types import Batch, Labels, Needs, Split
@@ -294,12 +294,12 @@ class SEDDataModule(pl.LightningDataModule):
     def _needs(self) -> Mapping[str, Needs]:
         """The needs of each loss of the task, by its name."""
         task = self.trainer.lightning_module if self.trainer is not None else None
-        return task.needs if isinstance(task, Trained) else {}
+        return task.needs if is_trained(task) else {}
 
     def _network(self) -> Network | None:
         """The network of the task; None if there is no task."""
         task = self.trainer.lightning_module if self.trainer is not None else None
-        return task.network if isinstance(task, Trained) else None
+        return task.network if is_trained(task) else None
 
     def _rank(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

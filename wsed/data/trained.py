@@ -1,7 +1,7 @@
 """Protocols of the task, network and frontend that the data module serves."""
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -40,9 +40,23 @@ class Network(Protocol):
         ...
 
 
-@runtime_checkable
 class Trained(Protocol):
     """A task: its network, and the needs of each loss, by the name of the loss."""
 
     network: Network
     needs: Mapping[str, Needs]
+
+
+def is_trained(task: object) -> TypeGuard[Trained]:
+    """Whether a Lightning module is such a task.
+
+    `isinstance` cannot tell: from Python 3.12 on, protocols do not see submodules, since `nn.Module` finds them by
+    `__getattr__`.
+
+    >>> is_trained(nn.Linear(1, 1))
+    False
+    """
+    if not isinstance(task, nn.Module):
+        return False
+    network = dict(task.named_children()).get("network")
+    return isinstance(network, Network) and isinstance(vars(task).get("needs"), Mapping)
