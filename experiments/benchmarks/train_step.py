@@ -162,7 +162,8 @@ def kernel_share(run: Callable[[], None], steps: int) -> float:
             run()
         torch.cuda.synchronize()
         seconds = time.perf_counter() - start
-    return sum(event.self_device_time_total for event in profile.key_averages()) / 1e6 / seconds
+    kernels = [event for event in profile.events() if event.device_type == torch.autograd.DeviceType.CUDA]
+    return sum(event.self_device_time_total for event in kernels) / 1e6 / seconds
 
 
 def measure(args: argparse.Namespace, name: str, n: int, top: float) -> None:
