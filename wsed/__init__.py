@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wsed.models.network import Composed
     from wsed.registry import components
     from wsed.run import RunFolder
+    from wsed.scoring.arrays import score_arrays
     from wsed.scoring.evaluate import evaluate
     from wsed.scoring.report import Report
     from wsed.training.evaluation import Evaluation
@@ -67,4 +68,5 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "score_arrays",
 ]

@@ -3,7 +3,7 @@
 Axis names: `clip`, `sample`, `band`, `frame`, `label`, `dim`, `event`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.errors import WsedError, printable
+from wsed.event_columns import Frame, greatest, rows_of
 
 Split = Literal["train", "validation", "test", "predict"]
 """What a set of clips is for."""
@@ -102,6 +103,18 @@ class Events:
         return Events(clip.long(), label.long(), onset, offset)
 
     @staticmethod
+    def from_frame(frame: Frame, clip_ids: Sequence[str], labels: Labels) -> "Events":
+        """Events from a table of pandas, or of anything with the columns `filename, onset, offset, event_label`.
+
+        A row without an `event_label` is no event. Unknown clips and classes, and wrong times, are a `WsedError`.
+
+        >>> table = {"filename": ["a.wav"], "onset": [0.5], "offset": [2.0], "event_label": ["Dog"]}
+        >>> Events.from_frame(table, ["a.wav"], Labels(["Cat", "Dog"])).label.tolist()
+        [1]
+        """
+        return Events.of(rows_of(frame, clip_ids, labels.names))
+
+    @staticmethod
     def cat(parts: "Iterable[Events]") -> "Events":
         """All events of the parts, one part after the other; clip indices stay unchanged."""
         parts = list(parts) or [Events.of([])]
@@ -138,8 +151,8 @@ class Events:
         frames = torch.arange(n_frames, device=self.onset.device)
         active = (frames >= first[:, None]) & (frames < last[:, None])
         values = active.float() * self.gain[:, None].float()
-        row, greatest = _greatest(values, self.clip * n_labels + self.label, self.group)
-        grid = values.new_zeros(n_clips * n_labels, n_frames).index_add_(0, row, greatest)
+        row, gains = greatest(values, self.clip * n_labels + self.label, self.group)
+        grid = values.new_zeros(n_clips * n_labels, n_frames).index_add_(0, row, gains)
         return grid.clamp_(max=1).view(n_clips, n_labels, n_frames).transpose(1, 2)
 
     @property
@@ -151,20 +164,6 @@ class Events:
 
     def pin_memory(self) -> "Events":
         return Events(*(column.pin_memory() for column in self._columns))
-
-
-def _greatest(
-    values: Float[Tensor, "event frame"], row: Int[Tensor, " event"], group: Int[Tensor, " event"]
-) -> tuple[Int[Tensor, " event"], Float[Tensor, "event frame"]]:
-    """For each pair of row and group: the row, and the greatest value per frame; zeros fill up the `event` axis."""
-    order = group.argsort(stable=True)
-    order = order[row[order].argsort(stable=True)]
-    row, group = row[order], group[order]
-    begins = torch.ones_like(row, dtype=torch.bool)
-    begins[1:] = (row[1:] != row[:-1]) | (group[1:] != group[:-1])
-    pair = begins.cumsum(0) - 1  # index of the pair of row and group
-    greatest = torch.zeros_like(values).scatter_reduce_(0, pair[:, None].expand_as(values), values[order], "amax")
-    return torch.zeros_like(row).scatter_(0, pair, row), greatest
 
 
 @dataclass(frozen=True)
