@@ -35,14 +35,14 @@ def _group(ranks: int) -> tuple[list[Any], Any]:
     return jobs, results
 
 
-def run(function: Callable[[int, int], Any], ranks: int = 2) -> list[Any]:
+def run(function: Callable[[int, int], Any], ranks: int = 2, seconds: float = 120) -> list[Any]:
     """What `function(rank, ranks)` returns on each rank; it must be importable and return plain values."""
     jobs, results = _group(ranks)
     for queue in jobs:
         queue.put(function)
     returned = {}
     for _ in range(ranks):
-        rank, value, error = results.get(timeout=120)
+        rank, value, error = results.get(timeout=seconds)
         if error:
             _group.cache_clear()  # the other ranks may wait for this one: the next test starts new ones
             raise AssertionError(f"rank {rank}:\n{error}")

@@ -90,7 +90,7 @@ def numbers(value, path=""):
 
 def compared(args, folder, batch):
     """The largest difference of parameters and of metrics between two processes and one."""
-    one, two = (run(partial(trained, args, str(folder), batch), ranks)[0] for ranks in (1, 2))
+    one, two = (run(partial(trained, args, str(folder), batch), ranks, 900)[0] for ranks in (1, 2))
     assert one.keys() == two.keys()
     worst = {False: 0.0, True: 0.0}
     for name, value in one.items():
