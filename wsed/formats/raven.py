@@ -88,8 +88,8 @@ def write(path: Path, recordings: Sequence[Recording]) -> None:
     for recording in recordings:
         for e in recording.events:
             begin, end = (f"{before + time:.6f}" for time in (e.onset, e.offset))
-            high, confidence = f"{recording.sample_rate / 2:g}", confidence_of(e.confidence)
-            place = ("Spectrogram 1", "1", begin, end, "0", high)
+            high, confidence = f"{recording.sample_rate / 2:.1f}", confidence_of(e.confidence)
+            place = ("Spectrogram 1", "1", begin, end, "0.0", high)  # crowsetta refuses frequencies without a point
             what = (e.label, e.label, confidence, recording.path, f"{e.onset:.6f}")
             lines.append((str(len(lines)), *place, *what))
         before += recording.duration
