@@ -43,20 +43,39 @@ def test_welch_is_that_of_scipy():
     ("low", "high", "expect", "margin", "result"),
     [
         (1, 3, "above", 0, "holds"),
-        (-3, -1, "above", 0, "does not hold"),
+        (-3, -1, "above", 0, "fails"),
         (-1, 3, "above", 0, "open"),
+        (-1, 3, "above", 5, "equal"),
+        (-9, 9, "above", 5, "open"),
         (-3, -1, "below", 0, "holds"),
-        (1, 3, "below", 0, "does not hold"),
-        (-1, 3, "equal", 5, "holds"),
-        (6, 8, "equal", 5, "does not hold"),
-        (-8, -6, "equal", 5, "does not hold"),
+        (1, 3, "below", 0, "fails"),
+        (-1, 3, "equal", 5, "equal"),
+        (6, 8, "equal", 5, "fails"),
+        (-8, -6, "equal", 5, "fails"),
         (-1, 8, "equal", 5, "open"),
     ],
 )
 def test_verdicts(low, high, expect, margin, result):
-    low, high, margin = map(float, (low, high, margin))
-    assert verdict(Difference((low + high) / 2, low, high, 0.5, 3), expect, margin) == result
-    assert verdict(Difference(low, math.nan, math.nan, math.nan, 1), expect, margin) == "one seed"
+    mean, error = (low + high) / 2, (high - low) / 2 / stats.t.ppf(0.975, 4)
+    assert verdict(compare.interval(mean, error, 4.0, 5), expect, float(margin)) == result
+    assert verdict(Difference(mean, math.nan, math.nan, math.nan, 1), expect, float(margin)) == "open"
+
+
+def test_two_one_sided_tests_are_those_of_scipy():
+    values = np.random.default_rng(3).normal(0.2, 1, 6)
+    for margin in (0.3, 0.9, 1.2, 2.0):
+        below = stats.ttest_1samp(values, margin, alternative="less").pvalue
+        above = stats.ttest_1samp(values, -margin, alternative="greater").pvalue
+        assert difference(values).within(margin) == (max(below, above) < 0.05)
+    assert not difference([1.0]).within(100.0)
+
+
+def test_seeds_that_a_test_needs_find_the_effect_in_80_of_100_trials():
+    n = compare.seeds_needed(effect=1.0, deviation=1.0)
+    drawn = np.random.default_rng(0).normal(1, 1, (4000, n))
+    found = stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05
+    assert 0.78 < found.mean() < 0.86
+    assert (compare.seeds_needed(0.0, 1.0), compare.seeds_needed(1.0, 0.0)) == (1000, 2)
 
 
 def test_a_claim_is_judged_on_the_seeds_of_both_rows():
@@ -64,7 +83,8 @@ def test_a_claim_is_judged_on_the_seeds_of_both_rows():
     runs = {"mil": {"0": 1.0, "1": 2.0, "2": 9.0}, "glu": {"0": 3.0, "1": 4.1}}
     judged = judge(claim, runs)
     assert (judged.difference.n, judged.verdict) == (2, "holds")
-    assert judge(claim, {"mil": runs["mil"]}).verdict == "one seed"
+    none = judge(claim, {"mil": runs["mil"]})
+    assert (none.verdict, none.note) == ("open", "0 seeds; a test needs 2 or more")
 
 
 @pytest.mark.parametrize(

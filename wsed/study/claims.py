@@ -7,10 +7,11 @@ from typing import Literal, cast, get_args
 
 from wsed.errors import WsedError, check_option, near
 from wsed.literals import checked
-from wsed.study.compare import Difference, difference, paired
+from wsed.study.compare import Difference, difference, paired, seeds_needed
 
 Expect = Literal["above", "below", "equal"]
-Verdict = Literal["holds", "does not hold", "open", "one seed"]
+Verdict = Literal["holds", "fails", "equal", "open"]
+"""What the runs say: the claim holds, the opposite does, the rows differ by less than the margin, or none of these."""
 FIELDS = ("name", "rows", "measure", "expect", "margin")
 
 
@@ -25,7 +26,7 @@ class Claim:
         second: the row that the claim is about.
         measure: the measure that is compared, one value per run.
         expect: whether the second row is expected `above`, `below` or `equal` to the first.
-        margin: greatest difference, in points, that counts as `equal`.
+        margin: points; the rows are equal if two one-sided tests find the difference smaller. 0: never equal.
 
     >>> Claim("MIL is better", first="fsl", second="mil", measure="event_f1", expect="above").margin
     0.0
@@ -72,36 +73,67 @@ class Claim:
 @checked
 @dataclass(frozen=True)
 class Judged:
-    """A claim with the difference between its rows and the verdict.
+    """A claim with the difference between its rows, the verdict, and what more a verdict would take.
 
     >>> judged = judge(Claim("a", "fsl", "mil", "event_f1", "above"), {"fsl": {"0": 7.0}, "mil": {"0": 27.0}})
-    >>> judged.difference.mean, judged.verdict
-    (20.0, 'one seed')
+    >>> judged.difference.mean, judged.verdict, judged.note
+    (20.0, 'open', '1 seed; a test needs 2 or more')
     """
 
     claim: Claim
     difference: Difference
     verdict: Verdict
+    note: str = ""
 
 
-def judge(claim: Claim, values: Mapping[str, Mapping[str, float]]) -> Judged:
-    """The verdict on a claim.
+def judge(claim: Claim, values: Mapping[str, Mapping[str, float]], effect: float | None = None) -> Judged:
+    """The verdict on a claim, over seeds.
 
     Args:
         claim: the claim.
         values: for each row, the measure of each seed, in points.
+        effect: the difference that the authors state; an open verdict then says how many seeds would find it.
 
     >>> runs = {"fsl": {"0": 7.0, "1": 8.0, "2": 8.0}, "mil": {"0": 27.0, "1": 28.0, "2": 29.0}}
     >>> judge(Claim("a", "fsl", "mil", "event_f1", "above"), runs).verdict
     'holds'
     """
-    differences = difference(paired(values.get(claim.first, {}), values.get(claim.second, {})))
-    return Judged(claim, differences, verdict(differences, claim.expect, claim.margin))
+    return judge_difference(
+        claim, difference(paired(values.get(claim.first, {}), values.get(claim.second, {}))), effect
+    )
+
+
+def judge_difference(claim: Claim, of: Difference, effect: float | None = None) -> Judged:
+    """The verdict on a claim from a difference and its interval; arguments as in `judge`.
+
+    >>> claim = Claim("a", "fsl", "mil", "event_f1", "above")
+    >>> judge_difference(claim, difference([-1.0, 3.0, 2.0]), effect=1.5).note
+    '3 of the 18 seeds that a test needs to find the +1.5 points of the authors'
+    """
+    result = verdict(of, claim.expect, claim.margin)
+    return Judged(claim, of, result, _note(of, effect) if result == "open" else "")
+
+
+def _note(of: Difference, effect: float | None) -> str:
+    if of.n < 2:
+        return f"{of.n} seed{'' if of.n == 1 else 's'}; a test needs 2 or more"
+    if math.isnan(of.mean):
+        return "a run has no value"
+    if effect is None or not effect:
+        return ""
+    need = seeds_needed(effect, of.error * of.n**0.5)
+    if need <= of.n:
+        return ""
+    several = f"{of.n} of the {need}" if need < 1000 else f"{of.n} of more than 1000"
+    return f"{several} seeds that a test needs to find the {effect:+.1f} points of the authors"
 
 
 @checked
 def verdict(of: Difference, expect: Expect, margin: float = 0.0) -> Verdict:
-    """Whether the interval of a difference supports the expectation, contradicts it, or leaves it open.
+    """Whether a difference supports the expectation (`holds`), contradicts it (`fails`), is too small to matter
+    (`equal`), or leaves it `open`.
+
+    `holds` and `fails` ask the interval; `equal` asks two one-sided tests of the margin, which a wide interval fails.
 
     Args:
         of: the difference.
@@ -111,11 +143,13 @@ def verdict(of: Difference, expect: Expect, margin: float = 0.0) -> Verdict:
     >>> verdict(Difference(3.0, 1.0, 5.0, 0.02, 3), "above")
     'holds'
     """
-    if of.n < 2 or math.isnan(of.mean):
-        return "one seed"
+    if of.n < 2 or math.isnan(of.low):
+        return "open"
     if expect == "equal":
-        holds, fails = max(-of.low, of.high) < margin, max(of.low, -of.high) > margin
+        fails, holds = max(of.low, -of.high) > margin, False
     else:
         low, high = (of.low, of.high) if expect == "above" else (-of.high, -of.low)
         holds, fails = low > 0, high < 0
-    return "holds" if holds else "does not hold" if fails else "open"
+    if holds or fails:
+        return "holds" if holds else "fails"
+    return "equal" if of.within(margin) else "open"

@@ -1,6 +1,6 @@
 """Means and standard deviations over seeds, and differences between rows with intervals.
 
-All intervals are Student's t intervals over seeds. Differences are paired by seed.
+Differences are paired by seed. Intervals are Student's, over seeds; `wsed.study.crossed` has those over recordings too.
 """
 
 import math
@@ -24,6 +24,9 @@ class Difference:
         high: upper end of the interval; NaN for fewer than two differences.
         p: p value of the two-sided one-sample t test; for paired differences this is the paired t test.
         n: number of differences.
+        error: standard error of the mean; NaN for fewer than two differences.
+        freedom: degrees of freedom of the test.
+        groups: number of groups of recordings that the interval is also drawn over; 0: over seeds only.
 
     >>> print(Difference(mean=2.0, low=1.0, high=3.0, p=0.01, n=5))
     +2.0 [+1.0, +3.0]
@@ -34,6 +37,23 @@ class Difference:
     high: float
     p: float
     n: int
+    error: float = math.nan
+    freedom: float = math.nan
+    groups: int = 0
+
+    def within(self, margin: float, alpha: float = 0.05) -> bool:
+        """Whether the difference is less than a margin either way, by two one-sided t tests (Schuirmann 1987).
+
+        A wide interval is never within: both tests must reject at `alpha`.
+
+        >>> difference([-0.1, 0.1, 0.0]).within(1.0), difference([-4.0, 4.0, 0.0]).within(1.0)
+        (True, False)
+        """
+        if math.isnan(self.error) or math.isnan(self.mean):
+            return False
+        if not self.error:
+            return abs(self.mean) < margin
+        return margin - abs(self.mean) > _quantile(1 - alpha, self.freedom) * self.error
 
     def __str__(self) -> str:
         if math.isnan(self.mean):
@@ -80,12 +100,56 @@ def difference(values: Iterable[float], level: float = 0.95) -> Difference:
     """
     several = np.asarray(list(values), dtype=np.float64)
     if several.size < 2 or np.isnan(several).any():
-        mean = float(several.mean()) if several.size else math.nan
-        return Difference(mean, math.nan, math.nan, math.nan, several.size)
-    mean, error = float(several.mean()), float(several.std(ddof=1) / several.size**0.5)
-    half = _quantile(0.5 + level / 2, several.size - 1.0) * error
-    p = _two_sided(mean / error, several.size - 1.0) if error else float(mean == 0)
-    return Difference(mean, mean - half, mean + half, p, several.size)
+        return interval(float(several.mean()) if several.size else math.nan, 0.0, math.nan, several.size, level)
+    error = float(several.std(ddof=1) / several.size**0.5)
+    return interval(float(several.mean()), error, several.size - 1.0, several.size, level)
+
+
+def interval(mean: float, error: float, freedom: float, n: int, level: float = 0.95, groups: int = 0) -> Difference:
+    """A mean with its interval and p value, from its standard error and degrees of freedom.
+
+    Args:
+        mean: the mean.
+        error: its standard error.
+        freedom: degrees of freedom; NaN: there is no interval.
+        n: number of seeds.
+        level: confidence level.
+        groups: number of groups of recordings.
+
+    >>> print(interval(10.0, 2.0, freedom=1e6, n=5))
+    +10.0 [+6.1, +13.9]
+    """
+    if math.isnan(freedom) or math.isnan(mean) or math.isnan(error):
+        return Difference(mean, math.nan, math.nan, math.nan, n, groups=groups)
+    half = _quantile(0.5 + level / 2, freedom) * error
+    p = _two_sided(mean / error, freedom) if error else float(mean == 0)
+    return Difference(mean, mean - half, mean + half, p, n, error, freedom, groups)
+
+
+def seeds_needed(effect: float, deviation: float, power: float = 0.8, most: int = 1000) -> int:
+    """The seeds that a paired t test at 5 % needs to find an effect with the given power; `most` if it needs more.
+
+    Args:
+        effect: the difference to be found.
+        deviation: standard deviation of the paired differences over seeds.
+        power: probability that the test finds it.
+        most: greatest result.
+
+    >>> seeds_needed(effect=4.0, deviation=4.0), seeds_needed(effect=1.0, deviation=4.0)
+    (10, 128)
+    """
+    if not effect or math.isnan(effect) or math.isnan(deviation):
+        return most
+    if not deviation:
+        return 2
+    return next((n for n in range(2, most) if _power(abs(effect) / deviation, n) >= power), most)
+
+
+def _power(size: float, n: int) -> float:
+    _check_scipy()
+    from scipy.stats import nct
+
+    return float(nct.sf(_quantile(0.975, n - 1.0), n - 1.0, size * n**0.5))
 
 
 def welch(first: Spread, second: Spread) -> float:

@@ -1,0 +1,91 @@
+"""The interval of a difference between two rows over training seeds and over test recordings.
+
+A difference varies with the seed of the training and with the recordings it is tested on. Its standard error has both
+parts: `error^2 = seeds^2 + groups^2`. The part of the seeds is the standard deviation of the paired differences over the
+root of their number. The part of the groups is the standard deviation of the mean difference over resamples of groups
+of clips. The interval is Student's, with the degrees of freedom of Welch and Satterthwaite. What varies with both at
+once is in both parts, so that the interval is rather wide than narrow.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from wsed.errors import WsedError
+from wsed.metrics.bootstrap import PerResample, Statistic, Weights
+from wsed.metrics.groups import Groups
+from wsed.study.compare import Difference, interval
+
+DAMPED = 0.25
+"""Weights of groups vary by this share where clips are of several groups: products of whole draws are mostly 0."""
+
+
+def crossed(
+    differences: Sequence[float],
+    statistics: Sequence[Statistic],
+    groups: Groups,
+    *,
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Difference:
+    """The mean difference with its interval over seeds and groups.
+
+    Args:
+        differences: of each seed, on all clips.
+        statistics: of each seed, the same difference as a function of clip weights.
+        groups: groups of the clips.
+        level: confidence level.
+        resamples: resamples of the groups.
+        seed: seed of the resamples.
+
+    Raises:
+        WsedError: there are fewer than two groups.
+
+    >>> gains = np.array([1.0, 2.0, 3.0, 2.0])
+    >>> mean_gain = lambda weights: weights @ gains / weights.sum(1)
+    >>> result = crossed([1.9, 2.1], [mean_gain, mean_gain], Groups.of(["a", "b", "c", "d"]))
+    >>> round(result.mean, 1), result.n, result.groups, result.low < 1.9 < 2.1 < result.high
+    (2.0, 2, 4, True)
+    """
+    if len(groups) < 2:
+        raise WsedError(f"an interval over recordings needs two groups or more, not {len(groups)}")
+    n = len(differences)
+    if n < 2 or np.isnan(differences).any():
+        return interval(float(np.mean(differences)) if n else float("nan"), 0.0, float("nan"), n, level, len(groups))
+
+    def mean(weights: Weights) -> PerResample:
+        result: PerResample = np.mean([statistic(weights) for statistic in statistics], axis=0)
+        return result
+
+    of_seeds = float(np.var(differences, ddof=1) / n)
+    of_groups = group_error(mean, groups, resamples, seed) ** 2
+    total = of_seeds + of_groups
+    parts = of_seeds**2 / (n - 1) + of_groups**2 / (len(groups) - 1)
+    freedom = total**2 / parts if parts else float(n - 1)
+    return interval(float(np.mean(differences)), total**0.5, freedom, n, level, len(groups))
+
+
+def group_error(statistic: Statistic, groups: Groups, resamples: int = 1000, seed: int = 0) -> float:
+    """The standard error of a statistic over groups of clips, by a bootstrap by group.
+
+    The deviation is taken for the number of groups less one, as that of a mean.
+
+    Args:
+        statistic: of clip weights.
+        groups: groups of the clips.
+        resamples: number of resamples; those without a value are left out.
+        seed: seed of the resamples.
+
+    >>> values = np.array([0.0, 2.0])
+    >>> mean = lambda weights: weights @ values / weights.sum(1)
+    >>> round(group_error(mean, Groups.of(["a", "b"])), 1)
+    1.0
+    """
+    size, generator = len(groups), np.random.default_rng(seed)
+    counts = generator.multinomial(size, np.full(size, 1 / size), resamples).astype(np.float64)
+    damped = DAMPED if groups.overlap else 1.0
+    drawn = groups.statistic(statistic)(1 + damped * (counts - 1))
+    known = drawn[~np.isnan(drawn)]
+    correction = (size / (size - 1)) ** 0.5 if size > 1 else float("nan")
+    return float(known.std(ddof=1)) / damped * correction if known.size > 1 else float("nan")
