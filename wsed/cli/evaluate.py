@@ -49,6 +49,7 @@ examples:
   wsed evaluate --reference validation.tsv --predictions events.tsv
   wsed evaluate --reference validation.tsv --predictions operating_points/ --durations durations.tsv --json scores.json
   wsed evaluate --reference validation.tsv --predictions ours/ theirs/ --durations durations.tsv --figure roc.png
+  wsed evaluate --reference lungs.tsv --predictions events.tsv --groups patients.csv
   wsed evaluate --reference validation.tsv --predictions scores/ --durations durations.tsv --backend sed_scores_eval
   wsed evaluate --reference validation.tsv --predictions scores/ --curves curves
   wsed evaluate --reference test.tsv --predictions test_scores/ --threshold curves/best_event_f1.thresholds.tsv
@@ -134,6 +135,12 @@ def _add_bootstrap(parser: argparse.ArgumentParser) -> None:
         default="centred",
         help="kind of interval (default: centred percentiles)",
     )
+    parser.add_argument(
+        "--groups",
+        metavar="FILE|COLUMN",
+        help="draw whole groups of clips: a table of filename and group (patient, site, ...), a provenance.tsv of "
+        "`wsed data synth`, or a column of the reference (default: each clip by itself)",
+    )
     parser.add_argument("--seed", type=whole(0), default=0, help="seed of the bootstrap (default: 0)")
 
 
@@ -162,6 +169,7 @@ def main(arguments: Sequence[str]) -> int:
             method=args.interval,
             seed=args.seed,
             metrics=_metrics(args.metrics, args.curves is not None),
+            groups=args.groups,
             progress=lambda items, what: bar.track(list(items), description=what),
         )
     reports = [result] if isinstance(result, Report) else list(_systems(result))

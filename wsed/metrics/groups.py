@@ -14,8 +14,8 @@ from wsed.metrics.bootstrap import CHUNK, PerResample, Statistic, Weights
 class Groups:
     """The groups of clips. A clip of a mix is of several groups: of each recording in it.
 
-    The weight of a clip is the product of the weights of its groups. For one group per clip this draws whole groups; for
-    several it is the product weighting of Owen and Eckles (Annals of Applied Statistics 6, 2012), which errs on the
+    The weight of a clip is the product of the weights of its groups. For one group per clip this draws whole groups.
+    For several it is the product weighting of Owen and Eckles (Annals of Applied Statistics 6, 2012), which errs on the
     side of wide intervals.
 
     Attributes:
@@ -38,7 +38,7 @@ class Groups:
     @property
     def overlap(self) -> bool:
         """Whether a clip is of several groups."""
-        return self.places.shape[1] > 1
+        return bool(self.places.shape[1] > 1)
 
     @classmethod
     def of(cls, groups: Sequence[str | Collection[str]]) -> "Groups":

@@ -14,17 +14,28 @@ from wsed.metrics.base import Metric, MetricValue
 from wsed.metrics.bootstrap import Method
 from wsed.metrics.chosen import chosen_metrics
 from wsed.metrics.f1 import F1
+from wsed.metrics.groups import Groups
 from wsed.metrics.joined import joined
 from wsed.metrics.psds_metrics import PSDSMetric
 from wsed.metrics.system import System, TimedClips
 from wsed.scoring.facts import Input
 from wsed.scoring.formats.annotated import read_annotated
+from wsed.scoring.formats.groups import read_groups
 from wsed.scoring.formats.predictions import Predictions, read_predictions
 from wsed.scoring.formats.reference import Reference, read_reference
 from wsed.scoring.formats.thresholds import PerLabel, Threshold, per_label
 from wsed.scoring.official import Package, official_metrics
 from wsed.scoring.report import ComparedReports, Report
-from wsed.scoring.resampling import Comparison, Intervals, Resampling, Sampled, compare_samples, resample, samples
+from wsed.scoring.resampling import (
+    Comparison,
+    Intervals,
+    Resampling,
+    Sampled,
+    by_group,
+    compare_samples,
+    resample,
+    samples,
+)
 from wsed.scoring.score import score
 from wsed.scoring.seeds import SeedReports
 from wsed.truth import Truth, tags_of
@@ -67,6 +78,7 @@ def evaluate(
     method: Method = "centred",
     seed: int = 0,
     metrics: Sequence[str] | Mapping[str, Metric] | None = None,
+    groups: str | Path | None = None,
     progress: Progress = silent,
 ) -> Report | ComparedReports | SeedReports:
     r"""Score the predictions of a system, or compare two systems; public as `wsed.evaluate`.
@@ -91,6 +103,9 @@ def evaluate(
         seed: seed of the resamples.
         metrics: names of registered metrics, such as `["onset_f1", "event_f1:onset_collar=0.5"]`, or a mapping of names
             to metrics; the default metrics if None.
+        groups: draw whole groups of clips for intervals and comparison, such as the clips of a patient: a table
+            with `filename` and the group, a `provenance.tsv` of `wsed data synth`, or the name of a column of the
+            reference. If None, each clip is drawn by itself.
         progress: wrapped around long loops.
 
     Returns:
@@ -121,16 +136,18 @@ def evaluate(
     how, chosen = Resampling(resamples, level, method, seed), metrics
     if not isinstance(chosen, Mapping):
         chosen = chosen_metrics(chosen)
+    drawn_together = None if groups is None else read_groups(groups, reference, truth.clip_ids)
     reports: list[Report] = []
     drawn: list[list[Sampled]] = []
     for each in [read_predictions(path, truth, progress=progress) for path in paths]:
         system = system_of_files(truth, each, limits, known)
         facts = _input(str(reference), truth, each, limits, known, backend)
         report = score(system, chosen) if backend == "native" else _official(system, backend, chosen)
-        notes = (*facts.notes, *_backend_notes(system, backend, report))
+        notes = (*facts.notes, *_backend_notes(system, backend, report), *_group_notes(drawn_together, resamples))
         report = replace(report, input=replace(facts, notes=notes))
         if resamples:
-            drawn.append(samples(system, chosen))
+            sampled = samples(system, chosen)
+            drawn.append(sampled if drawn_together is None else by_group(sampled, drawn_together))
             intervals = resample(drawn[-1], how, lambda every: progress(every, "resampling"))
             report = replace(report, intervals=_of_computed(intervals, report))
         reports.append(report)
@@ -251,6 +268,13 @@ def _backend_notes(system: System, backend: str, report: Report) -> list[str]:
     if missing:
         notes.append(f"{backend} does not compute {', '.join(missing)} from this")
     return notes
+
+
+def _group_notes(groups: Groups | None, resamples: int) -> list[str]:
+    if groups is None or not resamples:
+        return []
+    several = "; a clip is of several: intervals are rather wide" if groups.overlap else ""
+    return [f"intervals by {len(groups)} groups of {len(groups.places)} clips{several}"]
 
 
 def _of_computed(intervals: Intervals, report: Report) -> Intervals:

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
+from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.metrics.base import Metric
 from wsed.metrics.bootstrap import Method, PerResample, Statistic, Weights, bootstrap, compare
+from wsed.metrics.groups import Groups
 from wsed.metrics.system import System
 from wsed.scoring.plain import Plain, numbers
 
@@ -100,6 +102,24 @@ def samples(system: System, metrics: Mapping[str, Metric]) -> list[Sampled]:
                 kept = cached(statistic) if number == "value" else statistic
                 every.append(Sampled(name, number, kept, resampled.n_clips))
     return every
+
+
+def by_group(sampled: Sequence[Sampled], groups: Groups) -> list[Sampled]:
+    """The same numbers as functions of the weights of groups of clips, so that whole groups are drawn.
+
+    Raises:
+        WsedError: a number is of other clips than the groups.
+
+    >>> from wsed.metrics import EventF1
+    >>> from wsed.testing.metrics import system
+    >>> groups = Groups.of(["p1", "p1", "p2", "p2", "p3", "p3"])
+    >>> [each.n_clips for each in by_group(samples(system(), {"event_f1": EventF1()}), groups)]
+    [3, 3]
+    """
+    for each in sampled:
+        if each.n_clips != len(groups.places):
+            raise WsedError(f"{each.metric} is of {each.n_clips} clips, the groups are of {len(groups.places)}")
+    return [each._replace(statistic=groups.statistic(each.statistic), n_clips=len(groups)) for each in sampled]
 
 
 def resample(sampled: Sequence[Sampled], how: Resampling | None = None, progress: Progress = iter) -> Intervals:

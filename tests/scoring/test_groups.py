@@ -1,0 +1,76 @@
+"""Intervals by group of clips: by hand, and through `wsed evaluate`."""
+
+import json
+
+import numpy as np
+import pytest
+
+from wsed.cli.main import main
+from wsed.errors import WsedError
+from wsed.metrics.groups import Groups
+from wsed.scoring.formats.groups import read_groups
+
+HEAD = "filename\tonset\toffset\tevent_label"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Twenty clips of four patients; the system finds every event of two patients, and none of the others."""
+    folder = tmp_path_factory.mktemp("groups")
+    rows = [f"c{i}.wav\t1.0\t2.0\tDog" for i in range(20)]
+    tables = {
+        "reference": [f"{HEAD}\tpatient", *(f"{row}\tp{i // 5}" for i, row in enumerate(rows))],
+        "found": [HEAD, *rows[:10]],
+        "patients": ["filename,who", *(f"c{i},p{i // 5}" for i in range(20))],
+        "provenance": ["filename\tsource_file\tbackground_file", *(f"c{i}.wav\td{i}\tb{i % 2}" for i in range(20))],
+    }
+    for name, lines in tables.items():
+        (folder / f"{name}.tsv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_clips_of_a_group_are_drawn_together(files, tmp_path, capsys):
+    widths = {}
+    for groups in (None, "patient", str(files / "patients.tsv"), str(files / "provenance.tsv")):
+        args = ["evaluate", "--reference", str(files / "reference.tsv"), "--predictions", str(files / "found.tsv")]
+        args += ["--metrics", "event_f1", "--interval", "percentile", "--json", str(tmp_path / "out.json")]
+        assert main([*args, *(["--groups", groups] if groups else [])]) == 0
+        found = json.loads((tmp_path / "out.json").read_text())
+        assert found["event_f1"]["macro"] == pytest.approx(2 / 3)
+        widths[groups] = found["intervals"]["event_f1"]["macro"]["std"]
+        assert any(note.startswith("intervals by ") for note in found["notes"]) == (groups is not None)
+    assert widths["patient"] == widths[str(files / "patients.tsv")] > 1.8 * widths[None]
+    assert widths[str(files / "provenance.tsv")] > widths[None]
+
+
+def test_files_name_the_groups(files):
+    names = [f"c{i}.wav" for i in range(20)]
+    mixed = read_groups(files / "provenance.tsv", files / "reference.tsv", names)
+    assert (len(mixed), mixed.overlap) == (22, True)
+    assert mixed.clip_weights(np.full((1, 22), 2.0)).tolist() == [[4.0] * 20]
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ("patien", "did you mean patient"),
+        ("event_label", "all clips are of the group 'Dog'"),
+        ("none.csv", "none.csv"),
+        ("reference.tsv", "needs filename and one more"),
+        ("few.tsv", "no group for 'c1.wav', nor for 18 other clips"),
+    ],
+)
+def test_mistakes_are_named(files, groups, message):
+    (files / "few.tsv").write_text("filename,who\nc0,p0\n")
+    path = files / groups if "." in groups else groups
+    with pytest.raises(WsedError, match=message):
+        read_groups(path, files / "reference.tsv", [f"c{i}.wav" for i in range(20)])
+
+
+def test_groups_are_of_the_clips_of_the_metric():
+    from wsed.metrics import EventF1
+    from wsed.scoring.resampling import by_group, samples
+    from wsed.testing.metrics import system
+
+    with pytest.raises(WsedError, match="of 6 clips, the groups are of 2"):
+        by_group(samples(system(), {"event_f1": EventF1()}), Groups.of(["a", "b"]))

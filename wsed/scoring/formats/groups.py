@@ -1,0 +1,74 @@
+"""Reading of groups of clips: which patient, source recording or site each clip is of."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsed.data.table import read_columns, read_rows
+from wsed.errors import WsedError, near
+from wsed.metrics.groups import Groups
+
+MIXED = ("source_file", "background_file")
+"""Columns of `provenance.tsv` of `wsed data synth`, with a row for each recording in a clip."""
+
+
+def read_groups(groups: str | Path, reference: str | Path, clip_ids: Sequence[str]) -> Groups:
+    r"""The groups of some clips.
+
+    Args:
+        groups: a table with `filename` and one more column, the group; a `provenance.tsv` of `wsed data synth`, whose
+            clips are of each recording in them; or the name of a column of the reference.
+        reference: the table of true events.
+        clip_ids: the clips.
+
+    Raises:
+        WsedError: there is no such file or column, a clip has no group, or there is only one group.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "patients.csv")
+    ...     _ = path.write_text("filename,patient\na.wav,p1\nb.wav,p2\nc.wav,p1\n")
+    ...     read_groups(path, "events.tsv", ["a.wav", "b.wav", "c.wav"]).names
+    ('p1', 'p2')
+    """
+    path = Path(groups)
+    is_file = path.is_file() or path.suffix.lower() in (".tsv", ".csv", ".txt")
+    table = path if is_file else Path(reference)
+    columns = _columns(table) if is_file else [_column(str(groups), table)]
+    of: dict[str, dict[str, None]] = {}
+    for _, row in read_rows(table, ["filename", *columns]):
+        own = of.setdefault(row["filename"], {})
+        own.update(dict.fromkeys(row[column] for column in columns if row[column]))
+    by_stem = {Path(name).stem: own for name, own in of.items()}
+    several = [of.get(name) or by_stem.get(Path(name).stem) or {} for name in clip_ids]
+    absent = [name for name, own in zip(clip_ids, several, strict=True) if not own]
+    if absent:
+        more = f", nor for {len(absent) - 1} other clips" if len(absent) > 1 else ""
+        raise WsedError(f"--groups: {table} has no group for {absent[0]!r}{more}")
+    found = Groups.of([tuple(own) for own in several])
+    if len(found) < 2:
+        raise WsedError(f"--groups: all clips are of the group {found.names[0]!r}; intervals need two groups or more")
+    return found
+
+
+def _columns(path: Path) -> list[str]:
+    """The columns of a table that hold groups."""
+    names = read_columns(path)
+    if MIXED[0] in names:
+        return [name for name in MIXED if name in names]
+    others = [name for name in names if name != "filename"]
+    if "filename" not in names or len(others) != 1:
+        raise WsedError(
+            f"--groups: {path} has the columns {', '.join(names)}; it needs filename and one more, the group"
+        )
+    return others
+
+
+def _column(name: str, path: Path) -> str:
+    if not path.is_file():
+        raise WsedError(f"--groups {name}: no such file, and {path} is no table with a column of this name")
+    names = read_columns(path)
+    if name not in names:
+        raise WsedError(
+            f"--groups {name}: no such file, nor column of {path}{near(name, names)}; it has {', '.join(names)}"
+        )
+    return name
