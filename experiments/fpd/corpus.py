@@ -43,11 +43,16 @@ def synth(soundbank: str, out: Path, seed: int, *clips: str) -> None:
     subprocess.run([*command, "--recipe", "domestic", "--seed", str(seed), "--clips", *clips], check=True)
 
 
-def add_source(made: Path, corpus: Path, name: str) -> None:
-    """Move the training clips of one corpus and their events into another, as its source `name`."""
+def add_source(made: Path, corpus: Path, name: str, toothbrush: bool) -> None:
+    """Move the training clips of one corpus and their events into another, as its source `name`.
+
+    `toothbrush`: whether built-in sounds get the soundbank's name of a class.
+    """
     shutil.move(made / "audio" / "train" / "weak", corpus / "audio" / "train" / name)
     tables = made / "metadata" / "train"
-    events = (tables / "strong.tsv").read_text().replace("Electric_shaver_toothbrush", "Toothbrush")  # built-in sounds
+    events = (tables / "strong.tsv").read_text()
+    if toothbrush:
+        events = events.replace("Electric_shaver_toothbrush", "Toothbrush")
     (corpus / "metadata" / "train" / f"{name}.tsv").write_text(events)
     shutil.copy(tables / "weak_durations.tsv", corpus / "metadata" / "train" / f"{name}_durations.tsv")
     shutil.copy(tables / "provenance.tsv", corpus / "metadata" / "train" / f"{name}_provenance.tsv")
@@ -56,17 +61,23 @@ def add_source(made: Path, corpus: Path, name: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--soundbank", type=Path, required=True)
+    parser.add_argument("--soundbank", required=True, help="a folder, or builtin: then no recordings are dealt")
     parser.add_argument("--out", type=Path, default=Path("data/fpd"))
     parser.add_argument("--clips", type=int, default=1500, help="of each training source (default: 1500)")
+    parser.add_argument("--test", type=int, nargs="+", default=[300, 400], help="validation and test clips")
+    parser.add_argument("--sources", nargs="+", default=["synthetic", "builtin"], help="beside the clips with tags")
     args = parser.parse_args()
     parts = args.out.with_name(args.out.name + ".parts")
-    deal(args.soundbank, parts)
+    shutil.rmtree(parts, ignore_errors=True)  # of a run that was killed
+    banks = dict.fromkeys((*SIDES, "builtin"), "builtin")
+    if args.soundbank != "builtin":
+        deal(Path(args.soundbank), parts)
+        banks |= {side: str(parts / side) for side in SIDES}
     train = f"train={args.clips}"
-    synth(str(parts / "weak"), args.out, 0, train, "validation=300", "eval=400")
-    for seed, (name, bank) in enumerate((("synthetic", str(parts / "synthetic")), ("builtin", "builtin")), start=1):
-        synth(bank, parts / "made", seed, train, "validation=0", "eval=0")
-        add_source(parts / "made", args.out, name)
+    synth(banks["weak"], args.out, 0, train, f"validation={args.test[0]}", f"eval={args.test[-1]}")
+    for name in args.sources:
+        synth(banks[name], parts / "made", 1 + ("synthetic", "builtin").index(name), train, "validation=0", "eval=0")
+        add_source(parts / "made", args.out, name, name == "builtin" and args.soundbank != "builtin")
     shutil.rmtree(parts)
 
 

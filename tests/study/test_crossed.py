@@ -5,6 +5,7 @@ import pytest
 
 from wsed.errors import WsedError
 from wsed.metrics.groups import Groups
+from wsed.study.claims import Claim, judge_difference
 from wsed.study.compare import difference
 from wsed.study.crossed import crossed, group_error
 
@@ -35,6 +36,15 @@ def test_clips_of_a_group_are_not_independent():
     alone = group_error(mean_of(values), Groups.of([str(i) for i in range(80)]))
     together = group_error(mean_of(values), Groups.of([str(i // 10) for i in range(80)]))
     assert together > 2.5 * alone
+
+
+def test_too_few_recordings_are_said():
+    values = np.random.default_rng(0).normal(0, 9, 12)
+    found = crossed([1.0, 1.4, 1.2], [mean_of(values)] * 3, Groups.of(list("aabbccddeeff")))
+    assert found.deviation == pytest.approx(0.2)
+    claim = Claim("a", "x", "y", "f1", "above")
+    assert judge_difference(claim, found, 1.5).note.startswith("6 groups of test clips are too few to find the +1.5")
+    assert judge_difference(claim, found).note == ""
 
 
 def test_few_seeds_and_groups_are_said():

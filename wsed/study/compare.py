@@ -27,6 +27,7 @@ class Difference:
         error: standard error of the mean; NaN for fewer than two differences.
         freedom: degrees of freedom of the test.
         groups: number of groups of recordings that the interval is also drawn over; 0: over seeds only.
+        of_groups: the part of the error that is of the groups; no number of seeds makes it smaller.
 
     >>> print(Difference(mean=2.0, low=1.0, high=3.0, p=0.01, n=5))
     +2.0 [+1.0, +3.0]
@@ -40,6 +41,16 @@ class Difference:
     error: float = math.nan
     freedom: float = math.nan
     groups: int = 0
+    of_groups: float = 0.0
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the paired differences over seeds.
+
+        >>> round(difference([1.0, 2.0, 3.0]).deviation, 3)
+        1.0
+        """
+        return float((max(self.error**2 - self.of_groups**2, 0.0) * self.n) ** 0.5)
 
     def within(self, margin: float, alpha: float = 0.05) -> bool:
         """Whether the difference is less than a margin either way, by two one-sided t tests (Schuirmann 1987).
@@ -105,7 +116,15 @@ def difference(values: Iterable[float], level: float = 0.95) -> Difference:
     return interval(float(several.mean()), error, several.size - 1.0, several.size, level)
 
 
-def interval(mean: float, error: float, freedom: float, n: int, level: float = 0.95, groups: int = 0) -> Difference:
+def interval(
+    mean: float,
+    error: float,
+    freedom: float,
+    n: int,
+    level: float = 0.95,
+    groups: int = 0,
+    of_groups: float = 0.0,
+) -> Difference:
     """A mean with its interval and p value, from its standard error and degrees of freedom.
 
     Args:
@@ -115,6 +134,7 @@ def interval(mean: float, error: float, freedom: float, n: int, level: float = 0
         n: number of seeds.
         level: confidence level.
         groups: number of groups of recordings.
+        of_groups: the part of the error that is of them.
 
     >>> print(interval(10.0, 2.0, freedom=1e6, n=5))
     +10.0 [+6.1, +13.9]
@@ -123,7 +143,7 @@ def interval(mean: float, error: float, freedom: float, n: int, level: float = 0
         return Difference(mean, math.nan, math.nan, math.nan, n, groups=groups)
     half = _quantile(0.5 + level / 2, freedom) * error
     p = _two_sided(mean / error, freedom) if error else float(mean == 0)
-    return Difference(mean, mean - half, mean + half, p, n, error, freedom, groups)
+    return Difference(mean, mean - half, mean + half, p, n, error, freedom, groups, of_groups)
 
 
 def seeds_needed(effect: float, deviation: float, power: float = 0.8, most: int = 1000) -> int:

@@ -1,10 +1,10 @@
 """The interval of a difference between two rows over training seeds and over test recordings.
 
-A difference varies with the seed of the training and with the recordings it is tested on. Its standard error has both
-parts: `error^2 = seeds^2 + groups^2`. The part of the seeds is the standard deviation of the paired differences over the
-root of their number. The part of the groups is the standard deviation of the mean difference over resamples of groups
-of clips. The interval is Student's, with the degrees of freedom of Welch and Satterthwaite. What varies with both at
-once is in both parts, so that the interval is rather wide than narrow.
+A difference varies with the seed of the training and with the test recordings. Its standard error has both parts,
+`error^2 = seeds^2 + groups^2`. The part of the seeds is the standard deviation of the paired differences over the root
+of their number. The part of the groups is the standard deviation of the mean difference over resamples of groups of
+clips. The interval is Student's, with the degrees of freedom of Welch and Satterthwaite. What varies with both at once
+is in both parts, so that the interval is rather wide than narrow.
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ def crossed(
     total = of_seeds + of_groups
     parts = of_seeds**2 / (n - 1) + of_groups**2 / (len(groups) - 1)
     freedom = total**2 / parts if parts else float(n - 1)
-    return interval(float(np.mean(differences)), total**0.5, freedom, n, level, len(groups))
+    return interval(float(np.mean(differences)), total**0.5, freedom, n, level, len(groups), of_groups**0.5)
 
 
 def group_error(statistic: Statistic, groups: Groups, resamples: int = 1000, seed: int = 0) -> float:

@@ -4,14 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import get_args
 
 from wsed.errors import WsedError, near
 from wsed.study.claims import Claim
 from wsed.study.expected import Expected, read_expected
+from wsed.study.scales import Scale, ScaleName, read_scale
 from wsed.text import read_yaml
 
-ROW_FIELDS = ("title", "base", "paper", "seeds", "after", "weights_of")
-FIELDS = ("title", "base", "seeds", "rows", "overlays", "claims", "compare", "borrowed")
+ROW_FIELDS = ("title", "base", "paper", "seeds", "after", "takes", "weights_of")
+FIELDS = ("title", "base", "seeds", "rows", "overlays", "claims", "compare", "borrowed", "scales", "measures", "groups")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Row:
         paper: values in the paper, by measure.
         after: a row that must be trained before, since this row needs its checkpoint.
         weights_of: the row whose trained weights this row scores in another way; this row is not trained itself.
+        takes: the setting that takes the checkpoint of the row `after`.
 
     >>> Row("mil", "MIL", configs=(Path("base.yaml"),), seeds=(0, 1)).seeds
     (0, 1)
@@ -38,6 +41,7 @@ class Row:
     paper: Mapping[str, Expected] = field(default_factory=dict)
     after: str | None = None
     weights_of: str | None = None
+    takes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,9 @@ class Recipe:
         claims: claims of the paper, as comparisons of rows.
         compare: further pairs of rows, first and second, whose difference is shown.
         borrowed: rows of the recipe of another paper whose runs are compared with these.
+        scales: corpus, rows and settings of `wsed reproduce`, by scale.
+        measures: where the measures of the claims and of the paper's values are found, see `wsed.study.measures`.
+        groups: the group of a clip, such as `patient`, by which test clips are drawn for intervals.
 
     >>> mil = Row("mil", "MIL", configs=(Path("base.yaml"),), seeds=(0,))
     >>> recipe = Recipe(Path("paper"), "A paper", {"mil": mil}, overlays={"quick": ("mil",)}, claims=())
@@ -68,6 +75,9 @@ class Recipe:
     claims: tuple[Claim, ...]
     compare: tuple[tuple[str, str], ...] = ()
     borrowed: tuple[str, ...] = ()
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+    measures: Mapping[str, str] = field(default_factory=dict)
+    groups: str | None = None
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """The pairs of rows of all claims, then those of `compare`; each pair once."""
@@ -134,7 +144,20 @@ def read_recipe(folder: Path) -> Recipe:
     judged = tuple(Claim.read(f"{path}: claim {i + 1}", entry) for i, entry in enumerate(claims))
     compare = tuple(_pair(f"{path}: compare {i + 1}", entry) for i, entry in enumerate(pairs))
     title, others = str(content.get("title", folder.name)), tuple(map(str, borrowed))
-    recipe = Recipe(folder, title, rows, overlays, judged, compare, others)
+    scales, measures = (_mapping(f"{path}: {name}", content.get(name, {})) for name in ("scales", "measures"))
+    _check(f"{path}: scales", scales, get_args(ScaleName))
+    recipe = Recipe(
+        folder,
+        title,
+        rows,
+        overlays,
+        judged,
+        compare,
+        others,
+        {str(name): read_scale(f"{path}: scales.{name}", entry) for name, entry in scales.items()},
+        {str(name): str(source) for name, source in measures.items()},
+        str(content["groups"]) if "groups" in content else None,
+    )
     for name in (name for pair in recipe.pairs() for name in pair):
         if name not in others:
             recipe.row(name)
@@ -154,6 +177,7 @@ def _row(folder: Path, name: str, entry: object, base: object, seeds: tuple[int,
         read_expected(f"{place}.paper", fields.get("paper", {})),
         str(fields["after"]) if "after" in fields else None,
         str(fields["weights_of"]) if "weights_of" in fields else None,
+        str(fields["takes"]) if "takes" in fields else None,
     )
 
 

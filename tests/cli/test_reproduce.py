@@ -1,0 +1,116 @@
+"""`wsed reproduce` through the command line: mistakes, a recipe of one's own, a kill, and all papers as smoke."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import make_corpus
+from wsed.cli.main import main
+from wsed.files import locked
+
+ROOT = Path(__file__).parents[2]
+BASE = """
+model:
+  network:
+    encoder: {class_path: crnn, init_args: {channels: 4, hidden: 4, pools: [[2, 8], [1, 8]]}}
+    frontend: {class_path: logmel, init_args: {sample_rate: 8000, n_fft: 512, hop_length: 320, f_max: 4000}}
+  losses: {tags: {loss: mil}}
+data: {corpus: {class_path: desed, init_args: {root: data/none}}, batch: {weak: 2}, workers: 0}
+evaluation: {resamples: 0}
+trainer: {max_epochs: 2, accelerator: cpu, logger: false}
+"""
+RECIPE = """
+title: A study of one's own
+seeds: 2
+rows: {mil: {paper: {event_f1: 20}}, broken: {}, oracle: {weights_of: mil}}
+claims: [{name: the oracle helps, rows: [mil, oracle], measure: event_f1, expect: above}]
+scales: {small: {}}
+"""
+
+
+def own_recipe(folder: Path, base: str = BASE) -> Path:
+    (folder / "rows").mkdir(parents=True)
+    (folder / "base.yaml").write_text(base)
+    (folder / "recipe.yaml").write_text(RECIPE)
+    (folder / "rows/mil.yaml").write_text("# MIL\n")
+    (folder / "rows/oracle.yaml").write_text("evaluation: {decoder: {tags: oracle}}\n")
+    (folder / "rows/broken.yaml").write_text("model: {losses: {tags: {loss: mill}}}\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["mnet"], "no recipe 'mnet' (did you mean mmnet?); known: compare, cosine_penalty, fpd, mmnet"),
+        (["waa", "--scale", "full"], "has no scale full; it has: smoke, small"),
+        (["mmnet", "--scale", "full"], "needs the corpus of the paper (DCASE 2017 task 4): give its folder by --root"),
+        (["all", "--root", "data"], "name the paper instead of all"),
+        (["all", "--scale", "full"], "no recipe makes its corpus at scale full: name one paper"),
+        (["mmnet", "--rows", "mmet"], "no row 'mmet'"),
+        (["mmnet", "--root", "none"], "no such folder: none"),
+    ],
+)
+def test_mistakes_are_one_line_before_anything_is_run(args, message, tmp_path, capsys):
+    assert main(["reproduce", *args, "--out", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("*/*"))
+
+
+def test_one_at_a_time_works_in_a_folder(tmp_path, capsys):
+    with locked(tmp_path / ".lock"):
+        assert main(["reproduce", "mmnet", "--out", str(tmp_path)]) == 2
+    assert "another `wsed reproduce` is at work" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_recipe_of_ones_own_with_a_row_that_fails_and_a_kill(tmp_path):
+    """Four epochs: the process is killed after the first; the second start does the other three."""
+    recipe = own_recipe(tmp_path / "own", BASE.replace("max_epochs: 2", "max_epochs: 4"))
+    args = ["reproduce", str(recipe), "--root", str(make_corpus(tmp_path)), "--out", str(tmp_path / "out")]
+    args += ["--jobs", "2", "--seeds", "2"]
+    command = [sys.executable, "-m", "wsed.cli.main", *args]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    log = tmp_path / "out/own/mil/seed_0/log.txt"
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        while not (log.is_file() and "epoch 0" in log.read_text()):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1  # a row fails
+    epochs = re.findall(r"^epoch (\d)", log.read_text(), flags=re.MULTILINE)
+    assert sorted(set(epochs)) == list("0123")
+    assert len(epochs) <= 5  # no more than one was lost
+    found = json.loads((tmp_path / "out/own/results.json").read_text())
+    assert list(found["rows"]) == ["mil", "oracle"]
+    assert [failure["run"] for failure in found["failures"]] == ["own: broken, seed 0", "own: broken, seed 1"]
+    assert "did you mean mil" in found["failures"][0]["log"]
+    assert found["claims"][0]["seeds"] == 2
+    again = subprocess.run(
+        [*command, "--rows", "mil", "oracle"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0
+    assert "4 runs, 4 done before" in again.stderr
+    assert "## Claims" in again.stdout
+
+
+@pytest.mark.slow
+def test_all_papers_as_smoke(tmp_path):
+    out = tmp_path / "smoke"
+    command = [sys.executable, "-m", "wsed.cli.main", "reproduce", "all", "--scale", "smoke", "--jobs", "2"]
+    start = time.monotonic()
+    subprocess.run([*command, "--out", str(out)], env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT, check=True)
+    print(f"{time.monotonic() - start:.0f} s")
+    for paper in ("cosine_penalty", "fpd", "mmnet", "waa"):
+        found = json.loads((out / paper / "results.json").read_text())
+        assert found["rows"]
+        assert found["claims"]
+        assert not found["failures"]
+        assert all(claim["seeds"] == 2 for claim in found["claims"])

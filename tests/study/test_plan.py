@@ -1,0 +1,184 @@
+"""The runs of a study: what makes them, when they are done, and what is refused."""
+
+import json
+
+import pytest
+
+from wsed.errors import WsedError
+from wsed.study.corpora import corpus_of
+from wsed.study.plan import MARK, check_begun, plan
+from wsed.study.recipes import find_recipes
+from wsed.study.rows import read_recipe
+
+RECIPE = """
+title: A paper
+seeds: 3
+rows:
+  tagger: {seeds: 1}
+  mil: {paper: {event_f1: 20}}
+  mil_at: {after: tagger, takes: model.network.init_args.pretrained}
+  mil_oracle: {weights_of: mil}
+  other: {after: tagger}
+overlays: {tiny: ["*", "!other"]}
+claims: [{name: tags help, rows: [mil, mil_at], measure: event_f1, expect: above}]
+scales:
+  smoke:
+    corpus: {name: toy, clips: {train: 2, eval: 2}}
+    overlays: [tiny]
+    seeds: 2
+    settings: {trainer.max_epochs: 1, trainer.logger: false}
+  full: {paper: DESED}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    folder = tmp_path / "paper"
+    (folder / "rows").mkdir(parents=True)
+    names = ("tagger", "mil", "mil_at", "mil_oracle", "other")
+    for name in ("base", "tiny", *(f"rows/{row}" for row in names)):
+        (folder / f"{name}.yaml").write_text("{}")
+    (folder / "recipe.yaml").write_text(RECIPE)
+    return read_recipe(folder)
+
+
+def finish(job, config="test_checkpoint: last\nevaluation: {tuning: null}\n"):
+    """The files that a finished run leaves."""
+    for folder in ("test", "checkpoints"):
+        (job.folder / folder).mkdir(parents=True)
+    (job.folder / "test/scores.json").write_text("{}")
+    (job.folder / "config.yaml").write_text(config)
+    for name in ("best", "last"):
+        (job.folder / f"checkpoints/{name}.ckpt").write_bytes(name.encode())
+    job.mark(seconds=1.0)
+
+
+def test_rows_come_after_those_they_need(recipe, tmp_path):
+    jobs = plan(recipe, recipe.scales["smoke"], tmp_path / "out")
+    assert [(job.row.name, job.seed) for job in jobs] == [
+        (row, seed) for row in ("tagger", "mil", "mil_at", "mil_oracle") for seed in (0, 1)
+    ]
+    at = next(job for job in jobs if job.name == "paper: mil_at, seed 1")
+    assert at.needs == tmp_path / "out/tagger/seed_1"
+    finish(jobs[1])
+    (line,) = at.commands(tmp_path / "data")
+    assert line[:4] == ["fit", *(f"--config={recipe.folder / name}.yaml" for name in ("base", "rows/mil_at", "tiny"))]
+    assert line[4:10] == [
+        "--data.corpus.root", str(tmp_path / "data"), "--trainer.max_epochs", "1", "--trainer.logger", "false"
+    ]  # fmt: skip
+    assert line[-2:] == [
+        "--model.network.init_args.pretrained",
+        str(tmp_path / "out/tagger/seed_1/checkpoints/best.ckpt"),
+    ]
+
+
+def test_chosen_rows_bring_those_they_need(recipe, tmp_path):
+    jobs = plan(recipe, recipe.scales["smoke"], tmp_path, ["mil_*"], seeds=1)
+    assert [job.row.name for job in jobs] == ["tagger", "mil_at", "mil", "mil_oracle"]
+    full = plan(recipe, recipe.scales["full"], tmp_path)
+    assert {job.row.name: job.seed for job in full} == {"tagger": 0, "mil": 2, "mil_at": 2, "mil_oracle": 2}
+    assert {job.needs for job in full if job.row.name == "mil_at"} == {tmp_path / "tagger/seed_0"}
+
+
+def test_a_run_goes_on_or_begins_anew_and_is_never_counted_before_it_is_done(recipe, tmp_path):
+    (job,) = plan(recipe, recipe.scales["smoke"], tmp_path, ["mil"], seeds=1)
+    assert job.state() == "missing"
+    job.mark()
+    assert (job.state(), job.commands(tmp_path)[0][-1]) == ("begun", str(job.folder))
+    (job.folder / "config.yaml").touch()
+    assert job.commands(tmp_path)[0][-1] == "--overwrite"
+    (job.folder / "checkpoints").mkdir()
+    (job.folder / "checkpoints/last.ckpt").touch()
+    assert job.commands(tmp_path)[0][-2:] == ["--ckpt_path", "last"]
+    (job.folder / "test").mkdir()
+    (job.folder / "test/scores.json").write_text("{}")
+    assert job.state() == "begun"  # killed after its test: what it left may be of an earlier start
+    job.mark(seconds=2.0)
+    assert job.state() == "done"
+    (job.folder / "test/scores.json").unlink()
+    assert job.state() == "begun"
+
+
+def test_weights_of_another_row_are_scored_without_its_tuned_decoder(recipe, tmp_path):
+    trained, scored = plan(recipe, recipe.scales["smoke"], tmp_path, ["mil_oracle"], seeds=1)
+    with pytest.raises(WsedError, match="mil"):
+        scored.commands(tmp_path)  # nothing is trained yet
+    finish(trained)
+    (line,) = scored.commands(tmp_path)
+    assert (line[0], line[-2:]) == ("test", ["--ckpt_path", "last"])
+    assert (scored.folder / "checkpoints/last.ckpt").read_bytes() == b"last"
+    (trained.folder / "config.yaml").write_text("evaluation: {tuning: {tags: grid}}\n")
+    assert [line[0] for line in scored.commands(tmp_path)] == ["validate", "test"]
+
+
+def test_folders_of_others_are_refused(recipe, tmp_path):
+    (job,) = plan(recipe, recipe.scales["smoke"], tmp_path, ["mil"], seeds=1)
+    job.folder.mkdir(parents=True)
+    (job.folder / "config.yaml").touch()
+    with pytest.raises(WsedError, match=r"did not write: move it away, or give another --out"):
+        job.state()
+    job.mark()
+    (recipe.folder / "rows/mil.yaml").write_text("trainer: {max_epochs: 3}")
+    with pytest.raises(WsedError, match=r"other settings \(base.yaml, mil.yaml, tiny.yaml or --scale"):
+        job.state()
+    (job.folder / MARK).write_text("{")
+    with pytest.raises(WsedError, match=MARK):
+        job.state()
+
+
+def test_another_corpus_or_scale_is_refused(recipe, tmp_path):
+    for name, text in (("one", "a"), ("same", "a"), ("other", "b")):
+        (tmp_path / name / "metadata").mkdir(parents=True)
+        (tmp_path / name / "metadata/weak.tsv").write_text(text)
+    out = tmp_path / "out"
+    check_begun(out, "small", tmp_path / "one")
+    check_begun(out, "small", tmp_path / "same")  # the same corpus may be moved
+    with pytest.raises(WsedError, match=r"begun with another corpus \(.*one\)"):
+        check_begun(out, "small", tmp_path / "other")
+    with pytest.raises(WsedError, match=r"begun with another scale \(small\)"):
+        check_begun(out, "full", tmp_path / "one")
+    with pytest.raises(WsedError, match="no such folder"):
+        check_begun(out, "small", tmp_path / "none")
+    with pytest.raises(WsedError, match="holds no table"):
+        check_begun(out, "small", recipe.folder / "rows")
+
+
+def test_corpora_are_made_once_or_ones_own(recipe, tmp_path):
+    made = corpus_of(recipe, "smoke", tmp_path, None, "builtin")
+    assert (made.root, made.done()) == (tmp_path / "corpora/toy", False)
+    made.root.mkdir(parents=True)
+    assert not made.done()  # killed while it was made
+    made.mark.write_text(json.dumps({"command": made.command}))
+    assert made.done()
+    with pytest.raises(WsedError, match="made with other settings"):
+        corpus_of(recipe, "smoke", tmp_path, None, "my/sounds").done()
+    assert corpus_of(recipe, "full", tmp_path, tmp_path, "builtin").words == f"DESED, in `{tmp_path}`"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  smoke:", "  smok:", "did you mean smoke"),
+        ("overlays: [tiny]\n    seeds", "overlay: [tiny]\n    seeds", "did you mean overlays"),
+        ("seeds: 2", "seeds: two", "write a number of seeds"),
+        ("name: toy, ", "", "lacks name"),
+        ("clips: {train: 2, eval: 2}", "clips: 2", "number of clips of each split"),
+    ],
+)
+def test_mistakes_in_scales_are_named(recipe, old, new, message):
+    assert old in RECIPE
+    (recipe.folder / "recipe.yaml").write_text(RECIPE.replace(old, new))
+    with pytest.raises(WsedError, match=message):
+        read_recipe(recipe.folder)
+
+
+def test_mistakes_in_names_are_named(recipe, tmp_path):
+    assert find_recipes(str(recipe.folder), "smoke")[0].title == "A paper"
+    with pytest.raises(WsedError, match="has no scale small; it has: smoke, full"):
+        find_recipes(str(recipe.folder / "recipe.yaml"), "small")
+    with pytest.raises(WsedError, match="did you mean waa"):
+        find_recipes("wa", "smoke")
+    with pytest.raises(WsedError, match="did you mean mil"):
+        plan(recipe, recipe.scales["smoke"], tmp_path, ["mill"])
+    with pytest.raises(WsedError, match="none of the overlays tiny is for the row other"):
+        plan(recipe, recipe.scales["smoke"], tmp_path, ["other"])

@@ -1,0 +1,143 @@
+"""Results of studies: values, claims, and what is said where they cannot be judged."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.experiments.made_up import EVENTS, LABELS, RATE, SECONDS, make_corpus
+from wsed.decoding import StepDecoder
+from wsed.metrics.base import default_metrics
+from wsed.report.run import Evaluation
+from wsed.run import RunFolder
+from wsed.scoring.facts import RunFacts
+from wsed.scoring.formats.run_scores import truth_of, write_scores
+from wsed.scoring.score import correlation, detect, score, system_of
+from wsed.study.measures import MeasuredRun
+from wsed.study.plan import plan
+from wsed.study.results import Failure, results
+from wsed.study.rows import read_recipe
+from wsed.study.runs import corpus_of
+from wsed.values import Scores
+
+RECIPE = """
+title: A paper
+rows:
+  mil: {paper: {event_f1: [20, 1]}}
+  cos: {title: "+ cos", paper: {event_f1: 30}}
+  unrun: {}
+claims:
+  - {name: cos helps, rows: [mil, cos], measure: event_f1, expect: above}
+  - {name: it parts classes, rows: [mil, cos], measure: parted, expect: equal, margin: 5}
+  - {name: no run, rows: [mil, unrun], measure: event_f1, expect: above}
+measures: {parted: correlation/Dishes/Frying}
+scales: {small: {}}
+"""
+
+
+def write_run(folder, corpus, missed):
+    """A run that finds every event but those of the class `missed`."""
+    run = RunFolder(folder)
+    frames = torch.full((len(EVENTS), round(SECONDS * RATE), len(LABELS)), 0.01)
+    for i, events in enumerate(EVENTS.values()):
+        for label, on, off in events:
+            if label != missed:
+                frames[i, round(on * RATE) : round(off * RATE), LABELS.index(label)] = 0.99
+    names = tuple(f"{name}.wav" for name in EVENTS)
+    durations = torch.full((len(names),), SECONDS, dtype=torch.float64)
+    scores = Scores.of_padded(frames, RATE, durations=durations, clip_ids=names, clip_scores=frames.amax(1))
+    decoder, truth = StepDecoder(), truth_of(corpus.clips("test"), names, LABELS)
+    detected = detect(scores, truth, decoder)
+    report = score(system_of(scores, truth, LABELS, decoder, detected.events), default_metrics())
+    facts = RunFacts(decoder.values(), 1, correlation=correlation(scores, LABELS))
+    run.split("test").path.mkdir(parents=True, exist_ok=True)
+    replace(report, run=facts).without_curves().write(run.split("test").report)
+    write_scores(run.split("test").path, scores, LABELS)
+    Evaluation(scores, truth, detected, report, LABELS, decoder).write_predictions(run.split("test").predictions)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Two seeds of two rows; `cos` finds one class more."""
+    root = tmp_path_factory.mktemp("results")
+    corpus = make_corpus(root / "corpus")
+    rows = ["filename\tsource_file\tbackground_file", *(f"{name}.wav\tdog_{name}\train" for name in EVENTS)]
+    (corpus / "metadata/eval/provenance.tsv").write_text("\n".join(rows) + "\n")
+    (root / "paper/rows").mkdir(parents=True)
+    for name in ("base", "rows/mil", "rows/cos", "rows/unrun"):
+        (root / f"paper/{name}.yaml").write_text("{}")
+    (root / "paper/recipe.yaml").write_text(RECIPE)
+    recipe = read_recipe(root / "paper")
+    jobs = plan(recipe, recipe.scales["small"], root / "out", seeds=2)
+    for job in jobs[:4]:
+        job.mark()
+        config = f"data: {{corpus: {{class_path: desed, init_args: {{root: {corpus}}}}}}}\n"
+        (job.folder / "config.yaml").write_text(config)
+        write_run(job.folder, corpus_of(RunFolder(job.folder)), "Frying" if job.row.name == "mil" else "")
+        job.mark(seconds=1.0)
+    return recipe, jobs, corpus
+
+
+def test_claims_are_judged_over_seeds_and_recordings(study):
+    recipe, jobs, corpus = study
+    found = results(recipe, "small", jobs, corpus, "a toy")
+    assert {row: list(runs) for row, runs in found.runs.items()} == {
+        "mil": ["seed_0", "seed_1"], "cos": ["seed_0", "seed_1"]
+    }  # fmt: skip
+    helps, parts = found.judged()
+    assert helps.difference.mean == pytest.approx(100 / 3)
+    assert (helps.difference.n, helps.difference.groups) == (2, 4)
+    assert helps.difference.error > 0  # seeds alike, recordings not
+    assert parts.difference.mean == pytest.approx(
+        found.values("cos", "parted")["seed_0"] - found.values("mil", "parted")["seed_0"]
+    )
+    text = found.markdown()
+    assert "This is not the corpus of the paper" in text
+    assert "| mil | event_f1 | 20.0 +- 1.0 | 66.7 +- 0.0 | 66.7 | 2 | +46.7 |" in text
+    assert "| cos helps | cos - mil | event_f1 | above | +10.0 | +33.3" in text
+    assert "2 of 6 runs are not done" in text
+    assert "no run" not in text
+    plain = json.loads(found.to_json())
+    assert plain["rows"]["mil"]["event_f1"]["seeds"] == pytest.approx({"seed_0": 200 / 3, "seed_1": 200 / 3})
+    assert [claim["groups"] for claim in plain["claims"]] == [4, 4]
+
+
+def test_one_seed_decides_nothing_and_failures_are_told(study):
+    recipe, jobs, corpus = study
+    failures = [Failure("paper: unrun, seed 0", "exit status 2", "wsed: error: no such file")]
+    found = results(recipe, "small", [jobs[0], jobs[2]], corpus, "a toy", failures=failures)
+    assert {judged.verdict for judged in found.judged()} == {"open"}
+    text = found.markdown()
+    assert "open: 1 seed; a test needs 2 or more" in text
+    assert "## Failed: paper: unrun, seed 0 (exit status 2)\n\n```\nwsed: error: no such file\n```" in text
+
+
+def test_holes_in_the_corpus_of_the_paper_are_counted(study):
+    recipe, jobs, corpus = study
+    text = results(recipe, "small", jobs[:4], corpus, "DESED", comparable=True).markdown()
+    assert "The corpus has holes: 3 of 3 sound files of test are missing." in text
+    assert "This is not the corpus" not in text
+
+
+def test_a_run_that_only_embeds_has_no_scores_to_compute_anew(study, tmp_path):
+    _, jobs, _ = study
+    run = RunFolder(tmp_path)
+    run.split("test").path.mkdir()
+    RunFolder(jobs[0].folder).report("test").write(run.split("test").report)
+    measured = MeasuredRun.read(run, {})
+    assert (measured.scored, measured.statistic("event_f1")) == (None, None)
+    assert measured.value("event_f1") == pytest.approx(200 / 3)
+
+
+def test_values_of_the_report_are_those_computed_anew(study):
+    _, jobs, _ = study
+    clips = {clip.id: clip for clip in corpus_of(RunFolder(jobs[0].folder)).clips("test")}
+    run = MeasuredRun.read(RunFolder(jobs[0].folder), clips)
+    for source in ("event_f1", "segment_f1/micro", "tagging_f1", "tagging/macro_ap", "correlation/Dishes/Speech"):
+        statistic = run.statistic(source)
+        assert statistic is not None
+        assert statistic(np.ones((1, 3)))[0] == pytest.approx(run.value(source), abs=1e-4), source
+    assert run.statistic("event_f1/n_ref") is None
+    assert np.isnan(run.value("event_f1/none"))

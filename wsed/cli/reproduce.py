@@ -1,0 +1,159 @@
+"""`wsed reproduce`: the study of a paper by one command, from the corpus to the verdicts on its claims."""
+
+import argparse
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from wsed.cli.arguments import parsed
+from wsed.cli.types import whole
+from wsed.errors import WsedError
+
+HELP = "run the study of a paper and judge its claims"
+GROUP = "train"
+
+DESCRIPTION = """\
+Run the rows of a paper's tables with several seeds, and judge its claims by paired tests.
+
+PAPER is the name of a folder of experiments/, the path of a folder with a recipe.yaml of your own, or `all`. The corpus
+is made if the scale has one; runs that are missing are made, those that are done are kept. Stopped or killed, and
+started again with the same command, it goes on from the last epochs.
+
+Writes OUT/PAPER/results.md and results.json: the values of the paper, ours (mean, deviation, best, seeds), and the
+verdict on each claim: holds, fails, equal (within a stated margin) or open. Intervals are over seeds and, where they
+are known, over test recordings. Numbers are never judged against the paper's on another corpus."""
+
+EXAMPLES = """\
+examples:
+  wsed reproduce all --scale smoke                  every paper in minutes: a few clips of built-in sounds
+  wsed reproduce cosine_penalty --scale small --soundbank ../shared/data/soundbank --jobs 2
+  wsed reproduce mmnet --scale small --rows resnet att mmnet --seeds 5
+  wsed reproduce mmnet --scale full --root data/dcase2017
+  wsed reproduce my/study --scale small --root my/corpus"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `wsed reproduce` to a parser."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = DESCRIPTION, EXAMPLES
+    parser.add_argument("paper", metavar="PAPER", help="name or folder of a recipe, or all")
+    parser.add_argument(
+        "--scale",
+        choices=("smoke", "small", "full"),
+        default="small",
+        help="smoke: do all rows run; small: on two cores (default); full: the protocol of the paper",
+    )
+    parser.add_argument(
+        "--rows", nargs="+", default=[], metavar="ROW", help="names or patterns (default: those of the scale)"
+    )
+    parser.add_argument("--seeds", type=whole(1), metavar="N", help="seeds of each row (default: those of the recipe)")
+    parser.add_argument(
+        "--jobs", type=whole(1), metavar="J", help="runs side by side (default: one per GPU, or per core)"
+    )
+    parser.add_argument("--root", type=Path, metavar="CORPUS", help="folder of your corpus, instead of a made one")
+    parser.add_argument(
+        "--soundbank", default="builtin", metavar="DIR", help="of which a corpus is made (default: built-in sounds)"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the studies (default: runs/reproduce/SCALE)")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The arguments."""
+
+    paper: str
+    scale: str
+    rows: list[str]
+    seeds: int | None
+    jobs: int | None
+    root: Path | None
+    soundbank: str
+    out: Path | None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the studies, write and print their results; the exit status is 1 if a run failed."""
+    asked = Asked(**vars(parsed("reproduce", add_arguments, arguments)))
+    from wsed.files import try_lock
+
+    out = asked.out or Path("runs/reproduce") / asked.scale
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = try_lock(out / ".lock")
+    except OSError as error:
+        raise WsedError(f"--out {out} cannot be written: {error.strerror}") from None
+    if lock is None:
+        raise WsedError(f"another `wsed reproduce` is at work in {out}: wait for it, or give another --out")
+    with lock:
+        return reproduce(asked, out)
+
+
+def reproduce(asked: Asked, out: Path) -> int:
+    """Make what is missing, then write and print the results of each study."""
+    from wsed.cli.reproduce_view import View
+    from wsed.files import write_text
+    from wsed.study.corpora import corpus_of, make_corpora
+    from wsed.study.plan import check_begun, plan
+    from wsed.study.pool import Pool
+    from wsed.study.recipes import find_recipes
+    from wsed.study.results import results
+    from wsed.study.runner import Task, run_tasks
+
+    recipes = find_recipes(asked.paper, asked.scale)
+    if asked.root is not None and len(recipes) > 1:
+        raise WsedError("--root is the corpus of one paper: name the paper instead of all")
+    corpora = [corpus_of(recipe, asked.scale, out, asked.root, asked.soundbank) for recipe in recipes]
+    plans = [
+        plan(recipe, recipe.scales[asked.scale], out / recipe.folder.name, asked.rows, asked.seeds)
+        for recipe in recipes
+    ]
+    states = [job.state() for jobs in plans for job in jobs]  # refuses folders of others before anything is run
+    console = Console(stderr=True)
+    _say_seeds(plans, console)
+    gpus = _gpus()
+    jobs = asked.jobs or gpus or os.cpu_count() or 1
+    with Pool(jobs, _environment([recipe.folder for recipe in recipes], gpus), gpus) as pool:
+        with console.status("making corpora") if console.is_terminal else contextlib.nullcontext():
+            make_corpora(corpora, pool)
+        for recipe, corpus in zip(recipes, corpora, strict=True):
+            check_begun(out / recipe.folder.name, asked.scale, corpus.root)
+        tasks = [Task(job, corpus.root) for jobs_of, corpus in zip(plans, corpora, strict=True) for job in jobs_of]
+        with View(console, total=len(states), done=states.count("done"), jobs=jobs) as view:
+            failures = run_tasks(tasks, pool, view)
+    for recipe, corpus, jobs_of in zip(recipes, corpora, plans, strict=True):
+        folder, paper = out / recipe.folder.name, recipe.scales[asked.scale].paper is not None
+        own = [failure for failure in failures if failure.name in {job.name for job in jobs_of}]
+        found = results(recipe, asked.scale, jobs_of, corpus.root, corpus.words, paper, own)
+        text = found.markdown()
+        write_text(folder / "results.md", text)
+        write_text(folder / "results.json", found.to_json())
+        print(f"{text}\n{folder / 'results.md'}, {folder / 'results.json'}\n", flush=True)
+    return 1 if failures else 0
+
+
+def _say_seeds(plans: Sequence[Sequence[object]], console: Console) -> None:
+    """Say before hours of training that one seed decides nothing."""
+    from wsed.study.plan import Job
+
+    seeds = [len({job.seed for job in jobs if isinstance(job, Job)}) for jobs in plans]
+    if seeds and max(seeds) < 2:
+        console.print("one seed: a paired test needs two or more, so every claim will be open", highlight=False)
+
+
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def _environment(folders: Sequence[Path], gpus: int) -> dict[str, str]:
+    """Of the processes: one core each on a CPU; the package of the recipe can be imported."""
+    paths = [str(folder.resolve().parents[1]) for folder in folders]
+    found = {"PYTHONPATH": os.pathsep.join([*dict.fromkeys(paths), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    if not gpus:
+        found["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
+    return found

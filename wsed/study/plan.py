@@ -1,0 +1,263 @@
+"""The runs of a study: for each row and seed the commands that make it, and whether they are done."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Literal
+
+from wsed.errors import WsedError, near
+from wsed.files import write_text
+from wsed.run import RunFolder
+from wsed.study.rows import Recipe, Row
+from wsed.study.scales import Scale
+from wsed.text import read_json_object
+
+State = Literal["missing", "begun", "done"]
+MARK = "reproduce.json"
+"""In the folder of each run that `wsed reproduce` made: its settings, and the seconds it took once it is done."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run of a row with one seed: a training, or a test of the weights of another row.
+
+    Args:
+        study: name of the study.
+        row: the row.
+        seed: the seed.
+        folder: folder of the run.
+        configs: configurations, merged in this order.
+        flags: settings on the command line.
+        needs: folder of the run whose checkpoint it needs.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     job = Job("paper", Row("mil", "MIL", (), (0,)), 0, Path(folder, "seed_0"), (), ())
+    ...     states = [job.state()]
+    ...     job.mark()
+    ...     states.append(job.state())
+    >>> job.name, states, len(job.settings()), job.commands(Path("data"))[0][:3]
+    ('paper: mil, seed 0', ['missing', 'begun'], 16, ['fit', '--data.corpus.root', 'data'])
+    """
+
+    study: str
+    row: Row
+    seed: int
+    folder: Path
+    configs: tuple[Path, ...]
+    flags: tuple[str, ...]
+    needs: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """Study, row and seed."""
+        return f"{self.study}: {self.row.name}, seed {self.seed}"
+
+    @property
+    def log(self) -> Path:
+        """What the run prints."""
+        return self.folder / "log.txt"
+
+    def settings(self) -> str:
+        """A digest of the settings of the run, without the place of the corpus."""
+        digest = hashlib.sha256()
+        for part in (*(path.read_bytes() for path in self.configs), *map(str.encode, self.flags)):
+            digest.update(part + b"\0")
+        return digest.hexdigest()[:16]
+
+    def state(self) -> State:
+        """Whether the run is done, was begun and stopped, or is missing.
+
+        Raises:
+            WsedError: something else lies in the folder, or a run with other settings.
+        """
+        if not (self.folder / MARK).is_file():
+            if self.folder.is_dir() and any(self.folder.iterdir()):
+                raise WsedError(
+                    f"{self.folder} has files that `wsed reproduce` did not write: move it away, or give another --out"
+                )
+            return "missing"
+        kept = read_json_object(self.folder / MARK, "remove the folder")
+        if kept.get("settings") != self.settings():
+            raise WsedError(
+                f"{self.folder} was begun with other settings ({', '.join(path.name for path in self.configs)} or "
+                "--scale changed since): remove it, or give another --out"
+            )
+        there = kept.get("seconds") is not None and RunFolder(self.folder).split("test").report.is_file()
+        return "done" if there else "begun"
+
+    def mark(self, seconds: float | None = None) -> None:
+        """Note that the run is begun, or done after some seconds."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        facts = {"row": self.row.name, "seed": self.seed, "settings": self.settings(), "seconds": seconds}
+        write_text(self.folder / MARK, json.dumps(facts) + "\n")
+
+    def commands(self, root: Path) -> list[list[str]]:
+        """The arguments of `wsed` that make the run, from its last epoch if it was begun.
+
+        Args:
+            root: folder of the corpus.
+
+        Raises:
+            WsedError: the run that it needs has no checkpoint.
+        """
+        settings = [*(f"--config={path}" for path in self.configs), "--data.corpus.root", str(root), *self.flags]
+        settings += ["--seed_everything", str(self.seed), "--trainer.default_root_dir", str(self.folder)]
+        if self.row.weights_of is not None:
+            return self._scoring(settings)
+        if self.needs is not None:
+            settings += [f"--{self.row.takes}", str(RunFolder(self.needs).checkpoint())]
+        run = RunFolder(self.folder)
+        again = ["--ckpt_path", "last"] if run.last.is_file() else ["--overwrite"] if run.config.is_file() else []
+        return [["fit", *settings, *again]]
+
+    def _scoring(self, settings: list[str]) -> list[list[str]]:
+        """Tune, if the row tunes, and test the weights of another row: its checkpoint without its tuned decoder."""
+        assert self.needs is not None
+        trained, own = RunFolder(self.needs), RunFolder(self.folder)
+        config = trained.configuration()
+        source = trained.last if config.get("test_checkpoint") == "last" else trained.checkpoint()
+        own.checkpoints.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, own.checkpoints / source.name)
+        settings += ["--ckpt_path", source.stem]
+        evaluation = config.get("evaluation")
+        tunes = isinstance(evaluation, dict) and evaluation.get("tuning") is not None
+        return [["validate", *settings], ["test", *settings]] if tunes else [["test", *settings]]
+
+
+def plan(recipe: Recipe, scale: Scale, out: Path, rows: Sequence[str] = (), seeds: int | None = None) -> list[Job]:
+    """The runs of a study, each after the run that it needs.
+
+    Args:
+        recipe: the recipe.
+        scale: its scale.
+        out: folder of the runs: `<out>/<row>/seed_<n>`.
+        rows: names and patterns of rows, instead of those of the scale; the rows that they need are run too.
+        seeds: number of seeds, instead of that of the scale or the row.
+
+    Raises:
+        WsedError: there is no such row, or no overlay of the scale is for it.
+
+    >>> recipe = Recipe(Path("paper"), "A paper", {"mil": Row("mil", "MIL", (), (0, 1))}, {}, ())
+    >>> [job.name for job in plan(recipe, Scale(), Path("runs"))]
+    ['paper: mil, seed 0', 'paper: mil, seed 1']
+    """
+    chosen = _chosen(recipe, scale, rows)
+    flags = tuple(part for name, value in scale.settings.items() for part in (f"--{name}", _text(value)))
+    n_seeds = seeds or scale.seeds
+    jobs: list[Job] = []
+    for row in chosen:
+        several = row.seeds if n_seeds is None else tuple(range(n_seeds))
+        configs = recipe.configs(row.name, _overlay(recipe, scale, row.name))
+        source = row.weights_of or row.after
+        for seed in several:
+            needs = None
+            if source is not None:
+                made = [job for job in jobs if job.row.name == source]
+                needs = next((job for job in made if job.seed == seed), made[0]).folder
+            place = out / row.name / f"seed_{seed}"
+            jobs.append(Job(recipe.folder.name, row, seed, place, configs, flags, needs))
+    return jobs
+
+
+def _chosen(recipe: Recipe, scale: Scale, patterns: Sequence[str]) -> list[Row]:
+    """The rows, and before them those that they need."""
+    for pattern in patterns:
+        if not any(fnmatch(name, pattern) for name in recipe.rows):
+            raise WsedError(f"--rows: no row {pattern!r} in {recipe.folder}{near(pattern, recipe.rows)}")
+    wanted = tuple(patterns) or scale.rows
+    names = [name for name in recipe.rows if any(fnmatch(name, pattern) for pattern in wanted)] if wanted else []
+    if not wanted:
+        names = [name for name in recipe.rows if _fits(recipe, scale, name)]
+    for name in names:
+        if not _fits(recipe, scale, name):
+            raise WsedError(f"{recipe.folder}: none of the overlays {', '.join(scale.overlays)} is for the row {name}")
+    order: dict[str, None] = {}
+    for name in names:
+        _add(recipe, name, order)
+    return [recipe.row(name) for name in order]
+
+
+def _add(recipe: Recipe, name: str, order: dict[str, None]) -> None:
+    row = recipe.row(name)
+    source = row.weights_of or row.after
+    if source is not None:
+        _add(recipe, source, order)
+    order[name] = None
+
+
+def _fits(recipe: Recipe, scale: Scale, row: str) -> bool:
+    if recipe.rows[row].after is not None and recipe.rows[row].takes is None:
+        return False  # the recipe does not say how the row gets its checkpoint
+    return not scale.overlays or _overlay(recipe, scale, row) is not None
+
+
+def _overlay(recipe: Recipe, scale: Scale, row: str) -> str | None:
+    """The first overlay of the scale that is for a row."""
+    return next((name for name in scale.overlays if row in recipe.overlays.get(name, ())), None)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def tables_digest(root: Path) -> str:
+    """A digest of the lists and tables of a corpus, by which another corpus is recognised; audio is not read.
+
+    Raises:
+        WsedError: there is no such folder, or no table in it.
+
+    >>> tables_digest(Path("none"))
+    Traceback (most recent call last):
+    wsed.errors.WsedError: --root: no such folder: none
+    """
+    if not root.is_dir():
+        raise WsedError(f"--root: no such folder: {root}")
+    digest, found = hashlib.sha256(), False
+    for path in _tables(root):
+        found = True
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    if not found:
+        raise WsedError(f"--root {root} holds no table (.tsv, .csv): is it the folder of a corpus?")
+    return digest.hexdigest()[:16]
+
+
+def _tables(root: Path) -> Iterable[Path]:
+    """Tables in the folder and in folders of lists, not among millions of sound files."""
+    skipped = {"audio", "soundbank"}
+    for path in sorted(root.iterdir()):
+        if path.is_file() and path.suffix in (".tsv", ".csv"):
+            yield path
+        elif path.is_dir() and path.name not in skipped:
+            yield from sorted(inner for inner in path.rglob("*") if inner.suffix in (".tsv", ".csv"))
+
+
+def check_begun(out: Path, scale: str, root: Path) -> None:
+    """Keep the scale and the corpus of a study, or refuse to go on with others.
+
+    Args:
+        out: folder of the study.
+        scale: name of the scale.
+        root: folder of the corpus.
+
+    Raises:
+        WsedError: the study was begun with another scale or corpus.
+
+    >>> check_begun(Path("runs/none"), "small", Path("none"))
+    Traceback (most recent call last):
+    wsed.errors.WsedError: --root: no such folder: none
+    """
+    path, facts = out / "study.json", {"scale": scale, "corpus": tables_digest(root), "root": str(root.resolve())}
+    if path.is_file():
+        begun = read_json_object(path, "remove the folder")
+        for name, what in (("scale", "scale"), ("corpus", "corpus")):
+            if begun.get(name) != facts[name]:
+                was = begun.get("root") if name == "corpus" else begun.get(name)
+                raise WsedError(f"{out} was begun with another {what} ({was}): give it again, or another --out")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(facts, indent=1) + "\n")

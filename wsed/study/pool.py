@@ -1,0 +1,118 @@
+"""Processes that work side by side, each at one command after the other."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+AFRESH = 60.0
+"""Seconds: a process that worked longer at a command is replaced, so that long trainings have one of their own."""
+WORKER = (sys.executable, "-m", "wsed.cli.run_worker")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended.
+
+    Args:
+        seconds: how long it took.
+        failure: why it failed; None if it did not.
+
+    >>> Outcome(1.5).failure is None
+    True
+    """
+
+    seconds: float
+    failure: str | None = None
+
+
+class Pool:
+    """Does commands in several processes; a process that dies fails its command only.
+
+    Args:
+        jobs: number of processes.
+        environment: variables of the processes.
+        gpus: number of GPUs; process `i` sees the GPU `i % gpus`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, Pool(1) as pool:
+    ...     pool.submit([["--version"]], Path(folder, "log.txt")).result().failure is None
+    True
+    """
+
+    def __init__(self, jobs: int, environment: Mapping[str, str] | None = None, gpus: int = 0) -> None:
+        self.jobs, self._environment, self._gpus = jobs, dict(environment or {}), gpus
+        self._threads = ThreadPoolExecutor(jobs)
+        self._own = threading.local()
+        self._lock, self._processes = threading.Lock(), list[subprocess.Popen[str]]()
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        self._threads.shutdown()
+
+    def submit(self, lines: Sequence[Sequence[str]], log: Path, module: str | None = None) -> "Future[Outcome]":
+        """Do some commands one after the other, until one fails.
+
+        Args:
+            lines: arguments of `wsed`, or of the module.
+            log: file to which the output is added.
+            module: a module to be run instead of `wsed`.
+        """
+        command = {"lines": [list(line) for line in lines], "log": str(log), "module": module}
+        return self._threads.submit(self._do, json.dumps(command))
+
+    def _do(self, command: str) -> Outcome:
+        process = self._process()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(command + "\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+        except OSError:
+            answer = ""
+        if not answer:
+            self._own.process = None
+            status = process.wait()
+            return Outcome(
+                0.0, f"its process was killed by signal {-status}" if status < 0 else f"exit status {status}"
+            )
+        found = json.loads(answer)
+        if found["seconds"] > AFRESH:
+            self._own.process = None
+            process.kill()
+            process.wait()
+        return Outcome(found["seconds"], f"exit status {found['status']}" if found["status"] else None)
+
+    def _process(self) -> "subprocess.Popen[str]":
+        """The process of this thread; a new one if it has none."""
+        process: subprocess.Popen[str] | None = getattr(self._own, "process", None)
+        if process is None:
+            with self._lock:
+                environment = {**os.environ, **self._environment}
+                if self._gpus:
+                    environment["CUDA_VISIBLE_DEVICES"] = str(len(self._processes) % self._gpus)
+                process = subprocess.Popen(
+                    WORKER,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                    encoding="utf-8",
+                    env=environment,
+                    start_new_session=True,  # Ctrl-C is the parent's affair, which ends them
+                )
+                self._processes.append(process)
+            self._own.process = process
+        return process

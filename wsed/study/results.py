@@ -1,0 +1,264 @@
+"""The results of a study: the paper's values beside ours, and a verdict on each claim."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wsed.errors import WsedError
+from wsed.metrics.bootstrap import PerResample, Statistic, Weights, over_seeds
+from wsed.metrics.groups import Groups
+from wsed.run import RunFolder
+from wsed.scoring.plain import to_json
+from wsed.study.claims import Claim, Judged, judge_difference
+from wsed.study.compare import Difference, difference
+from wsed.study.crossed import crossed
+from wsed.study.measures import MeasuredRun, clip_groups, holes
+from wsed.study.plan import Job
+from wsed.study.rows import Recipe
+from wsed.study.runs import corpus_of
+from wsed.study.table import markdown
+
+Runs = Mapping[str, Mapping[str, MeasuredRun]]
+"""Finished runs by row, then by seed."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed, with the end of its log.
+
+    Args:
+        name: study, row and seed.
+        reason: why it failed.
+        log: the last lines of its log.
+
+    >>> Failure("paper: mil, seed 0", "exit status 2", "wsed: error: no such file").reason
+    'exit status 2'
+    """
+
+    name: str
+    reason: str
+    log: str
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """The results of one study.
+
+    Args:
+        recipe: the recipe.
+        scale: name of the scale.
+        corpus: what the runs were trained and tested on, in words.
+        comparable: whether it is the corpus of the paper.
+        runs: finished runs.
+        groups: groups of the test clips; None: intervals are over seeds only.
+        failures: runs that failed.
+        notes: what else must be said.
+
+    >>> claim = Claim("a", "fsl", "mil", "event_f1", "above")
+    >>> results = Results(Recipe(Path("paper"), "A paper", {}, {}, (claim,)), "smoke", "2 clips", False, runs={})
+    >>> print(results.markdown().splitlines()[0])
+    # A paper
+    >>> results.measures(), results.values("mil", "event_f1"), results.difference(claim).n, results.judged()
+    (['event_f1'], {}, 0, [])
+    >>> '"scale": "smoke"' in results.to_json()
+    True
+    """
+
+    recipe: Recipe
+    scale: str
+    corpus: str
+    comparable: bool
+    runs: Runs
+    groups: Groups | None = None
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+    _statistics: dict[tuple[str, str, str], Statistic | None] = field(default_factory=dict)
+
+    def measures(self) -> list[str]:
+        """The measures of the paper's values and of the claims."""
+        of_paper = (name for row in self.recipe.rows.values() for name in row.paper)
+        return list(dict.fromkeys([*of_paper, *(claim.measure for claim in self.recipe.claims)]))
+
+    def values(self, row: str, measure: str) -> dict[str, float]:
+        """A measure of the runs of a row, by seed, in points."""
+        return {seed: run.value(self._source(measure)) for seed, run in self.runs.get(row, {}).items()}
+
+    def judged(self) -> list[Judged]:
+        """The verdict on each claim whose rows have runs."""
+        return [
+            judge_difference(claim, self.difference(claim), self._effect(claim))
+            for claim in self.recipe.claims
+            if claim.first in self.runs and claim.second in self.runs
+        ]
+
+    def difference(self, claim: Claim) -> Difference:
+        """The difference between the rows of a claim, over seeds and, where they can be, over recordings."""
+        first, second = (self.values(row, claim.measure) for row in (claim.first, claim.second))
+        seeds = [seed for seed in first if seed in second]
+        found = [second[seed] - first[seed] for seed in seeds]
+        pairs = [(self._statistic(claim.first, s, claim), self._statistic(claim.second, s, claim)) for s in seeds]
+        statistics = [_less(b, a) for a, b in pairs if a is not None and b is not None]
+        if self.groups is None or len(statistics) < len(seeds) or len(seeds) < 2:
+            return difference(found)
+        return crossed(found, statistics, self.groups)
+
+    def markdown(self) -> str:
+        """The report as Markdown."""
+        rows = self._rows_lines()
+        head = ["row", "measure", "paper", "ours", "best", "seeds", "difference"]
+        parts = [f"# {self.recipe.title}", f"Scale `{self.scale}`. Corpus: {self.corpus}."]
+        if not self.comparable:
+            parts.append(
+                "This is not the corpus of the paper: its values stand beside ours for orientation, and only claims, "
+                "which compare rows on one corpus, are judged."
+            )
+        parts += [*self.notes, "## Rows (in %, mean +- standard deviation over seeds)", markdown(head, rows)]
+        if claims := self._claim_lines():
+            head = ["claim", "rows", "measure", "expected", "paper", "points, 95 %", "over", "verdict"]
+            parts += ["## Claims", markdown(head, claims)]
+        for failure in self.failures:
+            parts += [f"## Failed: {failure.name} ({failure.reason})", f"```\n{failure.log}\n```"]
+        return "\n\n".join(parts) + "\n"
+
+    def to_json(self) -> str:
+        """The same as JSON; null for what is not known."""
+        rows = {row: {name: self._row_facts(row, name) for name in self.measures()} for row in self.runs}
+        claims = [
+            {
+                "name": each.claim.name,
+                "rows": [each.claim.first, each.claim.second],
+                "measure": each.claim.measure,
+                "expected": each.claim.expect,
+                "margin": each.claim.margin,
+                "paper": self._effect(each.claim),
+                "difference": each.difference.mean,
+                "low": each.difference.low,
+                "high": each.difference.high,
+                "p": each.difference.p,
+                "seeds": each.difference.n,
+                "groups": each.difference.groups,
+                "verdict": each.verdict,
+                "note": each.note,
+            }
+            for each in self.judged()
+        ]
+        failures = [{"run": each.name, "reason": each.reason, "log": each.log} for each in self.failures]
+        facts = {"title": self.recipe.title, "scale": self.scale, "corpus": self.corpus, "comparable": self.comparable}
+        return to_json({**facts, "notes": list(self.notes), "rows": rows, "claims": claims, "failures": failures})
+
+    def _row_facts(self, row: str, measure: str) -> dict[str, object]:
+        values, paper = self.values(row, measure), self.recipe.rows[row].paper.get(measure)
+        spread = over_seeds(values.values())
+        return {
+            "paper": None if paper is None else paper.mean,
+            "mean": spread.mean,
+            "std": spread.std,
+            "best": max(values.values()),
+            "seeds": values,
+            "difference": None if paper is None else spread.mean - paper.mean,
+        }
+
+    def _rows_lines(self) -> list[list[str]]:
+        lines = []
+        for row in self.runs:
+            for measure in self.measures():
+                values, paper = self.values(row, measure), self.recipe.rows[row].paper.get(measure)
+                spread = over_seeds(values.values())
+                if math.isnan(spread.mean) and paper is None:
+                    continue
+                ours = "-" if math.isnan(spread.mean) else f"{spread.mean:.1f}"
+                ours += f" +- {spread.std:.1f}" if spread.runs > 1 and ours != "-" else ""
+                less = "-" if paper is None or ours == "-" else f"{spread.mean - paper.mean:+.1f}"
+                best = "-" if ours == "-" else f"{max(values.values()):.1f}"
+                theirs = "-" if paper is None else str(paper)
+                lines.append([self.recipe.rows[row].title, measure, theirs, ours, best, str(spread.runs), less])
+        return lines
+
+    def _claim_lines(self) -> list[list[str]]:
+        lines = []
+        for each in self.judged():
+            claim, effect, of = each.claim, self._effect(each.claim), each.difference
+            kind = f"groups by {self.recipe.groups}" if self.recipe.groups else "recordings"
+            over = f"{of.n} seeds" + (f", {of.groups} {kind}" if of.groups else "")
+            expected = claim.expect + (f" (margin {claim.margin:g})" if claim.margin else "")
+            verdict = each.verdict + (f": {each.note}" if each.note else "")
+            paper = "-" if effect is None else f"{effect:+.1f}"
+            rows = f"{claim.second} - {claim.first}"
+            lines.append([claim.name, rows, claim.measure, expected, paper, str(of), over, verdict])
+        return lines
+
+    def _effect(self, claim: Claim) -> float | None:
+        """The difference in the paper; None if it is not there."""
+        first, second = (self.recipe.rows[row].paper.get(claim.measure) for row in (claim.first, claim.second))
+        return None if first is None or second is None else second.mean - first.mean
+
+    def _source(self, measure: str) -> str:
+        return self.recipe.measures.get(measure, measure)
+
+    def _statistic(self, row: str, seed: str, claim: Claim) -> Statistic | None:
+        key = (row, seed, claim.measure)
+        if key not in self._statistics:
+            self._statistics[key] = self.runs[row][seed].statistic(self._source(claim.measure))
+        return self._statistics[key]
+
+
+def results(
+    recipe: Recipe,
+    scale: str,
+    jobs: Sequence[Job],
+    root: Path,
+    corpus: str,
+    comparable: bool = False,
+    failures: Sequence[Failure] = (),
+) -> Results:
+    """The results of the runs of a study that are done.
+
+    Args:
+        recipe: the recipe.
+        scale: name of the scale.
+        jobs: the runs.
+        root: folder of the corpus.
+        corpus: what it is, in words.
+        comparable: whether it is the corpus of the paper.
+        failures: runs that failed.
+
+    >>> recipe = Recipe(Path("paper"), "A paper", {}, {}, ())
+    >>> dict(results(recipe, "smoke", [], Path("data"), "none").runs)
+    {}
+    """
+    done = [job for job in jobs if job.state() == "done"]
+    clips, notes = None, []
+    if done:
+        try:
+            read = corpus_of(RunFolder(done[0].folder), root)
+            clips = {clip.id: clip for clip in read.clips("test")}
+            notes += [f"The corpus has holes: {line}." for line in (holes(read) if comparable else ())]
+        except (WsedError, OSError) as error:
+            notes.append(f"Intervals are over seeds only: the corpus cannot be read ({error}).")
+    runs: dict[str, dict[str, MeasuredRun]] = {}
+    for job in done:
+        run = MeasuredRun.read(RunFolder(job.folder), clips)
+        runs.setdefault(job.row.name, {})[job.folder.name] = run
+    groups = None
+    if clips is not None:
+        scored = (run.scored for of_row in runs.values() for run in of_row.values() if run.scored is not None)
+        ids = next((each.scores.clip_ids for each in scored), ())
+        own = clip_groups(root, clips, ids, recipe.groups) if ids else []
+        groups = Groups.of(own) if own and len({name for names in own for name in names}) > 1 else None
+        if groups is None:
+            notes.append("Intervals are over seeds only: no groups of the test clips are known.")
+    if scale == "smoke":
+        notes.append("A smoke run shows that all of it runs. Its numbers and verdicts mean nothing.")
+    missing = len(jobs) - len(done)
+    if missing:
+        notes.append(f"{missing} of {len(jobs)} runs are not done.")
+    return Results(recipe, scale, corpus, comparable, runs, groups, tuple(failures), tuple(notes))
+
+
+def _less(second: Statistic, first: Statistic) -> Statistic:
+    def statistic(weights: Weights) -> PerResample:
+        difference: PerResample = second(weights) - first(weights)
+        return difference
+
+    return statistic
