@@ -33,6 +33,8 @@ def needs_extra(name):
     """Skip a component whose optional package is not installed."""
     if name == "metric_learning":
         pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
+    if name == "beats":
+        pytest.importorskip("speechbrain", reason="the extra beats is not installed")
     if name in ("wav2vec2", "ast"):
         pytest.importorskip("transformers", reason="the extra speech is not installed")
 

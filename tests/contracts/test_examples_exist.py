@@ -27,6 +27,7 @@ ALLOWED = {
     "wsed.data.corpus.dcase2017.DCASE2017.read": "called by `clips`",
     "wsed.losses.metric_learning.MetricLearning": "needs an extra package",
     "wsed.models.encoders.audio_transformer.AST": "needs an extra package",
+    "wsed.models.encoders.beats.BEATs": "needs an extra package",
     "wsed.models.encoders.speech.Wav2Vec2": "needs an extra package",
     **{
         f"wsed.run.RunFolder.{name}": "reads the files of a finished run"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from wsed.models.embeddings import Embeddings
     from wsed.models.encoders.audio_transformer import AST
+    from wsed.models.encoders.beats import BEATs
     from wsed.models.encoders.cdur import CDur, CDurFeatures
     from wsed.models.encoders.cnn import CNN
     from wsed.models.encoders.conformer import Conformer
@@ -61,6 +62,7 @@ __all__ = [
     "NETWORKS",
     "WAA",
     "Attention",
+    "BEATs",
     "CDur",
     "CDurFeatures",
     "CDurHead",

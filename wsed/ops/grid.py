@@ -22,6 +22,16 @@ def valid_frames(n_samples: Int[Tensor, " clip"], hop: int, n_frames: int) -> Bo
     return torch.arange(n_frames, device=n_samples.device) <= torch.div(n_samples, hop, rounding_mode="floor")[:, None]
 
 
+def whole_frames(valid: Bool[Tensor, "clip frame"], stride: int) -> Bool[Tensor, "clip frame2"]:
+    """Mark the frames of `stride` time steps each whose steps all hold signal; steps after the last frame are left out.
+
+    >>> whole_frames(torch.tensor([[True, True, True, False, True]]), stride=2)
+    tensor([[ True, False]])
+    """
+    n = valid.shape[1] // stride
+    return valid[:, : n * stride].reshape(-1, n, stride).all(2)
+
+
 def padding(
     valid: Bool[Tensor, "clip frame"] | None, features: Shaped[Tensor, "clip band frame"]
 ) -> tuple[bool, Bool[Tensor, "clip frame"]]:

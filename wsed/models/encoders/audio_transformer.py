@@ -13,7 +13,7 @@ from wsed.models.base import ENCODERS, EncoderFactory, Frontend
 from wsed.models.encoders.pretrained import Pretrained
 from wsed.models.encoders.transformers_models import configuration, pretrained_model, random_model
 from wsed.models.fbank import AST_MEAN, AST_STD, FBank
-from wsed.ops.grid import padding
+from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
@@ -91,7 +91,7 @@ class AST(Pretrained):
         pieces = filled.unfold(2, self.length, step)[:, :, :n_pieces].permute(0, 2, 3, 1).flatten(0, 1)
         tokens = self.model(pieces).last_hidden_state[:, 2:]
         frames = tokens.unflatten(1, (-1, self.tokens)).mean(1).reshape(clips, -1, self.dim)[:, :n]
-        return Encoded(frames, valid[:, : n * self.stride].reshape(clips, n, self.stride).all(2))
+        return Encoded(frames, whole_frames(valid, self.stride))
 
 
 def trained_frontend(folder: Path) -> tuple[float, float]:

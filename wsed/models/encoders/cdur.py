@@ -9,7 +9,7 @@ from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, FRONTENDS, Frontend
 from wsed.models.encoders.pretrained import Pretrained, load_tensors, read_tensors, wrong_frontend
 from wsed.models.frontends import LogMel
-from wsed.ops.grid import padding
+from wsed.ops.grid import padding, whole_frames
 from wsed.ops.recurrent import bidirectional
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
@@ -85,7 +85,7 @@ class CDur(Pretrained):
         x = features.transpose(1, 2)[:, None]
         for layer in self.features:
             x = layer(x, valid if padded else None)
-            valid = layer.pooled(valid) if isinstance(layer, Pool) else valid
+            valid = whole_frames(valid, layer.size[0]) if isinstance(layer, Pool) else valid
         frames = self.dropout(x.transpose(1, 2).flatten(2))
         return Encoded(bidirectional(self.gru, frames, valid if padded else None), valid)
 
@@ -125,11 +125,6 @@ class Pool(nn.Module):
         with torch.autocast(x.device.type, enabled=False):  # fourth powers do not fit half precision
             fourth = F.avg_pool2d(x.float().square().square(), self.size) * (self.size[0] * self.size[1])
             return fourth.clamp(min=1e-24).sqrt().sqrt()  # the root of 0 has no gradient
-
-    def pooled(self, valid: Bool[Tensor, "clip frame"]) -> Bool[Tensor, "clip frame2"]:
-        """The frames after pooling that hold signal: those that pool valid frames only."""
-        n = valid.shape[1] // self.size[0]
-        return valid[:, : n * self.size[0]].reshape(-1, n, self.size[0]).all(2)
 
 
 def without_output(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, EncoderFactory, Frontend
-from wsed.models.encoders.pretrained import Pretrained, load_tensors, read_tensors
-from wsed.ops.grid import padding
+from wsed.models.encoders.pretrained import Pretrained, by_length, load_tensors, read_tensors
+from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
@@ -77,17 +77,8 @@ class ModuleEncoder(Pretrained):
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
         padded, valid = padding(valid, features)
-        clips, n = len(features), features.shape[2] // self.stride
-        whole = valid[:, : n * self.stride].reshape(clips, n, self.stride).all(2)
-        if not padded:
-            return Encoded(self._frames(features), whole)
-        lengths = valid.sum(1)
-        frames = features.new_zeros(clips, n, self.dim)
-        for length in sorted(set(lengths.tolist())):
-            if length >= self.stride:
-                alike = lengths == length
-                frames[alike, : length // self.stride] = self._frames(features[alike, :, :length]).to(frames.dtype)
-        return Encoded(frames, whole)
+        frames = by_length(self._frames, features, valid if padded else None, self.stride, self.dim)
+        return Encoded(frames, whole_frames(valid, self.stride))
 
     def _frames(self, features: Tensor) -> Tensor:
         """The embeddings of clips of one length, `[clip frame dim]`."""

@@ -1,10 +1,11 @@
 """What encoders with pretrained weights share: files of weights, weights that do not change, the right frontend."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from wsed.checkpoint_checks import check_archive
@@ -40,6 +41,37 @@ class Pretrained(Encoder):
         return super().train(mode and not self.frozen)
 
 
+def by_length(
+    run: Callable[[Tensor], Tensor],
+    features: Float[Tensor, "clip band frame"],
+    valid: Bool[Tensor, "clip frame"] | None,
+    stride: int,
+    dim: int,
+) -> Float[Tensor, "clip frame2 dim"]:
+    """The embeddings of clips, computed for one length at a time, so that padding never matters.
+
+    Args:
+        run: computes embeddings `[clip frame dim]` from features without padding.
+        features: the features.
+        valid: frames that hold signal, which come first in each clip; all if None.
+        stride: time steps of the features per embedding.
+        dim: values of an embedding.
+
+    >>> features, valid = torch.ones(1, 2, 6), torch.tensor([[True] * 4 + [False] * 2])
+    >>> by_length(lambda x: x.transpose(1, 2)[:, ::2], features, valid, stride=2, dim=2)[0, :, 0]
+    tensor([1., 1., 0.])
+    """
+    n_frames = features.shape[2] // stride
+    frames = features.new_zeros(len(features), n_frames, dim)
+    lengths = torch.full((len(features),), features.shape[2]) if valid is None else valid.sum(1)
+    for length in sorted(set(lengths.tolist())):
+        if length >= stride:
+            alike = lengths == length
+            n = length // stride
+            frames[alike, :n] = run(features[alike, :, :length])[:, :n].to(frames.dtype)
+    return frames
+
+
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a file of weights, by name; no code in the file is executed.
 
@@ -53,7 +85,26 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     Traceback (most recent call last):
     wsed.errors.WsedError: pretrained: no such file: missing.pth
     """
-    path = Path(path)
+    content = _read(Path(path))
+    for name in INSIDE:
+        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
+            content = content[name]
+    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+        raise WsedError(f"pretrained: {path} holds no weights by name; save a state_dict")
+    return dict(content)
+
+
+def read_entry(path: str | Path, name: str) -> object:
+    """What a file of weights holds beside them under a name; None if there is no such entry.
+
+    Raises:
+        WsedError: there is no such file, or it cannot be read safely.
+    """
+    content = _read(Path(path))
+    return content.get(name) if isinstance(content, Mapping) else None
+
+
+def _read(path: Path) -> object:
     if not path.is_file():
         raise WsedError(f"pretrained: no such file: {path}")
     try:
@@ -62,7 +113,8 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
             return load_file(path)
         check_archive(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
+        return content
     except WsedError:
         raise
     except ModuleNotFoundError:
@@ -72,12 +124,6 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
             f"pretrained: {path} cannot be read safely: it is damaged, or it holds pickled objects, which could "
             "execute code; save its state_dict alone: torch.save(model.state_dict(), FILE)"
         ) from None
-    for name in INSIDE:
-        if isinstance(content, Mapping) and isinstance(content.get(name), Mapping):
-            content = content[name]
-    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        raise WsedError(f"pretrained: {path} holds no weights by name; save a state_dict")
-    return dict(content)
 
 
 def load_tensors(module: nn.Module, weights: Mapping[str, Tensor], path: str | Path) -> None:

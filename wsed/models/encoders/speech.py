@@ -6,16 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, EncoderFactory, Frontend
-from wsed.models.encoders.pretrained import Pretrained
+from wsed.models.encoders.pretrained import Pretrained, by_length
 from wsed.models.encoders.transformers_models import configuration, pretrained_model, random_model
 from wsed.models.frontends import Waveform
+from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
@@ -80,20 +80,13 @@ class Wav2Vec2(Pretrained):
         return None if self.wanted is None else Waveform(*self.wanted)
 
     def forward(self, features: Float[Tensor, "clip 1 sample"], valid: Bool[Tensor, "clip sample"] | None) -> Encoded:
-        if valid is None:
-            audio = F.pad(features[:, 0], self._pad)
-            frames = self.model(audio).last_hidden_state.to(features.dtype)
-            return Encoded(frames, torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device))
-        lengths = valid.sum(1)
-        n_frames = features.shape[2] // self.stride
-        frames = features.new_zeros(len(features), n_frames, self.dim)
-        for n in sorted(set(lengths.tolist())):
-            if n >= self.stride:
-                alike = lengths == n
-                audio = F.pad(features[alike, 0, :n], self._pad)
-                frames[alike, : n // self.stride] = self.model(audio).last_hidden_state.to(frames.dtype)
-        whole = torch.arange(n_frames, device=lengths.device) < (lengths // self.stride)[:, None]
-        return Encoded(frames, whole)
+        padded, valid = padding(valid, features)
+        frames = by_length(self._frames, features, valid if padded else None, self.stride, self.dim)
+        return Encoded(frames, whole_frames(valid, self.stride))
+
+    def _frames(self, features: Float[Tensor, "clip 1 sample"]) -> Tensor:
+        frames: Tensor = self.model(F.pad(features[:, 0], self._pad)).last_hidden_state
+        return frames
 
 
 def trained_frontend(folder: Path) -> tuple[int, bool] | None:

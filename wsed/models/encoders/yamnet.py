@@ -16,7 +16,7 @@ from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, FRONTENDS, EncoderFactory, Frontend
 from wsed.models.encoders.pretrained import Pretrained, load_tensors, wrong_frontend
 from wsed.models.frontends import LogMel
-from wsed.ops.grid import padding
+from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
@@ -116,7 +116,7 @@ class YAMNet(Pretrained):
             return Encoded(features.new_zeros(clips, 0, self.dim), valid[:, :0])
         patches = around.unfold(2, PATCH, self.stride).permute(0, 2, 3, 1)
         frames = self.embeddings(patches.reshape(clips * n, PATCH, -1)).reshape(clips, n, self.dim)
-        return Encoded(frames, valid[:, : n * self.stride].reshape(clips, n, self.stride).all(2))
+        return Encoded(frames, whole_frames(valid, self.stride))
 
     def embeddings(self, patches: Float[Tensor, "patch 96 band"]) -> Float[Tensor, "patch dim"]:
         """The embeddings of patches of features.
