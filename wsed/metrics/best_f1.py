@@ -34,6 +34,10 @@ class BestF1(Metric):
 
     Attributes:
         counted: the metric whose F1 is searched.
+
+    >>> from wsed.testing.metrics import system
+    >>> [curve.n_ref for curve in BestTaggingF1().curves(system())]
+    [2, 3, 2]
     """
 
     needs = frozenset({"events", "thresholds"})

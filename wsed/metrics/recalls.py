@@ -29,14 +29,14 @@ class _Recall(Metric):
     def __init__(self, onset_collar: float = 0.2, offset_collar: float | None = 0.2, offset_ratio: float = 0.2) -> None:
         self.collars = Collars(onset_collar, offset_collar, offset_ratio).checked()
 
-    def groups(self, events: Columns) -> Int[np.ndarray, " event"]:
+    def _groups(self, events: Columns) -> Int[np.ndarray, " event"]:
         """The number of the group of each event."""
         raise NotImplementedError
 
     def compute(self, system: System) -> MetricValue:
         clips = system.need_timed()
         paired = pair_up(clips.reference, clips.detected, clips.n_labels, *self.collars)
-        group = self.groups(paired.ref)
+        group = self._groups(paired.ref)
         every, found = (np.bincount(group[part], minlength=len(self.names)) for part in (slice(None), paired.hit))
         numbers: dict[str, Number] = {}
         for name, n, hits in zip(self.names, every.tolist(), found.tolist(), strict=True):
@@ -74,7 +74,7 @@ class RecallByDuration(_Recall):
         f"{LIMITS[-1]:g} s or more",
     )
 
-    def groups(self, events: Columns) -> Int[np.ndarray, " event"]:
+    def _groups(self, events: Columns) -> Int[np.ndarray, " event"]:
         seconds = np.round(events.offset - events.onset, 6)
         group: Int[np.ndarray, " event"] = np.searchsorted(np.array(LIMITS), seconds, side="right")
         return group
@@ -98,7 +98,7 @@ class RecallByPolyphony(_Recall):
     title, place, what = "recall by polyphony", 61, "polyphony"
     names = ("alone", *(f"{n} at once" for n in range(2, MOST)), f"{MOST} or more at once")
 
-    def groups(self, events: Columns) -> Int[np.ndarray, " event"]:
+    def _groups(self, events: Columns) -> Int[np.ndarray, " event"]:
         group: Int[np.ndarray, " event"] = np.minimum(polyphony(events), MOST) - 1
         return group
 
