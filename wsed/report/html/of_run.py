@@ -1,0 +1,155 @@
+"""What a report shows of the folder of a run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+import yaml
+
+from wsed.build import build
+from wsed.data.clip import Clip
+from wsed.data.corpus.base import Corpus
+from wsed.data.holdout import Holdout
+from wsed.data.load import TableLoader
+from wsed.data.reading.files import Files
+from wsed.data.windows import Windows
+from wsed.decoding import Decoder, StepDecoder
+from wsed.decoding.base import replaced
+from wsed.errors import WsedError
+from wsed.literals import checked
+from wsed.report.html.attention import attention_of
+from wsed.report.html.learning import newest_log
+from wsed.report.html.shown import Shown, Sound
+from wsed.report.html.thresholds import of_decoder
+from wsed.run import RunFolder
+from wsed.scoring.formats.run_scores import truth_of
+from wsed.scoring.report import Report
+from wsed.scoring.score import system_of
+from wsed.tuned import decoder_of
+from wsed.types import Events, Labels, Split
+from wsed.values import Detections, Scores, Truth
+
+
+@checked
+def of_run(run: RunFolder, split: Split) -> Shown:
+    """What a report shows of a run: its scores, detected events, truth, sounds, configuration and log.
+
+    If the corpus is not where it was, there is neither truth nor sound; a note says so.
+
+    Raises:
+        WsedError: the split was not scored.
+    """
+    report = None if split == "predict" else run.report(split)
+    scores, labels = run.scores(split), run.labels(split)
+    detected = Detections(Events.of([]), torch.zeros(0)) if scores.frames is None else run.detections(split)
+    settings = run.configuration()
+    decoder = decoder_in(settings, report)
+    shown = Shown(
+        name=f"{run.path}",
+        labels=labels,
+        clip_ids=scores.clip_ids,
+        detected=detected.events,
+        confidence=detected.confidence,
+        durations=scores.durations,
+        report=report,
+        curves=None if scores.frames is None else decoder.curves(scores),
+        thresholds=tuple(torch.as_tensor(decoder.threshold).expand(len(labels)).tolist()),
+        scores=scores,
+        config=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
+        log=newest_log(run.path),
+        attention=attention_of(run),
+        facts=_facts(run),
+    )
+    return _with_truth(shown, settings, split, decoder, scores)
+
+
+def _with_truth(shown: Shown, settings: Mapping[str, object], split: Split, decoder: Decoder, scores: Scores) -> Shown:
+    try:
+        clips, annotated = clips_in(settings, split)
+        truth = _cut(truth_of(clips, scores.clip_ids, shown.labels), scores, clips, annotated, shown.labels)
+    except WsedError as error:
+        note = f"without true events and sound, since the clips are not where they were: {error}"
+        return replace(shown, notes=(*shown.notes, note))
+    sounds = {clip.id: Sound(clip.path, clip.start or 0.0) for clip in clips}
+    if split == "predict":
+        return replace(shown, sounds=sounds)
+    system = system_of(scores, truth, shown.labels, decoder, shown.detected)
+    tags = truth.tags if bool(truth.tagged.all()) else None
+    points = of_decoder(decoder, scores, tags) if system.timed is not None and scores.frames is not None else ()
+    return replace(shown, sounds=sounds, system=system, points=points)
+
+
+def decoder_in(settings: Mapping[str, object], report: Report | None) -> Decoder:
+    """The decoder of a run, with the settings that its report names, which may be tuned."""
+    evaluation = settings.get("evaluation")
+    spec = evaluation.get("decoder") if isinstance(evaluation, Mapping) else None
+    decoder = decoder_of(spec) if isinstance(spec, Mapping) else StepDecoder()
+    values = {} if report is None or report.run is None else dict(report.run.decoder)
+    return replaced(decoder, {name: value for name, value in values.items() if name in decoder.values()})
+
+
+@checked
+def clips_in(settings: Mapping[str, object], split: Split) -> tuple[Sequence[Clip], Mapping[str, Sequence[str]]]:
+    """The clips of a split by the settings of a run, and the classes that each source annotates.
+
+    Raises:
+        WsedError: the corpus cannot be read, or too many sound files are missing.
+    """
+    data = settings.get("data")
+    if not isinstance(data, Mapping):
+        raise WsedError("the configuration has no data.corpus")
+    corpus, windows, holdout = (data.get(name) for name in ("corpus", "windows", "holdout"))
+    corpus = build(Corpus, corpus)
+    if not isinstance(corpus, Corpus):
+        raise WsedError("the configuration has no data.corpus")
+    held = Holdout(holdout) if isinstance(holdout, float | int) else build(Holdout, holdout)
+    cut = build(Windows, windows)
+    batch, seconds = data.get("batch"), data.get("duration")
+    sources = tuple(name for name, n in batch.items() if n) if isinstance(batch, Mapping) else ()
+    loader = TableLoader(
+        corpus, Files(), sources or None, held, cut, seconds if isinstance(seconds, int | float) else None, 1.0
+    )
+    annotated = {name: list(labels) for name, labels in corpus.annotated.items()}
+    try:
+        return list(loader.load(split).table.clips), annotated
+    except WsedError:
+        if cut is not None:
+            raise
+        return list(loader.listed(split)[0]), annotated  # the sound has moved, the tables are there
+
+
+def _cut(
+    truth: Truth, scores: Scores, clips: Sequence[Clip], annotated: Mapping[str, Sequence[str]], labels: Labels
+) -> Truth:
+    """The truth within the scored seconds, without the classes that the source of a clip does not annotate."""
+    seconds = scores.durations[truth.events.clip]
+    inside = truth.events.onset < seconds
+    events = truth.events[inside]
+    events = replace_offsets(events, torch.minimum(events.offset, seconds[inside]))
+    source = {clip.id: clip.source for clip in clips}
+    known = torch.tensor(
+        [[label in annotated.get(source[name], labels) for label in labels] for name in scores.clip_ids],
+        dtype=torch.bool,
+    ).reshape(truth.timed.shape)
+    return replace(truth, events=events, tagged=truth.tagged & known, timed=truth.timed & known)
+
+
+def replace_offsets(events: Events, offset: torch.Tensor) -> Events:
+    """The events with other offsets.
+
+    >>> replace_offsets(Events.of([(0, 0, 1.0, 3.0)]), torch.tensor([2.0])).offset.tolist()
+    [2.0]
+    """
+    return Events(events.clip, events.label, events.onset, offset, events.gain, events.group)
+
+
+def _facts(run: RunFolder) -> Mapping[str, object]:
+    path = run.versions("fit")
+    if not path.is_file():
+        return {}
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
