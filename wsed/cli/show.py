@@ -1,4 +1,4 @@
-"""`wsed show`: show the metrics of a run as a table, and its pictures; for several seeds, mean and deviation."""
+"""`wsed show`: the metrics of a run as a table, and its pictures; several seeds or several runs side by side."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ from rich.console import Console
 
 from wsed.cli.arguments import parsed
 from wsed.errors import WsedError
-from wsed.report.tables import score_table, seeds_table
+from wsed.report.tables import runs_table, score_table, seeds_table
 from wsed.run import RunFolder
 from wsed.text import read_yaml
 from wsed.types import Split
 
-HELP = "show the metrics and the pictures of a RUN; for several seeds, mean and deviation"
+HELP = "show the metrics and the pictures of a RUN; several seeds or several RUNs as one table"
 GROUP = "look"
 
 OWN = (
@@ -32,7 +32,9 @@ OWN = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `wsed show` to a parser."""
     parser.description = __doc__
-    parser.add_argument("run", type=Path, help="folder of a run (runs/exp/seed_0), or of its seeds (runs/exp)")
+    parser.add_argument(
+        "run", type=Path, nargs="+", help="folder of a run (runs/exp/seed_0), or of its seeds (runs/exp)"
+    )
     parser.add_argument(
         "--stage",
         type=lambda name: "validation" if name == "validate" else name,
@@ -45,8 +47,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: Sequence[str]) -> int:
     """Print the table and return the exit status."""
     arguments = parsed("show", add_arguments, args)
-    show(arguments.run, arguments.stage)
+    if len(arguments.run) > 1:
+        show_several(arguments.run, arguments.stage)
+    else:
+        show(arguments.run[0], arguments.stage)
     return 0
+
+
+def show_several(runs: Sequence[Path], stage: Split = "test") -> None:
+    """Print a table with a line per run; for several seeds, mean and deviation.
+
+    Raises:
+        WsedError: a run has no such evaluation.
+    """
+    from wsed.study.run_tables import RunsOfRow, columns_of, header
+
+    rows = [RunsOfRow.read(path, stage) for path in runs]
+    columns = columns_of(rows)
+    cells = [[_two_lines(str(row.cell(column))) for column in columns] for row in rows]
+    head = [header(column).replace(" ", "\n") for column in columns]
+    Console().print(runs_table([row.name for row in rows], head, cells), highlight=False)
+    print("F1 in per cent; ± standard deviation over seeds, [interval over clips]; `wsed table` for a paper")
+
+
+def _two_lines(cell: str) -> str:
+    value, bracket, limits = cell.partition(" [")
+    return f"{value}\n[{limits}" if bracket else cell
 
 
 def show(run: Path, stage: Split = "test") -> None:

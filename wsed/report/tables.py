@@ -23,48 +23,70 @@ TOO_GOOD = "the decoder was tuned on these clips: the scores are too good"
 def score_table(report: Report, width: int = 80) -> RenderableType:
     """The table of a report: a row per class, averages with intervals, then PSDS, tagging, and facts of the evaluation.
 
+    Classes are sorted by their first F1, the best first.
+
     Args:
         report: the report.
-        width: width of the terminal; names of classes are cut to fit.
+        width: width of the terminal; the PSDS of classes, the decimals of intervals, the ends of long names and the
+            last F1 metrics give way, in this order.
     """
-    values, every, singles = report.computed, f1_names(report), single_names(report)
-    if not every:  # of embeddings alone, for one
+    kinds, singles = f1_names(report), single_names(report)
+    if not kinds:  # of embeddings alone, for one
         return Group(*_lines(report, singles, []))
-    by_class = [name for name in singles if values[name].per_class]
-    if _columns_width(every, by_class) + NARROWEST > width:
-        by_class = []  # F1 is more important
-    kinds = next(
-        (some for n in range(len(every), 1, -1) if _columns_width(some := every[:n], []) + NARROWEST <= width),
-        every[:1],
-    )
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
-    room = max(width - _columns_width(kinds, by_class), NARROWEST)
+    columns, n_kinds = _fitting(report, kinds, width)
+    padding = 2 if _needed(columns, 2) <= width else 1
+    room = max(width - _needed(columns[1:], padding) - padding, NARROWEST)
+    table = Table(box=None, padding=(0, padding, 0, 0), pad_edge=False, header_style="bold underline")
     table.add_column("class", no_wrap=True, max_width=room, overflow="ellipsis")
-    for name in [*map(_header, kinds + by_class), "ref."]:
-        table.add_column(name, justify="right", no_wrap=True)
-    first = values[kinds[0]]
-    for label, numbers in first.per_class.items():
-        cells = [percent(values[name].per_class[label]["f1"]) for name in kinds]
-        cells += [or_dash(values[name].per_class[label]["value"], ".3f") for name in by_class]
-        table.add_row(Text(label), *cells, _count(numbers))
-    for average in AVERAGES:
-        cells = [_with_range(values[name].numbers[average], _range(report, name, average)) for name in kinds]
-        table.add_row(average, *cells, *[""] * len(by_class), _count(first.numbers), style="bold")
-    return Group(table, *_lines(report, singles, [name for name in every if name not in kinds]))
+    for header, *_ in columns[1:]:
+        table.add_column(header, justify="right", no_wrap=True)
+    n_classes = len(columns[0]) - 1 - len(AVERAGES)
+    for i, row in enumerate(zip(*(cells for _, *cells in columns), strict=True)):
+        table.add_row(Text(row[0]), *row[1:], style="bold" if i >= n_classes else "")
+    return Group(table, *_lines(report, singles, kinds[n_kinds:]))
+
+
+def _fitting(report: Report, kinds: Sequence[str], width: int) -> tuple[list[list[str]], int]:
+    """The columns that fit, and how many of the F1 metrics are among them."""
+    by_class = [name for name in single_names(report) if report.computed[name].per_class]
+    choices = [_columns(report, kinds, by_class), _columns(report, kinds, []), _columns(report, kinds, [], 0)]
+    for columns in choices:
+        if _needed(columns, 1) <= width:
+            return columns, len(kinds)
+    for n_kinds in range(len(kinds), 1, -1):  # names of classes are cut
+        columns = _columns(report, kinds[:n_kinds], [], 0)
+        if _needed(columns[1:], 1) + 1 + NARROWEST <= width:
+            return columns, n_kinds
+    return _columns(report, kinds[:1], [], 0), 1
+
+
+def _columns(report: Report, kinds: Sequence[str], by_class: Sequence[str], decimals: int = 1) -> list[list[str]]:
+    """The header and the cells of each column; the names of classes and averages come first."""
+    values = report.computed
+    first = values[kinds[0]].per_class if kinds else {}
+    classes = sorted(first, key=lambda label: -np.nan_to_num(first[label]["f1"], nan=-1.0))
+    columns = [["class", *classes, *AVERAGES]]
+    for name in kinds:
+        cells = [percent(values[name].per_class[label]["f1"]) for label in classes]
+        for average in AVERAGES:
+            cells.append(_with_range(values[name].numbers[average], _range(report, name, average), decimals))
+        columns.append([_header(name), *cells])
+    for name in by_class:
+        cells = [or_dash(values[name].per_class[label]["value"], ".3f") for label in classes if kinds]
+        columns.append([title_of(name), *cells, *[""] * len(AVERAGES)])
+    total = _count(values[kinds[0]].numbers) if kinds else ""
+    return [*columns, ["ref.", *(_count(first[label]) for label in classes), *[total] * len(AVERAGES)]]
+
+
+def _needed(columns: Sequence[Sequence[str]], padding: int) -> int:
+    """The width of columns in which nothing is cut."""
+    return sum(max(len(line) for cell in column for line in cell.split("\n")) + padding for column in columns) - padding
 
 
 def full_width(report: Report) -> int:
     """The width at which no class name is cut and no line is wrapped."""
-    names = f1_names(report)
-    classes = report.computed[names[0]].per_class if names else ()
     by_class = [name for name in single_names(report) if report.computed[name].per_class]
-    return max(map(len, classes), default=0) + max(_columns_width(names, by_class) + 1, 67)
-
-
-def _columns_width(kinds: Sequence[str], by_class: Sequence[str]) -> int:
-    """The width of the columns of F1 metrics, of other metrics, and of the number of reference items."""
-    least = [(name, 9) for name in kinds] + [(name, 5) for name in by_class]
-    return sum(max(width, *map(len, _header(name).split("\n"))) + 2 for name, width in least) + 8
+    return max(_needed(_columns(report, f1_names(report), by_class), 2), 80)
 
 
 def seeds_table(runs: Mapping[str, Report], width: int = 80) -> RenderableType:
@@ -80,8 +102,11 @@ def seeds_table(runs: Mapping[str, Report], width: int = 80) -> RenderableType:
     table.add_column("class", no_wrap=True, max_width=max(width - 14 * len(kinds) - 2, 13), overflow="ellipsis")
     for name in kinds:
         table.add_column(_header(name), justify="right", no_wrap=True)
+    rows = []
     for label in reports[0].computed[kinds[0]].per_class if kinds else ():
-        cells = [_spread([r.value(f"{name}/per_class/{label}/f1") for r in reports]) for name in kinds]
+        values = [[r.value(f"{name}/per_class/{label}/f1") for r in reports] for name in kinds]
+        rows.append((float(np.nan_to_num(values[0], nan=-1.0).mean()), label, [_spread(each) for each in values]))
+    for _, label, cells in sorted(rows, key=lambda row: -row[0]):
         table.add_row(Text(label), *cells)
     for average in AVERAGES:
         table.add_row(average, *(_spread([r.value(f"{n}/{average}") for r in reports]) for n in kinds), style="bold")
@@ -137,7 +162,7 @@ def _lines(report: Report, singles: Sequence[str], without_column: Sequence[str]
     """The lines below the table; `without_column` are the F1 metrics that the table has no room for."""
     values = report.computed
     for name in without_column:
-        parts = [f"{average} {_with_range(values[name].numbers[average], None)}" for average in AVERAGES]
+        parts = [f"{average} {percent(values[name].numbers[average])}" for average in AVERAGES]
         yield Text(f"{title_of(name)}: {', '.join(parts)}")
     if singles:
         parts = [f"{title_of(name)} {_single(report, name)}" for name in singles]
@@ -191,7 +216,24 @@ def _single(report: Report, name: str) -> str:
     return value if limits is None else f"{value} ({limits.low:.3f}-{limits.high:.3f})"
 
 
-def _with_range(value: Number, limits: Range | None) -> str:
+def _with_range(value: Number, limits: Range | None, decimals: int) -> str:
     if limits is None or not np.isfinite(value):
         return percent(value)
-    return f"{100 * value:.1f}\n{100 * limits.low:.1f}-{100 * limits.high:.1f}"
+    return f"{100 * value:.1f}\n{100 * limits.low:.{decimals}f}-{100 * limits.high:.{decimals}f}"
+
+
+def runs_table(names: Sequence[str], head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table with a line per run or experiment.
+
+    Args:
+        names: names of the lines.
+        head: titles of the columns.
+        rows: cells of each line.
+    """
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold underline")
+    table.add_column("run", overflow="fold")
+    for title in head:
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, cells in zip(names, rows, strict=True):
+        table.add_row(Text(name), *cells)
+    return table
