@@ -5,14 +5,20 @@ from dataclasses import replace
 
 import pytest
 import torch
+from matplotlib.image import imread
 from rich.console import Console
 
 from wsed.decoding import StepDecoder, Tuning
-from wsed.metrics import event_counts
+from wsed.formats.event import Event
+from wsed.formats.recording import Recording
+from wsed.metrics import EventF1, event_counts
+from wsed.metrics.base import default_metrics
 from wsed.metrics.system import System
 from wsed.report import pictures
+from wsed.report.detections import draw
 from wsed.report.tables import score_table, seeds_table
 from wsed.scoring.facts import RunFacts
+from wsed.scoring.resampling import Resampling, resample, samples
 from wsed.scoring.score import score, system_of
 from wsed.truth import Truth
 from wsed.types import Events, Labels
@@ -59,7 +65,7 @@ def test_thresholds_tuned_on_the_test_clips_give_the_papers_figures(tagger, gold
         assert (own["f1"], own["recall"], own["precision"]) == pytest.approx(best[1:], abs=1e-12)
     told = text(score_table(report))
     assert "mAP 83.5, AUROC 91.1" in told
-    assert "precision 75.0, recall 87.8, F1 79.1, of these 80.9; micro F1 77.8" in told
+    assert "precision 75.0, recall 87.8, F1 79.1 (of the means 80.9); micro F1 77.8" in told
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -81,5 +87,42 @@ def test_every_report_says_what_was_tuned_on_its_own_clips(tagger, tmp_path, sam
 def test_a_system_without_tags_has_no_line_of_them() -> None:
     yes = torch.ones(2, 3, dtype=torch.bool)
     whole = System(ABC, Truth(yes, yes, Events.of([]), ~yes), tags=yes)
-    assert "tags, means over classes: precision 100.0" in text(score_table(score(whole)))
+    assert "tags: macro precision 100.0" in text(score_table(score(whole)))
     assert "tags" not in text(score_table(score(replace(whole, tags=None))))
+
+
+def many(n: int, length: int = 26) -> System:
+    """A system of `n` classes with long names; class `i` is detected in all clips if `i` is even."""
+    labels = Labels([f"{i:04d}".ljust(length, "x") for i in range(n)])
+    true = Events.of([(clip, label, 1.0, 2.0) for clip in range(2) for label in range(n)])
+    yes = torch.ones(2, n, dtype=torch.bool)
+    detected = true[(true.label % 2 == 0).nonzero()[:, 0]]
+    return System(labels, Truth(yes, yes, true, yes), detected, torch.tensor([10.0, 10.0]).double(), tags=yes)
+
+
+def test_at_80_columns_no_name_is_cut_and_no_line_is_broken() -> None:
+    console = Console(width=80, file=io.StringIO())
+    report = score(many(4))
+    report = replace(report, intervals=resample(samples(many(4), default_metrics()), Resampling(20)))
+    console.print(score_table(report, 80))
+    lines = console.file.getvalue().splitlines()
+    assert all(f"{i:04d}".ljust(26, "x") in console.file.getvalue() for i in range(4))
+    assert "ref." in console.file.getvalue()
+    assert "…" not in console.file.getvalue()
+    assert sum(line.startswith("tags: macro") for line in lines) == 1
+    assert max(map(len, lines)) <= 80
+    names = [line[:4] for line in lines if line.startswith("000")]
+    assert names == ["0000", "0002", "0001", "0003"]  # the best first
+
+
+@pytest.mark.parametrize("n_labels", [1, 527])
+def test_pictures_of_any_number_of_classes(tmp_path, n_labels) -> None:
+    report = score(many(n_labels, 6), {"event_f1": EventF1()})
+    pictures.class_f1(tmp_path / "f1.png", report)
+    pictures.evaluation(tmp_path / "two.png", [("a", report), ("b", report)])
+    for name in ("f1.png", "two.png"):
+        assert 1000 < (tmp_path / name).stat().st_size < 300_000
+    scores = Scores.of_clips(["a"], [torch.rand(20, n_labels)], 2.0)
+    labels = Labels([f"{i:04d}" for i in range(n_labels)])
+    draw(tmp_path / "a.png", Recording("a", "a.wav", 10.0, 8000, (Event("0000", 1.0, 2.0),)), scores, labels)
+    assert imread(tmp_path / "a.png").shape[0] < 1300

@@ -45,13 +45,14 @@ class KeepMemory(pl.Callback):
 
 
 class EpochLine(pl.Callback):
-    """Prints one line per epoch: losses, scores, seconds, and whether it is the best so far.
+    """Prints one line per epoch: loss, main scores, seconds, and a star if it is the best so far.
 
-    Beside a progress bar the line stands above it, and is short enough for the terminal.
+    All values are in the CSV file of the run. Beside a progress bar the line stands above it.
     """
 
     def __init__(self) -> None:
         self._start = 0.0
+        self._explained = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._start = time.monotonic()  # a training may go on within an epoch
@@ -66,29 +67,56 @@ class EpochLine(pl.Callback):
         best = any(
             isinstance(c, KeepBest) and c.best_epoch == trainer.current_epoch for c in trainer.checkpoint_callbacks
         )
-        end = f"{time.monotonic() - self._start:.1f} s{'  best so far' if best else ''}"
         bar = trainer.progress_bar_callback
+        width = WIDTH if bar is None else get_terminal_size().columns - 1
+        line = epoch_line(trainer.current_epoch, values, time.monotonic() - self._start, best, width)
+        if not self._explained:
+            line, self._explained = f"{EXPLAINED}\n{line}", True
         if bar is None:
-            print(epoch_line(f"epoch {trainer.current_epoch}  step {trainer.global_step}", values, end), flush=True)
+            print(line, flush=True)
         else:
-            bar.print(epoch_line(f"epoch {trainer.current_epoch}", values, end, get_terminal_size().columns - 1))
+            bar.print(line)
 
 
-FIRST = ("train/loss", "val/loss", "val/score")
-"""Values that a short line begins with."""
+WIDTH = 80
+"""Of lines in a file or a pipe."""
+
+EXPLAINED = "validation after each epoch, macro F1 in per cent, * best so far; all values are in csv/*/metrics.csv"
+
+F1 = {"val/event_f1": "event", "val/segment_f1": "segment", "val/tagging_f1": "tags"}
+"""The scores of an epoch's line that are in per cent, and their short names."""
 
 
-def epoch_line(start: str, values: Mapping[str, float], end: str, width: int | None = None) -> str:
-    """One line of an epoch; of its values those that fit into the width.
+def epoch_line(epoch: int, values: Mapping[str, float], seconds: float, best: bool = False, width: int = WIDTH) -> str:
+    """One line of an epoch: training loss, main scores and time; further scores if there is room.
 
-    >>> epoch_line("epoch 3", {"val/psds1": 0.25, "train/loss": 0.5}, "9.1 s", width=40)
-    'epoch 3  train/loss 0.5000  9.1 s'
+    Args:
+        epoch: number of the epoch.
+        values: logged values by their names.
+        seconds: duration of the epoch.
+        best: whether it is the best epoch so far.
+        width: greatest length of the line.
+
+    >>> values = {"train/loss": 0.5, "val/event_f1": 0.123, "val/tagging_f1": 0.451, "val/psds1": 0.25}
+    >>> epoch_line(3, values, 66.2, best=True)
+    'epoch 3*  loss 0.5000  F1 event 12.3 tags 45.1  PSDS1 0.250  66 s'
+    >>> epoch_line(12, {"train/loss": 0.5, "val/onset_f1": 0.25}, 5400)
+    'epoch 12  loss 0.5000  onset_f1 0.2500  90 min'
     """
-    names = sorted(values) if width is None else [*(n for n in FIRST if n in values), *sorted(values.keys() - {*FIRST})]
-    parts = [start, end]
-    for name in names:
-        longer = [*parts[:-1], f"{name} {values[name]:.4f}", end]
-        if width is not None and len("  ".join(longer)) > width:
+    parts = [f"epoch {epoch}{'*' if best else ''}"]
+    if "train/loss" in values:
+        parts.append(f"loss {values['train/loss']:.4f}")
+    f1 = [f"{text} {100 * values[name]:.1f}" for name, text in F1.items() if name in values]
+    if f1:
+        parts.append(" ".join(["F1", *f1]))
+    if "val/psds1" in values:
+        parts.append(f"PSDS1 {values['val/psds1']:.3f}")
+    time_ = f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    end = time_ if seconds < 1000 else f"{seconds / 60:.0f} min"
+    known = {"train/loss", "val/psds1", "val/score", *F1}
+    for name in sorted(values.keys() - known, key=lambda name: (not name.startswith("val/"), "loss" in name, name)):
+        longer = [*parts, f"{name.removeprefix('val/')} {values[name]:.4f}"]
+        if len("  ".join([*longer, end])) > width:
             break
         parts = longer
-    return "  ".join(parts)
+    return "  ".join([*parts, end])

@@ -188,8 +188,8 @@ class TaggingF1(F1):
         if "macro_f_harmonic" not in numbers:
             return None
         means = f"precision {percent(numbers['macro_precision'])}, recall {percent(numbers['macro_recall'])}"
-        three = f"F1 {percent(numbers['macro'])}, of these {percent(numbers['macro_f_harmonic'])}"
-        return f"tags, means over classes: {means}, {three}; micro F1 {percent(numbers['micro'])}"
+        three = f"F1 {percent(numbers['macro'])} (of the means {percent(numbers['macro_f_harmonic'])})"
+        return f"tags: macro {means}, {three}; micro F1 {percent(numbers['micro'])}"
 
 
 def f1_value(counts: Counts, labels: Labels) -> MetricValue:

@@ -10,26 +10,40 @@ from wsed.formats.recording import Recording
 from wsed.types import Labels
 from wsed.values import Scores
 
+MOST_CLASSES = 30
+"""Greatest number of classes in a picture."""
 COLUMNS = 1200
 """Of the picture: of more frames the highest in each column is shown."""
 
 
 def draw(path: str | Path, recording: Recording, scores: Scores, labels: Labels) -> None:
-    """The scores of each class over time as shades, with the events as bars."""
+    """The scores of each class over time as shades, with the events as bars; of many classes, the most telling."""
     frames, _ = scores.need_frames()
     per = max(1, -(-len(frames) // COLUMNS))
     table = np.zeros((-(-len(frames) // per) * per, len(labels)), dtype=np.float32)
     table[: len(frames)] = frames.numpy()
     shades = table.reshape(-1, per, len(labels)).max(1).T
-    figure = Figure(figsize=(11, 1.2 + 0.3 * len(labels)), layout="constrained")
+    shown = _telling(shades, recording, labels)
+    shades = shades[shown]
+    names = [labels.names[i] for i in shown]
+    figure = Figure(figsize=(11, 1.2 + 0.3 * len(names)), layout="constrained")
     axis = figure.subplots()
     end = len(table) / scores.frame_rate
-    axis.imshow(shades, aspect="auto", cmap="Blues", vmin=0, vmax=1, extent=(0, end, len(labels) - 0.5, -0.5))
-    places = {name: i for i, name in enumerate(labels)}
-    for event in recording.events:
+    axis.imshow(shades, aspect="auto", cmap="Blues", vmin=0, vmax=1, extent=(0, end, len(names) - 0.5, -0.5))
+    places = {name: i for i, name in enumerate(names)}
+    for event in (event for event in recording.events if event.label in places):
         width = max(event.offset - event.onset, recording.duration / COLUMNS)
-        axis.barh(places[event.label] + 0.3, width, left=event.onset, height=0.25, color="tab:red")
+        axis.barh(places[event.label] + 0.3, width, left=event.onset, height=0.25, color="#d55e00")
     axis.set(title=recording.name, xlabel="time (s); shades: scores, bars: events", xlim=(0, recording.duration))
-    axis.set_yticks(range(len(labels)), list(labels))
+    axis.set_yticks(range(len(names)), names)
     with write_whole(path) as part:
         figure.savefig(part, dpi=110)
+
+
+def _telling(shades: np.ndarray, recording: Recording, labels: Labels) -> list[int]:
+    """The classes that are shown: of many, those with events, then those with the highest scores."""
+    if len(labels) <= MOST_CLASSES:
+        return list(range(len(labels)))
+    detected = {event.label for event in recording.events}
+    order = sorted(range(len(labels)), key=lambda i: (labels.names[i] not in detected, -float(shades[i].max())))
+    return sorted(order[:MOST_CLASSES])

@@ -10,15 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from wsed.metrics.base import title_of
+from wsed.metrics.base import PerClass, title_of
 from wsed.metrics.psds import PSDS1
 from wsed.metrics.roc import Curve
 from wsed.report.tables import f1_names, single_names
 from wsed.scoring.report import Report
 from wsed.types import Events, Labels
 
-MOST_CLASSES = 60
-"""Greatest number of classes in a picture."""
+MOST_CLASSES = 30
+"""Greatest number of classes in a picture; the table of `wsed show` has all."""
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+"""Colours that are told apart with any kind of colour vision (Okabe & Ito 2008)."""
+TRUE, DETECTED, CURVE = COLOURS[2], COLOURS[1], COLOURS[0]
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,11 @@ def curves(path: str | Path, clip: ClipPicture, labels: Labels) -> None:
     As in figure 3 of Pellegrini & Cances 2019: true events are shaded, and detected events are bars at the bottom. The
     thin line is the score of the network, the thick line the curve after decoding, and the dotted line the threshold.
     """
-    shown = sorted({label for label, _, _ in (*clip.true, *clip.detected)}) or [int(clip.scores.mean(0).argmax())]
+    lengths: dict[int, float] = {}
+    for label, onset, offset in (*clip.true, *clip.detected):
+        lengths[label] = lengths.get(label, 0.0) + offset - onset
+    longest = sorted(lengths, key=lambda label: -lengths[label])[:MOST_CLASSES]
+    shown = sorted(longest) or [int(clip.scores.mean(0).argmax())]
     figure = Figure(figsize=(9, 2.4 + 1.1 * len(shown)), layout="constrained")
     axes = figure.subplots(1 + len(shown), 1, sharex=True, height_ratios=[2, *([1] * len(shown))])
     extent = (0.0, clip.seconds, 0.0, float(clip.features.shape[0]))
@@ -66,7 +74,7 @@ def curves(path: str | Path, clip: ClipPicture, labels: Labels) -> None:
         _curve_of_class(axis, clip, label)
         axis.set_ylabel(labels.names[label].replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
     axes[-1].set(
-        xlabel="time (s); green: true, red: detected; thin: score, thick: after decoding steps, dotted: threshold",
+        xlabel="time (s); shaded: true, bar: detected; thin: score, thick: after decoding steps, dotted: threshold",
         xlim=(0, clip.seconds),
     )
     figure.savefig(path, dpi=110)
@@ -76,39 +84,55 @@ def _curve_of_class(axis: Axes, clip: ClipPicture, label: int) -> None:
     times = (np.arange(len(clip.scores)) + 0.5) / clip.frame_rate
     for true, onset, offset in clip.true:
         if true == label:
-            axis.axvspan(onset, offset, color="tab:green", alpha=0.25, lw=0)
+            axis.axvspan(onset, offset, color=TRUE, alpha=0.25, lw=0)
     for detected, onset, offset in clip.detected:
         if detected == label:
-            axis.plot([onset, offset], [-0.08, -0.08], color="tab:red", lw=4, solid_capstyle="butt")
-    axis.plot(times, clip.scores[:, label], color="tab:blue", lw=0.7, alpha=0.7)
-    axis.plot(times, clip.curves[:, label], color="tab:blue", lw=1.6)
+            axis.plot([onset, offset], [-0.08, -0.08], color=DETECTED, lw=4, solid_capstyle="butt")
+    axis.plot(times, clip.scores[:, label], color=CURVE, lw=0.7, alpha=0.7)
+    axis.plot(times, clip.curves[:, label], color=CURVE, lw=1.6)
     axis.axhline(clip.thresholds[label], color="0.4", lw=0.7, ls=":")
     axis.set(ylim=(-0.15, 1.1), yticks=[0, 1])
 
 
 def class_f1(path: str | Path, report: Report) -> None:
-    """Draw each F1 of each class as bars, with the macro means in the legend.
+    """Draw each F1 of each class as bars, with the macro means in the legend beside them.
 
-    The title has a warning if the decoder was tuned on these clips.
+    Of many classes, those with the most true events are shown. The title has a warning if the decoder was tuned on
+    these clips.
     """
     values, kinds = report.computed, f1_names(report)
     if not kinds:
         return
-    classes = list(values[kinds[0]].per_class)
-    figure = Figure(figsize=(9, 0.5 * len(classes) + 1.2), layout="constrained")
+    every = values[kinds[0]].per_class
+    classes = _most_events(every)
+    figure = Figure(figsize=(10, 0.12 * len(kinds) * len(classes) + 0.1 * len(classes) + 1.4), layout="constrained")
     axis = figure.subplots()
     height = 0.8 / len(kinds)
     for i, name in enumerate(kinds):
         bars = [values[name].per_class[label]["f1"] if label in values[name].per_class else 0.0 for label in classes]
         places = np.arange(len(classes)) + (i - (len(kinds) - 1) / 2) * height
-        axis.barh(places, np.nan_to_num(bars), height, label=f"{title_of(name)}, macro {values[name].main:.1%}")
-    axis.set(yticks=np.arange(len(classes)), yticklabels=classes, xlim=(0, 1), xlabel="F1")
+        label = f"{title_of(name)}, macro {values[name].main:.1%}"
+        axis.barh(places, np.nan_to_num(bars), height, label=label, color=COLOURS[i % len(COLOURS)])
+    axis.set(yticks=np.arange(len(classes)), xlim=(0, 1), xlabel=f"F1{_of_many(classes, every)}")
+    axis.set_yticklabels([_literal(label) for label in classes])
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
-    axis.legend()
+    figure.legend(loc="outside right upper", fontsize=9)
     if report.run and report.run.tuned_on_these_clips:
         axis.set_title("the decoder was tuned on these clips: too good", color="red")
     figure.savefig(path, dpi=110)
+
+
+def _most_events(per_class: PerClass) -> list[str]:
+    """The classes with the most true events, in their order."""
+    most = sorted(per_class, key=lambda label: -per_class[label].get("n_ref", 0))[:MOST_CLASSES]
+    return [label for label in per_class if label in most]
+
+
+def _of_many(classes: Sequence[str], every: PerClass) -> str:
+    return (
+        "" if len(classes) == len(every) else f" (the {len(classes)} of {len(every)} classes with the most true events)"
+    )
 
 
 def evaluation(path: str | Path, systems: Sequence[tuple[str, Report]]) -> None:
@@ -125,8 +149,7 @@ def evaluation(path: str | Path, systems: Sequence[tuple[str, Report]]) -> None:
     kinds = f1_names(reports[0])
     kind = kinds[0] if kinds else "event_f1"
     per_class = reports[0].computed[kind].per_class if kinds else {}
-    classes = sorted(per_class, key=lambda label: -per_class[label].get("n_ref", 0))[:MOST_CLASSES]
-    classes = [label for label in per_class if label in classes]
+    classes = _most_events(per_class)
     tall, columns = 0.28 * len(classes) * len(systems) + 1.2, max(len(scenarios), 1)
     figure = Figure(figsize=(5.5 * columns, (4.2 if scenarios else 0) + tall), layout="constrained")
     grid = figure.add_gridspec(1 + bool(scenarios), columns, height_ratios=[*([4.2] if scenarios else []), tall])
@@ -138,14 +161,13 @@ def evaluation(path: str | Path, systems: Sequence[tuple[str, Report]]) -> None:
         own = report.computed[kind].per_class if kind in report.computed else {}
         values = np.array([own[label]["f1"] if label in own else np.nan for label in classes], dtype=np.float64)
         places = np.arange(len(classes)) + (i - (len(systems) - 1) / 2) * height
-        axis.barh(places, np.nan_to_num(values), height, label=_literal(name))
-    most = "" if len(classes) == len(per_class) else f" (the {len(classes)} classes with the most reference)"
-    axis.set(yticks=np.arange(len(classes)), xlim=(0, 1), xlabel=title_of(kind) + most)
+        axis.barh(places, np.nan_to_num(values), height, label=_literal(name), color=COLOURS[i % len(COLOURS)])
+    axis.set(yticks=np.arange(len(classes)), xlim=(0, 1), xlabel=title_of(kind) + _of_many(classes, per_class))
     axis.set_yticklabels([_literal(label) for label in classes])
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
     if len(systems) > 1:
-        axis.legend()
+        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center")
     figure.savefig(path, dpi=110)
 
 
@@ -180,7 +202,7 @@ def _psd_roc(axis: Axes, scenario: str, systems: Sequence[tuple[str, Report]]) -
             for label, curve in value.curves.class_rocs.items():
                 axis.step(*_reaching(curve, limit), where="post", lw=0.8, alpha=0.8, label=_literal(label))
         text = f"{'all classes' if alone else _literal(name)}: {value.main:.3f}"
-        color = "black" if alone else f"C{i}"
+        color = "black" if alone else COLOURS[i % len(COLOURS)]
         axis.step(*_reaching(value.curves.roc, limit), where="post", lw=2.2, label=text, color=color)
     axis.set(title=title_of(scenario), xlim=(0, limit), ylim=(0, 1), xlabel="effective false positives per hour")
     axis.set_ylabel("effective true positive rate")
