@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -70,7 +71,7 @@ def of_files(path: Path, files: Files, progress: Progress = silent) -> Shown:
         report=report,
         curves=frames,
         scores=frames,
-        thresholds=() if at is None else (at,) * len(reference.labels),
+        thresholds=() if at is None else at if isinstance(at, tuple) else (at,) * len(reference.labels),
         points=_points(predictions),
         notes=(*(report.input.notes if report.input else ()), *shown.notes),
     )
@@ -113,7 +114,10 @@ def _confidence(predictions: Predictions, threshold: float | None) -> Float[Tens
     boxes, at = predictions.boxes, predictions.taken(threshold)
     if boxes is None:
         return None
-    return boxes.confidence if at is None else boxes.confidence[boxes.confidence > at]
+    if at is None:
+        return boxes.confidence
+    limit = torch.as_tensor(at)
+    return boxes.confidence[boxes.confidence > (limit[boxes.events.label] if limit.ndim else limit)]
 
 
 def _points(predictions: Predictions) -> tuple[tuple[float, Events], ...]:
