@@ -48,7 +48,7 @@ def own_recipe(folder: Path, base: str = BASE) -> Path:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["mnet"], "no recipe 'mnet' (did you mean mmnet?); known: compare, cosine_penalty, fpd, mmnet"),
+        (["mnet"], "no recipe 'mnet' (did you mean mmnet?); known: compare, cosine_penalty"),
         (["waa", "--scale", "full"], "has no scale full; it has: smoke, small"),
         (["mmnet", "--scale", "full"], "needs the corpus of the paper (DCASE 2017 task 4): give its folder by --root"),
         (["all", "--root", "data"], "name the paper instead of all"),
