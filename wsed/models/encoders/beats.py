@@ -166,6 +166,7 @@ def check_configuration(settings: "BEATsConfig", saved: object, path: str) -> No
 def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights under the names of torch's present weight norm, without those that predict classes.
 
+    >>> import torch
     >>> list(renamed({"pos_conv.0.weight_g": torch.ones(1), "predictor.bias": torch.ones(1)}))
     ['pos_conv.0.parametrizations.weight.original0']
     """
