@@ -21,7 +21,7 @@ LOOKS = ("_local_scalar_dense", "nonzero", "equal", "masked_select", "_unique2",
 METHODS = ("tolist", "item", "numpy", "cpu", "__bool__", "__float__", "__int__", "__index__")
 OWN_WAY = {
     "metric_learning": "the package's own losses and miners look",
-    "wav2vec2": "clips of different length go through one length at a time",
+    **dict.fromkeys(("wav2vec2", "module", "beats"), "clips of different length go through one length at a time"),
 }
 
 
@@ -116,6 +116,8 @@ def test_miners(miner, waits):
 def test_encoders(name, padded, waits):
     if name in OWN_WAY and padded:
         pytest.skip(OWN_WAY[name])
+    if name == "beats":
+        pytest.importorskip("speechbrain", reason="the extra beats is not installed")
     build, frontend = registry("encoder")[name].example()
     n_bands, n_steps = (64, 48) if frontend is None else (frontend.n_bands, 600)
     encoder = build(n_bands)

@@ -19,7 +19,7 @@ from wsed.cli.stopped import Stopped
 REQUEUE = ("SIGUSR1", "SIGUSR2")
 """What schedulers send before the time is over (`sbatch --signal`); a job of SLURM is then queued again."""
 
-ENDING = [getattr(signal, name) for name in ("SIGTERM", *REQUEUE) if hasattr(signal, name)]
+ENDING = [vars(signal)[name] for name in ("SIGTERM", *REQUEUE) if name in vars(signal)]
 
 
 class Signals:

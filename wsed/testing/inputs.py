@@ -72,7 +72,8 @@ def output(
     )
     frames, clips = noise(n_clips, n_frames, n_labels).detach(), noise(n_clips, n_labels).detach()
     teacher = Output(frames, clips, valid=valid, frame_rate=float(n_frames))
-    mixed = Output(noise(2, n_frames, n_labels), noise(2, n_labels), valid=valid[-2:], frame_rate=float(n_frames))
+    two = min(2, n_clips)
+    mixed = Output(noise(two, n_frames, n_labels), noise(two, n_labels), valid=valid[-two:], frame_rate=float(n_frames))
     mixes = Output(frames[-2:], clips[-2:], valid=valid[-2:], frame_rate=float(n_frames))
     return replace(made, teacher=teacher, mixed=replace(mixed, teacher=mixes))
 

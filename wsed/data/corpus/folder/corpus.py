@@ -45,6 +45,12 @@ class Folder(Corpus):
     Raises:
         WsedError: as the tables are read, when clips or classes are asked for: no labels, files that are not there or
             may be two, splits without a class.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     corpus = Folder.example(Path(folder))
+    ...     list(corpus.labels)
+    ['high', 'low']
     """
 
     def __init__(
