@@ -36,7 +36,7 @@ SMALL = {
         },
         "losses": {"tags": {"loss": "mil"}, "apart": {"loss": "cosine_penalty", "weight": 0.1}},
     },
-    "evaluation": {"decoder": {"smooth": 0.1, "tags": "clip"}},
+    "evaluation": {"decoder": {"smooth": 0.1, "tags": "clip"}, "resamples": 20},
     "data": {"corpus": {"class_path": "desed", "init_args": {}}, "batch": {"weak": 4}, "workers": 0},
     "trainer": {"max_epochs": 2, "accelerator": "cpu"},
 }
@@ -612,6 +612,7 @@ def test_a_clip_full_of_nan_is_named(exp, tmp_path, corpus, capsys):
         assert message.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_two_processes_score_like_one(run, tmp_path):
     one = json.loads((run / "test" / "scores.json").read_text())
     args = [sys.executable, "-m", "wsed.cli.main", "test", "--config", str(run / "config.yaml")]

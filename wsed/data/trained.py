@@ -56,7 +56,8 @@ def is_trained(task: object) -> TypeGuard[Trained]:
     >>> is_trained(nn.Linear(1, 1))
     False
     """
-    if not isinstance(task, nn.Module):
+    if task is None:
         return False
-    network = dict(task.named_children()).get("network")
-    return isinstance(network, Network) and isinstance(vars(task).get("needs"), Mapping)
+    children = dict(task.named_children()) if isinstance(task, nn.Module) else {}
+    parts = {**vars(task), **children}
+    return isinstance(parts.get("network"), Network) and isinstance(parts.get("needs"), Mapping)
