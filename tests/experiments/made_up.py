@@ -31,9 +31,8 @@ def make_corpus(root: Path) -> Path:
     return root
 
 
-def make_run(folder: Path, report: str = "{}", missed: str = "") -> None:
-    """A run that finds every event but those of the class `missed`."""
-    run = RunFolder(folder)
+def made_scores(missed: str = "") -> Scores:
+    """Scores that find every event but those of the class `missed`."""
     frames = torch.full((len(EVENTS), round(SECONDS * RATE), len(LABELS)), 0.01)
     for i, events in enumerate(EVENTS.values()):
         for label, on, off in events:
@@ -41,7 +40,12 @@ def make_run(folder: Path, report: str = "{}", missed: str = "") -> None:
                 frames[i, round(on * RATE) : round(off * RATE), LABELS.index(label)] = 0.99
     names = tuple(f"{name}.wav" for name in EVENTS)
     durations = torch.full((len(names),), SECONDS, dtype=torch.float64)
-    scores = Scores.of_padded(frames, RATE, durations=durations, clip_ids=names, clip_scores=frames.amax(1))
+    return Scores.of_padded(frames, RATE, durations=durations, clip_ids=names, clip_scores=frames.amax(1))
+
+
+def make_run(folder: Path, report: str = "{}", missed: str = "") -> None:
+    """A run that finds every event but those of the class `missed`."""
+    run, scores = RunFolder(folder), made_scores(missed)
     for split in SPLITS:
         run.split(split).path.mkdir(parents=True)
         write_scores(run.split(split).path, scores, LABELS)

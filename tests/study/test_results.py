@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
-from tests.experiments.made_up import EVENTS, LABELS, RATE, SECONDS, make_corpus
+from tests.experiments.made_up import EVENTS, LABELS, made_scores, make_corpus
 from wsed.decoding import StepDecoder
 from wsed.metrics.base import default_metrics
 from wsed.report.run import Evaluation
@@ -20,7 +19,6 @@ from wsed.study.plan import plan
 from wsed.study.results import Failure, results
 from wsed.study.rows import read_recipe
 from wsed.study.runs import corpus_of
-from wsed.values import Scores
 
 RECIPE = """
 title: A paper
@@ -39,16 +37,8 @@ scales: {small: {}}
 
 def write_run(folder, corpus, missed):
     """A run that finds every event but those of the class `missed`."""
-    run = RunFolder(folder)
-    frames = torch.full((len(EVENTS), round(SECONDS * RATE), len(LABELS)), 0.01)
-    for i, events in enumerate(EVENTS.values()):
-        for label, on, off in events:
-            if label != missed:
-                frames[i, round(on * RATE) : round(off * RATE), LABELS.index(label)] = 0.99
-    names = tuple(f"{name}.wav" for name in EVENTS)
-    durations = torch.full((len(names),), SECONDS, dtype=torch.float64)
-    scores = Scores.of_padded(frames, RATE, durations=durations, clip_ids=names, clip_scores=frames.amax(1))
-    decoder, truth = StepDecoder(), truth_of(corpus.clips("test"), names, LABELS)
+    run, scores = RunFolder(folder), made_scores(missed)
+    decoder, truth = StepDecoder(), truth_of(corpus.clips("test"), scores.clip_ids, LABELS)
     detected = detect(scores, truth, decoder)
     report = score(system_of(scores, truth, LABELS, decoder, detected.events), default_metrics())
     facts = RunFacts(decoder.values(), 1, correlation=correlation(scores, LABELS))

@@ -99,7 +99,7 @@ class Packed(Reader):
                 f"{self.folder} is packed at {facts.sample_rate} Hz, and the network reads {sample_rate} Hz: "
                 f"wsed data pack {facts.source} OTHER_FOLDER --sample-rate {sample_rate}"
             )
-        rows = self._rows(table.clips, facts)
+        rows = self._rows(table.clips, facts, Index.read(self.folder / INDEX))
         missing = np.flatnonzero(rows < 0)
         if len(missing):
             raise WsedError(f"{self._absent(table.clips[missing[0]].path)} (and {len(missing) - 1} more)")
@@ -115,14 +115,15 @@ class Packed(Reader):
     def headers(self, clips: Sequence[Clip]) -> Headers:
         """The seconds of the clips' files, from the index; clips that are not packed cannot be read."""
         facts = Facts.read(self.folder)
-        index, rows = Index.read(self.folder / INDEX), self._rows(clips, facts)
+        index = Index.read(self.folder / INDEX)
+        rows = self._rows(clips, facts, index)
         seconds = np.where(rows < 0, np.nan, index.n_samples[rows] / facts.sample_rate)
         return Headers(seconds, {int(i): self._absent(path_of(clips, int(i))) for i in np.flatnonzero(rows < 0)})
 
-    def _rows(self, clips: Sequence[Clip], facts: Facts) -> NDArray[np.int64]:
+    def _rows(self, clips: Sequence[Clip], facts: Facts, index: Index) -> NDArray[np.int64]:
         root = Path(os.path.abspath(self.root or facts.source))  # noqa: PTH100 - links stay as they are
         names = [_below(path_of(clips, i), root) for i in range(len(clips))]
-        return Index.read(self.folder / INDEX).find(names)
+        return index.find(names)
 
     def _absent(self, path: Path) -> str:
         return f"{path} is not in the pack {self.folder}; run `wsed data pack` again, or set data.reader.root"
