@@ -89,7 +89,7 @@ def test_a_class_without_clips_weighs_1_and_the_others_as_without_it():
     common, rare = F.class_weights([3.0, 2.0])
     assert F.class_weights([3.0, 0.0, 2.0]).tolist() == [common, 1.0, rare]
     loss = ClipBCE(ClassWeights())
-    with pytest.warns(UserWarning, match="1 of 3 classes have no training clip: class_weights lets them weigh 1"):
+    with pytest.warns(UserWarning, match="1 of 3 classes have no training clips; their class weight is 1"):
         loss.set_counts([3.0, 0.0, 2.0])
     assert torch.isfinite(loss(testing.output(testing.batch(4)), testing.batch(4)))
 
@@ -97,11 +97,11 @@ def test_a_class_without_clips_weighs_1_and_the_others_as_without_it():
 def test_class_weights_that_cannot_be_are_refused():
     with pytest.raises(WsedError, match="class 1 has -1"):
         F.class_weights([3.0, -1.0, 2.0])
-    with pytest.raises(WsedError, match="below those of 5 clips, but class 2 has 5"):
+    with pytest.raises(WsedError, match="class 2 has 5; each count must be at least 0 and below n_clips, 5"):
         F.class_weights([3.0, 2.0, 5.0], 5)
-    with pytest.raises(WsedError, match="give n_clips"):
+    with pytest.raises(WsedError, match="or set n_clips"):
         F.class_weights([7.0])
-    with pytest.raises(WsedError, match="there is none"):
+    with pytest.raises(WsedError, match="the list is empty"):
         F.class_weights([])
     of = testing.batch(4)
     with pytest.raises(WsedError, match="counts has 2 values for 3 labels"):

@@ -83,7 +83,7 @@ def test_pairs_of_classes_that_truly_overlap_are_exempt(loss):
 
 
 def test_exempt_names_known_classes():
-    with pytest.raises(WsedError, match="pairs of two classes"):
+    with pytest.raises(WsedError, match="not a pair of two different classes"):
         CosinePenalty(exempt=[["Dog", "Dog"]])
     loss = CosinePenalty(exempt=[["Dog", "Cet"]])
     with pytest.raises(WsedError, match=r"unknown class 'Cet'.*Cat"):

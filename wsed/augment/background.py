@@ -82,7 +82,7 @@ class Background(Augment):
 
     @classmethod
     def example(cls) -> Augment:
-        """With noise in the place of recordings, much softer than the clips."""
+        """With soft noise in place of the recordings."""
         one = cls("example", 20.0, 40.0, p=1.0)
         one.sound = torch.randn(4000, generator=torch.Generator().manual_seed(1))
         return one
@@ -117,6 +117,6 @@ def add(
     """
     audio = batch.samples()
     noise = torch.where(inside_clips(batch), noise.to(audio.dtype), 0.0)
-    power, of_noise = audio.square().mean(1), noise.square().mean(1)
-    gain = (power / of_noise.clamp(min=1e-12)).sqrt() * 10 ** (-snr / 20)
+    power, noise_power = audio.square().mean(1), noise.square().mean(1)
+    gain = (power / noise_power.clamp(min=1e-12)).sqrt() * 10 ** (-snr / 20)
     return audio + torch.where(to, gain, 0.0)[:, None].to(audio.dtype) * noise

@@ -25,11 +25,11 @@ class Augment(nn.Module):
     """Base class of augmentations: random changes of a training batch, on its device.
 
     An augmentation returns a new batch and does not change its input. Labels follow the sound: tags and events of mixed
-    clips, times of shifted events, and also `tagged` and `timed`. All random numbers come from the generator. If it
-    changes `n_samples` or the length of the audio, it sets whether the batch is still `full`.
+    clips, times of shifted events, and also `tagged` and `timed`. All random numbers come from the generator. An
+    augmentation that changes `n_samples` or the length of the audio also updates `full`.
 
-    `level` is what it changes: the `audio`, or the `features` of the frontend (`batch.features`). It is applied to
-    training batches only.
+    `level` is what is changed: the `audio`, or the `features` of the frontend (`batch.features`). Only training batches
+    are changed.
 
     >>> from wsed.testing import batch
     >>> inputs = batch()
@@ -41,7 +41,7 @@ class Augment(nn.Module):
     moves_labels: bool = False
     """Whether tags or events change with the sound."""
     mixes: bool = False
-    """Whether clips are mixed with others of the batch; of several processes, each mixes its own clips."""
+    """Whether clips are mixed with other clips of the batch; each process mixes only its own clips."""
 
     @classmethod
     def example(cls) -> "Augment":
@@ -90,8 +90,8 @@ class Compose(Augment):
         super().__init__()
         levels = {part.level for part in parts}
         if len(levels) != 1:
-            found = "there are none" if not levels else f"they are of {' and '.join(sorted(levels))}"
-            raise WsedError(f"augment compose: parts must be one or more augmentations of one level, but {found}")
+            problem = "there are none" if not levels else f"they are of {' and '.join(sorted(levels))}"
+            raise WsedError(f"augment compose: parts must be one or more augmentations of one level, but {problem}")
         self.parts = nn.ModuleList(parts)
         self.level = levels.pop()
         self.moves_labels = any(part.moves_labels for part in parts)
@@ -121,16 +121,16 @@ class Unchanged(Augment):
 
 
 def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generator, raw: Raw | None = None) -> Batch:
-    """A batch after all augmentations: first those of audio, then those of features, each in their order.
+    """Apply all augmentations to a batch: first those of audio, then those of features, each in the order given.
 
     Args:
         batch: on its device.
         augment: the augmentations.
-        generator: of all draws.
+        generator: source of all random numbers.
         raw: computes features where the batch has none; see `Frontend.raw`.
 
     Raises:
-        WsedError: an augmentation of features has nothing to work on, or one of audio a batch without audio.
+        WsedError: the batch has no audio but an augmentation changes audio, or there are no features to change.
 
     >>> from wsed.testing import batch
     >>> inputs = batch()
@@ -142,8 +142,8 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
         if part.level == "audio":
             if batch.audio is None:
                 raise WsedError(
-                    f"augment {type(part).__name__}: it changes the audio, but the batch holds features that were "
-                    "computed before; read files instead of features, or drop it"
+                    f"augment {type(part).__name__}: it changes the audio, but the batch holds cached features and "
+                    "no audio; set reader: files, or remove the augmentation"
                 )
             batch = part(batch, generator)
     late = [part for part in parts if part.level == "features"]

@@ -13,8 +13,8 @@ from wsed.errors import WsedError
 class Draws(torch.Generator):
     """The generator of one process among several: its clips get the numbers that they would get in a single process.
 
-    Clip `i` of this process is clip `ranks * i + rank` of the batches of all processes together, as samplers deal clips
-    out. Functions that draw per clip draw for all processes and keep their own: see `per_clip`.
+    Samplers distribute clips in turn: clip `i` of this process is clip `ranks * i + rank` of the batches of all
+    processes together. Functions that draw per clip draw for all processes and keep their own share: see `per_clip`.
 
     >>> one, other = Draws.of("cpu", seed=0, rank=0, ranks=2), Draws.of("cpu", seed=0, rank=1, ranks=2)
     >>> alone = uniform(4, 0, 1, Draws.of("cpu", seed=0))
@@ -45,7 +45,7 @@ def per_clip(n_clips: int, generator: torch.Generator, draw: Callable[[int], Ten
 
     Args:
         n_clips: clips of this process.
-        generator: of the draws.
+        generator: source of the random numbers.
         draw: draws for a number of clips, `[clip ...]`.
 
     >>> per_clip(3, torch.Generator(), torch.arange).tolist()

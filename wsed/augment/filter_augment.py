@@ -22,14 +22,14 @@ class FilterAugment(Augment):
 
     Args:
         kind: `step` or `linear`.
-        decibels: gains are drawn uniformly from minus this to this; 6 in Schmid et al. 2024, 26 in MAT-SED (Cai et
-            al. 2024).
-        least: the smallest number of ranges; 3 in Schmid et al. 2024, 2 in MAT-SED.
-        most: the greatest number of ranges; 6 and 5.
-        width: the least number of bands of a range; 6 and 4.
-        p: the probability that a clip is filtered.
-        unit: what a decibel is in the features' own unit: 1 where they are decibels, 0.2303 (a tenth of the natural
-            logarithm of 10) where they are natural logarithms of the power.
+        decibels: gains are drawn uniformly between `-decibels` and `decibels`; 6 in Schmid et al. 2024, 26 in MAT-SED
+            (Cai et al. 2024).
+        least: smallest number of ranges; 3 in Schmid et al. 2024, 2 in MAT-SED.
+        most: largest number of ranges; 6 and 5.
+        width: smallest number of bands of a range; 6 and 4.
+        p: probability that a clip is filtered.
+        unit: the value of 1 dB in the unit of the features: 1 if they are in decibels, 0.2303 (a tenth of the natural
+            logarithm of 10) if they are natural logarithms of the power.
 
     Raises:
         WsedError: a setting is out of its range, or (in training) the ranges need more bands than there are.
@@ -59,13 +59,13 @@ class FilterAugment(Augment):
         check_chance("filter_augment", p)
         check_range("filter_augment", "least and most", least, most, 2)
         if decibels <= 0 or width < 1 or unit <= 0:
-            raise WsedError("augment filter_augment: decibels and unit must be above 0, width 1 or more")
+            raise WsedError("augment filter_augment: decibels and unit must be above 0, and width at least 1")
         self.kind, self.decibels, self.least, self.most, self.width = kind, decibels, least, most, width
         self.p, self.unit = p, unit
 
     @classmethod
     def example(cls) -> Augment:
-        """Of small ranges, for features of few bands."""
+        """With narrow ranges, for features with few bands."""
         return cls(width=1, decibels=1.0)
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
@@ -94,8 +94,8 @@ def curves(n_clips: int, n_bands: int, of: FilterAugment, generator: torch.Gener
         generator,
         lambda n: torch.randint(of.least, of.most + 1, (n, 1), generator=generator, device=device),
     )
-    inner = torch.arange(of.most - 1, device=device) < count - 1  # borders between ranges that there are
-    # sorted places in what the least widths leave free, each then moved by the widths below it
+    inner = torch.arange(of.most - 1, device=device) < count - 1  # which of the possible borders exist
+    # sorted places among the bands that the smallest widths leave free, each moved by the widths below it
     free = (n_bands - count * of.width).float()
     place = torch.where(inner, uniform((n_clips, of.most - 1), 0, 1, generator), torch.inf).sort(1).values
     step = torch.arange(1, of.most, device=device) * of.width

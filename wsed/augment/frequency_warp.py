@@ -54,7 +54,7 @@ class FrequencyWarp(Augment):
 def warp(
     features: Float[Tensor, "clip band frame"], scale: Float[Tensor, " clip"], centre: Float[Tensor, " clip"]
 ) -> Float[Tensor, "clip band frame"]:
-    """Features whose band `b` is that of place `centre + scale (b - centre)` before.
+    """Features whose band `b` was at place `centre + scale (b - centre)` before.
 
     >>> ramp = torch.arange(4.0).view(1, 4, 1)
     >>> warp(ramp, torch.tensor([0.5]), torch.tensor([0.0])).flatten().tolist()

@@ -13,11 +13,11 @@ from wsed.types import Batch
 
 
 def amplify(audio: Float[Tensor, "clip sample"], decibels: Float[Tensor, " clip"]) -> Float[Tensor, "clip sample"]:
-    """The audio of each clip, louder by some decibels.
+    """Amplify the audio of each clip.
 
     Args:
         audio: samples.
-        decibels: per clip; 20 are a factor of 10, negative ones make it softer.
+        decibels: gain of each clip; 20 dB are a factor of 10, and negative gains make a clip softer.
 
     >>> amplify(torch.full((2, 1), 0.5), torch.tensor([0.0, -20.0])).flatten().tolist()
     [0.5, 0.05000000074505806]
@@ -27,11 +27,11 @@ def amplify(audio: Float[Tensor, "clip sample"], decibels: Float[Tensor, " clip"
 
 @AUGMENTS.register("gain")
 class Gain(Augment):
-    """Each clip louder or softer, by decibels drawn uniformly; labels stay.
+    """Amplifies each clip by a random gain in decibels, drawn uniformly; labels do not change.
 
     Args:
-        low: the least gain, dB.
-        high: the greatest gain, dB.
+        low: lowest gain, dB.
+        high: highest gain, dB.
 
     Raises:
         WsedError: `low` is not below `high`, or one is not finite.
@@ -46,7 +46,7 @@ class Gain(Augment):
     def __init__(self, low: float = -6.0, high: float = 6.0) -> None:
         super().__init__()
         if not -float("inf") < low < high < float("inf"):
-            raise WsedError(f"augment gain: low must be below high, both finite, not {low:g} and {high:g}")
+            raise WsedError(f"augment gain: low must be below high, and both must be finite, not {low:g} and {high:g}")
         self.low, self.high = low, high
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:

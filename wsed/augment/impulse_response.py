@@ -1,4 +1,4 @@
-"""Rooms and devices."""
+"""The sound of other rooms and devices, by impulse responses."""
 
 from dataclasses import replace
 
@@ -17,18 +17,19 @@ from wsed.types import Batch
 
 @AUGMENTS.register("impulse_response")
 class ImpulseResponse(Augment):
-    """Makes a clip sound as in another room or over another device, by impulse responses from a folder; labels stay.
+    """Makes a clip sound as in another room or over another device; labels do not change.
 
-    A response begins at its greatest peak, so that events do not move, and has energy 1. The responses are read once,
+    Clips are convolved with impulse responses from a folder. A response is cut to begin at its greatest peak, so that
+    events do not move, and is scaled to energy 1. The responses are read once,
     before training.
 
     Args:
-        folder: with a sound file per response, at any depth.
-        p: the probability that a clip is convolved; 0.5 in Schmid et al. 2024.
-        seconds: the longest response; the rest of a longer one is cut off.
+        folder: folder with one sound file per response, at any depth.
+        p: probability that a clip is convolved; 0.5 in Schmid et al. 2024.
+        seconds: longest response, s; longer ones are cut off.
 
     Raises:
-        WsedError: a setting is out of its range, or (before training) the folder holds no sound.
+        WsedError: a setting is out of its range, or (before training) the folder has no sound files.
 
     >>> room = ImpulseResponse("rooms", p=1.0)
     >>> room.prepare(8000, lambda folder, rate: [torch.tensor([0.0, 2.0, 0.0]).numpy()])
@@ -72,8 +73,8 @@ class ImpulseResponse(Augment):
             lambda n: torch.randint(len(self.responses), (n,), generator=generator, device=generator.device),
         )
         to = chosen(len(batch), self.p, generator)
-        heard = torch.where(inside_clips(batch), convolve(audio, self.responses[which]), 0.0)
-        return replace(batch, audio=torch.where(to[:, None], heard, audio))
+        convolved = torch.where(inside_clips(batch), convolve(audio, self.responses[which]), 0.0)
+        return replace(batch, audio=torch.where(to[:, None], convolved, audio))
 
 
 def stacked(sounds: list[NDArray[np.float32]], longest: int) -> Float[Tensor, "response sample"]:
@@ -97,5 +98,5 @@ def convolve(audio: Float[Tensor, "clip sample"], response: Float[Tensor, "clip 
     """
     length = 2 ** (audio.shape[1] + response.shape[1] - 1).bit_length()
     spectrum = torch.fft.rfft(audio.float(), length) * torch.fft.rfft(response, length)
-    heard: Tensor = torch.fft.irfft(spectrum, length)[:, : audio.shape[1]]
-    return heard.to(audio.dtype)
+    convolved: Tensor = torch.fft.irfft(spectrum, length)[:, : audio.shape[1]]
+    return convolved.to(audio.dtype)

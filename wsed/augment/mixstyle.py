@@ -15,13 +15,13 @@ from wsed.types import Batch
 
 @AUGMENTS.register("mixstyle")
 class MixStyle(Augment):
-    """Moves each band's mean and deviation over time towards those of another clip; labels stay.
+    """Moves each band's mean and deviation over time towards those of another clip; labels do not change.
 
-    Mean and deviation tell of device and room; a network that sees them mixed learns to rely on what is left.
+    Mean and deviation depend on device and room; a network that sees them mixed learns not to rely on them.
 
     Args:
-        alpha: of the beta distribution, up to 1, from which a clip's own share is drawn; 0.3 in Schmid et al. 2024.
-        p: the probability that a clip is changed; 0.5 there.
+        alpha: parameter, up to 1, of the beta distribution of a clip's own share; 0.3 in Schmid et al. 2024.
+        p: probability that a clip is changed; 0.5 in Schmid et al. 2024.
 
     Raises:
         WsedError: a setting is out of its range.
@@ -59,11 +59,11 @@ def restyle(
     other: Int[Tensor, " clip"],
     share: Float[Tensor, " clip"],
 ) -> Float[Tensor, "clip band frame"]:
-    """Features whose mean and deviation per band are `share` their own and `1 - share` another clip's.
+    """Features whose mean and deviation per band are mixed: `share` of the clip's own, `1 - share` of another clip's.
 
     Args:
         features: of the clips.
-        frames: which of them hold signal; the others stay.
+        frames: frames that hold signal; the others do not change.
         other: the index of the other clip.
         share: of the clip itself, in [0, 1].
 

@@ -1,4 +1,4 @@
-"""Mixes of clips, whose labels are mixed likewise."""
+"""Mixes of clips and of their labels."""
 
 from dataclasses import replace
 from typing import Literal
@@ -17,17 +17,16 @@ MixedLabels = Literal["soft", "hard"]
 
 @AUGMENTS.register("mixup")
 class Mixup(Augment):
-    """Adds another clip of the batch to a clip, and its tags and events with it.
+    """Mixes each clip with another clip of the batch, with its tags and events.
 
     A clip `x` becomes `c x + (1 - c) y`, where `y` is another clip and `c` is drawn from beta(alpha, alpha) and is at
-    least 0.5. A clip without labels may be mixed as any other. What is known is kept apart: a mixed clip's events of a
-    class are known if those of both clips are. Its tag is known if both tags are; a hard tag also if one clip is known
-    to have it, as the mix then has it whatever the other holds.
+    least 0.5. Clips without labels are mixed too. The events of a class are known in the mix if they are known in both
+    clips. A tag is known in the mix if it is known in both clips; a hard tag also if one clip is known to have it.
 
     Args:
-        alpha: of the beta distribution, up to 1; 0.2 in ATST-SED (Shao et al. 2024) and in the system of
+        alpha: parameter of the beta distribution, up to 1; 0.2 in ATST-SED (Shao et al. 2024) and in the system of
             Schmid et al. 2024 (DCASE 2024 task 4).
-        p: the probability that a clip is mixed.
+        p: probability that a clip is mixed.
         labels: `soft`: labels are `c` and `1 - c`, added where both clips have the class; `hard`: they are 1.
         within_source: mix only clips of one source.
         on: mix `audio` or `features`.
@@ -69,9 +68,9 @@ class Mixup(Augment):
 
 
 def partners(group: Int[Tensor, " clip"], generator: torch.Generator) -> Int[Tensor, " clip"]:
-    """For each clip another one of its group, the next in a random order; a clip alone in its group gets itself.
+    """Index of a partner for each clip: the next of its group in a random order, or itself if it is alone.
 
-    Of several processes, each mixes its own clips: theirs are elsewhere.
+    With several processes, each process has partners for its own clips only.
 
     >>> partners(torch.tensor([0, 1, 0]), torch.Generator()).tolist()
     [2, 1, 0]
@@ -100,7 +99,7 @@ def _order(n_clips: int, generator: torch.Generator) -> Int[Tensor, " clip"]:
 def mix(
     batch: Batch, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"], labels: MixedLabels, level: Level
 ) -> Batch:
-    """A batch of `share` of each clip and `1 - share` of another; a clip whose share is 1 stays as it is.
+    """Mix `share` of each clip with `1 - share` of another; a clip whose share is 1 does not change.
 
     Args:
         batch: the clips.
@@ -149,9 +148,9 @@ def _tags(
 
 
 def _events(events: Events, other: Tensor, share: Tensor, rest: Tensor, labels: MixedLabels) -> Events:
-    """The events of a clip, and those of its partner as ones of another group."""
+    """The events of each clip, and those of its partner in another group."""
     n_clips = len(share)
-    # which clips take the events of a clip: each clip is the partner of one at most
+    # the clip that takes the events of each clip: a clip is the partner of one clip at most
     taker = torch.full((n_clips,), -1, dtype=torch.long, device=other.device)
     taking = (rest > 0).nonzero()[:, 0]
     taker[other[taking]] = taking
@@ -159,12 +158,12 @@ def _events(events: Events, other: Tensor, share: Tensor, rest: Tensor, labels: 
     to = taker[lent.clip]
     apart = (events.group.max() + 1) if len(events) else 0
     if labels == "soft":
-        gain, given = own.gain * share[own.clip].to(own.gain), lent.gain * rest[to].to(lent.gain)
+        gain, lent_gain = own.gain * share[own.clip].to(own.gain), lent.gain * rest[to].to(lent.gain)
     else:
-        gain, given = own.gain, lent.gain
+        gain, lent_gain = own.gain, lent.gain
     return Events.cat(
         [
             Events(own.clip, own.label, own.onset, own.offset, gain, own.group),
-            Events(to, lent.label, lent.onset, lent.offset, given, lent.group + apart),
+            Events(to, lent.label, lent.onset, lent.offset, lent_gain, lent.group + apart),
         ]
     )

@@ -11,13 +11,13 @@ from wsed.types import Batch
 
 @AUGMENTS.register("reverse_polarity")
 class ReversePolarity(Augment):
-    """Turns the waveform of a clip upside down; it sounds the same, and labels stay.
+    """Inverts the sign of the waveform of a clip, which sounds the same; labels do not change.
 
     Args:
-        p: the probability that a clip is turned.
+        p: probability that a clip is inverted.
 
     Raises:
-        WsedError: `p` is no probability.
+        WsedError: `p` is not from 0 to 1.
 
     >>> from wsed.testing import batch
     >>> inputs = batch()
@@ -31,5 +31,5 @@ class ReversePolarity(Augment):
         self.p = p
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
-        turned = chosen(len(batch), self.p, generator)
-        return replace(batch, audio=torch.where(turned[:, None], -batch.samples(), batch.samples()))
+        inverted = chosen(len(batch), self.p, generator)
+        return replace(batch, audio=torch.where(inverted[:, None], -batch.samples(), batch.samples()))

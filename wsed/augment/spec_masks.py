@@ -1,4 +1,4 @@
-"""Masks of stretches of time and of bands."""
+"""Masks over time and over bands."""
 
 from dataclasses import replace
 
@@ -15,16 +15,16 @@ from wsed.types import Batch
 
 @AUGMENTS.register("spec_augment")
 class SpecAugment(Augment):
-    """Hides stretches of time and groups of neighbouring bands of the features behind the clip's mean.
+    """Replaces stretches of time and groups of neighbouring bands by the mean of the clip's features.
 
-    Labels stay: an event is to be found from what is left of it. Keep time masks shorter than the shortest events.
+    Labels do not change, so keep time masks shorter than the shortest events.
 
     Args:
-        time: the longest stretch, a share of the clip; 0.05 to 0.3 in recent systems (`time_masks` 0: none).
-        bands: the widest group, a share of the bands; up to 0.2 in pb_sed (Ebbers and Haeb-Umbach 2022).
+        time: longest stretch, as a share of the clip; 0.05 to 0.3 in recent systems.
+        bands: widest group, as a share of the bands; up to 0.2 in pb_sed (Ebbers and Haeb-Umbach 2022).
         time_masks: stretches of time per clip.
         band_masks: groups of bands per clip.
-        p: the probability that a clip is masked.
+        p: probability that a clip is masked.
 
     Raises:
         WsedError: a setting is out of its range.
@@ -67,7 +67,7 @@ class SpecAugment(Augment):
 def masks(
     n_clips: int, length: int, count: int, widest: float, generator: torch.Generator
 ) -> Bool[Tensor, "clip place"]:
-    """Places covered by `count` stretches, each of a length drawn from 0 to `widest` times `length`, anywhere.
+    """Places covered by `count` stretches at random, each of a random length of up to `widest * length`.
 
     >>> masks(2, 10, 0, 0.5, torch.Generator()).any()
     tensor(False)

@@ -17,15 +17,14 @@ from wsed.types import Batch, Events
 class TimeShift(Augment):
     """Moves the sound of a clip forwards or backwards in time, and its events with it.
 
-    What leaves the clip at one end comes in again at the other (`wrap`; an event across the seam becomes two), or is
-    lost (`cut`; silence comes in). Where sound is lost, a tag whose events are known is true only if an event is left;
-    one without events is no longer known, since its sound may be what was lost.
+    Sound that leaves the clip at one end comes back at the other (`wrap`; an event across the seam becomes two), or is
+    lost and silence takes its place (`cut`). With `cut`, a tag whose events are known stays true only if an event is
+    left. A tag whose events are not known becomes unknown, since its sound may be lost.
 
     Args:
-        seconds: the greatest shift; 1 s is of the order of the DCASE baseline's (a normal distribution of deviation
-            90 frames of 16 ms).
+        seconds: greatest shift; the DCASE baseline draws from a normal distribution with deviation 1.44 s (90 frames).
         ends: `wrap` or `cut`.
-        p: the probability that a clip is shifted.
+        p: probability that a clip is shifted.
 
     Raises:
         WsedError: a setting is out of its range.
@@ -75,7 +74,7 @@ class TimeShift(Augment):
 
 
 def wrapped(events: Events, shift: Float[Tensor, " clip"], seconds: Float[Tensor, " clip"]) -> Events:
-    """Events moved by a shift per clip; what leaves a clip at one end comes in at the other.
+    """Events moved by a shift per clip; what leaves a clip at one end comes back at the other.
 
     >>> moved = wrapped(Events.of([(0, 0, 1.0, 3.0)]), torch.tensor([2.0]), torch.tensor([4.0]))
     >>> moved.onset.tolist(), moved.offset.tolist()

@@ -23,7 +23,7 @@ def class_weights(counts: Sequence[float], n_clips: int | None = None, beta: flo
 
     Args:
         counts: number of training clips with each class.
-        n_clips: number of training clips, for shares of clips; if None, shares of the sum of the counts.
+        n_clips: number of training clips: a share is a count divided by it, or by the sum of the counts if None.
         beta: strength; with 0 every class weighs 1, with 1 the weights make the odds of all classes equal.
 
     Returns:
@@ -39,9 +39,9 @@ def class_weights(counts: Sequence[float], n_clips: int | None = None, beta: flo
     share = number / (number.sum() if n_clips is None else n_clips)
     wrong = ((share < 0) | (share >= 1)).nonzero().flatten().tolist()
     if wrong or not len(share):
-        of = "all labels; give n_clips" if n_clips is None else f"{n_clips} clips"
-        where = f"class {wrong[0]} has {number[wrong[0]]:g}" if wrong else "there is none"
-        raise WsedError(f"class_weights.counts must be 0 or more and below those of {of}, but {where}")
+        limit = "their sum (or set n_clips)" if n_clips is None else f"n_clips, {n_clips}"
+        problem = f"class {wrong[0]} has {number[wrong[0]]:g}" if wrong else "the list is empty"
+        raise WsedError(f"class_weights.counts: {problem}; each count must be at least 0 and below {limit}")
     known = number > 0
     mean = share[known].mean()
     weights = (mean / share * ((1 - share) / (1 - mean))) ** beta
@@ -105,7 +105,7 @@ class ClassWeighted(Loss):
         if self.setting is None:
             return
         if absent := sum(n == 0 for n in counts):
-            message = f"{absent} of {len(counts)} classes have no training clip: class_weights lets them weigh 1"
+            message = f"{absent} of {len(counts)} classes have no training clips; their class weight is 1"
             warnings.warn(message, stacklevel=2)
         self.setting = replace(self.setting, counts=list(counts))
         self.positive, self.negative = self.setting.weights()

@@ -1,4 +1,4 @@
-"""Consistency: the student scores what its teacher scores, also of clips without labels and of mixes of clips."""
+"""Consistency of a student's scores with its teacher's, on clips with or without labels and on mixes of clips."""
 
 from typing import Literal
 
@@ -45,12 +45,12 @@ def consistency(scores: Tensor, teacher: Tensor, mask: Tensor | None = None, *, 
 
 @LOSSES.register("consistency")
 class Consistency(Loss):
-    """Difference of the student's scores from the teacher's, over all clips, also those without labels.
+    """Difference of the student's scores from the teacher's, over all clips, with or without labels.
 
-    It needs a network with a teacher, such as `mean_teacher`, and is worth most with clips without labels in the
-    batch. Give it a weight that ramps up, since the first scores of a teacher mean nothing: `weight: {class_path:
+    It needs a network with a teacher, such as `mean_teacher`, and helps most with clips without labels. Give it a
+    weight that ramps up, since the first scores of a teacher mean nothing: `weight: {class_path:
     wsed.losses.schedule.Ramp, init_args: {to: 2.0, steps: 10000, shape: exponential}}`. In validation there is no
-    teacher: the loss is 0 there.
+    teacher, and the loss is 0.
 
     Args:
         scores: `frame`, `clip`, or `both`: the sum of both.
@@ -89,11 +89,11 @@ class Consistency(Loss):
 
 @LOSSES.register("interpolation_consistency")
 class InterpolationConsistency(Consistency):
-    """Difference of the student's scores of mixed clips from the same mixes of its teacher's scores.
+    """Difference of the student's scores of mixed clips from the teacher's scores, mixed in the same way.
 
-    A network that scores between two clips what lies between their scores keeps its decision borders away from clips.
-    The clips are those without tags; the network `mean_teacher` mixes them if its `interpolate` is set. As
-    `consistency`, it needs a weight that ramps up, and it is 0 in validation.
+    If the scores of a mix lie between those of its two clips, decision borders stay away from clips. Only clips
+    without tags are mixed, by the network `mean_teacher` if its `interpolate` is set. Like `consistency`, the loss
+    needs a weight that ramps up and is 0 in validation.
 
     Args:
         scores: `frame`, `clip`, or `both`: the sum of both.

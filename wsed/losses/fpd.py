@@ -53,7 +53,7 @@ def fpd(
         frame_labels: above 0 where a class is active.
         valid: frames that count, all if None; the values of other frames do not matter.
         tags: if not None, the tags of the two clips must be equal (or disjoint) too.
-        strong: clips that count as synthetic for `pairs`.
+        strong: clips with events (strong labels), which count as synthetic for `pairs`.
         known: classes whose labels and tags are known, per clip; all if None. A pair is negative only if each class
             that is active in one frame is known to be absent in the other.
         metric: `euclidean` or `ip` (inner product).
@@ -177,7 +177,7 @@ def _weights(categories: Tensor, reduction: Reduction) -> Tensor:
 def pseudo_strong(
     scores: Float[Tensor, "clip frame label"], tags: Float[Tensor, "clip label"], low: float = 0.5, high: float = 0.5
 ) -> tuple[Float[Tensor, "clip frame label"], Bool[Tensor, "clip frame"]]:
-    """Pseudo-strong labels (WPS): frame labels made from tags and frame scores (Tao, Huang et al. 2023).
+    """Weak pseudo-strong labels (WPS): frame labels made from tags and frame scores (Tao, Huang et al. 2023).
 
     A class of the clip is active in a frame if it scores `high` or more and inactive if it scores less than `low`.
     In between, the frame is uncertain.
@@ -230,6 +230,7 @@ class FPD(Loss):
     torch.Size([])
     """
 
+    # readings of Tao, Huang et al. 2023 (experiments/fpd/readings.py) set these
     reduction: Reduction = "mean"
     level: Literal["frame", "clip_and_frame"] = "frame"
     wps_low, wps_high = 0.5, 0.5

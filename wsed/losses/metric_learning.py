@@ -101,7 +101,7 @@ def _takes_pairs(criterion: Any) -> bool:
 
 
 PARTS = {"distance": "distances", "reducer": "reducers", "embedding_regularizer": "regularizers"}
-"""Packages of the classes of arguments that are objects."""
+"""The package of the class of an argument that is an object, by the name of the argument."""
 
 
 def _built(package: str, spec: Spec) -> Any:
@@ -120,16 +120,16 @@ def _built(package: str, spec: Spec) -> Any:
 
 
 def _class(package: str, name: str) -> type:
-    """The class of a name in a package of pytorch-metric-learning, or of an import path."""
+    """Find a class by its name in a package of pytorch-metric-learning, or by its import path."""
     home, _, attribute = name.rpartition(".")
     home = home or f"pytorch_metric_learning.{package}"
     try:
-        found = vars(importlib.import_module(home))
+        members = vars(importlib.import_module(home))
     except ModuleNotFoundError as error:
         missing = f"metric_learning: {name} needs the module {error.name}, which is not installed"
         ours = str(error.name).startswith("pytorch_metric_learning")
         raise WsedError(missing + (": pip install 'wsed[metric]'" if ours else "")) from None
-    if not isinstance(cls := found.get(attribute), type):
-        classes = [known for known, value in found.items() if isinstance(value, type)]
+    if not isinstance(cls := members.get(attribute), type):
+        classes = [known for known, value in members.items() if isinstance(value, type)]
         raise WsedError(f"metric_learning: {home} has no {attribute!r}{near(attribute, classes)}")
     return cls

@@ -22,10 +22,10 @@ def micro(
     *,
     weights: Weights | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean cross-entropy of frame scores and tags; the attention weighs the terms of the classes in the tags.
+    """Mean cross-entropy of frame scores and tags, where the attention weights the terms of `y`.
 
-    This is the loss of the released code of Chou, Jang & Yang 2018. Their Eq. 3 and 7 also weigh the terms of the other
-    classes, and are sums: `experiments.mmnet.readings.micro`.
+    This is the loss of the released code of Chou, Jang & Yang 2018. Their Eq. 3 and 7 also weight the terms of
+    `1 - y`, and are sums: `experiments.mmnet.readings.micro`.
 
     Args:
         frame_scores: `d`, probabilities.

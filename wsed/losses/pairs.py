@@ -138,7 +138,7 @@ class PairPenalty(Loss):
         exempt: pairs of classes that truly overlap, which are not penalised: `[[Speech, Frying], ...]`.
 
     Raises:
-        WsedError: an option is unknown, or `exempt` has other than two classes in a pair, or a class twice.
+        WsedError: an option is unknown, or an entry of `exempt` is not a pair of two different classes.
     """
 
     needs = Needs(output=frozenset({"frame_logits"}), known=frozenset({"tagged"}))
@@ -153,7 +153,9 @@ class PairPenalty(Loss):
         super().__init__()
         for pair in exempt:
             if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
-                raise WsedError(f"exempt holds pairs of two classes, [[Speech, Frying], ...], not {pair!r}")
+                raise WsedError(
+                    f"exempt: {pair!r} is not a pair of two different classes; write [[Speech, Frying], ...]"
+                )
         self.reduction, self.count_pairs = reduction, count_pairs
         self.exempt = tuple((pair[0], pair[1]) for pair in exempt)
         self.register_buffer("counted", None, persistent=False)

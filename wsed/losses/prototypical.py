@@ -85,8 +85,8 @@ def prototype_logits(
 class Prototypical(Loss):
     """The prototypical loss on clip embeddings; the batches of all ranks form one episode.
 
-    Supports and queries are drawn anew in each epoch, by the names of the clips. Of each class, `shot + query` clips
-    are used. With several processes, set `query: null` so that all clips are used.
+    Supports and queries are drawn anew in each epoch; the draw depends on nothing but the epoch and the names of the
+    clips. Of each class, `shot + query` clips are used; with several processes, set `query: null` to use all clips.
 
     Args:
         distance: `sqeuclidean`, `euclidean` or `cosine`.

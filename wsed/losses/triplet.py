@@ -54,7 +54,7 @@ def triplet(
         normalize: `final`: embeddings are L2-normalised; `none`: they are used as they are.
         reduction: `mean` over triplets; `sum`; `mean_active`: mean over the triplets with a cost above 0.
         generator: random numbers for the miner `random`; the default generator of torch if None.
-        keys: what it draws from instead, see `wsed.ops.mine.one_per_anchor`.
+        keys: replace the random numbers of `generator`; see `wsed.ops.mine.one_per_anchor`.
 
     Returns:
         0-d, at least float32; a zero attached to the graph if there are no triplets.
@@ -139,7 +139,7 @@ def sums(
         margin: margin of the miner `semi_hard`.
         cost: cost of triplets from the distances of the anchor to the positive and to the negative.
         generator: random numbers for the miner `random`.
-        keys: what it draws from instead, see `wsed.ops.mine.one_per_anchor`.
+        keys: replace the random numbers of `generator`; see `wsed.ops.mine.one_per_anchor`.
 
     >>> d = torch.tensor([[0.0, 1.0, 3.0], [1.0, 0.0, 3.0], [3.0, 3.0, 0.0]])
     >>> sums(d, *relations(torch.eye(2)[[0, 0, 1]]), "all", 0.3, lambda near, far: near / far)
@@ -190,7 +190,7 @@ class Triplet(Loss):
     Args:
         miner: how triplets are picked: `all`, `random`, `semi_hard` or `hard`; see `triplet` for all arguments.
         margin: in the unit of the distance.
-        squared: use squared distances.
+        squared: use squared Euclidean distances.
         normalize: `final` (L2-normalised embeddings) or `none`.
         reduction: `mean`, `sum` or `mean_active`.
 

@@ -151,8 +151,8 @@ def one_per_anchor(
         miner: `random` or `hard`, see `triplets`.
         distance: distance from anchor (row) to clip (column), for `hard`.
         generator: random numbers for `random`; the default generator of torch if None.
-        keys: a number for each clip, as of `name_order`, from which `random` draws instead: what a clip draws then
-            depends on the clips in the batch, not on their places, so that several processes draw what one does.
+        keys: a number for each clip, such as those of `name_order`, that replaces `generator` in `random`. The draw
+            then depends on the clips, not on their places in the batch, so several processes draw as one does.
 
     Raises:
         WsedError: the miner is unknown, or it needs `distance` and `distance` is None.
@@ -183,7 +183,7 @@ def one_per_anchor(
 
 
 def _mixed(x: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
-    """Whole numbers that look random, of others: the last steps of splitmix64 (Steele, Lea & Flood 2014)."""
+    """Scramble whole numbers so that they look random: the last steps of splitmix64 (Steele, Lea & Flood 2014)."""
     x = (x ^ ((x >> 30) & 0x3FFFFFFFF)) * -0x40A7B892E31B1A47
     x = (x ^ ((x >> 27) & 0x1FFFFFFFFF)) * -0x6B2FB644ECCEEE15
     return x ^ ((x >> 31) & 0x1FFFFFFFF)
