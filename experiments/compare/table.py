@@ -2,9 +2,10 @@
 
     python -m experiments.compare.table runs [--root data/domestic] [--rows ...] [--resamples 300]
 
-Reads `<runs>/<row>/seed_<n>/` and the labels of the corpus that the runs name, or of the same kind in `--root`.
-Values are in %, mean and standard deviation over seeds. Differences are paired by seed; their 95 % intervals are drawn
-over recordings and seeds: the recordings of the soundbank that a soundscape is mixed from, or the patients of SPRSound.
+Reads `<runs>/<row>/seed_<n>/` and the labels of the corpus that the runs name, or of the same kind in `--root`. The
+numbers of a run are kept in its `numbers.npz`, so that its frame scores are read once and need not be kept.
+Values are in %, mean and standard deviation over seeds. Differences are paired by seed; their 95 % intervals are over
+seeds and groups of recordings: the recordings of the soundbank that soundscapes share, or the patients of SPRSound.
 """
 
 import argparse
@@ -20,15 +21,18 @@ from wsed.data.clip import Clip
 from wsed.data.table import read_rows
 from wsed.metrics import event_counts
 from wsed.metrics.base import default_metrics
-from wsed.metrics.bootstrap import ClipCounts, Statistic, Weights, clip_counts
+from wsed.metrics.bootstrap import ClipCounts, Statistic, clip_counts
+from wsed.metrics.groups import Groups
 from wsed.metrics.system import System
 from wsed.run import RunFolder
 from wsed.scoring.resampling import samples
 from wsed.scoring.score import system_of
-from wsed.study.compare import spread
+from wsed.study.claims import Claim, judge_difference
+from wsed.study.compare import Difference, spread
+from wsed.study.crossed import draws, of_draws
 from wsed.study.rows import read_recipe
 from wsed.study.runs import ScoredClips, by_row, corpus_of
-from wsed.study.table import claims_table, markdown
+from wsed.study.table import markdown
 from wsed.tuned import decoder_of, read_tuned
 from wsed.types import Events, Labels
 
@@ -44,16 +48,21 @@ METRICS = {
 }
 SHORT, LONG = "short classes", "long classes"
 COLUMNS = ("event F1", SHORT, LONG, *list(METRICS)[1:])
-LEVEL = 0.95
+COLUMN_OF = {metric: column for column, (metric, _) in METRICS.items()}
+KEPT = "numbers.npz"
 Resampled = Float[np.ndarray, " resample"]
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """The columns of one run in %: of the test clips as they are, and of each resample of them."""
+    """The columns of one run in %: of the test clips as they are, and of each draw of their groups."""
 
     value: Mapping[str, float]
     drawn: Mapping[str, Resampled]
+
+
+Seeds = Mapping[str, Numbers]
+"""The numbers of the runs of a row, by seed."""
 
 
 def units(clips: Iterable[Clip]) -> list[frozenset[str]]:
@@ -86,20 +95,6 @@ def recording(file: str) -> str:
     return re.sub(r"_\d+$", "", Path(file).stem)
 
 
-def draw(clip_units: Sequence[frozenset[str]], resamples: int, seed: int = 0) -> Weights:
-    """Weights of clips whose recordings are drawn with replacement: the product of how often its recordings are drawn.
-
-    This is the pigeonhole bootstrap (Owen 2007), for clips that hold several recordings.
-
-    >>> draw([frozenset("a"), frozenset("b")], 1).sum()
-    np.float64(2.0)
-    """
-    names = sorted(frozenset().union(*clip_units))
-    drawn = np.random.default_rng(seed).multinomial(len(names), [1 / len(names)] * len(names), resamples)
-    place = {name: i for i, name in enumerate(names)}
-    return np.stack([drawn[:, [place[name] for name in each]].prod(1) for each in clip_units], 1).astype(np.float64)
-
-
 def statistics(system: System, labels: Labels) -> dict[str, Statistic]:
     """The columns of a system as functions of the weights of its clips."""
     metrics = {name: metric for name, metric in default_metrics().items() if name in {m for m, _ in METRICS.values()}}
@@ -128,36 +123,48 @@ def short_and_long(reference: Events, n_labels: int) -> tuple[list[int], list[in
 
 
 def numbers(run: RunFolder, root: Path | None, resamples: int) -> Numbers:
-    """The columns of a run, scored with its tuned decoder."""
-    clips = corpus_of(run, root).clips("test")
+    """The columns of a run, scored with its tuned decoder; kept in its folder."""
+    kept, scores = run.path / KEPT, run.split("test").frame_scores
+    if kept.is_file() and not (scores.is_file() and scores.stat().st_mtime > kept.stat().st_mtime):
+        with np.load(kept) as file:
+            found = {name: file[name] for name in file.files}
+        if all(len(values) == resamples + 1 for values in found.values()):
+            return Numbers({c: float(v[0]) for c, v in found.items()}, {c: v[1:] for c, v in found.items()})
+    corpus = corpus_of(run, root)
+    clips = corpus.clips("test")
     scored = ScoredClips.read(run, "test", clips)
     tuned = read_tuned(run.last) or read_tuned(run.best)
     if tuned is None:
         raise SystemExit(f"{run.path}: no tuned decoder beside its last checkpoint")
     system = system_of(scored.scores, scored.truth, scored.labels, decoder_of(tuned.decoder))
-    by_id = {clip.id: clip for clip in clips}
-    weights = draw(units(by_id[name] for name in scored.scores.clip_ids), resamples)
+    groups = groups_of(clips, scored.scores.clip_ids)
+    weights = groups.clip_weights(draws(groups, resamples))
     every = np.ones((1, weights.shape[1]))
     columns = statistics(system, scored.labels)
-    return Numbers(
+    result = Numbers(
         {name: 100 * float(statistic(every)[0]) for name, statistic in columns.items()},
         {name: 100 * statistic(weights) for name, statistic in columns.items()},
     )
+    np.savez(kept, **{name: np.array([value, *result.drawn[name]]) for name, value in result.value.items()})
+    return result
 
 
-def difference(first: Mapping[str, Numbers], second: Mapping[str, Numbers], column: str) -> str:
-    """Second minus first over the seeds that both have, with the interval over recordings and seeds."""
+def groups_of(clips: Iterable[Clip], ids: Sequence[str]) -> Groups:
+    """The groups of recordings of clips, in the order of their ids."""
+    by_id = {clip.id: clip for clip in clips}
+    return Groups.of([sorted(each) for each in units(by_id[name] for name in ids)])
+
+
+def difference(first: Seeds, second: Seeds, column: str, groups: Groups) -> Difference:
+    """Second minus first over the seeds that both have, with its interval over seeds and groups of recordings."""
     seeds = sorted(first.keys() & second.keys())
-    value = float(np.mean([second[seed].value[column] - first[seed].value[column] for seed in seeds]))
-    drawn = np.stack([second[seed].drawn[column] - first[seed].drawn[column] for seed in seeds])
-    chosen = np.random.default_rng(1).integers(len(seeds), size=drawn.T.shape)
-    means = np.take_along_axis(drawn.T, chosen, axis=1).mean(1)
-    means = means[~np.isnan(means)]
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) + value - np.median(means)
-    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
+    values = [second[seed].value[column] - first[seed].value[column] for seed in seeds]
+    drawn = np.mean([second[seed].drawn[column] - first[seed].drawn[column] for seed in seeds], axis=0)
+    return of_draws(values, drawn, groups)
 
 
-def print_tables(found: Mapping[str, Mapping[str, Numbers]]) -> None:
+def print_tables(found: Mapping[str, Seeds], groups: Groups) -> None:
+    """The values of the rows, their differences, and the verdicts."""
     columns = [name for name in COLUMNS if all(name in run.value for runs in found.values() for run in runs.values())]
     lines = [
         [f"{row} ({len(runs)})", *(spread(run.value[name] for run in runs.values()) for name in columns)]
@@ -165,14 +172,26 @@ def print_tables(found: Mapping[str, Mapping[str, Numbers]]) -> None:
     ]
     print(f"\n{markdown(['% (seeds)', *columns], lines)}")
     pairs = dict.fromkeys([*((BASE, row) for row in found if row != BASE), *RECIPE.pairs()])
-    lines = [
-        [f"{second} - {first}", *(difference(found[first], found[second], name) for name in columns)]
-        for first, second in pairs
-        if found.get(first, {}).keys() & found.get(second, {}).keys()
-    ]
-    print(f"\n{markdown(['points, 95 % by recording and seed', *columns], lines)}")
-    values = {row: {seed: run.value["event F1"] for seed, run in runs.items()} for row, runs in found.items()}
-    print(f"\n{claims_table(RECIPE.claims, {'event_f1': values})}")
+    lines = []
+    for first, second in pairs:
+        if shared := found.get(first, {}).keys() & found.get(second, {}).keys():
+            cells = (str(difference(found[first], found[second], name, groups)) for name in columns)
+            lines.append([f"{second} - {first} ({len(shared)})", *cells])
+    print(f"\n{markdown(['points, 95 % over seeds and recordings', *columns], lines)}")
+    print(f"\n{claims(RECIPE.claims, found, groups)}")
+
+
+def claims(of: Iterable[Claim], found: Mapping[str, Seeds], groups: Groups) -> str:
+    """A line per claim whose rows have runs, with its verdict."""
+    lines = []
+    for claim in of:
+        if found.get(claim.first, {}).keys() & found.get(claim.second, {}).keys():
+            between = difference(found[claim.first], found[claim.second], COLUMN_OF[claim.measure], groups)
+            judged = judge_difference(claim, between)
+            verdict = judged.verdict + (f": {judged.note}" if judged.note else "")
+            rows = f"{claim.second} - {claim.first} ({between.n})"
+            lines.append([claim.name, rows, claim.measure, str(between), claim.expect, verdict])
+    return markdown(["claim", "rows (shared seeds)", "measure", "points, 95 %", "expected", "verdict"], lines)
 
 
 def main() -> None:
@@ -180,7 +199,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path, help="folder of the runs on one corpus")
     parser.add_argument("--root", type=Path, help="the corpus, if it is not where the runs found it")
     parser.add_argument("--rows", nargs="+", default=list(RECIPE.rows))
-    parser.add_argument("--resamples", type=int, default=300, help="of the recordings (default: 300)")
+    parser.add_argument("--resamples", type=int, default=300, help="of the groups of recordings (default: 300)")
     args = parser.parse_args()
     found = {
         row: {run.path.name: numbers(run, args.root, args.resamples) for run in runs}
@@ -193,11 +212,11 @@ def main() -> None:
     clips = corpus.clips("test")
     truth = ScoredClips.read(first, "test", clips)
     short, long = short_and_long(truth.truth.events, len(truth.labels))
-    recordings = frozenset().union(*units(clips))
-    print(f"{len(clips)} test clips of {len(recordings)} recordings")
+    groups = groups_of(clips, truth.scores.clip_ids)
+    print(f"{len(clips)} test clips of {len(groups)} groups of recordings")
     for title, of in ((SHORT, short), (LONG, long)):
         print(f"{title}: {', '.join(truth.labels.names[c] for c in of)}")
-    print_tables(found)
+    print_tables(found, groups)
 
 
 if __name__ == "__main__":

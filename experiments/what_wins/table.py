@@ -1,22 +1,27 @@
 """The tables of this folder's README from finished runs; nothing is trained.
 
-    python -m experiments.what_wins.table runs/soundscapes
+    python -m experiments.what_wins.table runs/soundscapes [--root data/what_wins/soundscapes]
 
-Reads the reports `<runs>/<row>/seed_<n>/test/scores.json`. Differences are paired by seed, with 95 % Student t
-intervals. The share of the way from tags to events is that of the row between `best` and `strong`, of the same seeds.
+Reads the reports `<runs>/<row>/seed_<n>/test/scores.json`. Differences are paired by seed; their 95 % intervals are
+over seeds and groups of recordings, as in ../compare, or over seeds alone where the scores of the runs are not there.
+The share of the way from tags to events is that of the row between `best` and `strong`, of the same seeds.
 """
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from experiments.compare.table import COLUMN_OF, KEPT, Seeds, claims, groups_of, numbers
+from experiments.compare.table import difference as crossed
+from wsed.metrics.groups import Groups
 from wsed.run import RunFolder
 from wsed.scoring.report import Report
-from wsed.study.compare import difference, paired, spread
+from wsed.study.compare import Difference, difference, paired, spread
 from wsed.study.rows import read_recipe
-from wsed.study.runs import by_row
+from wsed.study.runs import ScoredClips, by_row, corpus_of
 from wsed.study.table import claims_table, markdown
 
 RECIPE = read_recipe(Path(__file__).parent)
@@ -56,14 +61,39 @@ def share(values: Mapping[str, Mapping[str, float]], row: str) -> float:
     return float(gain / way) if way > 0 else float("nan")
 
 
-def table(values: Values) -> str:
+@dataclass(frozen=True)
+class Drawn:
+    """The numbers of all runs for draws of the groups of recordings."""
+
+    found: Mapping[str, Seeds]
+    groups: Groups
+
+    @classmethod
+    def of(cls, runs: Mapping[str, Sequence[RunFolder]], root: Path | None, resamples: int) -> "Drawn | None":
+        """None if the scores of a run are not there, nor its kept numbers."""
+        every = [run for of in runs.values() for run in of]
+        if not all((run.path / KEPT).is_file() or run.split("test").frame_scores.is_file() for run in every):
+            return None
+        found = {row: {run.path.name: numbers(run, root, resamples) for run in of} for row, of in runs.items()}
+        clips = corpus_of(every[0], root).clips("test")
+        return cls(found, groups_of(clips, ScoredClips.read(every[0], "test", clips).scores.clip_ids))
+
+
+def against(values: Values, drawn: Drawn | None, row: str, measure: str) -> Difference:
+    """The difference of a row from `best`."""
+    if drawn is not None and WEAK in drawn.found and drawn.found[WEAK].keys() & drawn.found[row].keys():
+        return crossed(drawn.found[WEAK], drawn.found[row], COLUMN_OF[measure], drawn.groups)
+    return difference(paired(values[measure].get(WEAK, {}), values[measure][row]))
+
+
+def table(values: Values, drawn: Drawn | None) -> str:
     """A line per row: its measures, its differences from `best`, and its share of the way."""
     lines = []
     for row, seeds in values["event_f1"].items():
         cells = [spread(of[row].values()) for of in values.values()]
-        against = [str(difference(paired(values[m].get(WEAK, {}), values[m][row]))) for m in WAY]
+        gains = [str(against(values, drawn, row, m)) for m in WAY]
         way = [f"{100 * part:.0f} %" if np.isfinite(part := share(values[m], row)) else "-" for m in WAY]
-        both = ["", ""] if row == WEAK else [f"{a} ({b})" for a, b in zip(against, way, strict=True)]
+        both = ["", ""] if row == WEAK else [f"{a} ({b})" for a, b in zip(gains, way, strict=True)]
         lines.append([f"{row} ({len(seeds)})", *cells, *both])
     heads = [f"{name} - {WEAK} (share of the way)" for name in WAY]
     return markdown(["% (seeds)", *MEASURES, *heads], lines)
@@ -72,12 +102,19 @@ def table(values: Values) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
+    parser.add_argument("--root", type=Path, help="the corpus, if it is not where the runs found it")
+    parser.add_argument("--resamples", type=int, default=300, help="of the groups of recordings (default: 300)")
     args = parser.parse_args()
     runs = by_row(args.runs, RECIPE.rows)
     if not runs:
         raise SystemExit(f"no finished run of {', '.join(RECIPE.rows)} in {args.runs}")
     values = values_of(runs)
-    print(f"{table(values)}\n\n{claims_table(RECIPE.claims, values)}")
+    drawn = Drawn.of(runs, args.root, args.resamples)
+    print(f"Intervals are over seeds{'' if drawn is None else f' and {len(drawn.groups)} groups of recordings'}.\n")
+    verdicts = (
+        claims_table(RECIPE.claims, values) if drawn is None else claims(RECIPE.claims, drawn.found, drawn.groups)
+    )
+    print(f"{table(values, drawn)}\n\n{verdicts}")
 
 
 if __name__ == "__main__":

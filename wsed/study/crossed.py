@@ -50,16 +50,52 @@ def crossed(
     """
     if len(groups) < 2:
         raise WsedError(f"an interval over recordings needs two groups or more, not {len(groups)}")
-    n = len(differences)
-    if n < 2 or np.isnan(differences).any():
-        return interval(float(np.mean(differences)) if n else float("nan"), 0.0, float("nan"), n, level, len(groups))
+    if len(differences) < 2 or np.isnan(differences).any():
+        return of_draws(differences, np.full(resamples, np.nan), groups, level=level)
 
     def mean(weights: Weights) -> PerResample:
         result: PerResample = np.mean([statistic(weights) for statistic in statistics], axis=0)
         return result
 
+    return of_draws(differences, groups.statistic(mean)(draws(groups, resamples, seed)), groups, level=level)
+
+
+def draws(groups: Groups, resamples: int = 1000, seed: int = 0) -> Weights:
+    """Weights of groups that are drawn with replacement, varied less where clips are of several groups.
+
+    Args:
+        groups: groups of the clips.
+        resamples: number of resamples.
+        seed: seed of the resamples; two calls with the same arguments give the same weights.
+
+    >>> draws(Groups.of(["a", "b"]), 3).sum(1).tolist()
+    [2.0, 2.0, 2.0]
+    >>> draws(Groups.of([("a", "b")]), 100).min()
+    np.float64(0.75)
+    """
+    size = len(groups)
+    counts = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), resamples).astype(np.float64)
+    return 1 + _damped(groups) * (counts - 1)
+
+
+def of_draws(differences: Sequence[float], drawn: PerResample, groups: Groups, *, level: float = 0.95) -> Difference:
+    """The mean difference with its interval over seeds and groups.
+
+    Args:
+        differences: of each seed, on all clips.
+        drawn: their mean for each of the `draws`.
+        groups: groups of the clips.
+        level: confidence level.
+
+    >>> result = of_draws([1.0, 3.0], np.array([1.9, 2.0, 2.1]), Groups.of(["a", "b", "c"]))
+    >>> result.mean, result.n, result.groups
+    (2.0, 2, 3)
+    """
+    n = len(differences)
+    if n < 2 or np.isnan(differences).any():
+        return interval(float(np.mean(differences)) if n else float("nan"), 0.0, float("nan"), n, level, len(groups))
     of_seeds = float(np.var(differences, ddof=1) / n)
-    of_groups = group_error(mean, groups, resamples, seed) ** 2
+    of_groups = _error(drawn, groups) ** 2
     total = of_seeds + of_groups
     parts = of_seeds**2 / (n - 1) + of_groups**2 / (len(groups) - 1)
     freedom = total**2 / parts if parts else float(n - 1)
@@ -82,10 +118,14 @@ def group_error(statistic: Statistic, groups: Groups, resamples: int = 1000, see
     >>> round(group_error(mean, Groups.of(["a", "b"])), 1)
     1.0
     """
-    size, generator = len(groups), np.random.default_rng(seed)
-    counts = generator.multinomial(size, np.full(size, 1 / size), resamples).astype(np.float64)
-    damped = DAMPED if groups.overlap else 1.0
-    drawn = groups.statistic(statistic)(1 + damped * (counts - 1))
-    known = drawn[~np.isnan(drawn)]
+    return _error(groups.statistic(statistic)(draws(groups, resamples, seed)), groups)
+
+
+def _error(drawn: PerResample, groups: Groups) -> float:
+    size, known = len(groups), drawn[~np.isnan(drawn)]
     correction = (size / (size - 1)) ** 0.5 if size > 1 else float("nan")
-    return float(known.std(ddof=1)) / damped * correction if known.size > 1 else float("nan")
+    return float(known.std(ddof=1)) / _damped(groups) * correction if known.size > 1 else float("nan")
+
+
+def _damped(groups: Groups) -> float:
+    return DAMPED if groups.overlap else 1.0

@@ -60,24 +60,27 @@ def test_tables_of_finished_runs(corpus, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["table", str(tmp_path), "--resamples", "20"])
     table.main()
     printed = capsys.readouterr().out
-    assert "6 test clips of 3 recordings" in printed
+    assert "6 test clips of 3 groups of recordings" in printed
     assert "short classes: Dog\nlong classes: Vacuum_cleaner" in printed
     rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("|")]
     first = dict(zip(rows[0], rows[2], strict=True))
     # F1 of Dog and of Vacuum_cleaner: 2 of 3 (0.8) and 1 of 3 (0.5); then 2 of 3 both
     assert first["event F1"] == "72.5 +- 10.6"
     assert (first["short classes"], first["long classes"]) == ("80.0 +- 0.0", "65.0 +- 21.2")
-    difference = next(line for line in rows if line[0] == "frame_bce - linear_softmax")
+    difference = next(line for line in rows if line[0] == "frame_bce - linear_softmax (2)")
     assert difference[1].startswith("+27.5 [")
     assert any(line[0] == "events beat tags" for line in rows)
 
 
-def test_the_weight_of_a_clip_is_the_product_over_its_recordings():
-    units = [frozenset("a"), frozenset("b"), frozenset("ab")]
-    weights = table.draw(units, 50)
-    assert (weights[:, 0] + weights[:, 1] == 2).all()
-    assert (weights[:, 2] == weights[:, 0] * weights[:, 1]).all()
-    assert len(np.unique(weights[:, 0])) == 3
+def test_kept_numbers_need_no_frame_scores(corpus, tmp_path):
+    folder = tmp_path / "linear_softmax/seed_0"
+    run(folder, corpus, 4)
+    first = table.numbers(RunFolder(folder), None, 20)
+    (folder / "test/frame_scores.npz").unlink()
+    again = table.numbers(RunFolder(folder), None, 20)
+    assert again.value == first.value
+    assert all((again.drawn[name] == first.drawn[name]).all() for name in first.drawn)
+    assert len(np.unique(first.drawn["event F1"])) > 1
 
 
 def test_recordings_of_clips(corpus, tmp_path):
