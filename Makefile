@@ -4,7 +4,7 @@ BIN := .venv/bin
 SEED ?= 0
 QUICK := runs/quickstart/seed_$(SEED)
 
-.PHONY: help quickstart test lint types suite coverage slow docs clean
+.PHONY: help quickstart test lint types suite coverage slow docs wheel test-minimal test-oldest clean
 
 help:
 	@echo "make quickstart  install, make soundscapes from built-in sounds, train, score (SEED=0)"
@@ -12,6 +12,8 @@ help:
 	@echo "make docs        build the documentation into site/"
 	@echo "make coverage    the suite again, and which lines it runs: twice as long"
 	@echo "make slow        the tests that take minutes"
+	@echo "make wheel       build the wheel into dist/, and use it in an empty folder and environment"
+	@echo "make test-minimal  the suite without extras;  make test-oldest: with the least versions allowed"
 	@echo "make clean       remove the environment and what quickstart made"
 
 $(BIN)/python:
@@ -62,5 +64,25 @@ slow: .venv/dev.stamp
 docs: .venv/docs.stamp
 	$(BIN)/mkdocs build --strict
 
+wheel: $(BIN)/python
+	$(BIN)/python -m pip install --quiet 'build>=1.3'
+	rm -rf dist
+	$(BIN)/python -m build
+	.ci/wheel.sh dist/*.whl $(BIN)/python
+
+TOOLS := 'pytest>=8.3' 'pytest-xdist>=3.6' 'hypothesis>=6.120' 'beartype>=0.20'
+
+test-minimal:
+	$(PYTHON) -m venv .venv-minimal
+	.venv-minimal/bin/python -m pip install --quiet -e . $(TOOLS)
+	.venv-minimal/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+# Newer packages warn about older ones, so warnings are no errors here.
+test-oldest:
+	$(PYTHON) -m venv .venv-oldest
+	$(PYTHON) .ci/oldest.py > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip install --quiet -e . $(TOOLS) -c .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -m "not slow" -W default
+
 clean:
-	rm -rf .venv data/quickstart runs/quickstart
+	rm -rf .venv .venv-minimal .venv-oldest dist data/quickstart runs/quickstart

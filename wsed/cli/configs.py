@@ -21,6 +21,7 @@ from wsed.cli.moved import translated
 from wsed.cli.names import expand, resolve_arguments
 from wsed.cli.trusted import check_untrusted, split_trusted
 from wsed.errors import WsedError
+from wsed.shipped import located
 from wsed.text import read_yaml
 
 Config: TypeAlias = dict[str, object]
@@ -165,16 +166,16 @@ def _collect(value: object, found: set[str]) -> None:
 
 
 def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Files of `--config` (and `-c`), and the other arguments."""
+    """Files of `--config` (and `-c`), those of `experiments/` also from the library, and the other arguments."""
     files, rest, waiting = list[str](), list[str](), iter(args)
     for arg in waiting:
         flag, equals, value = arg.partition("=")
         if flag not in ("--config", "-c"):
             rest.append(arg)
         elif equals:
-            files.append(value)
+            files.append(located(value))
         elif (following := next(waiting, None)) is not None:
-            files.append(following)
+            files.append(located(following))
         else:
             rest.append(arg)
     return files, rest

@@ -9,6 +9,7 @@ from wsed.cli import verbs
 from wsed.cli.ranks import is_first
 from wsed.cli.stopped import Stopped
 from wsed.errors import WsedError, printable
+from wsed.shipped import make_importable
 
 HEAD = """usage: wsed VERB ...
 
@@ -93,6 +94,7 @@ def _dispatch(args: list[str]) -> int:
             print(_group_help(name), end="")
             return 0
         name, rest = f"{name} {rest[0]}", rest[1:]
+    make_importable()
     return verbs.run(name, rest)
 
 

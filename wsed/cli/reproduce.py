@@ -19,9 +19,9 @@ GROUP = "train"
 DESCRIPTION = """\
 Run the rows of a paper's tables with several seeds, and judge its claims by paired tests.
 
-PAPER is the name of a folder of experiments/, the path of a folder with a recipe.yaml of your own, or `all`. The corpus
-is made if the scale has one; runs that are missing are made, those that are done are kept. Stopped or killed, and
-started again with the same command, it goes on from the last epochs.
+PAPER is the name of a folder of experiments/ (here, or in the library), the path of a folder with a recipe.yaml of
+your own, or `all`. The corpus is made if the scale has one; runs that are missing are made, those that are done are
+kept. Stopped or killed, and started again with the same command, it goes on from the last epochs.
 
 Writes OUT/PAPER/results.md and results.json: the values of the paper, ours (mean, deviation, best, seeds), and the
 verdict on each claim: holds, fails, equal (within a stated margin) or open. Intervals are over seeds and, where they

@@ -1,20 +1,21 @@
-"""Finding recipes by name: in `experiments/` of the working folder, or of the repository. A wheel holds none."""
+"""Finding recipes by name: in `experiments/` of the working folder, or of the library."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-import wsed
 from wsed.errors import WsedError, near
+from wsed.shipped import home
 from wsed.study.rows import Recipe, read_recipe
 
 
 def homes() -> list[Path]:
     """Folders whose subfolders hold recipes.
 
-    >>> all(home.is_dir() for home in homes())
+    >>> all(folder.is_dir() for folder in homes())
     True
     """
-    places = (Path("experiments"), Path(wsed.__file__).parents[1] / "experiments")
+    library = home()
+    places = (Path("experiments"), *(() if library is None else (library / "experiments",)))
     return [place for place in places if place.is_dir()]
 
 
@@ -44,7 +45,7 @@ def find_recipes(name: str, scale: str) -> list[Recipe]:
     elif name in known:
         recipe = read_recipe(known[name])
     else:
-        names = ", ".join(sorted(known)) or "none here: call it in a clone of the repository"
+        names = ", ".join(sorted(known)) or "none here"
         raise WsedError(
             f"no recipe {name!r}{near(name, known)}; known: {names}; or all, or the path of a folder with recipe.yaml"
         )
@@ -55,5 +56,5 @@ def find_recipes(name: str, scale: str) -> list[Recipe]:
 
 
 def _folders() -> Iterator[Path]:
-    for home in homes():
-        yield from (path.parent for path in sorted(home.glob("*/recipe.yaml")))
+    for folder in homes():
+        yield from (path.parent for path in sorted(folder.glob("*/recipe.yaml")))
