@@ -1,18 +1,26 @@
 """`wsed report` of a run and of files: with and without sound, and what it refuses."""
 
 import json
+import shutil
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
+from tests.report.html.systems import NASTY
+from wsed.checkpoint import facts_of
 from wsed.cli.main import main
 from wsed.data.corpus.desed import DESED
 from wsed.decoding import StepDecoder
+from wsed.models import CRNN, Composed, LogMel
+from wsed.models.base import HEADS
 from wsed.report.run import Evaluation
 from wsed.run import RunFolder
-from wsed.scoring.formats.run_scores import truth_of, write_scores
+from wsed.scoring.formats.run_scores import read_scores, truth_of, write_scores
 from wsed.scoring.score import score, system_of
+from wsed.types import Labels
 from wsed.values import Scores
 
 
@@ -76,6 +84,97 @@ def test_sounds_and_tables_that_moved(run, corpus, tmp_path, capsys):
     assert data_of(tmp_path / "page.html")["systems"][0]["scores"]  # the scores of the test are still there
 
 
+def test_sounds_alone_that_moved(run, corpus, tmp_path, capsys):
+    """The tables are there: true events are shown, and the page says that there is no sound."""
+    shutil.copytree(corpus, tmp_path / "corpus", ignore=shutil.ignore_patterns("*.wav"))
+    moved = tmp_path / "seed_0"
+    shutil.copytree(run, moved)
+    text = (moved / "config.yaml").read_text()
+    (moved / "config.yaml").write_text(text.replace(str(corpus), str(tmp_path / "corpus")))
+    assert main(["report", str(moved), "--resamples", "0"]) == 0
+    assert "8 clips, 0 with picture, 0 with sound" in capsys.readouterr().err
+    page = moved / "test/report.html"
+    assert sum(data_of(page)["systems"][0]["true"]) == 8
+    assert '"missing":' in page.read_text(encoding="utf-8")  # the place of the picture says which file is gone
+
+
+def media_of(page):
+    """The blocks of pictures, sounds and curves."""
+    text = page.read_text(encoding="utf-8")
+    return [json.loads(part.split("</script>")[0].split(">", 1)[1]) for part in text.split('id="clip-')[1:]]
+
+
+@pytest.mark.parametrize("head", ["attention", "framewise"])
+def test_attention_where_there_is_one(run, tmp_path, head):
+    with_network = tmp_path / "seed_0"
+    shutil.copytree(run, with_network)
+    frontend = LogMel(sample_rate=8000, n_fft=256, hop_length=160, f_max=4000.0)
+    small = partial(CRNN, channels=4, gru=4, dense=8)
+    network = Composed(RunFolder(run).labels("test"), small, HEADS[head], frontend=frontend)
+    weights = {f"network.{name}": value for name, value in network.state_dict().items()}
+    facts = facts_of(network, {"class_path": "steps", "init_args": {}}, "0.2.0")
+    checkpoint = RunFolder(with_network).checkpoints / "best.ckpt"
+    checkpoint.parent.mkdir()
+    torch.save({"state_dict": weights, "wsed": facts}, checkpoint)
+    assert main(["report", str(with_network), "--resamples", "0", "--pictures", "2"]) == 0
+    blocks = media_of(with_network / "test/report.html")
+    assert len(blocks) == 2
+    assert all(("attention" in block["curves"][0]) == (head == "attention") for block in blocks)
+
+
+def test_groups_and_annotated_classes_of_files(corpus, run, tmp_path):
+    """Intervals over two groups are not those over eight clips; a class that was not annotated is not judged."""
+    reference, predictions, page = (
+        corpus / "metadata/eval/public.tsv",
+        run / "test/predictions.tsv",
+        tmp_path / "p.html",
+    )
+    groups, annotated = tmp_path / "groups.csv", tmp_path / "annotated.tsv"
+    groups.write_text("filename,site\n" + "".join(f"eval_{i}.wav,s{i % 3}\n" for i in range(8)))
+    annotated.write_text("filename\tevent_labels\n*\tlow\n")
+    given = ["report", str(predictions), "--reference", str(reference), "--out", str(page), "--resamples", "50"]
+    found = {}
+    for name, more in {
+        "": [],
+        "groups": ["--groups", str(groups)],
+        "annotated": ["--annotated", str(annotated)],
+    }.items():
+        assert main([*given, *more]) == 0
+        found[name] = data_of(page)["systems"][0]
+    assert any("by 3 groups of 8 clips" in note for note in found["groups"]["notes"])
+    assert [sum(found[name]["true"]) for name in ("", "groups", "annotated")] == [8, 8, 4]
+    assert -1 in {event[3] for clip in data_of(page)["clips"] for event in clip["systems"][0]["events"]}
+
+
+def test_groups_of_runs(run, corpus, tmp_path, capsys):
+    groups, page = tmp_path / "groups.csv", tmp_path / "page.html"
+    groups.write_text("filename,site\n" + "".join(f"eval_{i}.wav,s{i % 3}\n" for i in range(8)))
+    given = ["report", str(run), str(run), "--out", str(page), "--pictures", "0", "--resamples", "20"]
+    assert main([*given, "--groups", str(groups)]) == 0
+    system = data_of(page)["systems"][0]
+    assert "intervals by 3 groups of 8 clips" in system["notes"]
+    assert any(len(cell) == 3 for row in system["scores"] for cell in row["numbers"].values())
+    assert main([*given, "--groups", "patient"]) == 2
+    assert "no such table, nor kind of group; the corpus knows no groups" in capsys.readouterr().err
+
+
+def test_names_with_html_in_files(corpus, tmp_path):
+    """Classes and clips of a user's tables stay text, from the command line to the page."""
+    table = tmp_path / "events.tsv"
+    table.write_text(f"filename\tonset\toffset\tevent_label\n<b>a</b>.wav\t0.1\t0.5\t<i>{NASTY.split('&')[0]}\n")
+    page = tmp_path / "page.html"
+    assert main(["report", str(table), "--reference", str(table), "--out", str(page), "--resamples", "0"]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert not any(name in text for name in ("<b>a", "<i></", "<img src=x"))
+    assert data_of(page)["clips"][0]["id"] == "<b>a</b>.wav"
+
+
+def test_no_picture_needs_a_display():
+    """Nothing of the library imports pyplot, which opens windows; figures are drawn to files."""
+    for path in Path(__file__).parents[2].glob("wsed/**/*.py"):
+        assert "pyplot" not in path.read_text(encoding="utf-8"), path
+
+
 def test_files_with_and_without_sound(corpus, run, tmp_path, capsys):
     reference, predictions = corpus / "metadata/eval/public.tsv", run / "test/predictions.tsv"
     page = tmp_path / "page.html"
@@ -109,9 +208,29 @@ def test_two_runs_and_their_differences(run, tmp_path):
         (["{run}", "--out", "{run}"], "is a folder: name a file"),
         (["{run}", "--out", "none/page.html"], "no folder"),
         (["{run}/config.yaml"], "give --reference TSV"),
+        (["{run}", "--out", "/proc/page.html"], "cannot write /proc/page.html"),
+        (["{untested}"], "run `wsed test"),
+        (["{events}", "{other}", "--reference", "{events}"], "label"),
+        (["{run}", "{others}"], "different classes; only one of them has high, loud"),
     ],
 )
-def test_mistakes(run, capsys, arguments, message):
-    filled = [text.format(run=run, runs=run.parent) for text in arguments]
+def test_mistakes(run, tmp_path, capsys, arguments, message):
+    files = files_of_mistakes(run, tmp_path)
+    filled = [text.format(run=run, runs=run.parent, **files) for text in arguments]
     assert main(["report", *filled]) == 2
     assert message in capsys.readouterr().err
+
+
+def files_of_mistakes(run, folder):
+    """A run that was not tested, a run of other classes, and two tables of events with other classes."""
+    names = {name: folder / name for name in ("untested", "others", "events.tsv", "other.tsv")}
+    for name in ("untested", "others"):
+        shutil.copytree(run, names[name])
+    shutil.rmtree(names["untested"] / "test")
+    test = names["others"] / "test"
+    write_scores(test, read_scores(test)[1], Labels(["loud", "low"]))
+    for name in ("predictions.tsv", "scores.json"):
+        (test / name).write_text((test / name).read_text(encoding="utf-8").replace("high", "loud"), encoding="utf-8")
+    for name in ("events", "other"):
+        names[f"{name}.tsv"].write_text(f"filename\tonset\toffset\tevent_label\na.wav\t0\t1\t{name}\n")
+    return {name.removesuffix(".tsv"): path for name, path in names.items()}

@@ -33,7 +33,8 @@ examples:
   wsed report runs/exp/seed_0
   wsed report runs/mil/seed_0 runs/glu/seed_0 --out both.html
   wsed report predictions.tsv --reference validation.tsv --durations durations.tsv --audio audio/validation
-  wsed report runs/exp/seed_0 --split validation --sounds 300"""
+  wsed report runs/exp/seed_0 --split validation --sounds 300
+  wsed report runs/mil/seed_0 runs/glu/seed_0 --groups patient"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +49,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", type=Path, metavar="TSV", help="of files: true events")
     parser.add_argument("--durations", type=Path, metavar="TSV", help="of files: filename, duration of every clip")
     parser.add_argument("--audio", type=Path, metavar="DIR", help="of files: folder of the sounds of the clips")
+    parser.add_argument(
+        "--annotated",
+        type=Path,
+        metavar="TSV",
+        help="of files: filename, event_labels: the classes annotated in each clip",
+    )
+    parser.add_argument(
+        "--groups",
+        metavar="FILE|NAME",
+        help="draw whole groups of clips for intervals and differences: a table of filename and group, a column of the "
+        "reference, or of a run a kind of group that its corpus knows, such as patient",
+    )
     parser.add_argument("--labels", metavar="NAMES", help="of files: a file with a class a line, or names with commas")
     parser.add_argument("--threshold", type=float, metavar="T", help="of files: operating point of F1 (default: 0.5)")
     parser.add_argument(
@@ -109,12 +122,21 @@ def _shown(path: Path, args: argparse.Namespace, progress: "EachOf") -> "Shown":
     from wsed.run import RunFolder
 
     if _is_run(path):
-        return of_run(RunFolder.open(path), args.split)
+        return of_run(RunFolder.open(path), args.split, args.groups, args.resamples)
     if path.is_dir() and (seeds := RunFolder(path).seeds()):
         names = " ".join(str(seed.path) for seed in seeds[:3])
         raise WsedError(f"{path} holds {len(seeds)} runs: name those to show, such as {names}")
     labels = None if args.labels is None else read_labels(args.labels)
-    files = Files(args.reference, args.durations, labels, args.audio, args.threshold, args.resamples)
+    files = Files(
+        args.reference,
+        args.durations,
+        labels,
+        args.audio,
+        args.threshold,
+        args.resamples,
+        args.annotated,
+        args.groups,
+    )
     return of_files(path, files, progress)
 
 

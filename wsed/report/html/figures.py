@@ -10,7 +10,7 @@ from wsed.metrics.psds_metrics import PSDSMetric
 from wsed.metrics.roc import Curve
 from wsed.report.html.shown import Shown
 from wsed.scoring.plain import Plain
-from wsed.scoring.resampling import Comparison, Resampling, compare_samples, samples
+from wsed.scoring.resampling import Comparison, Resampling, by_group, compare_samples, samples
 
 MEANINGS = {
     "event_f1": "An event counts if its onset is within 0.2 s of the true one, and its offset within 0.2 s or 20 % of "
@@ -127,7 +127,8 @@ def comparisons(systems: Sequence[Shown], resamples: int) -> list[Plain]:
             continue
         for place, shown in ((0, first), (i, other)):
             if place not in drawn and shown.system is not None:
-                drawn[place] = samples(shown.system, metrics_of(shown))
+                own = samples(shown.system, metrics_of(shown))
+                drawn[place] = own if first.groups is None else by_group(own, first.groups)
         comparison = compare_samples(drawn[0], drawn[i], Resampling(resamples))
         rows.append({"first": 0, "second": i, "level": comparison.how.level, "rows": _differences(comparison)})
     return rows

@@ -13,6 +13,8 @@ from wsed.errors import WsedError
 from wsed.report.html.shown import Shown, Sound
 from wsed.report.html.thresholds import GRID, of_detections
 from wsed.scoring.evaluate import Progress, evaluate, silent, system_of_files
+from wsed.scoring.formats.annotated import read_annotated
+from wsed.scoring.formats.groups import read_groups
 from wsed.scoring.formats.predictions import Predictions, read_predictions
 from wsed.scoring.formats.reference import Reference, read_reference
 from wsed.scoring.report import Report
@@ -30,6 +32,8 @@ class Files:
         audio: folder of the sounds; None: no sound.
         threshold: operating point of the F1 metrics; None: 0.5, and all events where they have confidences.
         resamples: number of resamples of the intervals.
+        annotated: table of the classes that were annotated in each clip; None: all.
+        groups: table or column of the reference with the groups of clips that are drawn together; None: single clips.
     """
 
     reference: Path | None = None
@@ -38,6 +42,8 @@ class Files:
     audio: Path | None = None
     threshold: float | None = None
     resamples: int = 1000
+    annotated: Path | None = None
+    groups: str | None = None
 
 
 def of_files(path: Path, files: Files, progress: Progress = silent) -> Shown:
@@ -57,13 +63,18 @@ def of_files(path: Path, files: Files, progress: Progress = silent) -> Shown:
         durations=files.durations,
         labels=files.labels,
         threshold=files.threshold,
+        annotated=files.annotated,
+        groups=files.groups,
         resamples=files.resamples,
         progress=progress,
     )
     assert isinstance(report, Report)
     frames = predictions.scores if predictions.kind == "frame scores" else None
     at = predictions.taken(files.threshold)
-    system = system_of_files(reference, predictions, files.threshold)
+    known = None
+    if files.annotated is not None:
+        known = read_annotated(files.annotated, reference.clip_ids, reference.labels)
+    system = system_of_files(reference, predictions, files.threshold, known)
     shown = _shown(path, reference, predictions, files)
     return replace(
         shown,
@@ -73,6 +84,7 @@ def of_files(path: Path, files: Files, progress: Progress = silent) -> Shown:
         scores=frames,
         thresholds=() if at is None else at if isinstance(at, tuple) else (at,) * len(reference.labels),
         points=_points(predictions),
+        groups=None if files.groups is None else read_groups(files.groups, files.reference, reference.clip_ids),
         notes=(*(report.input.notes if report.input else ()), *shown.notes),
     )
 

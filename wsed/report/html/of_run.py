@@ -19,6 +19,7 @@ from wsed.decoding.base import replaced
 from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.report.html.attention import attention_of
+from wsed.report.html.by_group import groups_of_clips, with_groups
 from wsed.report.html.learning import newest_log
 from wsed.report.html.shown import Shown, Sound
 from wsed.report.html.thresholds import of_decoder
@@ -32,13 +33,19 @@ from wsed.values import Detections, Scores, Truth
 
 
 @checked
-def of_run(run: RunFolder, split: Split) -> Shown:
+def of_run(run: RunFolder, split: Split, groups: str | None = None, resamples: int = 1000) -> Shown:
     """What a report shows of a run: its scores, detected events, truth, sounds, configuration and log.
 
     If the corpus is not where it was, there is neither truth nor sound; a note says so.
 
+    Args:
+        run: the run.
+        split: the clips.
+        groups: groups of clips for intervals: a table, or a kind of group that the corpus knows; None: single clips.
+        resamples: number of resamples of such intervals.
+
     Raises:
-        WsedError: the split was not scored.
+        WsedError: the split was not scored, or the clips have no such groups.
     """
     report = None if split == "predict" else run.report(split)
     scores, labels = run.scores(split), run.labels(split)
@@ -61,10 +68,18 @@ def of_run(run: RunFolder, split: Split) -> Shown:
         attention=attention_of(run),
         facts=_facts(run),
     )
-    return _with_truth(shown, settings, split, decoder, scores)
+    return _with_truth(shown, settings, split, decoder, scores, groups, resamples)
 
 
-def _with_truth(shown: Shown, settings: Mapping[str, object], split: Split, decoder: Decoder, scores: Scores) -> Shown:
+def _with_truth(
+    shown: Shown,
+    settings: Mapping[str, object],
+    split: Split,
+    decoder: Decoder,
+    scores: Scores,
+    groups: str | None,
+    resamples: int,
+) -> Shown:
     try:
         clips, annotated = clips_in(settings, split)
         truth = _cut(truth_of(clips, scores.clip_ids, shown.labels), scores, clips, annotated, shown.labels)
@@ -77,7 +92,10 @@ def _with_truth(shown: Shown, settings: Mapping[str, object], split: Split, deco
     system = system_of(scores, truth, shown.labels, decoder, shown.detected)
     tags = truth.tags if bool(truth.tagged.all()) else None
     points = of_decoder(decoder, scores, tags) if system.timed is not None and scores.frames is not None else ()
-    return replace(shown, sounds=sounds, system=system, points=points)
+    shown = replace(shown, sounds=sounds, system=system, points=points)
+    if groups is None:
+        return shown
+    return with_groups(shown, groups_of_clips(groups, {clip.id: clip for clip in clips}, shown.clip_ids), resamples)
 
 
 def decoder_in(settings: Mapping[str, object], report: Report | None) -> Decoder:

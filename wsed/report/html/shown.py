@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.metrics.error_kinds import error_kinds
+from wsed.metrics.groups import Groups
 from wsed.metrics.system import System
 from wsed.scoring.report import Report
 from wsed.types import Events, Labels
@@ -58,6 +59,7 @@ class Shown:
         log: table of the metrics of each epoch; None if there is none.
         facts: versions and other facts, by name.
         attention: computes the attention of the network in a clip; None if it has none.
+        groups: groups of clips that are drawn together for intervals; None: each clip is drawn by itself.
         notes: what the reader of the page should know.
     """
 
@@ -78,6 +80,7 @@ class Shown:
     log: Path | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
     attention: Attention | None = None
+    groups: Groups | None = None
     notes: tuple[str, ...] = ()
 
     @property
