@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 BASE = """
 model:
   network:
-    encoder: {class_path: crnn, init_args: {channels: 4, hidden: 4, pools: [[2, 8], [1, 8]]}}
+    encoder: {class_path: crnn, init_args: {channels: 4, gru: 4, pools: [[2, 8], [1, 8]]}}
     frontend: {class_path: logmel, init_args: {sample_rate: 8000, n_fft: 512, hop_length: 320, f_max: 4000}}
   losses: {tags: {loss: mil}}
 data: {corpus: {class_path: desed, init_args: {root: data/none}}, batch: {weak: 2}, workers: 0}
