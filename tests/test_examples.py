@@ -62,6 +62,15 @@ def test_the_tutorial_in_python_runs(corpus, tmp_path, monkeypatch):
     assert (tmp_path / "runs/python/last.ckpt").is_file()
 
 
+def test_the_table_for_newcomers_is_what_its_code_prints(capsys):
+    text = (ROOT / "docs/explanation/scores-for-newcomers.md").read_text(encoding="utf-8")
+    exec(compile(BLOCK.findall(text)[0], "scores-for-newcomers.md", "exec"), {"__name__": "__main__"})
+    printed = capsys.readouterr().out.splitlines()
+    table = re.findall(r"^\| ([a-z0-9. ]+) \(.*?\) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+    assert printed == [" ".join(row) for row in table]
+    assert len(table) == 7
+
+
 def test_the_loss_of_the_guide_keeps_the_contract():
     (code, *_) = BLOCK.findall((ROOT / "docs/how-to/write-a-loss.md").read_text(encoding="utf-8"))
     names: dict[str, type] = {}
