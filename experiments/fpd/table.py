@@ -39,7 +39,8 @@ Found = dict[str, dict[str, list[float]]]
 def figures(run: RunFolder, reference: Path | None) -> list[float]:
     """The `FIGURES` of a run, kept in `figures.json`; the tuned one is NaN until the run has been validated."""
     kept = run.path / "figures.json"
-    if kept.is_file() and kept.stat().st_mtime > run.split("test").frame_scores.stat().st_mtime:
+    scores = run.split("test").frame_scores
+    if kept.is_file() and not (scores.is_file() and scores.stat().st_mtime > kept.stat().st_mtime):
         return [float(value) for value in json.loads(kept.read_text())]
     test = ScoredClips.read(run, "test", clips_of(run, "test", reference), CLIP_SECONDS)
     found = score(system_of(test.scores, test.truth, test.labels, DECODER))

@@ -4,7 +4,8 @@
 
 Reads the reports `<runs>/<row>/seed_<n>/test/scores.json`. Differences are paired by seed; their 95 % intervals are
 over seeds and groups of recordings, as in ../compare, or over seeds alone where the scores of the runs are not there.
-The share of the way from tags to events is that of the row between `best` and `strong`, of the same seeds.
+The share of the way from tags to events is that of the row between `best` and `strong`, of the same seeds; it is told
+where `strong` is shown to be above `best`.
 """
 
 import argparse
@@ -70,30 +71,37 @@ class Drawn:
 
     @classmethod
     def of(cls, runs: Mapping[str, Sequence[RunFolder]], root: Path | None, resamples: int) -> "Drawn | None":
-        """None if the scores of a run are not there, nor its kept numbers."""
-        every = [run for of in runs.values() for run in of]
-        if not all((run.path / KEPT).is_file() or run.split("test").frame_scores.is_file() for run in every):
+        """Of the rows whose runs all have their scores, or kept numbers; None if there are none."""
+        there = {
+            row: of
+            for row, of in runs.items()
+            if all((run.path / KEPT).is_file() or run.split("test").frame_scores.is_file() for run in of)
+        }
+        if not there:
             return None
-        found = {row: {run.path.name: numbers(run, root, resamples) for run in of} for row, of in runs.items()}
-        clips = corpus_of(every[0], root).clips("test")
-        return cls(found, groups_of(clips, ScoredClips.read(every[0], "test", clips).scores.clip_ids))
+        found = {row: {run.path.name: numbers(run, root, resamples) for run in of} for row, of in there.items()}
+        first = next(iter(there.values()))[0]
+        clips = corpus_of(first, root).clips("test")
+        return cls(found, groups_of(clips, ScoredClips.read(first, "test", clips).scores.clip_ids))
 
 
 def against(values: Values, drawn: Drawn | None, row: str, measure: str) -> Difference:
     """The difference of a row from `best`."""
-    if drawn is not None and WEAK in drawn.found and drawn.found[WEAK].keys() & drawn.found[row].keys():
+    of = {} if drawn is None else drawn.found
+    if drawn is not None and of.get(WEAK, {}).keys() & of.get(row, {}).keys():
         return crossed(drawn.found[WEAK], drawn.found[row], COLUMN_OF[measure], drawn.groups)
     return difference(paired(values[measure].get(WEAK, {}), values[measure][row]))
 
 
 def table(values: Values, drawn: Drawn | None) -> str:
     """A line per row: its measures, its differences from `best`, and its share of the way."""
+    ways = [m for m in WAY if STRONG in values[m] and against(values, drawn, STRONG, m).low > 0]
     lines = []
     for row, seeds in values["event_f1"].items():
         cells = [spread(of[row].values()) for of in values.values()]
         gains = [str(against(values, drawn, row, m)) for m in WAY]
-        way = [f"{100 * part:.0f} %" if np.isfinite(part := share(values[m], row)) else "-" for m in WAY]
-        both = ["", ""] if row == WEAK else [f"{a} ({b})" for a, b in zip(gains, way, strict=True)]
+        way = [f" ({100 * share(values[m], row):.0f} %)" if m in ways else "" for m in WAY]
+        both = ["", ""] if row == WEAK else [f"{a}{b}" for a, b in zip(gains, way, strict=True)]
         lines.append([f"{row} ({len(seeds)})", *cells, *both])
     heads = [f"{name} - {WEAK} (share of the way)" for name in WAY]
     return markdown(["% (seeds)", *MEASURES, *heads], lines)
@@ -110,7 +118,10 @@ def main() -> None:
         raise SystemExit(f"no finished run of {', '.join(RECIPE.rows)} in {args.runs}")
     values = values_of(runs)
     drawn = Drawn.of(runs, args.root, args.resamples)
-    print(f"Intervals are over seeds{'' if drawn is None else f' and {len(drawn.groups)} groups of recordings'}.\n")
+    print(f"Intervals are over seeds{'' if drawn is None else f' and {len(drawn.groups)} groups of recordings'}.")
+    if drawn is not None and (alone := runs.keys() - drawn.found.keys()):
+        print(f"Over seeds alone, since their scores were not kept: {', '.join(sorted(alone))}.")
+    print()
     verdicts = (
         claims_table(RECIPE.claims, values) if drawn is None else claims(RECIPE.claims, drawn.found, drawn.groups)
     )

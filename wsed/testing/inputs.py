@@ -105,12 +105,13 @@ def take_output(inputs: Output, index: Tensor) -> Output:
 
 
 def move_output(inputs: Output, device: str) -> Output:
-    """Copy an output to another device, detached from the graph.
+    """Copy an output, and that of its teacher, to another device, detached from the graph.
 
     >>> move_output(output(batch()), "cpu").clip_logits.is_leaf
     True
     """
-    return each_tensor(inputs, lambda value: value.detach().to(device).requires_grad_(value.requires_grad))
+    moved = each_tensor(inputs, lambda value: value.detach().to(device).requires_grad_(value.requires_grad))
+    return moved if inputs.teacher is None else replace(moved, teacher=move_output(inputs.teacher, device))
 
 
 def each_tensor(inputs: Value, function: Callable[[Tensor], Tensor]) -> Value:
