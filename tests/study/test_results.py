@@ -94,6 +94,16 @@ def test_claims_are_judged_over_seeds_and_recordings(study):
     assert [claim["groups"] for claim in plain["claims"]] == [4, 4]
 
 
+def test_the_table_for_a_paper(study):
+    recipe, jobs, corpus = study
+    found = results(recipe, "small", jobs, corpus, "a toy")
+    latex, (head, mil, cos) = found.table("latex"), found.table("csv").splitlines()
+    assert r"\begin{tabular}" in latex
+    assert r"+ cos & \textbf{100.0 $\pm$ 0.0}" in latex  # both seeds are better, by the same
+    assert head.startswith("system,event_f1 mean,event_f1 std")
+    assert (mil.split(",")[:2], cos.split(",")[:2]) == (["mil", "66.6667"], ["+ cos", "100"])
+
+
 def test_one_seed_decides_nothing_and_failures_are_told(study):
     recipe, jobs, corpus = study
     failures = [Failure("paper: unrun, seed 0", "exit status 2", "wsed: error: no such file")]

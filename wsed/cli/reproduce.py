@@ -25,7 +25,8 @@ kept. Stopped or killed, and started again with the same command, it goes on fro
 
 Writes OUT/PAPER/results.md and results.json: the values of the paper, ours (mean, deviation, best, seeds), and the
 verdict on each claim: holds, fails, equal (within a stated margin) or open. Intervals are over seeds and, where they
-are known, over test recordings. Numbers are never judged against the paper's on another corpus."""
+are known, over test recordings. Numbers are never judged against the paper's on another corpus. The rows are also
+written as tables for a paper, results.tex and results.csv."""
 
 EXAMPLES = """\
 examples:
@@ -131,6 +132,8 @@ def reproduce(asked: Asked, out: Path) -> int:
         text = found.markdown()
         write_text(folder / "results.md", text)
         write_text(folder / "results.json", found.to_json())
+        write_text(folder / "results.tex", found.table("latex") + "\n")
+        write_text(folder / "results.csv", found.table("csv") + "\n")
         print(f"{text}\n{folder / 'results.md'}, {folder / 'results.json'}\n", flush=True)
     return 1 if failures else 0
 

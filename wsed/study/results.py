@@ -14,6 +14,7 @@ from wsed.study.claims import Claim, Judged, judge_difference
 from wsed.study.compare import Difference, difference
 from wsed.study.crossed import crossed
 from wsed.study.measures import MeasuredRun, clip_groups, holes
+from wsed.study.paper import Cell, Format, paper_table, surely_best
 from wsed.study.plan import Job
 from wsed.study.rows import Recipe
 from wsed.study.runs import corpus_of
@@ -120,6 +121,17 @@ class Results:
         for failure in self.failures:
             parts += [f"## Failed: {failure.name} ({failure.reason})", f"```\n{failure.log}\n```"]
         return "\n\n".join(parts) + "\n"
+
+    def table(self, form: Format) -> str:
+        """The rows and measures as a table for a paper; a number is bold where the paired test says that it is best."""
+        of_rows = {row: {name: self.values(row, name) for name in self.measures()} for row in self.runs}
+        cells = {
+            self.recipe.rows[row].title: {name: Cell.of(seeds) for name, seeds in of_row.items()}
+            for row, of_row in of_rows.items()
+        }
+        best = {name: surely_best({row: of_row[name] for row, of_row in of_rows.items()}) for name in self.measures()}
+        titles = {name: None if row is None else self.recipe.rows[row].title for name, row in best.items()}
+        return paper_table(cells, titles, form)
 
     def to_json(self) -> str:
         """The same as JSON; null for what is not known."""
