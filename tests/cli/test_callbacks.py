@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from wsed.cli.callbacks import PatientEarlyStopping
+from wsed.cli.callbacks import PatientEarlyStopping, epoch_line
 
 
 class Told(pl.LightningModule):
@@ -34,3 +34,13 @@ def test_patience_counts_from_the_epochs_that_are_looked_at(wait, epochs, tmp_pa
     data = DataLoader(torch.zeros(1, 1))
     trainer.fit(Told(curve), data, data)
     assert trainer.current_epoch == epochs
+
+
+def test_the_line_of_an_epoch_fits_80_columns():
+    """Also with the greatest numbers and many further scores, which give way; the main ones are all there."""
+    values = {f"val/{name}": 1.0 for name in ("event_f1", "segment_f1", "tagging_f1", "psds1", "psds2", "score")}
+    values |= {"train/loss": 12345.6789} | {f"val/further_{i}": 0.5 for i in range(30)}
+    line = epoch_line(199, values, 999.0, best=True)
+    assert len(line) <= 80
+    assert line.startswith("epoch 199*  loss 1.23e+04  F1 event 100 segment 100 tags 100  PSDS1 1.000")
+    assert line.endswith("  999 s")

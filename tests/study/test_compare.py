@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from wsed.errors import WsedError
 from wsed.metrics.bootstrap import Spread
 from wsed.study import compare
 from wsed.study.claims import Claim, judge, verdict
 from wsed.study.compare import Difference, difference, paired, spread, welch
+
+stats = pytest.importorskip("scipy.stats", reason="the extra study is not installed")
 
 
 def test_differences_are_those_of_scipy():

@@ -87,6 +87,10 @@ F1 = {"val/event_f1": "event", "val/segment_f1": "segment", "val/tagging_f1": "t
 """The scores of an epoch's line that are in per cent, and their short names."""
 
 
+def _percent(share: float) -> str:
+    return "100" if share >= 0.9995 else f"{100 * share:.1f}"
+
+
 def epoch_line(epoch: int, values: Mapping[str, float], seconds: float, best: bool = False, width: int = WIDTH) -> str:
     """One line of an epoch: training loss, main scores and time; further scores if there is room.
 
@@ -105,8 +109,9 @@ def epoch_line(epoch: int, values: Mapping[str, float], seconds: float, best: bo
     """
     parts = [f"epoch {epoch}{'*' if best else ''}"]
     if "train/loss" in values:
-        parts.append(f"loss {values['train/loss']:.4f}")
-    f1 = [f"{text} {100 * values[name]:.1f}" for name, text in F1.items() if name in values]
+        loss = values["train/loss"]
+        parts.append(f"loss {loss:.4f}" if loss < 10 else f"loss {loss:.3g}")
+    f1 = [f"{text} {_percent(values[name])}" for name, text in F1.items() if name in values]
     if f1:
         parts.append(" ".join(["F1", *f1]))
     if "val/psds1" in values:
