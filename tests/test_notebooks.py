@@ -28,7 +28,7 @@ def test_a_notebook_runs(path, tmp_path, monkeypatch):
     book.cells.insert(0, nbformat.v4.new_code_cell(SHELL))
     (tmp_path / "work").mkdir()
     client.NotebookClient(
-        book, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path / "work")}}
+        book, timeout=1800, kernel_name="python3", resources={"metadata": {"path": str(tmp_path / "work")}}
     ).execute()
     if place := os.environ.get("WSED_NOTEBOOKS"):  # keeps the notebooks with what they print
         del book.cells[0]

@@ -62,6 +62,7 @@ def test_single_runs_are_paired_by_clip(corpus, tmp_path, capsys):
     [
         (["{runs}/none"], "no such folder of a run"),
         (["{runs}/mil", "--split", "validation"], "wsed validate"),
+        (["{runs}/mil", "--out", "/proc/table.md"], "cannot write /proc/table.md"),
         (["{runs}/mil", "--metrics", "event_f"], "did you mean event_f1"),
         (["{runs}/mil", "{runs}/glu", "--names", "one"], "2 runs need as many different names"),
     ],
