@@ -153,6 +153,7 @@ def test_groups_of_runs(run, corpus, tmp_path, capsys):
     assert main([*given, "--groups", str(groups)]) == 0
     system = data_of(page)["systems"][0]
     assert "intervals by 3 groups of 8 clips" in system["notes"]
+    assert system["groups"] == 3
     assert any(len(cell) == 3 for row in system["scores"] for cell in row["numbers"].values())
     assert main([*given, "--groups", "patient"]) == 2
     assert "no such table, nor kind of group; the corpus knows no groups" in capsys.readouterr().err

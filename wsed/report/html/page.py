@@ -139,6 +139,7 @@ def _system(shown: Shown, kinds: tuple[np.ndarray, np.ndarray], snr: Snr) -> Pla
         "name": shown.name,
         "scores": figures.scores(shown),
         "level": report.intervals.how.level if report is not None and report.intervals else None,
+        "groups": None if shown.groups is None else len(shown.groups),
         "too_good": report is not None and report.run is not None and report.run.tuned_on_these_clips,
         "rocs": figures.psd_rocs(shown),
         "sweep": over_thresholds(shown),

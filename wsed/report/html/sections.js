@@ -18,6 +18,7 @@ function head() {
 function scores() {
   if (!systems.some((s) => s.scores.length)) return null;
   const level = systems.map((s) => s.level).find(known);
+  const groups = systems.map((s) => s.groups).find(known);
   const metrics = [...new Map(systems.flatMap((s) => s.scores.map((m) => [m.name, m]))).values()];
   const cell = (system, metric, number) => {
     const found = system.scores.find((m) => m.name === metric.name), of = found && found.numbers[number];
@@ -31,7 +32,7 @@ function scores() {
   const columns = [el("th", {}, "metric"), ...systems.map((_, i) => el("th", { class: "n" }, several ? shortNames[i] : "score"))];
   return [
     el("p", { class: "soft" }, "F1 in per cent; PSDS and areas as fractions. Macro: mean over classes. Micro: all events together.",
-      known(level) && ` Small: ${100 * level} % interval of a bootstrap over clips. It says how far another draw of clips may move the score; the seed of the training moves it further.`),
+      known(level) && ` Small: ${100 * level} % interval of a bootstrap over ${known(groups) ? `${groups} groups of ` : ""}clips. It says how far another draw of clips may move the score; the seed of the training moves it further.`),
     el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, columns)), el("tbody", {}, rows))),
     DATA.comparisons.map(differences),
   ];
