@@ -173,16 +173,13 @@ def place_of(corpus, root):
     return {"root": str(root)}
 
 
-def fit(paper, row, overlay, root, out, *more):
-    """The exit status of two steps of a row, large batches and wav2vec 2.0 made small, without earlier weights."""
+def arguments(paper, row, overlay, root, out):
+    """The settings of a row for a small corpus: wav2vec 2.0 made small, without earlier weights."""
     files = RECIPES[paper].configs(row, overlay)
     config = merged(files)
-    args = ["fit", *(f"--config={file}" for file in files), "--data.workers", "0"]
     place = out / "base_place.yaml"
     place.write_text(yaml.safe_dump({"data": {"corpus": {"init_args": place_of(config["data"]["corpus"], root)}}}))
-    args.insert(1 + len(files), f"--config={place}")
-    if "batch" in config["data"]:
-        args += ["--data.batch", str(dict.fromkeys(config["data"]["batch"], 4))]
+    args = [*(f"--config={file}" for file in [*files, place]), "--data.workers", "0"]
     if "folder" in config["data"].get("reader", {}).get("init_args", {}):
         args += ["--data.reader.init_args.folder", str(out / "features")]
     for name, term in config["model"]["losses"].items():
@@ -192,7 +189,16 @@ def fit(paper, row, overlay, root, out, *more):
         args += ["--model.network.init_args.pretrained", "null"]
     if config["model"]["network"]["init_args"].get("encoder", {}).get("class_path", "").endswith("Wav2Vec2"):
         args += ["--model.network.init_args.encoder.init_args.config", json.dumps(TINY)]
-    return main([*args, "--trainer.accelerator", "cpu", "--trainer.default-root-dir", str(out), *more])
+    return args
+
+
+def fit(paper, row, overlay, root, out, *more):
+    """The exit status of two steps of a row, in small batches."""
+    args = arguments(paper, row, overlay, root, out)
+    config = merged(RECIPES[paper].configs(row, overlay))
+    if "batch" in config["data"]:
+        args += ["--data.batch", str(dict.fromkeys(config["data"]["batch"], 4))]
+    return main(["fit", *args, "--trainer.accelerator", "cpu", "--trainer.default-root-dir", str(out), *more])
 
 
 @pytest.mark.parametrize(("paper", "row", "overlay"), list(combinations()))

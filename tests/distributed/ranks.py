@@ -1,6 +1,7 @@
 """Run functions on gloo processes of this machine. They are started once and kept, since a start takes seconds."""
 
 import os
+import queue
 import socket
 import traceback
 from collections.abc import Callable
@@ -10,8 +11,11 @@ from typing import Any
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from wsed.data.processes import end_with_parent
+
 
 def _serve(rank: int, ranks: int, port: int, jobs: Any, results: Any) -> None:
+    end_with_parent()
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     dist.init_process_group("gloo", rank=rank, world_size=ranks)
     while True:
@@ -23,28 +27,49 @@ def _serve(rank: int, ranks: int, port: int, jobs: Any, results: Any) -> None:
 
 
 @cache
-def _group(ranks: int) -> tuple[list[Any], Any]:
-    """One queue of functions a process, and the queue of what they return. The processes end with this one."""
+def _group(ranks: int) -> tuple[list[Any], Any, list[Any]]:
+    """One queue of functions a process, the queue of what they return, and the processes, which end with this one."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     context = mp.get_context("spawn")
     jobs, results = [context.Queue() for _ in range(ranks)], context.Queue()
-    for rank, queue in enumerate(jobs):
-        context.Process(target=_serve, args=(rank, ranks, port, queue, results), daemon=True).start()
-    return jobs, results
+    started = [
+        context.Process(target=_serve, args=(rank, ranks, port, job, results), daemon=True)
+        for rank, job in enumerate(jobs)
+    ]
+    for process in started:
+        process.start()
+    return jobs, results, started
 
 
 def run(function: Callable[[int, int], Any], ranks: int = 2, seconds: float = 120) -> list[Any]:
     """What `function(rank, ranks)` returns on each rank; it must be importable and return plain values."""
-    jobs, results = _group(ranks)
-    for queue in jobs:
-        queue.put(function)
-    returned = {}
+    send(function, ranks)
+    return returned(ranks, seconds)
+
+
+def send(function: Callable[[int, int], Any], ranks: int) -> None:
+    """Let the processes begin; `returned` waits for them."""
+    for job in _group(ranks)[0]:
+        job.put(function)
+
+
+def returned(ranks: int, seconds: float = 120) -> list[Any]:
+    """What the function that was sent returns on each rank."""
+    _, results, started = _group(ranks)
+    values, errors = {}, []
     for _ in range(ranks):
-        rank, value, error = results.get(timeout=seconds)
-        if error:
-            _group.cache_clear()  # the other ranks may wait for this one: the next test starts new ones
-            raise AssertionError(f"rank {rank}:\n{error}")
-        returned[rank] = value
-    return [returned[rank] for rank in range(ranks)]
+        try:  # a rank whose mate has failed may wait for it for ever
+            rank, value, error = results.get(timeout=20 if errors else seconds)
+        except queue.Empty:
+            errors.append(f"no answer within {seconds} s")
+            for process in started:
+                process.kill()
+            _group.cache_clear()
+            break
+        values[rank] = value
+        errors += [f"rank {rank}:\n{error}"] if error else []
+    if errors:
+        raise AssertionError("\n".join(errors))
+    return [values[rank] for rank in range(ranks)]

@@ -1,0 +1,110 @@
+"""Trainings of one process and of several with the same clips in each step, compared: the table of the documentation.
+
+20 steps of SGD in float32 at a rate of 0.001 (at 0.02 some rows make ten of one difference in two steps), without
+dropout, and with batch normalisation that does not learn: its statistics are those of each process. The processes are
+started once and train all cases one after the other.
+"""
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+from torch import nn
+
+from wsed.cli.training import WsedCLI
+from wsed.cli.training import run as train
+from wsed.ops.dropout import Dropout
+from wsed.report import pictures
+from wsed.report.run import Evaluation
+
+PARAMETERS, METRICS = 1e-5, 1e-6
+CLIPS, STEPS, PER_EPOCH = 4, 20, 2
+"""Clips of a source in a step of all processes, steps of a training and of an epoch."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The largest differences, how far the parameters moved in training, and which metric differs most."""
+
+    parameters: float
+    metrics: float
+    moved: float
+    where: str
+
+
+class Still(pl.Callback):
+    """Nothing random in the network, and no statistics of batches; keeps what was trained and logged."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
+        self.start: dict[str, Any] = {}
+
+    def on_train_start(self, trainer, task):
+        self.start = plain(task)
+
+    def on_train_batch_start(self, trainer, task, *_):
+        for module in task.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+            if isinstance(module, Dropout):
+                module.rate = 0.0
+            if isinstance(module, nn.Dropout | nn.GRU | nn.LSTM):
+                setattr(module, "p" if isinstance(module, nn.Dropout) else "dropout", 0.0)
+
+    def on_train_end(self, trainer, task):
+        self.found = plain(task) | {f"start {name}": value for name, value in self.start.items()}
+        self.found |= {f"metric {k}": np.asarray(float(v)) for k, v in trainer.callback_metrics.items()}
+
+
+def plain(task) -> dict[str, Any]:
+    return {name: value.detach().numpy().copy() for name, value in task.named_parameters()}
+
+
+def trained(args: list[str], clips: int, out: Path, rank: int, ranks: int) -> dict[str, Any]:
+    """Parameters, logged values and the report of the test clips."""
+    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "GROUP_RANK": 0}
+    os.environ.update({name: str(value) for name, value in names.items()}, TORCHELASTIC_RUN_ID="here")
+    still = Still()
+
+    class Watched(WsedCLI):
+        def own_callbacks(self):
+            return [*super().own_callbacks(), still]
+
+    settings = {
+        "default_root_dir": out, "devices": ranks, "accelerator": "cpu", "max_epochs": STEPS // PER_EPOCH,
+        "limit_train_batches": PER_EPOCH, "check_val_every_n_epoch": STEPS // PER_EPOCH, "logger": "false",
+        "strategy": "ddp_find_unused_parameters_true", "enable_progress_bar": "false", "precision": "32-true",
+    }  # fmt: skip
+    command = ["fit", *args, *(p for name, value in settings.items() for p in (f"--trainer.{name}", str(value)))]
+    command += ["--evaluation.resamples", "0", "--data.eval_batch", str(clips), "--overwrite"]
+    command += ["--model.optimizer", "{class_path: torch.optim.SGD, init_args: {lr: 0.001}}"]
+    command += ["--model.lr_scheduler", "null", "--test_checkpoint", "last", "--trainer.callbacks", "null"]
+    Evaluation.draw_curves = pictures.class_f1 = lambda *_: None  # nobody looks at them
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        train(command, Watched)
+    if rank == 0 and (report := out / "test" / "scores.json").is_file():
+        still.found |= {f"metric test{k}": np.asarray(v) for k, v in numbers(json.loads(report.read_text()))}
+    return still.found
+
+
+def numbers(value: object, path: str = "") -> Iterator[tuple[str, float]]:
+    """All numbers of a report, by their path."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            if key not in ("versions", "decoder"):
+                yield from numbers(below, f"{path}/{key}")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path, value
+
+
+def far(one: Any, other: Any) -> float:
+    """The largest difference, relative to values above 1; NaN is equal to NaN."""
+    assert (np.isnan(one) == np.isnan(other)).all()
+    return float(np.nan_to_num(np.abs(one - other) / np.maximum(np.abs(one), 1)).max(initial=0.0))

@@ -1,0 +1,175 @@
+"""The cases of the campaign: each loss, each augmentation, each row of the experiments, and other settings."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import wsed
+from tests.cli.test_experiments import CORPUS, RECIPES, arguments
+from tests.cli.test_resume import SMALL
+from tests.distributed.campaign import CLIPS, Found, far, trained
+from tests.distributed.ranks import returned, send
+from wsed.cli.configs import merged
+from wsed.registry import registry
+
+SECONDS = 300
+"""The most that a training may take."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A training.
+
+    Attributes:
+        name: how it is called.
+        kind: loss, augmentation, row or other.
+        args: settings as on the command line, from the folder of the corpus and one for files.
+        corpus: name of the corpus.
+        batch: settings of a batch with so many clips of each source.
+        clips: of each source, in a step of all processes.
+        ranks: number of processes that are compared with one.
+        mixes: whether clips are mixed with others of the batch, which each process does with its own.
+        must: the losses that must not be zero.
+    """
+
+    name: str
+    kind: str
+    args: Callable[[Path, Path], list[str]]
+    corpus: str = "desed"
+    batch: Callable[[int], list[str]] = lambda n: ["--data.batch", f"{{weak: {n}, synthetic: {n}}}"]
+    clips: int = CLIPS
+    ranks: int = 2
+    mixes: bool = False
+    must: tuple[str, ...] = ()
+
+
+def compared(case: Case, root: Path, folder: Path) -> Found:
+    """Train with one process and with several."""
+    args = case.args(root, folder)
+    for ranks in (1, case.ranks):  # at the same time, each with features of its own
+        clips = case.clips // ranks
+        own = [part.replace(str(folder / "features"), str(folder / f"features_{ranks}")) for part in args]
+        send(partial(trained, [*own, *case.batch(clips)], clips, folder / f"of_{ranks}"), ranks)
+    try:
+        one = returned(1, SECONDS)[0]
+    finally:
+        several = returned(case.ranks, SECONDS)[0]
+    assert one.keys() == several.keys(), one.keys() ^ several.keys()
+    assert all(one[f"metric train/loss_{name}"] != 0 for name in case.must), f"{case.name}: a loss is 0"
+    starts = {name for name in one if name.startswith("start ")}
+    metrics = {name for name in one if name.startswith("metric ")}
+    moved = max(far(one[name.removeprefix("start ")], one[name]) for name in starts)
+    assert moved > 0, f"{case.name}: nothing was trained"
+    parameters = max(far(one[name], several[name]) for name in set(one) - metrics)
+    worst, where = max((far(one[name], several[name]), name.removeprefix("metric ")) for name in metrics)
+    return Found(parameters, worst, moved, where)
+
+
+def small(
+    model: Mapping[str, object] | None = None, data: Mapping[str, object] | None = None, more: Sequence[str] = ()
+) -> Callable[[Path, Path], list[str]]:
+    """The settings of a small experiment."""
+
+    def args(root: Path, folder: Path) -> list[str]:
+        tags = {"loss": {"class_path": "mil", "init_args": {"pooling": "linear_softmax"}}}
+        losses = {**SMALL["model"]["losses"], "tags": tags}  # the greatest of two frames may change by rounding
+        config = {**SMALL, "model": SMALL["model"] | {"losses": losses} | (model or {}), "trainer": {}}
+        corpus = {"class_path": "desed", "init_args": {"root": str(root)}}
+        config["data"] = {"corpus": corpus, "workers": 0, **(data or {})}
+        path = folder / "small.yaml"
+        path.write_text(yaml.safe_dump(config).replace("ROOT", str(root)))
+        return ["--config", str(path), *more]
+
+    return args
+
+
+FOLDERS = {"background": "folder", "impulse_response": "folder"}
+"""Augmentations that read sounds."""
+
+
+def augmentations() -> Iterator[Case]:
+    """Each with all clips changed."""
+    for name in wsed.components("augment"):
+        settings = {"folder": "ROOT/audio/train/weak"} if name in FOLDERS else {}
+        settings |= {"parts": ["gain", "reverse_polarity"]} if name == "compose" else {}
+        settings |= {"p": 1.0} if name in ("mixup", "mixstyle", *FOLDERS) else {}
+        part = {"class_path": name, "init_args": settings}
+        yield Case(name, "augmentation", small(data={"augment": [part]}), mixes=name in ("mixup", "mixstyle"))
+
+
+def rows() -> Iterator[Case]:
+    """Each row of each experiment, with its own network and losses."""
+    for paper, recipe in RECIPES.items():
+        for row in recipe.rows:
+            config = config_of(paper, row)
+            args = partial(untested, paper, row)
+            corpus = CORPUS.get(paper, "desed")
+            yield Case(f"{paper}/{row}", "row", args, corpus, batch_of(config), mixes=mixes(config))
+
+
+def untested(paper: str, row: str, root: Path, folder: Path) -> list[str]:
+    """The settings of a row. It is not tested, since its validation computes the same metrics."""
+
+    return [*arguments(paper, row, None, root, folder), "--test_after_fit", "false"]
+
+
+@cache
+def config_of(paper: str, row: str) -> dict[str, Any]:
+    return merged(RECIPES[paper].configs(row))
+
+
+def batch_of(config: Mapping[str, Any]) -> Callable[[int], list[str]]:
+    if "batch" in config["data"]:
+        return lambda n: ["--data.batch", str(dict.fromkeys(config["data"]["batch"], n))]
+    return lambda n: ["--data.episodes", f"{{classes: 2, per_class: {n}}}"]
+
+
+def mixes(config: Mapping[str, Any]) -> bool:
+    """Whether clips are mixed with others."""
+    return any(f"{name}'" in str(config).lower() for name in ("mixup", "mixstyle", "interpolationconsistency"))
+
+
+SMALL_LOSSES = {"fpd": {"wps_start_epoch": 0}}
+
+
+def losses() -> Iterator[Case]:
+    """Those that no row trains with."""
+    shown = {
+        term["loss"]["class_path"] for paper, recipe in RECIPES.items() for row in recipe.rows
+        for term in config_of(paper, row)["model"]["losses"].values()
+    }  # fmt: skip
+    registered = registry("loss")
+    for name in wsed.components("loss"):
+        if f"{registered[name].__module__}.{registered[name].__name__}" in shown:
+            continue
+        loss = {"class_path": name, "init_args": SMALL_LOSSES.get(name, {})}
+        network = dict(SMALL["model"]["network"]) | {"head": ["framewise", "projection", "clip_attention"]}
+        terms = {"tags": {"loss": "mil"}, "it": {"loss": loss}}
+        yield Case(name, "loss", small(model={"losses": terms, "network": network}), must=("it",))
+
+
+def others() -> Iterator[Case]:
+    """Other numbers of processes and other batches."""
+    yield Case("three processes", "other", small(), clips=6, ranks=3)
+    yield Case("accumulated over 2 batches", "other", small(more=["--trainer.accumulate_grad_batches", "2"]))
+    yield Case("clipped gradients", "other", small(more=["--trainer.gradient_clip_val", "0.1"]))
+
+
+def cases() -> list[Case]:
+    return [*losses(), *augmentations(), *others(), *rows()]
+
+
+def second_tags(root: Path) -> Path:
+    """Add a second tag to some training clips, so that losses of pairs of classes have something to do."""
+    for table in (root / "metadata" / "train").glob("*.tsv"):
+        lines = [line for line in table.read_text().splitlines() if line]
+        if lines[0].endswith("event_labels"):
+            lines[1::4] = [f"{line.partition(chr(9))[0]}\tlow,high" for line in lines[1::4]]
+        elif lines[0].endswith("event_label"):
+            lines += [f"{line.partition(chr(9))[0]}\t0.100\t0.300\thigh" for line in lines[1::4]]
+        table.write_text("\n".join(lines) + "\n")
+    return root
