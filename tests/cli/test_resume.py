@@ -1,13 +1,14 @@
 """A training that is interrupted goes on as if nothing had happened: weights, optimiser, random states and metrics."""
 
+import itertools
 import json
 import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
+import traceback
+from pathlib import Path
 
 import lightning.pytorch as pl
 import pytest
@@ -23,6 +24,8 @@ from wsed.cli.training import run as train
 from wsed.errors import WsedError
 from wsed.files import try_lock
 from wsed.run import RunFolder
+from wsed.scoring.report import Report
+from wsed.training.task import SEDTask
 
 FRONTEND = {"sample_rate": 8000, "n_fft": 256, "hop_length": 160, "f_max": 4000.0}
 ENCODER = {"channels": 4, "gru": 4, "dense": 8, "dropout": 0.3}
@@ -112,27 +115,42 @@ def assert_same(folder, whole):
     assert not list((folder / "checkpoints").glob(".*"))
 
 
-def killed(exp, folder, seconds_after, *args, seed=0):
-    """Train in another process, which is killed; whether it was not over before."""
-    command = [sys.executable, "-m", "wsed.cli.main", "fit", "--config", exp, "--trainer.default_root_dir", str(folder)]
-    process = subprocess.Popen([*command, "--resume", "auto", *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith((b"network:", b"epoch")):
-            break
-    time.sleep(seconds_after)
-    ended = process.poll()
-    process.kill()
-    text = process.communicate()[0].decode()
-    assert ended in (None, 0), text
-    return ended is None
+def in_fork(exp, folder, *args, seconds=None, before=None):
+    """Train in a copy of this process, so that nothing is imported again; killed after some seconds. Its status."""
+    pid = os.fork()
+    if not pid:
+        status = 70
+        try:
+            output = os.open(f"{folder}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            if before is not None:
+                before()
+            status = fit(exp, folder, *args)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    if seconds is not None:
+        time.sleep(seconds)
+        os.kill(pid, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def log_of(folder):
+    return Path(f"{folder}.log").read_text()[-3000:]
+
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not copy processes")
+
+
+@forks
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(exp, whole, tmp_path):
-    args = ["--every_n_train_steps", "1"]
-    assert killed(exp, tmp_path, 0.3, *args)
-    assert fit(exp, tmp_path, *args) == 0
-    assert_same(tmp_path, whole)
+    args, run = ["--every_n_train_steps", "1"], tmp_path / "run"
+    assert in_fork(exp, run, *args, before=killed_at("save", 3)) == -signal.SIGKILL, log_of(run)
+    assert list((run / "checkpoints").glob(".*")), "not killed while a checkpoint was written"
+    assert fit(exp, run, *args) == 0
+    assert_same(run, whole)
 
 
 @pytest.mark.parametrize("step", [STEPS + 3, *(pytest.param(n, marks=slow) for n in (1, STEPS, 3 * STEPS))])
@@ -262,16 +280,54 @@ def test_a_job_of_slurm_is_queued_again(exp, tmp_path, monkeypatch, status, said
     assert not (tmp_path / "asked").exists()  # a job that is cancelled stays away
 
 
+def killed_at(place, count):
+    """Something to do before a training, by which it is killed the `count`th time that it comes to a place."""
+    calls = itertools.count(1)
+
+    def die(*args):
+        if next(calls) == count:
+            if place == "save":  # half of the file is there
+                args[1].write(b"x" * 1000)
+                args[1].flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def before():
+        home, name = PLACES[place]
+        real = vars(home)[name]
+        setattr(home, name, lambda *args, **kwargs: (die(*args), real(*args, **kwargs))[1])
+
+    return before
+
+
+PLACES = {
+    "save": (torch, "save"),
+    "validation": (SEDTask, "validation_step"),
+    "test": (SEDTask, "test_step"),
+    "report": (Report, "write"),
+    "step": (SEDTask, "optimizer_step"),
+}
+
+
+@forks
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "1"])
-def test_twenty_kills_at_any_moment_change_nothing(exp, whole, tmp_path, workers):
-    """Also while a checkpoint is written, in a validation, and in the test."""
-    draw = random.Random(int(workers))
-    args, kills = ["--data.workers", workers, "--every_n_train_steps", "1"], 0
-    for attempt in range(10):
+def test_kills_at_any_moment_change_nothing(exp, whole, tmp_path, workers):
+    """Also while a checkpoint is written, in a validation, in the test, and while its report is written."""
+    draw, args = random.Random(int(workers)), ["--data.workers", workers, "--every_n_train_steps", "1"]
+    start = time.monotonic()
+    assert in_fork(exp, tmp_path / "untouched", *args) == 0, log_of(tmp_path / "untouched")
+    seconds, kills = time.monotonic() - start, 0
+    moments = [{"before": killed_at(place, count)} for place, count in (
+        ("save", 5), ("validation", 2), ("test", 1), ("report", 1), ("step", 7), ("save", 1),
+    )]  # fmt: skip
+    drawn = 14 if workers == "0" else 4  # a reading process takes many seconds to start
+    moments += [{"seconds": draw.uniform(0.2, 1) * seconds} for _ in range(drawn)]
+    for attempt, moment in enumerate(moments):
         folder = tmp_path / str(attempt)
-        for _ in range(draw.choice([1, 1, 2])):
-            kills += killed(exp, folder, draw.random() * 1.5, *args)
-        assert fit(exp, folder, *args) == 0
+        status = in_fork(exp, folder, *args, **moment)
+        assert status in (0, -signal.SIGKILL), log_of(folder)
+        kills += status != 0
+        assert in_fork(exp, folder, *args) == 0, log_of(folder)
         assert_same(folder, whole)
-    assert kills >= 8
+    print(f"{kills} of {len(moments)} trainings of {seconds:.1f} s were killed, all ended as the one that was not")
+    assert kills >= len(moments) - 3

@@ -1,5 +1,8 @@
 """Packed audio: the samples of the files, from a few large files."""
 
+import pickle
+
+import fsspec
 import numpy as np
 import pytest
 import soundfile
@@ -125,3 +128,61 @@ def test_mistakes_are_named(sounds, tmp_path):
 def test_the_index_takes_32_bytes_per_file():
     index = Index.of([(f"{i}.wav", 0, 0, 0, 0) for i in range(10)])
     assert sum(column.nbytes for column in vars(index).values()) == 10 * 32
+
+
+def on_store(sounds, folder):
+    """The address of a pack in fsspec's store in memory."""
+    pack(sounds / "audio", folder, 8000, shard_mb=0.03, workers=1)
+    store = fsspec.filesystem("memory")
+    address = f"memory://{folder.parent.name}/pack"
+    store.put(f"{folder}/", address, recursive=True)
+    return address
+
+
+def test_a_pack_on_a_store_is_fetched_once(sounds, tmp_path, monkeypatch):
+    address, clips, cache = on_store(sounds, tmp_path / "pack"), table(sounds), tmp_path / "cache"
+    local = Packed(tmp_path / "pack").open(clips, 8000)
+    dataset = Packed(address, cache=cache).open(clips, 8000)
+    assert not list(cache.rglob("*.i16"))  # none before its first clip is read
+    fails = iter([TimeoutError("slow"), OSError("reset")])
+    real = fsspec.open
+
+    def flaky(*args):
+        if (error := next(fails, None)) is not None:
+            raise error
+        return real(*args)
+
+    monkeypatch.setattr(fsspec, "open", flaky)
+    monkeypatch.setattr("wsed.data.packed.store.PAUSE", 0)
+    for i in range(len(clips.clips)):
+        np.testing.assert_array_equal(dataset[i].audio, local[i].audio)
+    assert len(list(cache.rglob("*.i16"))) == len(list((tmp_path / "pack").glob("*.i16")))
+    monkeypatch.setattr(fsspec, "open", lambda *_: pytest.fail("fetched again"))
+    copy = pickle.loads(pickle.dumps(dataset))  # as in a reading process
+    np.testing.assert_array_equal(copy[0].audio, local[0].audio)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TimeoutError("slow"), "pack.json: the store failed 5 times, the last time with TimeoutError: slow"),
+        (FileNotFoundError(), "pack.json is not there: upload the whole folder"),
+        (ImportError("Install s3fs to access S3"), "pack.json: Install s3fs to access S3"),
+    ],
+)
+def test_a_store_that_fails_is_named(tmp_path, monkeypatch, error, said):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(fsspec, "open", fail)
+    monkeypatch.setattr("wsed.data.packed.store.PAUSE", 0)
+    with pytest.raises(WsedError, match=said):
+        Packed("s3://sounds/pack", cache=tmp_path).headers([])
+
+
+def test_a_cache_of_an_earlier_pack_is_refused(sounds, tmp_path):
+    address, clips = on_store(sounds, tmp_path / "pack"), table(sounds)
+    Packed(address, cache=tmp_path / "cache").open(clips, 8000)
+    fsspec.filesystem("memory").pipe(f"{address}/pack.json", b"{}")
+    with pytest.raises(WsedError, match=r"holds files of an earlier pack of memory://.* remove that folder"):
+        Packed(address, cache=tmp_path / "cache").open(clips, 8000)

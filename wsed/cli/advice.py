@@ -8,7 +8,7 @@ from wsed.errors import WsedError, near
 
 OTHERS = (
     "seed_everything", "test_after_fit", "test_checkpoint", "init_from", "overwrite", "ckpt_path", "weights_only",
-    "verbose", "return_predictions", "resume", "every_n_train_steps",
+    "verbose", "return_predictions", "resume", "every_n_train_steps", "rank_timeout",
 )  # fmt: skip
 """Settings beside those of model, data, evaluation and trainer."""
 

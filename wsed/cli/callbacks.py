@@ -61,9 +61,10 @@ class EpochLine(pl.Callback):
         self._start = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        logged = trainer.callback_metrics  # on all ranks: it is there that the means over ranks are computed
         if not trainer.is_global_zero:
             return
-        values = {k: float(v) for k, v in trainer.callback_metrics.items() if not k.endswith("_micro")}
+        values = {k: float(v) for k, v in logged.items() if not k.endswith("_micro")}
         best = any(
             isinstance(c, KeepBest) and c.best_epoch == trainer.current_epoch for c in trainer.checkpoint_callbacks
         )

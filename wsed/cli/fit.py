@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from wsed.cli.training import run
+from wsed.cli.early import check_files
 
 HELP = "train, then test the best checkpoint"
 GROUP = "train"
@@ -10,4 +10,7 @@ GROUP = "train"
 
 def main(args: Sequence[str]) -> int:
     """Run the verb and return the exit status."""
+    check_files(args)
+    from wsed.cli.training import run  # imports torch and Lightning: seconds
+
     return run(["fit", *args])

@@ -10,6 +10,7 @@ from traceback import walk_tb
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from wsed.cli.lost import lost
 from wsed.errors import WsedError, near
 from wsed.text import short
 
@@ -72,6 +73,9 @@ def user_error(error: Exception) -> Exception:
     for cause in causes:
         if isinstance(cause, ModuleNotFoundError):
             return WsedError(str(cause))
+    for cause in causes:
+        if (reason := lost(cause)) is not None:
+            return WsedError(reason)
     if isinstance(error, MisconfigurationException | OSError):
         return WsedError(str(error))
     if isinstance(error, RuntimeError) and "loading state_dict" in str(error):

@@ -203,6 +203,7 @@ class Follow(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn == "fit":
+            _ = trainer.callback_metrics  # as `Report` does: it is there that the means over ranks are computed
             _stop(trainer, False)
 
 

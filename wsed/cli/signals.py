@@ -13,6 +13,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
+from wsed.cli.lost import lost
 from wsed.cli.ranks import is_first
 from wsed.cli.stopped import Stopped
 
@@ -80,8 +81,12 @@ class TakeSignals(pl.Callback):
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         self.signals.training = False
         launcher = trainer.strategy.launcher
-        if isinstance(exception, Stopped) and launcher is not None:
+        if launcher is None:
+            return
+        if isinstance(exception, Stopped):
             launcher.kill(signal.Signals(exception.signum))  # its other processes on this machine
+        elif lost(exception) is not None:
+            launcher.kill(signal.SIGKILL)  # a stopped process hears nothing else
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.signals.take()

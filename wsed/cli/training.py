@@ -20,6 +20,7 @@ from wsed.cli.callbacks import EpochLine, KeepMemory
 from wsed.cli.check_monitors import check_monitors
 from wsed.cli.configs import prepared
 from wsed.cli.keep_last import KeepLast
+from wsed.cli.lost import WAIT, limit_waits
 from wsed.cli.messages import quiet, user_error
 from wsed.cli.moved import check_arguments, check_config
 from wsed.cli.names import load_yaml
@@ -82,6 +83,10 @@ class WsedCLI(LightningCLI):
             "--every_n_train_steps", type=int | None, default=None,
             help="optimiser steps between checkpoints within an epoch, beside those at its end",
         )  # fmt: skip
+        parser.add_argument(
+            "--rank_timeout", type=float, default=float(WAIT),
+            help="seconds that a process waits for another one, before it ends with an error",
+        )  # fmt: skip
         parser.add_argument("--overwrite", action="store_true", help="let a new training replace a run in its folder")
 
     def _parse_ckpt_path(self) -> None:
@@ -115,7 +120,9 @@ class WsedCLI(LightningCLI):
             kwargs["enable_model_summary"] = False
         if config.get("enable_progress_bar") is None and not sys.stderr.isatty():
             kwargs["enable_progress_bar"] = False
-        return super().instantiate_trainer(callbacks=[*own, *self.own_callbacks()], **kwargs)
+        trainer = super().instantiate_trainer(callbacks=[*own, *self.own_callbacks()], **kwargs)
+        limit_waits(trainer, self._get(self.config_init, "rank_timeout"))
+        return trainer
 
     def own_callbacks(self) -> list[Callback]:
         """What every trainer gets."""

@@ -230,7 +230,6 @@ class Evaluation(pl.Callback):
         from wsed.report import run  # imports matplotlib, so only here
 
         if report is not None:
-            intervals = resample(samples(system, self._metrics), Resampling(self.resamples)) if self.resamples else None
             facts = RunFacts(
                 decoder=self.decoder.values(),
                 step=task.trained_steps or trainer.global_step,
@@ -238,11 +237,14 @@ class Evaluation(pl.Callback):
                 tuned_on_these_clips=self.tuned is not None and self.tuned["split"] == split,
                 correlation=correlation(scores, labels),
             )
-            report = replace(report, intervals=intervals, run=facts)
+            report = replace(report, run=facts)
         data = tables(trainer)
         clips = {} if data is None else {clip.id: clip for clip in data.table(split).clips}
         folder = RunFolder(Path(trainer.default_root_dir)).split(split)
         run.Evaluation(scores, truth, detected, report, labels, self.decoder).write(folder, clips, task.network)
+        if report is not None and self.resamples:  # last, since the files above are safe while it computes
+            intervals = resample(samples(system, self._metrics), Resampling(self.resamples))
+            replace(report, intervals=intervals).without_curves().write(folder.report)
 
     def _tune(self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit) -> None:
         """Tune the decoder if the tuning uses this split, and write it beside the checkpoint."""

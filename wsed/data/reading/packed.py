@@ -12,8 +12,9 @@ from torch.utils.data import Dataset
 from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
 from wsed.data.columns import path_of
-from wsed.data.packed.index import INDEX, Facts, Index, shard_path
+from wsed.data.packed.index import FACTS, INDEX, Facts, Index, shard_path
 from wsed.data.packed.pack import FULL, checksum, open_shard
+from wsed.data.packed.store import Store, is_remote
 from wsed.data.reading.base import READERS, Headers, Item, Reader
 from wsed.data.trained import Network
 from wsed.errors import WsedError
@@ -23,46 +24,48 @@ class PackedDataset(Dataset[Item]):
     """The samples of clips in packed audio. The checksum of a file is compared when a process first reads it.
 
     Args:
-        folder: folder of the pack.
+        store: the files of the pack.
         rows: the row of the index of each clip.
         first: number of samples of the file before each clip.
         most: the greatest number of samples of each clip.
     """
 
     def __init__(
-        self, folder: Path, rows: NDArray[np.int64], first: NDArray[np.int64], most: NDArray[np.int64]
+        self, store: Store, rows: NDArray[np.int64], first: NDArray[np.int64], most: NDArray[np.int64]
     ) -> None:
-        self.folder, self.rows, self.first, self.most = folder, rows, first, most
+        self.store, self.rows, self.first, self.most = store, rows, first, most
         self._index: Index | None = None
         self._shards: dict[int, NDArray[np.int16]] = {}
         self._checked = np.zeros(0, dtype=bool)
 
     def __reduce__(self) -> "tuple[type[PackedDataset], tuple[object, ...]]":
-        return PackedDataset, (self.folder, self.rows, self.first, self.most)  # each process maps the shards itself
+        return PackedDataset, (self.store, self.rows, self.first, self.most)  # each process maps the shards itself
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Item:
         if self._index is None:
-            self._index = Index.read(self.folder / INDEX)
+            self._index = Index.read(self.store.fetch(INDEX))
             self._checked = np.zeros(len(self._index), dtype=bool)
         rows, row = self._index, int(self.rows[index])
         shard = int(rows.shard[row])
         if shard not in self._shards:
-            self._shards[shard] = open_shard(shard_path(self.folder, shard))
+            self._shards[shard] = open_shard(self.store.fetch(shard_path(Path(), shard).name))
         samples = self._shards[shard]
         if not self._checked[row]:
             if checksum(samples, rows, row) != rows.checksum[row]:
-                raise WsedError(
-                    f"{shard_path(self.folder, shard)} is damaged: remove it and run `wsed data pack` again, which "
-                    "writes what is missing (`wsed data pack --verify` finds all such files)"
-                )
+                raise WsedError(f"{shard_path(self.store.local, shard)} is damaged: remove it{self._remedy()}")
             self._checked[row] = True
         start = int(rows.first[row]) + int(self.first[index])
         length = min(int(rows.n_samples[row]) - int(self.first[index]), int(self.most[index]))
         audio = np.multiply(samples[start : start + length], np.float32(1 / FULL), dtype=np.float32)
         return Item(index, len(audio), audio)
+
+    def _remedy(self) -> str:
+        if is_remote(self.store.folder):
+            return f", so that it is fetched again from {self.store.folder}"
+        return " and run `wsed data pack` again (`wsed data pack --verify` finds all such files)"
 
 
 @READERS.register("packed")
@@ -72,15 +75,17 @@ class Packed(Reader):
     The sound files themselves need not be there; labels are read from the corpus as before.
 
     Args:
-        folder: folder that `wsed data pack` wrote.
+        folder: folder that `wsed data pack` wrote, or its address on an object store, as `s3://bucket/desed`. Each
+            shard is fetched when its first clip is read.
         root: the folder that was packed, if it has moved since.
+        cache: folder of the files that are fetched from a store; None: `~/.cache/wsed/packs`.
 
-    >>> Packed(Path("packed/desed")).folder.name
-    'desed'
+    >>> Packed("packed/desed").folder
+    'packed/desed'
     """
 
-    def __init__(self, folder: Path, root: Path | None = None) -> None:
-        self.folder, self.root = Path(folder), root
+    def __init__(self, folder: str | Path, root: Path | None = None, cache: Path | None = None) -> None:
+        self.folder, self.root, self.store = str(folder), root, Store(folder, cache)
 
     @classmethod
     def example(cls, folder: Path) -> Reader:
@@ -93,13 +98,13 @@ class Packed(Reader):
         Raises:
             WsedError: there is no pack, it has another sample rate, or it lacks a clip.
         """
-        facts = Facts.read(self.folder)
+        facts, index = self._read()
         if facts.sample_rate != sample_rate:
             raise WsedError(
                 f"{self.folder} is packed at {facts.sample_rate} Hz, and the network reads {sample_rate} Hz: "
                 f"wsed data pack {facts.source} OTHER_FOLDER --sample-rate {sample_rate}"
             )
-        rows = self._rows(table.clips, facts, Index.read(self.folder / INDEX))
+        rows = self._rows(table.clips, facts, index)
         missing = np.flatnonzero(rows < 0)
         if len(missing):
             raise WsedError(f"{self._absent(table.clips[missing[0]].path)} (and {len(missing) - 1} more)")
@@ -110,15 +115,18 @@ class Packed(Reader):
             starts[i] = round((clip.start or 0.0) * sample_rate)
             if not isinf(length):
                 most[i] = round(length * sample_rate)
-        return PackedDataset(self.folder, rows, starts, most)
+        return PackedDataset(self.store, rows, starts, most)
 
     def headers(self, clips: Sequence[Clip]) -> Headers:
         """The seconds of the clips' files, from the index; clips that are not packed cannot be read."""
-        facts = Facts.read(self.folder)
-        index = Index.read(self.folder / INDEX)
+        facts, index = self._read()
         rows = self._rows(clips, facts, index)
         seconds = np.where(rows < 0, np.nan, index.n_samples[rows] / facts.sample_rate)
         return Headers(seconds, {int(i): self._absent(path_of(clips, int(i))) for i in np.flatnonzero(rows < 0)})
+
+    def _read(self) -> tuple[Facts, Index]:
+        self.store.fetch_facts(FACTS)
+        return Facts.read(self.store.local), Index.read(self.store.fetch(INDEX))
 
     def _rows(self, clips: Sequence[Clip], facts: Facts, index: Index) -> NDArray[np.int64]:
         root = Path(os.path.abspath(self.root or facts.source))  # noqa: PTH100 - links stay as they are

@@ -1,0 +1,132 @@
+"""The settings of classes, read from source files without importing them."""
+
+import ast
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+HOME = Path(__file__).parents[1]
+FOLDERS = ("losses", "models", "augment", "decoding", "data", "training", "metrics")
+LIGHTNING = "pytorch/trainer/trainer.py"
+
+
+class Class(NamedTuple):
+    """A class of the source.
+
+    Attributes:
+        bases: names of its bases.
+        settings: annotations of its own constructor, by name; None: it has none.
+        open: whether the constructor takes other settings too.
+    """
+
+    bases: tuple[str, ...]
+    settings: dict[str, str] | None
+    open: bool
+
+
+@dataclass(frozen=True)
+class Signatures:
+    """The classes of wsed and their settings.
+
+    Attributes:
+        classes: by name; None for a name that several classes have.
+        names: the class of each registered name, by kind.
+        bases: the kind of component whose base class has the name.
+        leading: arguments that are no settings, by kind.
+        defaults: the name that is meant where none is given, by kind.
+
+    >>> known = Signatures.read()
+    >>> known.names["loss"]["mil"], "channels" in known.arguments("CRNN"), known.bases["Encoder"]
+    ('MIL', True, 'encoder')
+    """
+
+    classes: dict[str, Class | None] = field(default_factory=dict)
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
+    bases: dict[str, str] = field(default_factory=dict)
+    leading: dict[str, int] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    @cache
+    def read(cls) -> "Signatures":
+        """Read the source: half a second."""
+        known, kinds, registered = cls(), dict[str, str](), list[tuple[str, str, str]]()
+        files = [path for folder in FOLDERS for path in sorted((HOME / folder).rglob("*.py"))]
+        for path in [*files, *_trainer()]:
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.AnnAssign | ast.Assign) and _calls(node.value, "Registry"):
+                    kinds |= known._registry(node)
+                if isinstance(node, ast.ClassDef):
+                    known.classes[node.name] = None if node.name in known.classes else _class(node)
+                    registered += [(variable, name, node.name) for variable, name in _registrations(node)]
+        for variable, name, of in registered:
+            if variable in kinds:
+                known.names.setdefault(kinds[variable], {})[name] = of
+        return known
+
+    def arguments(self, name: str) -> dict[str, str] | None:
+        """The settings of a class with their annotations; None if they are not plain from its source."""
+        found = self.classes.get(name)
+        if found is None or (found.open and name != "SEDTask"):
+            return None
+        if found.settings is None:
+            inherited = [self.arguments(base) for base in found.bases if base in self.classes]
+            return inherited[0] if len(inherited) == 1 else None
+        kind = next((kind for kind, names in self.names.items() if name in names.values()), "")
+        settings = list(found.settings.items())[self.leading.get(kind, 0) :]
+        return {key: annotation for key, annotation in settings if key != "moved"}
+
+    def _registry(self, node: ast.AnnAssign | ast.Assign) -> dict[str, str]:
+        """Note a registry; returns the name of its variable, and the kind."""
+        call, target = node.value, node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+        assert isinstance(call, ast.Call)
+        given = dict(zip(("kind", "package", "base", "n_leading", "default"), call.args, strict=False))
+        given |= {keyword.arg or "": keyword.value for keyword in call.keywords}
+        texts = {name: ast.unparse(value).strip("'\"") for name, value in given.items()}
+        kind = texts["kind"]
+        self.leading[kind] = int(texts.get("n_leading", "0"))
+        self.bases[texts.get("base", "")] = kind
+        if "default" in texts:
+            self.defaults[kind] = texts["default"]
+        return {ast.unparse(target): kind}
+
+
+def _trainer() -> list[Path]:
+    spec = find_spec("lightning")
+    folders = [] if spec is None or spec.submodule_search_locations is None else spec.submodule_search_locations
+    return [path for folder in folders if (path := Path(folder) / LIGHTNING).is_file()]
+
+
+def _calls(value: ast.expr | None, name: str) -> bool:
+    return isinstance(value, ast.Call) and ast.unparse(value.func).partition("[")[0] == name
+
+
+def _registrations(node: ast.ClassDef) -> list[tuple[str, str]]:
+    """The registry and the name of each decorator that registers a class."""
+    return [
+        (ast.unparse(call.func.value), str(call.args[0].value))
+        for call in node.decorator_list
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "register"
+        and isinstance(call.args[0], ast.Constant)
+    ]  # fmt: skip
+
+
+def _class(node: ast.ClassDef) -> Class:
+    bases = tuple(ast.unparse(base).partition("[")[0] for base in node.bases)
+    made = next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"), None)
+    if made is not None:
+        arguments = [*made.args.posonlyargs, *made.args.args[1:], *made.args.kwonlyargs]
+        return Class(bases, {arg.arg: _text(arg.annotation) for arg in arguments}, made.args.kwarg is not None)
+    if any(ast.unparse(part).startswith("dataclass") for part in node.decorator_list):
+        fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]
+        inherits = any(base not in ("ABC", "Protocol") for base in bases)
+        return Class(bases, {ast.unparse(part.target): _text(part.annotation) for part in fields}, inherits)
+    return Class(bases, None, False)
+
+
+def _text(annotation: ast.expr | None) -> str:
+    text = "" if annotation is None else ast.unparse(annotation)
+    optional = text.removeprefix("Optional[")
+    return f"{optional[:-1]} | None" if optional != text else text.strip("'\"")
