@@ -6,8 +6,9 @@ A statistic is a function of many such rows, so that a thousand resamples take a
 Efron, Tibshirani: An Introduction to the Bootstrap, Chapman & Hall, 1993, chapters 13 and 14.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -257,15 +258,27 @@ def _check(n_clips: int, resamples: int, level: float) -> None:
 
 
 def _draw(statistic: Statistic, n_clips: int, resamples: int, seed: int) -> PerResample:
+    if resamples * n_clips <= CHUNK:
+        return statistic(_all_weights(n_clips, resamples, seed))
+    return np.concatenate([statistic(weights) for weights in _weights(n_clips, resamples, seed)])
+
+
+@lru_cache(maxsize=1)
+def _all_weights(n_clips: int, resamples: int, seed: int) -> Weights:
+    """The weights of all resamples, kept for the next number of the same clips."""
+    (weights,) = _weights(n_clips, resamples, seed)
+    weights.flags.writeable = False
+    return weights
+
+
+def _weights(n_clips: int, resamples: int, seed: int) -> Iterator[Weights]:
+    """The weights of the resamples, some rows at a time."""
     generator = np.random.default_rng(seed)
     rows = max(1, CHUNK // n_clips)
-    parts = []
     for start in range(0, resamples, rows):
         n = min(rows, resamples - start)
         cell = generator.integers(0, n_clips, (n, n_clips)) + np.arange(n)[:, None] * n_clips
-        weights = np.bincount(cell.ravel(), minlength=n * n_clips).reshape(n, n_clips)
-        parts.append(statistic(weights.astype(np.float64)))
-    return np.concatenate(parts)
+        yield np.bincount(cell.ravel(), minlength=n * n_clips).reshape(n, n_clips).astype(np.float64)
 
 
 def _interval(statistic: Statistic, n_clips: int, drawn: PerResample, level: float, method: Method) -> Interval:

@@ -7,7 +7,7 @@ from wsed.metrics.base import METRICS, Curves, Metric, MetricValue
 from wsed.metrics.events import Collars
 from wsed.metrics.f1 import EventF1
 from wsed.metrics.over_thresholds import event_curves, point_curves
-from wsed.metrics.psds import HOUR
+from wsed.metrics.psds_reference import HOUR
 from wsed.metrics.roc import effective_curve, staircase
 from wsed.metrics.system import System
 

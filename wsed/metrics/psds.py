@@ -7,24 +7,23 @@ scores, ICASSP 2022. The numbers equal those of `psds_eval` 0.5.3 (operating poi
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from wsed.errors import WsedError
 from wsed.metrics.intersection import DECIMALS, Criteria, check_shares, lasting
 from wsed.metrics.pairs import columns
-from wsed.metrics.psds_reference import Reference, Timed, check_clips, without_unknown
+from wsed.metrics.psds_pruned import Pruned
+from wsed.metrics.psds_reference import HOUR, Reference, Timed, check_clips, without_unknown
+from wsed.metrics.psds_resamples import Resampler, Rows
 from wsed.metrics.roc import Changes, Curve, effective_curve
-from wsed.metrics.sweep import ScoreGrid, all_changes, changes_of_points, changes_of_scores
+from wsed.metrics.sweep import ScoreGrid, changes_of_points, changes_of_scores
 from wsed.types import Events
 from wsed.values import Scores
-
-HOUR = 3600.0
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class PSDSTable:
     truth: Reference
     parameters: PSDSParameters
     changes: tuple[Changes | None, ...]
-    pruned: "Pruned | None" = None
+    pruned: Pruned | None = None
 
     @staticmethod
     def of_scores(
@@ -132,7 +131,8 @@ class PSDSTable:
         enough = _enough(truth, parameters)
         # A resample may have fewer of the certain false alarms: leave a margin of five standard deviations.
         swept = list(changes_of_scores(grid, truth.events, parameters.criteria, enough + 5 * math.isqrt(enough) + 5))
-        pruned = Pruned(grid, truth, parameters, tuple(each.certain for each in swept))
+        certain = tuple(each.certain for each in swept)
+        pruned = Pruned(grid, truth, parameters.criteria, parameters.max_efpr, certain)
         return PSDSTable(truth, parameters, tuple(each.changes for each in swept), pruned)
 
     @staticmethod
@@ -167,49 +167,15 @@ class PSDSTable:
             WsedError: there is not one weight per clip, a weight is negative or not finite, or the total time is 0.
         """
         weight = _weights(self.truth, weights)
-        changes = self.changes if self.pruned is None else self.pruned.checked(self.changes, weight)
+        changes = self.changes if self.pruned is None else self.pruned.checked(self.changes, weight[None])
         return _score(self.truth, self.parameters, changes, weight)
 
     def values(self, weights: Float[np.ndarray, "resample clip"]) -> Float[np.ndarray, " resample"]:
-        """The score for each row of weights: a `Statistic` for `wsed.metrics.bootstrap`."""
-        return np.array([self.psds(torch.from_numpy(row)).value for row in weights], dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Pruned:
-    """Per label, the false alarms that prove that the thresholds left out are beyond the end of the curve.
-
-    Attributes:
-        grid: the scores, from which a label is computed in full if the proof fails for some weights.
-        truth: the reference.
-        parameters: of the score.
-        certain: per label, clips that have a false alarm at every threshold left out; None if none was left out.
-    """
-
-    grid: ScoreGrid
-    truth: Reference
-    parameters: PSDSParameters
-    certain: tuple[Bool[np.ndarray, " clip"] | None, ...]
-    _full: dict[int, Changes] = field(default_factory=dict)
-
-    def checked(
-        self, changes: Sequence[Changes | None], weight: Float[np.ndarray, " clip"]
-    ) -> Iterator[Changes | None]:
-        """The changes of each label; over all thresholds if these weights leave too few certain false alarms."""
-        timed, seconds = self.truth.timed, float(weight @ self.truth.durations)
-        for label, (change, certain) in enumerate(zip(changes, self.certain, strict=True)):
-            if change is None or certain is None:
-                yield change
-                continue
-            if timed is not None:
-                seconds = float((weight * timed[:, label]) @ self.truth.durations)
-            enough = self.parameters.max_efpr * seconds / HOUR
-            yield change if float(weight @ certain) > enough * (1 + 1e-9) else self._whole(label)
-
-    def _whole(self, label: int) -> Changes:
-        if label not in self._full:
-            self._full[label] = all_changes(self.grid, self.truth.events, self.parameters.criteria, label)
-        return self._full[label]
+        """The score for each row of weights: a `Statistic` for `wsed.metrics.bootstrap`; errors as in `psds`."""
+        _check_weights(self.truth, weights)
+        p, pruned = self.parameters, self.pruned
+        resampler = Resampler(self.truth, self.changes, p.alpha_ct, p.alpha_st, p.max_efpr)
+        return resampler.values(weights, None if pruned is None else lambda rows: pruned.checked(self.changes, rows))
 
 
 def psds_from_scores(
@@ -309,11 +275,15 @@ def _weights(truth: Reference, weights: Tensor | None) -> Float[np.ndarray, " cl
     if weights is None:
         return np.ones(truth.durations.size)
     weight: Float[np.ndarray, " clip"] = weights.detach().cpu().double().numpy()
-    if weight.shape != truth.durations.shape or not (np.isfinite(weight).all() and np.all(weight >= 0)):
-        raise WsedError(f"one weight of 0 or more for each of {truth.durations.size} clips is needed")
-    if not weight @ truth.durations > 0:
-        raise WsedError("the clips with a weight above 0 last 0 s: there is nothing to score")
+    _check_weights(truth, weight[None])
     return weight
+
+
+def _check_weights(truth: Reference, weights: Rows) -> None:
+    if weights.shape[1:] != truth.durations.shape or not (np.isfinite(weights).all() and np.all(weights >= 0)):
+        raise WsedError(f"one weight of 0 or more for each of {truth.durations.size} clips is needed")
+    if not np.all(weights @ truth.durations > 0):
+        raise WsedError("the clips with a weight above 0 last 0 s: there is nothing to score")
 
 
 def _rates(

@@ -13,6 +13,8 @@ from wsed.metrics.pairs import Columns, columns
 from wsed.types import Events
 from wsed.values import Scores
 
+HOUR = 3600.0
+
 Timed = Bool[Tensor, "clip label"]
 
 

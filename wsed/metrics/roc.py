@@ -5,9 +5,12 @@ Bilen et al.: A framework for the robust evaluation of sound event detection, IC
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
+
+Indices = Int[np.ndarray, " _"]
 
 NO_VARIANCE = 1e-14
 """A smaller variance is a rounding error of equal values."""
@@ -92,6 +95,19 @@ class Changes:
             hit_end,
             np.concatenate([[0], start + np.cumsum(twice)]),
         )
+
+    @cached_property
+    def falls(self) -> tuple[Indices, Indices, Indices]:
+        """Thresholds at which false alarms end, but for the first of a segment; with weights, only there rates fall.
+
+        Indices into `point`; and each segment that has some, with the place of its first one among them.
+        """
+        ended = np.concatenate([[0], np.cumsum(self.amount < 0)])[self.point]
+        fall = np.diff(ended, prepend=0) > 0
+        fall[self.segment] = False
+        places = np.flatnonzero(fall)
+        segment, start = np.unique(np.searchsorted(self.segment, places, side="right") - 1, return_index=True)
+        return places, segment, start
 
     def curve(
         self, rates: Float[np.ndarray, " cell"], weights: Float[np.ndarray, " clip"], n_ref: float, max_efpr: float

@@ -20,6 +20,7 @@ from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.counts import Counts
+from wsed.metrics.cuts import at_cuts
 
 PerLabel = Float[np.ndarray, " label"]
 Weights = Float[np.ndarray, "resample clip"]
@@ -28,7 +29,10 @@ PerResample = Float[np.ndarray, " resample"]
 Known = Bool[Tensor, "clip label"]
 Convention = Literal["dcase2024", "sklearn"]
 Ranking = Callable[[Curve, Curve], PerResample]
-"""Maps the weights of true and of false clips that score at or above each cut to a score. Cuts fall."""
+"""Maps the weights of true and of false clips that score at or above each cut to a score.
+
+Cuts fall. Of neighbouring cuts that only add false clips, the last one may be the only one.
+"""
 
 
 def ap(tp: Curve, fp: Curve) -> PerResample:
@@ -151,12 +155,7 @@ def _one_class(
 ) -> PerResample:
     if not score.size:
         return np.full(len(weights), np.nan)
-    order = np.argsort(-score, kind="stable")
-    ranked = score[order]
-    last_of_tie = np.append(ranked[1:] != ranked[:-1], True)  # no differences: those of infinite scores are NaN
-    weights = weights[:, order]
-    hits = np.cumsum(weights * true[order], axis=1)[:, last_of_tie]
-    return ranking(hits, np.cumsum(weights * ~true[order], axis=1)[:, last_of_tie])
+    return ranking(*at_cuts(true, score, weights))
 
 
 @checked
