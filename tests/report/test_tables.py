@@ -13,7 +13,7 @@ from wsed.decoding import StepDecoder, Tuning
 from wsed.formats.event import Event
 from wsed.formats.recording import Recording
 from wsed.metrics import EventF1, event_counts
-from wsed.metrics.base import default_metrics
+from wsed.metrics.base import METRICS, default_metrics
 from wsed.metrics.system import System
 from wsed.report import pictures
 from wsed.report.detections import draw
@@ -21,6 +21,7 @@ from wsed.report.tables import score_table, seeds_table
 from wsed.scoring.facts import RunFacts
 from wsed.scoring.resampling import Resampling, resample, samples
 from wsed.scoring.score import score, system_of
+from wsed.testing.metrics import system
 from wsed.truth import Truth
 from wsed.types import Events, Labels
 from wsed.values import Scores
@@ -128,3 +129,14 @@ def test_pictures_of_any_number_of_classes(tmp_path, n_labels) -> None:
     labels = Labels([f"{i:04d}" for i in range(n_labels)])
     draw(tmp_path / "a.png", Recording("a", "a.wav", 10.0, 8000, (Event("0000", 1.0, 2.0),)), scores, labels)
     assert imread(tmp_path / "a.png").shape[0] < 1300
+
+
+def test_metrics_without_intervals_are_named() -> None:
+    metrics = {**default_metrics(), "best_event_f1": METRICS["best_event_f1"]()}
+    made = system()
+    report = score(made, metrics)
+    report = replace(report, intervals=resample(samples(made, metrics), Resampling(20)))
+    told = text(score_table(report))
+    assert "no intervals of: best event F1" in told
+    assert "event F1," not in told.split("no intervals of: ")[1].replace("best event F1", "")
+    assert "no intervals of" not in text(score_table(replace(report, intervals=None)))

@@ -179,15 +179,24 @@ def _lines(report: Report, singles: Sequence[str], without_column: Sequence[str]
     backend = report.input.backend if report.input else "native"
     if backend != "native":
         yield Text(f"computed by {backend}", style="bold")
-    if report.intervals and report.intervals.ranges:  # one clip has none
-        how = report.intervals.how
-        kind = "BCa" if how.method == "bca" else how.method
-        own = "wsed's own " if backend != "native" else ""
-        yield Text(f"intervals: {own}{how.level:.0%} {kind} bootstrap, {how.resamples} resamples of the clips")
+    yield from _about_intervals(report, backend)
     if report.run and (tuned := report.run.tuned):
         yield Text(f"decoder tuned on the {tuned['split']} set: {', '.join(tuned['values'])}")
     if report.run and report.run.tuned_on_these_clips:
         yield Text(TOO_GOOD, style="bold red")
+
+
+def _about_intervals(report: Report, backend: str) -> Iterator[RenderableType]:
+    """How the intervals were made, and which metrics have none."""
+    if report.intervals is None or not report.intervals.ranges:  # one clip has none
+        return
+    how = report.intervals.how
+    kind = "BCa" if how.method == "bca" else how.method
+    own = "wsed's own " if backend != "native" else ""
+    yield Text(f"intervals: {own}{how.level:.0%} {kind} bootstrap, {how.resamples} resamples of the clips")
+    # the best F1 over thresholds, piPSDS and others that search over all clips have none
+    if bare := [title_of(name) for name in ordered(list(report.computed)) if name not in report.intervals.ranges]:
+        yield Text(f"no intervals of: {', '.join(bare)}")
 
 
 def _header(name: str) -> str:
