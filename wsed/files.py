@@ -1,5 +1,6 @@
 """Atomic writes of files and folders, and locks between processes."""
 
+import errno
 import os
 import secrets
 import shutil
@@ -11,6 +12,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # imported only when a lock is taken, so that `import wsed` stays quick
     from filelock import FileLock
+
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""Errors of a disk that is full or may not be written."""
+
+
+def no_room(error: BaseException) -> str | None:
+    """What is wrong with the disk if it is full or read-only and this led to the error; else None.
+
+    >>> no_room(OSError(errno.ENOSPC, "No space left on device", "runs/last.ckpt"))
+    'cannot write runs/last.ckpt: No space left on device'
+    """
+    link: BaseException | None = error
+    for _ in range(50):  # an error may be its own cause
+        if isinstance(link, OSError) and link.errno in NO_ROOM:
+            return f"cannot write{f' {link.filename}' if link.filename else ''}: {link.strerror}"
+        link = None if link is None else link.__cause__ or link.__context__
+    return None
 
 
 @contextmanager

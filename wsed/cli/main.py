@@ -9,6 +9,7 @@ from wsed.cli import verbs
 from wsed.cli.ranks import is_first
 from wsed.cli.stopped import Stopped
 from wsed.errors import WsedError, printable
+from wsed.files import no_room
 from wsed.shipped import make_importable
 
 HEAD = """usage: wsed VERB ...
@@ -74,6 +75,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `wsed ... | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # of sqlite and zip files, too
+        if (fault := no_room(error)) is None:
+            raise
+        print(f"wsed: error: {fault}; make room, or write to another disk", file=sys.stderr)
+        return 2
 
 
 def _dispatch(args: list[str]) -> int:

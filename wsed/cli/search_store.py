@@ -12,7 +12,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from wsed.cli.search_space import Range
 from wsed.errors import WsedError
-from wsed.files import locked
+from wsed.files import locked, no_room
 from wsed.text import read_text
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -65,6 +65,8 @@ def _readable(url: str) -> Iterator[None]:
     except WsedError:
         raise
     except Exception as error:  # of sqlalchemy, of its drivers, and of optuna on values that cannot be
+        if (fault := no_room(error)) is not None:
+            raise WsedError(f"the study in {url}: {fault}; make room and run the command again") from None
         reason = " ".join(str(error).split())[:200]
         raise WsedError(f"the study in {url} cannot be opened ({reason}); move it away if it is damaged") from None
 

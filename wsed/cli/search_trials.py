@@ -20,7 +20,7 @@ from wsed.cli.search_store import alone
 from wsed.cli.training import WsedCLI
 from wsed.cli.training import run as train
 from wsed.errors import WsedError
-from wsed.files import try_lock, write_text
+from wsed.files import no_room, try_lock, write_text
 from wsed.report.trials import draw_trials, write_trials
 
 
@@ -131,8 +131,13 @@ class Search:
         except optuna.TrialPruned:
             self.study.tell(trial, state=TrialState.PRUNED)
             outcome = f"stopped early, {self.monitor} {report.best:.4g}"
-        except WsedError as error:
+        except (WsedError, OSError) as error:
+            if (fault := no_room(error)) is not None:  # other settings would fail as well
+                again = "make room and run the command again"
+                raise WsedError(f"trial {trial.number}: {fault}; {again}: the trial goes on") from None
             self.study.tell(trial, state=TrialState.FAIL)
+            if isinstance(error, OSError):
+                raise
             print(f"trial {trial.number}: failed: {error}", flush=True)
             return str(error)
         except Exception:  # a bug or a fault of the machine: the same settings would fail again
