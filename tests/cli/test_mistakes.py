@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from wsed.cli import verbs
 from wsed.cli.check_monitors import check_monitors
 from wsed.cli.configs import prepared
 from wsed.cli.messages import user_error
+from wsed.cli.settings import _check_strategy
 from wsed.errors import WsedError
 
 BASE = yaml.safe_load("""
@@ -246,3 +248,18 @@ def test_mistakes_in_python(tmp_path):
     for line, sentence in zip(lines, sentences, strict=True):
         assert line.startswith("WsedError ")
         assert sentence in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"strategy": "fsdp"}, r"trainer.strategy 'fsdp' is not supported.*; known: .*ddp"),
+        ({"strategy": "dp"}, r"trainer.strategy 'dp' is not supported"),
+        ({"strategy": "ddpp"}, r"trainer.strategy 'ddpp' is not supported \(did you mean ddp"),
+        ({"sync_batchnorm": True, "accelerator": "cpu"}, "trainer.sync_batchnorm needs GPUs"),
+    ],
+)
+def test_strategies_that_do_not_work_here(settings, sentence):
+    with pytest.raises(WsedError, match=sentence):
+        _check_strategy(Namespace(**{"strategy": "auto", "sync_batchnorm": False, "accelerator": "auto", **settings}))
+    _check_strategy(Namespace(strategy="ddp", sync_batchnorm=False, accelerator="cpu"))
