@@ -140,25 +140,27 @@ class BoxDecoder(Decoder):
         )
         half = (window * scores.frame_rate / 2).round().long().clamp(min=1)
         inside = torch.arange(n_frames + 1) <= valid.cpu().sum(1)[:, None]
-        columns: tuple[list[Tensor], ...] = ([], [], [], [], [])
+        columns: tuple[list[Tensor], ...] = ([], [], [], [])
         for k in range(n_labels):  # one at a time: memory does not grow with their number
             curves = table[..., k].detach().double().cpu()
             sums = torch.nn.functional.pad(curves.cumsum(1), (1, 0))
             change = _step_filter(sums, half[k].expand(n_clips)) * inside
             limits = (limit[k].expand(n_clips) for limit in (merge_abs, merge_rel))
             spans = _merge(_between_changes(change, curves), *limits)
-            index = (spans.curve, torch.full_like(spans.curve, k), spans.first, spans.stop)
-            for column, part in zip(columns, (*(part.int() for part in index), spans.mean(sums)), strict=True):
+            index = (part.int() for part in (spans.curve, spans.first, spans.stop))  # a day has millions of boxes
+            for column, part in zip(columns, (*index, spans.mean(sums)), strict=True):
                 column.append(part)
         if not n_labels:
             return Detections(Events.of([]), torch.zeros(0, dtype=torch.float64))
-        clip, label, onset, offset, mean = map(_joined, columns)
+        counts = torch.tensor([len(part) for part in columns[0]])
+        label = torch.arange(n_labels).repeat_interleave(counts)
+        clip, onset, offset, mean = map(_joined, columns)
         onset, offset = onset.double() / scores.frame_rate, offset.double() / scores.frame_rate
-        events = events_of(clip.long(), label.long(), onset, offset)
-        if n_clips > 1:
-            order = clip.argsort(stable=True)  # by clip, then label, then onset
-            events, mean = events[order], mean[order]
+        events = events_of(clip.long(), label, onset, offset)
         del clip, label, onset, offset
+        if n_clips > 1:
+            order = events.clip.argsort(stable=True)  # by clip, then label, then onset
+            events, mean = events[order], mean[order]
         events, kept = cut(events, scores.durations)
         return Detections(events, mean if len(events) == len(mean) else mean[kept])
 
@@ -266,8 +268,9 @@ def _between_changes(change: Borders, curves: Float[Tensor, "curve frame"]) -> _
     begin, end = extremum[pair] + 1, extremum[pair + 1] + 1
     same = curve[begin] == curve[end]
     begin, end = begin[same], end[same]
-    first, stop = start[begin] % width - 1, start[end + 1] % width - 2
-    return _with_extremes(curve[begin], first, stop, curves, n_curves)
+    first, stop, curve = start[begin] % width - 1, start[end + 1] % width - 2, curve[begin]
+    del flat, place, new, start, value, inner, top, bottom, extremum, opens, pair, begin, end, same
+    return _with_extremes(curve, first, stop, curves, n_curves)
 
 
 def _with_extremes(

@@ -207,7 +207,8 @@ def cut(events: Events, durations: Float[Tensor, " clip"]) -> tuple[Events, Bool
     >>> cut(Events.of([(0, 0, 1.0, 3.0), (0, 0, 2.5, 3.0)]), torch.tensor([2.0]))[0].offset.tolist()
     [2.0]
     """
-    end = durations.detach().cpu().double()[events.clip]
+    seconds = durations.detach().cpu().double()
+    end = seconds if len(seconds) == 1 else seconds[events.clip]
     inside = events.onset < end
     events = replace(events, offset=torch.minimum(events.offset, end))
     return events if bool(inside.all()) else events[inside], inside
@@ -271,12 +272,13 @@ def events_of(
     onset: Float[Tensor, " event"],
     offset: Float[Tensor, " event"],
 ) -> Events:
-    """Detected events, which have gain 1.
+    """Detected events, which have gain 1; the gains take no memory.
 
     >>> events_of(torch.tensor([0]), torch.tensor([0]), torch.tensor([1.0]), torch.tensor([2.0])).gain
     tensor([1.])
     """
-    return Events(clip, label, onset, offset, torch.ones_like(onset))
+    one, zero = onset.new_ones(1), label.new_zeros(1)
+    return Events(clip, label, onset, offset, one.expand(len(onset)), zero.expand(len(label)))
 
 
 def _exact(scores: Tensor) -> Tensor:
