@@ -63,7 +63,7 @@ def test_tags_are_asked_for_in_each_window():
 def test_many_files_go_in_common_batches_and_a_damaged_one_is_passed_over(files):
     made = detector()
     paths = [files / name for name in ("long.wav", "broken.wav", "short.wav", "next.wav")]
-    found = list(made.detect_many(paths))
+    found = list(made.detect_many(paths, batch=32))
     assert [each.source for each in found] == list(map(str, paths))
     assert "broken.wav" in str(found[1].error)
     assert found[1].events == ()

@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=whole(1), metavar="N", help="the N most confident events of each recording")
     parser.add_argument("--channel", type=whole(1), metavar="N", help="which channel (default: the mean of all)")
     parser.add_argument("--window", type=positive, metavar="S", help="seconds of a window (default: as in training)")
-    parser.add_argument("--batch", type=whole(1), default=32, metavar="N", help="windows at once (default: 32)")
+    parser.add_argument("--batch", type=whole(1), default=8, metavar="N", help="windows at once (default: 8)")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -31,8 +31,8 @@ def _silently(recording: int, seconds: float) -> None:
     pass
 
 
-BATCH = 32
-"""Number of windows in a batch."""
+BATCH = 8
+"""Number of windows in a batch: more do not fit the cache of a core, and take longer each."""
 
 
 class Detector:

@@ -1,7 +1,9 @@
 """Convolutional blocks."""
 
+import pytest
 import torch
 
+from wsed.models.encoders.blocks import ConvBlocks
 from wsed.models.encoders.cnn import CNN
 
 
@@ -11,3 +13,18 @@ def test_dropout_drops_whole_channels():
     frames = encoder(torch.randn(2, 64, 30), torch.ones(2, 30, dtype=torch.bool)).frames
     silent = (frames == 0).all(1)
     assert 0.2 < silent.float().mean() < 0.8
+
+
+@pytest.mark.parametrize("activation", ["relu", "glu"])
+def test_folded_batch_norm_is_batch_norm(activation):
+    torch.manual_seed(0)
+    blocks = ConvBlocks(16, channels=8, pools=[(1, 4), (2, 2)], activation=activation).eval()
+    for block in blocks:
+        for value in (block.norm.running_mean, block.norm.running_var, block.norm.weight, block.norm.bias):
+            torch.nn.init.uniform_(value, 0.5, 2.0)
+    features, valid = torch.randn(2, 16, 10), torch.arange(10) < torch.tensor([[10], [7]])
+    plain, _ = blocks(features, valid)
+    with torch.no_grad():
+        folded, _ = blocks(features, valid)
+    assert plain.requires_grad
+    torch.testing.assert_close(folded, plain, atol=1e-5, rtol=1e-5)
