@@ -55,8 +55,8 @@ class Still(pl.Callback):
                 module.eval()
             if isinstance(module, Dropout):
                 module.rate = 0.0
-            if isinstance(module, nn.Dropout | nn.GRU | nn.LSTM):
-                setattr(module, "p" if isinstance(module, nn.Dropout) else "dropout", 0.0)
+            if isinstance(module, nn.modules.dropout._DropoutNd | nn.GRU | nn.LSTM):
+                setattr(module, "dropout" if isinstance(module, nn.GRU | nn.LSTM) else "p", 0.0)
 
     def on_train_end(self, trainer, task):
         self.found = plain(task) | {f"start {name}": value for name, value in self.start.items()}
