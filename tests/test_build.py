@@ -115,6 +115,10 @@ def test_everything_that_needs_no_argument_makes_the_round_trip(kind):
             one = cls()
         except TypeError:
             continue
+        except WsedError as error:  # its package is an extra that is not installed
+            if "pip install 'wsed[" not in str(error):
+                raise
+            continue
         spec = spec_of(one)
         assert spec_of(build(cls, spec)) == spec
         assert build(cls, Spec.read(spec.to_plain())) is not None
