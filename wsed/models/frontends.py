@@ -12,6 +12,7 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet
 from wsed.models.base import FRONTENDS, Frontend
+from wsed.ops.fourier import power_spectrum
 from wsed.ops.grid import valid_frames
 from wsed.ops.reduce import world_size
 from wsed.types import Batch
@@ -83,21 +84,28 @@ class LogMel(Frontend):
             center=True,
             pad_mode="constant",  # then padding does not change the frames of a clip
         )
-        self.mel.spectrogram.power = None  # returns complex values, for _to_power
+        self.mel.spectrogram.power = None  # returns complex values, for _spectrum
 
     def forward(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
         with torch.autocast(audio.device.type, enabled=False):  # powers span 100 dB: bfloat16 would lose them
-            mel = self.mel.mel_scale(self._to_power(self.mel.spectrogram(audio.float())))
+            mel = self.mel.mel_scale(self._spectrum(audio.float()))
             if self.log_offset is not None:
                 features = (mel + self.log_offset).log()
             else:
                 features = 20 / self.power * mel.clamp(min=1e-10 ** (self.power / 2)).log10()
         return features, valid_frames(n_samples, self.hop_length, features.shape[2])
 
-    def _to_power(self, spectrum: Complex[Tensor, "clip bin frame"]) -> Float[Tensor, "clip bin frame"]:
+    def _spectrum(self, audio: Float[Tensor, "clip sample"]) -> Float[Tensor, "clip bin frame"]:
         """`|spectrum|^power`; without the square root for 2, in a third of the time of `abs().pow(2)`."""
+        if torch.compiler.is_exporting():
+            of = self.mel.spectrogram
+            before = (of.n_fft - of.win_length) // 2  # a shorter window lies in the middle, as in torch.stft
+            window = torch.nn.functional.pad(of.window, (before, of.n_fft - of.win_length - before))
+            squares = power_spectrum(audio, window, self.hop_length)
+            return squares if self.power == 2 else squares.clamp(min=1e-30).pow(self.power / 2)
+        spectrum: Complex[Tensor, "clip bin frame"] = self.mel.spectrogram(audio)
         if self.power == 2:
             return spectrum.real.square() + spectrum.imag.square()
         return spectrum.abs().pow(self.power)
