@@ -86,6 +86,7 @@ class PSDS:
         class_rocs: curve of each class.
         parameters: parameters of the score.
 
+    >>> import torch
     >>> events = Events.of([(0, 0, 1.0, 3.0)])
     >>> psds = psds_from_operating_points(events, [events], n_labels=1, durations=torch.tensor([10.0]))
     >>> psds.value, psds.roc.tpr.tolist()
@@ -109,6 +110,7 @@ class PSDSTable:
     standard deviation over classes, and of the mean over the other classes of cross triggers. `sed_scores_eval`
     refuses such a class, or counts its curve as 0 in a bootstrap fold. With one class there are no cross triggers.
 
+    >>> import torch
     >>> scores = Scores.of_padded(torch.tensor([[[0.1], [0.9], [0.8], [0.2]]]), frame_rate=1.0)
     >>> table = PSDSTable.of_scores(scores, Events.of([(0, 0, 1.0, 3.0)]))
     >>> table.psds(torch.tensor([2.0])).value
@@ -147,6 +149,7 @@ class PSDSTable:
     ) -> "PSDSTable":
         """From the detections at operating points; arguments as in `psds_from_operating_points`.
 
+        >>> import torch
         >>> events = Events.of([(0, 0, 1.0, 3.0)])
         >>> PSDSTable.of_operating_points(events, [events], 1, torch.tensor([10.0])).psds().value
         1.0
@@ -196,6 +199,7 @@ def psds_from_scores(
     Raises:
         WsedError: there are no frame scores, a score is NaN, a label or clip has no scores, or the total time is 0.
 
+    >>> import torch
     >>> scores = Scores.of_padded(torch.tensor([[[0.1], [0.9], [0.8], [0.2]]]), frame_rate=1.0)
     >>> psds_from_scores(scores, Events.of([(0, 0, 1.0, 3.0)])).value
     1.0
@@ -231,6 +235,7 @@ def psds_from_operating_points(
     Raises:
         WsedError: a label is outside the label axis, a clip has no duration, or durations are negative or all 0.
 
+    >>> import torch
     >>> reference, detected = Events.of([(0, 0, 1.0, 3.0), (0, 0, 5.0, 6.0)]), Events.of([(0, 0, 1.0, 3.0)])
     >>> psds_from_operating_points(reference, [detected], n_labels=1, durations=torch.tensor([10.0])).value
     0.5

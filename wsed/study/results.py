@@ -62,8 +62,8 @@ class Results:
     # A paper
     >>> results.measures(), results.values("mil", "event_f1"), results.difference(claim).n, results.judged()
     (['event_f1'], {}, 0, [])
-    >>> '"scale": "smoke"' in results.to_json()
-    True
+    >>> '"scale": "smoke"' in results.to_json(), results.table("csv").splitlines()[0]
+    (True, 'system')
     """
 
     recipe: Recipe
