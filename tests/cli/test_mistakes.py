@@ -237,7 +237,7 @@ def test_mistakes_in_python(tmp_path):
         "needs labels to build the network",
         "encoder is a finished CRNN; pass the class, encoder=CRNN",
         "encoder is 'crnn'; pass a class",
-        "a data loader gives tuple, expected wsed.Batch",
+        "the data loader yields tuple, expected wsed.Batch",
         "scores seem transposed, (4, 2, 50)",
         "scores must be probabilities, in [0, 1]; give logits.sigmoid()",
         "tags must be [clip label], here (4, 2), not (1, 2)",

@@ -224,9 +224,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_checkpoint(exp, tmp_path, monkey
     monkeypatch.setattr(torch, "save", full)
     assert main(["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]) == 2
     message = capsys.readouterr().err
-    assert (
-        "last.ckpt: No space left on device; the checkpoints that are there are whole: go on with --resume" in message
-    )
+    assert "last.ckpt: No space left on device; the existing checkpoints are whole: go on with --resume" in message
     assert message.count("\n") == 1
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
     assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == STEPS

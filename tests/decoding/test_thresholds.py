@@ -254,7 +254,7 @@ def test_tuned_decoder_equals_a_loop_over_all_settings(collar):
     scores, truth = noisy_system()
     count, levels, medians = partial(event_counts, onset_collar=collar), [0.2, 0.4, 0.5, 0.6], [0.0, 0.3, 0.7]
     decoder = StepDecoder(merge_gap=0.15, min_duration=0.1)
-    settings = decoder.settings(10.0, medians)
+    settings = decoder.candidates(10.0, medians)
     tuned = tune_events(decoder, scores, truth, count, "val", thresholds=levels, settings=settings)
     tried = {}
     for median in medians:
@@ -276,7 +276,7 @@ def test_tuned_decoder_equals_a_loop_over_all_settings(collar):
 
 def test_tuned_boxes_do_what_the_search_promises():
     scores, truth = noisy_system()
-    settings = [s for s in BoxDecoder().settings(10.0) if s["merge_rel"] == 2.0]
+    settings = [s for s in BoxDecoder().candidates(10.0) if s["merge_rel"] == 2.0]
     tuned = tune_events(BoxDecoder(), scores, truth, event_counts, "val", settings=settings)
     assert set(tuned.values) == {"threshold", "window", "merge_abs", "merge_rel"}
     final = f1_of(tuned.apply(BoxDecoder()), scores, truth)

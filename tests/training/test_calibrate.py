@@ -56,7 +56,7 @@ def test_tags_do_where_no_events_are_known(clips):
         StepDecoder(), scores, Truth(truth.tags, truth.tagged, Events.of([]), nothing), LABELS, "isotonic"
     )
     assert found.confidence("good", 0.9) > 0.95
-    with pytest.raises(WsedError, match="nothing is known here"):
+    with pytest.raises(WsedError, match="but none are known"):
         calibrate(StepDecoder(), scores, Truth(truth.tags, nothing, Events.of([]), nothing), LABELS, "isotonic")
 
 

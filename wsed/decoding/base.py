@@ -46,7 +46,7 @@ class Decoder(ABC):
     (tensor([[True]]), tensor([[True]]))
     >>> len(decoder.curves(scores)), len(decoder.ranked(scores)), len(decoder.allowed_curves(scores))
     (1, 1, 1)
-    >>> decoder.settings(frame_rate=1.0), decoder.inexact_for_segments(), decoder.values()["tags"]
+    >>> decoder.candidates(frame_rate=1.0), decoder.inexact_for_segments(), decoder.values()["tags"]
     ([{}], [], 'clip')
     >>> decoder.within(scores).need_frames()[0].flatten().tolist() == curve.flatten().tolist()
     True
@@ -103,12 +103,12 @@ class Decoder(ABC):
                 )
             return tags.bool()
         if scores.clip_scores is None:
-            raise WsedError("decoder.tags is clip, but the network gives no clip scores; add a head that gives them")
+            raise WsedError("decoder.tags is clip, but the network provides no clip scores; add a head that does")
         return steps.threshold(scores.clip_scores[:, None, :], self.tag_threshold)[:, 0, :]
 
     @property
     def reach(self) -> float:
-        """Seconds of scores before and after a time on which the events at that time depend; 5 by default."""
+        """Events depend on the scores up to this many seconds before and after them; 5 by default."""
         return 5.0
 
     def within(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
@@ -150,8 +150,8 @@ class Decoder(ABC):
         parts = [replaced(self, {"threshold": value})(scores, tags).events for value in rising(thresholds).tolist()]
         return Events.cat(replace(part, clip=part.clip + i * len(scores)) for i, part in enumerate(parts))
 
-    def settings(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
-        """Settings that a search for thresholds tries with each threshold; among equally good ones the first wins.
+    def candidates(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
+        """Settings that a search for thresholds tries with each threshold; of equally good ones, the first is chosen.
 
         Args:
             frame_rate: frame rate of the scores.

@@ -74,10 +74,10 @@ class BoxDecoder(Decoder):
 
     def __post_init__(self) -> None:
         if any(not value > 0 for value in listed(self.window)):
-            raise WsedError(f"window must be more than 0 seconds, not {self.window}")
+            raise WsedError(f"decoder.window must be more than 0 seconds, not {self.window}")
         for name, values in (("merge_abs", self.merge_abs), ("merge_rel", self.merge_rel)):
             if any(not value >= 0 for value in listed(values)):
-                raise WsedError(f"{name} must be 0 or more, not {values}")
+                raise WsedError(f"decoder.{name} must be 0 or more, not {values}")
 
     def __call__(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Detections:
         """The boxes above the threshold in the classes that the tags allow."""
@@ -107,7 +107,7 @@ class BoxDecoder(Decoder):
             boxes = boxes[allowed.cpu()[boxes.events.clip, boxes.events.label]]
         return boxes_at(boxes, thresholds, len(scores))
 
-    def settings(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
+    def candidates(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
         """Every combination of window and merging thresholds."""
         if medians is not None or self.tags != "none":
             raise WsedError(

@@ -13,9 +13,9 @@ def segment_scores(
 ) -> tuple[Float[Tensor, "clip segment label"], Bool[Tensor, "clip segment"]]:
     """Score of each segment (the highest score of the frames that touch it), and the segments that count.
 
-    A segment scores above a threshold exactly if an event that is decoded at this threshold is active in it by
-    `segment_counts`. Segments without frames score -inf. Segments that start at or after the end of their clip do not
-    count.
+    The score of a segment is above a threshold if and only if an event decoded at that threshold is active in the
+    segment, as `segment_counts` defines it. Segments without frames score -inf. Segments that start at or after the end
+    of their clip do not count.
 
     Args:
         scores: the frame scores that are compared with the threshold (`Decoder.curves`).

@@ -119,7 +119,7 @@ class StepDecoder(Decoder):
         return super().within(scores, tags)
 
     def across(self) -> Decoder:
-        """The decoder with the other steps."""
+        """The decoder without the steps of `within`: rescaling and tags."""
         return replace(self, rescale_edge=None, tags="none")
 
     def at(self, scores: Scores, thresholds: Sequence[float], tags: Bool[Tensor, "clip label"] | None = None) -> Events:
@@ -127,7 +127,7 @@ class StepDecoder(Decoder):
         self._check_searchable()
         return self._finished(decode_at(self.curves(scores), thresholds, self.allowed(scores, tags)))
 
-    def settings(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
+    def candidates(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
         """The windows of the median filter to try; a window of one frame means no filter."""
         self._check_searchable()
         return [{}] if medians is None else [{"median": seconds or 1 / frame_rate} for seconds in medians]

@@ -1,4 +1,4 @@
-"""Decoding of scores that come bit by bit, in memory that does not grow with the recording."""
+"""Decoding of scores that arrive in parts, in memory that does not grow with the recording."""
 
 import math
 from typing import NamedTuple
@@ -15,13 +15,13 @@ LONGEST = 60.0
 
 
 class Change(NamedTuple):
-    """An onset that was decided, or an offset.
+    """A decided onset of an event, or its offset.
 
     Args:
         label: index of the class.
         onset: seconds from the start of the recording.
-        offset: seconds; None: the event goes on.
-        confidence: of the event, as far as it is known.
+        offset: seconds from the start of the recording; None: the event goes on.
+        confidence: confidence of the event so far.
     """
 
     label: int
@@ -31,7 +31,7 @@ class Change(NamedTuple):
 
 
 class _Open(NamedTuple):
-    """An event that has begun: its first frame, and the frames that were dropped of it with their mean confidence."""
+    """An event that has begun: its first frame, how many of its frames were dropped, and their mean confidence."""
 
     first: int
     dropped: int = 0
@@ -39,7 +39,7 @@ class _Open(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """Frames `first <= frame < stop` of an event of the buffer, counted from the start of the recording."""
+    """Frames `first <= frame < stop` of an event in the buffer, counted from the start of the recording."""
 
     label: int
     first: int
@@ -50,12 +50,12 @@ class _Span(NamedTuple):
 class StreamedDecoder:
     """Decodes one recording, whose frame scores are pushed one part after the other.
 
-    A moment is decided on when the scores of the decoder's `reach` after it are there. Events are those of decoding the
-    whole recording at once, for a decoder whose `reach` is true and for events shorter than `LONGEST`.
+    Events are decided as soon as the scores of the next `Decoder.reach` seconds are pushed. They equal those of
+    decoding the whole recording at once if `reach` is correct and events are shorter than `LONGEST`.
 
     Args:
         decoder: one that needs no clip scores (`Decoder.across`).
-        frame_rate: of the scores, frames per second.
+        frame_rate: frame rate of the scores, frames per second.
         every: seconds of scores that are collected before they are decoded.
 
     >>> from wsed.decoding import StepDecoder
@@ -68,14 +68,14 @@ class StreamedDecoder:
 
     def __init__(self, decoder: Decoder, frame_rate: float, every: float = 0.0) -> None:
         self.decoder, self.frame_rate = decoder, frame_rate
-        self._margin = math.ceil(decoder.reach * frame_rate - 1e-6) + 1  # what ends must be followed by something
+        self._margin = math.ceil(decoder.reach * frame_rate - 1e-6) + 1  # one more frame, to see that an event ends
         self._every, self._longest = every * frame_rate, math.ceil(LONGEST * frame_rate)
         self._parts: list[Tensor] = []
         self._first = self._stop = self._decided = 0
         self._open: dict[int, _Open] = {}
 
     def push(self, frames: Float[Tensor, "frame label"]) -> list[Change]:
-        """Add scores; returns what is decided by them, by label and time."""
+        """Add scores; returns the onsets and offsets that they decide."""
         self._parts.append(frames)
         self._stop += len(frames)
         decided = self._stop - self._margin
@@ -84,7 +84,7 @@ class StreamedDecoder:
         return self._decide(decided, (self._stop - self._first) / self.frame_rate, final=False)
 
     def finish(self, frames: Float[Tensor, "frame label"], duration: float) -> list[Change]:
-        """Add the last scores of a recording of `duration` seconds; returns all that is left to be decided."""
+        """Add the last scores of a recording of `duration` seconds; returns all onsets and offsets that are left."""
         self._parts.append(frames)
         self._stop += len(frames)
         changes = self._decide(self._stop, duration - self._first / self.frame_rate, final=True)
@@ -95,7 +95,7 @@ class StreamedDecoder:
         spans = self._spans(buffer, max(seconds, 0.0))
         changes: list[Change] = []
         going = {span.label: span for span in spans if span.first <= self._decided < span.stop}
-        for label in sorted(self._open.keys() - going.keys()):  # with more scores it turns out to have ended
+        for label in sorted(self._open.keys() - going.keys()):  # with more scores, the event has ended
             changes.append(self._close(_Span(label, self._first, self._decided, self._open[label].mean)))
         for span in spans:
             if span.stop <= self._decided or span.first >= decided:
@@ -131,7 +131,7 @@ class StreamedDecoder:
         return change
 
     def _forget(self, buffer: Float[Tensor, "frame label"], confidence: dict[int, float]) -> None:
-        """Drop the scores that nothing needs any more."""
+        """Drop the scores that are no longer needed."""
         begun = min([self._decided, *(event.first for event in self._open.values())])
         keep = max(begun - self._margin, self._decided - self._margin - self._longest, self._first)
         for label, event in self._open.items():
@@ -144,5 +144,5 @@ class StreamedDecoder:
 
 
 def _cut(change: Change, end: float) -> Change:
-    """The change with an offset at the end of the recording at the latest."""
+    """The change, with its offset at the end of the recording at the latest."""
     return change if change.offset is None else change._replace(offset=min(change.offset, end))

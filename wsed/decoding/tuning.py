@@ -83,9 +83,11 @@ class Tuning:
 
     def __post_init__(self) -> None:
         if self.tags is None and self.thresholds is None:
-            raise WsedError("tuning: set what to tune: thresholds: events or segments, or tags: exact, grid or random")
+            raise WsedError(
+                "evaluation.tuning: set thresholds (events or segments), tags (exact, grid or random), or both"
+            )
         if self.medians is not None and self.thresholds != "events":
-            raise WsedError("tuning.medians can only be tuned together with thresholds: events")
+            raise WsedError("evaluation.tuning.medians needs evaluation.tuning.thresholds: events")
 
     def check_events(self, timed: Bool[Tensor, " clip"] | Bool[Tensor, "clip label"]) -> None:
         """Check that events are known in all clips, if thresholds of events or segments are tuned.
@@ -116,11 +118,11 @@ class Tuning:
             WsedError: a setting does not allow the search.
         """
         if self.thresholds == "events":
-            decoder.settings(1.0, self.medians)
+            decoder.candidates(1.0, self.medians)
         elif self.thresholds == "segments" and (names := decoder.inexact_for_segments()):
             raise WsedError(
-                "tuning.thresholds: segments is exact only if an event is the frames above the threshold; leave "
-                f"evaluation.decoder.{' and '.join(names)} out, or tune on events"
+                "evaluation.tuning.thresholds: segments is exact only if events are the frames above the threshold; "
+                f"remove evaluation.decoder.{' and '.join(names)}, or tune on events"
             )
 
     def tune(self, decoder: Decoder, scores: Scores, truth: Truth, count: Count) -> tuple[Decoder, dict[str, object]]:
@@ -149,7 +151,7 @@ class Tuning:
     def _tags(self, scores: Scores, truth: Truth) -> Tuned:
         if scores.clip_scores is None or not bool(truth.tagged.any()):
             raise WsedError(
-                f"tuning.tags: the network gives no clip scores, or no tags of the {self.split} set are known"
+                f"evaluation.tuning.tags: the network has no clip scores, or the {self.split} set has no known tags"
             )
         # An unknown class counts as absent and is never predicted.
         hidden = scores.clip_scores.masked_fill(~truth.tagged, -math.inf)
@@ -162,12 +164,12 @@ class Tuning:
         self.check_events(truth.timed)
         if scores.frames is None:
             raise WsedError(
-                "evaluation.tuning.thresholds needs frame scores, and the network gives none: set it to null"
+                "evaluation.tuning.thresholds needs frame scores, but the network provides none: set it to null"
             )
         tags = truth.tags if bool(truth.tagged.all()) else None
         if self.thresholds == "segments":
             return self._segments(decoder, scores, truth, tags)
-        settings = decoder.settings(scores.frame_rate, self.medians)
+        settings = decoder.candidates(scores.frame_rate, self.medians)
         return tune_events(decoder, scores, truth, count, self.split, settings=settings, tags=tags)
 
     def _segments(self, decoder: Decoder, scores: Scores, truth: Truth, tags: Tensor | None) -> Tuned:
@@ -198,7 +200,7 @@ def tune_events(
         count: `event_counts`, or `functools.partial` of it with other collars; called once per setting.
         tuned_on: name of these clips.
         thresholds: thresholds to try, rising.
-        settings: settings to try, such as those of `Decoder.settings`.
+        settings: settings to try, such as those of `Decoder.candidates`.
         tags: the true tags, for a decoder with `tags: oracle`.
 
     Returns:

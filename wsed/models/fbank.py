@@ -13,16 +13,16 @@ from wsed.errors import WsedError
 from wsed.models.base import FRONTENDS, Frontend
 
 AST_MEAN, AST_STD = -4.2677393, 4.5689974
-"""Of AudioSet, as the authors of AST measured them."""
+"""Mean and standard deviation on AudioSet, as the authors of AST measured them."""
 
 
 @FRONTENDS.register("fbank")
 class FBank(Frontend):
     """The log-mel energies of Kaldi, `(ln(mel) - mean) / (2 std)`: windows of 25 ms every 10 ms, not centred.
 
-    Each window has its mean subtracted and its high frequencies raised (0.97). The defaults are those of AST (Gong et
-    al. 2021) for AudioSet; BEATs (Chen et al. 2023) has `window: povey`, `scale: 32768`, `mean: 15.41663` and
-    `std: 6.55582`. Kaldi drops the last windows, which are not whole; here they end in zeros.
+    Each window has its mean removed and gets a pre-emphasis of 0.97. The defaults are those of AST (Gong et
+    al. 2021) for AudioSet; BEATs (Chen et al. 2023) uses `window: povey`, `scale: 32768`, `mean: 15.41663` and
+    `std: 6.55582`. Kaldi drops incomplete windows at the end; here they are padded with zeros.
 
     Args:
         sample_rate: sample rate of the audio, Hz.

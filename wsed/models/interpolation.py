@@ -1,4 +1,4 @@
-"""Mixes of clips without tags, and the same mixes of a teacher's scores, for `interpolation_consistency`."""
+"""Mixes of clips without tags and of the teacher's scores for them, for `interpolation_consistency`."""
 
 from dataclasses import replace
 
@@ -13,13 +13,13 @@ from wsed.types import Batch, Output
 
 
 def mixes(batch: Batch, teacher: Output, alpha: float, generator: torch.Generator) -> tuple[Batch, Output] | None:
-    """Mixes of the clips without tags, and the teacher's scores mixed alike; None if all clips have tags.
+    """Mixes of the clips without tags, and the teacher's scores mixed in the same way; None if all clips have tags.
 
     Args:
         batch: the clips.
         teacher: the teacher's output for them.
         alpha: shares are drawn from beta(alpha, alpha).
-        generator: of the draws, on the device of the batch.
+        generator: source of the random shares, on the device of the batch.
 
     Source: Verma et al. 2019, Eq. 2.
 
@@ -43,7 +43,9 @@ def mixes(batch: Batch, teacher: Output, alpha: float, generator: torch.Generato
 def mixed_scores(
     teacher: Output, first: Int[Tensor, " mix"], second: Int[Tensor, " mix"], share: Float[Tensor, " mix"]
 ) -> Output:
-    """An output whose scores are `share` of those of a clip and `1 - share` of another's, 0 beyond the end of a clip.
+    """An output whose scores are `share` times those of one clip plus `1 - share` times those of another.
+
+    The scores of a clip are 0 after its end.
 
     Args:
         teacher: the output for all clips.

@@ -30,8 +30,8 @@ class MMNet(Composed):
     level has a micro subnet of its own, whose outputs are the `levels` of the output (M&mnet-MS).
 
     EP trains the attention, as in the authors' code: the losses get the attention without gradient, and the macro loss
-    reads the scores of EP, which averages logits of the macro subnet and of the micro subnets of all levels. Printed is
-    another way: `experiments.mmnet.readings.PrintedMMNet`.
+    reads the scores of EP, which averages logits of the macro subnet and of the micro subnets of all levels. EP as
+    printed in the article is `experiments.mmnet.readings.PrintedMMNet`.
 
     Args:
         labels: the classes.
@@ -111,5 +111,5 @@ def pooled_frames(output: Output) -> Float[Tensor, "clip label"]:
 
 
 def without_gradient_of_attention(output: Output) -> Output:
-    """The same, its attention a constant."""
+    """The same output with an attention that gets no gradient."""
     return replace(output, attention=output.need("attention").detach())

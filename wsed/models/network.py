@@ -76,13 +76,15 @@ class Composed(Network):
 
 
 def _check_factories(encoder: object, heads: Sequence[object]) -> None:
-    """Refuse finished parts, and names, where the network is to add the sizes."""
+    """Refuse modules and names where a class or a factory is needed, since the network sets the sizes."""
     for name, factory in (("encoder", encoder), *(("head", head) for head in heads)):
         kind = type(factory).__name__
         if isinstance(factory, nn.Module):
             raise WsedError(
-                f"Composed: {name} is a finished {kind}; pass the class, {name}={kind}, or with settings "
-                f"functools.partial({kind}, ...): the network adds the sizes"
+                f"Composed: {name} is a finished {kind}; pass the class, {name}={kind}, or "
+                f"{name}=functools.partial({kind}, ...) with settings, since the network sets the sizes"
             )
         if not callable(factory):
-            raise WsedError(f"Composed: {name} is {factory!r}; pass a class, as wsed.models.CRNN: names are for YAML")
+            raise WsedError(
+                f"Composed: {name} is {factory!r}; pass a class such as wsed.models.CRNN; only YAML takes names"
+            )

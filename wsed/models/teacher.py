@@ -37,14 +37,12 @@ class MeanTeacher(Network):
         student: the network that is trained.
         decay: share of the old weights in the running mean.
         pretrained: checkpoint of a run of the student's network. The teacher then has its weights and never changes.
-        views: augmentations in training that student and teacher get separately, so that they see the clips
-            differently, as in ATST-SED (Shao et al. 2024); only such that leave labels alone. What both see is in
-            `data.augment`.
-        interpolate: mix the clips without tags in shares drawn from beta with this parameter, and let the student score
-            the mixes as well, for the loss `interpolation_consistency`; 0.2 is usual. None: no mixes.
-        statistics: those of the teacher's batch norms: `copied` from the student, `averaged` as the weights are, or
-            `recomputed` from the batches that the teacher sees, by which it then also normalises in training, as in the
-            baselines of DCASE.
+        views: augmentations that are drawn separately for student and teacher in training, as in ATST-SED (Shao et al.
+            2024). They must not change labels. Augmentations of `data.augment` are the same for both.
+        interpolate: for the loss `interpolation_consistency`: the student also scores mixes of the clips without tags,
+            whose shares are drawn from the beta distribution with this parameter; 0.2 is usual. None: no mixes.
+        statistics: statistics of the teacher's batch norms: `copied` from the student; `averaged` like the weights; or
+            `recomputed` from the teacher's batches, by which it then also normalises in training (DCASE baselines).
         evaluated: `student` or `teacher`.
 
     Raises:
@@ -80,7 +78,7 @@ class MeanTeacher(Network):
         moved = [type(view).__name__ for view in views if view.moves_labels]
         if moved:
             raise WsedError(
-                f"mean_teacher: {moved[0]} moves labels, so student and teacher would see other events: put it in "
+                f"mean_teacher: {moved[0]} moves labels, so student and teacher would see different events; put it in "
                 "data.augment"
             )
         self.labels, self.views, self.interpolate = labels, tuple(views), interpolate
@@ -101,7 +99,7 @@ class MeanTeacher(Network):
         return cls(labels, Composed.example)
 
     def train(self, mode: bool = True) -> "MeanTeacher":
-        """The teacher stays in eval mode, but for batch norms whose statistics are recomputed."""
+        """The teacher stays in eval mode, except batch norms whose statistics are recomputed."""
         super().train(mode)
         self.teacher.eval()
         if self.statistics == "recomputed" and not self.fixed:
@@ -130,7 +128,7 @@ class MeanTeacher(Network):
         return output
 
     def _view(self, batch: Batch) -> Batch:
-        """The batch as one of the two sees it."""
+        """The batch after the `views`, drawn anew for each call."""
         if not self.views:
             return batch
         frontend = self.student.frontend
@@ -139,7 +137,7 @@ class MeanTeacher(Network):
 
     @staticmethod
     def _generator(batch: Batch) -> torch.Generator:
-        """Draws follow the random state of torch, as dropout does; processes have the same."""
+        """A generator seeded from the random state of torch, which is the same in all processes."""
         return Draws.of(batch.n_samples.device, int(torch.randint(2**62, ())), rank(), world_size())
 
     @property
@@ -175,7 +173,7 @@ class MeanTeacher(Network):
 
     @torch.no_grad()
     def _copy_buffers(self, share: torch.Tensor | None = None) -> None:
-        """Copy the buffers of the student; with a share of it, statistics of batch norms as the option says."""
+        """Copy the student's buffers; with `share`, update statistics of batch norms as `statistics` says."""
         of_norms = {id(buffer) for norm in norms(self.teacher) for buffer in norm.buffers()}
         for own, new in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
             if share is None or self.statistics == "copied" or id(own) not in of_norms:

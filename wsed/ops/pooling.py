@@ -123,7 +123,7 @@ def pool(frame_logits: Frames, name: Pooling, valid: Valid | None = None, **argu
 
     Args:
         frame_logits: logits per clip, frame and label.
-        name: of the pooling.
+        name: name of the pooling.
         valid: frames that hold signal; all if None.
         **arguments: further arguments of the pooling, such as `alpha` or `attention`.
 

@@ -7,13 +7,13 @@ from wsed.errors import WsedError, near
 from wsed.losses.base import Loss, Weighted
 
 MOVED = {"decoder": "decoder", "tuning": "tuning", "judge_embeddings": "embeddings", "resamples": "resamples"}
-"""Their names, and those of the arguments of `Evaluation` in their place."""
+"""Arguments of the `SEDTask` of wsed 0.1, and the arguments of `Evaluation` that replace them."""
 
 KNOWN = ("network", "losses", "optimizer", "lr_scheduler", "labels", "parts")
 
 
 def warn_of_moved(arguments: Mapping[str, object]) -> None:
-    """Say where arguments of wsed 0.1 are now, and that they do nothing here.
+    """Warn that arguments of wsed 0.1 do nothing, and name those that replace them.
 
     Raises:
         WsedError: an argument is unknown.
@@ -30,10 +30,10 @@ def warn_of_moved(arguments: Mapping[str, object]) -> None:
 
 
 def check_terms(losses: object) -> None:
-    """Refuse what is no mapping of names to weighted losses.
+    """Refuse losses that are not a mapping of names to weighted losses.
 
     Raises:
-        WsedError: says what to write.
+        WsedError: the losses have another form; the message shows the right one.
 
     >>> from wsed.losses.mil import MIL
     >>> check_terms({"tags": MIL()})

@@ -1,4 +1,4 @@
-"""Measures on validation clips what thresholds and confidences are worth."""
+"""Calibration on validation clips: precision and recall by threshold, and what confidences mean."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -30,7 +30,7 @@ HALF = Criteria(0.5, 0.5)
 
 
 class _Point(NamedTuple):
-    """The detections at one threshold, which of them are right, and the recall of each class."""
+    """The detections at one threshold, which of them are correct, and the recall of each class."""
 
     threshold: float
     label: Int[np.ndarray, " detection"]
@@ -45,11 +45,11 @@ class _Point(NamedTuple):
 
 @checked
 def calibrate(decoder: Decoder, scores: Scores, truth: Truth, labels: Labels, method: Method) -> Calibration:
-    """Precision and recall at many thresholds, and what confidences are worth.
+    """Precision and recall at many thresholds, and the share of correct detections by confidence.
 
     Args:
-        decoder: its own threshold does not matter.
-        scores: of validation clips.
+        decoder: the decoder; its own threshold is not used.
+        scores: scores of validation clips.
         truth: events, or tags where no events are known; classes that are not known in a clip do not count there.
         labels: the classes.
         method: isotonic regression, or the logistic curve of Platt.
@@ -58,7 +58,7 @@ def calibrate(decoder: Decoder, scores: Scores, truth: Truth, labels: Labels, me
         WsedError: nothing is known of the clips, or scikit-learn is not installed.
     """
     if not bool(truth.timed.any()) and not bool(truth.tagged.any()):
-        raise WsedError("evaluation.calibration needs validation clips with events or tags, and nothing is known here")
+        raise WsedError("evaluation.calibration needs validation clips with events or tags, but none are known")
     points = [_at(tried, scores, truth) for tried in _tried(decoder)]
     if not sum(point.label.size for point in points):
         raise WsedError("evaluation.calibration: nothing is detected at any threshold; train longer")
@@ -76,45 +76,51 @@ def calibrate(decoder: Decoder, scores: Scores, truth: Truth, labels: Labels, me
 
 
 def _tried(decoder: Decoder) -> list[Decoder]:
-    """The decoder at each threshold that it takes: none below the low one of a hysteresis."""
-    found = []
+    """The decoder at each threshold of the grid; with hysteresis, not below `low`."""
+    decoders = []
     for threshold in GRID:
         try:
-            found.append(replaced(decoder, {"threshold": threshold}))
+            decoders.append(replaced(decoder, {"threshold": threshold}))
         except WsedError:
             continue
-    return found
+    return decoders
 
 
 def _at(decoder: Decoder, scores: Scores, truth: Truth) -> _Point:
     timed = bool(truth.timed.any())
-    found = decoder(scores, truth.tags if decoder.tags == "oracle" else None)
-    events = found.events
-    found = found[(truth.timed if timed else truth.tagged)[events.clip, events.label] & (events.offset > events.onset)]
-    right, recall = _by_events(found, truth) if timed else _by_tags(found, truth)
+    detections = decoder(scores, truth.tags if decoder.tags == "oracle" else None)
+    events = detections.events
+    detections = detections[
+        (truth.timed if timed else truth.tagged)[events.clip, events.label] & (events.offset > events.onset)
+    ]
+    right, recall = _by_events(detections, truth) if timed else _by_tags(detections, truth)
     threshold = decoder.threshold
     assert isinstance(threshold, float)
-    return _Point(threshold, found.events.label.numpy(), found.confidence.double().numpy(), right, recall)
+    return _Point(threshold, detections.events.label.numpy(), detections.confidence.double().numpy(), right, recall)
 
 
-def _by_events(found: Detections, truth: Truth) -> tuple[Bool[np.ndarray, " detection"], Float[np.ndarray, " label"]]:
-    """Which detections true events cover by half, and the share of events that such detections cover by half."""
+def _by_events(
+    detections: Detections, truth: Truth
+) -> tuple[Bool[np.ndarray, " detection"], Float[np.ndarray, " label"]]:
+    """Which detections are at least half true events, and the share of events at least half covered by these."""
     n = truth.tags.shape[1]
     reference: Events = truth.events[truth.timed[truth.events.clip, truth.events.label]]
-    ref, est = sort_reference(lasting(columns(reference, n))), columns(found.events, n)
+    ref, est = sort_reference(lasting(columns(reference, n))), columns(detections.events, n)
     shared = share(ref, est, n, HALF)
     covered = summed(shared.pair_event, shared.pair_seconds, ref.clip.size)
     reached = HALF.reached(0.5, covered, ref.offset - ref.onset)
     return shared.relevant, _share(np.bincount(ref.label[reached], minlength=n), np.bincount(ref.label, minlength=n))
 
 
-def _by_tags(found: Detections, truth: Truth) -> tuple[Bool[np.ndarray, " detection"], Float[np.ndarray, " label"]]:
-    """Which detections are of a tag of their clip, and the share of tags with a detection."""
-    events = found.events
-    detected = np.zeros(tuple(truth.tags.shape), dtype=np.bool_)
-    detected[events.clip.numpy(), events.label.numpy()] = True
+def _by_tags(
+    detections: Detections, truth: Truth
+) -> tuple[Bool[np.ndarray, " detection"], Float[np.ndarray, " label"]]:
+    """Which detections are of a class tagged on their clip, and the share of tags with a detection."""
+    events = detections.events
+    has_detection = np.zeros(tuple(truth.tags.shape), dtype=np.bool_)
+    has_detection[events.clip.numpy(), events.label.numpy()] = True
     true = (truth.tags & truth.tagged).numpy()
-    return truth.tags[events.clip, events.label].numpy(), _share((true & detected).sum(0), true.sum(0))
+    return truth.tags[events.clip, events.label].numpy(), _share((true & has_detection).sum(0), true.sum(0))
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> Float[np.ndarray, " label"]:
@@ -123,7 +129,7 @@ def _share(part: np.ndarray, whole: np.ndarray) -> Float[np.ndarray, " label"]:
 
 
 def _fit(confidence: Float[np.ndarray, " detection"], right: Bool[np.ndarray, " detection"], method: Method) -> Knots:
-    """What confidences are worth, as points of a curve."""
+    """The share of correct detections by confidence, as points of a curve."""
     try:
         from sklearn.isotonic import IsotonicRegression
         from sklearn.linear_model import LogisticRegression

@@ -1,4 +1,4 @@
-"""Protocols of the data module of a training; any class may implement them."""
+"""Protocols that the data module of a training may implement."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Tables(Protocol):
 
 @runtime_checkable
 class Lengths(Protocol):
-    """How long the clips are that the network is given."""
+    """A data module that knows the length of the clips in its batches."""
 
     @property
     def clip_seconds(self) -> float | None:
@@ -74,6 +74,6 @@ def tables(trainer: pl.Trainer) -> Tables | None:
 
 
 def clip_seconds(trainer: pl.Trainer) -> float | None:
-    """Seconds of the clips or windows of a trainer's data module; None if it does not say, or takes all of each."""
+    """Seconds of the clips or windows of a trainer's data module; None if it is unknown, or clips are used whole."""
     data: object = trainer.datamodule  # type: ignore[attr-defined]
     return data.clip_seconds if isinstance(data, Lengths) else None

@@ -52,11 +52,11 @@ class Evaluation(pl.Callback):
             training set per evaluation; None: if a loss uses them.
         resamples: number of resamples of the clips for the intervals in reports; 0: no intervals. With tens of
             thousands of clips and hundreds of classes, 1000 resamples take half an hour.
-        rank_by: metrics by which the best epoch is chosen, such as `event_f1/macro`; a metric decides if all before it
-            are equal. If None: `RANK_BY`, or, if `metrics` has none of these, `metrics` in their order.
+        rank_by: metrics by which the best epoch is chosen, such as `[event_f1/macro]`; the second decides if the first
+            is equal, and so on. If None: the metrics of `RANK_BY` that are computed, or `metrics` if none of them is.
         calibration: how confidences are calibrated on validation clips, kept beside the checkpoint; None: not at all.
-        metrics: names of the registered metrics that are computed, such as `[event_f1, psds1]`; None: those by default,
-            and `embedding` if `embeddings` says so.
+        metrics: names of the registered metrics that are computed, such as `[event_f1, psds1]`; None: the default ones,
+            and `embedding` as `embeddings` says.
 
     Raises:
         WsedError: `resamples` is below 0, a threshold of the decoder is not in [0, 1], `metrics` or `rank_by` is empty
@@ -265,7 +265,7 @@ class Evaluation(pl.Callback):
     def _calibrate(
         self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit
     ) -> None:
-        """Calibrate confidences if that is asked and these are the validation clips of a checkpoint."""
+        """Calibrate confidences on the validation clips of a checkpoint, if `calibration` is set."""
         path = trainer.ckpt_path
         if self.calibration is not None and split == "validation" and path is not None and trainer.is_global_zero:
             from wsed.training.calibrate import calibrate
@@ -294,7 +294,7 @@ def check_thresholds(decoder: Decoder) -> None:
         if name in ("threshold", "low", "tag_threshold"):
             values = value if isinstance(value, list) else [value]
             if any(isinstance(one, int | float) and not 0 <= one <= 1 for one in values):
-                raise WsedError(f"evaluation.decoder.{name} is {value}, and scores lie in [0, 1]: set it in that range")
+                raise WsedError(f"evaluation.decoder.{name} is {value}, but scores are in [0, 1]: set it in that range")
 
 
 def _learn_centres(embedding: Embedding, trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch]) -> None:

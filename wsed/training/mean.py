@@ -8,7 +8,7 @@ from torchmetrics import Metric
 class Mean(Metric):
     """The mean of a value over batches, weighted by their number of clips, and over ranks.
 
-    It is kept here rather than by Lightning, so that an epoch that was cut short goes on with it.
+    Lightning would start anew when a training is resumed within an epoch; this mean is saved and goes on.
 
     >>> mean = Mean()
     >>> mean.update(torch.tensor(1.0), 3)

@@ -1,4 +1,4 @@
-"""Settings of the optimiser for parts of the network: rates by part, by layer, and parts that wait."""
+"""Settings of the optimiser for parts of the network: rates by part and by layer, and parts that start later."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -17,18 +17,18 @@ Group: TypeAlias = dict[str, object]
 
 @dataclass(frozen=True)
 class Part:
-    r"""Parameters chosen by their names, and what the optimiser does with them otherwise.
+    r"""Parameters chosen by their names, and their own settings of the optimiser.
 
     Args:
-        pattern: a regular expression that is found in the name of each parameter, such as `encoder\.model`.
+        pattern: a regular expression that is searched in the names of parameters, such as `encoder\.model`.
         lr: learning rate; that of the optimiser if None.
         weight_decay: that of the optimiser if None.
         layer_decay: factor of the rate from each layer to the one below it: the topmost layer has `lr`. The pattern
             then holds the number of the layer in brackets: `layers\.(\d+)`.
-        frozen_epochs: the parameters wait for so many epochs before they are trained.
+        frozen_epochs: number of epochs before the parameters are trained.
 
     Raises:
-        WsedError: a setting is out of its range, or the pattern is no regular expression.
+        WsedError: a setting is out of its range, or the pattern is not a regular expression.
 
     >>> Part(r"encoder\.layers\.(\d+)", lr=2e-4, layer_decay=0.5).frozen_epochs
     0
@@ -44,7 +44,7 @@ class Part:
         try:
             brackets = re.compile(self.pattern).groups
         except re.error as error:
-            raise WsedError(f"model.parts: pattern {self.pattern!r} is no regular expression: {error}") from None
+            raise WsedError(f"model.parts: pattern {self.pattern!r} is not a regular expression: {error}") from None
         if not 0 < self.layer_decay <= 1 or self.frozen_epochs < 0:
             raise WsedError("model.parts: layer_decay must be above 0 and at most 1, frozen_epochs 0 or more")
         if self.layer_decay < 1 and (brackets != 1 or self.lr is None):
@@ -55,11 +55,11 @@ class Part:
 
 
 def parameter_groups(named: Named, parts: Sequence[Part]) -> list[Group]:
-    """Parameter groups: each parameter is of the first part whose pattern is found in its name, or of none.
+    """Parameter groups; a parameter belongs to the first part whose pattern is found in its name.
 
     Args:
         named: names and parameters.
-        parts: the parts; what is of none forms the first group, with the optimiser's own settings.
+        parts: the parts; all other parameters form the first group, with the settings of the optimiser.
 
     Raises:
         WsedError: a pattern is found in no name, or only in names that earlier parts have taken.
@@ -83,8 +83,8 @@ def parameter_groups(named: Named, parts: Sequence[Part]) -> list[Group]:
     for part, layers in zip(parts, members, strict=True):
         if not layers:
             raise WsedError(
-                f"model.parts: pattern {part.pattern!r} is found in no name of a parameter that is left; names are "
-                f"like {', '.join(names[:: max(1, len(names) // 3)][:3])}"
+                f"model.parts: pattern {part.pattern!r} is found in no name of a parameter, or only in names "
+                f"that earlier parts have taken; names are like {', '.join(names[:: max(1, len(names) // 3)][:3])}"
             )
         top = max(layers)
         groups += [_group(part, layers[layer], top - layer) for layer in sorted(layers)]
@@ -92,11 +92,11 @@ def parameter_groups(named: Named, parts: Sequence[Part]) -> list[Group]:
 
 
 def hold(optimizer: Optimizer, epoch: int) -> None:
-    """Drop the gradients of parts that still wait, so that a step leaves them as they are.
+    """Drop the gradients of parts that are still frozen, so that a step does not change them.
 
     Args:
         optimizer: with groups from `parameter_groups`.
-        epoch: the current one, from 0.
+        epoch: the current epoch, from 0.
 
     >>> import torch
     >>> layer = nn.Linear(2, 1)
@@ -113,7 +113,7 @@ def hold(optimizer: Optimizer, epoch: int) -> None:
 
 
 def _place(name: str, parts: Sequence[Part]) -> tuple[int | None, int]:
-    """Which part a parameter is of, and its layer, 0 where layers do not count."""
+    """The part of a parameter (None: of no part), and its layer; 0 without `layer_decay`."""
     for place, part in enumerate(parts):
         match = re.search(part.pattern, name)
         if match is not None:
@@ -125,7 +125,7 @@ def _layer(match: re.Match[str]) -> int:
     try:
         return int(match.group(1))
     except ValueError:
-        raise WsedError(f"model.parts: {match.group(1)!r} in {match.string} is no number of a layer") from None
+        raise WsedError(f"model.parts: {match.group(1)!r} in {match.string} is not the number of a layer") from None
 
 
 def _group(part: Part, parameters: list[nn.Parameter], below: int) -> Group:

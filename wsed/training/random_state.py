@@ -10,7 +10,7 @@ State = dict[str, Any]
 
 
 def random_state(device: torch.device) -> State:
-    """The states of the generators of Python, numpy, torch and, on a GPU, of the device.
+    """The states of the random generators of Python, numpy and torch, and of the device if it is a GPU.
 
     >>> state = random_state(torch.device("cpu"))
     >>> first = torch.rand(3)
@@ -33,7 +33,7 @@ def random_state(device: torch.device) -> State:
 
 
 def set_random_state(state: State, device: torch.device) -> None:
-    """Set all generators to a state of `random_state`."""
+    """Restore the states that `random_state` returned."""
     random.setstate((3, tuple(state["python"].tolist()), state["python_normal"]))
     np.random.set_state(("MT19937", state["numpy"].numpy().astype(np.uint32), *state["numpy_rest"]))
     torch.set_rng_state(state["torch"])
@@ -42,9 +42,9 @@ def set_random_state(state: State, device: torch.device) -> None:
 
 
 def seed_rank(rank: int) -> None:
-    """Give a rank its own random numbers; those of rank 0 stay as one process has them.
+    """Give each rank its own random numbers; those of rank 0 do not change.
 
-    All ranks have the same seed so that they build the same network. Without this, all would drop the same elements.
+    All ranks start with one seed, so that they build the same network. With it, dropout would drop the same elements.
     """
     if rank:
         seed = hash((torch.initial_seed(), rank)) % 2**32

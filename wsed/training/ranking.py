@@ -42,7 +42,7 @@ def first_number(report: Report, rank_by: Sequence[str] = RANK_BY) -> float:
 
 
 def default_rank_by(metrics: Sequence[str] | None) -> tuple[str, ...]:
-    """What epochs are ranked by where the user does not say: `RANK_BY`, or what is computed of it, or else all that is.
+    """The default of `rank_by`: the metrics of `RANK_BY` that are computed, or all of `metrics` if none is.
 
     >>> default_rank_by(["psds1", "segment_f1"]), default_rank_by(["psds1"])
     (('segment_f1/macro',), ('psds1',))
@@ -53,14 +53,14 @@ def default_rank_by(metrics: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def check_rank_by(rank_by: Sequence[str], metrics: Sequence[str] | None = None) -> None:
-    """Refuse names of metrics that there are not, or that are not computed.
+    """Refuse metrics that are unknown or not computed.
 
     Args:
-        rank_by: what epochs are ranked by.
-        metrics: names of those that are computed; None: those by default.
+        rank_by: metrics by which epochs are ranked.
+        metrics: names of the metrics that are computed; None: the default ones.
 
     Raises:
-        WsedError: there is none, one is unknown, or one is not computed.
+        WsedError: `rank_by` is empty, or a metric is unknown or not computed.
     """
     if not rank_by:
         raise WsedError("evaluation.rank_by is empty: name metrics, e.g. [event_f1/macro]")

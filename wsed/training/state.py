@@ -1,4 +1,4 @@
-"""`KeepState`: what a training needs to go on as if nothing had happened, beside what Lightning keeps."""
+"""`KeepState`: saves what a resumed training needs to give the same result, beside what Lightning saves."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ class KeepState(pl.Callback):
                 _set_means(pl_module, mine["means"])
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, EarlyStopping) and callback.wait_count >= callback.patience:
-                trainer.should_stop = True  # the checkpoint is of the epoch that ended the training
+                trainer.should_stop = True  # the training had already ended by early stopping
 
 
 def _within_epoch(trainer: pl.Trainer) -> bool:
@@ -77,6 +77,6 @@ def _set_means(task: pl.LightningModule, means: dict[str, torch.Tensor]) -> None
 
 
 def _other_ranks(then: int, now: int, within_epoch: bool) -> str:
-    """What a training on another number of processes changes."""
-    text = f"the checkpoint is of {then} processes and this training has {now}: random numbers are other ones"
+    """The message about a training that is resumed on another number of processes."""
+    text = f"the checkpoint is of {then} processes, and this training has {now}: random numbers differ"
     return f"{text}, and in this epoch some clips come twice or not at all" if within_epoch else text

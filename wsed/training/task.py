@@ -32,7 +32,7 @@ REMEDIES = {
     "teacher": "make it the student of the network mean_teacher",
     "mixed": "set interpolate of the network mean_teacher to 0.2",
 }
-"""What provides fields of the output that no head does."""
+"""How to get the fields of the output that no head provides, for messages."""
 
 
 def adam(parameters: Iterable[nn.Parameter] | Iterable[Group]) -> Optimizer:
@@ -56,7 +56,7 @@ class SEDTask(pl.LightningModule):
         lr_scheduler: factory that builds the schedule from the optimiser; it is stepped each epoch, or each
             step for schedules such as `WarmUp`. None: no schedule.
         labels: the classes; needed if `network` is a factory.
-        parts: groups of parameters, chosen by name, with their own learning rate or weight decay, or with a delay.
+        parts: groups of parameters, chosen by name, with their own learning rate or weight decay, or frozen at first.
         compile: compile the encoders by `torch.compile`. The first step takes a minute longer, and so does the first
             with clips of another length.
         moved: arguments that the task of wsed 0.1 had; they warn that `Evaluation` has them now, and do nothing.
@@ -110,7 +110,7 @@ class SEDTask(pl.LightningModule):
         """The output of the network for a batch."""
         if not isinstance(batch, Batch):
             kind = type(batch).__name__
-            raise WsedError(f"a data loader gives {kind}, expected wsed.Batch, as SEDDataModule serves them")
+            raise WsedError(f"the data loader yields {kind}, expected wsed.Batch, as SEDDataModule yields")
         output: Output = self.network(batch)
         return output
 
@@ -121,20 +121,22 @@ class SEDTask(pl.LightningModule):
         return [callback for callback in needed if type(callback) not in present]
 
     def on_fit_start(self) -> None:
-        """Say what does nothing."""
+        """Report what the network computes and no loss reads."""
         reads = frozenset[str]().union(*(need.output for need in self.needs.values()))
         if "teacher" in self.network.provides and not reads & {"teacher", "mixed"}:
-            rank_zero_info(f"no loss reads the teacher, so that it does nothing: losses {', '.join(self.needs)}")
+            rank_zero_info(f"the teacher is not used: no loss reads it (losses: {', '.join(self.needs)})")
         if "mixed" in self.network.provides and "mixed" not in reads:
-            rank_zero_info(f"no loss reads the mixes of interpolate, which cost time: losses {', '.join(self.needs)}")
+            rank_zero_info(
+                f"interpolate costs time and is not used: no loss reads its mixes (losses: {', '.join(self.needs)})"
+            )
 
     def on_train_start(self) -> None:
-        """Tell the losses which epoch it is, also where a training goes on within an epoch."""
+        """Tell the losses the epoch, also if a training is resumed within an epoch."""
         for term in self.terms.values():
             term.loss.start_epoch(self.current_epoch)
 
     def on_train_epoch_start(self) -> None:
-        """Tell the losses which epoch begins."""
+        """Tell the losses the epoch."""
         for term in self.terms.values():
             term.loss.start_epoch(self.current_epoch)
 
@@ -143,7 +145,7 @@ class SEDTask(pl.LightningModule):
         return self._objective(self(batch), batch, "train")
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Skip the parameters whose delay has not passed."""
+        """Skip the parameters that are still frozen (`Part.frozen_epochs`)."""
         hold(optimizer, self.current_epoch)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:

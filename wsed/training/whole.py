@@ -13,17 +13,17 @@ from wsed.run import RunFolder
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and then renames it; the last one before is kept too.
+    """Writes a checkpoint beside its final place and then renames it; the previous `last` checkpoint is kept too.
 
-    Lightning writes into the folder for temporary files and moves the file, which leaves a part of it where that folder
-    lies on another disk and the process is killed, or the disk is full.
+    Lightning writes to the folder for temporary files and then moves the file. If that folder is on another disk, a
+    killed process or a full disk leaves half a checkpoint.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Write a checkpoint.
 
         Raises:
-            WsedError: it cannot be written, as on a full disk; the one that is there stays.
+            WsedError: it cannot be written, for example because the disk is full; an older file stays as it is.
         """
         path = Path(path)
         try:
@@ -39,5 +39,5 @@ class WholeCheckpoints(TorchCheckpointIO):
         except (OSError, RuntimeError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())[:200]
             raise WsedError(
-                f"cannot write {path}: {reason}; the checkpoints that are there are whole: go on with --resume auto"
+                f"cannot write {path}: {reason}; the existing checkpoints are whole: go on with --resume auto"
             ) from None

@@ -80,7 +80,7 @@ def test_what_cannot_work_is_refused(files, tmp_path):
     with pytest.raises(WsedError, match="no such file"):
         read_onnx(tmp_path / "none.onnx")
     (tmp_path / "noise.onnx").write_bytes(b"noise" * 99)
-    with pytest.raises(WsedError, match="no ONNX file of a network"):
+    with pytest.raises(WsedError, match="not an ONNX file of a network"):
         read_onnx(tmp_path / "noise.onnx")
     model = onnx.load(path)
     del model.graph.node[0]

@@ -24,9 +24,9 @@ NAME = "audio-spectrogram-transformer"
 class AST(Pretrained):
     """The audio spectrogram transformer (Gong, Chung & Glass 2021): 10 frames per second. Needs the extra `speech`.
 
-    A frame is the mean of the tokens of its patches over frequency. Clips are computed in pieces of the length of the
-    pretraining (10.24 s), each filled up with zeros before normalising, as in training; so a shorter clip takes as long
-    as a whole piece. Weights need the frontend `fbank`.
+    A frame is the mean of the tokens of its patches over frequency. Clips are computed in pieces as long as the
+    clips of the pretraining (10.24 s). The last piece is padded with zeros before normalising, as in the pretraining,
+    so a shorter clip takes as long as a whole piece. Weights need the frontend `fbank`.
 
     Args:
         n_bands: number of bands of the features, 128 in published models.
@@ -35,7 +35,7 @@ class AST(Pretrained):
         freeze: do not train the weights.
 
     Raises:
-        WsedError: transformers is not installed, a setting in `config` is unknown, the number of bands is another, or
+        WsedError: transformers is not installed, a setting in `config` is unknown, the numbers of bands differ, or
             the folder has no weights or weights of another configuration.
     """
 
@@ -52,8 +52,8 @@ class AST(Pretrained):
         settings = configuration(NAME, config or {}, "ast")
         if settings.num_mel_bins != n_bands:
             raise WsedError(
-                f"encoder ast has {settings.num_mel_bins} bands in its config, the frontend {n_bands}; give `frontend: "
-                f"{{class_path: fbank, init_args: {{n_bands: {settings.num_mel_bins}}}}}`"
+                f"encoder ast has {settings.num_mel_bins} bands in its config, the frontend has {n_bands}; give "
+                f"`frontend: {{class_path: fbank, init_args: {{n_bands: {settings.num_mel_bins}}}}}`"
             )
         self.model = random_model(settings) if pretrained is None else pretrained_model(settings, pretrained)
         self.dim, self.stride = int(settings.hidden_size), int(settings.time_stride)
@@ -97,7 +97,7 @@ class AST(Pretrained):
 def trained_frontend(folder: Path) -> tuple[float, float]:
     """Mean and standard deviation of the features that the weights of a folder were trained on.
 
-    They stand in `preprocessor_config.json`; those of AudioSet if it is missing.
+    They are read from `preprocessor_config.json`; if it is missing, they are those of AudioSet.
     """
     file = folder / "preprocessor_config.json"
     facts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

@@ -32,10 +32,10 @@ PUBLISHED: Mapping[str, object] = {
     "gru_rel_pos": True,
     "encoder_layerdrop": 0.0,
 }
-"""Of the published models, where speechbrain's defaults differ; and no layer drop, so that all ranks train the same."""
+"""Settings of the published models that differ from speechbrain's; no layer drop, so that all ranks train alike."""
 
 FREE = ("dropout", "predictor", "finetuned", "layerdrop", "layer_wise")
-"""In names of settings that do not change what the network computes in eval mode."""
+"""Parts of the names of settings that do not change what the network computes in eval mode."""
 
 
 @ENCODERS.register("beats")
@@ -43,7 +43,7 @@ class BEATs(Pretrained):
     """BEATs (Chen et al. 2023): 6.25 frames per second. Needs the extra `beats`.
 
     A frame is the mean of the tokens of its patches over frequency. Clips of different lengths are computed separately.
-    Weights need the frontend `fbank` with BEATs' settings; those of a published fine-tuned model serve, too.
+    Weights need the frontend `fbank` with BEATs' settings; a published fine-tuned model works too.
 
     Args:
         n_bands: number of bands of the features, 128 in published models; a multiple of 16.
@@ -52,8 +52,8 @@ class BEATs(Pretrained):
         freeze: do not train the weights.
 
     Raises:
-        WsedError: speechbrain is not installed, a setting in `config` is unknown, or the file is no such file or of a
-            model with another configuration.
+        WsedError: speechbrain is not installed, a setting in `config` is unknown, or the file holds no BEATs model
+            or one with another configuration.
     """
 
     def __init__(
@@ -67,7 +67,9 @@ class BEATs(Pretrained):
         settings = configuration(config or {})
         self.stride = int(settings.input_patch_size)
         if n_bands % self.stride:
-            raise WsedError(f"encoder beats: {n_bands} bands are no multiple of {self.stride}; give `frontend: fbank`")
+            raise WsedError(
+                f"encoder beats: {n_bands} bands are not a multiple of {self.stride}; give `frontend: fbank`"
+            )
         if pretrained is not None and n_bands != frontend().n_bands:
             raise wrong_frontend("encoder beats", frontend(), f"{n_bands} bands")
         self.model = Tokens(settings)
@@ -143,7 +145,7 @@ def configuration(values: Mapping[str, object]) -> "BEATsConfig":
     known = vars(BEATsConfig())
     for name in values:
         if name not in known:
-            raise WsedError(f"encoder: beats has no value {name!r} in its config{near(name, known)}")
+            raise WsedError(f"encoder: beats has no setting {name!r} in its config{near(name, known)}")
     return BEATsConfig({**PUBLISHED, **values})
 
 
@@ -164,7 +166,7 @@ def check_configuration(settings: "BEATsConfig", saved: object, path: str) -> No
 
 
 def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights under the names of torch's present weight norm, without those that predict classes.
+    """The weights by the names of torch's current weight norm, without those that predict classes.
 
     >>> import torch
     >>> list(renamed({"pos_conv.0.weight_g": torch.ones(1), "predictor.bias": torch.ones(1)}))

@@ -49,7 +49,7 @@ class CDur(Pretrained):
         dropout: dropout after the last block.
 
     Raises:
-        WsedError: there are fewer than 64 bands, or the file is no such file.
+        WsedError: there are fewer than 64 bands, or the file holds other weights.
 
     >>> CDur(n_bands=64)(torch.randn(2, 64, 20), None).frames.shape
     torch.Size([2, 5, 256])

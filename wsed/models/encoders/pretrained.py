@@ -13,14 +13,14 @@ from wsed.models.base import Encoder, Frontend
 from wsed.spec import name_of, spec_of
 
 INSIDE = ("state_dict", "model_state_dict", "model")
-"""Entries under which files of trainings keep the weights."""
+"""Entries of a file that may hold the weights."""
 
 SHOWN = 4
 """Number of tensors that a message names."""
 
 
 class Pretrained(Encoder):
-    """Base class of encoders with pretrained weights: frozen weights stay as they are, also those of batch norm.
+    """Base class of encoders with pretrained weights, which can be frozen, including the statistics of batch norm.
 
     >>> from wsed.models.encoders.cdur import CDur
     >>> encoder = CDur(n_bands=64, freeze=True).train()
@@ -62,7 +62,7 @@ def by_length(
     """
     n_frames = features.shape[2] // stride
     frames = features.new_zeros(len(features), n_frames, dim)
-    if valid is None:  # without a look at the values: an accelerator is not waited for
+    if valid is None:  # do not read the values: the CPU would wait for an accelerator
         whole = run(features)[:, :n_frames].to(frames.dtype)
         return whole if whole.shape[1] == n_frames else torch.cat([whole, frames[:, whole.shape[1] :]], dim=1)
     lengths = valid.sum(1)
@@ -97,7 +97,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def read_entry(path: str | Path, name: str) -> object:
-    """What a file of weights holds beside them under a name; None if there is no such entry.
+    """An entry of a file of weights by its name, such as a configuration; None if there is no such entry.
 
     Raises:
         WsedError: there is no such file, or it cannot be read safely.
@@ -129,7 +129,7 @@ def _read(path: Path) -> object:
 
 
 def load_tensors(module: nn.Module, weights: Mapping[str, Tensor], path: str | Path) -> None:
-    """Load weights into a module that has exactly these, and name those that do not fit.
+    """Load weights into a module; its weights must have the same names and shapes.
 
     Args:
         module: changed in place.
@@ -137,12 +137,12 @@ def load_tensors(module: nn.Module, weights: Mapping[str, Tensor], path: str | P
         path: their file, for the message.
 
     Raises:
-        WsedError: a tensor is missing, has another shape, holds NaN, or is of another network.
+        WsedError: a tensor is missing, has another shape, holds NaN, or is unknown to the module.
 
     >>> load_tensors(nn.Linear(2, 1), {"weight": torch.ones(1, 3), "biass": torch.ones(1)}, "w.pth")
     Traceback (most recent call last):
-    wsed.errors.WsedError: pretrained: w.pth is of another network: missing: bias; weight is [1, 3], not [1, 2]; not \
-known here: biass
+    wsed.errors.WsedError: pretrained: w.pth is of another network: missing: bias; weight is [1, 3], not [1, 2]; \
+unknown: biass
     """
     own = module.state_dict()
     shapes = [
@@ -153,7 +153,7 @@ known here: biass
     wrong = [
         f"missing: {few(sorted(own.keys() - weights.keys()))}",
         few(shapes, "; "),
-        f"not known here: {few(sorted(weights.keys() - own.keys()))}",
+        f"unknown: {few(sorted(weights.keys() - own.keys()))}",
     ]
     if own.keys() != weights.keys() or shapes:
         reasons = "; ".join(reason for reason in wrong if reason and not reason.endswith(": "))
@@ -188,8 +188,8 @@ def check_frontend(encoder: Encoder, frontend: Frontend) -> None:
     raise wrong_frontend(name_of(type(encoder)), wanted, name_of(type(frontend)))
 
 
-def wrong_frontend(encoder: str, wanted: Frontend, given: str) -> WsedError:
-    """The error for an encoder whose weights were trained on other features than it gets.
+def wrong_frontend(encoder: str, wanted: Frontend, actual: str) -> WsedError:
+    """The error for an encoder that gets other features than its weights were trained on.
 
     >>> from wsed.models import Waveform
     >>> print(wrong_frontend("encoder x", Waveform(), "1 band"))
@@ -201,7 +201,7 @@ def wrong_frontend(encoder: str, wanted: Frontend, given: str) -> WsedError:
     text = ", ".join(f"{name}: {value}" for name, value in changed.items())
     wanted_yaml = f"{{class_path: {spec.class_path}, init_args: {{{text}}}}}" if changed else spec.class_path
     return WsedError(
-        f"{encoder}: its weights were trained on other features than those of {given}; give `frontend: {wanted_yaml}`"
+        f"{encoder}: its weights were trained on other features than those of {actual}; give `frontend: {wanted_yaml}`"
     )
 
 

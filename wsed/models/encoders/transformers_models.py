@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # an extra
     from transformers import PretrainedConfig
 
 WHOLE = {"layerdrop": 0.0, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "apply_spec_augment": False}
-"""Defaults that train every weight in every step, so that all ranks have the same gradients."""
+"""Defaults with which every step trains every weight, so that all ranks have gradients of the same weights."""
 
 SHAPES = (
     *("conv_", "do_stable", "feat_extract_", "hidden_act", "hidden_size", "intermediate_size", "max_bucket", "num_"),
@@ -40,7 +40,7 @@ def configuration(architecture: str, values: Mapping[str, object], encoder: str 
     defaults = AutoConfig.for_model(architecture).to_dict()
     for name in values:
         if name not in defaults:
-            raise WsedError(f"encoder: {architecture} has no value {name!r} in its config{near(name, defaults)}")
+            raise WsedError(f"encoder: {architecture} has no setting {name!r} in its config{near(name, defaults)}")
     try:
         whole = {name: value for name, value in WHOLE.items() if name in defaults}
         return AutoConfig.for_model(architecture, **{**whole, **values})
@@ -52,7 +52,7 @@ def random_model(config: "PretrainedConfig") -> nn.Module:
     """A model with random weights.
 
     Raises:
-        WsedError: a value of the configuration is not possible.
+        WsedError: a value of the configuration is invalid.
     """
     from transformers import AutoModel
 

@@ -31,7 +31,7 @@ SILENCE = math.log(OFFSET)
 
 QUANTISE = ("QuantizeLinear", "DequantizeLinear")
 FLOAT32 = 1
-"""The number of the type in ONNX."""
+"""The number of the type float32 in ONNX."""
 
 LARGEST = 1_000_000_000
 """Bytes that a zip file may unpack to."""
@@ -58,9 +58,9 @@ class YAMNetFeatures(LogMel):
 class YAMNet(Pretrained):
     """YAMNet (Plakal & Ellis 2019): 1,024 values of 0.96 s of sound, every `hop` frames of the features.
 
-    The embedding of a frame is computed from the 0.96 s around the frame's centre; beyond a clip there is silence. The
-    weights are those of an ONNX file of the network, whose batch norm is part of the convolutions; nodes that quantise
-    are left out. They need the frontend `yamnet`, and reading them needs the extra `export`.
+    The embedding of a frame is computed from the 0.96 s around the frame's centre; there is silence before and after a
+    clip. Weights come from an ONNX file of the network, with batch norm merged into the convolutions; nodes that
+    quantise are left out. They need the frontend `yamnet`, and reading them needs the extra `export`.
 
     Args:
         n_bands: number of bands of the features.
@@ -69,7 +69,7 @@ class YAMNet(Pretrained):
         hop: frames of the features per embedding, at most 96: 48 is 0.48 s, as in the published network.
 
     Raises:
-        WsedError: `hop` is out of its range, onnx is not installed, or the file is no such file.
+        WsedError: `hop` is out of its range, onnx is not installed, or the file holds another network.
 
     >>> YAMNet(n_bands=64, hop=12)(torch.randn(1, 64, 100), None).frames.shape
     torch.Size([1, 8, 1024])
@@ -159,9 +159,9 @@ def read_onnx(path: str | Path) -> dict[str, Tensor]:
                 file = next(iter(Path(folder).rglob("*.onnx")))
             graph = onnx.load(str(file)).graph
     except (StopIteration, OSError, ValueError, BadZipFile, onnx.checker.ValidationError):
-        raise WsedError(f"pretrained: {path} is no ONNX file of a network, or its data is not beside it") from None
-    except Exception as error:  # protobuf's errors of a file that is no ONNX file have no common base
-        raise WsedError(f"pretrained: {path} is no ONNX file of a network: {type(error).__name__}") from None
+        raise WsedError(f"pretrained: {path} is not an ONNX file of a network, or its data is not beside it") from None
+    except Exception as error:  # protobuf's errors of a file that is not an ONNX file have no common base
+        raise WsedError(f"pretrained: {path} is not an ONNX file of a network: {type(error).__name__}") from None
     return _convolutions(graph, path)
 
 
@@ -175,7 +175,7 @@ def _convolutions(graph: "GraphProto", path: Path) -> dict[str, Tensor]:
         while name in before:
             name = before[name]
         if name not in constants or constants[name].data_type != FLOAT32:
-            raise WsedError(f"pretrained: {name} in {path} is no constant in float32; export the network in float32")
+            raise WsedError(f"pretrained: {name} in {path} is not a constant in float32; export the network in float32")
         return torch.from_numpy(numpy_helper.to_array(constants[name]).copy())
 
     weights: dict[str, Tensor] = {}

@@ -13,13 +13,14 @@ from wsed.types import Encoded, Output
 
 @HEADS.register("cdur")
 class CDurHead(Head):
-    """A linear layer per frame; clip scores by linear softmax over frame scores that are interpolated to `upsample`
-    times the frame rate (Dinkel, Wu & Yu 2021).
+    """A linear layer per frame; clip scores by linear softmax over interpolated frame scores (Dinkel, Wu & Yu 2021).
+
+    Only for the clip scores are frame scores interpolated, to `upsample` times the frame rate.
 
     Args:
         dim: dimension of the frame embeddings.
         n_labels: number of classes.
-        upsample: frames of the pooled curve per frame; 4 for the encoder `cdur`: 50 per second.
+        upsample: factor of the frame rate; 4 gives 50 frames per second with the encoder `cdur`.
 
     Raises:
         WsedError: `upsample` is less than 1.
@@ -52,12 +53,12 @@ class CDurHead(Head):
 def interpolated(
     scores: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"], times: int
 ) -> tuple[Float[Tensor, "clip fine label"], Bool[Tensor, "clip fine"]]:
-    """Frame scores at a higher frame rate by linear interpolation; beyond the last valid frame its score stays.
+    """Frame scores at a higher frame rate by linear interpolation; after the last valid frame its score is repeated.
 
     Args:
         scores: scores of frames.
         valid: frames that hold signal, which come first in each clip.
-        times: frames per frame.
+        times: factor of the frame rate.
 
     >>> interpolated(torch.tensor([[[0.0], [1.0]]]), torch.tensor([[True, True]]), 2)[0].flatten()
     tensor([0.0000, 0.2500, 0.7500, 1.0000])
