@@ -52,7 +52,7 @@ def test_few_seeds_and_groups_are_said():
     assert (one.mean, one.n, str(one)) == (3.0, 1, "+3.0")
     with pytest.raises(WsedError, match="two groups or more"):
         crossed([1.0, 2.0], [mean_of(np.ones(2))] * 2, Groups.of(["a", "a"]))
-    with pytest.raises(WsedError, match="a group of every clip"):
+    with pytest.raises(WsedError, match="a group for every clip"):
         Groups.of(["a", ()])
 
 

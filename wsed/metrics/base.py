@@ -43,7 +43,7 @@ class ThresholdCurve:
     """Counts of one class at falling thresholds, from which F1, precision and recall over thresholds follow.
 
     Attributes:
-        threshold: detections are what scores above it; falling, from infinity (nothing is detected).
+        threshold: thresholds, falling from infinity (nothing is detected); items with a score above it are detected.
         tp: hits.
         n_sys: detections, hits and false alarms together.
         n_ref: reference items.
@@ -101,7 +101,7 @@ class MetricValue:
         counts: the counts of an F1 metric.
         curves: the curves of a metric that is an area.
         settings: settings of the metric that are reported with it.
-        over_thresholds: counts of each class over thresholds, of a metric that searches the best of them.
+        over_thresholds: counts of each class over thresholds, if the metric searches for the best threshold.
 
     >>> MetricValue({"macro": 0.5, "micro": 0.75}).main
     0.5
@@ -145,7 +145,7 @@ class Metric(ABC):
         title: name in tables.
         needs: the parts of a system that it reads; see `System.provides`.
         place: position in tables and reports; lower numbers come first.
-        by_default: whether it is computed without being asked for.
+        by_default: whether it is computed if no metrics are named.
 
     >>> from wsed.metrics import EventF1
     >>> from wsed.testing.metrics import system

@@ -1,4 +1,4 @@
-"""The best F1 that thresholds of each class could reach on these very clips: a bound, and thresholds for other clips.
+"""The best F1 over the thresholds of each class on the same clips: an upper bound, and thresholds for other clips.
 
 Macro F1 is the mean of the best F1 of each class. For segments of 1 s it is a figure of DCASE 2024 task 4.
 """
@@ -80,7 +80,7 @@ KEPT = ("macro", "micro", "macro_precision", "macro_recall", "micro_precision", 
 
 @METRICS.register("best_event_f1")
 class BestEventF1(BestF1):
-    """Best event F1 over thresholds of each class; arguments as of `event_f1`.
+    """Best event F1 over thresholds of each class; arguments as in `event_f1`.
 
     Args:
         onset_collar: seconds.
@@ -140,7 +140,7 @@ class BestSegmentF1(BestF1):
 
 @METRICS.register("best_intersection_f1")
 class BestIntersectionF1(BestF1):
-    """Best intersection F1 over thresholds of each class; arguments as of `intersection_f1`.
+    """Best intersection F1 over thresholds of each class; arguments as in `intersection_f1`.
 
     Args:
         dtc: share of a detection that true events must cover, in (0, 1].

@@ -1,4 +1,4 @@
-"""Metrics by their names, with settings where others than the usual ones are wanted: `event_f1:onset_collar=0.5`."""
+"""Metrics by name, with settings that differ from the defaults: `event_f1:onset_collar=0.5`."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -9,20 +9,20 @@ from wsed.literals import hints_of, members
 from wsed.metrics.base import METRICS, Metric, default_metrics, ordered
 
 NOTHING = ("none", "null")
-"""How a setting that is off is written."""
+"""The word for None as the value of a setting."""
 
 
 def chosen_metrics(names: Sequence[str] | None) -> dict[str, Metric]:
-    """The metrics of these names, in the order of tables; None: those by default.
+    """The metrics of these names, in the order of tables; the default metrics if None.
 
     A name may be followed by settings of the metric; the same metric may be named several times with other settings.
-    Names of plugins are known too.
+    Metrics of plugins are included.
 
     Args:
         names: such as `psds1`, `event_f1:onset_collar=0.5,offset_ratio=0.5` or `event_f1:offset_collar=none`.
 
     Raises:
-        WsedError: there are no names, or there is no such metric, or it has no such setting.
+        WsedError: there are no names, or a metric or a setting is unknown.
 
     >>> list(chosen_metrics(["psds1", "onset_f1", "segment_f1:length=0.1"]))
     ['onset_f1', 'segment_f1:length=0.1', 'psds1']
@@ -38,7 +38,7 @@ def metric_of(text: str) -> Metric:
     """The metric of a name with or without settings.
 
     Raises:
-        WsedError: there is no such metric, or it has no such setting, or a value is no number.
+        WsedError: the metric or a setting is unknown, or a value is not a number.
 
     >>> metric_of("segment_f1:length=0.1").length
     0.1
@@ -58,7 +58,7 @@ def metric_of(text: str) -> Metric:
 
 
 def settings_of(name: str) -> Mapping[str, object]:
-    """The settings of a registered metric, each with its usual value.
+    """The settings of a registered metric, each with its default value.
 
     >>> settings_of("segment_f1")
     {'length': 1.0}

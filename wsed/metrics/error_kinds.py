@@ -17,7 +17,7 @@ Kind = Literal["right", "shifted border", "wrong class", "missed", "false"]
 KINDS: tuple[Kind, ...] = ("right", "shifted border", "wrong class", "missed", "false")
 RIGHT, SHIFTED, WRONG, MISSED, FALSE = range(len(KINDS))
 CONFUSED = 0.5
-"""Least intersection over union of two events of different classes that count as one event of a wrong class."""
+"""Intersection over union from which two events of different classes count as one event of a wrong class."""
 
 
 class ErrorKinds(NamedTuple):

@@ -33,7 +33,7 @@ class Collars(NamedTuple):
     collar_eps: float = 0.0
 
     def checked(self) -> "Collars":
-        """The collars themselves."""
+        """Return the collars after checking that none is below 0."""
         if not min(self.onset_collar, self.offset_collar or 0.0, self.offset_ratio, self.collar_eps) >= 0:
             raise WsedError("collars must be 0 or more (seconds)")
         return self

@@ -12,11 +12,11 @@ from wsed.metrics.bootstrap import CHUNK, PerResample, Statistic, Weights
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """The groups of clips. A clip of a mix is of several groups: of each recording in it.
+    """The groups of clips. A mixed clip is in several groups, one for each recording in it.
 
     The weight of a clip is the product of the weights of its groups. For one group per clip this draws whole groups.
-    For several it is the product weighting of Owen and Eckles (Annals of Applied Statistics 6, 2012), which errs on the
-    side of wide intervals.
+    For several it is the product weighting of Owen and Eckles (Annals of Applied Statistics 6, 2012), which tends to
+    wide intervals.
 
     Attributes:
         names: names of the groups.
@@ -37,7 +37,7 @@ class Groups:
 
     @property
     def overlap(self) -> bool:
-        """Whether a clip is of several groups."""
+        """Whether a clip is in several groups."""
         return bool(self.places.shape[1] > 1)
 
     @classmethod
@@ -52,7 +52,7 @@ class Groups:
         """
         several = [(own,) if isinstance(own, str) else tuple(dict.fromkeys(own)) for own in groups]
         if not several or not all(several):
-            raise WsedError("a bootstrap by group needs clips, and a group of every clip")
+            raise WsedError("a bootstrap by group needs clips, and a group for every clip")
         place = {name: i for i, name in enumerate(dict.fromkeys(name for own in several for name in own))}
         places = np.full((len(several), max(map(len, several))), len(place), dtype=np.int64)
         for row, own in zip(places, several, strict=True):

@@ -1,8 +1,9 @@
-"""What the runs of score curves share with many events of their clips: no pair of a run and an event is formed.
+"""Intersections of runs with events in clips with many events, without forming pairs of runs and events.
 
-The runs of all thresholds are nested: in a long recording most of them hold many events, and pairs would be as many as
-runs times events. Events of one class do not overlap, so a run shares seconds with one event at either end at most, and
-holds those between them whole: counts and sums up to each border of a frame say how many, and how many seconds.
+The runs of all thresholds are nested. In a long recording most runs contain many events, so there would be as many
+pairs as runs times events. Events of one class do not overlap: a run contains its events whole, except at most one at
+either end. Cumulative counts and seconds at the borders of frames therefore give the number of its events and the
+seconds that it shares with them.
 """
 
 from collections.abc import Iterator
@@ -19,15 +20,16 @@ from wsed.metrics.runs import Runs
 from wsed.types import Events
 
 Counted = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Changes: highest threshold at which each is in force, where (a number), amount."""
+"""Changes of counts: the highest threshold of each change, its place (an index), and its amount."""
 PerRun = Int[np.ndarray, " run"]
 
 
 class Cover(NamedTuple):
-    """Events of a class that do not overlap, held against the borders of frames; a border is `row * borders + border`.
+    """Events of one class that do not overlap, and cumulative counts at the borders of frames.
 
-    `begun` and `ended` say how many events of the rows up to here began before the border and ended by it; `seconds`
-    how many seconds of events lie before it.
+    The index of a border is `row * borders + border`. `begun` is the number of events that start before the border,
+    `ended` the number that end at it or before, and `seconds` the seconds of events before it; events of earlier rows
+    are included.
     """
 
     events: Columns
@@ -51,10 +53,10 @@ def changes_of_nested(
         every: runs of frames of each row.
         times: seconds of the borders of frames of each row.
         clips: the clip of each row.
-        label: of the runs.
-        ref: events, sorted by clip, label and onset, of any clips.
-        kinds: of false alarms: one, or one for each label and, last, all.
-        criteria: shares that count.
+        label: the label of the runs.
+        ref: events of any clips, sorted by clip, label and onset.
+        kinds: number of kinds of false alarms: 1, or one per label and a last one for all false alarms.
+        criteria: shares that must be reached.
 
     Returns:
         `(threshold, clip * kinds + kind, amount)` of false alarms, `(threshold, clip, amount)` of hits.
@@ -83,7 +85,7 @@ def changes_of_nested(
 
 
 class _Tree:
-    """Runs by the borders they begin and end at, and by the run each becomes a part of."""
+    """Runs with their first and last borders, and the run that each becomes part of."""
 
     def __init__(self, every: Runs, times: Float[np.ndarray, "row bound"]) -> None:
         self.times = times
@@ -119,7 +121,7 @@ class _Tree:
         return crossed
 
     def change(self, amount: np.ndarray) -> tuple[PerRun, Float[np.ndarray, " run"]]:
-        """What appears with each run, less what was there in the runs that it takes the place of: where it is not 0."""
+        """The amount of each run minus the amounts of the runs inside it that it replaces, where this is not 0."""
         run = np.flatnonzero(amount)
         inner = run[self.parent[run] >= 0]
         if FEW * run.size > self.size:
@@ -133,19 +135,19 @@ class _Tree:
 
 
 FEW = 16
-"""Runs to each changed one up to which it is quicker to work on all of them."""
+"""If at least one run in this many changes, it is quicker to compute all runs."""
 
 
 def _hit_changes(
     every: Runs, tree: _Tree, cover: Cover, relevant: Bool[np.ndarray, " run"], criteria: Criteria
 ) -> Iterator[Counted]:
-    """Events that relevant runs hold whole, and those that enough is covered of by runs that reach into them."""
+    """Changes in hits: first of events inside relevant runs, then of events that such runs cover in part."""
     whole = np.where(relevant, np.maximum(cover.ended[tree.end] - cover.begun[tree.begin], 0), 0)
     run, amount = tree.change(whole)
     yield every.high[run], every.row[run], amount
     run = np.flatnonzero(relevant)
     begin, end = tree.begin[run], tree.end[run]
-    first, last = cover.ended[begin], cover.ended[end]  # the event at a border, if one is
+    first, last = cover.ended[begin], cover.ended[end]  # the event at a border, if there is one
     enters, leaves = cover.begun[begin] > first, cover.begun[end] > last
     both = enters & leaves & (first == last)
     enters &= ~both
@@ -172,13 +174,13 @@ def partly_covered(
     """Changes in hits: events that become or stop being hits, by the seconds covered at each threshold.
 
     Args:
-        high, low: a detection is there for thresholds in `(low, high]`.
-        event: that it shares `seconds` with, an index into `ref`.
-        seconds: shared.
+        high, low: a detection exists for thresholds in `(low, high]`.
+        event: the event of each pair, an index into `ref`.
+        seconds: seconds that detection and event share.
         ref: the events.
-        criteria: shares that count.
+        criteria: shares that must be reached.
 
-    At one and the same threshold an event may come and go while detections change: `Changes` takes these together.
+    An event may become a hit and stop being one at the same threshold; `Changes` adds up such changes.
     """
     score, event, seconds = np.append(high, low), np.tile(event, 2), np.append(seconds, -seconds)
     order = np.lexsort((-score, event))
@@ -195,7 +197,7 @@ def partly_covered(
 
 
 def _cover(times: Float[np.ndarray, "row bound"], events: Columns) -> Cover:
-    """Events of one class, sorted by row and onset, against the borders of all rows, which stand on one line."""
+    """The `Cover` of events of one class, sorted by row and onset; all rows are put on one time axis."""
     span = max(float(times.max(initial=0.0)), float(events.offset.max(initial=0.0))) + 1.0
     line = (times + np.arange(len(times))[:, None] * span).ravel()
     begun = _running(np.searchsorted(line, events.onset + events.clip * span, side="right"), line.size)
@@ -208,14 +210,14 @@ def _cover(times: Float[np.ndarray, "row bound"], events: Columns) -> Cover:
 
 
 def _running(place: Int[np.ndarray, " event"], size: int) -> Int[np.ndarray, " border"]:
-    """How many events lie at each place or before it."""
+    """Number of events at each place or before it."""
     total = np.zeros(size + 1, dtype=np.int64)
     np.add.at(total, place, 1)
     return np.cumsum(total, out=total)[:size]
 
 
 def _layers(events: Columns) -> Iterator[Columns]:
-    """The events in parts within which none of one clip and label overlap: one part, unless they were not joined."""
+    """Split events into parts without overlaps within a clip and label; joined events are a single part."""
     while events.clip.size:
         later = overlapping(Events(*map(torch.from_numpy, events)))
         if not later.any():
@@ -226,7 +228,7 @@ def _layers(events: Columns) -> Iterator[Columns]:
 
 
 def _slots(events: Columns) -> Iterator[Columns]:
-    """The events in parts that hold one label of each clip: the first, the second ... that it has."""
+    """Split events into parts with one label per clip: its first label, its second, and so on."""
     new = np.ones(events.clip.size, dtype=np.bool_)
     new[1:] = (np.diff(events.clip) != 0) | (np.diff(events.label) != 0)
     first = np.flatnonzero(new)
@@ -238,7 +240,7 @@ def _slots(events: Columns) -> Iterator[Columns]:
 
 
 def _netted(parts: list[Counted], clips: Int[np.ndarray, " row"]) -> Counted:
-    """Amounts of one row and score added up, those that add up to nothing left out; rows become clips."""
+    """Add up the amounts of each row and score and drop those that sum to 0; rows become clips."""
     score, row, amount = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((score, row))
     score, row, amount = score[order], row[order], amount[order]

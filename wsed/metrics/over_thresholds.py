@@ -26,7 +26,7 @@ from wsed.types import Events
 from wsed.values import Scores
 
 Change = tuple[np.ndarray, np.ndarray]
-"""Scores down to which the threshold must fall, and the amounts by which a count then changes."""
+"""The scores below which the threshold must fall, and the amounts by which a count then changes."""
 
 
 def event_curves(clips: TimedClips, collars: Collars) -> Iterator[ThresholdCurve]:
@@ -90,9 +90,9 @@ def point_curves(
     """The curve of each class at operating points, whose `thresholds` are known.
 
     Args:
-        clips: with operating points.
+        clips: clips with operating points.
         count: counts hits.
-        joins: whether overlapping events are joined before.
+        joins: whether overlapping events are joined before they are counted.
     """
     clips = clips.joined if joins else clips
     falling = np.argsort(-np.array(clips.thresholds), kind="stable")
@@ -160,7 +160,7 @@ def _event_hits(
 def _joined_by(
     event: Int[np.ndarray, " pair"], run: Int[np.ndarray, " pair"], shared: Bool[np.ndarray, " pair"], n_events: int
 ) -> Int[np.ndarray, " event"]:
-    """The group of each event: events that runs join have one group, the number of its first event."""
+    """The group of each event: events near the same run are in one group, numbered by its first event."""
     group = np.arange(n_events)
     e, r = event[shared], run[shared]
     while e.size:
@@ -178,7 +178,7 @@ def _joined_by(
 def _covered(
     high: Float[np.ndarray, " pair"], low: Float[np.ndarray, " pair"], event: Int[np.ndarray, " pair"]
 ) -> Change:
-    """Changes in the number of events that one of their runs, each there for thresholds in `(low, high]`, hits."""
+    """Changes in the number of events with a run; each run exists for thresholds in `(low, high]`."""
     score, event = np.append(high, low), np.append(event, event)
     step = np.repeat([1, -1], high.size)
     order = np.lexsort((-score, event))

@@ -1,4 +1,4 @@
-"""PSDS that does not depend on how long the scores are smoothed: each point of the curve takes the best median filter.
+"""Post-processing independent PSDS: each point of the curve uses the median filter that is best there.
 
 Ebbers, Haeb-Umbach, Serizel: Post-processing independent evaluation of sound event detection systems, DCASE Workshop
 2023. For the same filters the numbers are those of `sed_scores_eval.intersection_based.median_filter_independent_psds`
@@ -24,10 +24,10 @@ from wsed.types import Events
 from wsed.values import Scores
 
 CELLS = 1 << 22
-"""Scores that the windows of a median filter hold at a time."""
+"""Number of scores in the windows of a median filter that are computed at a time."""
 
 ROUNDING = 1e-3
-"""Part of a frame by which frames may differ in length."""
+"""Share of a frame by which the lengths of frames may differ."""
 
 
 def pi_psds(
@@ -37,7 +37,7 @@ def pi_psds(
 
     Args:
         variants: scores of the same clips after different post-processing.
-        reference: as in `psds_from_scores`, like the other arguments.
+        reference: true events; see `psds_from_scores` for this and the next argument.
         parameters: parameters of the score.
         timed: classes that are known in each clip.
 
@@ -50,7 +50,7 @@ def pi_psds(
     1.0
     """
     if not variants:
-        raise WsedError("piPSDS needs scores after one post-processing or more")
+        raise WsedError("piPSDS needs at least one variant of the scores")
     every = [psds_from_scores(scores, reference, parameters, timed=timed) for scores in variants]
     rocs = tuple(_best(curves, parameters.max_efpr) for curves in zip(*(p.class_rocs for p in every), strict=True))
     roc = effective_curve(rocs, parameters.alpha_st)
@@ -99,7 +99,7 @@ def _half(scores: Scores, seconds: float) -> int:
         return 0
     usual = float(np.median(frames))
     if (np.abs(frames - usual) > ROUNDING * usual).any():
-        raise WsedError("piPSDS filters frame scores, and these frames differ in length: give scores of equal frames")
+        raise WsedError("piPSDS needs frames of one length, but these differ in length")
     return max(round((seconds / usual - 1) / 2), 0)
 
 

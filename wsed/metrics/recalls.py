@@ -1,4 +1,4 @@
-"""Which true events are found: recall of events by how long they last, and by how many sound at the same time."""
+"""Recall of events by their duration, and by the number of events at the same time."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -16,7 +16,7 @@ LIMITS = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds between groups of durations."""
 
 MOST = 4
-"""Events at a time from which polyphony is one group."""
+"""Polyphony from which all events are in one group."""
 
 
 class _Recall(Metric):
@@ -37,9 +37,9 @@ class _Recall(Metric):
         clips = system.need_timed()
         paired = pair_up(clips.reference, clips.detected, clips.n_labels, *self.collars)
         group = self._groups(paired.ref)
-        every, found = (np.bincount(group[part], minlength=len(self.names)) for part in (slice(None), paired.hit))
+        every, hit = (np.bincount(group[part], minlength=len(self.names)) for part in (slice(None), paired.hit))
         numbers: dict[str, Number] = {}
-        for name, n, hits in zip(self.names, every.tolist(), found.tolist(), strict=True):
+        for name, n, hits in zip(self.names, every.tolist(), hit.tolist(), strict=True):
             numbers |= {name: hits / n if n else float("nan"), f"{name}, n_ref": n}
         return MetricValue({"all": float(paired.hit.mean()) if paired.hit.size else float("nan")} | numbers)
 
@@ -49,12 +49,12 @@ class _Recall(Metric):
     def line(self, value: MetricValue) -> str:
         known = [name for name in self.names if value.numbers.get(f"{name}, n_ref")]
         parts = [f"{name} {percent(value.numbers[name])} % of {value.numbers[f'{name}, n_ref']}" for name in known]
-        return f"found events by {self.what}: {', '.join(parts)}"
+        return f"recall by {self.what}: {', '.join(parts)}"
 
 
 @METRICS.register("recall_by_duration")
 class RecallByDuration(_Recall):
-    """Share of the true events that are found, by their duration.
+    """Recall of true events by their duration.
 
     Args:
         onset_collar: seconds.
@@ -64,7 +64,7 @@ class RecallByDuration(_Recall):
     >>> from wsed.testing.metrics import system
     >>> metric = RecallByDuration()
     >>> metric.line(metric.compute(system()))
-    'found events by duration: 1 to 2 s 0.0 % of 1, 2 to 5 s 83.3 % of 6'
+    'recall by duration: 1 to 2 s 0.0 % of 1, 2 to 5 s 83.3 % of 6'
     """
 
     title, place, what = "recall by duration", 60, "duration"
@@ -82,7 +82,7 @@ class RecallByDuration(_Recall):
 
 @METRICS.register("recall_by_polyphony")
 class RecallByPolyphony(_Recall):
-    """Share of the true events that are found, by the greatest number of true events that sound at once with them.
+    """Recall of true events by polyphony: the greatest number of true events at the same time, itself included.
 
     Args:
         onset_collar: seconds.
@@ -92,7 +92,7 @@ class RecallByPolyphony(_Recall):
     >>> from wsed.testing.metrics import system
     >>> metric = RecallByPolyphony()
     >>> metric.line(metric.compute(system()))
-    'found events by polyphony: alone 71.4 % of 7'
+    'recall by polyphony: alone 71.4 % of 7'
     """
 
     title, place, what = "recall by polyphony", 61, "polyphony"
@@ -104,7 +104,7 @@ class RecallByPolyphony(_Recall):
 
 
 def polyphony(events: Columns) -> Int[np.ndarray, " event"]:
-    """The greatest number of events of any class, itself among them, that sound at once during each event.
+    """The greatest number of events at the same time during each event, of all classes and itself included.
 
     >>> from wsed.metrics.pairs import columns
     >>> from wsed.types import Events
@@ -116,7 +116,7 @@ def polyphony(events: Columns) -> Int[np.ndarray, " event"]:
     span = float(events.offset.max()) + 1.0
     onset, offset = events.onset + events.clip * span, events.offset + events.clip * span
     time, step = np.append(onset, offset), np.repeat([1, -1], onset.size)
-    order = np.lexsort((step, time))  # what ends is gone before what begins at the same time
+    order = np.lexsort((step, time))  # at equal times, events end before others start
     time, sounding = time[order], np.cumsum(step[order])
     most = _RangeMax(sounding)
     first = np.searchsorted(time, onset, side="right") - 1

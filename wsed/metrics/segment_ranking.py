@@ -1,4 +1,4 @@
-"""How well segments of one second are ranked: mpAUC of DCASE 2024 task 4, and its kin, from frame scores.
+"""Ranking metrics of segments of one second, such as the mpAUC of DCASE 2024 task 4, from frame scores.
 
 The numbers are those of `sed_scores_eval.segment_based.auroc` 0.0.4 with `segment_length=1.0`.
 """
@@ -20,11 +20,11 @@ from wsed.types import Events
 from wsed.values import Scores
 
 ROUNDING = 1e-6
-"""Part of a segment by which borders of frames and of segments may differ and still be the same."""
+"""Share of a segment by which the borders of frames and of segments may differ and still count as equal."""
 
 
 class Segments(NamedTuple):
-    """Segments of all clips, one clip after the other: the clip of each, its scores, and which classes sound in it."""
+    """Segments of all clips, one clip after the other: the clip of each, its scores, and the classes active in it."""
 
     clip: Int[np.ndarray, " segment"]
     scores: Float[np.ndarray, "segment label"]
@@ -35,9 +35,9 @@ def segments_of(scores: Scores, reference: Events, *, length: float = 1.0) -> Se
     """Each segment with the highest score of the frames in it, and whether an event of each class touches it.
 
     Args:
-        scores: frame scores; a clip lasts as long as its duration, and its last segment may be a part of one. A segment
-            without frames scores -inf.
-        reference: true events; clip indices are places in `scores`.
+        scores: frame scores. The last segment of a clip ends with it and may be shorter. A segment without frames
+            scores -inf.
+        reference: true events; clip indices are positions in `scores`.
         length: seconds of a segment.
 
     Raises:
@@ -58,7 +58,7 @@ def segments_of(scores: Scores, reference: Events, *, length: float = 1.0) -> Se
     held = np.flatnonzero(first < stop)
     pairs = np.stack([first[held], stop[held]], axis=1).ravel()
     for label in range(frames.shape[1] if held.size else 0):
-        column = np.append(frames[:, label], -np.inf)  # so that the end of the last frame is a place
+        column = np.append(frames[:, label], -np.inf)  # so that the end of the last frame is an index
         table[held, label] = np.maximum.reduceat(column, pairs)[::2]
     true = np.zeros(table.shape, dtype=np.bool_)
     events = columns(reference, frames.shape[1])
@@ -76,7 +76,7 @@ def _frames_of(
     clip: Int[np.ndarray, " segment"],
     number: Int[np.ndarray, " segment"],
 ) -> tuple[Int[np.ndarray, " segment"], Int[np.ndarray, " segment"]]:
-    """The first frame that a segment touches, and the one after the last, among the frames of all clips."""
+    """Index of the first frame that a segment touches, and of the frame after the last, over all clips."""
     of = np.repeat(np.arange(lengths.size), lengths)
     place = np.arange(of.size)
     if scores.borders is None:

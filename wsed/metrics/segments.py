@@ -1,7 +1,7 @@
 """Segment-based counts: each clip is cut into segments, and the active classes of each segment are compared.
 
 Mesaros, Heittola, Virtanen: Metrics for polyphonic sound event detection, Applied Sciences 6(6):162, 2016, section 3.1.
-The numbers are those of `sed_eval` 0.2.1, but for the macro mean where a class is never detected: see `Counts`.
+The numbers are those of `sed_eval` 0.2.1, except the macro mean if a class is never detected: see `Counts`.
 """
 
 import numpy as np
@@ -68,7 +68,7 @@ def segment_counts(
 
 
 def check_length(length: float) -> float:
-    """The length of segments itself; a `WsedError` if it is not above 0 s."""
+    """Return the length of segments; a `WsedError` if it is not above 0 s."""
     if not 0 < length < np.inf:
         raise WsedError(f"segments need a positive length, not {length} s")
     return length

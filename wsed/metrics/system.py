@@ -28,7 +28,7 @@ class TimedClips:
         ranked: frame scores for a PSDS over all thresholds.
         points: detected events at some thresholds, for a PSDS from operating points.
         timed: classes that are known in each clip; all if None.
-        thresholds: of the `points`; empty if they are not known.
+        thresholds: the thresholds of `points`; empty if they are not known.
     """
 
     n_labels: int
@@ -113,7 +113,7 @@ class System:
         tags: the classes that the system predicts for each clip.
         clip_scores: scores of the classes of each clip.
         embeddings: one vector per clip.
-        thresholds: of the `points`; empty if they are not known.
+        thresholds: the thresholds of `points`; empty if they are not known.
 
     >>> truth = Truth.of_events(Events.of([(0, 0, 1.0, 2.0)]), n_clips=1, n_labels=1)
     >>> system = System(Labels(["Dog"]), truth, detected=truth.events)
