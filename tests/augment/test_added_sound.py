@@ -51,7 +51,7 @@ def test_a_folder_without_sound_is_refused_before_training(tmp_path):
     with pytest.raises(WsedError, match="ImpulseResponse: no such folder"):
         prepare([ImpulseResponse(str(tmp_path / "gone"))], 8000)
     soundfile.write(tmp_path / "empty" / "quiet.wav", np.zeros(100), 8000)
-    with pytest.raises(WsedError, match="nothing but silence"):
+    with pytest.raises(WsedError, match="are silent"):
         prepare([Background(str(tmp_path / "empty"))], 8000)
 
 

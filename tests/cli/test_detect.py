@@ -91,7 +91,7 @@ def test_a_channel_is_chosen(here, capsys):
     assert run(capsys, "in/two.wav", "--channel", "2")[1].splitlines()[1:] == ["two.wav\t\t\t\t"]
     status, _, err = run(capsys, "in/two.wav", "--channel", "3")
     assert status == 1
-    assert "two.wav has 2 channels, so there is no channel 3" in err
+    assert "two.wav has 2 channel(s), so there is no channel 3" in err
 
 
 def test_a_damaged_file_is_named_and_passed_over(here, capsys):

@@ -242,7 +242,7 @@ def test_mistakes_in_python(tmp_path):
         "scores must be probabilities, in [0, 1]; give logits.sigmoid()",
         "tags must be [clip label], here (4, 2), not (1, 2)",
         "unknown activation 'gelu'",
-        "evaluation.decoder.threshold is 50, and scores lie in [0, 1]",
+        "evaluation.decoder.threshold is 50, but scores are in [0, 1]",
     ]
     assert len(lines) == len(sentences), run.stdout + run.stderr
     for line, sentence in zip(lines, sentences, strict=True):

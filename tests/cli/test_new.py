@@ -66,7 +66,7 @@ def test_events_long_files_groups_and_rare_classes(tmp_path, monkeypatch, capsys
     ("args", "message"),
     [
         (["missing"], "nothing in missing|no such folder"),
-        (["plain"], "nothing in plain tells the classes of its files.*--labels"),
+        (["plain"], "the classes of the files in plain are unknown.*--labels"),
         (["plain", "--labels", "missing.csv"], "no such table or folder of labels: missing.csv"),
         (["plain", "--out", "taken.yaml"], "taken.yaml exists; choose another --out, or pass --overwrite"),
     ],

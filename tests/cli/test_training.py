@@ -211,9 +211,9 @@ def test_boxes_can_be_named_and_tuned(exp, tmp_path):
 @pytest.mark.parametrize(
     ("tuning", "message"),
     [
-        ("{}", "set what to tune"),
+        ("{}", "set thresholds"),
         ("{thresholds: frames}", "tuning"),
-        ("{tags: exact, medians: [0.1]}", "medians can only be tuned together"),
+        ("{tags: exact, medians: [0.1]}", "medians needs"),
     ],
 )
 def test_a_tuning_that_means_nothing_is_refused(exp, tmp_path, capsys, tuning, message):

@@ -105,7 +105,7 @@ def test_a_clip_too_short_to_resample_is_no_empty_array(tmp_path: Path) -> None:
         ("empty.wav", b"", "is an empty file"),
         ("text.wav", b"<html>video unavailable</html>", "cannot read .* as sound"),
         ("text.mp3", b"<html>video unavailable</html>", "cannot read .* as sound"),
-        ("clip.wav", b"\0\0\0\x20ftypM4A \0\0\0\0isom", "it is M4A or MP4, whatever its name, .*; convert it to FLAC"),
+        ("clip.wav", b"\0\0\0\x20ftypM4A \0\0\0\0isom", "it is M4A or MP4, .*; convert it to FLAC"),
         ("clip.ogg", b"\x1aE\xdf\xa3" + bytes(20), "it is WebM or Matroska"),
         ("clip.mp3", b"\xff\xf1" + bytes(20), "it is AAC"),
         ("clip.raw", bytes(20), "raw samples without a header; convert it"),
@@ -181,7 +181,7 @@ def test_flac_of_unknown_length(tmp_path: Path) -> None:
     content[22:26] = bytes(4)
     path.write_bytes(content)
     for function in (audio.info, audio.decode):
-        with pytest.raises(WsedError, match="does not say how long it is"):
+        with pytest.raises(WsedError, match="does not declare its length"):
             function(path)
 
 

@@ -49,7 +49,7 @@ def test_episodes_give_as_many_clips_as_the_losses_need():
     ("needs", "message"),
     [
         (Needs(known=frozenset({"timed"})), r"loss 'x' needs clips with events with onset and offset, and none of the"),
-        (Needs(one_class=True), r"loss 'x' takes clips of one class, and clip 1.wav has 2 \(a, b\): take the loss"),
+        (Needs(one_class=True), r"loss 'x' takes clips of one class, but clip 1.wav has 2 \(a, b\): use the loss"),
     ],
 )
 def test_what_no_clip_has_is_refused(needs, message):

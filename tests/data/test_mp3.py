@@ -97,7 +97,7 @@ def test_files_of_different_kinds_joined_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp3"
     joined = write(path, 16000) + write(path, 44100)
     path.write_bytes(joined)
-    with pytest.raises(WsedError, match="MP3 files of different kinds joined"):
+    with pytest.raises(WsedError, match="MP3 files of different kinds are joined"):
         audio.info(path)
 
 

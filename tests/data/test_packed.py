@@ -113,7 +113,9 @@ def test_mistakes_are_named(sounds, tmp_path):
     pack(sounds / "audio", out, 8000, workers=1)
     with pytest.raises(WsedError, match="holds a pack of other files, another rate"):
         pack(sounds / "audio", out, 16000, workers=1)
-    with pytest.raises(WsedError, match=r"packed at 8000 Hz, and the network reads 16000 Hz: wsed data pack .* 16000"):
+    with pytest.raises(
+        WsedError, match=r"packed at 8000 Hz, but the network takes 16000 Hz: run wsed data pack .* 16000"
+    ):
         Packed(out).open(table(sounds), 16000)
     elsewhere = table(sounds.rename(tmp_path / "moved"))
     with pytest.raises(WsedError, match=r"is not in the pack .*set data\.reader\.root"):

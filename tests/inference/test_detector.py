@@ -109,7 +109,7 @@ def test_a_channel_can_be_chosen(tmp_path):
     made = detector()
     assert times(made.detect(tmp_path / "two.wav", channel=1)) == times(made.detect(SOUND))
     assert made.detect(tmp_path / "two.wav", channel=2) == []
-    with pytest.raises(WsedError, match=r"two\.wav has 2 channels, so there is no channel 3"):
+    with pytest.raises(WsedError, match=r"two\.wav has 2 channel.s., so there is no channel 3"):
         made.detect(tmp_path / "two.wav", channel=3)
 
 

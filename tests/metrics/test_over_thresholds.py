@@ -152,7 +152,7 @@ def test_the_same_filter_for_regular_frames_and_for_borders():
     written = replace(scores, borders=borders, frame_rate=0.0)
     assert torch.equal(median_filtered(written, 1.0).frames, median_filtered(scores, 1.0).frames)
     odd = replace(written, borders=torch.where(borders == 1.0, 1.1, borders))
-    with pytest.raises(WsedError, match="frames differ in length"):
+    with pytest.raises(WsedError, match="these differ in length"):
         median_filtered(odd, 1.0)
 
 

@@ -70,7 +70,7 @@ def test_shapes(shape, wanted):
     [
         (lambda: parameter_groups(names().items(), [Part("encodr")]), "is found in no name.*encoder.layers.0"),
         (lambda: parameter_groups(names().items(), [Part("e"), Part("encoder")]), "'encoder' is found in no name"),
-        (lambda: Part("(encoder"), "no regular expression"),
+        (lambda: Part("(encoder"), "not a regular expression"),
         (lambda: Part("encoder", layer_decay=0.5), "needs lr"),
         (lambda: Part("encoder", frozen_epochs=-1), "frozen_epochs 0 or more"),
         (lambda: WarmUp(torch.optim.SGD(names().values(), lr=1), warmup=5, steps=4), "must hold, not warmup 5"),

@@ -16,13 +16,13 @@ from wsed.files import write_whole
 from wsed.text import short
 
 WRITTEN = (".wav", ".flac", ".ogg", ".mp3")
-"""Suffixes of the files that are written here."""
+"""Suffixes of the files that can be written."""
 
 SUFFIXES = (
     *WRITTEN, ".opus", ".oga", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".voc", ".sph",
     ".nist", ".avr", ".htk", ".pvf", ".sds", ".wve", ".mp2",
 )  # fmt: skip
-"""Suffixes of the files that are taken for sound: libsndfile reads them."""
+"""Suffixes of files that count as sound files; libsndfile reads them."""
 
 BLOCK = 65536
 """Samples per channel that are decoded at a time when a whole file is decoded."""
@@ -79,7 +79,7 @@ def header(path: str | Path) -> AudioInfo:
     The frames of an MP3 are counted if its header does not declare its length.
 
     Raises:
-        WsedError: the file is missing, empty or no sound file, or its length is not known.
+        WsedError: the file is missing, empty or not a sound file, or its length is unknown.
     """
     with _opened(path) as (_, result):
         return result
@@ -91,7 +91,7 @@ def read(path: str | Path, sample_rate: int, start: float = 0.0, duration: float
     Channels are averaged. Other sample rates are resampled (soxr HQ).
 
     Args:
-        path: WAV, FLAC, OGG or MP3.
+        path: a sound file in any format of libsndfile.
         sample_rate: sample rate of the result, Hz.
         start: start of the part to read, in seconds. Only this part is read from the disk.
         duration: length of the part, in seconds; None: up to the end. The result is shorter if the file ends earlier.
@@ -118,7 +118,7 @@ def read(path: str | Path, sample_rate: int, start: float = 0.0, duration: float
 
 
 def decode(path: str | Path, start: float = 0.0, duration: float | None = None) -> tuple[NDArray[np.float32], int]:
-    """The samples of a file without changes, float32 `[sample channel]`, and their rate, Hz; arguments as in `read`.
+    """The unchanged samples of a file, float32 `[sample channel]`, and their rate, Hz; arguments as in `read`.
 
     Raises:
         WsedError: the file is missing or unreadable, or some samples of the part cannot be decoded.
@@ -169,7 +169,7 @@ def write(path: str | Path, audio: NDArray[np.floating], sample_rate: int) -> No
     """Write samples `[sample]` as 16-bit audio, atomically; the suffix of the file decides the format.
 
     Raises:
-        WsedError: the suffix is none of `WRITTEN`, or the file cannot be written.
+        WsedError: the suffix is not in `WRITTEN`, or the file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in WRITTEN:
@@ -206,11 +206,11 @@ def _info(path: str | Path, file: soundfile.SoundFile, frames: mp3.Frames | None
     if file.format == "MP3":
         guessed = frames is None or (not frames.prefix and abs(frames.count * frames.samples - file.frames) > 1152)
         if guessed:
-            raise WsedError(f"{path} does not say how long it is, and cannot be counted; {_CONVERT}")
+            raise WsedError(f"{path} does not declare its length, and its frames cannot be counted; {_CONVERT}")
         missing = frames.missing * frames.samples if frames else 0
         return AudioInfo(file.frames + missing, file.samplerate, file.channels, missing)
     if file.frames > _UNKNOWN:
-        raise WsedError(f"{path} does not say how long it is (written to a pipe?); {_CONVERT}")
+        raise WsedError(f"{path} does not declare its length (written to a pipe?); {_CONVERT}")
     if headers.ogg_is_cut(path):
         raise WsedError(f"{path} is truncated: its stream has no end; download it again")
     data = headers.data_chunk(path)
@@ -223,7 +223,7 @@ def _info(path: str | Path, file: soundfile.SoundFile, frames: mp3.Frames | None
     return AudioInfo(file.frames + missing, file.samplerate, file.channels, missing)
 
 
-_CONVERT = "convert it once more, to a file"
+_CONVERT = "convert it again, into a file"
 
 
 @contextmanager
@@ -243,7 +243,7 @@ def _open(path: str | Path, frames: mp3.Frames | None) -> Iterator[soundfile.Sou
 def _complaint(path: str | Path, error: Exception) -> str:
     expected = f"expected one of {', '.join(WRITTEN)} or another format of libsndfile"
     if kind := headers.foreign(path):
-        return f"cannot read {path} as sound: it is {kind}, whatever its name, {expected}; convert it to FLAC or WAV"
+        return f"cannot read {path} as sound: it is {kind}, {expected}; convert it to FLAC or WAV"
     reason = getattr(error, "error_string", error)  # without the path: the message has it already
     return f"cannot read {path} as sound ({reason}); {expected}; download it again"
 

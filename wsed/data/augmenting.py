@@ -17,39 +17,40 @@ from wsed.errors import WsedError
 from wsed.types import Batch
 
 HOUR = 3600.0
-"""The most seconds that are read of a folder of backgrounds, which are kept in memory: 230 MB at 16 kHz."""
+"""Seconds of sound that are read from a folder at most and kept in memory: 230 MB at 16 kHz."""
 
 
 def prepare(augment: Sequence[Augment], sample_rate: int) -> None:
     """Get augmentations ready for audio at a rate (Hz): they read the folders that they name.
 
     Raises:
-        WsedError: a folder is missing, holds no sound file, or one that is damaged.
+        WsedError: a folder is missing, has no sound files, or has a damaged one.
     """
     for part in augment:
         part.prepare(sample_rate, partial(read_sounds, name=type(part).__name__))
 
 
 def read_sounds(folder: str, sample_rate: int, name: str = "augment") -> list[NDArray[np.float32]]:
-    """The sound files of a folder at any depth, resampled; of all the same length at most, one hour together.
+    """The sound files of a folder at any depth, resampled; all are cut to one length, so that they last an hour at
+    most.
 
     Args:
-        folder: of sound files.
+        folder: folder of sound files.
         sample_rate: Hz.
-        name: of who asks, for messages.
+        name: name of the augmentation, for messages.
 
     Raises:
-        WsedError: the folder is missing, holds no sound file, or one that is damaged.
+        WsedError: the folder is missing, has no sound files, or has a damaged one.
     """
     if not Path(folder).is_dir():
         raise WsedError(f"augment {name}: no such folder: {folder}")
     paths = sound_files(folder)
     if not paths:
-        raise WsedError(f"augment {name}: {folder} holds no sound file")
+        raise WsedError(f"augment {name}: {folder} has no sound files")
     sounds = [read(path, sample_rate, duration=HOUR / len(paths)) for path in paths]
     sounds = [sound for sound in sounds if np.abs(sound).max(initial=0) > 0]
     if not sounds:
-        raise WsedError(f"augment {name}: the sound files of {folder} hold nothing but silence")
+        raise WsedError(f"augment {name}: the sound files of {folder} are silent")
     return sounds
 
 
@@ -62,9 +63,9 @@ def augment_batch(
         batch: the batch, on its device.
         augment: the augmentations.
         network: the network whose frontend computes the features for augmentations of features.
-        place: seed of the run, epoch and step; they determine the random draws, with the place of a clip among the
-            clips of all processes.
-        rank: of this process.
+        place: seed of the run, epoch and step; together with the position of a clip among the clips of all processes,
+            they determine its random draws.
+        rank: rank of this process.
         ranks: number of processes.
     """
     generator = Draws.of(batch.clip_labels.device, hash(place) % 2**63, rank, ranks)

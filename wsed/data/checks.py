@@ -18,7 +18,7 @@ from wsed.errors import WsedError, near
 from wsed.types import FACTS, Labels, Needs, Split
 
 LOOKED_AT = 5
-"""Headers that are read to compare their rate with the network's."""
+"""Number of headers that are read to compare their sample rate with the network's."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def check_sources(batch: Mapping[str, int], sources: tuple[str, ...]) -> None:
 def check_known(
     needs: Mapping[str, Needs], table: ClipTable, used: Bool[Tensor, " clip"], batch: Mapping[str, int]
 ) -> None:
-    """Refuse a loss if no clip in use has the facts that it needs, or if it takes one class and a clip has several.
+    """Refuse a loss if no clip in use has the labels that it needs, or if it takes one class and a clip has several.
 
     Args:
         needs: the needs of each loss, by its name.
@@ -102,32 +102,32 @@ def check_known(
         if need.one_class and bool((several := used & table.labels.lengths.gt(1)).any()):
             clip = table.clips[int(several.nonzero()[0])]
             raise WsedError(
-                f"loss {loss!r} takes clips of one class, and clip {clip.id} has {len(clip.tags or ())} "
-                f"({', '.join(sorted(clip.tags or ()))}): take the loss triplet or prototypical, or "
-                "metric_learning without miner and with a loss of pairs, or leave such clips out of the table"
+                f"loss {loss!r} takes clips of one class, but clip {clip.id} has {len(clip.tags or ())} "
+                f"({', '.join(sorted(clip.tags or ()))}): use the loss triplet or prototypical, or "
+                "metric_learning with a loss of pairs and no miner, or remove such clips from the table"
             )
 
 
 def check_quotas(table: ClipTable, batch: Mapping[str, int], ranks: int = 1) -> None:
-    """Refuse a quota beyond the clips of a source, by which a batch would hold clips several times.
+    """Refuse a quota that is larger than its source, since a batch would hold clips several times.
 
     Small batches may hold a clip twice.
 
     Raises:
-        WsedError: names the source and the greatest quota.
+        WsedError: with the source and the largest possible quota.
     """
     for source, quota in batch.items():
         clips = int((table.source == table.sources.index(source)).sum()) if source in table.sources else 0
         if clips and quota * ranks > max(64, clips):
             each = f" in each of {ranks} processes" if ranks > 1 else ""
             raise WsedError(
-                f"data.batch.{source} asks for {quota} clips in a batch{each}, and the corpus has {clips}: "
+                f"data.batch.{source} asks for {quota} clips in a batch{each}, but the corpus has {clips}: "
                 f"set it to {max(1, clips // ranks)} or less"
             )
 
 
 def unread_sources(needs: Mapping[str, Needs], table: ClipTable, batch: Mapping[str, int]) -> list[str]:
-    """Sources of a batch of whose clips nothing is known, where each loss reads something that is."""
+    """Sources in the batch without any labels, if no loss uses clips without labels."""
     if not all(need.known - {"unlabelled"} for need in needs.values()):
         return []
     known = table.tagged | table.timed
@@ -145,7 +145,7 @@ def check_not_balanced(needs: Mapping[str, Needs]) -> None:
     for loss, need in needs.items():
         if need.classes or need.per_class:
             raise WsedError(
-                f"loss {loss!r} needs batches balanced by class: set data.balanced to true or leave it out, or set "
+                f"loss {loss!r} needs batches balanced by class: set data.balanced to true or remove it, or set "
                 "data.episodes in place of data.batch, or drop the loss"
             )
 
@@ -218,8 +218,8 @@ def check_episodes(
     without = table.labels.lengths.eq(0).nonzero().flatten()
     if len(without):
         raise WsedError(
-            f"data.episodes takes clips with a class, but clip {table.clips[int(without[0])].id} has none: leave it "
-            "out of the table, or set data.episodes to null and data.batch to the clips of each source"
+            f"data.episodes takes clips with a class, but clip {table.clips[int(without[0])].id} has none: remove it "
+            "from the table, or set data.episodes to null and data.batch to the clips of each source"
         )
     counts = torch.bincount(table.labels.values.long(), minlength=len(labels)).tolist()
     scarce = min(range(len(labels)), key=lambda label: counts[label])
@@ -237,11 +237,11 @@ def check_episodes(
 
 
 def rate_note(clips: Sequence[Clip], sample_rate: int) -> str:
-    """A note where clips hold nothing in the upper band of a network, being recorded at a lower rate; else empty.
+    """A note if clips were recorded at a lower rate than the network's, so that its upper bands are empty; else empty.
 
     Args:
-        clips: of which some are looked at, evenly spread.
-        sample_rate: of the network, Hz.
+        clips: the clips; the headers of a few of them are read.
+        sample_rate: sample rate of the network, Hz.
     """
     rates = {}
     for i in range(0, len(clips), max(1, len(clips) // LOOKED_AT)):
@@ -252,8 +252,8 @@ def rate_note(clips: Sequence[Clip], sample_rate: int) -> str:
     most = max(rates.values())
     name = path_of(clips, next(iter(rates))).name
     return (
-        f"clips such as {name} are recorded at {most} Hz and the network takes {sample_rate}: above {most // 2} Hz it "
-        f"sees nothing; set the frontend's sample_rate to {most} and its f_max to {most // 2} or less"
+        f"clips such as {name} are recorded at {most} Hz, but the network takes {sample_rate} Hz: above {most // 2} Hz "
+        f"they hold nothing; set the frontend's sample_rate to {most} and its f_max to {most // 2} or less"
     )
 
 
@@ -265,7 +265,9 @@ def check_network(network: Network, labels: Labels, sample_rate: int | None, win
             "set data.corpus.labels to the network's classes, in its order"
         )
     if sample_rate not in (None, network.sample_rate):
-        raise WsedError(f"data.sample_rate is {sample_rate}, the network's {network.sample_rate}: leave it out")
+        raise WsedError(
+            f"data.sample_rate is {sample_rate}, the network takes {network.sample_rate}: remove the setting"
+        )
     splits: tuple[Split, ...] = ("train", "test") if windows is not None else ()
     for split in splits:
         assert windows is not None

@@ -25,7 +25,7 @@ class Clip:
         duration: duration in seconds; None until the header of the file is read.
         start: start of the clip in its file, in seconds; None if the clip is the whole file.
         recording: name of the recording that the clip is a part of; None if the clip is the whole recording.
-        confidence: confidence of tags that are not certain, from 0 to 1, as of pseudo labels; others are certain.
+        confidence: confidence, from 0 to 1, of tags that are not certain, such as pseudo labels.
         groups: groups of the clip, by the kind of group: `{"patient": "p03", "site": "ward"}`.
     """
 

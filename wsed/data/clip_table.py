@@ -24,14 +24,14 @@ class ClipTable:
         n_labels: number of classes.
         tagged: which clips have known tags.
         timed: which clips have known events, even if there are none.
-        events: label, onset and offset of the events of all clips, in the order of the clips, float64. They are one
-            tensor, since each tensor that a worker process gets takes a file descriptor.
+        events: label, onset and offset of the events of all clips, in the order of the clips, float64; a single tensor,
+            since each tensor takes a file descriptor in every worker process.
         first_event: the events of clip `i` are the rows from `first_event[i]` to `first_event[i + 1]`.
         source: index of the source of each clip.
         sources: names of the sources.
         annotated: which classes each source annotates; other classes are unknown in its clips.
         end: how many seconds of each clip are read.
-        confidence: of each class in each clip, 1 where it is certain; None: all are certain.
+        confidence: confidence of each class in each clip, 1 if it is certain; None: all are certain.
 
     >>> from pathlib import Path
     >>> table = ClipTable.of([Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}))], Labels(["Cat", "Dog"]))
@@ -117,7 +117,7 @@ class ClipTable:
         return self.labels.one_hot(self.n_labels)
 
     def tags_of(self, index: Int[Tensor, " taken"]) -> Float[Tensor, "taken label"]:
-        """The same for the clips with these indices; of pseudo labels their confidence in place of 1."""
+        """The `tags` of the clips with these indices; a pseudo label has its confidence instead of 1."""
         tags = self.labels.take(index).one_hot(self.n_labels)
         return tags if self.confidence is None else tags * self.confidence[index]
 

@@ -31,7 +31,7 @@ class Collate:
         label, onset, offset = torch.cat([table.events[a:b] for a, b in zip(first, last, strict=True)]).unbind(1)
         clip = torch.repeat_interleave(torch.arange(len(items)), last - first)
         n_samples = torch.tensor([item.n_samples for item in items])
-        annotated = table.annotated[table.source[index]] & (n_samples > 0)[:, None]  # of fillers nothing is known
+        annotated = table.annotated[table.source[index]] & (n_samples > 0)[:, None]  # nothing is known of fillers
         return Batch(
             audio=_padded_audio(items),
             n_samples=n_samples,

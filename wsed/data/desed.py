@@ -14,7 +14,7 @@ def DESED(root: str | Path, **settings: Any) -> SEDDataModule:  # noqa: N802
 
     Args:
         root: the corpus.
-        settings: of the corpus and of the data module alike.
+        settings: settings of the corpus and of the data module.
     """
     warnings.warn(
         "wsed.data.desed.DESED is SEDDataModule(wsed.data.corpus.desed.DESED(root), batch=...) since wsed 0.2",

@@ -72,7 +72,7 @@ def data_chunk(path: str | Path) -> DataChunk | None:
 
 
 def declared_samples(path: str | Path) -> int:
-    """Samples that the header of a WAV file declares; 0 for other files, for codecs, and if they are not known."""
+    """Number of samples that the header of a WAV file declares; 0 for other files and codecs, or if it is unknown."""
     data = data_chunk(path)
     return data.declared // data.block if data and data.fixed else 0
 

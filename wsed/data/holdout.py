@@ -1,4 +1,4 @@
-"""`Holdout` keeps training clips out of training as validation clips, for corpora without validation clips."""
+"""`Holdout` makes validation clips of some training clips, for corpora without validation clips."""
 
 import random
 from collections.abc import Sequence
@@ -58,7 +58,9 @@ class Holdout:
                 f"data.holdout.share must lie between 0 and 1, not {self.share}; set data.holdout to null for none"
             )
         if self.group is not None and self.by != "group":
-            raise WsedError(f"data.holdout.group is {self.group!r} and data.holdout.by {self.by!r}: set by to group")
+            raise WsedError(
+                f"data.holdout.group is {self.group!r}, but data.holdout.by is {self.by!r}: set by to group"
+            )
 
     def divide(self, table: ClipTable) -> tuple[Index, Index]:
         """The indices of the training clips and of the validation clips.

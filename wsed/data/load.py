@@ -39,7 +39,7 @@ class TableLoader:
         holdout: training clips that become validation clips; None: no clips.
         windows: windows that are read instead of whole clips; None: whole clips.
         duration: how many seconds of each clip are read; None: all.
-        max_missing: share of the clips that may be missing; None: the usual share of the corpus.
+        max_missing: share of the clips that may be missing; None: the default of the corpus.
     """
 
     corpus: Corpus
@@ -93,9 +93,9 @@ class TableLoader:
 
 
 def _parts(clips: Sequence[Clip], seconds: float) -> tuple[list[Clip], str]:
-    """Training clips in which longer ones are cut into parts, each with the tags of its clip, and a note that says so.
+    """Cut longer training clips into parts with the tags of their clip; returns the clips and a note about it.
 
-    Reading their first seconds alone would lose the rest, and train on tags of what is not read.
+    Reading only their first seconds would lose the rest, and the tags may belong to the rest.
     """
     windows, parts = Windows(seconds), list[Clip]()
     longer = {id(clip) for clip in clips if clip.duration is not None and clip.duration > seconds + 0.1}

@@ -62,7 +62,7 @@ class SEDDataModule(pl.LightningDataModule):
         eval_batch: batch size in validation, test and prediction.
         duration: how many seconds of each clip are read if there are no `windows`; None: all (then the clips of a
             batch should have similar durations).
-        max_missing: greatest share of clips that may be missing or unreadable; None: the usual share of the corpus.
+        max_missing: greatest share of clips that may be missing or unreadable; None: the default of the corpus.
         workers: number of processes that read clips; 0: the main process reads them.
         seed: seed of the order of the training clips; None: the seed of `seed_everything`.
         sample_rate: sample rate in Hz; None: the sample rate of the network.
@@ -111,12 +111,12 @@ class SEDDataModule(pl.LightningDataModule):
         self.reader = Files() if reader is None else reader
         self.holdout = Holdout(holdout) if isinstance(holdout, float | int) else holdout
         if episodes is not None and self.batch:
-            raise WsedError(f"data.batch is {self.batch} and data.episodes makes batches too: set one of them to null")
+            raise WsedError(f"data.batch is {self.batch}, but data.episodes is set too: set one of them to null")
         if episodes is None:
             checks.check_sources(self.batch, corpus.sources)
         if self.holdout is not None and corpus.has("validation"):
             raise WsedError(
-                "data.holdout makes validation clips of training clips, but the corpus has validation clips already: "
+                "data.holdout makes validation clips from training clips, but the corpus already has validation clips: "
                 f"set {corpus.setting('validation')} or data.holdout to null"
             )
         sources = tuple(name for name, clips in self.batch.items() if clips > 0) or None
@@ -236,23 +236,23 @@ class SEDDataModule(pl.LightningDataModule):
             Filled(dataset) if self._rank()[1] > 1 else dataset,
             collate_fn=Collate(self.table(split), silence),
             num_workers=workers,
-            pin_memory=torch.cuda.is_available(),  # so that the copy to the GPU runs beside a step
+            pin_memory=torch.cuda.is_available(),  # so that a batch is copied to the GPU during a step
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,
             multiprocessing_context=start_method() if workers else None,
             worker_init_fn=end_with_parent if workers else None,
-            generator=torch.Generator().manual_seed(self.seed),  # reading draws nothing from the network's dropout
+            generator=torch.Generator().manual_seed(self.seed),  # reading does not change the random numbers of dropout
             **batching,  # type: ignore[arg-type]
         )
 
     def _workers(self) -> int:
-        """Reading processes: none where each would run the user's script again."""
+        """Number of reading processes: 0 if each would run the user's script again."""
         script = unguarded_script() if self.workers else None
         if script is None:
             return self.workers
         rank_zero_warn(
-            f"clips are read in the main process, since reading processes would run {script.name} again: put what it "
-            'does below `if __name__ == "__main__":`, or set workers=0'
+            f"clips are read in the main process, since reading processes would run {script.name} again: put its code "
+            'below `if __name__ == "__main__":`, or set workers=0'
         )
         return 0
 
@@ -285,7 +285,8 @@ class SEDDataModule(pl.LightningDataModule):
         checks.check_known(needs, table, torch.isin(table.source, torch.tensor(used)), self.batch)
         checks.check_quotas(table, self.batch, ranks)
         if needs and (unread := checks.unread_sources(needs, table, self.batch)):
-            rank_zero_info(f"no loss reads the clips of {', '.join(unread)}, so that they do nothing: see data.batch")
+            sources = ", ".join(unread)
+            rank_zero_info(f"the clips of {sources} are not used: no loss reads clips without labels (see data.batch)")
         if is_balanced(total, self.balanced):
             checks.check_balanced(needs, table, self.labels, self.batch, ranks)
         else:

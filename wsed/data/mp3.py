@@ -1,4 +1,4 @@
-"""The length of an MP3, by a count of its frames. Most files do not declare it, and libsndfile guesses it.
+"""The length of an MP3, from the number of its frames. Most files do not declare it, and libsndfile guesses it.
 
 libsndfile trusts a Xing (or Info) header, which many encoders write as the first frame. If a file has no such header,
 or one with a wrong count, it is read with a correct header in front.
@@ -71,14 +71,14 @@ def frames(path: str | Path, anywhere: bool = False) -> Frames | None:
     count of frames is used, since reading the whole file would take longer.
 
     Raises:
-        WsedError: more than a little of the file belongs to no frame of the kind of the first one.
+        WsedError: too much of the file belongs to no frame of the same kind as the first one.
     """
     state = os.stat(path)  # noqa: PTH116
     counted = _frames(str(path), state.st_size, state.st_mtime_ns, anywhere)
     if counted is not None and counted.junk > max(_JUNK, state.st_size // 100):
         raise WsedError(
-            f"{path} is damaged, or MP3 files of different kinds joined: {counted.junk} bytes of it are no frame like "
-            "the first one; download it again, or convert it once more"
+            f"{path} is damaged, or MP3 files of different kinds are joined in it: {counted.junk} bytes are not "
+            "frames like the first one; download it again, or convert it again"
         )
     return counted
 

@@ -25,9 +25,9 @@ def start_method() -> str:
 
 
 def unguarded_script() -> Path | None:
-    """The script that runs, if each reading process would run it again from its start; else None.
+    """The running script, if each reading process would run it again; else None.
 
-    A process that is not forked imports the script: what stands outside `if __name__ == "__main__":` runs there too.
+    A process that is not forked imports the script and so runs all code outside `if __name__ == "__main__":`.
     """
     main = sys.modules.get("__main__")
     file: str | None = vars(main).get("__file__")

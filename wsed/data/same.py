@@ -1,4 +1,4 @@
-"""Whether all processes see the same clips and labels: the copy of a corpus on one machine may be an old one."""
+"""Check that all processes see the same clips and labels; one machine may have an older copy of the corpus."""
 
 import hashlib
 
@@ -9,7 +9,7 @@ from wsed.errors import WsedError
 from wsed.ops.reduce import world_size
 
 NAMES = 100_000
-"""The most names of clips that are compared."""
+"""Greatest number of clip names that are compared."""
 
 
 def checksum(table: ClipTable) -> str:
@@ -32,14 +32,14 @@ def checksum(table: ClipTable) -> str:
 
 
 def check_same(table: ClipTable, split: str) -> None:
-    """Refuse processes that see other clips; every rank calls it.
+    """Refuse processes that see different clips; every rank must call it.
 
     Args:
-        table: what this process sees.
-        split: its split, for the message.
+        table: the table of this process.
+        split: the split of the table, for the message.
 
     Raises:
-        WsedError: names the processes that differ from the first.
+        WsedError: a process differs from the first one; the message names it.
     """
     if world_size() == 1:
         return

@@ -1,4 +1,4 @@
-"""Sound files of any length in blocks: decoded, mixed to mono and resampled without ever holding the whole of one."""
+"""Sound files of any length in blocks, decoded, mixed to mono and resampled; no file is in memory as a whole."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,28 +11,28 @@ from wsed.data import audio as sound
 from wsed.errors import WsedError
 
 SLACK = 1152
-"""Samples by which a file may end early: programs that write MP3 differ by a frame in what they count."""
+"""Samples by which a file may end early: encoders of MP3 count one frame more or less."""
 
 
 def stream(
     path: str | Path, sample_rate: int, channel: int | None = None, found: sound.AudioInfo | None = None
 ) -> Iterator[NDArray[np.float32]]:
-    """The samples of a file at `sample_rate` in blocks of a second or so, float32 `[sample]`.
+    """The samples of a file at `sample_rate` in blocks of about a second, float32 `[sample]`.
 
-    One after the other, the blocks are what `wsed.data.audio.read` gives for the whole file.
+    Joined, the blocks equal what `wsed.data.audio.read` returns for the whole file.
 
     Args:
         path: any sound file that libsndfile reads.
-        sample_rate: of the result, Hz.
-        channel: which channel, the first being 1; None: the mean of all.
+        sample_rate: sample rate of the result, Hz.
+        channel: number of the channel, from 1; None: the mean of all channels.
         found: the header of the file, if it was read before.
 
     Raises:
-        WsedError: the file is missing, damaged or cut off, has NaN or infinite samples, or has no such channel.
+        WsedError: the file is missing, damaged or truncated, has NaN or infinite samples, or has no such channel.
     """
     found = sound.info(path) if found is None else found
     if channel is not None and not 1 <= channel <= found.n_channels:
-        raise WsedError(f"{path} has {found.n_channels} channels, so there is no channel {channel}")
+        raise WsedError(f"{path} has {found.n_channels} channel(s), so there is no channel {channel}")
     resample = None
     if found.sample_rate != sample_rate:
         resample = soxr.ResampleStream(found.sample_rate, sample_rate, 1, dtype="float32", quality="HQ").resample_chunk

@@ -22,7 +22,7 @@ def read_columns(path: str | Path) -> list[str]:
     """The column names of a table: the cells of its first line.
 
     Raises:
-        WsedError: the file is missing or no UTF-8 text.
+        WsedError: the file is missing or not UTF-8 text.
     """
     return [cell.strip() for cell in _cells(path)[0][1]]
 
@@ -38,7 +38,7 @@ def read_rows(path: str | Path, columns: Sequence[str], problems: Problems = Non
         problems: see `Problems`.
 
     Raises:
-        WsedError: the file is missing or no UTF-8 text, a column is missing, or a row has no file name or more cells
+        WsedError: the file is missing or not UTF-8 text, a column is missing, or a row has no file name or more cells
             than the header.
 
     >>> import tempfile
@@ -93,7 +93,8 @@ def strong_rows(path: str | Path, problems: Problems = None) -> list[tuple[int, 
     A row with only a filename is a clip without events; its event is None.
 
     Raises:
-        WsedError: a label or a time is missing, a time is no number or negative, or an offset is not after its onset.
+        WsedError: a label or a time is missing, a time is not a number or is negative, or an offset is not after its
+            onset.
     """
     rows: list[tuple[int, str, Timed | None]] = []
     for line, row in read_rows(path, ("filename", "onset", "offset", "event_label"), problems):
@@ -124,7 +125,7 @@ def read_durations(path: str | Path) -> dict[str, float]:
     """The duration of each clip in seconds, by its id; columns `filename, duration`.
 
     Raises:
-        WsedError: a duration is no number or negative.
+        WsedError: a duration is not a number or is negative.
     """
     durations = {}
     for line, row in read_rows(path, ("filename", "duration")):
@@ -192,7 +193,7 @@ def _event(row: dict[str, str]) -> Timed | None:
 
 
 def wrong_order(onset: float, offset: float) -> str:
-    """The message about an event that does not end after it begins."""
+    """The message about an event whose offset is not after its onset."""
     return f"offset {offset:g} is not after onset {onset:g}; correct the times, or delete the row"
 
 

@@ -17,13 +17,13 @@ class Frontend(Protocol):
 
     @property
     def learned(self) -> bool:
-        """Whether it has learned from the training set, if it must."""
+        """Whether the frontend has learned from the training set, or need not."""
         ...
 
     def raw(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        """Features that no training changes, and which frames are not padding."""
+        """Features that no training changes, and the frames that hold signal."""
         ...
 
 
@@ -48,7 +48,7 @@ class Trained(Protocol):
 
 
 def is_trained(task: object) -> TypeGuard[Trained]:
-    """Whether a Lightning module is such a task.
+    """Whether a Lightning module is a `Trained` task.
 
     `isinstance` cannot tell: from Python 3.12 on, protocols do not see submodules, since `nn.Module` finds them by
     `__getattr__`.

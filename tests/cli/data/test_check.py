@@ -67,7 +67,7 @@ def test_labels(tmp_path: Path) -> None:
     ("args", "message"),
     [
         (["gone"], "no such folder: gone"),
-        (["."], "is no DESED folder"),
+        (["."], "is not a DESED folder"),
         (["corpus", "--tables", "train/week"], "did you mean train/weak?"),
         (["corpus", "--json", "gone/report.json"], "cannot write --json gone/report.json: No such file or directory"),
     ],

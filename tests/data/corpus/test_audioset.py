@@ -233,7 +233,7 @@ def test_no_clip_at_all_is_an_error(audioset: Path, tmp_path: Path) -> None:
         read(AudioSet(audioset, audio=tmp_path), "train", ["balanced"])
     sounds(tmp_path, ["aaaaaaaaaaa.wav"])
     with pytest.raises(
-        WsedError, match=r"\(1 clips of videos are there, such as aaaaaaaaaaa\.wav\).*set data\.corpus\.audio"
+        WsedError, match=r"\(1 files are named after videos, such as aaaaaaaaaaa\.wav\).*set data\.corpus\.audio"
     ):
         read(AudioSet(audioset, audio=tmp_path), "train", ["balanced"])
     for i in range(10):

@@ -86,7 +86,7 @@ def test_a_tsv_wins_over_a_csv_unless_that_is_named(tmp_path: Path) -> None:
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WsedError, match=r"no such folder: .*nowhere"):
         layout.base(tmp_path / "nowhere")
-    with pytest.raises(WsedError, match="neither metadata/ nor dataset/metadata/"):
+    with pytest.raises(WsedError, match="no metadata/ or dataset/metadata/"):
         layout.base(tmp_path)
     table(tmp_path / "metadata/train/weak.tsv", "filename\n")
     with pytest.raises(WsedError, match=r"no such table: .*waek\.tsv \(did you mean train/weak\?\)"):

@@ -259,7 +259,7 @@ def test_clips_of_two_classes_are_refused_where_a_loss_takes_one(large):
     needs = {"near": Needs(classes=2, per_class=2, one_class=True)}
     assert waa(large, needs)
     with pytest.raises(
-        WsedError, match=r"loss 'near' takes clips of one class, and clip train_0.wav has 2 .high, low.: "
+        WsedError, match=r"loss 'near' takes clips of one class, but clip train_0.wav has 2 .high, low.: "
     ):
         waa(large, needs, corpus=Two(large))
     assert waa(large, {"near": Needs(classes=2, per_class=2)}, corpus=Two(large))
@@ -373,7 +373,7 @@ def test_a_miner_of_one_class_refuses_clips_of_several(corpus, tmp_path, capsys)
     args += ["--data.corpus.root", str(root), "--trainer.accelerator=cpu", "--data.workers=0"]
     args += ["--model.losses.triplets.loss=metric_learning", "--model.losses.triplets.loss.init_args.miner"]
     assert main([*args, "BatchHardMiner", "--trainer.default_root_dir", str(tmp_path / "run")]) == 2
-    assert "loss 'triplets' takes clips of one class, and clip train_2.wav has 2 (high, low)" in capsys.readouterr().err
+    assert "loss 'triplets' takes clips of one class, but clip train_2.wav has 2 (high, low)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ TRAIN = {
 }
 TEST = "eval_segments.csv"
 COMMON = ("Music", "Speech")
-"""Clips that have only these classes are left out of `unbalanced_1m`."""
+"""Clips that have no other classes are left out of `unbalanced_1m`."""
 
 
 @CORPORA.register("audioset")
@@ -37,7 +37,7 @@ class AudioSet(VideoCorpus):
         test: list of the test clips: `eval_segments.csv` (20 K), or `audioset_eval_strong.tsv` with events.
         validation: list of the validation clips; None: no validation clips.
         predict: list of the clips to predict; None: the test clips.
-        train: lists of further sources, by the name of the source; added to the usual ones.
+        train: lists of further sources, by the name of the source; added to the sources above.
         lists: folder of the lists, or a folder above it; `root` if None.
         audio: folder of the clips, with any subfolders; None: `root/audio`, or `root` if there is no such folder.
 

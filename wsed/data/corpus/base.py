@@ -67,7 +67,7 @@ class Corpus(ABC):
         return split == "train"
 
     def absent(self, split: Split) -> str:
-        """The reason why a split is missing that such a corpus usually has; empty if nothing is wrong."""
+        """The reason why a split is missing; empty if it exists, or if such a corpus usually lacks it."""
         return ""
 
     def setting(self, split: Split) -> str:
@@ -88,14 +88,14 @@ class Corpus(ABC):
 
     @classmethod
     def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:  # noqa: ARG003
-        """All lists in a folder, for `wsed data check`; None if the folder is no such corpus.
+        """All lists in a folder, for `wsed data check`; None if the folder is not such a corpus.
 
         Args:
             root: the folder.
             tables: names of the lists to read; None: all.
 
         Raises:
-            WsedError: there is no list with one of the names.
+            WsedError: a named list does not exist.
         """
         return None
 

@@ -66,7 +66,7 @@ class DESED(Corpus):
 
     @classmethod
     def example(cls, folder: Path) -> Corpus:
-        """Four clips of each table: two classes, a tone each."""
+        """Four clips of each table: two classes, each a tone."""
         for table in ("train/strong", "validation/validation", "eval/public"):
             names = [f"{table.partition('/')[0]}_{i}.wav" for i in range(4)]
             write_tones(folder / "audio" / table, names)

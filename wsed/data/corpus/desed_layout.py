@@ -36,7 +36,7 @@ TABLES = (".tsv", ".csv")
 
 
 OUTSIDE = "lies outside the corpus; put a link to its folder into audio/, and name the file below that"
-"""The end of the message for a clip whose path lies outside the corpus."""
+"""The end of the message about a clip whose path lies outside the corpus."""
 
 
 def base(root: str | Path) -> Path:
@@ -51,7 +51,7 @@ def base(root: str | Path) -> Path:
             return folder
     if not root.is_dir():
         raise WsedError(f"no such folder: {root}")
-    raise WsedError(f"{root} is no DESED folder: it has neither metadata/ nor dataset/metadata/; name the folder above")
+    raise WsedError(f"{root} is not a DESED folder: no metadata/ or dataset/metadata/ in it; name the folder above")
 
 
 def tables(root: str | Path) -> list[str]:

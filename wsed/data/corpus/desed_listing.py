@@ -56,7 +56,7 @@ def read_listing(folder: Path, name: str) -> Listing:
         fault = Finding("error", "row", f"{error.text}; the table is not read", name, error.line)
         return Listing(name, "unlabelled", (), {}, (fault,))
     except WsedError as error:
-        fix = "; correct its first line, or move it out of metadata/ if it is no table of clips"
+        fix = "; correct its first line, or move it out of metadata/ if it is not a table of clips"
         return Listing(name, "unlabelled", (), {}, (Finding("error", "table", f"{error}{fix}", name),))
     findings = [Finding("error", "row", f"{p.text}; correct or delete the row", name, p.line) for p in problems]
     files: dict[str, Path] = {}

@@ -8,11 +8,11 @@ import numpy as np
 from wsed.data import audio
 
 RATE = 8000
-"""Of the sound files, Hz."""
+"""Sample rate of the sound files, Hz."""
 
 
 def write_tones(folder: Path, names: Iterable[str], seconds: float = 1.0) -> None:
-    """Write a sound file per name into a folder, each a tone of its own."""
+    """Write a sound file per name into a folder, each with another tone."""
     folder.mkdir(parents=True, exist_ok=True)
     time = np.arange(round(RATE * seconds)) / RATE
     for i, name in enumerate(names):
@@ -20,6 +20,6 @@ def write_tones(folder: Path, names: Iterable[str], seconds: float = 1.0) -> Non
 
 
 def write_rows(path: Path, rows: Iterable[Sequence[object]], between: str = "\t") -> None:
-    """Write rows of values into a text file, whose folder is made if need be."""
+    """Write rows of values into a text file; its folder is made if it does not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{between.join(map(str, row))}\n" for row in rows), encoding="utf-8")

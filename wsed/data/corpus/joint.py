@@ -42,7 +42,7 @@ class Joint(Corpus):
             raise WsedError("data.corpus.corpora is empty: name at least one corpus there")
         for name in corpora:
             if "/" in name or not name:
-                raise WsedError(f"data.corpus.corpora: {name!r} cannot be a name; take one without a slash")
+                raise WsedError(f"data.corpus.corpora: {name!r} cannot be a name; use one without a slash")
         self.corpora = dict(corpora)
         self.max_missing = max(corpus.max_missing for corpus in corpora.values())
 

@@ -24,26 +24,26 @@ PSEUDO = "pseudo"
 
 @CORPORA.register("pseudo")
 class Pseudo(Corpus):
-    """A corpus whose clips without labels are a source `pseudo` besides, with the events that a network detected.
+    """A corpus with a further source `pseudo`: its clips without labels, with the events that a network detected.
 
-    Without `predictions` there is no such source. The clips to predict are those without labels: `wsed predict` with
+    Without `predictions` this source is missing. The clips to predict are those without labels, so `wsed predict` with
     this corpus writes what the next training needs.
 
-    Clips in which no event is as confident as `least` are left out of `pseudo`. In the others, classes without such an
-    event count as absent.
+    Only events with a confidence of at least `least` are used. Clips without such events are left out of `pseudo`; in
+    the others, classes without such an event count as absent.
 
     Args:
         corpus: the corpus.
         predictions: the folder of a run after `wsed predict`, or a table of events with the columns filename, onset,
-            offset, event_label and confidence; None: there are none yet.
-        source: the source of the clips without labels.
-        least: least confidence of an event, from 0 to 1.
-        soft: whether tags and events count with their confidence, that of a class being the greatest of its events in
-            the clip; otherwise they count as true.
+            offset, event_label and confidence; None: no predictions yet.
+        source: name of the source of the clips without labels.
+        least: lowest confidence of an event that is used, from 0 to 1.
+        soft: whether events count with their confidence, and tags with the greatest confidence of their events;
+            otherwise they count as true.
 
     Raises:
-        WsedError: `least` is not in [0, 1], the corpus has no such source, or (when clips are asked for) the table is
-            not there, names none of the clips, or an event that is confident enough is of an unknown class.
+        WsedError: `least` is not in [0, 1], the corpus has no such source, or (when clips are read) the table is
+            missing or names none of the clips, or an event that is used is of an unknown class.
 
     >>> corpus = Pseudo(DESED(Path("data/desed"), labels=["Dog"]), source="unlabelled")
     >>> corpus.sources, corpus.has("predict")
@@ -106,7 +106,7 @@ class Pseudo(Corpus):
         return [*clips, *self._pseudo] if pseudo else clips
 
     def absent(self, split: Split) -> str:
-        """As the corpus says."""
+        """The reason of the corpus."""
         return "" if split == "predict" else self.corpus.absent(split)
 
     def setting(self, split: Split) -> str:
@@ -193,7 +193,7 @@ def table_of(path: Path) -> Path:
     """The table of events in the folder of a run or of a split, or the file itself.
 
     Raises:
-        WsedError: it is not there.
+        WsedError: it does not exist.
 
     >>> table_of(Path("runs/none"))
     Traceback (most recent call last):

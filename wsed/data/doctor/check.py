@@ -106,7 +106,7 @@ def listings_of(root: Path, tables: Sequence[str] | None = None) -> Listings:
         if listings is not None:
             return listings
     layout.base(root)  # says what is wrong with the folder
-    raise WsedError(f"{root} is no corpus of a known kind: {', '.join(CORPORA.names())}")
+    raise WsedError(f"{root} is not a corpus of a known kind: {', '.join(CORPORA.names())}")
 
 
 def _order(finding: Finding) -> tuple[int, str, str, int, str]:
@@ -148,7 +148,7 @@ def _file_findings(
                 if listing.kind == "weak" and seconds > duration + TOLERANCE:
                     text = (
                         f"lasts {seconds:.2f} s, but only {duration:g} s are read, and its tags may belong to the "
-                        "rest; cut it into clips, or pass and train with its duration"
+                        "rest; cut it into clips, or check and train with its duration"
                     )
                     yield Finding("warning", "long", text, listing.table, first[clip].line, clip, str(path))
 
@@ -174,7 +174,7 @@ def file_defects(probed: Probe, rate: int | None, duration: float) -> Iterator[t
         level = f"its peak is {20 * log10(probed.peak or 1.0):.1f} dB above full scale, where other programs cut it off"
         yield "warning", "loud", f"too loud: {level}; scale it down"
     if rate is not None and probed.sample_rate != rate:
-        text = f"{probed.sample_rate} Hz where {rate} Hz is expected; it is resampled at every reading: convert it once"
+        text = f"{probed.sample_rate} Hz, expected {rate} Hz; it is resampled each time it is read: convert it once"
         yield "warning", "wrong_rate", text
     if probed.duration < duration - TOLERANCE:
         yield "warning", "short", f"lasts {probed.duration:.2f} s, less than {duration:g} s; the rest will be padding"
@@ -222,7 +222,7 @@ def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
     same = f"the same sound as {others}" if others else "one file"
     if leak:
         return f"{same}, listed in {' and '.join(splits)}: scores would be too good; delete it from the train tables"
-    return f"{same}; keep one of them, unless they are meant"
+    return f"{same}; keep one of them, unless the repetition is intended"
 
 
 def _unlisted(folder: Path, listed: Iterable[Path]) -> Iterator[Finding]:

@@ -93,7 +93,7 @@ def probe(path: str | Path, quick: bool = False) -> Probe:
 
 
 def measure(blocks: Iterable[NDArray[np.float32]], sample_rate: int, declared: int) -> Probe:
-    """Measure samples, which come in blocks `[sample channel]`; the header declares `declared` samples."""
+    """Measure samples that come in blocks `[sample channel]`; the header declares `declared` samples."""
     digest = hashlib.blake2b(digest_size=16, salt=struct.pack("<I", sample_rate))
     decoded, peak, not_finite, runs = 0, 0.0, 0, list[Runs]()
     for samples in blocks:

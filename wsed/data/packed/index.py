@@ -19,11 +19,11 @@ COLUMNS = ("key", "shard", "first", "n_samples", "checksum")
 
 @dataclass(frozen=True)
 class Facts:
-    """What is in a pack.
+    """Facts about a pack.
 
     Attributes:
         sample_rate: sample rate of the samples, Hz.
-        source: the folder that was packed; clips are known by their path below it.
+        source: the folder that was packed; clips are found by their path below it.
         plan: a hash of the names and sizes of the files, the sample rate and the size of a shard.
         n_files: number of files that are packed.
         version: version of the format.
@@ -36,7 +36,7 @@ class Facts:
     version: int = VERSION
 
     def write(self, folder: Path) -> None:
-        """Write them into the folder of a pack."""
+        """Write the facts into the folder of a pack."""
         write_text(folder / FACTS, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
@@ -101,7 +101,7 @@ class Index:
         order = np.argsort(columns[0], kind="stable")
         index = cls(*(column[order] for column in columns))  # type: ignore[arg-type]
         if len(index) and not np.diff(index.key).all():
-            raise WsedError("two files of the pack have one key; rename one of the files")
+            raise WsedError("the names of two files of the pack have the same hash; rename one of the files")
         return index
 
     def find(self, names: list[str]) -> NDArray[np.int64]:
@@ -132,7 +132,7 @@ class Index:
 
 
 def key_of(name: str) -> int:
-    """A hash of a name, of 64 bits: 2 million names share none with a probability of 0.9999999.
+    """A 64-bit hash of a name; the hashes of 2 million names all differ with a probability of 0.9999999.
 
     >>> key_of("a/b.wav") == key_of("a/b.wav"), key_of("a/b.wav") == key_of("a/c.wav")
     (True, False)
@@ -141,7 +141,7 @@ def key_of(name: str) -> int:
 
 
 def shard_path(folder: Path, number: int) -> Path:
-    """The file of a shard: int16, little endian, one file's samples after the other's.
+    """The path of a shard, which has the samples of its files one after the other: int16, little endian.
 
     >>> shard_path(Path("pack"), 3).name
     'shard_00003.i16'

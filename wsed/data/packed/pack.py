@@ -33,9 +33,9 @@ class PackResult:
 
     Attributes:
         index: where the samples of each file are.
-        rounded: number of files whose samples are no multiples of 1/32768, as after resampling; they are rounded.
-        clipped: number of files with samples outside [-1, 1); they are limited.
-        refused: the reason why a file is left out, one per file.
+        rounded: number of files whose samples had to be rounded to multiples of 1/32768, as after resampling.
+        clipped: number of files with samples outside [-1, 1), which were clipped.
+        refused: the reasons why files are left out, one per file.
     """
 
     index: Index
@@ -46,7 +46,7 @@ class PackResult:
 
 @dataclass(frozen=True)
 class Notes:
-    """What is written beside a shard once it is whole; see `PackResult`."""
+    """The notes that are written beside a finished shard; see `PackResult`."""
 
     plan: str
     bytes: int
@@ -65,19 +65,19 @@ def pack(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> PackResult:
-    """Pack all sound files in a folder and below it. A pack that was stopped goes on where it was.
+    """Pack all sound files in a folder and below it. Packing that was interrupted is continued.
 
-    The samples are those that the reader `files` reads at this rate, rounded to 16 bits: the same to the bit for mono
-    files of 16 bits that have this rate.
+    The samples are those that the reader `files` reads at this rate, rounded to 16 bits: exactly the same for 16-bit
+    mono files of this rate.
 
     Args:
         source: folder of the sound files.
         out: folder of the pack.
-        sample_rate: sample rate of the samples, Hz; that of the networks which will be trained.
+        sample_rate: sample rate of the samples, Hz: that of the networks that will be trained.
         shard_mb: size of a shard in MB.
         workers: number of processes; None: one per core.
         overwrite: whether a pack of other files is replaced.
-        progress: called with the number of shards that are written and the number of all.
+        progress: called with the number of finished shards and the number of all shards.
 
     Raises:
         WsedError: there are no sound files, the disk has no room, or `out` holds a pack of other files.
@@ -112,7 +112,7 @@ def pack(
 
 
 def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None) -> list[str]:
-    """The shards that hold a file whose samples do not have their checksum.
+    """The shards that contain a file whose samples do not match their checksum.
 
     Raises:
         WsedError: the folder holds no pack.
@@ -133,7 +133,7 @@ def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None)
 
 
 def open_shard(path: Path) -> NDArray[np.int16]:
-    """The samples of a shard, on disk until they are read; none for a missing or an empty file."""
+    """The samples of a shard, mapped into memory; no samples for a missing or an empty file."""
     if not path.is_file() or not path.stat().st_size:
         return np.zeros(0, np.int16)
     return np.memmap(path, np.dtype("<i2"), mode="r")
@@ -172,7 +172,7 @@ def _shards(files: Sequence[Path], sample_rate: int, shard_mb: float, out: Path)
     need, room = 2 * sample_rate * sum(seconds), shutil.disk_usage(out).free
     there = sum(path.stat().st_size for path in out.glob("shard_*.i16"))
     if need > room + there:
-        raise WsedError(f"{out} needs {need / 1e9:.1f} GB and has {room / 1e9:.1f} GB of free space")
+        raise WsedError(f"{out} needs {need / 1e9:.1f} GB, but the disk has {room / 1e9:.1f} GB of free space")
     shards, size = [[0]], 2 * sample_rate * seconds[0]
     for number in range(1, len(files)):
         size += 2 * sample_rate * seconds[number]
@@ -199,7 +199,7 @@ def _run(
 
 
 def _write_shard(source: Path, out: Path, plan: str, sample_rate: int, job: tuple[int, list[str]]) -> PackResult:
-    """Write one shard and its notes, unless they are there."""
+    """Write one shard and its notes, unless they exist."""
     number, names = job
     path, rows_path, notes = shard_path(out, number), out / f"shard_{number:05d}.npz", out / f"shard_{number:05d}.json"
     if path.is_file() and rows_path.is_file() and notes.is_file():

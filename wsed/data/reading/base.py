@@ -68,7 +68,7 @@ class Reader(ABC):
 
     @classmethod
     def example(cls, folder: Path) -> "Reader":  # noqa: ARG003
-        """A reader with usual arguments, for the contract tests; `folder` is for the files that it may keep."""
+        """A reader for the contract tests; it may keep files in `folder`."""
         return cls()
 
     @abstractmethod

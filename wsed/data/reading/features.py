@@ -31,7 +31,7 @@ from wsed.files import locked, remove_leftovers, write_whole
 CHUNK = 50
 """Number of clips whose features are computed at the same time."""
 
-DAMAGED = "holds damaged features; delete it and the .npz file beside it, and they are computed again"
+DAMAGED = "holds damaged features; delete it and the .npz file beside it: they are then computed again"
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _key(table: ClipTable, sample_rate: int, frontend: Frontend) -> str:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """A disk that is full, say, is named."""
+    """Turn an `OSError`, such as a full disk, into a `WsedError` with the path."""
     try:
         yield
     except OSError as error:

@@ -70,9 +70,9 @@ class PackedDataset(Dataset[Item]):
 
 @READERS.register("packed")
 class Packed(Reader):
-    """Reads clips from packed audio: the samples are decoded and resampled already, and need no more than a copy.
+    """Reads clips from packed audio, whose samples are already decoded and resampled and are only copied.
 
-    The sound files themselves need not be there; labels are read from the corpus as before.
+    The sound files themselves are not needed; labels are read from the corpus as usual.
 
     Args:
         folder: folder that `wsed data pack` wrote, or its address on an object store, as `s3://bucket/desed`. Each
@@ -101,7 +101,7 @@ class Packed(Reader):
         facts, index = self._read()
         if facts.sample_rate != sample_rate:
             raise WsedError(
-                f"{self.folder} is packed at {facts.sample_rate} Hz, and the network reads {sample_rate} Hz: "
+                f"{self.folder} is packed at {facts.sample_rate} Hz, but the network takes {sample_rate} Hz: run "
                 f"wsed data pack {facts.source} OTHER_FOLDER --sample-rate {sample_rate}"
             )
         rows = self._rows(table.clips, facts, index)
@@ -118,7 +118,7 @@ class Packed(Reader):
         return PackedDataset(self.store, rows, starts, most)
 
     def headers(self, clips: Sequence[Clip]) -> Headers:
-        """The seconds of the clips' files, from the index; clips that are not packed cannot be read."""
+        """The durations of the files, from the index; clips that are not packed are unreadable."""
         facts, index = self._read()
         rows = self._rows(clips, facts, index)
         seconds = np.where(rows < 0, np.nan, index.n_samples[rows] / facts.sample_rate)

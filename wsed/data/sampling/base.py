@@ -30,7 +30,7 @@ class EpochSampler(Sampler[list[int]]):
         """All batches of the epoch: the indices of the clips of this rank."""
 
     def go_on(self, epoch: int, done: int) -> None:
-        """Begin with this epoch; its first `done` batches were seen before the training was interrupted."""
+        """Continue with this epoch after its first `done` batches, which an interrupted training has used."""
         self.epoch, self._done = epoch, done
 
     def set_epoch(self, epoch: int) -> None:
@@ -43,7 +43,7 @@ class EpochSampler(Sampler[list[int]]):
 
 
 def progress(trainer: "Trainer") -> tuple[int, int]:
-    """The epoch that a training is in, or begins next, and how many of its batches it has done."""
+    """The current epoch of a training, or the next one to begin, and the number of its batches that are done."""
     loop = trainer.fit_loop
     epoch, batch = vars(loop.epoch_progress.current), vars(loop.epoch_loop.batch_progress.current)
     within = epoch["ready"] > epoch["processed"]

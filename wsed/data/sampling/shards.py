@@ -22,8 +22,8 @@ class Filled(Dataset[Item]):
 class ShardSampler(Sampler[int]):
     """Every clip once, in order, divided among the ranks.
 
-    Ranks must have as many batches, since they exchange values in each. A rank with one batch less gets a filler at the
-    end: a clip that does not count, written as `~index`.
+    All ranks must have the same number of batches, since they exchange values in each. A rank with one batch less gets
+    a filler at the end: a clip that does not count, written as `~index`.
 
     Args:
         n_clips: number of clips.

@@ -15,10 +15,10 @@ from wsed.text import read_json_object, short
 
 @contextmanager
 def disk_errors(root: Path) -> Iterator[None]:
-    """Say in one line what is wrong with a disk that is full or may not be written.
+    """Report a disk that is full or read-only in one line.
 
     Raises:
-        WsedError: in place of an `OSError`.
+        WsedError: instead of an `OSError`.
     """
     try:
         yield

@@ -89,7 +89,7 @@ def test_the_user_is_told_what_files_are_taken_for(ward):
     assert tagged(corpus)["audio/new.wav"] is None
     assert tagged(corpus)["audio/quiet.wav"] == set()
     notes = " | ".join(corpus.notes("train"))
-    for part in ("1 files without a row", "taken as negatives", "labels of no class, left out: Fine Crackle"):
+    for part in ("1 files without a row", "used as negatives", "labels of no class, left out: Fine Crackle"):
         assert part in notes
 
 
@@ -242,7 +242,7 @@ def test_mistakes_of_the_folder(tmp_path):
         read(tmp_path)
     with pytest.raises(WsedError, match=r"no .*tag.csv.*set data.corpus.tags to the path of the table"):
         read(tmp_path, "tag.csv")
-    with pytest.raises(WsedError, match=r"no label file in it is named as a sound file"):
+    with pytest.raises(WsedError, match=r"no label file in it has the name of a sound file"):
         read(tmp_path, events=".")
     with pytest.raises(WsedError, match=r"data.corpus.tags is folders, and none .* a table of tags"):
         read(tmp_path, "folders", classes=["Dog"])
@@ -255,12 +255,12 @@ def test_mistakes_of_the_folder(tmp_path):
             ["file,label", "c.wav,Dog", "d.wav,Cat"],
             r"none of the 2 files that it names is in .*\(first: 'c.wav'; there",
         ),
-        (["file,label"], "has a header and no rows"),
+        (["file,label"], "has a header but no rows"),
         (["file,label", "a;Dog"], "t.csv:2: this row is separated by semicolons, the header by commas"),
         (["file,label", "a.wav,Dog,Cat"], "t.csv:2: 3 cells where the header has 2; put cells that hold commas in"),
         (
             ["file,remark,what", "a.wav,loud,Dog"],
-            "no column that is known to hold the tags; set data.corpus.tags.label",
+            "no column with a usual name for tags; set data.corpus.tags.label",
         ),
         (["remark,label", "loud,Dog"], "no column names sound files .*; set data.corpus.tags.file"),
         (
@@ -331,7 +331,7 @@ def test_mistakes_of_splits(ward):
         with pytest.raises(WsedError, match=message):
             read(ward, "tags.csv", None, None, splits)
     for arguments, message in (
-        ({}, "draws no split"),
+        ({}, "makes no split"),
         ({"test": 0.6, "validation": 0.5}, "leave nothing to train on"),
         ({"column": "split", "test": 0.5}, "set column to null"),
         ({"test": 1.5}, "must lie in"),
@@ -379,7 +379,7 @@ def test_files_without_an_event_are_strong_where_all_events_are_known(tmp_path):
 
 def test_a_network_of_a_higher_rate_than_the_files(ward):
     clips = Folder(ward, "tags.csv").clips("train")
-    assert "are recorded at 1000 Hz and the network takes 16000: above 500 Hz it sees nothing" in rate_note(
+    assert "are recorded at 1000 Hz, but the network takes 16000 Hz: above 500 Hz they hold nothing" in rate_note(
         clips, 16000
     )
     assert rate_note(clips, 1000) == ""

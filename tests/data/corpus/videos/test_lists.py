@@ -139,7 +139,7 @@ def test_events_of_dcase_2017_join_its_tags(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (HEAD + ROWS[0] + "\nshort, 0.000, 10.000, \"/m/09x0r\"\n", "list.csv:5: 'short' is no id of a video"),
+        (HEAD + ROWS[0] + "\nshort, 0.000, 10.000, \"/m/09x0r\"\n", "list.csv:5: 'short' is not the id of a video"),
         (HEAD + ROWS[0].replace("d00088", "d0008"), r"list.csv:4: unknown label '/t/dd0008' \(did you mean /t/dd0"),
         (HEAD + ROWS[0].replace("40.000", "30.000"), "list.csv:4: the end 30 is not after the start 30"),
         (HEAD + ROWS[0].replace("40.000", "soon"), "list.csv:4: the end is 'soon', expected seconds"),
@@ -147,8 +147,8 @@ def test_events_of_dcase_2017_join_its_tags(tmp_path: Path) -> None:
         (HEAD + ROWS[0] + '\n--PJHxphWEs, 30.000, 40.000\n', "list.csv:5: 3 cells, expected 4.*positive_labels"),
         (HEAD + ROWS[1] + '\n--PJHxphWEs, 30.000, 40.000, "/m/09x0r\n', "list.csv:5: .*correct the row"),
         (HEAD, "list.csv lists no clips"),
-        ("a.wav\t0\t10\tCar\n", "list.csv:1: 'a.wav' is no clip's name"),
-        ("aaaaaaaaaaa_0.000_10.000.wav\t0\t9\tCar\n", "list.csv:1: .*has the times 0 to 9 s, other than its name"),
+        ("a.wav\t0\t10\tCar\n", "list.csv:1: 'a.wav' is not the name of a clip"),
+        ("aaaaaaaaaaa_0.000_10.000.wav\t0\t9\tCar\n", "list.csv:1: .*has the times 0 to 9 s, which differ"),
         ("aaaaaaaaaaa_0.000_10.000.wav\t0\t10\tCat\n", r"list.csv:1: unknown label 'Cat'.*\(aaaaaaaaaaa_0"),
         ("aaaaaaaaaaa_0\t1\t2\tx\naaa_0\t0\t1\tx\n", "list.csv:1: unknown label 'x'"),
     ],

@@ -1,1 +1,1 @@
-"""One's own recordings: sound files in a folder, with tags and events from tables, folders and label files."""
+"""Your own recordings: sound files in a folder, with tags and events from tables, folders and label files."""

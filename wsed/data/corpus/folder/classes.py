@@ -1,4 +1,4 @@
-"""The classes of a folder: what its labels are called, merged and left out."""
+"""The classes of a folder: labels are renamed, merged or left out."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +10,14 @@ Classes = Mapping[str, Sequence[str] | str | None] | Sequence[str] | None
 
 
 class ClassMap:
-    """From labels as they are written to classes.
+    """Maps labels, as they are written in tables and files, to classes.
 
     Args:
-        classes: see `Classes`. A label may be of several classes; a label of none is left out.
-        labels: how often each label is written.
+        classes: see `Classes`. A label may belong to several classes; labels of no class are left out.
+        labels: how often each label occurs.
 
     Raises:
-        WsedError: there is no label at all, or `classes` names one that is written nowhere.
+        WsedError: there are no labels, or `classes` names a label that does not occur.
     """
 
     def __init__(self, classes: Classes, labels: Mapping[str, int]) -> None:
@@ -28,7 +28,7 @@ class ClassMap:
                     known = ", ".join(sorted(labels)) or "none"
                     raise WsedError(
                         f"data.corpus.classes: no file has the label {label!r} (class {name}){near(label, labels)}; "
-                        f"labels there: {known}"
+                        f"existing labels: {known}"
                     )
         self.names = tuple(parts)
         self._classes: dict[str, frozenset[str]] = {
@@ -71,10 +71,10 @@ def parts_of(classes: Mapping[str, Sequence[str] | str | None] | Sequence[str]) 
 
 
 def labels_of(classes: Classes) -> set[str] | None:
-    """The labels that the classes name; None where all are taken."""
+    """The labels that the classes name; None if every label is a class."""
     return None if classes is None else {label for of in parts_of(classes).values() for label in of}
 
 
 def counted(labels: Iterable[str]) -> dict[str, int]:
-    """How often each label comes, in the order of the first."""
+    """How often each label occurs, in the order of first occurrence."""
     return dict(Counter(labels))

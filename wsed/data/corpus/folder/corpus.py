@@ -1,4 +1,4 @@
-"""The corpus `folder`: one's own recordings as they are."""
+"""The corpus `folder`: your own recordings, used where they are."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -25,26 +25,27 @@ SOURCES = ("strong", "weak", "background", "unlabelled")
 
 @CORPORA.register("folder")
 class Folder(Corpus):
-    """Sound files in a folder, at any depth, with what is known of them: nothing is copied or renamed.
+    """Sound files in a folder, at any depth, and their labels; no file is copied or renamed.
 
-    A file is of the source `strong` if its events are known, `weak` if only its tags are, `background` if it lies in a
-    folder of background sounds (none of the classes), `unlabelled` if nothing is known. A row without tags says that
-    the file holds none of the classes. Every other column of the tables is a group of clips: `patient`, `site`.
+    The source of a file is `strong` if its events are known, `weak` if only its tags are known, `background` if it is
+    in a folder of background sounds (none of the classes), and `unlabelled` if nothing is known. A row without tags
+    means that the file has none of the classes. Every other column of the tables is a kind of groups of clips, such as
+    `patient` or `site`.
 
     Args:
         root: the folder.
-        tags: table of tags (CSV or TSV, one row a file or one row a tag), below `root` or anywhere; `folders` where
-            files lie in folders named by class; None: tags follow from events.
+        tags: table of tags (CSV or TSV, with one row per file or per tag), below `root` or anywhere; `folders` if files
+            are in folders named by class; None: tags follow from events.
         events: table of events, Raven selection table, or a folder of label files (Audacity, Raven, TextGrid, tables)
-            that are named as their sound files; None: no events are known.
+            with the names of their sound files; None: no events are known.
         classes: the labels to keep; or the labels of each class, as `{Crackle: [Fine Crackle, Coarse Crackle]}`, where
-            a label may be of several classes. Labels of no class are left out. None: every label is a class.
+            a label may belong to several classes. Labels of no class are left out. None: every label is a class.
         splits: by a column, or drawn by groups; None: all files are for training.
-        background: folders of files that hold none of the classes; None: those of usual names (`background`, `noise`).
+        background: names of folders of files with none of the classes; None: `background`, `noise` and similar names.
 
     Raises:
-        WsedError: as the tables are read, when clips or classes are asked for: no labels, files that are not there or
-            may be two, splits without a class.
+        WsedError: when clips or classes are first read: there are no labels, the files of a table are missing or
+            ambiguous, or a split lacks a class.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +70,7 @@ class Folder(Corpus):
 
     @classmethod
     def example(cls, folder: Path) -> Corpus:
-        """Six files of two classes with their events, and one of which nothing is known."""
+        """Six files of two classes with their events, and one without labels."""
         names = [f"{i}.wav" for i in range(6)]
         write_tones(folder, [*names, "unlabelled.wav"])
         rows = [(name, 0.2, 0.6, ("low", "high")[i % 2]) for i, name in enumerate(names)]
@@ -83,12 +84,12 @@ class Folder(Corpus):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The kinds of training files that there are."""
+        """The sources that have training files."""
         here = {clip.source for clip in self._read.clips["train"]}
         return tuple(source for source in SOURCES if source in here)
 
     def has(self, split: Split) -> bool:
-        """Whether there are files of the split; the test files are those to predict."""
+        """Whether the split has files; the files to predict are those of the test."""
         return bool(self._of(split))
 
     def clips(self, split: Split, sources: Collection[str] | None = None) -> Sequence[Clip]:
@@ -97,7 +98,7 @@ class Folder(Corpus):
         return clips if split != "train" or sources is None else [clip for clip in clips if clip.source in sources]
 
     def notes(self, split: Split) -> Sequence[str]:
-        """What files were taken for, and what was left out."""
+        """How many files each source has, and what was left out."""
         return self._read.notes if split == "train" else ()
 
     def setting(self, split: Split) -> str:
@@ -119,7 +120,7 @@ class Folder(Corpus):
 
     @classmethod
     def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:  # noqa: ARG003
-        """The tables of a folder that is no other corpus, as `wsed new` would take them."""
+        """The tables of a folder that is not another kind of corpus, as `wsed new` would use them."""
         from wsed.data.corpus.folder.guess import guess
 
         settings = guess(root)
@@ -172,7 +173,7 @@ class Folder(Corpus):
 
 
 class Read:
-    """What the tables say: the classes, the clips of each split, and notes for the user."""
+    """The contents of the tables: the classes, the clips of each split, and notes for the user."""
 
     def __init__(self, classes: ClassMap, clips: dict[Split, list[Clip]], notes: tuple[str, ...]) -> None:
         self.classes, self.clips, self.notes = classes, clips, notes

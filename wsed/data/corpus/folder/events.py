@@ -1,4 +1,4 @@
-"""Events of sound files: from one file for all, or from label files, one for each sound file."""
+"""Events of sound files, from one file for all sound files or from one label file per sound file."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,8 +21,8 @@ class Timed:
     """A row of a file of events.
 
     Attributes:
-        event: as it is written; its label is empty where the row names a file without events.
-        number: of the sound file; None if it is not there.
+        event: the event as it is written; its label is empty if the row names a file without events.
+        number: number of the sound file; None if the file is missing.
     """
 
     event: Event
@@ -34,10 +34,10 @@ class FoundEvents:
     """The events of a folder.
 
     Attributes:
-        rows: of all files.
-        known: the numbers of the sound files whose events are known, be there some or none.
+        rows: the rows of all files.
+        known: the numbers of the sound files whose events are known, even if they have none.
         unused: label files that belong to no sound file.
-        facts: of a table, the other cells by column (patient, site, split), by the number of the sound file.
+        facts: the other cells of a table by column (patient, site, split), by the number of the sound file.
     """
 
     rows: tuple[Timed, ...]
@@ -50,7 +50,7 @@ def find_events(files: SoundFiles, events: EventTable) -> FoundEvents:
     """The events of a file, or of the label files in a folder.
 
     Raises:
-        WsedError: there are none, they cannot be read, or none of the sound files is there.
+        WsedError: there are no events, they cannot be read, or all their sound files are missing.
     """
     path = place(files.root, events.table, SETTING)
     return _of_folder(path, files, events) if path.is_dir() else _of_file(path, files, events)
@@ -68,7 +68,7 @@ def _of_file(path: Path, files: SoundFiles, events: EventTable) -> FoundEvents:
         if len(files) > 1:
             raise WsedError(
                 f"{path}:{nameless[0].line}: the event names no file; set {SETTING}.file to the column of the files, "
-                f"or {SETTING} to the folder of label files named as their sound files"
+                f"or {SETTING} to a folder of label files with the names of their sound files"
             )
         read = [event._replace(file=files.names[0]) for event in read]
     rows = tuple(Timed(event, files.find(event.file, f"{path}:{event.line}: ")) for event in read)
@@ -77,7 +77,7 @@ def _of_file(path: Path, files: SoundFiles, events: EventTable) -> FoundEvents:
 
 
 def _facts(cells: Cells, numbers: Sequence[int | None], file: int) -> dict[int, dict[str, str]]:
-    """The cells that are of the file and not of the event: those of columns that do not change within any file."""
+    """The cells that describe the file and not the event: those of columns that are constant within each file."""
     first: dict[int, tuple[str, ...]] = {}
     own = {i for i, name in enumerate(cells.header) if i != file and plain(name)[0] not in OF_EVENTS}
     for number, (_, row) in zip(numbers, cells.rows, strict=True):
@@ -102,7 +102,7 @@ def _of_folder(folder: Path, files: SoundFiles, events: EventTable) -> FoundEven
     if not known:
         first = f" (there is {unused[0].name})" if unused else ""
         raise WsedError(
-            f"{SETTING} is the folder {folder}, and no label file in it is named as a sound file of {files.root}"
+            f"{SETTING} is the folder {folder}, but no label file in it has the name of a sound file of {files.root}"
             f"{first}; name them a.txt, a.TextGrid or a.csv for a.wav"
         )
     return FoundEvents(tuple(rows), frozenset(known), tuple(unused))

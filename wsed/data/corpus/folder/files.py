@@ -1,4 +1,4 @@
-"""The sound files of a folder, and which of them a table means."""
+"""The sound files of a folder, and the search for the file that a table names."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from wsed.errors import WsedError
 from wsed.text import composed
 
 BACKGROUND = ("background", "backgrounds", "noise", "noises", "_background_noise_", "negative", "negatives")
-"""Folders whose files hold none of the classes."""
+"""Names of folders whose files have none of the classes."""
 
 
 class SoundFiles:
@@ -26,7 +26,7 @@ class SoundFiles:
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
-            raise WsedError(f"no such folder: {root}; set data.corpus.root to that of the recordings")
+            raise WsedError(f"no such folder: {root}; set data.corpus.root to the folder of the recordings")
         self.root = root
         self.paths = sound_files(root)
         if not self.paths:
@@ -43,16 +43,16 @@ class SoundFiles:
         return len(self.paths)
 
     def find(self, name: str, where: str) -> int | None:
-        """The number of the file that a table means; None if it is not there.
+        """The number of the file that a table names; None if the file is missing.
 
-        Names need no suffix and no folders; those that they have must agree with the file's, as far as both go.
+        A name may lack suffix and folders; if it has them, they must match those of the file.
 
         Args:
-            name: as it is written.
-            where: what stands before the message of an error: table and row.
+            name: the name as it is written.
+            where: table and row, the beginning of an error message.
 
         Raises:
-            WsedError: two files may be meant.
+            WsedError: two files match the name.
         """
         name = composed(name.replace("\\", "/").removeprefix("./"))
         known = [i for i in self._by_stem.get(stem(name), ()) if _agree(folders(name), folders(self.names[i]))]
@@ -72,11 +72,11 @@ class SoundFiles:
         while "." in name:
             name = name.rpartition(".")[0]
             known = self._by_stem.get(stem(name), [])
-            if len(known) > 1:  # the one that lies in the same folder
+            if len(known) > 1:  # prefer the file in the same folder
                 known = [i for i in known if folders(self.names[i])[-1:] == [above]] or known
             if len(known) > 1:
                 both = " and ".join(self.names[i] for i in known[:2])
-                raise WsedError(f"{label_file} may be of {both} in {self.root}; put it beside its file")
+                raise WsedError(f"{label_file} may belong to {both} in {self.root}; put it beside its sound file")
             if known:
                 return known[0]
         return None

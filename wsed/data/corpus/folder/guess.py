@@ -1,4 +1,4 @@
-"""What a folder holds, by a look at it: tables, label files, folders named by class, splits and groups."""
+"""Recognise what a folder contains: tables, label files, folders named by class, splits and groups."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ GROUPS = (
 SPLIT = ("split", "subset", "set", "partition", "fold")
 VALIDATION = TEST = 0.15
 OTHERS = ("metadata", "*/metadata", "*/*/metadata")
-"""Folders of a corpus in DESED's layout, here or below."""
+"""Names of folders that show the layout of DESED."""
 
 
 class Settings(TypedDict, total=False):
@@ -40,10 +40,10 @@ def guess(root: Path, labels: Path | None = None) -> Settings | None:
 
     Args:
         root: the folder of the recordings.
-        labels: a table of tags or of events, or a folder of label files; None: those in the folder are taken.
+        labels: a table of tags or of events, or a folder of label files; None: those in the folder are used.
 
     Returns:
-        None where the folder is another corpus, or holds nothing that tells its classes.
+        None if the folder is another kind of corpus, or its classes cannot be recognised.
 
     Raises:
         WsedError: there is no sound file, or `labels` cannot be read.
@@ -70,7 +70,7 @@ def guess(root: Path, labels: Path | None = None) -> Settings | None:
 
 
 def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[tuple[Cells, Path, bool]]:
-    """The tables that name sound files, those of tags first, and whether each is one of events."""
+    """The tables that name sound files, tables of tags first, and whether each is a table of events."""
     paths = [*root.glob("*.[ct]sv"), *root.glob("*/*.[ct]sv")] if labels is None else [labels]
     read = []
     for path in sorted(path for path in paths if path.is_file()):
@@ -99,7 +99,7 @@ def _found(files: SoundFiles, name: str) -> bool:
 
 
 def _is_labels(files: SoundFiles, path: Path) -> bool:
-    """Whether a file is named as a sound file and holds events."""
+    """Whether a file has the name of a sound file and contains events."""
     try:
         return files.belonging(path) is not None and read_events(path) is not None
     except WsedError:
@@ -111,7 +111,7 @@ def _name(root: Path, path: Path) -> str:
 
 
 def splits_of(table: Cells) -> Splits | None:
-    """The splits by a column of a table, or drawn by groups where it has a column of them; None: neither."""
+    """The splits by a column of a table, or drawn by the groups of a column; None without such columns."""
     names = [plain(column)[0] for column in table.header]
     for usual in SPLIT:
         if usual in names:

@@ -1,4 +1,4 @@
-"""What the tables of a folder know of each sound file, put together."""
+"""What the tables of a folder say about each sound file, joined."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ from wsed.errors import WsedError
 
 @dataclass
 class OneFile:
-    """What is known of one file.
+    """What is known about one file.
 
     Attributes:
-        name: its path below the folder, or as a table has it where the file is not there.
-        path: where it is or should be.
-        tags: its labels as they are written; None: not known.
-        events: of labels as they are written; None: not known.
+        name: its path below the folder; if the file is missing, its name in the table.
+        path: where the file is or should be.
+        tags: its labels as they are written; None if they are unknown.
+        events: its events, with labels as they are written; None if they are unknown.
         facts: other cells by column.
-        line: of its first row.
+        line: line number of its first row.
         background: whether it lies in a folder of background sounds.
     """
 
@@ -38,7 +38,7 @@ class OneFile:
 def join(
     files: SoundFiles, tags: Iterable[Tagged], events: FoundEvents, background: Iterable[int]
 ) -> tuple[list[OneFile], int]:
-    """All files with what is known of them, those that are not there last, and the number of events of 0 s left out."""
+    """All files with what is known about them, missing files last, and the number of events of 0 s left out."""
     known = [OneFile(name, path) for name, path in zip(files.names, files.paths, strict=True)]
     missing: dict[str, OneFile] = {}
 
@@ -69,21 +69,21 @@ def join(
 
 @dataclass(frozen=True)
 class Incomplete:
-    """A file whose tags name a class of which no event is known."""
+    """A file with a tag of a class that has no event in it."""
 
     name: str
     tag: str
 
 
 def settle(files: list[OneFile], classes: Classes) -> tuple[ClassMap, list[Incomplete]]:
-    """The classes, and the tags and events of each file made consistent.
+    """Make the tags and events of each file consistent; returns the classes and the files with incomplete events.
 
-    The tags of a file are those of its rows and of its events. Events are known of a file if they cover its tags. That
-    a file holds none of the classes is known of its events too where those of all other files are, and of background
-    sounds where those of any file are: a folder with tags alone has no events at all.
+    The tags of a file are those of its rows and of its events. The events of a file are known if each of its tags has
+    one. A file without any class has known events (none) if the events of all other files are known; for a background
+    file it is enough that the events of any file are known.
 
     Raises:
-        WsedError: there is no label at all, or `classes` names one that is written nowhere.
+        WsedError: there are no labels, or `classes` names a label that does not occur.
     """
     labels = counted(label for file in files for label in _labels(file))
     mapped = ClassMap(classes, labels)
@@ -110,10 +110,10 @@ def _labels(file: OneFile) -> list[str]:
 
 
 def check_labels(files: SoundFiles, listed: Iterable[OneFile], names: Mapping[str, object] | tuple[str, ...]) -> None:
-    """Refuse a folder of which no file has a label.
+    """Refuse a folder without any labels.
 
     Raises:
-        WsedError: none has.
+        WsedError: no file has a label.
     """
     if names:
         return

@@ -22,7 +22,7 @@ class Tables(NamedTuple):
         tags: name of the table of tags; None: there is none.
         tag_rows: its rows.
         events: name of the file or folder of events; None: there is none.
-        found: the events.
+        found: the events of that file or folder.
     """
 
     tags: str | None
@@ -38,7 +38,7 @@ def listings(
     clips: Mapping[Split, Sequence[Clip]],
     notes: Sequence[str] = (),
 ) -> Listings:
-    """A list for each table and split; notes stand in the first."""
+    """A list for each table and split; the notes are in the first list."""
     of_clip = {clip.id: split for split, of in clips.items() for clip in of}
     paths = {clip.id: clip.path for of in clips.values() for clip in of}
     said = [Finding("note", "folder", text) for text in notes]

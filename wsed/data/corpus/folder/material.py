@@ -1,4 +1,4 @@
-"""A look at a folder of recordings: rate, lengths, classes, and what is known of how many files."""
+"""A summary of a folder of recordings: sample rate, lengths, classes, and how many files have which labels."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,28 +16,28 @@ from wsed.data.corpus.folder.settings import Splits
 from wsed.errors import WsedError
 
 LOOKED_AT = 2000
-"""Headers that are read, evenly spread over the files."""
+"""Number of headers that are read, evenly spread over the files."""
 THREADS = 8
 SEEDS = 5
-"""Draws of splits that are tried before a class is left out."""
+"""Number of draws of splits that are tried before a class is left out."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """What a folder holds.
+    """A summary of a folder of recordings.
 
     Attributes:
         settings: arguments of the corpus.
-        classes: those to be trained.
-        rare: labels that too few files or groups have, with their number.
-        files: sound files of each source in training.
-        splits: files of each split.
+        classes: the classes to train.
+        rare: labels in too few files or groups, with the number of these.
+        files: number of training files of each source.
+        splits: number of files of each split.
         events: whether the events of the validation files are known.
-        sample_rate: the most common one, Hz.
-        rates: files of each rate, of those looked at.
-        seconds: quantiles 0.5, 0.95 and 1 of the lengths, of those looked at.
-        unreadable: files whose header cannot be read, of those looked at.
-        notes: what files were taken for.
+        sample_rate: the most common sample rate, Hz.
+        rates: number of files of each sample rate, among the headers that were read.
+        seconds: median, 95 % quantile and maximum of the lengths, among the headers that were read.
+        unreadable: number of files whose header cannot be read, among these.
+        notes: notes for the user, as of `Folder.notes`.
     """
 
     settings: Settings
@@ -54,21 +54,21 @@ class Material:
 
 
 def look(root: Path, labels: Path | None = None) -> Material:
-    """What a folder holds.
+    """Summarise a folder of recordings.
 
     Args:
         root: the folder of the recordings.
-        labels: a table of tags or events, or a folder of label files; None: what is in the folder.
+        labels: a table of tags or events, or a folder of label files; None: those in the folder.
 
     Raises:
-        WsedError: there is no such folder, nothing tells the classes of the files, or no file can be read.
+        WsedError: there is no such folder, the classes cannot be recognised, or no file can be read.
     """
     if not root.is_dir():
-        raise WsedError(f"no such folder: {root}; name that of the recordings")
+        raise WsedError(f"no such folder: {root}; name the folder of the recordings")
     settings = guess(root, labels)
     if settings is None:
         raise WsedError(
-            f"nothing in {root} tells the classes of its files: no table of tags or events, no label files, no folders "
+            f"the classes of the files in {root} are unknown: no table of tags or events, no label files, no folders "
             "named by class; give a table with --labels"
         )
     settings.setdefault("splits", Splits(validation=VALIDATION, test=TEST))
@@ -105,10 +105,10 @@ def look(root: Path, labels: Path | None = None) -> Material:
 
 
 def _divided(settings: Settings, splits: Splits, counts: Mapping[str, int]) -> Folder:
-    """The corpus with as many of its classes as can be in every split that is drawn, the rarest left out first.
+    """The corpus with as many classes as possible so that every split has each of them; the rarest are dropped first.
 
     Raises:
-        WsedError: none can.
+        WsedError: no class can be in every split.
     """
     least = 1 + (splits.validation > 0) + (splits.test > 0)
     order = sorted((name for name, n in counts.items() if n >= least), key=counts.__getitem__)
@@ -127,7 +127,7 @@ def _divided(settings: Settings, splits: Splits, counts: Mapping[str, int]) -> F
 
 
 def _groups(corpus: Folder, splits: Splits) -> dict[str, int]:
-    """How many groups (or files) each class is in; where a column names splits, of training."""
+    """Number of groups (or files) with each class; only those of training if a column names the splits."""
     groups: dict[str, set[str]] = {name: set() for name in corpus.labels}
     named = {value for clip in corpus.clips("train") if splits.column for value in [clip.groups.get(splits.column, "")]}
     training = {value for value in named if value.casefold().startswith("train")}

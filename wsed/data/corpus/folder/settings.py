@@ -9,19 +9,19 @@ from wsed.formats.table import Columns
 
 SPLITS = ("train", "validation", "test")
 FOLDERS = "folders"
-"""In place of a table of tags: files lie in folders named by class."""
+"""In place of a table of tags: files are in folders named by class."""
 
 
 @dataclass(frozen=True)
 class TagTable:
-    """A table of tags: one row a file or one row a tag.
+    """A table of tags, with one row per file or per tag.
 
     Args:
         table: a CSV or TSV, in the folder of the recordings or anywhere.
         file: column of the sound file; None: the one whose cells name files of the folder.
         label: column of the tags; None: it is recognised by its name.
-        between: what separates the tags of a cell; None: a semicolon, bar or comma, whichever is there.
-        separator: between the cells of a row; None: it is recognised.
+        between: separator of the tags in a cell; None: a semicolon, bar or comma, whichever occurs.
+        separator: separator of the cells of a row; None: it is recognised.
     """
 
     table: str
@@ -33,13 +33,14 @@ class TagTable:
 
 @dataclass(frozen=True)
 class EventTable(Columns):
-    """A file of events, or a folder of label files, one for each sound file.
+    """A file of events, or a folder of label files, one per sound file.
 
-    Formats: tables (CSV, TSV), Audacity label tracks, Raven selection tables (one a file or one for all), TextGrids.
+    Formats: tables (CSV, TSV), Audacity label tracks, Raven selection tables (one per sound file or one for all) and
+    TextGrids.
 
     Args:
         table: the file or folder.
-        file, onset, offset, label, unit, separator: of tables, see `wsed.formats.table.Columns`.
+        file, onset, offset, label, unit, separator: for tables, see `wsed.formats.table.Columns`.
     """
 
     table: str = "."
@@ -50,14 +51,14 @@ class Splits:
     """Which files are for training, validation and test: by a column, or drawn.
 
     Args:
-        column: of the tables, whose cells name the split of each file; or `folder`: the first folder that a file is in.
-        names: the values of the column that mean `train`, `validation` and `test`; files of other values are left out.
-            None: values that begin so (`val`, `dev` and `eval` too).
-        group: column whose groups (patients, sites) are never divided where splits are drawn; or `folder`. None: files
-            are drawn one by one.
+        column: column of the tables with the split of each file; or `folder`: the first folder that a file is in.
+        names: the values of the column that mean `train`, `validation` and `test`; files with other values are left
+            out. None: values that begin with these words, or with `val`, `dev` or `eval`.
+        group: column with the groups of files (patients, sites), or `folder`; a group is never divided between splits
+            that are drawn. None: files are drawn one by one.
         validation: share of the groups (or files) that are drawn for validation.
-        test: share of them that are drawn for the test.
-        seed: of the draw.
+        test: share of the groups (or files) that are drawn for the test.
+        seed: seed of the draw.
 
     Raises:
         WsedError: a setting is out of its range, or two contradict each other.
@@ -81,11 +82,11 @@ class Splits:
             )
         if self.column is not None and (self.validation or self.test or self.group):
             raise WsedError(
-                f"data.corpus.splits.column is {self.column!r}, and group, validation and test draw splits: set column "
-                "to null, or the others (data.holdout draws validation clips of training ones)"
+                f"data.corpus.splits.column is {self.column!r}, but group, validation and test draw splits: set column "
+                "to null, or the others (data.holdout draws validation clips from training clips)"
             )
         if self.column is None and (self.names or not (self.validation or self.test)):
-            raise WsedError("data.corpus.splits draws no split: set column, or validation and test to shares")
+            raise WsedError("data.corpus.splits makes no split: set column, or set validation and test to shares")
         for name in self.names or ():
             if name not in SPLITS:
                 raise WsedError(
@@ -94,10 +95,10 @@ class Splits:
 
 
 def place(root: Path, name: str, setting: str) -> Path:
-    """A table or folder in the folder of the recordings, or anywhere.
+    """The path of a table or folder, which is in the folder of the recordings or anywhere.
 
     Raises:
-        WsedError: it is not there.
+        WsedError: it does not exist.
     """
     for path in (root / name, Path(name)):
         if path.exists():

@@ -1,4 +1,4 @@
-"""Which file is of which split: by a column of the tables, or drawn so that no group is divided."""
+"""The split of each file: by a column of the tables, or drawn so that no group is divided."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -20,12 +20,12 @@ FOLDER = "folder"
 
 
 class Listed(NamedTuple):
-    """A file to be given to a split.
+    """A file that is assigned to a split.
 
     Args:
         name: its path below the folder.
-        tags: its classes; None: not known.
-        facts: the other cells of its row by column.
+        tags: its classes; None if they are unknown.
+        facts: the other cells of its row, by column.
     """
 
     name: str
@@ -34,10 +34,10 @@ class Listed(NamedTuple):
 
 
 def assign(files: Sequence[Listed], splits: Splits | None, classes: Sequence[str]) -> list[Split | None]:
-    """The split of each file; None: of none.
+    """The split of each file; None: in no split.
 
     Raises:
-        WsedError: there is no such column, or a split that is drawn, or that of training, lacks a class.
+        WsedError: there is no such column, or the training split or a split that is drawn lacks a class.
     """
     if splits is None:
         return ["train"] * len(files)
@@ -57,7 +57,7 @@ def by_column(files: Sequence[Listed], splits: Splits) -> list[Split | None]:
             if value not in names:
                 raise WsedError(
                     f"data.corpus.splits.names: no file has the value {value!r} ({split}) in column "
-                    f"{splits.column!r}{near(value, names)}; values there: {', '.join(sorted(names))}"
+                    f"{splits.column!r}{near(value, names)}; its values: {', '.join(sorted(names))}"
                 )
     if "train" not in of.values():
         raise WsedError(
@@ -84,10 +84,9 @@ def _split_of(value: str, names: Mapping[str, Sequence[str] | str] | None) -> Sp
 
 
 def drawn(files: Sequence[Listed], splits: Splits, classes: Sequence[str]) -> list[Split | None]:
-    """Splits drawn by seed, each class with its share of the groups, none of them divided.
+    """Draw splits by the seed: each class has its share of the groups in each split, and no group is divided.
 
-    Only files with tags are drawn. Those of which nothing is known are trained on, or of no split where their group is
-    held out.
+    Only files with tags are drawn. Files without labels are for training, or in no split if their group is held out.
     """
     if splits.group is None:
         groups = [file.name for file in files]
@@ -128,7 +127,7 @@ def facts_of(files: Sequence[Listed], column: str, setting: str) -> list[str | N
     if column not in known and column != FOLDER:
         like = near(column, [*known, FOLDER])
         raise WsedError(
-            f"{setting} is {column!r}{like}, and no table of the folder has that column; columns there: "
+            f"{setting} is {column!r}{like}, but no table of the folder has that column; existing columns: "
             f"{', '.join(known) or 'none'}, or {FOLDER}"
         )
     values: list[str | None] = []
@@ -144,7 +143,7 @@ def facts_of(files: Sequence[Listed], column: str, setting: str) -> list[str | N
 def check_classes(
     files: Sequence[Listed], splits: Sequence[Split | None], settings: Splits, classes: Sequence[str]
 ) -> None:
-    """Refuse a training without files of a class, and splits drawn so that one lacks a class.
+    """Refuse a training split, or splits that are drawn, without files of a class.
 
     Raises:
         WsedError: a class is in no file of a split.
@@ -161,7 +160,7 @@ def _lacking(name: str, split: str, files: Sequence[Listed], settings: Splits) -
     if settings.column is not None:
         return (
             f"data.corpus.splits.column {settings.column!r}: no file of {split} has the class {name!r} ({len(mine)} "
-            "files of other splits have); give such files to it, or leave the class out of data.corpus.classes"
+            "files of other splits have it); move such files to {split}, or leave the class out of data.corpus.classes"
         )
     what, count = "files", len(mine)
     if settings.group is not None:

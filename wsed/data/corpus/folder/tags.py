@@ -11,7 +11,7 @@ from wsed.errors import WsedError
 from wsed.formats.cells import FILE, LABEL, Cells, plain, read_cells, tag_separator, tags_in
 
 SAMPLE = 200
-"""Rows by which the column of the files is recognised."""
+"""Number of rows by which the column of the files is recognised."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Tagged:
     """A row of a table of tags.
 
     Attributes:
-        line: where it stands.
-        file: the name as it is written.
-        number: of the sound file; None if it is not there.
+        line: its line number.
+        file: name of the sound file as it is written.
+        number: number of the sound file; None if the file is missing.
         tags: its labels, in order.
         facts: the other cells by column: patient, site, split, ...
     """
@@ -37,7 +37,7 @@ def read_tags(files: SoundFiles, tags: TagTable) -> list[Tagged]:
     """The rows of a table of tags.
 
     Raises:
-        WsedError: the table is not there, a column cannot be recognised, or none of the files it names is there.
+        WsedError: the table is missing, a column cannot be recognised, or all files that it names are missing.
     """
     path = place(files.root, tags.table, "data.corpus.tags")
     cells = read_cells(path, tags.separator)
@@ -60,22 +60,23 @@ def read_tags(files: SoundFiles, tags: TagTable) -> list[Tagged]:
 
 
 def check_there(path: Path, numbers: Mapping[str, int | None], files: SoundFiles, setting: str) -> None:
-    """Refuse a table of which no file is there."""
+    """Refuse a table whose files are all missing."""
     if not numbers:
-        raise WsedError(f"{path} has a header and no rows; write one for each file")
+        raise WsedError(f"{path} has a header but no rows; write a row for each file")
     if all(number is None for number in numbers.values()):
         name = next(iter(numbers))
         raise WsedError(
-            f"{path}: none of the {len(numbers)} files that it names is in {files.root} (first: {name!r}; there is "
-            f"{files.names[0]!r}); set data.corpus.root to their folder, or {setting} to the column of their names"
+            f"{path}: none of the {len(numbers)} files that it names is in {files.root} (first: {name!r}; files "
+            f"there are called like {files.names[0]!r}); set data.corpus.root to their folder, or {setting} to the "
+            "column of their names"
         )
 
 
 def file_column(cells: Cells, files: SoundFiles, name: str | None, setting: str) -> int:
-    """The column of the sound files: the one that is named, or that whose cells name most files of the folder.
+    """The column of the sound files: the named one, or the one whose cells name most files of the folder.
 
     Raises:
-        WsedError: there is none.
+        WsedError: there is no such column.
     """
     usual = cells.column(name, FILE, setting)
     if name is not None and usual is not None:
@@ -89,7 +90,7 @@ def file_column(cells: Cells, files: SoundFiles, name: str | None, setting: str)
     if usual is not None:
         return usual
     raise WsedError(
-        f"{cells.path}: no column names sound files of {files.root} (there is {files.names[0]!r}); set {setting} to "
+        f"{cells.path}: no column names sound files of {files.root} (such as {files.names[0]!r}); set {setting} to "
         f"one of its columns: {', '.join(cells.header)}"
     )
 
@@ -98,7 +99,7 @@ def label_column(cells: Cells, file: int, name: str | None) -> int:
     """The column of the tags.
 
     Raises:
-        WsedError: none is recognised.
+        WsedError: no column is recognised.
     """
     if name is not None:
         found = cells.column(name, LABEL, "data.corpus.tags.label")
@@ -112,7 +113,7 @@ def label_column(cells: Cells, file: int, name: str | None) -> int:
     if len(others) == 1:
         return others[0]
     raise WsedError(
-        f"{cells.path} has no column that is known to hold the tags; set data.corpus.tags.label to one of its "
+        f"{cells.path} has no column with a usual name for tags; set data.corpus.tags.label to one of its "
         f"columns: {', '.join(cells.header)}"
     )
 
@@ -120,7 +121,7 @@ def label_column(cells: Cells, file: int, name: str | None) -> int:
 def _is_file(files: SoundFiles, cell: str) -> bool:
     try:
         return files.find(cell, "") is not None
-    except WsedError:  # two files may be meant: files all the same
+    except WsedError:  # the name is ambiguous, but it is that of a file
         return True
 
 
@@ -129,12 +130,12 @@ def folder_tags(files: SoundFiles, classes: Collection[str] | None, background: 
 
     Args:
         files: the sound files.
-        classes: the labels that are known: a file is of the nearest folder that is one of them; None: a file is of the
-            folder it lies in.
-        background: files of no class.
+        classes: the known labels: the tag of a file is its nearest folder with such a name; None: the folder that the
+            file is in.
+        background: numbers of the files without any class.
 
     Raises:
-        WsedError: there are no folders, or none of the known labels is one.
+        WsedError: no file is in such a folder.
     """
     rows = []
     for i, name in enumerate(files.names):
@@ -142,9 +143,9 @@ def folder_tags(files: SoundFiles, classes: Collection[str] | None, background: 
         if above and i not in background:
             rows.append(Tagged(0, name, i, (above[0],), {}))
     if not rows:
-        what = "lie in folders named by class" if classes is None else "lie in a folder of a class"
+        what = "is in a folder named by its class" if classes is None else "is in a folder of a class"
         raise WsedError(
-            f"data.corpus.tags is {FOLDERS}, and none of the {len(files)} sound files of {files.root} {what}; set it "
+            f"data.corpus.tags is {FOLDERS}, but none of the {len(files)} sound files of {files.root} {what}; set it "
             "to a table of tags"
         )
     return rows

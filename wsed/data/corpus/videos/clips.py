@@ -154,11 +154,11 @@ class VideoClips(Columns):
         return self._name(index), self.sources[int(self.source[index])], self.folder
 
     def used_sources(self) -> set[str]:
-        """The sources that clips are of."""
+        """The sources that have clips."""
         return {self.sources[number] for number in set(self.source.tolist())}
 
     def sounds(self) -> NDArray[np.int64]:
-        """A number for each clip, equal for clips of one part of a video."""
+        """A number for each clip; clips of the same part of a video have the same number."""
         begin = np.rint(1000 * self.place[:, :1].numpy()).astype(np.int64)
         rows = np.concatenate([self.video.numpy(), begin.view(np.uint8)], axis=1)
         _, number = np.unique(np.ascontiguousarray(rows).view(f"V{rows.shape[1]}")[:, 0], return_inverse=True)
@@ -189,5 +189,5 @@ class VideoClips(Columns):
 
 
 def _joined(arrays: Sequence[NDArray[Number]]) -> NDArray[Number]:
-    """One after the other; a single one, which may be of millions of clips, is not copied."""
+    """The arrays, one after the other; a single array is not copied, since it may have millions of clips."""
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

@@ -153,14 +153,12 @@ def lists_folder(root: Path, lists: Path | None) -> Path:
     folder = Path(root if lists is None else lists)
     if not folder.is_dir():
         setting = "root" if lists is None else "lists"
-        raise WsedError(f"no such folder: {folder}; set data.corpus.{setting} to that of the lists")
+        raise WsedError(f"no such folder: {folder}; set data.corpus.{setting} to the folder of the lists")
     return folder
 
 
 def _no_clip(listed: ListedClips, files: VideoFiles) -> str:
-    some = (
-        f"{len(files)} clips of videos are there, such as {files.path(0).name}" if len(files) else "no clip of a video"
-    )
+    some = f"{len(files)} files are named after videos, such as {files.path(0).name}" if len(files) else "no such names"
     name, video = listed.name(0), listed.video[0].decode()
     return (
         f"{listed.path}: none of its {len(listed)} clips is in {files.folder} or below ({some}); looked for {name}, "

@@ -1,4 +1,4 @@
-"""Where the lists of AudioSet and of DCASE 2017 task 4 lie, and the clips they name.
+"""The places of the lists of AudioSet and of DCASE 2017 task 4, and of their clips.
 
 ROOT/eval_segments.csv                    a list as published, or in a folder in ROOT
 ROOT/class_labels_indices.csv             AudioSet's classes, beside its lists
@@ -39,7 +39,7 @@ DCASE2017_LABELS = (
 
 
 def video_lists(root: Path) -> list[Path]:
-    """The published lists in a folder and in the folders in it; none where the folder has DESED's layout."""
+    """The published lists in a folder and its subfolders; none if the folder has the layout of DESED."""
     if not root.is_dir() or any((root / folder).is_dir() for folder in ("metadata", "dataset/metadata")):
         return []
     return sorted(path for pattern in PATTERNS for depth in ("", "*/") for path in root.glob(depth + pattern))
@@ -54,21 +54,21 @@ def audio_folder(root: Path, audio: Path | None = None) -> Path:
     usual = Path(root) / "audio"
     folder = Path(audio) if audio is not None else usual if usual.is_dir() else Path(root)
     if not folder.is_dir():
-        raise WsedError(f"no such folder: {folder}; set data.corpus.audio to that of the clips")
+        raise WsedError(f"no such folder: {folder}; set data.corpus.audio to the folder of the clips")
     return folder
 
 
 def list_there(folder: Path, name: str) -> Path | None:
-    """A list in a folder, or in one of the folders in it; None where there is none."""
+    """A list in a folder or in one of its subfolders; None if there is none."""
     places = (folder / name, *sorted(folder.glob(f"*/{name}")))
     return next((path for path in places if path.is_file()), None)
 
 
 def find_list(folder: Path, name: str) -> Path:
-    """A list in a folder, or in one of the folders in it.
+    """A list in a folder or in one of its subfolders.
 
     Raises:
-        WsedError: it is not there.
+        WsedError: there is no such list.
     """
     path = list_there(folder, name)
     if path is None:

@@ -15,11 +15,11 @@ Index = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
 CHUNK = 1 << 22
-"""Bytes worked on at a time: what fits the cache."""
+"""Number of bytes that are read at a time; they fit into the cache."""
 ID, LABEL, DIGITS = 11, 16, 6
-"""Letters of a video's id, most letters of a label's id, most digits of whole seconds."""
+"""Letters of the id of a video; greatest number of letters of the id of a label, and of digits of whole seconds."""
 FACTORS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)
-"""Odd numbers of the golden ratio and of xxhash: they make one number of the 16 bytes of a label."""
+"""Odd constants of the golden ratio and of xxhash, which hash the 16 bytes of a label to one number."""
 
 
 class IrregularError(Exception):
@@ -27,7 +27,7 @@ class IrregularError(Exception):
 
 
 class Arrays(NamedTuple):
-    """Rows of a list: ids (`S11`), seconds, the labels of all rows one after the other, and how many each row has."""
+    """Rows of a list: ids (`S11`), seconds, the labels of all rows in turn, and the number of labels of each row."""
 
     video: NDArray[np.bytes_]
     begin: NDArray[np.float64]
@@ -56,14 +56,14 @@ class _Known:
 
 
 def parse(path: Path, classes: Mapping[str, int]) -> Arrays:
-    """A whole list.
+    """Read a whole list.
 
     Args:
         path: one of AudioSet's lists.
         classes: index of each label by its id.
 
     Raises:
-        IrregularError: read it row by row.
+        IrregularError: a row is irregular; the list must be read row by row.
     """
     known = _Known(classes)
     parts = [_rows(np.frombuffer(chunk, dtype=np.uint8), known) for chunk in _chunks(path) if chunk]

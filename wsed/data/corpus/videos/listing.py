@@ -20,11 +20,11 @@ def read_listings(root: Path, lists: Sequence[Path], tables: Sequence[str] | Non
     Args:
         root: the corpus.
         lists: `video_lists(root)`.
-        tables: names of those to read; None: all.
-        max_missing: share of a list's clips that may be missing.
+        tables: names of the lists to read; None: all.
+        max_missing: share of the clips of a list that may be missing.
 
     Raises:
-        WsedError: there is no list of such a name, or no `class_labels_indices.csv` beside AudioSet's lists.
+        WsedError: a named list does not exist, or there is no `class_labels_indices.csv` beside AudioSet's lists.
     """
     known = {path.name: path for path in lists}
     for name in tables or ():

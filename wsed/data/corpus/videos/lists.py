@@ -34,9 +34,9 @@ CUT = 10.0
 
 
 class Row(NamedTuple):
-    """One row of a list: where in which video the clip is, seconds, and its labels or its one event.
+    """One row of a list: the video, begin and end of the clip in it (seconds), and its labels or one event.
 
-    `event` is None where the list holds no events; onset and offset are equal where the row lists a clip without any.
+    `event` is None if the list has no events; onset and offset are equal if the row lists a clip without events.
     """
 
     line: int
@@ -87,7 +87,7 @@ class ListedClips:
         return ListedClips(self.path, *where, *known, self.others)
 
     def name(self, clip: int) -> str:
-        """Name of a clip, as DCASE 2017 and DESED name them but for a `Y` before it."""
+        """Name of a clip as in DCASE 2017 and DESED, without their leading `Y`."""
         return clip_name(self.video[clip].decode(), self.begin[clip], self.end[clip])
 
 
@@ -106,7 +106,7 @@ def read_list(path: Path, classes: Mapping[str, int], others: bool = False) -> L
 
     Raises:
         RowError: a row cannot be understood, or holds a label that is not in `classes`.
-        WsedError: the file is missing, or no text.
+        WsedError: the file is missing, or is not text.
     """
     if _form(path) == "audioset":
         try:
@@ -119,7 +119,7 @@ def read_list(path: Path, classes: Mapping[str, int], others: bool = False) -> L
 
 
 def with_events(segments: ListedClips, strong: ListedClips) -> ListedClips:
-    """The clips of one list with the events of another, where that lists them."""
+    """The clips of one list, with the events of those that another list names."""
     place = {key: i for i, key in enumerate(zip(strong.video.tolist(), strong.begin.tolist(), strict=True))}
     rows = [place.get(key, -1) for key in zip(segments.video.tolist(), segments.begin.tolist(), strict=True)]
     known = np.array(rows) >= 0
@@ -173,7 +173,7 @@ def rows(path: Path, problems: Problems = None) -> Iterator[Row]:
 
     Raises:
         RowError: a row cannot be understood.
-        WsedError: the file is missing, or no text.
+        WsedError: the file is missing, or is not text.
     """
     form = _form(path)
     lines = tsv.read_text(path).split("\n")
@@ -220,20 +220,20 @@ def _row(form: str, line: int, cells: list[str]) -> Row:
         raise WsedError(f"the end {last:g} is not after the start {first:g} ({name})")
     if form == "audioset":
         if not VIDEO.fullmatch(name):
-            raise WsedError(f"{name!r} is no id of a video (11 letters)")
+            raise WsedError(f"{name!r} is not the id of a video (11 letters)")
         return Row(line, name, first, last, tuple(part.strip() for part in label.split(",") if part.strip()))
     if form == "strong":
         if not (match := STRONG.fullmatch(name)):
-            raise WsedError(f"{name!r} is no segment_id (id of the video, _, milliseconds)")
+            raise WsedError(f"{name!r} is not a segment_id (id of the video, _, milliseconds)")
         begin = int(match[2]) / 1000
         return Row(line, match[1], begin, begin + CUT, (label,), (first, last))
     if not (match := DCASE2017.fullmatch(name)):
-        raise WsedError(f"{name!r} is no clip's name (id of the video, _, start, _, end)")
+        raise WsedError(f"{name!r} is not the name of a clip (id of the video, _, start, _, end)")
     place = match[1], float(match[2]), float(match[3])
     if form == "events":
         return Row(line, *place, (label,), (first, last))
     if (first, last) != place[1:]:
-        raise WsedError(f"the row of {name} has the times {first:g} to {last:g} s, other than its name")
+        raise WsedError(f"the row of {name} has the times {first:g} to {last:g} s, which differ from its name")
     return Row(line, *place, (label,))
 
 
