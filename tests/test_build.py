@@ -151,7 +151,7 @@ def test_what_cannot_be_written_down_says_why():
 
     with pytest.raises(WsedError, match="Mine is not registered with wsed"):
         spec_of(Mine(LABELS))
-    with pytest.raises(WsedError, match="no partial of a class with named arguments"):
+    with pytest.raises(WsedError, match="not a partial of a class with named arguments"):
         spec_of(Composed(LABELS, partial(CRNN, 64), heads=[]) if False else partial(CRNN, 64))
 
 

@@ -93,7 +93,7 @@ def test_a_network_that_cannot_be_written_down_is_passed(tmp_path):
     [
         ({"network": {"class_path": "os.system", "init_args": {}}}, "network 'os.system' is not registered with wsed"),
         ({"network": {"class_path": "mmnett"}}, r"unknown network 'mmnett' \(did you mean mmnet"),
-        ({"model": "class_path: x", "version": "0.1.0"}, "was written by wsed 0.1.0, and wsed 0.2 reads"),
+        ({"model": "class_path: x", "version": "0.1.0"}, "was written by wsed 0.1.0, but wsed 0.2 reads"),
         ({"labels": ["cat"]}, "is a checkpoint of another network"),
     ],
 )

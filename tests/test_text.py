@@ -21,7 +21,7 @@ def test_utf8_with_or_without_mark(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a\nH\u00fcndchen\n".encode("latin-1"), r"is no UTF-8 text \(row 2: byte 0xfc\); save it as UTF-8"),
+        ("a\nH\u00fcndchen\n".encode("latin-1"), r"is not UTF-8 text \(row 2: byte 0xfc\); save it as UTF-8"),
         ("Cat\n".encode("utf-16"), "UTF-16"),
         ("Cat\n".encode("utf-16-le"), "UTF-16"),
     ],
@@ -38,7 +38,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         ("gone", "no such table: "),
         ("gone/below", "no such table: "),
         (".", "is a folder"),
-        ("pipe", "is no regular file; write the table to a file first"),
+        ("pipe", "is not a regular file; write the table to a file first"),
         ("a dog barks " * 30, "File name too long"),
     ):
         with pytest.raises(WsedError, match=message):

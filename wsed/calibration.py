@@ -1,8 +1,9 @@
-"""Confidences and thresholds that mean something, measured on validation clips and kept beside the checkpoint.
+"""Calibration: confidences as probabilities, and thresholds by precision or recall, measured on validation clips.
 
-A detection counts as right if true events of its class cover half of it, and an event as found if right detections
-cover half of it. Where only tags are known, a detection is right if its clip has the tag, and a tag is found if there
-is a detection. `best.calibration.yaml` beside `best.ckpt` names that file by its SHA-256, as the tuned decoder does.
+A detection is correct if true events of its class cover at least half of it; an event is detected if correct detections
+cover at least half of it. If only tags are known, a detection is correct if its clip has the tag, and a tag is detected
+if the clip has a detection. `best.calibration.yaml` beside `best.ckpt` holds the SHA-256 of the checkpoint, like the
+file of the tuned decoder.
 """
 
 from collections.abc import Mapping
@@ -22,14 +23,14 @@ from wsed.types import Labels
 
 @dataclass(frozen=True)
 class ClassCalibration:
-    """What was measured of one class.
+    """The calibration of one class.
 
     Attributes:
-        thresholds: that were tried, rising.
-        precision: share of right detections at each; 1 where there are none.
-        recall: share of events (or tags) that are found at each.
+        thresholds: the thresholds that were tried, rising.
+        precision: share of correct detections at each threshold; 1 without detections.
+        recall: share of events (or tags) that are detected at each threshold.
         scores: rising confidences of the decoder.
-        confidences: what they are worth: the share of right detections there, in between linear.
+        confidences: share of correct detections at each of the `scores`; interpolated linearly in between.
     """
 
     thresholds: tuple[float, ...]
@@ -39,22 +40,22 @@ class ClassCalibration:
     confidences: tuple[float, ...]
 
     def for_precision(self, wanted: float) -> float | None:
-        """The lowest threshold that reaches a precision with something detected; None: none does."""
+        """The lowest threshold that reaches a precision with something detected; None if no threshold does."""
         rows = zip(self.thresholds, self.precision, self.recall, strict=True)
         return next((threshold for threshold, reached, found in rows if reached >= wanted and found > 0), None)
 
     def for_recall(self, wanted: float) -> float | None:
-        """The highest threshold that reaches a recall; None: none does."""
+        """The highest threshold that reaches a recall; None if no threshold does."""
         rows = zip(reversed(self.thresholds), reversed(self.recall), strict=True)
         return next((threshold for threshold, reached in rows if reached >= wanted), None)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was measured of a network and its decoder on validation clips.
+    """The calibration of a network and its decoder, measured on validation clips.
 
     Attributes:
-        classes: by name.
+        classes: the calibration of each class, by its name.
         decoder: plain values of the decoder, without the threshold.
     """
 
@@ -62,7 +63,7 @@ class Calibration:
     decoder: Mapping[str, object]
 
     def confidence(self, label: str, score: float) -> float:
-        """How often a detection of this class and score is right.
+        """The share of correct detections with this class and score.
 
         >>> one = ClassCalibration((0.5,), (0.8,), (0.6,), (0.2, 0.8), (0.0, 0.9))
         >>> round(Calibration({"Dog": one}, {}).confidence("Dog", 0.6), 3)
@@ -77,10 +78,10 @@ class Calibration:
         """The threshold of each class for a wanted precision or recall, and a note for each class that cannot reach it.
 
         Args:
-            decoder: whose threshold a class keeps that cannot.
+            decoder: its threshold is kept for a class that cannot reach the wanted value.
             labels: the classes.
-            precision: wanted; None: a recall is.
-            recall: wanted.
+            precision: the wanted precision; None if `recall` is given.
+            recall: the wanted recall.
         """
         before = np.broadcast_to(decoder.threshold, len(labels)).tolist()
         found, notes = [], []
@@ -96,7 +97,7 @@ class Calibration:
         return found, notes
 
     def write(self, checkpoint: str | Path) -> Path:
-        """Write it beside a checkpoint; returns the path."""
+        """Write the file beside a checkpoint and return its path."""
         path = calibration_file(checkpoint)
         classes = {name: {key: list(row) for key, row in asdict(one).items()} for name, one in self.classes.items()}
         content = {"classes": classes, "decoder": dict(self.decoder), "checkpoint": digest(checkpoint)}
@@ -105,12 +106,12 @@ class Calibration:
 
 
 def calibration_file(checkpoint: str | Path) -> Path:
-    """Where the calibration of a checkpoint is."""
+    """The path of the calibration of a checkpoint."""
     return Path(checkpoint).with_suffix(".calibration.yaml")
 
 
 def read_calibration(checkpoint: str | Path, decoder: Decoder) -> Calibration | None:
-    """The calibration of a checkpoint with a decoder; None if there is none, or it is of another state or decoder.
+    """The calibration of a checkpoint with a decoder; None if there is none for these weights and this decoder.
 
     Raises:
         WsedError: the file is damaged.

@@ -85,8 +85,8 @@ class Checkpoint:
             )
         if "model" in facts:  # wsed 0.1 wrote YAML there
             raise WsedError(
-                f"{path} was written by wsed {facts.get('version', '0.1')}, and wsed 0.2 reads the checkpoints of 0.2 "
-                "only: train again, or install that version"
+                f"{path} was written by wsed {facts.get('version', '0.1')}, but wsed 0.2 reads only checkpoints "
+                "of 0.2: train again, or install that version"
             )
         check_version(path, facts)
         try:
@@ -205,7 +205,7 @@ def _why(network: "Network") -> str:
 
 
 def check_readable(path: str | Path) -> None:
-    """Refuse a file that is no checkpoint.
+    """Refuse a file that is not a checkpoint.
 
     Raises:
         WsedError: there is no such file, or it cannot be read safely.
@@ -221,7 +221,7 @@ def read_weights(path: str | Path, labels: Labels | None = None) -> dict[str, Te
         labels: the classes that the checkpoint must have; None: any classes.
 
     Raises:
-        WsedError: the file is no checkpoint, or has other classes.
+        WsedError: the file is not a checkpoint, or has other classes.
     """
     content = _read(Path(path))
     known = content.get("wsed", {}).get("labels")
@@ -252,7 +252,7 @@ def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], path: str | 
 
 @dataclass(frozen=True)
 class StartReport:
-    """Which weights a network took from a checkpoint to start from, and which it did not.
+    """The weights that a network took from a checkpoint to start from, and those that it did not.
 
     Args:
         loaded: number of tensors that were loaded.
@@ -272,8 +272,8 @@ class StartReport:
     def __str__(self) -> str:
         lines = [f"{self.loaded} weights taken"]
         for names, what in (
-            (self.missing, "not in the checkpoint, so they start anew"),
-            (self.reshaped, "of another shape in the checkpoint, so they start anew"),
+            (self.missing, "not in the checkpoint, so they keep their initial values"),
+            (self.reshaped, "of another shape in the checkpoint, so they keep their initial values"),
             (self.unused, "only in the checkpoint, left out"),
         ):
             if names:
@@ -290,7 +290,7 @@ def start_from(network: nn.Module, path: str | Path) -> StartReport:
         path: the checkpoint.
 
     Raises:
-        WsedError: the file is no checkpoint, or none of its weights fits.
+        WsedError: the file is not a checkpoint, or none of its weights fits.
     """
     weights, own = read_weights(path), network.state_dict()
     fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
@@ -331,7 +331,7 @@ def _read(path: Path) -> dict[str, Any]:
     except Exception:
         raise WsedError(f"{path} is {UNSAFE}") from None
     if not isinstance(content, dict) or "state_dict" not in content:
-        raise WsedError(f"{path} is no checkpoint: it holds no state_dict")
+        raise WsedError(f"{path} is not a checkpoint: it holds no state_dict")
     return content
 
 

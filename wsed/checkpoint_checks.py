@@ -1,4 +1,4 @@
-"""What a checkpoint is checked for before it is used: it may be damaged, a stranger's, or of a later version."""
+"""Checks of a checkpoint before it is used: it may be damaged, malicious, or of a later version."""
 
 import re
 import struct
@@ -13,7 +13,7 @@ from torch import Tensor
 from wsed.errors import WsedError
 
 LARGEST = 10_000_000
-"""Of a whole number in the settings of a network."""
+"""Largest whole number that is accepted in the settings of a network."""
 
 
 def check_archive(path: Path) -> None:
@@ -27,25 +27,25 @@ def check_archive(path: Path) -> None:
             size = sum(part.file_size for part in archive.infolist())
             broken = archive.testzip() if size <= path.stat().st_size else None
     except (zipfile.BadZipFile, OSError, RuntimeError, EOFError, ValueError, struct.error, zlib.error):
-        return  # torch says what it is
+        return  # torch reports what is wrong
     if size > path.stat().st_size:
-        raise WsedError(f"{path} unpacks to more than its size, which no checkpoint does; it was not read")
+        raise WsedError(f"{path} unpacks to more than its size, which checkpoints never do; it was not read")
     if broken is not None:
         raise WsedError(f"{path} is damaged: {broken} in it does not fit its checksum; take another checkpoint")
 
 
 def check_version(path: Path, facts: object) -> None:
-    """Refuse what a later version wrote, which may mean something else by the same words.
+    """Refuse a checkpoint of a later version, whose settings may have other meanings.
 
     Raises:
-        WsedError: it is later.
+        WsedError: the version is later than this one.
     """
     import wsed
 
     version = str(facts.get("version", "")) if isinstance(facts, dict) else ""
     if _release(version) > _release(wsed.__version__):
         raise WsedError(
-            f"{path} was written by wsed {version}, which is later than this {wsed.__version__}: update wsed"
+            f"{path} was written by wsed {version}, which is later than this version, {wsed.__version__}: update wsed"
         )
 
 
@@ -59,7 +59,7 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def check_sizes(path: Path, setting: object) -> None:
-    """Refuse a network with a setting that no machine could hold.
+    """Refuse a network with a setting that is too large for any machine.
 
     Raises:
         WsedError: a whole number is beyond `LARGEST`.
@@ -68,14 +68,14 @@ def check_sizes(path: Path, setting: object) -> None:
         for below in setting.values() if isinstance(setting, Mapping) else setting:
             check_sizes(path, below)
     elif isinstance(setting, int) and abs(setting) > LARGEST:
-        raise WsedError(f"the network of {path} has the setting {setting}, which is beyond reason; it was not built")
+        raise WsedError(f"the network of {path} has the setting {setting}, which is far too large; it was not built")
 
 
 def check_numbers(path: Path, weights: Mapping[str, Tensor]) -> None:
     """Refuse weights that are NaN.
 
     Raises:
-        WsedError: names them.
+        WsedError: weights are NaN; the message names them.
     """
     names = [name for name, value in weights.items() if bool(torch.isnan(value).any())]
     if names:

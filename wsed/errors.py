@@ -35,7 +35,7 @@ def check_option(owner: str, option: str, value: object, known: Iterable[object]
 
 
 def printable(text: str) -> str:
-    r"""The text with control characters written out, so that a name in a file cannot steer a terminal.
+    r"""The text with control characters written out, so that a name in a file cannot send commands to a terminal.
 
     >>> print(printable("Dog\x1b[2J"))
     Dog\x1b[2J

@@ -1,4 +1,4 @@
-"""What `Events` is made of: rows of tables, and the greatest gains per frame."""
+"""Helpers of `Events`: rows of tables, and the greatest gain per frame."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
@@ -24,7 +24,7 @@ def rows_of(frame: Frame, clip_ids: Sequence[str], labels: Sequence[str]) -> lis
     """Rows `(clip, label, onset, offset)` of a table `filename, onset, offset, event_label`.
 
     Raises:
-        WsedError: a column is missing, or a row has an unknown clip or class, or times that are none.
+        WsedError: a column is missing, or a row has an unknown clip or class, or invalid times.
 
     >>> rows_of({"filename": ["a"], "onset": [0], "offset": [1], "event_label": ["Dog"]}, ["a"], ["Dog"])
     [(0, 0, 0.0, 1.0)]
@@ -50,7 +50,9 @@ def rows_of(frame: Frame, clip_ids: Sequence[str], labels: Sequence[str]) -> lis
         except ValueError:
             start = end = float("nan")
         if not 0 <= start <= end < float("inf"):
-            raise WsedError(f"row {number} of the table: onset {onset!r} and offset {offset!r} are no times in seconds")
+            raise WsedError(
+                f"row {number} of the table: onset {onset!r} and offset {offset!r} are not times in seconds"
+            )
         rows.append((clips[str(clip)], classes[str(label)], start, end))
     return rows
 

@@ -26,7 +26,7 @@ class TrainingSet(Protocol):
 class LearnsFrom(Protocol):
     """A frontend, loss or metric that must learn from the training set before it is used.
 
-    `SEDTask` calls `learn` once before training, on all ranks. It does not if a checkpoint held what was learned.
+    `SEDTask` calls `learn` once before training, on all ranks, unless a checkpoint already holds what was learned.
     """
 
     @property

@@ -13,7 +13,7 @@ from wsed.errors import check_option
 F = TypeVar("F", bound=Callable[..., object])
 
 OWNERS: dict[Callable[..., object], str] = {}
-"""What the messages of a checked function or constructor name."""
+"""The attribute with the owner that the messages of a checked function or constructor name."""
 
 
 @overload
@@ -21,13 +21,13 @@ def checked(made: F) -> F: ...
 @overload
 def checked(*, owner: str) -> Callable[[F], F]: ...
 def checked(made: F | None = None, *, owner: str | None = None) -> F | Callable[[F], F]:
-    """Decorate a function or a dataclass so that a value which its `Literal` annotations do not allow is a `WsedError`.
+    """Decorate a function or a dataclass: a value that its `Literal` annotations do not allow raises a `WsedError`.
 
     Registered classes need no decorator: their registry checks them.
 
     Args:
-        made: the function; of a class the constructor is checked.
-        owner: what the message names, such as the setting that a class is; the name of the function if None.
+        made: the function, or the class whose constructor is checked.
+        owner: the name in messages, such as the setting of a class; the name of the function if None.
 
     >>> @checked
     ... def average(over: Literal["clip", "frame"] = "clip") -> str:
@@ -49,7 +49,7 @@ def checked(made: F | None = None, *, owner: str | None = None) -> F | Callable[
 
 
 def owner_of(function: Callable[..., object]) -> str | None:
-    """What the messages of a `checked` function or constructor name; None if it is not checked."""
+    """The owner that messages of a `checked` function or constructor name; None if it is not checked."""
     return OWNERS.get(function)
 
 

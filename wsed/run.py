@@ -1,4 +1,4 @@
-"""The folder of a run: its files by name, and what is in them as values."""
+"""The folder of a run: the paths of its files, and their contents as values."""
 
 import json
 import re
@@ -77,7 +77,7 @@ class RunFolder:
 
     @property
     def before(self) -> Path:
-        """The checkpoint that was the last before; used if that one is damaged."""
+        """The previous `last` checkpoint; used if `last` is damaged."""
         return self.checkpoints / "before_last.ckpt"
 
     def checkpoint(self) -> Path:
@@ -122,7 +122,7 @@ class RunFolder:
         """The scores of the clips of a split.
 
         Raises:
-            WsedError: there are none, or they do not tell how long the clips are.
+            WsedError: there are no scores, or they lack the durations of the clips.
         """
         return read_scores(self.split(split).path)[1]
 
@@ -133,10 +133,10 @@ class RunFolder:
 
     @checked
     def detections(self, split: Split = "test") -> Detections:
-        """The events that were detected in the clips of a split; `clip` is a place in `scores(split).clip_ids`.
+        """The events that were detected in the clips of a split; `clip` is an index into `scores(split).clip_ids`.
 
         Raises:
-            WsedError: there are none: the network only tags, or the split was not scored.
+            WsedError: there are no detections: the network only tags, or the split was not scored.
         """
         path = self._left(self.split(split).predictions, split)
         labels, scores = read_scores(self.split(split).path)

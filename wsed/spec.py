@@ -78,7 +78,7 @@ def spec_of(component: object) -> Spec:
     """The spec of a component, of a class, or of a `functools.partial` of a class.
 
     Raises:
-        WsedError: there is no spec: it is a lambda, or a component with an argument that is no plain value.
+        WsedError: there is no spec: the component is a lambda, or an argument cannot be written as a plain value.
 
     >>> from wsed.decoding import StepDecoder
     >>> spec_of(StepDecoder(threshold=0.3)).init_args["threshold"]
@@ -90,7 +90,9 @@ def spec_of(component: object) -> Spec:
         return _spec(component, {})
     if isinstance(component, FunctionType):
         name = component.__qualname__
-        raise WsedError(f"the function {name} is no registered component; give a class, or a functools.partial of one")
+        raise WsedError(
+            f"the function {name} is not a registered component; give a class, or a functools.partial of one"
+        )
     try:
         spec = vars(component).get(_SPEC)
     except TypeError:  # no __dict__
@@ -132,7 +134,7 @@ def remember(cls: type, registered: Registered) -> None:
 
 
 def name_of(cls: type) -> str:
-    """What messages call a class: `encoder crnn`, `data.windows`; its own name if it is no component and no setting."""
+    """The name of a class in messages: `encoder crnn`, `data.windows`; else the name of the class itself."""
     known = REGISTERED.get(cls)
     if known is not None:
         return f"{known.kind} {known.name}"
@@ -182,7 +184,7 @@ def _spec_of_partial(factory: "functools.partial[object]") -> Spec:
     # jsonargparse makes partials of its own function: partial(instantiate, ..., cls, channels=4)
     parts = [part for part in (factory.func, *factory.args) if not isinstance(part, FunctionType)]
     if len(parts) != 1 or not isinstance(parts[0], type):
-        raise WsedError(f"{factory} is no partial of a class with named arguments")
+        raise WsedError(f"{factory} is not a partial of a class with named arguments")
     return _spec(parts[0], factory.keywords)
 
 

@@ -1,4 +1,4 @@
-"""Names of the files that a run writes about the clips of one split; no other module has them."""
+"""Names of the files that a run writes about the clips of one split; only this module knows them."""
 
 from dataclasses import dataclass
 from pathlib import Path

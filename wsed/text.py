@@ -18,7 +18,7 @@ CLASS_MAPPINGS = frozenset({"classes", "together", "extend", "threshold"})
 """YAML keys whose value may be a mapping with class names as keys."""
 
 MAX_NODES = 1_000_000
-"""The most values that a YAML file may hold once its aliases are expanded."""
+"""Greatest number of values in a YAML file after its aliases are expanded."""
 
 
 def read_text(path: str | Path, kind: str = "file") -> str:
@@ -29,7 +29,7 @@ def read_text(path: str | Path, kind: str = "file") -> str:
         kind: the word for the file in messages: `table`, `recipe`, ...
 
     Raises:
-        WsedError: the file is missing, is a folder or a pipe, cannot be read, or is no UTF-8 text.
+        WsedError: the file is missing, is a folder or a pipe, cannot be read, or is not UTF-8 text.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -43,7 +43,9 @@ def read_text(path: str | Path, kind: str = "file") -> str:
         if stat.S_ISDIR(mode):
             raise WsedError(f"{path} is a folder; name a {kind} in it")
         if not stat.S_ISREG(mode):
-            raise WsedError(f"{path} is no regular file; write the {kind} to a file first, it is read more than once")
+            raise WsedError(
+                f"{path} is not a regular file; write the {kind} to a file first, since it is read more than once"
+            )
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise WsedError(f"no such {kind}: {path}") from None
@@ -59,15 +61,15 @@ def decode_text(content: bytes, path: str | Path) -> str:
     'Cat\nDog\n'
     """
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise WsedError(f"{path} is no UTF-8 text but UTF-16 (Excel's 'Unicode text'); save it as UTF-8")
+        raise WsedError(f"{path} is not UTF-8 text but UTF-16 (Excel's 'Unicode text'); save it as UTF-8")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         row = content[: error.start].count(b"\n") + 1
         odd = f"byte 0x{content[error.start]:02x}"
-        raise WsedError(f"{path} is no UTF-8 text (row {row}: {odd}); save it as UTF-8") from None
+        raise WsedError(f"{path} is not UTF-8 text (row {row}: {odd}); save it as UTF-8") from None
     if text.count("\0") > len(text) // 4:
-        raise WsedError(f"{path} is no UTF-8 text: it is full of NUL bytes, as UTF-16 is; save it as UTF-8")
+        raise WsedError(f"{path} is not UTF-8 text: it is full of NUL bytes, as UTF-16 is; save it as UTF-8")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -1,4 +1,4 @@
-"""`Truth`: the true tags and events of clips, and what of them is known."""
+"""`Truth`: the true tags and events of clips, and which of them are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -85,7 +85,7 @@ def decoder_of(spec: Mapping[str, object]) -> Decoder:
     """
     decoder = build(Decoder, spec)
     if not isinstance(decoder, Decoder):
-        raise WsedError(f"{spec} is no spec of a decoder")
+        raise WsedError(f"{spec} is not the spec of a decoder")
     return decoder
 
 

@@ -26,7 +26,7 @@ class Labels:
         names: the classes; index `i` of a `label` axis stands for `names[i]`.
 
     Raises:
-        WsedError: a name is empty, listed twice, or holds a control character, which could steer a terminal.
+        WsedError: a name is empty, listed twice, or holds a control character, which could send commands to a terminal.
 
     >>> Labels(["Cat", "Dog"]).index("Dog")
     1
@@ -39,7 +39,7 @@ class Labels:
         if "" in self.names or len(set(self.names)) != len(self.names):
             raise WsedError(f"class names must be unique and not empty: {list(self.names)}")
         if odd := [name for name in self.names if not isinstance(name, str) or printable(name) != name]:
-            raise WsedError(f"{odd[0]!r} is no class name: it must be text without control characters")
+            raise WsedError(f"{odd[0]!r} cannot be a class name: names must be text without control characters")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -106,7 +106,7 @@ class Events:
     def from_frame(frame: Frame, clip_ids: Sequence[str], labels: Labels) -> "Events":
         """Events from a table of pandas, or of anything with the columns `filename, onset, offset, event_label`.
 
-        A row without an `event_label` is no event. Unknown clips and classes, and wrong times, are a `WsedError`.
+        A row without an `event_label` is not an event. Unknown clips or classes and invalid times raise a `WsedError`.
 
         >>> table = {"filename": ["a.wav"], "onset": [0.5], "offset": [2.0], "event_label": ["Dog"]}
         >>> Events.from_frame(table, ["a.wav"], Labels(["Cat", "Dog"])).label.tolist()
@@ -207,7 +207,7 @@ class Batch:
             WsedError: the batch holds features instead.
         """
         if self.audio is None:
-            raise WsedError("this batch has features in place of audio: read the audio (data.reader files)")
+            raise WsedError("this batch has features instead of audio: set data.reader to files")
         return self.audio
 
     def _map(self, function: Callable[[Tensor | Events], Tensor | Events]) -> "Batch":
@@ -248,8 +248,8 @@ class Output:
 
     Scores are kept as logits; `frame_scores` and `clip_scores` are their sigmoids, float32. `attention` is the weight
     of a frame, and `activation_map` the prediction of a clip classifier for a frame; both are in [0, 1]. `frame_rate`
-    is in frames per second. In training only: `teacher`, a teacher's output for the same batch; `mixed`, that for mixes
-    of clips without tags, whose `teacher` has the teacher's scores mixed alike.
+    is in frames per second. Only in training: `teacher` is the output of a teacher for the same batch, and `mixed` is
+    the output for mixes of clips without tags; its `teacher` has the teacher's scores, mixed in the same way.
 
     >>> tags, frames = Output(clip_logits=torch.zeros(1, 2)), Output(frame_logits=torch.zeros(1, 5, 2))
     >>> tags.merge(frames).need("frame_logits").shape
@@ -304,7 +304,7 @@ def _empty(value: object) -> bool:
 FACTS = {
     "tagged": "clip tags",
     "timed": "events with onset and offset",
-    "only_tagged": "clip tags and without events",
+    "only_tagged": "tags but no events",
     "unlabelled": "no labels",
 }
 """The facts that `Needs.known` may name, with their description in messages."""
@@ -335,7 +335,7 @@ class Needs:
         wrong = sorted(self.known - FACTS.keys()) + sorted(self.output - {f.name for f in fields(Output)})
         if wrong:
             raise WsedError(
-                f"a loss cannot need {wrong[0]!r}: known is of {', '.join(FACTS)}; output names fields of Output"
+                f"a loss cannot need {wrong[0]!r}: known may name {', '.join(FACTS)}; output names fields of Output"
             )
 
     def __or__(self, other: "Needs") -> "Needs":

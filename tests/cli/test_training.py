@@ -509,8 +509,8 @@ def test_losses_that_cannot_be_served_are_refused(exp, tmp_path, capsys, losses,
         ({"wps": "none"}, "{weak: 4}", "events with onset and offset"),
         ({"pairs": "synthetic"}, "{weak: 4, strong: 0}", "events with onset and offset"),
         ({"pairs": "cross"}, "{weak: 4}", "events with onset and offset"),
-        ({"pairs": "cross"}, "{strong: 4}", "clip tags and without events"),
-        ({"pairs": "real"}, "{strong: 4}", "clip tags and without events"),
+        ({"pairs": "cross"}, "{strong: 4}", "tags but no events"),
+        ({"pairs": "real"}, "{strong: 4}", "tags but no events"),
     ],
 )
 def test_pairs_of_frames_that_no_source_can_give_are_refused(exp, tmp_path, capsys, options, batch, missing):

@@ -129,7 +129,7 @@ def test_malformed_tables(tmp_path: Path) -> None:
         table.read_durations(write(tmp_path, "filename\tduration\na.wav\tlong\n"))
     path = tmp_path / "latin.tsv"
     path.write_bytes("filename\nM\xfcll.wav\n".encode("latin-1"))
-    with pytest.raises(WsedError, match=r"latin\.tsv is no UTF-8 text"):
+    with pytest.raises(WsedError, match=r"latin\.tsv is not UTF-8 text"):
         table.read_names(path)
 
 

@@ -72,7 +72,7 @@ def test_events_of_a_table_of_pandas():
     for change, message in (
         ({"event_label": ["Dogg", "Cat", None]}, r"row 0 of the table: unknown class 'Dogg' \(did you mean Dog"),
         ({"filename": ["x.wav", "a.wav", "c.wav"]}, "unknown clip 'x.wav'"),
-        ({"offset": [0.5, 3.0, 0.0]}, "row 0 of the table: onset 1.0 and offset 0.5 are no times"),
+        ({"offset": [0.5, 3.0, 0.0]}, "row 0 of the table: onset 1.0 and offset 0.5 are not times"),
     ):
         with pytest.raises(WsedError, match=message):
             Events.from_frame(frame.assign(**change), names, labels)

@@ -306,7 +306,7 @@ def test_paths_that_hold_nothing(tmp_path: Path, truth: Reference) -> None:
     with pytest.raises(WsedError, match=r"no such table: .*gone"):
         read_reference(tmp_path / "gone")
     (tmp_path / "latin.tsv").write_bytes((HEAD + "M\xfcll.wav").encode("latin-1"))
-    with pytest.raises(WsedError, match=r"latin\.tsv is no UTF-8 text"):
+    with pytest.raises(WsedError, match=r"latin\.tsv is not UTF-8 text"):
         read_predictions(tmp_path / "latin.tsv", truth)
     with pytest.raises(WsedError, match=r"said\.tsv:3: "):
         read_predictions(write(tmp_path, f"{HEAD}a.wav\n{'x' * 200_000}\n"), truth)

@@ -66,7 +66,7 @@ def test_they_are_what_the_audio_gives(root, tmp_path, frontend):
     for (audio, one), (kept, other) in zip(found[True], found[False], strict=True):
         assert kept.clip_ids == audio.clip_ids
         assert kept.audio is None
-        with pytest.raises(WsedError, match="features in place of audio"):
+        with pytest.raises(WsedError, match="features instead of audio"):
             kept.samples()
         torch.testing.assert_close(kept.n_samples, audio.n_samples)
         torch.testing.assert_close(other.clip_logits, one.clip_logits)
