@@ -99,9 +99,9 @@ def test_a_damaged_file_is_named_and_passed_over(here, capsys):
     (here / "in/short.wav").touch()
     status, _, err = run(capsys, "in", "--out", "found")
     assert status == 1
-    assert "passed over broken.wav: " in err
+    assert "skipped broken.wav: " in err
     assert "is truncated" in err
-    assert "passed over short.wav: " in err
+    assert "skipped short.wav: " in err
     assert "2 of 4 files could not be read" in err
     assert {e.file for e in read_events(here / "found/events.tsv")} == {"a.wav", "night/b.flac"}
 

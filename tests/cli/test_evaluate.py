@@ -166,8 +166,8 @@ def test_a_system_that_detects_nothing_is_a_system(files, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["--resamples", "-1"], "no whole number of 0 or more"),
-        (["--seed", "-1"], "no whole number of 0 or more"),
+        (["--resamples", "-1"], "not a whole number of 0 or more"),
+        (["--seed", "-1"], "not a whole number of 0 or more"),
         (["--backend", "mine"], "invalid choice"),
     ],
 )

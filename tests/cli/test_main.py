@@ -78,7 +78,7 @@ def test_names_are_listed_with_what_they_are(capsys):
 def test_words_of_a_flag_are_joined_by_either(flag, capsys):
     with pytest.raises(SystemExit):
         main(["data", "check", ".", flag, "1.5"])
-    assert "argument --max-missing: 1.5 is no share" in capsys.readouterr().err
+    assert "argument --max-missing: 1.5 is not a share" in capsys.readouterr().err
 
 
 def test_values_keep_their_hyphens():

@@ -66,7 +66,7 @@ def test_mistakes_are_one_line_before_anything_is_run(args, message, tmp_path, c
 def test_one_at_a_time_works_in_a_folder(tmp_path, capsys):
     with locked(tmp_path / ".lock"):
         assert main(["reproduce", "mmnet", "--out", str(tmp_path)]) == 2
-    assert "another `wsed reproduce` is at work" in capsys.readouterr().err
+    assert "another `wsed reproduce` is running" in capsys.readouterr().err
 
 
 @pytest.mark.slow

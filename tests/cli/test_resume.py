@@ -177,7 +177,7 @@ def test_a_damaged_last_checkpoint_gives_way_to_the_one_before(exp, whole, tmp_p
     (tmp_path / "checkpoints" / ".last.0a1b.part.ckpt").write_bytes(b"left by a process that was killed")
     assert fit(exp, tmp_path) == 0
     assert "last.ckpt is no checkpoint that can be read safely" in (said := capsys.readouterr().out)
-    assert "going on from before_last.ckpt, the one before" in said
+    assert "continuing from before_last.ckpt, the one before" in said
     assert_same(tmp_path, whole)
 
 
@@ -191,7 +191,7 @@ def test_what_to_go_on_from(whole, tmp_path, capsys):
     run.before.write_bytes(run.best.read_bytes())
     run.last.write_bytes(run.best.read_bytes()[:-1000])
     assert to_resume(run) == run.before
-    assert "going on from before_last.ckpt, the one before" in capsys.readouterr().out
+    assert "continuing from before_last.ckpt, the one before" in capsys.readouterr().out
     for path in (run.before, run.best):
         path.write_bytes(b"")
     with pytest.raises(WsedError, match="no other checkpoint is whole: start anew with --overwrite"):

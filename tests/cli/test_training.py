@@ -446,12 +446,12 @@ def test_a_training_that_is_interrupted_can_go_on(exp, tmp_path):
     process.send_signal(signal.SIGINT)
     _, message = process.communicate()
     assert process.returncode == 130
-    assert message.splitlines()[-1] == "wsed: stopped; what was written stays; go on with --resume auto"
+    assert message.splitlines()[-1] == "wsed: stopped; files that were written are kept; go on with --resume auto"
 
 
 def test_a_run_is_not_overwritten_silently(run, exp, capsys):
     message = fails(capsys, "fit", "--config", exp, "--trainer.default_root_dir", str(run))
-    assert "holds a run already: continue it with --resume auto" in message
+    assert "already holds a run: continue it with --resume auto" in message
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What messages advise: where settings are that users look for, and what to write."""
+"""Advice in messages: where a setting is that users look for, and what to write."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ OTHERS = (
     "seed_everything", "test_after_fit", "test_checkpoint", "init_from", "overwrite", "ckpt_path", "weights_only",
     "verbose", "return_predictions", "resume", "every_n_train_steps", "rank_timeout",
 )  # fmt: skip
-"""Settings beside those of model, data, evaluation and trainer."""
+"""Settings outside model, data, evaluation and trainer."""
 
 PLACES = {
     "epochs": "trainer.max_epochs",
@@ -41,7 +41,7 @@ PLACES = {
     "checkpoint": "ckpt_path",
     "monitor": "evaluation.rank_by",
 }
-"""Where what users look for is, by the last word of what they write."""
+"""The place of a setting that users look for, by the last word of what they write."""
 
 EXAMPLES = {
     "model.network": "network: {encoder: crnn}",
@@ -51,11 +51,11 @@ EXAMPLES = {
     "data.corpus": "corpus: {class_path: desed, init_args: {root: data/desed}}",
     "data.batch": "batch: {weak: 8}",
 }
-"""What to write where something else stands."""
+"""Examples of what to write for a setting."""
 
 
 def unknown(path: str, key: str, known: Sequence[str]) -> str:
-    """What is said of a setting that does not exist."""
+    """The message about a setting that does not exist."""
     place = PLACES.get(key, "")
     similar = f" (did you mean {place}?)" if place else near(key, known)
     owner = f"{path} has no setting" if path else "there is no setting"
@@ -64,19 +64,19 @@ def unknown(path: str, key: str, known: Sequence[str]) -> str:
 
 
 def check_beside(value: Mapping[str, object], path: str) -> None:
-    """Refuse arguments that stand beside the class.
+    """Refuse arguments that are written beside `class_path` instead of in `init_args`.
 
     Raises:
-        WsedError: names them, and what to write.
+        WsedError: with their names and what to write.
 
     >>> check_beside({"class_path": "crnn", "channels": 8}, "model.network.encoder")
     Traceback (most recent call last):
-    wsed.errors.WsedError: model.network.encoder: channels must stand in init_args; write encoder: {class_path: ...
+    wsed.errors.WsedError: model.network.encoder: channels must be in init_args; write encoder: {class_path: ...
     """
     beside = {key: item for key, item in value.items() if key not in ("class_path", "init_args", "dict_kwargs")}
     if "class_path" in value and beside:
         example = f"{{class_path: {value['class_path']}, init_args: {flow(beside)}}}"
-        raise WsedError(f"{path}: {', '.join(map(str, beside))} must stand in init_args; write {last(path)}: {example}")
+        raise WsedError(f"{path}: {', '.join(map(str, beside))} must be in init_args; write {last(path)}: {example}")
 
 
 def last(path: str) -> str:

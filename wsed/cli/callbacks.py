@@ -15,8 +15,8 @@ from wsed.training.ranking import KeepBest
 class PatientEarlyStopping(EarlyStopping):
     """Early stopping of Lightning that ignores the first epochs: `patience` counts after them.
 
-    `min_epochs` of the trainer is different: if the metric did not improve for a while before that epoch, it ends the
-    training there, even if the metric has improved since.
+    `min_epochs` of the trainer is different: it ends the training at that epoch if the metric did not improve for
+    `patience` epochs before it, even if it has improved since.
 
     Args:
         wait: number of epochs that are ignored, such as the 50 of Turpault et al. 2020.
@@ -47,7 +47,7 @@ class KeepMemory(pl.Callback):
 class EpochLine(pl.Callback):
     """Prints one line per epoch: loss, main scores, seconds, and a star if it is the best so far.
 
-    All values are in the CSV file of the run. Beside a progress bar the line stands above it.
+    All values are in the CSV file of the run. If there is a progress bar, the line is printed above it.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class EpochLine(pl.Callback):
         self._explained = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._start = time.monotonic()  # a training may go on within an epoch
+        self._start = time.monotonic()  # a training may be resumed within an epoch
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._start = time.monotonic()
@@ -80,7 +80,7 @@ class EpochLine(pl.Callback):
 
 
 WIDTH = 80
-"""Of lines in a file or a pipe."""
+"""Length of lines in a file or a pipe."""
 
 EXPLAINED = "validation after each epoch, macro F1 in per cent, * best so far; all values are in csv/*/metrics.csv"
 

@@ -1,4 +1,4 @@
-"""Finds mistakes in the settings of a command line, as `--trainer.epochs 3`, before they are parsed."""
+"""Finds mistakes in the settings of a command line, such as `--trainer.epochs 3`, before they are parsed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -18,18 +18,18 @@ SWITCHES = ("--overwrite",)
 
 
 def check_flags(args: Sequence[str], config: Mapping[str, object]) -> list[str]:
-    """Refuse flags of settings that do not exist, and values of another kind.
+    """Refuse flags of settings that do not exist, and values of the wrong type.
 
     Args:
-        args: after the verb and without `--config`, as typed, with underscores.
-        config: the configuration that they are laid over.
+        args: the arguments after the verb, without `--config`, with underscores.
+        config: the configuration that the flags change.
 
     Returns:
-        the settings that are set, as `data.corpus.root`.
+        the settings that the flags set, such as `data.corpus.root`.
 
     Raises:
-        WsedError: names the flag, near ones, and what to write.
-        SystemExit: help was asked for, as `--model.network.help composed`, and is printed.
+        WsedError: with the flag, similar names, and what to write.
+        SystemExit: after printing help that was asked for, such as `--model.network.help composed`.
     """
     names, state = [], state_of(config)
     for flag, value in _pairs(args):
@@ -72,7 +72,7 @@ def _pairs(args: Sequence[str]) -> Iterator[tuple[str, str | None]]:
 
 
 def _annotation(flag: str, keys: Sequence[str], config: Mapping[str, object]) -> object:
-    """What a setting is to be; None where only the parser knows."""
+    """The annotation of a setting; None if only the parser knows it."""
     if keys[0] not in sections() and keys[0] not in OTHERS:
         raise WsedError(f"--{flag}: {unknown('', keys[0], [*sections(), *OTHERS])}")
     annotation: object = sections().get(keys[0])

@@ -1,4 +1,4 @@
-"""Finds callbacks that watch a value which a training does not log, before the first epoch."""
+"""Finds callbacks that monitor a value that the training does not log, before the first epoch."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,18 @@ from wsed.errors import WsedError, near
 from wsed.metrics.base import METRICS
 
 EMBEDDING = ("centre_accuracy", "scatter_ratio", "silhouette")
-"""What the metric `embedding` logs."""
+"""The values that the metric `embedding` logs."""
 
 
 def check_monitors(callbacks: Sequence[Callback], losses: Sequence[str]) -> None:
-    """Refuse `monitor: val_loss` where `val/loss` is meant; warn of names that only a user's own code may log.
+    """Refuse callbacks that monitor unknown values, such as `val_loss`; warn if only the user's code may log them.
 
     Args:
-        callbacks: of the trainer.
-        losses: names of the terms of the objective.
+        callbacks: callbacks of the trainer.
+        losses: names of the losses.
 
     Raises:
-        WsedError: a callback watches what is not logged; names near ones.
+        WsedError: a callback monitors a value that is not logged; the message has similar names.
     """
     terms = ["loss", *(f"loss_{name}" for name in losses)]
     metrics = [f"val/{name}{end}" for name in METRICS.names() for end in ("", "_micro")]
@@ -28,7 +28,7 @@ def check_monitors(callbacks: Sequence[Callback], losses: Sequence[str]) -> None
     known = ["val/score", *(f"{stage}/{term}" for stage in ("val", "train") for term in terms), *metrics]
     for callback in callbacks:
         name: object = vars(callback).get("monitor")
-        own = type(callback).__module__.startswith("wsed.")  # these check for themselves
+        own = type(callback).__module__.startswith("wsed.")  # these check it themselves
         if own or not isinstance(name, str) or name in known:
             continue
         text = f"trainer.callbacks: {type(callback).__name__} monitors {name!r}, which is not logged{near(name, known)}"

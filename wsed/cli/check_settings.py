@@ -20,7 +20,7 @@ from wsed.spec import REGISTERED
 Config: TypeAlias = Mapping[str, object]
 
 MORE = ("return", "args", "kwargs", "moved")
-"""What annotations of constructors name besides settings."""
+"""Names in annotations of constructors that are not settings."""
 
 WORDS: dict[object, str] = {
     int: "a whole number", float: "a number", bool: "true or false", str: "a text", Path: "a path", NoneType: "null"
@@ -28,16 +28,16 @@ WORDS: dict[object, str] = {
 
 
 def check_settings(config: Config, flags: Collection[str] = ()) -> None:
-    """Refuse a configuration with a setting that does not exist, or with a value of another kind.
+    """Refuse a configuration with a setting that does not exist, or with a value of the wrong type.
 
-    What only the parser knows is left to it.
+    What only the parser can check is left to it.
 
     Args:
-        config: names resolved, several files merged.
-        flags: settings of the command line, as `data.corpus.root`: what they replace is not looked at.
+        config: the configuration, with names resolved and files merged.
+        flags: settings on the command line, such as `data.corpus.root`; the values that they replace are not checked.
 
     Raises:
-        WsedError: names the setting, near ones, and what to write.
+        WsedError: with the setting, similar names, and what to write.
 
     >>> check_settings({"model": {"losses": {"tags": "mil"}}})
     Traceback (most recent call last):
@@ -54,7 +54,7 @@ def require(config: Config, flags: Collection[str], names: Sequence[str]) -> Non
     """Refuse a configuration that lacks settings.
 
     Raises:
-        WsedError: names the first of them, and what to write.
+        WsedError: with the first missing setting, and what to write.
     """
     for name in names:
         section, key = name.split(".")
@@ -67,14 +67,14 @@ def require(config: Config, flags: Collection[str], names: Sequence[str]) -> Non
 
 @cache
 def sections() -> Mapping[str, object]:
-    """The classes whose settings the sections of a configuration are."""
+    """The class of each section of a configuration; its arguments are the settings of the section."""
     from lightning.pytorch import Trainer
 
     return {**root(), "trainer": Trainer}
 
 
 def check_value(value: object, annotation: object, path: str, flags: Collection[str] = ()) -> None:
-    """Refuse a value of another kind than the annotation says; errors as in `check_settings`."""
+    """Refuse a value that does not fit its annotation; errors as in `check_settings`."""
     kinds = list(members(annotation))
     if path in HOMES:
         check_torch(value, path)
@@ -86,7 +86,7 @@ def check_value(value: object, annotation: object, path: str, flags: Collection[
 
 
 def _takes(value: object, kind: object, path: str, flags: Collection[str]) -> bool:
-    """Whether a kind takes values of this form; what is within it is checked."""
+    """Whether a type takes values of this form; the parts of the value are checked."""
     part, inner = part_of(kind), get_args(kind)
     if part is not None and isinstance(value, str | dict):
         _component(value, part, path, flags)
@@ -119,7 +119,7 @@ def _arguments(value: Config, cls: object, path: str, flags: Collection[str]) ->
 
 
 def settings_of(cls: type) -> dict[str, object]:
-    """The annotations of what can be set of a class, by name; not of what its builder gives."""
+    """The annotations of the settings of a class, by name, without the arguments that its builder supplies."""
     hints = arguments_of(cls)
     registered = REGISTERED.get(cls)
     given = list(hints)[: registered.n_leading] if registered is not None else []
@@ -158,7 +158,7 @@ def _class(name: str, registry: Registry[type], path: str) -> type | None:
     """The class of a name or an import path; None for a function.
 
     Raises:
-        WsedError: there is none.
+        WsedError: there is no such class.
     """
     known = ", ".join(registry.names())
     if "." not in name:
@@ -178,7 +178,7 @@ def _class(name: str, registry: Registry[type], path: str) -> type | None:
 
 
 def _is_known(kind: object) -> bool:
-    """Whether it is known which values a kind takes."""
+    """Whether it is known which values a type takes."""
     known = kind in WORDS or get_origin(kind) is Literal or part_of(kind) is not None
     return known or is_sequence(kind) or is_mapping(kind) or _is_class(kind)
 

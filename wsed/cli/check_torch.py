@@ -15,10 +15,10 @@ HOMES = {
 
 
 def check_torch(value: object, path: str) -> None:
-    """Refuse a class that torch does not have, and settings that the class does not have; other paths may be anything.
+    """Refuse classes that torch does not have, and settings that they do not have; other import paths are not checked.
 
     Raises:
-        WsedError: names the setting, near ones, and what to write.
+        WsedError: with the setting, similar names, and what to write.
 
     >>> check_torch("adamw", "model.optimizer")
     Traceback (most recent call last):

@@ -1,7 +1,7 @@
 """Several `--config` as one configuration, merged by name before anything is parsed.
 
-Mappings merge key by key. A component of another class replaces the earlier one with its `init_args`, a list replaces
-a list. Null removes an entry of a mapping whose keys the user chooses (losses, sources, batch), else it is a value.
+Mappings merge key by key. A component of another class replaces the earlier one and its `init_args`; a list replaces a
+list. Null removes an entry of a mapping whose keys the user chooses (losses, sources, batch); elsewhere it is a value.
 """
 
 import os
@@ -31,7 +31,7 @@ ENTRIES = ("losses", "train", "batch")
 
 
 def merge(first: Mapping[str, object], second: Mapping[str, object]) -> tuple[Config, list[str]]:
-    """The second configuration over the first, and what it replaced or removed, in words.
+    """Merge the second configuration over the first; returns the result, and in words what was replaced or removed.
 
     >>> merge({"losses": {"a": {"weight": 1}, "b": {}}}, {"losses": {"a": {"weight": 2}, "b": None}})
     ({'losses': {'a': {'weight': 2}}}, ['removes losses.b'])
@@ -77,12 +77,12 @@ def _dotted(path: tuple[str, ...]) -> str:
 
 @contextmanager
 def prepared(args: Sequence[str]) -> Iterator[list[str]]:
-    """The arguments of a training verb as its parser takes them: names resolved, and all `--config` merged to one file.
+    """The arguments of a training verb for its parser: names resolved, and all `--config` merged into one file.
 
-    The file stands before the settings of the command line, which win over it. Runs are named after it: see `run_name`.
+    The file comes before the settings of the command line, which override it. The run has its name: see `run_name`.
 
     Raises:
-        WsedError: a file is not there, or is no mapping in YAML.
+        WsedError: a file is missing, or is not a mapping in YAML.
     """
     args, trusted = split_trusted(args)
     files, rest = _split(args)
@@ -103,7 +103,7 @@ def prepared(args: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _check(files: Sequence[str], config: Config, flags: Sequence[str]) -> None:
-    """Refuse mistakes, in better words than the parser's."""
+    """Refuse mistakes with clearer messages than those of the parser."""
     where = f"{', '.join(files)}: " if files else ""
     named = check_flags(flags, config)
     if any(
@@ -112,7 +112,7 @@ def _check(files: Sequence[str], config: Config, flags: Sequence[str]) -> None:
     ):
         return
     if not files and not any(name.startswith("model.") for name in named):
-        raise WsedError("a training needs settings: add --config FILE.yaml, as experiments/quickstart.yaml")
+        raise WsedError("a training needs settings: add --config FILE.yaml, such as experiments/quickstart.yaml")
     try:
         check_settings(config, named)
         require(config, named, ("model.network", "model.losses", "data.corpus"))
@@ -125,7 +125,7 @@ def _is_ascii(file: str) -> bool:
 
 
 def run_name(files: Sequence[str | Path]) -> str:
-    """What a run of these configurations is called: the first whose name does not begin with `base`.
+    """The name of a run with these configurations: the first name that does not begin with `base`.
 
     >>> run_name(["exp/base.yaml", "exp/rows/mil.yaml", "exp/soundscapes.yaml"])
     'mil'
@@ -135,22 +135,22 @@ def run_name(files: Sequence[str | Path]) -> str:
 
 
 def merged(files: Sequence[str | Path]) -> Config:
-    """The files as one configuration, each over those before it; what one replaces or removes is printed to stderr.
+    """Merge the files into one configuration; settings that a file replaces or removes are printed to stderr.
 
     Raises:
-        WsedError: a file is not there, or is no mapping in YAML.
+        WsedError: a file is missing, or is not a mapping in YAML.
     """
     return _merged(files)[0]
 
 
 def _merged(files: Sequence[str | Path]) -> tuple[Config, bool]:
-    """The merged files, and whether they are one file as it stands."""
+    """The merged files, and whether they are a single unchanged file."""
     result, same = Config(), len(files) < 2
     for count, file in enumerate(files):
         config, moved = _read(file)
         result, changes = merge(result, config) if count else (config, [])
         if moved:
-            changes.append(f"settings of wsed 0.1, read in their new places: {', '.join(moved)}; move them there")
+            changes.append(f"settings of wsed 0.1 have moved: {', '.join(moved)}; change the file")
             same = False
         if changes and os.environ.get("LOCAL_RANK", "0") == "0":
             print(f"{file}: {'; '.join(changes)}", file=sys.stderr)
@@ -158,7 +158,7 @@ def _merged(files: Sequence[str | Path]) -> tuple[Config, bool]:
 
 
 def _collect(value: object, found: set[str]) -> None:
-    """Keys of configurations that have hyphens: a flag that names one is spelt so."""
+    """Collect the keys with hyphens, which flags must keep."""
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _collect(item, found)
     if isinstance(value, dict):
@@ -187,7 +187,7 @@ def _read(file: str | Path) -> tuple[Config, list[str]]:
     if value is None:
         return {}, []
     if not isinstance(value, dict):
-        raise WsedError(f"--config {file} holds {type(value).__name__}, no settings")
+        raise WsedError(f"--config {file} holds {type(value).__name__}, not settings")
     try:
         config, moved = translated(value)
         named = expand(config)

@@ -1,4 +1,4 @@
-"""`wsed demo`: a page where sound is dropped or recorded and its events are seen."""
+"""`wsed demo`: a page that shows the events in a sound file or a recording from the microphone."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from wsed.errors import WsedError
 HELP = "a page: drop or record sound, see and hear its events"
 GROUP = "detect"
 DESCRIPTION = """\
-Serve a page on this machine, where one drops a sound file or records, sees the events over the spectrogram, hears them,
-moves the threshold, and downloads the events for Audacity or Raven. MODEL is a run's folder or a checkpoint. Recordings
-are deleted when the page is closed with Ctrl-C."""
+Serve a page on this machine. Drop a sound file on it or record sound; it shows the events over the spectrogram, plays
+them, and has a slider for the threshold and downloads for Audacity and Raven. MODEL is a run's folder or a checkpoint.
+Recordings are deleted when the command is ended with Ctrl-C."""
 
 EXAMPLES = """\
 examples:
@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EXAMPLES
     parser.add_argument("model", metavar="MODEL", help="a run's folder or a checkpoint; several with commas: averaged")
-    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: for other machines too (default: this one only)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="0.0.0.0: open to other machines too (default: this machine only)"
+    )
     parser.add_argument("--port", type=whole(1), default=7860, help="default: 7860")
 
 

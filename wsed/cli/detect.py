@@ -23,7 +23,7 @@ DESCRIPTION = """\
 Detect events in sound files of any length, with a trained model: MODEL is a run's folder or a checkpoint.
 
 Without --out the events of all recordings are printed as a table. With --out they are written into a folder in each
---format, and a detection that was stopped goes on where it was. A file that cannot be read is named and passed over;
+--format, and the same command continues a detection that was stopped. A file that cannot be read is named and skipped;
 the exit status is then 1.
 
 formats
@@ -57,13 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: print a table)")
     parser.add_argument("--format", nargs="+", default=["tsv"], metavar="NAME", help="one or several (default: tsv)")
     limit = parser.add_mutually_exclusive_group()
-    limit.add_argument("--threshold", type=float, metavar="T", help="of all classes (default: the model's)")
+    limit.add_argument("--threshold", type=float, metavar="T", help="threshold of all classes (default: the model's)")
     limit.add_argument("--precision", type=share, metavar="P", help="thresholds for this precision on validation clips")
     limit.add_argument("--recall", type=share, metavar="R", help="thresholds for this recall on validation clips")
     parser.add_argument(
         "--min-duration", type=positive, default=0.0, metavar="S", help="leave out shorter events, seconds"
     )
-    parser.add_argument("--classes", metavar="NAMES", help="report these only: a file with one a line, or with commas")
+    parser.add_argument(
+        "--classes", metavar="NAMES", help="report only these: a file with one per line, or names with commas"
+    )
     parser.add_argument("--top", type=whole(1), metavar="N", help="the N most confident events of each recording")
     parser.add_argument("--channel", type=whole(1), metavar="N", help="which channel (default: the mean of all)")
     parser.add_argument("--window", type=positive, metavar="S", help="seconds of a window (default: as in training)")
@@ -84,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
     recordings, failed = _detect(job, sounds, results)
     _give(recordings, formats, args.out)
     for sound, error in failed:
-        print(f"wsed: passed over {sound.name}: {error}", file=sys.stderr)
+        print(f"wsed: skipped {sound.name}: {error}", file=sys.stderr)
     if failed:
         print(f"wsed: {len(failed)} of {len(sounds)} files could not be read", file=sys.stderr)
     return 1 if failed else 0
@@ -110,14 +112,14 @@ def _job(args: argparse.Namespace, formats: tuple[str, ...]) -> "Detection":
 
 
 def _thresholds(detector: "Detector", args: argparse.Namespace) -> list[float]:
-    """The threshold of each class for a wanted precision or recall.
+    """The threshold of each class for the wanted precision or recall.
 
     Raises:
         WsedError: the model was not calibrated.
     """
     if detector.calibration is None:
         raise WsedError(
-            f"{args.model} has no calibration, which tells thresholds by precision and recall: run `wsed validate "
+            f"{args.model} has no calibration, which --precision and --recall need: run `wsed validate "
             "--config CONFIG --ckpt-path best --evaluation.calibration isotonic`"
         )
     found, notes = detector.calibration.thresholds(detector.decoder, detector.labels, args.precision, args.recall)
@@ -163,7 +165,7 @@ def _results(args: argparse.Namespace, job: "Detection") -> "Results":
 def _detect(
     job: "Detection", sounds: "Sequence[Sound]", results: "Results | None"
 ) -> "tuple[list[Recording], list[tuple[Sound, WsedError]]]":
-    """What is detected in each recording, under a progress bar; and the files that could not be read."""
+    """Detect events in each recording with a progress bar; returns them, and the files that could not be read."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -186,7 +188,7 @@ def _detect(
 
 
 def _note_rates(recordings: "Sequence[Recording]", wanted: int) -> None:
-    """Say once where recordings lack the upper frequencies that the model was trained on."""
+    """Warn once of recordings that lack the upper frequencies that the model was trained on."""
     low = [recording for recording in recordings if recording.sample_rate < wanted]
     if low:
         rate = low[0].sample_rate

@@ -27,11 +27,11 @@ Compute the metrics of the events that a system detected. The system need not be
 The reference is a table with the columns filename, onset, offset, event_label (seconds; tabs or commas).
 Predictions are
   a table like it                        events at one threshold: F1 of events, segments, intersections and tags;
-                                         with a column confidence or score also PSDS, mAP and its kin
-  a folder of such tables                one a threshold, the last number of the file name (pred_th_0.25.tsv): also
-                                         PSDS from these operating points, and mAP and its kin
-  a folder of score tables               one a clip, columns onset, offset and one a class, as sed_scores_eval writes
-                                         them: PSDS over all thresholds, exact
+                                         with a column confidence or score also PSDS, mAP and AUROC
+  a folder of such tables                one per threshold, the last number of the file name (pred_th_0.25.tsv): also
+                                         PSDS from these operating points, mAP and AUROC
+  a folder of score tables               one per clip, with onset, offset and a column per class, as in sed_scores_eval:
+                                         PSDS over all thresholds, exact
   frame_scores.npz, or its folder        scores of a run of wsed, before its decoder: the same
   files of other programs                Audacity, Raven, TextGrid, RTTM, Label Studio, JSON of wsed detect: one for
                                          all, or a folder with one per recording; the reference too may be of these
@@ -41,8 +41,8 @@ Two predictions are compared on the same resamples of the clips.
 A metric takes settings: --metrics event_f1:onset_collar=0.5,offset_collar=none segment_f1:length=0.1 psds2:alpha_ct=0
 (`wsed list metric` names all metrics, docs/explanation/scoring.md their settings).
 
-Below the averages stand 95 % intervals of a bootstrap over clips. A class without reference has no score and is left
-out of macro means. The conventions for all odd cases are in docs/explanation/scoring.md."""
+The averages have 95 % intervals of a bootstrap over clips. A class without reference has no score and is left out of
+macro means. docs/explanation/scoring.md has the conventions for all special cases."""
 
 EXAMPLES = """\
 examples:
@@ -70,13 +70,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="output of a system; two outputs are compared",
     )
     parser.add_argument(
-        "--seeds", action="store_true", help="the outputs are of one system, trained with other seeds: mean, deviation"
+        "--seeds",
+        action="store_true",
+        help="the outputs are of one system, trained with different seeds: mean, deviation",
     )
     parser.add_argument("--durations", type=Path, metavar="TSV", help="filename, duration of every clip; PSDS needs it")
     parser.add_argument(
         "--labels",
         metavar="NAMES",
-        help="the classes: a file with one a line, or names with commas (default: those of the reference)",
+        help="the classes: a file with one per line, or names with commas (default: those of the reference)",
     )
     parser.add_argument(
         "--annotated",
@@ -94,7 +96,7 @@ def _add_scoring(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="T",
         help="for F1: a number, Class=0.3 for some classes, or a table event_label, threshold (default: 0.5; all "
-        "events where they have confidences)",
+        "events if they have confidences)",
     )
     parser.add_argument(
         "--metrics",
@@ -230,7 +232,7 @@ def _metrics(names: Sequence[str] | None, curves: bool) -> list[str] | None:
 
 
 COUNTED = ("event_f1", "segment_f1", "intersection_f1", "tagging_f1")
-"""Metrics of which there is also the best over thresholds, named `best_...`."""
+"""Metrics with a counterpart `best_...`, their best value over thresholds."""
 
 
 def _systems(result: "ComparedReports | SeedReports") -> "Sequence[Report]":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from wsed.cli.early import check_files
 
-HELP = "train, then test the best checkpoint"
+HELP = "train a network, then score the best checkpoint on the test clips"
 GROUP = "train"
 
 

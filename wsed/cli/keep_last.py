@@ -39,7 +39,7 @@ class KeepLast(ModelCheckpoint):
     ) -> None:
         loop = trainer.fit_loop.epoch_loop
         if loop._should_accumulate():
-            return  # gradients are kept in no checkpoint
+            return  # checkpoints do not keep accumulated gradients
         self._due |= self.every is not None and trainer.global_step % self.every == 0
         ending = self.signals.agreed(trainer)
         cut = trainer.should_stop and trainer.fit_loop._can_stop_early and not self._cut
@@ -55,7 +55,7 @@ class KeepLast(ModelCheckpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._cut:
-            return  # the epoch ended early: what was saved within it goes on with the rest of it
+            return  # the epoch ended early: the checkpoint within it continues with its rest
         super().on_train_epoch_end(trainer, pl_module)
         self._due = False
         ending = self.signals.agreed(trainer)

@@ -36,12 +36,12 @@ GROUPS = {
     "look": ("Look around",),
     "": ("More",),
 }
-"""Of the verbs in `wsed --help`: a title, then examples. A verb that names no group of these is under the last."""
+"""Groups of verbs in `wsed --help`: a title and examples. A verb without a group is in the last one."""
 
 TAIL = """
 `wsed VERB --help` tells more. `wsed --version` prints the version.
-A configuration can name any class of Python, and so run code. Run a stranger's with `--trusted false`: it may then name
-what is registered with wsed, and the optimisers, schedules, callbacks and loggers of torch and Lightning.
+A configuration can name any Python class, and so run code. For a stranger's configuration use `--trusted false`: only
+components of wsed and optimisers, schedules, callbacks and loggers of torch and Lightning are then allowed.
 """
 
 RENAMED = {"tune": "search"}
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if argv is None and isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without the letters of a class name shows ? for them
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter of a class name shows ?
     try:
         return _dispatch(args)
     except WsedError as error:
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return stopped.status
     except KeyboardInterrupt:
         resume = "; go on with --resume auto" if args[:1] == ["fit"] else ""
-        print(f"wsed: stopped; what was written stays{resume}", file=sys.stderr)
+        print(f"wsed: stopped; files that were written are kept{resume}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `wsed ... | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

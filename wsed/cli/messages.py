@@ -1,4 +1,4 @@
-"""What a user is told of errors and warnings that are not our own."""
+"""Messages for errors and warnings that come from other libraries."""
 
 import logging
 import re
@@ -25,13 +25,13 @@ FOREIGN = {
     "lightning/fabric/accelerators/": "trainer.accelerator",
     "lightning/fabric/utilities/device_parser.py": "trainer.devices",
 }
-"""The setting that a file of torch or Lightning complains of."""
+"""The setting that is at fault if a file of torch or Lightning raises an error."""
 
 STATES = (ValueError, TypeError, RuntimeError, LookupError, AttributeError, AssertionError)
 """Errors by which torch and Lightning refuse settings and the states of a checkpoint."""
 
 NOISE = ("Parser key", "Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a <class 'NoneType'>")
-"""What lines of the parser begin with that tell a user nothing."""
+"""Beginnings of lines of the parser that do not help a user."""
 
 QUIET = (
     ".*does not have many workers.*",
@@ -52,7 +52,7 @@ QUIET = (
 
 
 def quiet() -> None:
-    """Leave out what Lightning says to programmers."""
+    """Silence the messages of Lightning that are meant for programmers."""
     for message in QUIET:
         warnings.filterwarnings("ignore", message)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
@@ -61,7 +61,7 @@ def quiet() -> None:
 
 
 def user_error(error: Exception) -> Exception:
-    """The error that the user is told: our own if there is one in the chain, else the parser's without its dumps.
+    """The error to show to the user: our own if the chain has one, else that of the parser without its dumps.
 
     >>> user_error(OSError("disk full"))
     WsedError('disk full')
@@ -96,13 +96,13 @@ def _setting(error: Exception) -> str | None:
 
 
 def _one_line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """The text of an error in one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return short(text if not isinstance(error, KeyError) else f"{text} is missing", 500)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it came of; each once, since one that was raised again may be its own cause."""
+    """The error and its causes, each once, since an error that is raised again may be its own cause."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
@@ -126,7 +126,7 @@ def _of_parser(error: ArgumentError) -> WsedError:
 
 
 def _classes() -> list[str]:
-    """Names of what a trainer takes."""
+    """Names of the classes that a trainer takes."""
     from lightning.pytorch import callbacks, loggers, profilers
 
     return [*callbacks.__all__, *loggers.__all__, *profilers.__all__]

@@ -1,4 +1,4 @@
-"""Settings that had another place in wsed 0.1: read in the new one where that is plain, else refused in one line."""
+"""Settings that had another place in wsed 0.1: moved to the new place if possible, else refused in one line."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
@@ -23,7 +23,7 @@ MOVED = {
     "data.classes": "data.episodes.classes",
     "data.per_class": "data.episodes.per_class",
 }
-"""Old and new place of settings whose values stay."""
+"""Old and new place of settings whose values have not changed."""
 
 CHANGED = {
     "data.features": "data.reader.folder, with data.reader features",
@@ -35,14 +35,14 @@ CHANGED = {
 """Settings that are refused, since their value has another form now."""
 
 RENAMED = {"waa": "single_event"}
-"""Corpora with another name."""
+"""Corpora that were renamed."""
 
 
 def translated(config: Mapping[str, object]) -> tuple[Config, list[str]]:
     """A configuration with the settings of wsed 0.1 in their new places, and what was moved, in words.
 
     Raises:
-        WsedError: a setting has another form now, or is there in both places.
+        WsedError: a setting has a new form, or is set in both places.
 
     >>> translated({"data": {"class_path": "desed", "init_args": {"root": "corpus", "batch": {"weak": 4}}}})[0]
     {'data': {'batch': {'weak': 4}, 'corpus': {'init_args': {'root': 'corpus'}, 'class_path': 'desed'}}}
@@ -71,7 +71,7 @@ def check_config(config: object) -> None:
     """Refuse a configuration with a setting in its old place.
 
     Raises:
-        WsedError: names both places.
+        WsedError: with both places.
     """
     for old in (*MOVED, *CHANGED):
         section, name = old.split(".")
@@ -84,7 +84,7 @@ def check_arguments(args: Sequence[str]) -> None:
     """The same for a command line, as `--model.decoder.threshold 0.3`.
 
     Raises:
-        WsedError: names both places.
+        WsedError: with both places.
     """
     for arg in args:
         flag = arg.removeprefix("--").partition("=")[0] if arg.startswith("--") else ""

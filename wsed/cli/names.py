@@ -1,7 +1,7 @@
 """Registered names in YAML and on the command line: `encoder: crnn` for `encoder: {class_path: wsed...CRNN}`.
 
 What a name means follows from the annotation of the argument it is given for, as in `wsed.build`; import paths are left
-as they are. A registry with a default, such as that of networks, may have its class left out.
+as they are. The class may be left out if its registry has a default, as that of networks has.
 """
 
 import importlib
@@ -35,7 +35,7 @@ def root() -> Mapping[str, object]:
 
 
 def load_yaml(text: str) -> object:
-    """YAML with the names resolved; given to jsonargparse as the loader of its configurations."""
+    """Load YAML and resolve its names; jsonargparse loads configurations with it."""
     return resolve(parse_yaml(text))
 
 
@@ -54,7 +54,7 @@ def resolve(config: object) -> object:
 def expand(config: object) -> object:
     """Replace names by import paths, and write components as `class_path` and `init_args`.
 
-    A network whose class is left out has `init_args` alone, so that it can be merged over one of any class.
+    A network without a class has only `init_args`, so that it can be merged over a network of any class.
     """
     return _root(config, _Names(defaults=False))
 
@@ -66,16 +66,16 @@ def _root(config: object, names: "_Names") -> object:
 
 
 def state_of(before: Mapping[str, object] | None) -> Config:
-    """A copy of a configuration over which settings can be laid."""
+    """A copy of a configuration, to be changed by settings."""
     return deepcopy(dict(before or {}))
 
 
 def resolve_arguments(args: Sequence[str], before: Mapping[str, object] | None = None) -> list[str]:
-    """Do the same for `--model.network.encoder crnn`, `--data=desed` and values in braces.
+    """`resolve` for arguments: `--model.network.encoder crnn`, `--data=desed` and values in braces.
 
     Args:
-        args: of the command line.
-        before: the configuration that they are laid over: it names the classes that the arguments leave out.
+        args: arguments of the command line.
+        before: the configuration that they change; it names the classes that the arguments leave out.
     """
     state = state_of(before)
     result: list[str] = []
@@ -124,7 +124,7 @@ def _descend(keys: Sequence[str], state: object) -> tuple[object, object]:
 
 
 def below(annotation: object, key: str, before: object) -> object:
-    """The annotation of a setting of what an annotation asks for; `before` tells its class."""
+    """The annotation of a setting of the component that an annotation names; `before` holds its class."""
     for member in members(annotation):
         if is_mapping(member):
             return get_args(member)[1]
@@ -136,7 +136,7 @@ def below(annotation: object, key: str, before: object) -> object:
 
 
 def classes_at(annotation: object, config: object) -> Iterator[type]:
-    """The class that a configuration names; where it names none, all that could be meant."""
+    """The class that a configuration names, or all possible classes if it names none."""
     part = part_of(annotation)
     if part is None:
         if isinstance(annotation, type):
@@ -215,9 +215,9 @@ class _Names:
 
 
 def _check_literal(annotation: object, named: object, key: str, value: object) -> None:
-    """Refuse a value that the literals of an argument do not allow, where it is known of which class it is.
+    """Refuse a value that the literals of an argument do not allow, if the class of the argument is known.
 
-    jsonargparse would too, but not with near names, and wrapped in the alternatives that it tried.
+    jsonargparse would refuse it too, but without similar names and with all alternatives that it tried.
     """
     for member in members(annotation):
         classes = list(classes_at(member, named))
@@ -227,7 +227,7 @@ def _check_literal(annotation: object, named: object, key: str, value: object) -
 
 
 def _is_name(text: str) -> bool:
-    """Whether it may be a name or an import path, and not YAML of another type or a file of its own."""
+    """Whether a text may be a name or an import path, and not other YAML or the name of a file."""
     return bool(text) and text[0] not in "{[" and text != "null" and not text.endswith((".yaml", ".yml"))
 
 
@@ -257,7 +257,7 @@ def _parsed(text: str) -> object:
 
 
 def settings_at(annotation: object, before: object) -> list[str]:
-    """The settings of what an annotation asks for; none where the user chooses their names."""
+    """The settings of the component that an annotation names; none if the user chooses their names."""
     if any(map(is_mapping, members(annotation))):
         return []
     classes = [cls for member in members(annotation) for cls in classes_at(member, before)]
@@ -265,7 +265,7 @@ def settings_at(annotation: object, before: object) -> list[str]:
 
 
 def at(config: object, key: str) -> object:
-    """What a configuration has under a key, beside the class or in `init_args`."""
+    """The value of a key in a configuration, beside the class or in `init_args`."""
     if not isinstance(config, Mapping):
         return None
     arguments = config.get("init_args")
@@ -275,7 +275,7 @@ def at(config: object, key: str) -> object:
 
 
 def put(state: Config, keys: Sequence[str], value: object) -> None:
-    """Lay a setting over a configuration, in place."""
+    """Change a setting of a configuration, in place."""
     for key in reversed(keys):
         value = {key: value}
     _merge(state, value)

@@ -14,9 +14,9 @@ GROUP = "train"
 DESCRIPTION = """\
 Look at a folder of recordings and write a short YAML that trains a detector on them on this machine.
 
-Taken are tables of tags or events (CSV, TSV), label files beside the recordings (Audacity, Raven, TextGrid), or folders
-named by class; a column named split (train, validation, test), or one of patients, sites or the like whose groups are
-never divided. Every setting stands in the YAML with its reason, to be changed there."""
+Labels are taken from tables of tags or events (CSV, TSV), from label files beside the recordings (Audacity, Raven,
+TextGrid) or from folders named by class. Splits are taken from a column named split (train, validation, test), or drawn
+so that no group of a column such as patient or site is divided. The YAML has a reason for each setting."""
 
 EXAMPLES = """\
 examples:
@@ -29,12 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `wsed new` to a parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EXAMPLES
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the recordings, at any depth")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the recordings, at any depth")
     parser.add_argument(
-        "--labels", type=Path, metavar="PATH", help="table of tags or events, or folder of label files (default: found)"
+        "--labels",
+        type=Path,
+        metavar="PATH",
+        help="table of tags or events, or folder of label files (default: searched in FOLDER)",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the YAML (default: FOLDER's name, here)")
-    parser.add_argument("--overwrite", action="store_true", help="let the YAML replace another")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="the YAML (default: the name of FOLDER, in this folder)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing YAML")
 
 
 def main(args: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The YAML of `wsed new`: settings chosen from the material and the machine, each with the reason beside it."""
+"""The YAML of `wsed new`: settings chosen for the recordings and the machine, each with its reason."""
 
 import os
 from dataclasses import fields, is_dataclass

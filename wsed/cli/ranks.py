@@ -3,7 +3,7 @@
 import os
 
 NAMES = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
-"""What torchrun, Lightning and SLURM tell each process: 0 in the first."""
+"""Variables in which torchrun, Lightning and SLURM set the rank of each process: 0 in the first."""
 
 
 def is_first() -> bool:

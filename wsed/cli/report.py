@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from wsed.report.html.shown import Shown
     from wsed.scoring.evaluate import Progress as EachOf
 
-HELP = "write one HTML page to look at and listen to what RUNs or any system's files detect"
+HELP = "write one HTML page with the scores, pictures and sounds of RUNs or of any system's files"
 GROUP = "look"
 T = TypeVar("T")
 
 DESCRIPTION = """\
-Write one HTML page that needs no network: scores with intervals and what they mean, charts over classes and thresholds,
+Write one HTML page that works offline: scores with intervals and what they mean, charts over classes and thresholds,
 kinds of errors, learning curves, and a browser of clips with picture, events, score curves and sound.
 
 Each SYSTEM is the folder of a run, or files as `wsed evaluate` reads them (with --reference). Several systems on the
@@ -42,27 +42,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EXAMPLES
     parser.add_argument("systems", nargs="+", type=Path, metavar="SYSTEM", help="folder of a run, or files of a system")
-    parser.add_argument("--out", type=Path, metavar="HTML", help="the page (default: in the run; else report.html)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="HTML",
+        help="the page (default: report.html, in the folder of the run if there is one)",
+    )
     parser.add_argument(
         "--split", choices=("test", "validation", "predict"), default="test", help="clips of a run (default: test)"
     )
-    parser.add_argument("--reference", type=Path, metavar="TSV", help="of files: true events")
-    parser.add_argument("--durations", type=Path, metavar="TSV", help="of files: filename, duration of every clip")
-    parser.add_argument("--audio", type=Path, metavar="DIR", help="of files: folder of the sounds of the clips")
+    parser.add_argument("--reference", type=Path, metavar="TSV", help="true events (only for files of a system)")
+    parser.add_argument(
+        "--durations", type=Path, metavar="TSV", help="filename, duration of every clip (only for files)"
+    )
+    parser.add_argument("--audio", type=Path, metavar="DIR", help="folder of the sound files (only for files)")
     parser.add_argument(
         "--annotated",
         type=Path,
         metavar="TSV",
-        help="of files: filename, event_labels: the classes annotated in each clip",
+        help="filename, event_labels: the classes annotated in each clip (only for files)",
     )
     parser.add_argument(
         "--groups",
         metavar="FILE|NAME",
-        help="draw whole groups of clips for intervals and differences: a table of filename and group, a column of the "
-        "reference, or of a run a kind of group that its corpus knows, such as patient",
+        help="draw whole groups of clips for intervals and differences: a table of filename and group; a column of the "
+        "reference; or, for a run, a kind of group of its corpus, such as patient",
     )
-    parser.add_argument("--labels", metavar="NAMES", help="of files: a file with a class a line, or names with commas")
-    parser.add_argument("--threshold", type=float, metavar="T", help="of files: operating point of F1 (default: 0.5)")
+    parser.add_argument(
+        "--labels", metavar="NAMES", help="classes: a file with one per line, or names with commas (only for files)"
+    )
+    parser.add_argument("--threshold", type=float, metavar="T", help="threshold of F1 (only for files; default: 0.5)")
     parser.add_argument(
         "--pictures", type=whole(0), default=1000, metavar="N", help="clips with picture and curves (default: 1000)"
     )
@@ -72,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole(0),
         default=1000,
         metavar="N",
-        help="of the bootstrap (default: 1000; 0: none)",
+        help="resamples of the bootstrap (default: 1000; 0: no intervals)",
     )
 
 

@@ -20,12 +20,12 @@ DESCRIPTION = """\
 Run the rows of a paper's tables with several seeds, and judge its claims by paired tests.
 
 PAPER is the name of a folder of experiments/ (here, or in the library), the path of a folder with a recipe.yaml of
-your own, or `all`. The corpus is made if the scale has one; runs that are missing are made, those that are done are
-kept. Stopped or killed, and started again with the same command, it goes on from the last epochs.
+your own, or `all`. The corpus is made if the scale has one; finished runs are kept, and only missing ones are made. The
+same command continues a study that was stopped or killed, from the last epochs.
 
 Writes OUT/PAPER/results.md and results.json: the values of the paper, ours (mean, deviation, best, seeds), and the
-verdict on each claim: holds, fails, equal (within a stated margin) or open. Intervals are over seeds and, where they
-are known, over test recordings. Numbers are never judged against the paper's on another corpus. The rows are also
+verdict on each claim: holds, fails, equal (within a stated margin) or open. Intervals are over seeds and, if they are
+known, over test recordings. Numbers are never compared with those of the paper on another corpus. The rows are also
 written as tables for a paper, results.tex and results.csv."""
 
 EXAMPLES = """\
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scale",
         choices=("smoke", "small", "full"),
         default="small",
-        help="smoke: do all rows run; small: on two cores (default); full: the protocol of the paper",
+        help="smoke: tests that all rows run; small: for two cores (default); full: the protocol of the paper",
     )
     parser.add_argument(
         "--rows", nargs="+", default=[], metavar="ROW", help="names or patterns (default: those of the scale)"
@@ -57,7 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--root", type=Path, metavar="CORPUS", help="folder of your corpus, instead of a made one")
     parser.add_argument(
-        "--soundbank", default="builtin", metavar="DIR", help="of which a corpus is made (default: built-in sounds)"
+        "--soundbank",
+        default="builtin",
+        metavar="DIR",
+        help="soundbank from which the corpus is made (default: built-in sounds)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the studies (default: runs/reproduce/SCALE)")
 
@@ -88,7 +91,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         raise WsedError(f"--out {out} cannot be written: {error.strerror}") from None
     if lock is None:
-        raise WsedError(f"another `wsed reproduce` is at work in {out}: wait for it, or give another --out")
+        raise WsedError(f"another `wsed reproduce` is running in {out}: wait for it, or give another --out")
     with lock:
         return reproduce(asked, out)
 
@@ -139,7 +142,7 @@ def reproduce(asked: Asked, out: Path) -> int:
 
 
 def _say_seeds(plans: Sequence[Sequence[object]], console: Console) -> None:
-    """Say before hours of training that one seed decides nothing."""
+    """Warn before hours of training that one seed decides nothing."""
     from wsed.study.plan import Job
 
     seeds = [len({job.seed for job in jobs if isinstance(job, Job)}) for jobs in plans]
@@ -154,7 +157,7 @@ def _gpus() -> int:
 
 
 def _environment(folders: Sequence[Path], gpus: int) -> dict[str, str]:
-    """Of the processes: one core each on a CPU; the package of the recipe can be imported."""
+    """Environment of the processes: one core each on a CPU; the package of the recipe can be imported."""
     paths = [str(folder.resolve().parents[1]) for folder in folders]
     found = {"PYTHONPATH": os.pathsep.join([*dict.fromkeys(paths), *filter(None, [os.environ.get("PYTHONPATH")])])}
     if not gpus:

@@ -1,4 +1,4 @@
-"""The progress of `wsed reproduce`: a bar over all runs, and a line for each run at work."""
+"""The progress of `wsed reproduce`: a bar over all runs, and a line for each run in progress."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +11,10 @@ from wsed.study.runner import epoch
 
 
 class View:
-    """A live view on a terminal; a line for each run that ends elsewhere.
+    """A live view on a terminal; elsewhere, a line for each run that ends.
 
     Args:
-        console: where it is shown.
+        console: console of the view.
         total: number of runs.
         done: number of runs that are done already.
         jobs: number of runs side by side.
@@ -36,18 +36,18 @@ class View:
         self._bar.stop()
 
     def started(self, job: Job, /) -> None:
-        """A run has begun: a line of its own."""
+        """A run has begun: it gets a line."""
         self._lines[job.folder] = self._bar.add_task(job.name, total=None)
 
     def alive(self, running: Sequence[Job], /) -> None:
-        """Show the epoch of each run at work."""
+        """Show the epoch of each run in progress."""
         if self._bar.disable:
             return
         for job in running:
             self._bar.update(self._lines[job.folder], completed=0 if (last := epoch(job)) is None else last + 1)
 
     def ended(self, job: Job, seconds: float, failure: str | None, /) -> None:
-        """A run is done or has failed: its line goes, and one line stays."""
+        """A run is done or has failed: a final line replaces its line."""
         line = self._lines.pop(job.folder, None)
         if line is not None:
             self._bar.remove_task(line)

@@ -11,7 +11,7 @@ from wsed.cli.arguments import parsed
 from wsed.cli.types import whole
 from wsed.errors import WsedError
 
-HELP = "search settings by many trainings; bad ones are stopped early"
+HELP = "search good settings with many trainings; bad ones are stopped early"
 GROUP = "train"
 DESCRIPTION = """\
 Train with many settings and report those with the best validation metric. Test clips are never used.
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--monitor", default="val/score", metavar="NAME", help="logged metric to optimise (default: val/score)"
     )
-    parser.add_argument("--minimize", action="store_true", help="the lowest value is best, as of val/loss")
+    parser.add_argument("--minimize", action="store_true", help="the lowest value is best, for example of val/loss")
     parser.add_argument(
         "--first-rung", type=whole(1), default=5, metavar="N", help="epochs before the first comparison (default: 5)"
     )
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     space, name = read_space(args.space), run_name(args.config)
     out = args.out or Path("runs/search") / name
     if args.out is None and not out.exists() and (old := Path("runs/tune") / name).is_dir():
-        print(f"wsed: a study of an earlier version is in {old}; go on with it by --out {old}", file=sys.stderr)
+        print(f"wsed: a study of an earlier version is in {old}; continue it with --out {old}", file=sys.stderr)
     out.mkdir(parents=True, exist_ok=True)
     if TRIAL in os.environ and not is_first():
         follow(out, int(os.environ[TRIAL]))

@@ -22,7 +22,7 @@ AUTO = ("auto", -1, "-1")
 def join() -> tuple[int, int]:
     """The rank of this process and the number of processes that torchrun or SLURM has started; (0, 1) without them.
 
-    Joined once, they train one trial after the other.
+    The processes join once and then train one trial after the other.
     """
     if TorchElasticEnvironment.detect():
         environment: TorchElasticEnvironment | SLURMEnvironment = TorchElasticEnvironment()
@@ -39,7 +39,7 @@ def join() -> tuple[int, int]:
 
 
 def tell(number: int | None) -> int | None:
-    """The number of the next trial, from the first process to all; None: there is none. Every process calls it."""
+    """Send the number of the next trial (None: none is left) from the first process to all; every process calls it."""
     told = [number]
     dist.broadcast_object_list(told, src=0)
     return told[0]

@@ -59,7 +59,7 @@ def alone(out: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _readable(url: str) -> Iterator[None]:
-    """A database that is damaged, or none, is one message."""
+    """Turn the errors of a missing or damaged database into one message."""
     try:
         yield
     except WsedError:

@@ -11,19 +11,19 @@ from wsed.literals import members
 from wsed.registry import Registry
 
 MOVED = {"data": "data.corpus"}
-"""The corpus is what there are several kinds of."""
+"""Of the data, the corpus is the component with several kinds."""
 
 
 def setting_help(path: str, name: str | None, config: Mapping[str, object]) -> str:
     """The docstring of a component and its settings with their defaults.
 
     Args:
-        path: of the setting, as `model.network.encoder`.
-        name: of the component; None: the names there are.
+        path: path of the setting, such as `model.network.encoder`.
+        name: name of the component; None: list all names.
         config: the configuration so far.
 
     Raises:
-        WsedError: the setting takes no component, or there is none of the name.
+        WsedError: the setting takes no component, or the name is unknown.
 
     >>> print(setting_help("model.network.head", "framewise", {}))  # doctest: +ELLIPSIS
     framewise: ...

@@ -1,4 +1,4 @@
-"""Settles where a run is and which checkpoint it takes, and refuses what cannot work, before anything is built."""
+"""Finds the folder and the checkpoint of a run and refuses settings that cannot work, before anything is built."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from wsed.errors import WsedError, near
 from wsed.run import RunFolder
 
 PRECISIONS = {"bf16-true": "bf16-mixed or 16-mixed", "16-true": "bf16-mixed or 16-mixed", "64-true": "32-true"}
-"""Precisions that are refused, and what to take."""
+"""Precisions that are refused, and what to use instead."""
 
 STRATEGIES = ("auto", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook", "ddp_find_unused_parameters_true")
-"""Ways to run on several devices in which each has the whole network."""
+"""Strategies for several devices in which each device has the whole network."""
 
 
 def settle(verb: str, config: Namespace) -> None:
-    """Fill in the run's folder, the path of the checkpoint and what Lightning shall not do.
+    """Fill in the folder of the run and the path of the checkpoint, and switch off features of Lightning.
 
     Args:
         verb: `fit`, `validate`, `test` or `predict`.
@@ -39,7 +39,7 @@ def settle(verb: str, config: Namespace) -> None:
     _settle_checkpoint(verb, config, run)
     if verb == "fit" and not config.ckpt_path and not config.overwrite and run.trained():
         raise WsedError(
-            f"{run.path} holds a run already: continue it with --resume auto, choose another folder with "
+            f"{run.path} already holds a run: continue it with --resume auto, choose another folder with "
             "--trainer.default_root_dir, or pass --overwrite"
         )
     _check_strategy(config.trainer)
@@ -55,7 +55,7 @@ def _check_strategy(trainer: Namespace) -> None:
         known = ", ".join(STRATEGIES)
         raise WsedError(f"trainer.strategy {strategy!r} is not supported{near(strategy, STRATEGIES)}; known: {known}")
     if trainer.sync_batchnorm and trainer.accelerator == "cpu":
-        raise WsedError("trainer.sync_batchnorm needs GPUs, and trainer.accelerator is cpu: set one of them otherwise")
+        raise WsedError("trainer.sync_batchnorm needs GPUs, but trainer.accelerator is cpu: change one of them")
 
 
 def default_folder(config: Namespace) -> Path:
@@ -68,7 +68,7 @@ def _settle_checkpoint(verb: str, config: Namespace, run: RunFolder) -> None:
     if verb == "fit" and config.resume is not None:
         if config.ckpt_path or config.overwrite:
             other = "--ckpt_path" if config.ckpt_path else "--overwrite"
-            raise WsedError(f"--resume auto finds the checkpoint itself: leave {other} out")
+            raise WsedError(f"--resume auto finds the checkpoint itself: remove {other}")
         found = to_resume(run)
         config.ckpt_path = None if found is None else str(found)
     elif config.ckpt_path in ("best", "last"):
@@ -103,7 +103,7 @@ def to_resume(run: RunFolder) -> Path | None:
             damaged = error
             continue
         if damaged is not None and is_first():
-            print(f"{damaged}; going on from {path.name}, the one before", flush=True)
+            print(f"{damaged}; continuing from {path.name}, the one before", flush=True)
         return path
     if damaged is not None:
         raise WsedError(f"{damaged}; no other checkpoint is whole: start anew with --overwrite")

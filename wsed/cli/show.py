@@ -108,7 +108,7 @@ def show(run: Path, stage: Split = "test") -> None:
 
 
 def differences(runs: Sequence[RunFolder]) -> list[str]:
-    """The settings in which runs differ, beside seeds and folders: a mean over such runs is of different things."""
+    """The settings in which runs differ, except seeds and folders; a mean over such runs would have no meaning."""
     flat = [_flat(read_yaml(run.config)) for run in runs]
     names = list(dict.fromkeys(name for settings in flat for name in settings))
     return [n for n in names if n not in OWN and len({str(settings.get(n)) for settings in flat}) > 1]

@@ -18,13 +18,14 @@ from wsed.cli.ranks import is_first
 from wsed.cli.stopped import Stopped
 
 REQUEUE = ("SIGUSR1", "SIGUSR2")
-"""What schedulers send before the time is over (`sbatch --signal`); a job of SLURM is then queued again."""
+"""Signals that schedulers send before the end of the time (`sbatch --signal`); a SLURM job is then queued again."""
 
 ENDING = [vars(signal)[name] for name in ("SIGTERM", *REQUEUE) if name in vars(signal)]
 
 
 class Signals:
-    """Takes signals while a verb runs. Within `training`, the first is kept until the training asks; else it ends.
+    """Handles signals while a verb runs. During a training, the first signal is kept until the training asks for it;
+    otherwise it ends the process.
 
     >>> with Signals() as signals:
     ...     signals.received is None
@@ -48,14 +49,14 @@ class Signals:
         self._before = {}
 
     def take(self) -> None:
-        """Take the signals from Lightning, whose handlers talk to other ranks in the middle of a step."""
+        """Replace the signal handlers of Lightning, which talk to other ranks in the middle of a step."""
         for number in self._before:
             signal.signal(number, self._handle)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         first, self.received = self.received is None, number
         if not (self.training and first):
-            raise stop(number, "what was written stays")
+            raise stop(number, "files that were written are kept")
 
     def agreed(self, trainer: pl.Trainer) -> int | None:
         """The signal that any rank has got; all ranks call it."""
@@ -66,7 +67,7 @@ class Signals:
 
 
 class TakeSignals(pl.Callback):
-    """Takes the signals again after Lightning has, at the start of each loop."""
+    """Replaces the signal handlers again at the start of each loop, after Lightning has set its own."""
 
     def __init__(self, signals: Signals) -> None:
         self.signals = signals
@@ -99,14 +100,14 @@ class TakeSignals(pl.Callback):
 
 
 def stop(number: int, text: str) -> Stopped:
-    """What ends the process; a job of SLURM that is warned of its end is queued again by its first process."""
+    """The exception that ends the process; the first process of a SLURM job that is about to end queues it again."""
     if signal.Signals(number).name in REQUEUE and is_first() and SLURMEnvironment.detect():
         return Stopped(number, f"{text}; {requeue()}")
     return Stopped(number, f"{text}; go on with --resume auto")
 
 
 def requeue() -> str:
-    """Queue the job of SLURM again and say so."""
+    """Queue the SLURM job again; returns a message about it."""
     job = os.environ["SLURM_JOB_ID"]
     if "SLURM_ARRAY_JOB_ID" in os.environ:
         job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"

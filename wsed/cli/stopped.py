@@ -8,13 +8,13 @@ class Stopped(SystemExit):
 
     Args:
         signum: number of the signal.
-        text: what became of the training.
+        text: what happened to the training.
 
     >>> Stopped(15, "saved").status, str(Stopped(15, "saved"))
     (143, 'ended by SIGTERM; saved')
     """
 
-    def __init__(self, signum: int, text: str = "what was written stays") -> None:
+    def __init__(self, signum: int, text: str = "files that were written are kept") -> None:
         self.signum, self.text, self.status = signum, text, 128 + signum
         super().__init__(self.status)
 

@@ -1,4 +1,4 @@
-"""`wsed submit`: hand trainings to a scheduler, a job for each seed and row."""
+"""`wsed submit`: submit trainings to a scheduler, a job for each seed and row."""
 
 import argparse
 import re
@@ -10,7 +10,7 @@ from wsed.cli.arguments import parsed
 from wsed.cli.types import whole
 from wsed.errors import WsedError
 
-HELP = "hand trainings to SLURM, a job for each seed and row; they go on after a preemption"
+HELP = "submit trainings to SLURM, a job for each seed and row; they continue after a preemption"
 GROUP = "train"
 EXAMPLES = """\
 examples:
@@ -18,14 +18,17 @@ examples:
   wsed submit --config base.yaml --rows rows/*.yaml --gpus 4 --nodes 2 --time 1-00:00:00 --partition gpu
   wsed submit --config exp.yaml --cluster local --seeds 2 --trainer.max_epochs 1
 
-Each job is `wsed fit --resume auto`: before its time is over it saves and is queued again. Options that are not listed
-here are settings of the training, as for `wsed fit`."""
+Each job is `wsed fit --resume auto`: shortly before its time is over it saves and is queued again. Options that are not
+listed here are settings of the training, as for `wsed fit`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `wsed submit` to a parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description, parser.epilog = "Hand trainings to a scheduler (submitit); each is a job of an array.", EXAMPLES
+    parser.description, parser.epilog = (
+        "Submit trainings to a scheduler (submitit); each is a job of an array.",
+        EXAMPLES,
+    )
     parser.usage = "wsed submit --config FILE [options] [--any.setting VALUE ...]"
     parser.add_argument(
         "--config", type=Path, action="append", required=True, metavar="FILE", help="as for wsed fit; may be repeated"
@@ -37,12 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nodes", type=whole(1), default=1, metavar="N", help="machines of a job (default: 1)")
     parser.add_argument("--gpus", type=whole(0), default=1, metavar="N", help="GPUs of each machine (default: 1)")
     parser.add_argument("--cpus", type=whole(1), default=8, metavar="N", help="cores for each GPU (default: 8)")
-    parser.add_argument("--time", default="01:00:00", metavar="[D-]HH:MM:SS", help="of a job (default: 01:00:00)")
+    parser.add_argument(
+        "--time", default="01:00:00", metavar="[D-]HH:MM:SS", help="time limit of a job (default: 01:00:00)"
+    )
     parser.add_argument("--partition", metavar="NAME", help="partition of SLURM")
     parser.add_argument("--account", metavar="NAME", help="account of SLURM")
     parser.add_argument("--cluster", choices=["slurm", "local"], default="slurm", help="local: on this machine")
     parser.add_argument(
-        "--logs", type=Path, default=Path("runs/jobs"), metavar="DIR", help="what jobs print (default: runs/jobs)"
+        "--logs",
+        type=Path,
+        default=Path("runs/jobs"),
+        metavar="DIR",
+        help="folder of the output of jobs (default: runs/jobs)",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the commands of the jobs and submit nothing")
 
@@ -69,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
 
     for number, job in zip(submit(args, minutes, jobs), jobs, strict=True):
         print(f"job {number}: wsed fit {' '.join(job)}")
-    print(f"what they print: {args.logs}")
+    print(f"output of the jobs: {args.logs}")
     return 0
 
 
@@ -96,7 +105,7 @@ def minutes_of(time: str) -> int:
     """Minutes of a time as SLURM writes it.
 
     Raises:
-        WsedError: it is written otherwise.
+        WsedError: the time has another form.
 
     >>> minutes_of("04:00:00"), minutes_of("1-00:30:00")
     (240, 1470)

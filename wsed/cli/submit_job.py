@@ -9,11 +9,11 @@ import submitit
 from wsed.errors import WsedError
 
 WARNING = 120
-"""Seconds before the end of a job at which SLURM warns it."""
+"""SLURM warns a job this many seconds before its end."""
 
 
 def train(arguments: Sequence[str]) -> None:
-    """A job: each task of it is a process of the training. One that was queued again goes on.
+    """A job; each of its tasks is a process of the training. A job that was queued again continues its training.
 
     Args:
         arguments: those of `wsed fit`.

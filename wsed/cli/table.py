@@ -42,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", choices=("test", "validation"), default="test", help="clips (default: test)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table to a file")
     parser.add_argument(
-        "--resamples", type=whole(0), default=1000, metavar="N", help="of the paired test of single runs (0: no bold)"
+        "--resamples",
+        type=whole(0),
+        default=1000,
+        metavar="N",
+        help="resamples of the paired test of single runs (0: no bold)",
     )
 
 
@@ -76,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _system(run: "RunFolder", split: str) -> "System | None":
-    """The scores and the truth of a run; None, with a note, if they are not there any more."""
+    """The scores and the truth of a run; None, with a note, if they no longer exist."""
     from wsed.report.html.of_run import of_run
 
     try:

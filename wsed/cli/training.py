@@ -1,4 +1,4 @@
-"""`wsed fit | validate | test | predict`: LightningCLI with registry names and a run folder that keeps everything."""
+"""`wsed fit | validate | test | predict`: LightningCLI with registered names; a run writes into one folder."""
 
 import os
 import re
@@ -41,11 +41,11 @@ from wsed.training.whole import WholeCheckpoints
 from wsed.types import Split
 
 PLAIN = re.compile(r"(?!(?:true|false|null)$)[A-Za-z_][\w./-]*", flags=re.IGNORECASE)
-"""Text that YAML reads as itself; the parser asks for hundreds of these."""
+"""Texts that YAML reads unchanged; the parser loads hundreds of them."""
 
 
 def load(text: str) -> Any:
-    """YAML with names resolved; settings of wsed 0.1 that have moved are refused."""
+    """Load YAML and resolve its names; settings of wsed 0.1 that have moved are refused."""
     if PLAIN.fullmatch(text):
         return text
     config = load_yaml(text)
@@ -69,28 +69,31 @@ class WsedCLI(LightningCLI):
         parser.set_defaults({"evaluation.decoder": {"class_path": "wsed.decoding.StepDecoder"}})
         parser.add_argument("--test_after_fit", type=bool, default=True, help="score a checkpoint after fit")
         parser.add_argument(
-            "--test_checkpoint", type=Literal["best", "last"], default="best", help="which: best on validation, or last"
+            "--test_checkpoint",
+            type=Literal["best", "last"],
+            default="best",
+            help="checkpoint to score: best on validation, or last",
         )
         parser.add_argument(
             "--init_from", type=str | None, default=None,
-            help="checkpoint whose weights the network starts from, where they fit; its classes may be others",
+            help="checkpoint whose weights the network starts from, as far as they fit; its classes may differ",
         )  # fmt: skip
         parser.add_argument(
             "--resume", type=Literal["auto"] | None, default=None,
-            help="auto: go on from the last checkpoint of the run's folder if there is one, else start",
+            help="auto: continue from the last checkpoint in the folder of the run; start if there is none",
         )  # fmt: skip
         parser.add_argument(
             "--every_n_train_steps", type=int | None, default=None,
-            help="optimiser steps between checkpoints within an epoch, beside those at its end",
+            help="also write checkpoints within an epoch: optimiser steps between them",
         )  # fmt: skip
         parser.add_argument(
             "--rank_timeout", type=float, default=float(WAIT),
             help="seconds that a process waits for another one, before it ends with an error",
         )  # fmt: skip
-        parser.add_argument("--overwrite", action="store_true", help="let a new training replace a run in its folder")
+        parser.add_argument("--overwrite", action="store_true", help="let a new training replace the run in its folder")
 
     def _parse_ckpt_path(self) -> None:
-        """Lightning would look for hyperparameters in the checkpoint, before we can say what is wrong with the file."""
+        """Do nothing: Lightning would look for hyperparameters in the checkpoint before we have checked the file."""
 
     def before_instantiate_classes(self) -> None:
         """Settle the run's folder and where the checkpoint is, and refuse to overwrite a run."""
@@ -125,7 +128,7 @@ class WsedCLI(LightningCLI):
         return trainer
 
     def own_callbacks(self) -> list[Callback]:
-        """What every trainer gets."""
+        """The callbacks that every trainer gets."""
         return [EpochLine(), KeepMemory(), TakeSignals(self.signals)]
 
     @property
@@ -135,7 +138,7 @@ class WsedCLI(LightningCLI):
         return evaluation
 
     def after_instantiate_classes(self) -> None:
-        """Describe the network, and start it from another run if that is asked."""
+        """Describe the network, and load the weights of `--init-from`."""
         self.evaluation.check(self.model)
         if self.subcommand == "fit":
             check_monitors(self.trainer.callbacks, list(self.model.needs))  # type: ignore[attr-defined]

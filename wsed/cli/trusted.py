@@ -1,4 +1,4 @@
-"""`--trusted false`: a configuration of a stranger may name known components only, so that it executes nothing else."""
+"""`--trusted false`: a configuration may name only known components, so that it cannot execute other code."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from wsed.errors import WsedError
 
 KNOWN = ("wsed.", "torch.optim.", "lightning.pytorch.callbacks.", "lightning.pytorch.loggers.")
-"""What the import paths of a configuration that is not trusted begin with."""
+"""Beginnings of the import paths that an untrusted configuration may name."""
 
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 FILES = (".ckpt", ".tsv", ".csv", ".txt", ".json", ".npz", ".wav", ".flac")
@@ -35,10 +35,10 @@ def split_trusted(args: Sequence[str]) -> tuple[list[str], bool]:
 
 
 def check_untrusted(config: object, path: str = "") -> None:
-    """Refuse a configuration that names what is not known; nothing is imported for it.
+    """Refuse a configuration that names unknown components; nothing is imported for it.
 
     Raises:
-        WsedError: names the setting and the class.
+        WsedError: with the setting and the class.
 
     >>> check_untrusted({"model": {"network": {"class_path": "os.system"}}})
     Traceback (most recent call last):
@@ -52,7 +52,7 @@ def check_untrusted(config: object, path: str = "") -> None:
             check_untrusted(value, path)
     elif isinstance(config, str) and _is_path(config, path) and not config.startswith(KNOWN):
         known = ", ".join(name.rstrip(".") for name in KNOWN)
-        raise WsedError(f"{path} names {config}, and --trusted false allows {known} and registered names only")
+        raise WsedError(f"{path} names {config}, but --trusted false allows only {known} and registered names")
 
 
 def _is_path(text: str, path: str) -> bool:

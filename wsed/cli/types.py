@@ -7,7 +7,7 @@ from pathlib import Path
 from wsed.errors import WsedError
 
 
-def whole(least: int, what: str = "no whole number") -> Callable[[str], int]:
+def whole(least: int, what: str = "not a whole number") -> Callable[[str], int]:
     """A whole number of `least` or more.
 
     >>> whole(1)("12")
@@ -38,7 +38,7 @@ def share(text: str) -> float:
     """A number from 0 to 1."""
     value = _number(text)
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share (0 to 1)")
+        raise argparse.ArgumentTypeError(f"{text} is not a share (0 to 1)")
     return value
 
 
@@ -46,14 +46,14 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
 def read_labels(text: str) -> list[str]:
     """Class names from a file with one per line, or from names with commas.
 
     Raises:
-        WsedError: there are none, or the text looks like a file that is not there.
+        WsedError: there are no names, or the text looks like a file that does not exist.
 
     >>> read_labels("Dog, Cat")
     ['Dog', 'Cat']

@@ -1,4 +1,4 @@
-"""`wsed validate`: see `wsed.cli.training`."""
+"""`wsed validate`: score a checkpoint on the validation clips; see `wsed.cli.training`."""
 
 from collections.abc import Sequence
 

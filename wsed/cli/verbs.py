@@ -21,7 +21,7 @@ FACT = re.compile(r'^(HELP|GROUP) = (".*")$', flags=re.MULTILINE)
 
 
 ALIKE = {"train": "fit", "eval": "evaluate", "score": "evaluate", "infer": "predict"}
-"""Verbs of other programs, and ours."""
+"""Verbs of other programs, and the corresponding verb of wsed."""
 
 
 class Verb(NamedTuple):
@@ -29,7 +29,7 @@ class Verb(NamedTuple):
 
     Args:
         name: as it is typed, `fit` or `data synth`.
-        module: where its `main` is.
+        module: module of its `main`.
         help: what it does, one line.
         group: the title in `wsed --help` under which it is listed.
     """

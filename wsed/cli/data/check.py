@@ -21,16 +21,16 @@ from wsed.text import read_yaml
 
 HELP = "examine a corpus before training on it"
 DESCRIPTION = """\
-Look at every clip and every row of a corpus and say what would stop or spoil a training: of the corpus that a YAML
-names in data.corpus; of a folder in DESED's layout, or with the published lists of AudioSet or DCASE 2017 task 4; or of
-a folder of recordings, with the tables that are recognised there.
+Check every clip and every row of a corpus for defects that would stop a training or make its scores wrong. ROOT is the
+YAML of a training with data.corpus; a folder in the layout of DESED, or with the published lists of AudioSet or DCASE
+2017 task 4; or a folder of recordings with their tables.
 
-errors    what would stop training or falsify scores: unreadable, truncated and NaN clips, malformed rows, unknown
+errors    defects that stop a training or falsify scores: unreadable, truncated and NaN clips, malformed rows, unknown
           labels, events outside their clip, more clips missing than max_missing, the same sound in train and validation
-warnings  what deserves a look: silent, clipped, short, duplicate clips, other sample rates, repeated rows
+warnings  defects to look at: silent, clipped, short, duplicate clips, other sample rates, repeated rows
 notes     files that no table lists
 
-The exit status is 0 if there are no errors, 1 if there are, 2 if the corpus cannot be looked at."""
+The exit status is 0 if there are no errors, 1 if there are, 2 if the corpus cannot be read."""
 
 EXAMPLES = """\
 examples:
@@ -42,7 +42,7 @@ examples:
   wsed data check data/desed --json report.json                             every finding, for other programs"""
 
 SECONDS = 10.0
-"""What a clip should last unless the user says otherwise."""
+"""Expected duration of a clip, in seconds, if the user gives none."""
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -52,21 +52,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EXAMPLES
     parser.add_argument("root", type=Path, metavar="ROOT", help="folder of a corpus, or the YAML of a training")
-    parser.add_argument("--tables", nargs="+", metavar="TABLE", help="tables to look at, as train/weak (default: all)")
+    parser.add_argument(
+        "--tables", nargs="+", metavar="TABLE", help="tables to check, such as train/weak (default: all)"
+    )
     parser.add_argument(
         "--labels",
         metavar="NAMES",
-        help="the classes: a file with one a line, or names with commas "
+        help="the classes: a file with one per line, or names with commas "
         "(default: ROOT/metadata/labels.txt; else those of the training tables)",
     )
     parser.add_argument(
-        "--sample-rate", type=whole(1), metavar="HZ", help="rate clips should have (default: the most common one)"
+        "--sample-rate",
+        type=whole(1),
+        metavar="HZ",
+        help="expected sample rate of clips (default: the most common one)",
     )
     parser.add_argument(
         "--duration",
         type=positive,
         metavar="S",
-        help=f"seconds a clip should last (default: as in the YAML, or {SECONDS:g})",
+        help=f"expected duration of clips, seconds (default: as in the YAML, or {SECONDS:g})",
     )
     parser.add_argument(
         "--max-missing",
@@ -74,14 +79,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share of a table's clips that may be missing (default: as in training, 0.05; 1 in AudioSet, DCASE 2017)",
     )
-    parser.add_argument("--quick", action="store_true", help="read headers only, decode nothing")
-    parser.add_argument("--workers", type=whole(1), metavar="N", help="threads (default: one a core, at most 8)")
-    parser.add_argument("--show", type=whole(1), default=5, metavar="N", help="findings shown of a kind (default: 5)")
+    parser.add_argument("--quick", action="store_true", help="read headers only, without decoding")
+    parser.add_argument("--workers", type=whole(1), metavar="N", help="threads (default: one per core, at most 8)")
+    parser.add_argument(
+        "--show", type=whole(1), default=5, metavar="N", help="findings shown of each kind (default: 5)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every finding and figure to this file")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Examine the corpus and print what was found; 0 if it is fit for training, 1 if not.
+    """Examine the corpus and print the findings; 0 if it is fit for training, 1 if not.
 
     Raises:
         WsedError: there is no such corpus, table or label file, or the JSON file cannot be written.
@@ -112,10 +119,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def of_training(path: Path) -> tuple[Corpus, float]:
-    """The corpus that the YAML of a training names, and the seconds it reads of a clip.
+    """The corpus in the YAML of a training, and the seconds that are read of each clip.
 
     Raises:
-        WsedError: it is no YAML, names no corpus, or one that cannot be built.
+        WsedError: the file is not YAML, names no corpus, or the corpus cannot be built.
     """
     from wsed.cli.names import expand
 

@@ -15,8 +15,8 @@ from wsed.errors import WsedError, printable
 HELP = "decode and resample a corpus once, into a few large files"
 DESCRIPTION = """\
 Read every sound file of a folder at one sample rate and store the samples as int16 in shards. A training then maps
-the shards into memory: nothing is opened, decoded or resampled any more. Run the same command again to go on with a
-pack that was stopped. Files that cannot be read are named and left out."""
+the shards into memory and need not open, decode or resample files. Run the same command again to continue packing that
+was stopped. Files that cannot be read are named and left out."""
 
 EXAMPLES = """\
 examples:
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=whole(1), metavar="N", help="processes (default: one per core)")
     parser.add_argument("--overwrite", action="store_true", help="replace a pack of other files")
-    parser.add_argument("--verify", action="store_true", help="compare the checksums of a pack instead")
+    parser.add_argument("--verify", action="store_true", help="compare the checksums of an existing pack")
 
 
 def main(arguments: Sequence[str]) -> int:

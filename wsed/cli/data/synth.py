@@ -18,7 +18,7 @@ from wsed.errors import near
 HELP = "make a corpus of soundscapes from recordings of single sounds"
 _workers = whole(1, "not a number of processes")
 DESCRIPTION = """\
-Mix isolated sounds over backgrounds into clips with known events, laid out as DESED.
+Mix isolated sounds over backgrounds into clips with known events, in the layout of DESED.
 
 The same recipe, soundbank and seed make the same corpus with any number of workers.
 Run the same command again to continue a run that was stopped."""
@@ -32,8 +32,8 @@ examples:
   wsed data synth --soundbank my/sounds --out data/mine --recipe my_recipe.yaml --seed 1
 
 a soundbank is a folder:
-  foreground/SPLIT/CLASS/*.wav|flac|ogg|mp3     one sound a file; SPLIT is train, validation or eval
-  background/SPLIT/*.wav|flac|ogg|mp3           no event of any class in these"""
+  foreground/SPLIT/CLASS/*.wav|flac|ogg|mp3     one sound per file; SPLIT is train, validation or eval
+  background/SPLIT/*.wav|flac|ogg|mp3           without events of any class"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number of clips of train, validation, eval (default: those of the recipe)",
     )
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes (default: one per core)")
-    parser.add_argument("--overwrite", action="store_true", help="replace a corpus made otherwise")
+    parser.add_argument("--overwrite", action="store_true", help="replace a corpus with other settings")
 
 
 def main(arguments: Sequence[str]) -> int:
