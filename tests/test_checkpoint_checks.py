@@ -43,7 +43,7 @@ def test_a_good_checkpoint_is_read(tmp_path, content):
     [
         ({"version": "9.1"}, "was written by wsed 9.1, which is later than this"),
         ({"labels": 7}, "is damaged, or of another version"),
-        ({"labels": ["cat", "dog\x1b[2J"]}, "is no class name"),
+        ({"labels": ["cat", "dog\x1b[2J"]}, "cannot be a class name"),
         ({"network": with_gru(10**12)}, "setting 1000000000000, which is far too large"),
         ({"network": with_gru("x")}, "cannot be built, its settings are damaged"),
     ],

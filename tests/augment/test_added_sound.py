@@ -46,7 +46,7 @@ def test_folders_are_read_once_at_the_rate_of_the_training(folder):
 
 def test_a_folder_without_sound_is_refused_before_training(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(WsedError, match=r"Background: .*empty holds no sound file"):
+    with pytest.raises(WsedError, match=r"Background: .*empty has no sound files"):
         prepare([Background(str(tmp_path / "empty"))], 8000)
     with pytest.raises(WsedError, match="ImpulseResponse: no such folder"):
         prepare([ImpulseResponse(str(tmp_path / "gone"))], 8000)

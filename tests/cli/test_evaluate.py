@@ -193,7 +193,7 @@ def test_mistakes_name_the_file_and_the_row(files, tmp_path, capsys):
     assert main(["evaluate", *here, files["half"], files["half"]]) == 2
     assert "two to compare, not 3" in capsys.readouterr().err
     assert main(["evaluate", *here, "--threshold", "x"]) == 2
-    assert "--threshold 'x' is no number" in capsys.readouterr().err
+    assert "--threshold 'x' is neither a number" in capsys.readouterr().err
     assert main(["evaluate", *here, "--labels", "Cat,Dog,Cow", "--resamples", "10"]) == 0
     assert "Cow" in capsys.readouterr().out
 

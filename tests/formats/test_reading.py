@@ -114,7 +114,7 @@ def test_a_row_with_a_file_only_is_a_file_without_events(tmp_path):
         ("a.txt", "0.5\t1.25\tDog\n2.5\t\n", "a.txt:2: expected start, end and label"),
         ("a.txt", "0.5\t0.25\tDog\n", "a.txt:1: the event ends at 0.25 s, before its start at 0.5 s"),
         ("a.txt", "hello\n", "no file of events of a known format.*'hello'"),
-        ("a.TextGrid", LONG[:300], "a.TextGrid is no whole TextGrid"),
+        ("a.TextGrid", LONG[:300], "a.TextGrid is not a complete TextGrid"),
         ("a.TextGrid", "hello\n", "no (whole )?TextGrid"),
         ("a.txt", RAVEN.replace("Common Name", "Remark"), "has no column of the class; set events.label"),
         ("a.csv", "file,start,end,label\na.wav,half,1,Dog\n", "a.csv:2: start is 'half', expected seconds"),

@@ -104,7 +104,7 @@ def test_label_studio(written):
     )
     assert bare(label_studio.read(path)) == bare(FIRST + SECOND)
     path.write_text('[{"data": {}}]')
-    with pytest.raises(WsedError, match="no export of Label Studio"):
+    with pytest.raises(WsedError, match="not an export of Label Studio"):
         label_studio.read(path)
 
 
@@ -113,7 +113,7 @@ def test_json(written):
     assert bare(wsed_json.read(path)) == bare(FIRST + SECOND)
     assert [e.file for e in wsed_json.read(path)][3:] == ["b.flac", "c.wav"]
     path.write_text('{"recordings": [{}]}')
-    with pytest.raises(WsedError, match="no JSON of `wsed detect`"):
+    with pytest.raises(WsedError, match="not a JSON file of `wsed detect`"):
         wsed_json.read(path)
 
 

@@ -165,9 +165,9 @@ def test_a_stream_gives_the_events_of_the_file_within_its_latency(block):
 def test_a_network_that_tags_only_is_refused():
     tagger = Loudness()
     tagger.provides = frozenset({"clip_logits"})
-    with pytest.raises(WsedError, match="predicts tags only"):
+    with pytest.raises(WsedError, match="predicts only tags"):
         Detector(tagger, StepDecoder()).detect(SOUND)
-    with pytest.raises(WsedError, match="embeds no clips"):
+    with pytest.raises(WsedError, match="provides no clip embeddings"):
         Detector(tagger, StepDecoder()).embeddings(SOUND)
 
 

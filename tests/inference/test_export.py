@@ -144,5 +144,5 @@ def test_an_export_scores_as_the_network_does(checkpoint, tmp_path):
 def test_a_file_that_is_no_export_is_refused(tmp_path):
     pytest.importorskip("onnxruntime")
     (tmp_path / "model.onnx").write_bytes(b"nothing")
-    with pytest.raises(WsedError, match="is no file of `wsed export --to onnx`"):
+    with pytest.raises(WsedError, match="is not a file of `wsed export --to onnx`"):
         wsed.load(tmp_path / "model.onnx")

@@ -93,7 +93,7 @@ def test_thresholds_as_they_are_typed(tmp_path):
     assert both == {"Dog": 0.25, "Cat": 0.75, "": 0.4}
     assert per_label(both, Labels(["Cat", "Cow", "Dog"])) == (0.75, 0.4, 0.25)
     for wrong in ("Dog:0.3", "nowhere.tsv", "Dog=x"):
-        with pytest.raises(WsedError, match="is no number, no Class=NUMBER"):
+        with pytest.raises(WsedError, match="is neither a number nor Class=NUMBER"):
             read_thresholds([wrong])
 
 

@@ -62,4 +62,4 @@ def test_a_damaged_file_is_named(written, tmp_path, capsys):
         ["evaluate", "--reference", str(written / "reference.tsv"), "--predictions", str(tmp_path / "events.json")]
     )
     assert status == 2
-    assert "events.json is no JSON of `wsed detect`" in capsys.readouterr().err
+    assert "events.json is not a JSON file of `wsed detect`" in capsys.readouterr().err

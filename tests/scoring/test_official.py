@@ -483,7 +483,7 @@ def test_user_mistakes(monkeypatch):
         with pytest.raises(WsedError, match=why):
             official("sed_scores_eval", given, None, NAMES, SCENARIOS)
     unknown = dataclasses.replace(detections, timed=torch.tensor([[True] * LABELS, [False] * LABELS]))
-    with pytest.raises(WsedError, match="use the backend native"):
+    with pytest.raises(WsedError, match="use --backend native"):
         official("psds_eval", unknown, None, NAMES, {})
     for backend in get_args(Package):
         monkeypatch.setitem(sys.modules, backend, None)

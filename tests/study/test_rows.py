@@ -50,7 +50,7 @@ def test_a_recipe_says_what_makes_a_row(folder):
         ("weights_of: glu", "weights: glu", "did you mean weights_of"),
         ("  mil: {", "  mill: {", "needs .*mill.yaml, which is not there"),
         ("[28.9, 1.95]", "high", "a number or"),
-        ("seeds: 2", "seeds: two", "seeds are a number of them or a list"),
+        ("seeds: 2", "seeds: two", "seeds must be a number or a list"),
         ('"!mil"', '"!mill"', "did you mean mil"),
         ("rows: [mil, glu], m", "rows: [mil, gluu], m", "did you mean glu"),
     ],
@@ -66,7 +66,7 @@ def test_pairs_are_those_of_claims_then_those_to_compare(folder):
     more = "borrowed: [other]\ncompare: [[mil, glu], [glu, glu_oracle], [other, mil]]\n"
     (folder / "recipe.yaml").write_text(RECIPE + more)
     assert read_recipe(folder).pairs() == (("mil", "glu"), ("glu", "glu_oracle"), ("other", "mil"))
-    for wrong, message in (("[[mil, gluu]]", "did you mean glu"), ("[[mil]]", "compare 1: rows are two")):
+    for wrong, message in (("[[mil, gluu]]", "did you mean glu"), ("[[mil]]", "compare 1: rows must be two")):
         (folder / "recipe.yaml").write_text(RECIPE + f"compare: {wrong}\n")
         with pytest.raises(WsedError, match=message):
             read_recipe(folder)

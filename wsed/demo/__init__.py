@@ -1,1 +1,1 @@
-"""The page of `wsed demo`: events in a recording that is dropped on it or recorded."""
+"""The page of `wsed demo`: it shows the events in a sound file or a recording from the microphone."""

@@ -1,4 +1,4 @@
-"""A recording with the scores of its windows, so that a moved threshold needs no second run of the network."""
+"""A recording with the scores of its windows: another threshold needs no second run of the network."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from wsed.inference.windowed import Scored, read, score_windows
 from wsed.report.spectrogram import draw, spectrogram
 
 MOST_SECONDS = 1800.0
-"""Of a recording: its samples are kept for the picture."""
+"""Greatest duration of a recording, since its samples are kept for the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Analysis:
 
     Attributes:
         recording: the recording, without events.
-        windows: in order.
+        windows: its windows, in order.
         decibels: its spectrogram, at the sample rate of the network.
     """
 
@@ -34,11 +34,11 @@ class Analysis:
     decibels: Float[np.ndarray, "band column"]
 
     def with_events(self, detector: Detector, threshold: float | None = None) -> Recording:
-        """The recording with the events that `wsed detect` finds in it.
+        """The recording with the events that `wsed detect` would detect in it.
 
         Args:
             detector: the detector whose scores these are.
-            threshold: of all classes; None: the thresholds of the detector.
+            threshold: threshold of all classes; None: those of the detector.
 
         Raises:
             WsedError: the decoder cannot have this threshold.

@@ -1,4 +1,4 @@
-"""The page: drop or record sound, see its events over the spectrogram, move the threshold, take the events along."""
+"""The page: drop or record sound, see its events over the spectrogram, move the threshold, download the events."""
 
 import base64
 import os
@@ -38,11 +38,11 @@ element.addEventListener('click', event => {{
   if (player && player.duration) player.currentTime = Math.min(Math.max(share, 0), 1) * player.duration;
 }});
 """
-"""A click into the picture moves the player."""
+"""A click on the picture moves the player."""
 
 
 class Shown(NamedTuple):
-    """What the page shows of the events of a recording, in the order of its parts."""
+    """The contents of the page about the events of a recording, in the order of its parts."""
 
     picture: str
     rows: list[list[str]]
@@ -115,7 +115,7 @@ def serve(detector: Detector, host: str, port: int) -> None:
         WsedError: the port is taken.
     """
     with tempfile.TemporaryDirectory(prefix="wsed-demo-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder  # where Gradio puts what is uploaded
+        os.environ["GRADIO_TEMP_DIR"] = folder  # where Gradio puts uploads
         page = build(detector, Path(folder))
         try:
             _, address, _ = launch(page, Path(folder), host, port)
@@ -126,7 +126,7 @@ def serve(detector: Detector, host: str, port: int) -> None:
 
 
 def launch(page: "gradio.Blocks", folder: Path, host: str, port: int) -> tuple[object, str, str]:
-    """Start to serve the page in a thread, without fonts and scripts from elsewhere."""
+    """Start to serve the page in a thread, without external fonts and scripts."""
     import gradio
 
     started: tuple[object, str, str] = page.launch(

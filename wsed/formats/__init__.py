@@ -1,1 +1,1 @@
-"""Exchange formats of events: one module a format, which reads it and writes it."""
+"""Exchange formats of events: one module per format, which reads and writes it."""

@@ -15,11 +15,11 @@ from wsed.text import composed, read_text
 def read(path: str | Path) -> list[Event]:
     """The events of a label track.
 
-    Lines that begin with a backslash (the frequencies of the label before) are passed over.
+    Lines that begin with a backslash (the frequencies of the label before) are skipped.
 
     Raises:
-        WsedError: the file is missing, or no UTF-8 text.
-        RowError: a line has less than three cells, or a time is no number.
+        WsedError: the file is missing, or is not UTF-8 text.
+        RowError: a line has fewer than three cells, or a time is not a number.
     """
     events = []
     for line, text in enumerate(composed(read_text(path, "label track")).split("\n"), start=1):

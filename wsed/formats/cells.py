@@ -31,7 +31,7 @@ class Cells:
         path: the file.
         header: the names of the columns.
         rows: the line of each row, and its cells, as many as there are columns.
-        separator: what stands between cells.
+        separator: the separator of cells.
     """
 
     path: Path
@@ -40,15 +40,15 @@ class Cells:
     separator: str
 
     def column(self, name: str | None, usual: Sequence[str], setting: str) -> int | None:
-        """The number of a column: the one that is named, or else the first that bears a usual name.
+        """The index of a column: the named one, or else the first one with a usual name.
 
         Args:
-            name: what the user calls it; None: it is recognised.
+            name: name that the user gives; None: the column is recognised.
             usual: plain names, see `plain`, the likeliest first.
-            setting: that names the column, for the message.
+            setting: the setting with the name of the column, for the message.
 
         Raises:
-            WsedError: there is no column of the name that the user gives.
+            WsedError: there is no column with the given name.
         """
         if name is not None:
             if name not in self.header:
@@ -64,7 +64,7 @@ class Cells:
 
 
 def plain(column: str) -> tuple[str, float]:
-    """The name of a column without its unit, in small letters, and the seconds of a unit.
+    """The name of a column without its unit, in lower case, and the seconds of a unit.
 
     >>> plain("Begin Time (s)"), plain("start_ms")
     (('begin time', 1.0), ('start', 0.001))
@@ -80,11 +80,11 @@ def read_cells(path: str | Path, separator: str | None = None) -> Cells:
 
     Args:
         path: the file.
-        separator: between cells; None: a tab, semicolon or comma, whichever the header has.
+        separator: separator of cells; None: a tab, semicolon or comma, whichever the header has.
 
     Raises:
-        WsedError: the file is missing, no UTF-8 text, blank, or has a column twice.
-        RowError: a row has more cells than the header, or all of them in one, as with another separator.
+        WsedError: the file is missing, not UTF-8 text or blank, or has a column twice.
+        RowError: a row has more cells than the header, or another separator.
     """
     path = Path(path)
     lines = composed(read_text(path, "table")).rstrip("\n").split("\n")
@@ -142,6 +142,6 @@ def tags_in(cell: str, separator: str | None) -> list[str]:
 
 
 def tag_separator(cells: Iterable[str]) -> str | None:
-    """What separates the tags in cells: a semicolon, a bar or a comma, whichever is there; None: each holds one."""
+    """The separator of the tags in cells: a semicolon, bar or comma, whichever occurs; None: one tag per cell."""
     joined = "\n".join(cells)
     return next((mark for mark in (";", "|", ",") if mark in joined), None)

@@ -1,4 +1,4 @@
-"""One event as exchange formats have it."""
+"""One event of an exchange format."""
 
 from typing import NamedTuple
 
@@ -10,12 +10,12 @@ class Event(NamedTuple):
     1.25
 
     Args:
-        label: its class, as it is written.
+        label: the class as it is written.
         onset: seconds from the start of the file.
         offset: seconds from the start of the file.
-        confidence: from 0 to 1; None where the format or the row has none.
-        file: the sound file, as it is written; empty where the format does not name it.
-        line: where it stands, the first line being 1; 0 where it was not read from a file.
+        confidence: from 0 to 1; None if the format or the row has none.
+        file: the sound file as it is written; empty if the format does not name it.
+        line: line number, from 1; 0 if the event was not read from a file.
     """
 
     label: str

@@ -30,10 +30,10 @@ def write(path: Path, recordings: Sequence[Recording]) -> None:
 
 
 def read(path: str | Path) -> list[Event]:
-    """The events of all recordings; one without events has an event with an empty label.
+    """The events of all recordings; a recording without events has an event with an empty label.
 
     Raises:
-        WsedError: the file is missing, or not as `write` leaves it.
+        WsedError: the file is missing, or was not written by `write`.
     """
     content = read_json_object(path, "write it again with `wsed detect --format json`")
     recordings = content.get("recordings")
@@ -45,4 +45,6 @@ def read(path: str | Path) -> list[Event]:
             for e in recording["events"] or [{"label": "", "onset": 0, "offset": 0}]
         ]
     except (AssertionError, KeyError, TypeError, ValueError):
-        raise WsedError(f"{path} is no JSON of `wsed detect`: expected recordings with file and events") from None
+        raise WsedError(
+            f"{path} is not a JSON file of `wsed detect`: expected recordings with file and events"
+        ) from None

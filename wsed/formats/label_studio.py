@@ -15,7 +15,7 @@ FROM, TO = "label", "audio"
 
 
 def write(path: Path, recordings: Sequence[Recording]) -> None:
-    """Tasks to import, with `data.audio` and a prediction each."""
+    """Tasks to import, each with `data.audio` and a prediction."""
     tasks = [
         {
             "data": {"audio": recording.path},
@@ -35,10 +35,10 @@ def _region(i: int, event: Event) -> dict[str, object]:
 
 
 def read(path: str | Path) -> list[Event]:
-    """The regions of all tasks: of their annotations, or of their predictions where nobody annotated them.
+    """The regions of all tasks: of their annotations, or of their predictions if there are no annotations.
 
     Raises:
-        WsedError: the file is missing, or no export of Label Studio.
+        WsedError: the file is missing, or is not an export of Label Studio.
     """
     tasks = read_json(path, "export it from Label Studio again")
     events = []
@@ -49,7 +49,9 @@ def read(path: str | Path) -> list[Event]:
             results = task.get("annotations") or task.get("predictions") or []
             events += [_event(file, region) for result in results for region in result["result"] if "value" in region]
         except (AssertionError, KeyError, TypeError, AttributeError, IndexError, ValueError):
-            raise WsedError(f"{path} is no export of Label Studio with regions of audio; export it as JSON") from None
+            raise WsedError(
+                f"{path} is not an export of Label Studio with regions of audio; export it as JSON"
+            ) from None
     return events
 
 

@@ -1,4 +1,4 @@
-"""Numbers in cells: seconds and confidences, with the row at fault named."""
+"""Numbers in cells: seconds and confidences; errors name the row."""
 
 import math
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from wsed.formats.rows import RowError
 
 
-def number(path: str | Path, line: int, name: str, cell: str, expected: str = "seconds, as 1.25") -> float:
+def number(path: str | Path, line: int, name: str, cell: str, expected: str = "seconds, such as 1.25") -> float:
     """A number of 0 or more, with a point or, as some spreadsheets write it, a comma.
 
     >>> number("events.csv", 2, "start", "0,341")
     0.341
 
     Raises:
-        RowError: it is none.
+        RowError: the cell is not such a number.
     """
     try:
         value = float(cell.replace(",", ".") if cell.count(",") == 1 and "." not in cell else cell)

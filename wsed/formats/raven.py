@@ -32,8 +32,8 @@ def is_raven(header: str) -> bool:
 def read(path: str | Path, label: str | None = None) -> list[Event]:
     """The events of a selection table.
 
-    Where it names the file of each selection and the offset in it (`File Offset (s)`), times are taken from there, as
-    `Begin Time (s)` then counts through all files. A selection that stands there once for each view is read once.
+    If it names the file of each selection and the offset in it (`File Offset (s)`), that offset is used, since
+    `Begin Time (s)` then counts through all files. A selection that is listed once per view is read once.
 
     Args:
         path: the table.
@@ -41,13 +41,13 @@ def read(path: str | Path, label: str | None = None) -> list[Event]:
 
     Raises:
         WsedError: the file is missing, or has no column of the class.
-        RowError: a time is no number, or a selection has no class.
+        RowError: a time is not a number, or a selection has no class.
     """
     cells = read_cells(path, "\t")
     for name in (BEGIN, END):
         if name not in cells.header:
             raise WsedError(
-                f"{path} is no Raven selection table: it has no column {name!r}; export it from Raven again"
+                f"{path} is not a Raven selection table: it has no column {name!r}; export it from Raven again"
             )
     begin, end = cells.header.index(BEGIN), cells.header.index(END)
     named = cells.column(label, LABEL, "events.label")

@@ -10,7 +10,7 @@ from wsed.formats.table import Columns
 from wsed.text import read_text
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".textgrid")
-"""Of files that may hold events."""
+"""Suffixes of files that may hold events."""
 
 Format = Literal["audacity", "raven", "textgrid", "table"]
 
@@ -19,7 +19,7 @@ def format_of(path: str | Path) -> Format:
     """The format of a file of events.
 
     Raises:
-        WsedError: the file is missing, or of no format that is known.
+        WsedError: the file is missing, or its format is unknown.
     """
     path = Path(path)
     if path.suffix.lower() == ".textgrid":
@@ -35,8 +35,8 @@ def format_of(path: str | Path) -> Format:
     if table_like(first):
         return "table"
     raise WsedError(
-        f"{path} is no file of events of a known format: expected a table with a header, a Raven selection table, an "
-        f"Audacity label track or a TextGrid; its first line is {first[:60]!r}"
+        f"{path} is not a file of events of a known format: expected a table with a header, a Raven selection table, "
+        f"an Audacity label track or a TextGrid; its first line is {first[:60]!r}"
     )
 
 

@@ -1,4 +1,4 @@
-"""A recording with the events that are written of it."""
+"""A recording with the events that are written to files."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ class Recording(NamedTuple):
     """One recording and its events.
 
     Args:
-        name: of the file, with the folders that tell it from others, parted by `/`.
-        path: of the file, as programs that open it need it.
+        name: name of the file, with the folders that distinguish it from others, separated by `/`.
+        path: path of the file for programs that open it.
         duration: seconds.
-        sample_rate: of the file, Hz.
-        events: by onset.
+        sample_rate: sample rate of the file, Hz.
+        events: the events, sorted by onset.
     """
 
     name: str

@@ -15,8 +15,8 @@ def read(path: str | Path) -> list[Event]:
     """The events of the lines that begin with SPEAKER; `file` is the name without a suffix.
 
     Raises:
-        WsedError: the file is missing, or no UTF-8 text.
-        RowError: a line has less than eight fields, or a time is no number.
+        WsedError: the file is missing, or is not UTF-8 text.
+        RowError: a line has fewer than eight fields, or a time is not a number.
     """
     events = []
     for line, text in enumerate(composed(read_text(path, "RTTM")).split("\n"), start=1):
@@ -33,7 +33,7 @@ def read(path: str | Path) -> list[Event]:
 
 
 def write(path: Path, recordings: Sequence[Recording]) -> None:
-    """The events of all recordings; blanks in names become `_`, which separates no fields."""
+    """The events of all recordings; blanks in names become `_`, since blanks separate fields."""
     lines = [
         f"SPEAKER {_word(recording.stem)} 1 {event.onset:.3f} {event.offset - event.onset:.3f} <NA> <NA> "
         f"{_word(event.label)} {'<NA>' if event.confidence is None else f'{event.confidence:.4f}'} <NA>\n"

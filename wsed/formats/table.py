@@ -1,4 +1,4 @@
-"""Tables of events, one a row, with any columns: file, onset, offset, label and perhaps a confidence."""
+"""Tables with one event per row and columns of any names: file, onset, offset, label and perhaps a confidence."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +12,16 @@ from wsed.formats.rows import RowError
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of a table's columns, where they are not to be recognised.
+    """The names of the columns of a table, if they are not recognised.
 
     Args:
-        file: of the sound file.
-        onset: of the start.
-        offset: of the end.
-        label: of the class.
-        unit: seconds of one unit of onset and offset: 0.001 where they are in milliseconds, 1 / 8000 where they are in
-            samples of 8 kHz; None: seconds, unless the name of the column says `ms`.
-        separator: between cells; None: it is recognised.
+        file: column of the sound file.
+        onset: column of the onset.
+        offset: column of the offset.
+        label: column of the class.
+        unit: unit of onset and offset in seconds: 0.001 for milliseconds, 1 / 8000 for samples at 8 kHz; None: 1,
+            unless the name of the column contains `ms`.
+        separator: separator of cells; None: it is recognised.
     """
 
     file: str | None = None
@@ -44,8 +44,8 @@ def read(path: str | Path, columns: Columns | None = None, setting: str = "colum
 
     Args:
         path: the table.
-        columns: their names; None: all are recognised.
-        setting: that names the columns, for messages.
+        columns: names of the columns; None: all are recognised.
+        setting: the setting with these names, for messages.
 
     Raises:
         WsedError: the file is missing, or a column cannot be found.
@@ -91,7 +91,7 @@ def _place(cells: Cells, name: str | None, usual: tuple[str, ...], setting: str,
     column = cells.column(name, usual, f"{setting}.{what}")
     if column is None:
         raise WsedError(
-            f"{cells.path} has no column that is known to hold the {what}; set {setting}.{what} to one of its columns: "
+            f"{cells.path} has no column with a usual name for the {what}; set {setting}.{what} to one of its columns: "
             f"{', '.join(cells.header)}"
         )
     return column

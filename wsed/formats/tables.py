@@ -19,7 +19,7 @@ def write_tsv(path: Path, recordings: Sequence[Recording]) -> None:
 
 
 def write_csv(path: Path, recordings: Sequence[Recording]) -> None:
-    """The same with commas."""
+    """Events of all recordings with commas between cells, otherwise as `write_tsv`."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows(recordings)])
     write_text(path, text.getvalue())
@@ -43,12 +43,12 @@ def rows(recordings: Sequence[Recording]) -> list[tuple[str, ...]]:
 
 
 def number(confidence: float | None) -> str:
-    """A confidence as a cell; empty where there is none."""
+    """A confidence as a cell; empty if there is none."""
     return "" if confidence is None else f"{confidence:.4f}"
 
 
 def tabbed(path: Path, lines: Iterable[Sequence[str]]) -> str:
-    """Lines of cells with tabs between them; a cell that a reader would take for quoted is quoted.
+    """Lines of cells with tabs between them; cells with quotes that a reader would remove are quoted.
 
     Raises:
         WsedError: a cell holds a tab or a line break.

@@ -20,23 +20,23 @@ def read(path: str | Path) -> list[Event]:
     """The intervals of all tiers whose text is not empty; points are events of 0 s.
 
     Raises:
-        WsedError: the file is missing, or is no TextGrid.
+        WsedError: the file is missing, or is not a TextGrid.
     """
     tokens = _tokens(_text(path))
     try:
         if next(tokens) != ("ooTextFile", 1) or next(tokens)[0] != "TextGrid":
-            raise WsedError(f"{path} is no TextGrid; {FIX}")
+            raise WsedError(f"{path} is not a TextGrid; {FIX}")
         _, _, exists = next(tokens), next(tokens), next(tokens)
         n_tiers = int(next(tokens)[0]) if exists[0] == "exists" else 0
         return [event for _ in range(n_tiers) for event in _tier(path, tokens)]
     except (StopIteration, ValueError, RuntimeError) as error:
         if isinstance(error, WsedError):
             raise
-        raise WsedError(f"{path} is no whole TextGrid; {FIX}") from None
+        raise WsedError(f"{path} is not a complete TextGrid; {FIX}") from None
 
 
 def _text(path: str | Path) -> str:
-    """The text of the file, which Praat writes in UTF-16 where ASCII does not do."""
+    """The text of the file; Praat writes UTF-16 if a text is not ASCII."""
     path = Path(path)
     if path.is_file() and (content := path.read_bytes())[:2] in UTF16:
         return composed(content.decode("utf-16").replace("\r\n", "\n"))

@@ -1,4 +1,4 @@
-"""Which formats events can be written in, and the files of each."""
+"""The formats in which events can be written, and the files of each format."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,13 +12,13 @@ Write = Callable[[Path, Sequence[Recording]], None]
 
 
 class Format(NamedTuple):
-    """How events are written.
+    """A format in which events are written.
 
     Args:
-        help: what it is, for people.
-        write: the function.
-        together: name of the file that holds all recordings; None: there is none.
-        suffix: of the files that hold one recording each, in a folder of the format's name; None: there are none.
+        help: description for users.
+        write: function that writes a file.
+        together: name of the file with all recordings; None: there is no such file.
+        suffix: suffix of the files with one recording each, in a folder named after the format; None: there are none.
     """
 
     help: str
@@ -45,7 +45,7 @@ def format_named(name: str) -> Format:
     """The format of a name.
 
     Raises:
-        WsedError: there is none; near names are in the message.
+        WsedError: the name is unknown; the message has similar names.
     """
     if name not in FORMATS:
         raise WsedError(f"unknown format {name!r}{near(name, FORMATS)}; known: {', '.join(FORMATS)}")
@@ -56,9 +56,9 @@ def write_events(folder: Path, name: str, recordings: Sequence[Recording]) -> li
     """Write the events of recordings in one format; returns the file for all, or the folder of the files.
 
     Args:
-        folder: of all formats.
-        name: of the format.
-        recordings: in the order in which programs open them.
+        folder: folder of all formats.
+        name: name of the format.
+        recordings: the recordings, in the order in which programs open them.
     """
     made, written = format_named(name), []
     if made.together is not None:
@@ -74,7 +74,7 @@ def write_events(folder: Path, name: str, recordings: Sequence[Recording]) -> li
 
 
 def names_of(recordings: Sequence[Recording]) -> list[str]:
-    """Names of the files of each recording: without the suffix of the sound file, unless two would be of one name.
+    """Names of the files of each recording: without the suffix of the sound file, unless two names would be equal.
 
     >>> names_of([Recording(name, name, 1.0, 8000, ()) for name in ("a.wav", "a.flac", "b.wav")])
     ['a.wav', 'a.flac', 'b']

@@ -44,7 +44,7 @@ class Detector:
     Args:
         network: the network; it is set to eval mode.
         decoder: turns frame scores into events.
-        window: length of a window in seconds, best the length of the training clips; None: 10 s.
+        window: length of a window in seconds, if possible that of the training clips; None: 10 s.
         calibration: turns scores into confidences; None: the confidence of an event is its mean score.
 
     >>> from wsed.decoding import StepDecoder
@@ -132,7 +132,7 @@ class Detector:
                 yield Detected(name, seconds, error=item.error)
             else:
                 scores = gathered.scores(Path(name).name, seconds) if keep_scores else None
-                events = chosen.of(map(self._worth, changes), self.labels)
+                events = chosen.of(map(self._calibrated, changes), self.labels)
                 yield Detected(name, seconds, events, scores=scores)
             track, gathered, changes = self.track(), Gathered(), []
 
@@ -141,7 +141,7 @@ class Detector:
 
         Args:
             windows: all windows of the recording, in order.
-            duration: of the recording, in seconds.
+            duration: duration of the recording, in seconds.
 
         >>> from wsed.decoding import StepDecoder
         >>> from wsed.models import Composed
@@ -152,7 +152,7 @@ class Detector:
         """
         track = self.track()
         changes = [change for window in windows for change in track.add(window.start, window.scores)]
-        return Chosen().of(map(self._worth, changes + track.finish(duration)), self.labels)
+        return Chosen().of(map(self._calibrated, changes + track.finish(duration)), self.labels)
 
     def scores(self, audio: Source, channel: int | None = None, batch: int = BATCH) -> Scores:
         """The scores of a recording: its frame scores, and the highest clip scores of its windows.
@@ -184,7 +184,9 @@ class Detector:
         wsed.errors.WsedError: this network embeds no clips; train one with a head that provides clip_embedding
         """
         if "clip_embedding" not in self.network.provides:
-            raise WsedError("this network embeds no clips; train one with a head that provides clip_embedding")
+            raise WsedError(
+                "this network provides no clip embeddings; train one with a head that provides clip_embedding"
+            )
         points: list[Tensor] = []
         starts: list[float] = []
         for item in score_windows(self.network, read([audio], self.grid, channel), BATCH):
@@ -206,7 +208,7 @@ class Detector:
         """
         self.check()
         grid = Grid.of(self.network, self.window if window is None else window)
-        return Stream(self.network, self.decoder, grid, self._worth)
+        return Stream(self.network, self.decoder, grid, self._calibrated)
 
     def check(self) -> None:
         """Refuse a network or decoder that cannot detect events in recordings without known tags.
@@ -215,16 +217,16 @@ class Detector:
             WsedError: the network predicts tags only, or the decoder needs true tags.
         """
         if "frame_logits" not in self.network.provides:
-            raise WsedError("this network predicts tags only, and events need frame scores: train one with such a head")
+            raise WsedError("this network predicts only tags, but events need frame scores: train one with such a head")
         if self.decoder.tags == "oracle":
             raise WsedError("decoder.tags is oracle, and true tags are not known here: set it to clip or none")
 
-    def _worth(self, change: Change) -> Change:
+    def _calibrated(self, change: Change) -> Change:
         """The change with a calibrated confidence, if there is a calibration."""
         if self.calibration is None:
             return change
-        worth = self.calibration.confidence(self.labels.names[change.label], change.confidence)
-        return change._replace(confidence=worth)
+        confidence = self.calibration.confidence(self.labels.names[change.label], change.confidence)
+        return change._replace(confidence=confidence)
 
     def track(self) -> Track:
         """An object that joins and decodes the windows of a recording.

@@ -47,14 +47,14 @@ class DetectedEvent(tuple[str, float, float]):
 
 @dataclass(frozen=True)
 class Detected:
-    """What was detected in one recording.
+    """The events that were detected in one recording.
 
     Attributes:
         source: the file as it was given; empty for samples.
         duration: seconds.
-        events: by onset, then label.
-        error: why the file was passed over; None if it was not.
-        scores: as `Detector.scores` gives them, where they were asked for.
+        events: the events, sorted by onset, then label.
+        error: why the file was skipped; None if it was read.
+        scores: the result of `Detector.scores`; None if it was not asked for.
     """
 
     source: str
@@ -66,12 +66,12 @@ class Detected:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which events are reported.
+    """A choice of the events that are reported.
 
     Args:
         classes: names of classes; None: all.
-        top: of each recording the most confident ones, so many; None: all.
-        min_duration: seconds that an event lasts at least.
+        top: number of the most confident events of each recording that are reported; None: all.
+        min_duration: shortest duration of an event, in seconds.
     """
 
     classes: frozenset[str] | None = None

@@ -20,7 +20,7 @@ from wsed.types import Labels
 from wsed.values import Scores
 
 OF_SCORES = {"scores": ".tsv", "pictures": ".png"}
-"""Formats that show the scores of frames, and the suffix of the file of each recording."""
+"""Formats that contain frame scores, and the suffix of the file of each recording."""
 
 ALL = Chosen()
 
@@ -29,17 +29,17 @@ KNOWN = (*FORMATS, *OF_SCORES)
 
 @dataclass(frozen=True)
 class Detection:
-    """How recordings are gone through.
+    """Settings of a detection in many recordings.
 
     Args:
-        detector: with the decoder and the thresholds that are wanted.
-        chosen: which events are reported.
-        channel: which channel of files, the first being 1; None: the mean of all.
-        batch: windows that go through the network at once.
+        detector: the detector, with its decoder and thresholds.
+        chosen: the events that are reported.
+        channel: channel of files, counted from 1; None: the mean of all channels.
+        batch: number of windows in a batch.
         formats: names of formats, see `KNOWN`.
 
     Raises:
-        WsedError: there is no such format.
+        WsedError: a format is unknown.
     """
 
     detector: Detector
@@ -59,12 +59,12 @@ class Detection:
         results: Results | None = None,
         progress: Callable[[Sound, float], None] = lambda *_: None,
     ) -> Iterator[Recording | WsedError]:
-        """What is detected in each recording, in order, or why it is passed over.
+        """Detect events in each recording, in order; yields the recording with its events, or why it is skipped.
 
         Args:
             sounds: the recordings.
-            results: the folder where all is kept; None: nothing is.
-            progress: called with a recording and the seconds of it that are done.
+            results: the folder that keeps the results; None: they are not kept.
+            progress: called with a recording and the number of its seconds that are done.
         """
         done = {sound: self._done(sound, results) for sound in sounds}
         left = [sound for sound in sounds if done[sound] is None]
@@ -80,7 +80,7 @@ class Detection:
             yield done[sound] or self._keep(sound, next(found), results)
 
     def _done(self, sound: Sound, results: Results | None) -> Recording | None:
-        """What an earlier run left of a recording; None if it lacks something."""
+        """The result of an earlier run for a recording; None if it is not complete."""
         if results is None:
             return None
         there = [_file(results.folder, name, sound).is_file() for name in self.formats if name in OF_SCORES]
@@ -117,7 +117,7 @@ def _file(folder: Path, name: str, sound: Sound) -> Path:
 
 
 def write_score_table(path: Path, scores: Scores, labels: Labels) -> None:
-    """The scores of one recording as sed_scores_eval reads them: onset, offset and a column per class.
+    """Write the scores of one recording in the format of sed_scores_eval: onset, offset and a column per class.
 
     The last frame is cut at the end of the recording.
     """

@@ -27,7 +27,7 @@ def gpv_detector(weights: str | Path, labels: str | Path) -> Detector:
         labels: the classes in the order of the outputs, one per line.
 
     Raises:
-        WsedError: a file cannot be read, the weights are of another network, or their number of classes is another.
+        WsedError: a file cannot be read, the weights are of another network, or have another number of classes.
 
     >>> gpv_detector("none.pth", "labels.txt")
     Traceback (most recent call last):

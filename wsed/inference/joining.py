@@ -32,7 +32,7 @@ class Joiner:
         done = self.before(start) if self._sum is not None else scores[:0]
         if self._sum is None:
             self._sum, self._first = scores.new_zeros(0, scores.shape[1]), start
-        skip = max(self._first - start, 0)  # decided before, in a stream
+        skip = max(self._first - start, 0)  # already decided, in a stream
         frame = torch.arange(len(scores))
         taper = torch.minimum(frame + 1, len(scores) - frame).float()
         at, longest = start + skip - self._first, start + len(scores) - self._first

@@ -15,7 +15,7 @@ from wsed.spec import Spec
 from wsed.tuned import decoder_of, digest, read_tuned
 
 SUFFIXES = (".ckpt", ".onnx", ".safetensors")
-"""Of files that hold a model: what ends otherwise may be the name of one on a hub."""
+"""Suffixes of files with a model; other names may be those of models on a hub."""
 
 
 def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
@@ -26,12 +26,13 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
     execute code.
 
     Args:
-        checkpoint: `runs/.../checkpoints/best.ckpt`, the folder of a run; then its best checkpoint is loaded;
-            a file or folder of `wsed export`; or the name of a model on the Hugging Face hub, which is downloaded.
+        checkpoint: `runs/.../checkpoints/best.ckpt`; the folder of a run, whose best checkpoint is loaded; a file or
+            folder of `wsed export`; or the name of a model on the Hugging Face hub, which is downloaded.
         network: the network that gets the weights, for a checkpoint without the spec of its network.
 
     Raises:
-        WsedError: there is no such file, it is no checkpoint of wsed, or it names a component that is not registered.
+        WsedError: there is no such file, it is not a checkpoint of wsed, or it names a component that is not
+            registered.
 
     >>> load("runs/none/checkpoints/best.ckpt")
     Traceback (most recent call last):

@@ -1,4 +1,4 @@
-"""What was detected in many recordings, kept as it comes, so that a detection that was stopped goes on."""
+"""The results of a detection in many recordings, kept as they come, so that it can be continued."""
 
 import json
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from wsed.formats.recording import Recording
 from wsed.inference.sources import Sound
 
 LOG = ".wsed-detect.jsonl"
-"""The file in the folder: settings in its first line, then a line per recording."""
+"""The file in the folder: its first line has the settings, and each further line a recording."""
 
 
 class Results:
     """The recordings of one detection in a folder.
 
     Args:
-        folder: made where it is missing.
-        settings: what the events depend on, plain values.
+        folder: the folder; it is made if it is missing.
+        settings: the settings on which the events depend, as plain values.
 
     Raises:
         WsedError: the folder holds other files, or a detection with other settings.
@@ -52,7 +52,7 @@ class Results:
         self._kept = {str(kept["name"]): kept for kept in rest}
 
     def of(self, sound: Sound) -> Recording | None:
-        """What was detected in a recording; None if nothing was yet, or its file has changed since."""
+        """The events of a recording; None if it was not processed yet, or its file has changed since."""
         kept = self._kept.get(sound.name)
         if kept is None or kept["file"] != _state(sound.path):
             return None
@@ -62,7 +62,7 @@ class Results:
         return Recording(sound.name, str(sound.path), duration, rate, tuple(Event(*event) for event in events))
 
     def keep(self, sound: Sound, recording: Recording) -> None:
-        """Keep what was detected in a recording; it stays when the process is killed."""
+        """Keep the events of a recording; they are not lost if the process is killed."""
         events = [[e.label, e.onset, e.offset, e.confidence] for e in recording.events]
         kept = {"name": sound.name, "file": _state(sound.path), "duration": recording.duration}
         kept |= {"sample_rate": recording.sample_rate, "events": events}
@@ -76,7 +76,7 @@ def _line(value: Mapping[str, object]) -> str:
 
 
 def _read(line: str) -> dict[str, object]:
-    """A line; empty if a kill cut it."""
+    """The values of a line; empty if the line is incomplete, since the process was killed."""
     try:
         value = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which recordings are meant: files, folders and globs as they are typed."""
+"""The recordings that the user names: files, folders and globs."""
 
 import os
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from wsed.errors import WsedError
 
 
 class Sound(NamedTuple):
-    """A recording: its file, and a name that tells it from the others."""
+    """A recording: its file, and a name that distinguishes it from the others."""
 
     name: str
     path: Path
 
 
 def find(places: Sequence[str]) -> list[Sound]:
-    """The sound files of some places, each once, in the order of the places; names are those below the common folder.
+    """The sound files of some places, each once, in the order of the places; names are relative to their common folder.
 
     Args:
         places: files of any suffix, folders that are searched at any depth, and globs.
 
     Raises:
-        WsedError: a place is not there, or holds no sound file.
+        WsedError: a place does not exist, or has no sound files.
     """
     paths: dict[Path, None] = {}
     for place in places:

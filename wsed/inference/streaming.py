@@ -45,13 +45,13 @@ class Stream:
         network: the network, in eval mode.
         decoder: turns frame scores into events.
         grid: the positions of the windows.
-        worth: function that calibrates the confidence of a change; None: confidences are scores.
+        calibrate: function that calibrates the confidence of a change; None: confidences are scores.
     """
 
     def __init__(
-        self, network: Network, decoder: Decoder, grid: Grid, worth: Callable[[Change], Change] | None = None
+        self, network: Network, decoder: Decoder, grid: Grid, calibrate: Callable[[Change], Change] | None = None
     ) -> None:
-        self.network, self.grid, self._worth = network, grid, worth
+        self.network, self.grid, self._calibrate = network, grid, calibrate
         self._cutter = Cutter(grid)
         self._track = Track(decoder, network.frame_rate, every=0.0)
         self._settled = 0
@@ -66,7 +66,7 @@ class Stream:
         """Add samples `[sample]` at the sample rate of the network; yields the onsets and offsets that are final now.
 
         Raises:
-            WsedError: the samples are no finite mono float samples.
+            WsedError: the samples are not finite mono float samples.
         """
         if block.ndim != 1 or not np.issubdtype(block.dtype, np.floating) or not np.isfinite(block).all():
             raise WsedError("a stream takes blocks of finite mono float samples [sample] in [-1, 1]")
@@ -91,7 +91,7 @@ class Stream:
 
     def _boundaries(self, changes: list[Change]) -> Iterator[Boundary]:
         names = self.network.labels.names
-        for change in changes if self._worth is None else map(self._worth, changes):
+        for change in changes if self._calibrate is None else map(self._calibrate, changes):
             if change.offset is None:
                 yield Boundary("onset", names[change.label], change.onset, change.confidence)
             else:

@@ -1,4 +1,4 @@
-"""A picture of what was detected in a recording of any length."""
+"""A picture of the events that were detected in a recording of any length."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from wsed.values import Scores
 MOST_CLASSES = 30
 """Greatest number of classes in a picture."""
 COLUMNS = 1200
-"""Of the picture: of more frames the highest in each column is shown."""
+"""Columns of the picture; of more frames, each column shows the highest score."""
 
 
 def draw(path: str | Path, recording: Recording, scores: Scores, labels: Labels) -> None:
-    """The scores of each class over time as shades, with the events as bars; of many classes, the most telling."""
+    """The scores of each class over time as shades, with the events as bars; not of all if there are many."""
     frames, _ = scores.need_frames()
     per = max(1, -(-len(frames) // COLUMNS))
     table = np.zeros((-(-len(frames) // per) * per, len(labels)), dtype=np.float32)

@@ -14,13 +14,13 @@ from wsed.formats.recording import Recording
 from wsed.types import Labels
 
 COLUMNS = 1200
-"""Of the picture: of more frames the loudest in each column is shown."""
+"""Columns of the picture; of more frames, each column shows the loudest."""
 SPAN = 80.0
 """Decibels below the loudest point that are shown."""
 LEFT, RIGHT = 0.11, 0.99
-"""Where the time axis begins and ends, as shares of the width of the picture."""
+"""Begin and end of the time axis, as shares of the width of the picture."""
 WIDTH, HEIGHT, LANE = 11.0, 2.8, 0.28
-"""Inches: of the picture, of its spectrogram, and of each lane."""
+"""Width of the picture, and heights of its spectrogram and of each lane, in inches."""
 BELOW = 0.55
 """Inches below the lanes, for the time axis."""
 
@@ -48,8 +48,8 @@ def draw(decibels: Float[np.ndarray, "band column"], sample_rate: int, recording
 
     Args:
         decibels: see `spectrogram`.
-        sample_rate: of the samples that the spectrogram was computed from.
-        recording: with the events.
+        sample_rate: sample rate of the samples, Hz.
+        recording: the recording with its events.
         labels: the classes, which give the colours.
     """
     found = {event.label for event in recording.events}

@@ -28,10 +28,10 @@ def score_table(report: Report, width: int = 80) -> RenderableType:
     Args:
         report: the report.
         width: width of the terminal; the PSDS of classes, the decimals of intervals, the ends of long names and the
-            last F1 metrics give way, in this order.
+            last F1 metrics are dropped, in this order, if there is no room.
     """
     kinds, singles = f1_names(report), single_names(report)
-    if not kinds:  # of embeddings alone, for one
+    if not kinds:  # for example, only embeddings
         return Group(*_lines(report, singles, []))
     columns, n_kinds = _fitting(report, kinds, width)
     padding = 2 if _needed(columns, 2) <= width else 1

@@ -34,7 +34,7 @@ def score_arrays(
 
     Args:
         scores: scores of frames, or of whole clips; see `Arrays`.
-        targets: the same shape, above 0.5 where a class sounds; or, of frames, the true events.
+        targets: values of the same shape, above 0.5 where a class is active; or, for scores of frames, the true events.
         labels: the classes, in the order of the last axis.
         frame_rate: frames per second; needed for scores of frames.
         threshold: scores above it are detected, for F1.
@@ -93,7 +93,7 @@ def _clips(what: str, values: Arrays, n_labels: int) -> Tensor | list[Tensor]:
     """One tensor `[clip label]` of tags, or one `[frame label]` for each clip; float64.
 
     Raises:
-        WsedError: the values are no arrays, have another shape, or hold NaN.
+        WsedError: the values are not arrays, have another shape, or hold NaN.
     """
     forms = f"{what} must be arrays [clip frame label], a list of [frame label], or [clip label], of {n_labels} labels"
     many = isinstance(values, list | tuple)

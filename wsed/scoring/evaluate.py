@@ -91,7 +91,7 @@ def evaluate(
         durations: table `filename, duration`; needed for PSDS.
         labels: the classes; those of the reference if None.
         threshold: operating point of the F1 metrics, if the predictions have several, or a mapping with that of each
-            class (0.5 for other classes); None: 0.5, and all events where they have confidences.
+            class (0.5 for other classes); None: 0.5, or all events if they have confidences.
         annotated: table `filename, event_labels` of the classes that were annotated in each clip, if those differ; see
             `wsed.scoring.formats.annotated`.
         seeds: whether the predictions are of one system after trainings with different seeds, any number of them.

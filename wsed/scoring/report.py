@@ -162,7 +162,7 @@ class Report:
         try:
             return Report.of_dict(plain)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise WsedError(f"{path} is no report of wsed ({type(error).__name__}: {error}); score again") from None
+            raise WsedError(f"{path} is not a report of wsed ({type(error).__name__}: {error}); score again") from None
 
     @staticmethod
     def of_dict(plain: Plain) -> "Report":

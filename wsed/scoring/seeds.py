@@ -1,4 +1,4 @@
-"""Reports of one system that was trained with several seeds, and what they come to together."""
+"""Reports of one system that was trained with several seeds, and their means and deviations."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -47,7 +47,7 @@ class SeedReports:
         return {"seeds": [report.to_dict() for report in self.seeds], "spread": spread}
 
     def to_json(self) -> str:
-        """All as JSON text; null for numbers that are not defined."""
+        """All reports as JSON text; null for numbers that are not defined."""
         return to_json(self.to_dict())
 
     def write(self, path: str | Path) -> None:

@@ -11,7 +11,7 @@ from wsed.study.compare import Difference, difference, paired, seeds_needed
 
 Expect = Literal["above", "below", "equal"]
 Verdict = Literal["holds", "fails", "equal", "open"]
-"""What the runs say: the claim holds, the opposite does, the rows differ by less than the margin, or none of these."""
+"""The claim holds, the opposite holds, the rows differ by less than the margin, or the runs leave it open."""
 POWER = 2.8
 """Standard errors that an effect must have for a test at 5 % to find it in 80 of 100 trials."""
 FIELDS = ("name", "rows", "measure", "expect", "margin")
@@ -75,7 +75,7 @@ class Claim:
 @checked
 @dataclass(frozen=True)
 class Judged:
-    """A claim with the difference between its rows, the verdict, and what more a verdict would take.
+    """A claim with the difference between its rows, the verdict, and a note on the seeds that a verdict would need.
 
     >>> judged = judge(Claim("a", "fsl", "mil", "event_f1", "above"), {"fsl": {"0": 7.0}, "mil": {"0": 27.0}})
     >>> judged.difference.mean, judged.verdict, judged.note
@@ -135,10 +135,10 @@ def _note(of: Difference, effect: float | None) -> str:
 
 @checked
 def verdict(of: Difference, expect: Expect, margin: float = 0.0) -> Verdict:
-    """Whether a difference supports the expectation (`holds`), contradicts it (`fails`), is too small to matter
-    (`equal`), or leaves it `open`.
+    """Whether a difference supports the expectation (`holds`), contradicts it (`fails`), is `equal` or `open`.
 
-    `holds` and `fails` ask the interval; `equal` asks two one-sided tests of the margin, which a wide interval fails.
+    `holds` and `fails` follow from the interval; `equal` from two one-sided tests of the margin, which fail if the
+    interval is wide.
 
     Args:
         of: the difference.

@@ -1,4 +1,4 @@
-"""The corpora of studies: made from a soundbank before the first run, or one's own."""
+"""The corpora of studies: made from a soundbank before the first run, or supplied by the user."""
 
 import json
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ class StudyCorpus:
     """The corpus of a study.
 
     Args:
-        root: its folder.
-        words: what it is, for the report.
-        made: how it is made; None: it is one's own.
-        soundbank: of which it is made.
+        root: folder of the corpus.
+        words: description for the report.
+        made: how it is made; None: the user supplies it.
+        soundbank: soundbank from which it is made.
 
     >>> StudyCorpus(Path("data/desed"), "DESED").done()
     True
@@ -35,7 +35,7 @@ class StudyCorpus:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The arguments that make it; none if it is one's own."""
+        """The arguments that make it; none if the user supplies it."""
         return () if self.made is None else self.made.command(str(self.root), self.soundbank)
 
     @property
@@ -44,7 +44,7 @@ class StudyCorpus:
         return self.root.with_name(f"{self.root.name}.json")
 
     def done(self) -> bool:
-        """Whether it is there.
+        """Whether it exists.
 
         Raises:
             WsedError: another corpus was made in its place.
@@ -66,11 +66,11 @@ def corpus_of(recipe: Recipe, scale: str, out: Path, root: Path | None, soundban
         recipe: the recipe.
         scale: name of the scale.
         out: folder of all studies; made corpora are in `<out>/corpora`.
-        root: one's own corpus; None: the corpus of the scale is made.
-        soundbank: of what it is made.
+        root: corpus of the user; None: the corpus of the scale is made.
+        soundbank: soundbank from which it is made.
 
     Raises:
-        WsedError: the scale needs one's own corpus.
+        WsedError: the scale needs a corpus of the user.
 
     >>> from wsed.study.scales import Scale
     >>> recipe = Recipe(Path("paper"), "A paper", {}, {}, (), scales={"full": Scale(paper="DESED")})

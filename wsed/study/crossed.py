@@ -3,8 +3,8 @@
 A difference varies with the seed of the training and with the test recordings. Its standard error has both parts,
 `error^2 = seeds^2 + groups^2`. The part of the seeds is the standard deviation of the paired differences over the root
 of their number. The part of the groups is the standard deviation of the mean difference over resamples of groups of
-clips. The interval is Student's, with the degrees of freedom of Welch and Satterthwaite. What varies with both at once
-is in both parts, so that the interval is rather wide than narrow.
+clips. The interval is Student's, with the degrees of freedom of Welch and Satterthwaite. Variation that
+depends on both is in both parts, so that intervals tend to be wide.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from wsed.metrics.groups import Groups
 from wsed.study.compare import Difference, interval
 
 DAMPED = 0.25
-"""Weights of groups vary by this share where clips are of several groups: products of whole draws are mostly 0."""
+"""Share by which weights of groups vary if clips are in several groups; products of whole draws are mostly 0."""
 
 
 def crossed(
@@ -32,8 +32,8 @@ def crossed(
     """The mean difference with its interval over seeds and groups.
 
     Args:
-        differences: of each seed, on all clips.
-        statistics: of each seed, the same difference as a function of clip weights.
+        differences: the difference of each seed, on all clips.
+        statistics: the same difference of each seed as a function of clip weights.
         groups: groups of the clips.
         level: confidence level.
         resamples: resamples of the groups.
@@ -105,10 +105,10 @@ def of_draws(differences: Sequence[float], drawn: PerResample, groups: Groups, *
 def group_error(statistic: Statistic, groups: Groups, resamples: int = 1000, seed: int = 0) -> float:
     """The standard error of a statistic over groups of clips, by a bootstrap by group.
 
-    The deviation is taken for the number of groups less one, as that of a mean.
+    The deviation is that of a mean: corrected for the number of groups minus one.
 
     Args:
-        statistic: of clip weights.
+        statistic: the statistic, a function of clip weights.
         groups: groups of the clips.
         resamples: number of resamples; those without a value are left out.
         seed: seed of the resamples.

@@ -44,7 +44,7 @@ def read_expected(place: str, entry: object) -> dict[str, Expected]:
     """Read the values of a row, by measure.
 
     Raises:
-        WsedError: the entry is no mapping, or one of its values is malformed.
+        WsedError: the entry is not a mapping, or one of its values is malformed.
 
     >>> read_expected("att", {"event_f1": 16.8})["event_f1"].mean
     16.8

@@ -1,4 +1,4 @@
-"""Measures of a finished run: numbers of its report and, where they can be computed anew, functions of clip weights."""
+"""Measures of a finished run: numbers of its report, and functions of clip weights if they can be computed again."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from wsed.types import Split
 
 SPLITS: tuple[Split, ...] = ("train", "test")
 SHORT = 1.5
-"""Seconds: a class is short if half its test events last no longer."""
+"""A class is short if half of its test events last at most this long, in seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class MeasuredRun:
     Args:
         folder: folder of the run.
         report: the report of its test.
-        scored: its scores with the truth; None where they are not of whole clips of the corpus.
+        scored: its scores with the truth; None if they are not those of whole clips of the corpus.
 
     >>> from wsed.metrics.base import MetricValue
     >>> run = MeasuredRun(RunFolder(Path("runs/a")), Report(2, {"event_f1": MetricValue({"macro": 0.25})}), None)
@@ -48,7 +48,7 @@ class MeasuredRun:
 
         Args:
             folder: folder of the run.
-            clips: test clips of the corpus by id; None: they are not known, so that nothing can be computed anew.
+            clips: test clips of the corpus by id; None: they are unknown, so that only the report is used.
 
         Raises:
             WsedError: the run was not tested, or its files are damaged.
@@ -86,7 +86,7 @@ class MeasuredRun:
         return self.report.clips
 
     def statistic(self, source: str) -> Statistic | None:
-        """The measure in points as a function of clip weights; None where the report alone has it."""
+        """The measure in points as a function of clip weights; None if only the report has it."""
         if self.scored is None:
             return None
         name, _, number = source.partition("/")

@@ -18,7 +18,7 @@ from wsed.text import read_json_object
 
 State = Literal["missing", "begun", "done"]
 MARK = "reproduce.json"
-"""In the folder of each run that `wsed reproduce` made: its settings, and the seconds it took once it is done."""
+"""File in the folder of each run of `wsed reproduce`: its settings and, once it is done, the seconds that it took."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Job:
         """Whether the run is done, was begun and stopped, or is missing.
 
         Raises:
-            WsedError: something else lies in the folder, or a run with other settings.
+            WsedError: the folder holds other files, or a run with other settings.
         """
         if not (self.folder / MARK).is_file():
             if self.folder.is_dir() and any(self.folder.iterdir()):

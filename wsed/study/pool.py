@@ -1,4 +1,4 @@
-"""Processes that work side by side, each at one command after the other."""
+"""Processes that run side by side, each of which runs one command after the other."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 AFRESH = 60.0
-"""Seconds: a process that worked longer at a command is replaced, so that long trainings have one of their own."""
+"""A process that ran a command for more seconds than this is replaced, so that long trainings get a new process."""
 WORKER = (sys.executable, "-m", "wsed.cli.run_worker")
 
 
@@ -32,7 +32,7 @@ class Outcome:
 
 
 class Pool:
-    """Does commands in several processes; a process that dies fails its command only.
+    """Runs commands in several processes; if a process dies, only its command fails.
 
     Args:
         jobs: number of processes.
@@ -62,7 +62,7 @@ class Pool:
         self._threads.shutdown()
 
     def submit(self, lines: Sequence[Sequence[str]], log: Path, module: str | None = None) -> "Future[Outcome]":
-        """Do some commands one after the other, until one fails.
+        """Run commands one after the other, until one fails.
 
         Args:
             lines: arguments of `wsed`, or of the module.

@@ -49,12 +49,12 @@ class Results:
     Args:
         recipe: the recipe.
         scale: name of the scale.
-        corpus: what the runs were trained and tested on, in words.
+        corpus: the corpus of the runs, in words.
         comparable: whether it is the corpus of the paper.
         runs: finished runs.
         groups: groups of the test clips; None: intervals are over seeds only.
         failures: runs that failed.
-        notes: what else must be said.
+        notes: further notes.
 
     >>> claim = Claim("a", "fsl", "mil", "event_f1", "above")
     >>> results = Results(Recipe(Path("paper"), "A paper", {}, {}, (claim,)), "smoke", "2 clips", False, runs={})
@@ -111,8 +111,8 @@ class Results:
         parts = [f"# {self.recipe.title}", f"Scale `{self.scale}`. Corpus: {self.corpus}."]
         if not self.comparable:
             parts.append(
-                "This is not the corpus of the paper: its values stand beside ours for orientation, and only claims, "
-                "which compare rows on one corpus, are judged."
+                "This is not the corpus of the paper. Its values are given for orientation only; claims are judged, "
+                "since they compare rows on one corpus."
             )
         parts += [*self.notes, "## Rows (in %, mean +- standard deviation over seeds)", markdown(head, rows)]
         if claims := self._claim_lines():
@@ -134,7 +134,7 @@ class Results:
         return paper_table(cells, titles, form)
 
     def to_json(self) -> str:
-        """The same as JSON; null for what is not known."""
+        """The report as JSON; null for unknown values."""
         rows = {row: {name: self._row_facts(row, name) for name in self.measures()} for row in self.runs}
         claims = [
             {
@@ -231,7 +231,7 @@ def results(
         scale: name of the scale.
         jobs: the runs.
         root: folder of the corpus.
-        corpus: what it is, in words.
+        corpus: the corpus, in words.
         comparable: whether it is the corpus of the paper.
         failures: runs that failed.
 
@@ -261,7 +261,7 @@ def results(
         if groups is None:
             notes.append("Intervals are over seeds only: no groups of the test clips are known.")
     if scale == "smoke":
-        notes.append("A smoke run shows that all of it runs. Its numbers and verdicts mean nothing.")
+        notes.append("A smoke run only tests that everything runs. Its numbers and verdicts mean nothing.")
     missing = len(jobs) - len(done)
     if missing:
         notes.append(f"{missing} of {len(jobs)} runs are not done.")

@@ -27,8 +27,8 @@ class Row:
         seeds: seeds of the runs.
         paper: values in the paper, by measure.
         after: a row that must be trained before, since this row needs its checkpoint.
-        weights_of: the row whose trained weights this row scores in another way; this row is not trained itself.
-        takes: the setting that takes the checkpoint of the row `after`.
+        weights_of: the row whose trained weights this row scores with other settings; this row is not trained.
+        takes: the setting that gets the checkpoint of the row `after`.
 
     >>> Row("mil", "MIL", configs=(Path("base.yaml"),), seeds=(0, 1)).seeds
     (0, 1)
@@ -135,7 +135,7 @@ def read_recipe(folder: Path) -> Recipe:
     for row in rows.values():
         for config in row.configs:
             if not config.is_file():
-                raise WsedError(f"{path}: the row {row.name} needs {config}, which is not there")
+                raise WsedError(f"{path}: the row {row.name} needs {config}, which does not exist")
     overlays = {
         str(name): _rows_of(f"{path}: overlays.{name}", entry, list(rows))
         for name, entry in _mapping(f"{path}: overlays", content.get("overlays", {})).items()
@@ -184,13 +184,13 @@ def _row(folder: Path, name: str, entry: object, base: object, seeds: tuple[int,
 def _list(path: Path, name: str, content: Mapping[str, object]) -> list[object]:
     entry = content.get(name, [])
     if not isinstance(entry, list):
-        raise WsedError(f"{path}: {name} are a list, not {entry!r}")
+        raise WsedError(f"{path}: {name} must be a list, not {entry!r}")
     return entry
 
 
 def _pair(place: str, entry: object) -> tuple[str, str]:
     if not isinstance(entry, list) or len(entry) != 2:
-        raise WsedError(f"{place}: rows are two, [first, second], not {entry!r}")
+        raise WsedError(f"{place}: rows must be two names, [first, second], not {entry!r}")
     return str(entry[0]), str(entry[1])
 
 
@@ -198,7 +198,7 @@ def _seeds(place: str, entry: object) -> tuple[int, ...]:
     if isinstance(entry, int):
         return tuple(range(entry))
     if not isinstance(entry, list) or not all(isinstance(seed, int) for seed in entry):
-        raise WsedError(f"{place}: seeds are a number of them or a list, not {entry!r}")
+        raise WsedError(f"{place}: seeds must be a number or a list, not {entry!r}")
     return tuple(entry)
 
 
@@ -223,7 +223,7 @@ def _matching(place: str, pattern: str, rows: Iterable[str]) -> list[str]:
 
 def _mapping(place: str, entry: object) -> Mapping[str, object]:
     if not isinstance(entry, Mapping):
-        raise WsedError(f"{place} is {type(entry).__name__}, no mapping")
+        raise WsedError(f"{place} is {type(entry).__name__}, not a mapping")
     return entry
 
 

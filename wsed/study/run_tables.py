@@ -1,4 +1,4 @@
-"""The rows of `wsed table` and of `wsed show` of several runs: their cells, and which row is surely the best."""
+"""The rows of `wsed table` and of `wsed show` for several runs: their cells, and the row that a test finds best."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class RunsOfRow:
         seeds = folder.seeds() or [folder]
         scored = [run for run in seeds if run.split(split).report.is_file()]
         if not scored:
-            seeds[0].report(split)  # says what to run
+            seeds[0].report(split)  # its error says what to run
         runs = {run.path.name: run for run in scored}
         return RunsOfRow(name or str(path), runs, {seed: run.report(split) for seed, run in runs.items()})
 
@@ -76,7 +76,7 @@ class RunsOfRow:
 
 
 def is_single(column: str) -> bool:
-    """Whether a column is one value, such as a PSDS, and no F1.
+    """Whether a column is a single value, such as a PSDS, and not an F1.
 
     >>> is_single("psds1"), is_single("event_f1/macro")
     (True, False)
@@ -127,7 +127,7 @@ def columns_of(rows: Sequence[RunsOfRow], wanted: Sequence[str] | None = None) -
         metric, _, number = name.partition("/")
         having = [report for report in reports if metric in report.computed]
         if not having and wanted is not None:
-            reports[0].value(name)  # says which there are
+            reports[0].value(name)  # its error lists the names
             raise WsedError(f"no run has {name}")
         if not having:
             continue
@@ -145,14 +145,14 @@ def best_rows(
     system: Callable[[RunFolder], System | None],
     resamples: int = 1000,
 ) -> dict[str, str | None]:
-    """The row of each column that a paired test finds better than every other row; None where it is open.
+    """The row of each column that a paired test finds better than every other row; None if the test leaves it open.
 
     Rows with several runs are paired by seed (t test); rows with one run each by clip (bootstrap).
 
     Args:
         rows: the rows.
         columns: the columns.
-        system: the scores and the truth of a run; None if they are not there any more.
+        system: the scores and the truth of a run; None if they no longer exist.
         resamples: number of resamples of the clips.
 
     >>> best_rows([], ["event_f1/macro"], system=lambda run: None)

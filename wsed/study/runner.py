@@ -15,12 +15,12 @@ from wsed.study.results import Failure
 
 EPOCH = re.compile(r"^epoch (\d+)\b", flags=re.MULTILINE)
 LOG_LINES = 15
-"""Lines of the log of a failed run that its report holds."""
+"""Number of lines of the log of a failed run that are reported."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A run to be made, and the corpus it is made of.
+    """A run that is to be made, and its corpus.
 
     Args:
         job: the run.
@@ -37,13 +37,13 @@ class Task:
 
 @runtime_checkable
 class _Watch(Protocol):
-    """Shows how the runs go on."""
+    """Shows the progress of the runs."""
 
     def started(self, job: Job, /) -> None:
         """A run has begun."""
 
     def alive(self, running: Sequence[Job], /) -> None:
-        """Called several times per second with the runs at work."""
+        """Called several times per second with the runs in progress."""
 
     def ended(self, job: Job, seconds: float, failure: str | None, /) -> None:
         """A run is done, or has failed."""
@@ -51,12 +51,12 @@ class _Watch(Protocol):
 
 @runtime_checkable
 class _Processes(Protocol):
-    """What does the commands of runs, such as `wsed.study.pool.Pool`."""
+    """Runs the commands of runs, such as `wsed.study.pool.Pool`."""
 
     jobs: int
 
     def submit(self, lines: Sequence[Sequence[str]], log: Path, module: str | None = None) -> "Future[Outcome]":
-        """Do some commands, one after the other."""
+        """Run commands, one after the other."""
 
 
 class _Silent:
@@ -90,7 +90,7 @@ def run_tasks(tasks: Sequence[Task], pool: _Processes, watch: _Watch | None = No
 
 
 class _Runner:
-    """The runs that wait, those at work, and those that failed."""
+    """The runs that wait, those in progress, and those that failed."""
 
     def __init__(self, tasks: Sequence[Task], pool: _Processes, watch: _Watch) -> None:
         self.waiting = sorted((task for task in tasks if task.job.state() != "done"), key=lambda task: task.job.seed)
@@ -99,7 +99,7 @@ class _Runner:
         self._pool, self._watch = pool, watch
 
     def start(self) -> None:
-        """Start runs whose checkpoint is there, as long as a process is free."""
+        """Start runs whose checkpoint exists, as long as a process is free."""
         at_work = {task.job.folder for task in (*self.waiting, *self.running.values())}
         for task in list(self.waiting):
             if len(self.running) < self._pool.jobs and task.job.needs not in at_work:
@@ -121,7 +121,7 @@ class _Runner:
         self._watch.started(job)
 
     def finish(self) -> None:
-        """Wait a moment for a run to end, and note how."""
+        """Wait a moment for a run to end, and note the outcome."""
         finished, _ = wait(self.running, timeout=0.3, return_when=FIRST_COMPLETED)
         for future in finished:
             job, outcome = self.running.pop(future).job, future.result()

@@ -49,13 +49,13 @@ def by_row(folders: Path | Sequence[Path], rows: Iterable[str]) -> Mapping[str, 
 
 
 def corpus_of(run: RunFolder, root: Path | None = None) -> Corpus:
-    """The corpus that a run names in its configuration, of whatever kind it is.
+    """The corpus that a run names in its configuration, of any kind.
 
     A corpus that is named by import path must have been imported, since a run's files import nothing.
 
     Args:
         run: the run.
-        root: folder of the corpus, if it is not where the run found it.
+        root: folder of the corpus, if it has moved since the run.
 
     Raises:
         WsedError: the configuration names no known corpus.

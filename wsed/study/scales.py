@@ -1,4 +1,4 @@
-"""The scales of a recipe: on which corpus, with which overlays, rows, seeds and settings `wsed reproduce` runs it."""
+"""The scales of a recipe: the corpus, overlays, rows, seeds and settings with which `wsed reproduce` runs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ CORPUS_FIELDS = ("name", "recipe", "seed", "clips", "module", "arguments")
 
 @dataclass(frozen=True)
 class MadeCorpus:
-    """A corpus that is made of a soundbank before the first run.
+    """A corpus that is made from a soundbank before the first run.
 
     Args:
-        name: name of its folder; recipes that name the same share it.
+        name: name of its folder; recipes with the same name share the corpus.
         recipe: recipe of `wsed data synth`.
         seed: seed of `wsed data synth`.
         clips: number of clips of `train`, `validation` and `eval`.
@@ -50,12 +50,12 @@ class Scale:
     """One scale of a recipe.
 
     Args:
-        corpus: the corpus that is made; None: one's own, by `--root`.
-        overlays: overlays of the recipe; of those that are for a row, the first is merged over it.
-        rows: names and patterns of the rows; all that an overlay is for, if there are none.
+        corpus: the corpus that is made; None: the user supplies it with `--root`.
+        overlays: overlays of the recipe; the first one that is for a row is merged over it.
+        rows: names and patterns of the rows; if empty, all rows with an overlay.
         seeds: number of seeds; None: those of each row.
         settings: settings of every run, by their names on the command line.
-        paper: name of the corpus of the paper; None: the corpus is another.
+        paper: name of the corpus of the paper; None: another corpus is used.
 
     >>> Scale(seeds=2).paper is None
     True

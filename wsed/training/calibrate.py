@@ -67,11 +67,11 @@ def calibrate(decoder: Decoder, scores: Scores, truth: Truth, labels: Labels, me
     classes = {}
     for i, name in enumerate(labels):
         mine = label == i
-        scored, worth = _fit(confidence[mine], right[mine], method) if mine.sum() >= FEW else together
+        confidences, shares = _fit(confidence[mine], right[mine], method) if mine.sum() >= FEW else together
         precision = tuple(point.precision(i) for point in points)
         recall = tuple(float(point.recall[i]) for point in points)
         thresholds = tuple(point.threshold for point in points)
-        classes[name] = ClassCalibration(thresholds, precision, recall, scored, worth)
+        classes[name] = ClassCalibration(thresholds, precision, recall, confidences, shares)
     return Calibration(classes, settings_of(decoder))
 
 

@@ -228,7 +228,7 @@ def test_mistakes_are_told(audioset: Path, tmp_path: Path, settings, message) ->
 
 def test_no_clip_at_all_is_an_error(audioset: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        WsedError, match=r"none of its 10 clips is in .* \(no clip of a video\); looked for -000000000__30\.000"
+        WsedError, match=r"none of its 10 clips is in .* \(no such names\); looked for -000000000__30\.000"
     ):
         read(AudioSet(audioset, audio=tmp_path), "train", ["balanced"])
     sounds(tmp_path, ["aaaaaaaaaaa.wav"])

@@ -64,7 +64,7 @@ def test_held_out_clips_are_not_trained_on(corpus: Path) -> None:
         ),
         ({}, {"share": 1.0}, "data.holdout.share must lie between 0 and 1"),
         ({}, {"share": 0.2, "by": "file"}, "clip.*group"),
-        ({}, {"share": 0.2, "group": "site"}, "data.holdout.group is 'site' and data.holdout.by 'clip'"),
+        ({}, {"share": 0.2, "group": "site"}, "data.holdout.group is 'site', but data.holdout.by is 'clip'"),
         ({"annotated": {"strnog": ["low"]}}, None, "annotated: unknown source 'strnog' .did you mean strong"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Trained networks for other programs: ONNX, and folders as model hubs have them."""
+"""Trained networks for other programs: ONNX, and folders for model hubs."""

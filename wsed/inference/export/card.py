@@ -50,10 +50,10 @@ def card(detector: Detector, report: Mapping[str, object] | None, data: str, nam
     """The text of the card.
 
     Args:
-        detector: of the model.
+        detector: the model.
         report: `scores.json` of the test clips.
-        data: what it was trained on.
-        name: of the model.
+        data: the training data, in words.
+        name: name of the model.
     """
     import wsed
 

@@ -1,4 +1,4 @@
-"""A folder as model hubs have them: weights, facts, metrics and a model card."""
+"""A folder for model hubs: weights, facts, metrics and a model card."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from wsed.types import Labels
 
 WEIGHTS, CONFIG, METRICS, CARD = "model.safetensors", "config.json", "metrics.json", "README.md"
 NAME = re.compile(r"[\w.-]+/[\w.-]+")
-"""Names of models on a hub."""
+"""Pattern of the names of models on a hub."""
 
 
 def is_hub_folder(path: Path) -> bool:
@@ -27,13 +27,13 @@ def write_hub(detector: Detector, folder: str | Path, report: Mapping[str, objec
     """Write the weights, facts, metrics and card of a model into a new folder; returns the path.
 
     Args:
-        detector: with its decoder, windows and calibration.
-        folder: must not exist.
+        detector: the model, with its decoder, windows and calibration.
+        folder: the new folder.
         report: `scores.json` of the test clips; None: there is none.
-        data: what it was trained on, for the card.
+        data: the training data in words, for the card.
 
     Raises:
-        WsedError: the folder exists, safetensors is not installed, or the network cannot be written down.
+        WsedError: the folder exists, safetensors is not installed, or the network has no spec.
     """
     import wsed
 
@@ -46,7 +46,7 @@ def write_hub(detector: Detector, folder: str | Path, report: Mapping[str, objec
         raise WsedError('export to a hub folder needs safetensors: pip install "wsed[hub]"') from None
     spec = plain_spec(network)
     if spec is None:
-        raise WsedError("this network cannot be written down, so nobody could build it from the folder; register it")
+        raise WsedError("this network has no spec, so it cannot be built from the folder; register its class")
     facts = {
         "library": "wsed",
         "version": wsed.__version__,
@@ -105,11 +105,11 @@ def read_hub(folder: Path) -> Checkpoint:
             seconds=None if seconds is None else float(str(seconds)),
         )
     except (KeyError, AssertionError, ValueError) as error:
-        raise WsedError(f"{folder / CONFIG} is no model of wsed ({error!r}); export it again") from None
+        raise WsedError(f"{folder / CONFIG} is not a model of wsed ({error!r}); export it again") from None
 
 
 def download(name: str) -> Path:
-    """The folder of a model on the Hugging Face hub, downloaded where it is not there yet.
+    """The folder of a model on the Hugging Face hub, downloaded if it is not there yet.
 
     Raises:
         WsedError: huggingface-hub is not installed, or there is no such model.

@@ -19,16 +19,16 @@ EPS = 1e-7
 
 
 class OnnxNetwork(Network):
-    """A network of a file of `wsed export --to onnx`; it cannot be trained.
+    """A network from a file of `wsed export --to onnx`; it cannot be trained.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Attributes:
         about: its metadata.
 
     Raises:
-        WsedError: onnxruntime is not installed, or the file is none of `wsed export`.
+        WsedError: onnxruntime is not installed, or `wsed export` did not write the file.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -47,7 +47,7 @@ class OnnxNetwork(Network):
             about = json.loads(self._session.get_modelmeta().custom_metadata_map[META])
         except Exception as error:
             reason = str(error).strip().splitlines()[0][:200]
-            raise WsedError(f"{path} is no file of `wsed export --to onnx` ({reason}); export it again") from None
+            raise WsedError(f"{path} is not a file of `wsed export --to onnx` ({reason}); export it again") from None
         self.about: dict[str, object] = about
         self.labels = Labels(about["labels"])
         self.sample_rate, self.frame_rate = int(about["sample_rate"]), float(about["frame_rate"])
@@ -61,7 +61,7 @@ class OnnxNetwork(Network):
         audio = batch.samples()
         if batch.full:
             found = self.scores(audio)
-        else:  # clip by clip, as padding would be taken for sound
+        else:  # clip by clip, since padding would count as sound
             parts = [self.scores(one[None, :n]) for one, n in zip(audio, batch.n_samples.tolist(), strict=True)]
             found = [_padded(list(of)) for of in zip(*parts, strict=True)]
         logits = iter(torch.logit(scores, eps=EPS) for scores in found)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 CLOSE = 1e-4
-"""Most by which a score may differ from torch."""
+"""Greatest difference of a score from torch."""
 
 
 class Scorer(nn.Module):
@@ -128,7 +128,7 @@ def _check(scorer: Scorer, exported: OnnxNetwork, length: int) -> None:
 
 
 def _batch(audio: Float[Tensor, "clip sample"], n_labels: int) -> Batch:
-    """Clips of one length, of which nothing is known; sizes stay symbols."""
+    """A batch of clips of one length without labels; sizes stay symbolic."""
     n_clips, n_samples = audio.shape
     no = torch.zeros(n_clips, n_labels, dtype=torch.bool)
     return Batch(

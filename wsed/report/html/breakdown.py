@@ -15,9 +15,9 @@ DECIBELS = (-np.inf, 0.0, 5.0, 10.0, 15.0, 20.0, 25.0, np.inf)
 
 
 def recall_by(shown: Shown, kinds: Int[np.ndarray, " event"], snr: Float[np.ndarray, " event"] | None) -> Plain:
-    """Recall of groups of true events: within the collars, and of events that are found at all.
+    """Recall of groups of true events: within the collars, and also with shifted borders.
 
-    An event is found if it is right or has a shifted border. A group without events is left out.
+    A group without events is left out.
 
     Args:
         shown: the system.

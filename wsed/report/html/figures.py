@@ -27,7 +27,7 @@ MEANINGS = {
     "confusion of classes.",
     "embedding": "How well the embeddings of clips separate the classes.",
 }
-"""What the metrics say, for readers who are new to them."""
+"""What the metrics mean, for readers who are new to them."""
 
 
 def scores(shown: Shown) -> list[Plain]:

@@ -30,7 +30,7 @@ class Files:
         durations: table of durations.
         labels: the classes; those of the reference if None.
         audio: folder of the sounds; None: no sound.
-        threshold: operating point of the F1 metrics; None: 0.5, and all events where they have confidences.
+        threshold: operating point of the F1 metrics; None: 0.5, or all events if they have confidences.
         resamples: number of resamples of the intervals.
         annotated: table of the classes that were annotated in each clip; None: all.
         groups: table or column of the reference with the groups of clips that are drawn together; None: single clips.
@@ -50,7 +50,7 @@ def of_files(path: Path, files: Files, progress: Progress = silent) -> Shown:
     """What a report shows of the files of a system; without a reference, only its events.
 
     Raises:
-        WsedError: a file is malformed, or the predictions are no events and there is no reference.
+        WsedError: a file is malformed, or there is no reference and the predictions are not events.
     """
     labels = None if files.labels is None else Labels(files.labels)
     if files.reference is None:

@@ -36,7 +36,7 @@ from wsed.values import Detections, Scores, Truth
 def of_run(run: RunFolder, split: Split, groups: str | None = None, resamples: int = 1000) -> Shown:
     """What a report shows of a run: its scores, detected events, truth, sounds, configuration and log.
 
-    If the corpus is not where it was, there is neither truth nor sound; a note says so.
+    If the corpus has moved, truth and sound are missing; a note says so.
 
     Args:
         run: the run.
@@ -84,7 +84,7 @@ def _with_truth(
         clips, annotated = clips_in(settings, split)
         truth = _cut(truth_of(clips, scores.clip_ids, shown.labels), scores, clips, annotated, shown.labels)
     except WsedError as error:
-        note = f"without true events and sound, since the clips are not where they were: {error}"
+        note = f"without true events and sound, since the clips have moved: {error}"
         return replace(shown, notes=(*shown.notes, note))
     sounds = {clip.id: Sound(clip.path, clip.start or 0.0) for clip in clips}
     if split == "predict":

@@ -214,11 +214,11 @@ def _template(title: str, data: str) -> tuple[str, str]:
     parts = {name: (folder / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", *SCRIPTS)}
     scripts = "\n".join(parts[name] for name in SCRIPTS)
     page = parts["page.html"].replace("@STYLE@", parts["page.css"]).replace("@SCRIPT@", scripts)
-    head, rest = page.split("@DATA@")  # before names of files come in, which may hold anything
+    head, rest = page.split("@DATA@")  # before file names are inserted, which may hold anything
     middle, tail = rest.split("@MEDIA@")
     return f"{head.replace('@TITLE@', html.escape(title))}{data}{middle}", tail
 
 
 def _for_script(text: str) -> str:
-    """JSON that no `</script>` or comment in a name can end."""
+    """JSON for a script, with `</script>` and comments in names escaped."""
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

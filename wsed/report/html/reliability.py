@@ -1,4 +1,4 @@
-"""Reliability diagrams: how often what has a score of 0.7 is true."""
+"""Reliability diagrams: the share of true frames, clips or events at each score."""
 
 from typing import NamedTuple
 
@@ -74,7 +74,7 @@ def _probable(values: np.ndarray) -> bool:
 
 
 def _frames(shown: Shown, scores: Scores) -> Bins | None:
-    """The scores of the frames of known classes, clip by clip; None if they are no probabilities."""
+    """The scores of the frames of known classes, clip by clip; None if they are not probabilities."""
     events, timed = shown.true, shown.timed()
     columns = [column.numpy() for column in (events.clip, events.label, events.onset, events.offset)]
     order = np.argsort(columns[0], kind="stable")

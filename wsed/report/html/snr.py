@@ -11,7 +11,7 @@ COLUMNS = ("filename", "event_label", "onset", "snr_db")
 
 
 def read_snr(paths: Iterable[Path]) -> dict[tuple[str, str, float], float]:
-    """The ratio of each event in dB, by clip, class and onset; tables without ratios are passed over."""
+    """The ratio of each event in dB, by clip, class and onset; tables without ratios are skipped."""
     known: dict[tuple[str, str, float], float] = {}
     for path in paths:
         try:

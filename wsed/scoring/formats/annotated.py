@@ -1,4 +1,4 @@
-"""Reading of which classes were annotated in which clips, for clips of data sets with other classes."""
+"""Reading of the classes that were annotated in each clip, for clips of data sets with different classes."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -15,10 +15,10 @@ from wsed.types import Labels
 
 
 def read_annotated(path: str | Path, clip_ids: Sequence[str], labels: Labels) -> Bool[Tensor, "clip label"]:
-    r"""Read a table `filename, event_labels`: the classes, with commas between, that were annotated in a clip.
+    r"""Read a table `filename, event_labels`: the comma-separated classes that were annotated in a clip.
 
-    A filename may hold `*` and `?` to stand for many clips, such as all of a data set; a row that names a clip itself
-    comes first, then the first row that matches. A clip that no row matches has all classes.
+    A filename may be a pattern with `*` and `?` for many clips, such as all of a data set. A row with the name of the
+    clip counts before the first pattern that matches. All classes are annotated in a clip that no row matches.
 
     Raises:
         WsedError: the table is malformed, a class is unknown, or a row matches no clip.

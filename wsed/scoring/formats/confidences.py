@@ -1,4 +1,4 @@
-"""Events with a confidence each, as a column `score` or `confidence` holds it, and what PSDS ranks of them."""
+"""Events with confidences, from a column `score` or `confidence`, and their frame scores for PSDS."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ def confidence_column(path: object, names: Sequence[str]) -> str | None:
 def confidence_of(path: Path) -> str | None:
     """The column of confidences that a table names in its first line; errors as in `confidence_column`."""
     if not path.is_file():
-        return None  # what reads the table says so
+        return None  # the reader of the table reports it
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         line = file.readline().rstrip("\n")
     return confidence_column(path, header(path, line)[1]) if line.strip() else None
@@ -48,10 +48,10 @@ def with_confidence(table: EventTable, events: Events, line: np.ndarray) -> Dete
 
 
 def ranked(detections: Detections, clip_ids: Sequence[str], durations: torch.Tensor | None, n_labels: int) -> Scores:
-    """Frame scores of which the runs above any threshold are the events above it; -inf where no event is.
+    """Frame scores whose runs above any threshold are the events above that threshold; -inf without an event.
 
-    Frames lie between all borders of the events of a clip. Events of one class that overlap or touch count as one, as
-    confident as the most confident of them at each time.
+    The borders of frames are all borders of events in the clip. Events of one class that overlap or touch count as one
+    event; where they overlap, the highest confidence counts.
 
     Args:
         detections: events with confidences.

@@ -20,7 +20,7 @@ PER_RECORDING = (".txt", ".textgrid")
 
 
 def reader_of(path: Path) -> Read | None:
-    """What reads a file of another program; None: it is no such file, or a blank one."""
+    """The reader of a file of another program; None if it is not such a file, or is blank."""
     suffix = path.suffix.lower()
     if suffix == ".textgrid":
         return textgrid.read
@@ -38,7 +38,7 @@ def reader_of(path: Path) -> Read | None:
 
 
 def is_exchange(place: Path) -> bool:
-    """Whether a file is of another program, or a folder, at any depth, holds a file per recording of one."""
+    """Whether a file is of another program, or a folder holds such files, one per recording, at any depth."""
     if place.is_file():
         return reader_of(place) is not None
     files = _files(place) if place.is_dir() else []
@@ -58,7 +58,7 @@ def read_exchange(place: Path) -> EventTable:
 
 
 def _events(file: Path, name: str) -> list[Event]:
-    """The events of a file, at least one, with the name of their recording where the file does not give it."""
+    """The events of a file, at least one; the file gives the name of their recording if the events do not."""
     read = reader_of(file)
     events = [] if read is None else read(file)
     return [event._replace(file=event.file or name) for event in events or [Event("", 0.0, 0.0)]]
@@ -91,20 +91,20 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _name(path: Path) -> str:
-    """The recording that a file is of: `a/b.selections.txt` -> `a/b`."""
+    """The recording that a file belongs to: `a/b.selections.txt` -> `a/b`."""
     return path.with_suffix("").as_posix().removesuffix(".selections")
 
 
 def matched(table: EventTable, clip_ids: Sequence[str], labels: Iterable[str], notes: Notes) -> EventTable:
-    """The table with the clip names of a reference where these are the same without folders and suffixes.
+    """The table with the clip names of a reference, if they are equal without folders and suffixes.
 
-    RTTM has `_` for the blanks in names, so those count as the same, also in classes of RTTM.
+    RTTM writes `_` for blanks in names, so `_` and blanks count as equal, also in classes of RTTM.
 
     Args:
-        table: of a system.
-        clip_ids: of the reference.
-        labels: of the reference.
-        notes: takes how many names were matched.
+        table: the table of a system.
+        clip_ids: the clips of the reference.
+        labels: the classes of the reference.
+        notes: gets the number of names that were matched.
     """
     exact = set(clip_ids)
     other = [name for name in table.clips if name not in exact]
@@ -123,7 +123,7 @@ def matched(table: EventTable, clip_ids: Sequence[str], labels: Iterable[str], n
 
 
 def _once(names: Iterable[str]) -> Mapping[str, str]:
-    """The names by what is left of them without folders and suffixes, where that is of one name only."""
+    """The names by their stems without folders and suffixes; stems of several names are left out."""
     found: dict[str, list[str]] = {}
     for name in names:
         path = PurePosixPath(name.replace("\\", "/"))

@@ -1,4 +1,4 @@
-"""Reading of groups of clips: which patient, source recording or site each clip is of."""
+"""Reading of groups of clips: the patient, source recording or site of each clip."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ def read_groups(groups: str | Path, reference: str | Path, clip_ids: Sequence[st
 
     Args:
         groups: a table with `filename` and one more column, the group; a `provenance.tsv` of `wsed data synth`, whose
-            clips are of each recording in them; or the name of a column of the reference.
+            clips are in a group for each recording in them; or the name of a column of the reference.
         reference: the table of true events.
         clip_ids: the clips.
 
@@ -46,7 +46,7 @@ def read_groups(groups: str | Path, reference: str | Path, clip_ids: Sequence[st
         raise WsedError(f"--groups: {table} has no group for {absent[0]!r}{more}")
     found = Groups.of([tuple(own) for own in several])
     if len(found) < 2:
-        raise WsedError(f"--groups: all clips are of the group {found.names[0]!r}; intervals need two groups or more")
+        raise WsedError(f"--groups: all clips are in the group {found.names[0]!r}; intervals need two groups or more")
     return found
 
 
@@ -65,10 +65,10 @@ def _columns(path: Path) -> list[str]:
 
 def _column(name: str, path: Path) -> str:
     if not path.is_file():
-        raise WsedError(f"--groups {name}: no such file, and {path} is no table with a column of this name")
+        raise WsedError(f"--groups {name}: no such file, and {path} is not a table with a column of this name")
     names = read_columns(path)
     if name not in names:
         raise WsedError(
-            f"--groups {name}: no such file, nor column of {path}{near(name, names)}; it has {', '.join(names)}"
+            f"--groups {name}: no such file, and no such column in {path}{near(name, names)}; it has {', '.join(names)}"
         )
     return name

@@ -62,10 +62,10 @@ class Predictions:
     boxes: Detections | None = None
 
     def taken(self, threshold: PerLabel) -> PerLabel:
-        """The threshold, or that of each class, that `detected(threshold)` uses; None where all events count.
+        """The threshold, or that of each class, that `detected(threshold)` uses; None if all events count.
 
-        For operating points, it is that of the nearest one. Without a threshold it is 0.5, and all events count where
-        they have confidences: whoever wrote them has chosen.
+        For operating points, it is the nearest of their thresholds. If no threshold is given, it is 0.5, but all events
+        with confidences count, since their author has already selected them.
         """
         if self.kind == "events" and (self.boxes is None or threshold is None):
             return None
@@ -78,7 +78,7 @@ class Predictions:
         return min(self.thresholds, key=lambda t: round(abs(t - threshold), 9)) if self.thresholds else threshold
 
     def detected(self, threshold: PerLabel) -> Events:
-        """The events at a threshold, or at that of each class, None being that of `taken`.
+        """The events at a threshold, or at that of each class; None: the threshold of `taken`.
 
         For frame scores, they are the runs of frames with a score above it; for operating points, the detections of the
         nearest one (see `taken`); for events with confidences, those above it; for other events, all.
@@ -240,7 +240,7 @@ def _kind(path: Path) -> Kind | None:
     if {"onset", "offset"} <= names:
         return "frame scores"
     raise WsedError(
-        f"{path} is no table of predictions: its header is {sorted(names)}, expected filename, onset, offset, "
+        f"{path} is not a table of predictions: its header is {sorted(names)}, expected filename, onset, offset, "
         "event_label (events), or onset, offset and a column for each class (frame scores)"
     )
 

@@ -92,7 +92,7 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
 
 
 def _hard(table: EventTable, notes: Notes) -> EventTable:
-    """The table without the events that soft labels hold to be improbable."""
+    """The table without the events that are improbable by their soft labels."""
     if table.confidence is None:
         return table
     sure = table.confidence > SOFT

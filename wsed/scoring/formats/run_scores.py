@@ -21,7 +21,7 @@ from wsed.values import Scores
 
 
 def write_scores(folder: Path, scores: Scores, labels: Labels) -> None:
-    """Write the scores of frames (padded, with `valid`) and those of clips, as far as there are any.
+    """Write the scores of frames (padded, with `valid`) and of clips; either may be missing.
 
     >>> import tempfile
     >>> scores = Scores.of_padded(torch.tensor([[[0.25], [0.75]]]), frame_rate=2.0)
@@ -62,7 +62,7 @@ def read_scores(folder: Path, seconds: float | None = None) -> tuple[Labels, Sco
 
 
 def frame_scores_file(place: Path) -> Path | None:
-    """The file of frame scores that a path is, or that lies in a folder; None if there is none.
+    """The file of frame scores: the path itself, or a file in the folder; None if there is none.
 
     >>> frame_scores_file(Path("scores.tsv"))
     """
@@ -94,7 +94,7 @@ def _frames_of(saved: Mapping[str, np.ndarray], names: tuple[str, ...], duration
 
 @contextmanager
 def _damage_named(place: Path) -> Iterator[None]:
-    """Turn what reading a damaged file raises into a message that names the file."""
+    """Turn the errors of a damaged file into a message with its name."""
     try:
         yield
     except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, ArithmeticError, *ARCHIVE) as error:
@@ -105,10 +105,10 @@ def _damage_named(place: Path) -> Iterator[None]:
 
 
 ARCHIVE = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, IndexError, MemoryError)
-"""What reading a damaged archive may raise."""
+"""Errors that a damaged archive may raise."""
 
 MOST_BYTES = 64_000_000_000
-"""Of the arrays in a file."""
+"""Greatest size in bytes of the arrays in a file."""
 
 
 def _load(path: Path) -> Mapping[str, np.ndarray]:

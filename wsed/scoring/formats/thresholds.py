@@ -8,7 +8,7 @@ from wsed.scoring.formats.event_table import read_table
 from wsed.types import Labels
 
 Threshold = float | Mapping[str, float] | None
-"""One for all classes, or one per class (0.5 for other classes); None: the usual one."""
+"""One for all classes, or one per class (0.5 for other classes); None: the default."""
 
 PerLabel = float | tuple[float, ...] | None
 """The same in the order of the classes."""
@@ -35,7 +35,7 @@ def read_thresholds(words: Sequence[str]) -> Threshold:
         if Path(word).is_file():
             named |= _read(Path(word))
         elif number is None:
-            raise WsedError(f"--threshold {word!r} is no number, no Class=NUMBER, and no such file is there")
+            raise WsedError(f"--threshold {word!r} is neither a number nor Class=NUMBER nor an existing file")
         elif equals:
             named[label] = number
         else:
@@ -74,7 +74,7 @@ def per_label(threshold: Threshold, labels: Labels) -> PerLabel:
     for name, value in threshold.items():
         if name and name not in labels.names:
             raise WsedError(
-                f"there is a threshold for {name!r}, which is no class of the reference{near(name, labels)}; "
+                f"there is a threshold for {name!r}, which is not a class of the reference{near(name, labels)}; "
                 f"known: {', '.join(labels)}"
             )
         if value != value:

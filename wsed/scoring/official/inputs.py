@@ -51,7 +51,7 @@ class Inputs(NamedTuple):
 def inputs_of(detections: TimedClips, labels: Labels, backend: str) -> Inputs:
     """The inputs of a package; a `WsedError` if it does not take these events."""
     if detections.timed is not None:
-        raise WsedError(f"{backend} takes no clips of which some classes are unknown: use the backend native")
+        raise WsedError(f"{backend} does not take clips with unknown classes: use --backend native")
     sides = []
     for who, events in (("reference", detections.reference), ("detected", detections.detected)):
         table = columns(events, detections.n_labels)

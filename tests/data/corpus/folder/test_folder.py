@@ -89,7 +89,7 @@ def test_the_user_is_told_what_files_are_taken_for(ward):
     assert tagged(corpus)["audio/new.wav"] is None
     assert tagged(corpus)["audio/quiet.wav"] == set()
     notes = " | ".join(corpus.notes("train"))
-    for part in ("1 files without a row", "used as negatives", "labels of no class, left out: Fine Crackle"):
+    for part in ("1 files without any labels", "used as negatives", "labels of no class, left out: Fine Crackle"):
         assert part in notes
 
 
@@ -244,7 +244,7 @@ def test_mistakes_of_the_folder(tmp_path):
         read(tmp_path, "tag.csv")
     with pytest.raises(WsedError, match=r"no label file in it has the name of a sound file"):
         read(tmp_path, events=".")
-    with pytest.raises(WsedError, match=r"data.corpus.tags is folders, and none .* a table of tags"):
+    with pytest.raises(WsedError, match=r"data.corpus.tags is folders, but none .* a table of tags"):
         read(tmp_path, "folders", classes=["Dog"])
 
 
@@ -253,7 +253,7 @@ def test_mistakes_of_the_folder(tmp_path):
     [
         (
             ["file,label", "c.wav,Dog", "d.wav,Cat"],
-            r"none of the 2 files that it names is in .*\(first: 'c.wav'; there",
+            r"none of the 2 files that it names is in .*\(first: 'c.wav'; files there",
         ),
         (["file,label"], "has a header but no rows"),
         (["file,label", "a;Dog"], "t.csv:2: this row is separated by semicolons, the header by commas"),
@@ -320,7 +320,10 @@ def test_mistakes_of_classes(ward, classes, message):
 
 def test_mistakes_of_splits(ward):
     for splits, message in (
-        (Splits(column="splitt"), "data.corpus.splits.column is 'splitt' .did you mean split.*columns there: patient"),
+        (
+            Splits(column="splitt"),
+            "data.corpus.splits.column is 'splitt' .did you mean split.*existing columns: patient",
+        ),
         (Splits(group="ward", test=0.2), "data.corpus.splits.group is 'ward'.* no table of the folder has that column"),
         (
             Splits(column="patient"),
