@@ -70,7 +70,7 @@ class Evaluation:
             self.draw_curves(folder.picture("curves"), place, sound, frontend, device)
 
     def write_predictions(self, path: Path) -> None:
-        """Write the detected events with confidences, in the columns of DESED; a clip without events has only a name."""
+        """Write the detected events and confidences, in the columns of DESED; clips without events have only a name."""
         events, names, labels = self.detected.events, self.scores.clip_ids, self.labels.names
         clips = events.clip.tolist()
         columns = (events.onset, events.offset, events.label, self.detected.confidence)
