@@ -42,11 +42,11 @@ def check_flags(args: Sequence[str], config: Mapping[str, object]) -> list[str]:
         annotation = _annotation(flag, keys, state)
         names.append(".".join(key for key in keys if key != "init_args"))
         if annotation is not None and value is not None and not flag.endswith("+"):
-            given = _parsed(value)
-            if not isinstance(given, dict) or "class_path" in given:  # else it is laid over the configuration
-                check_value(given, annotation, names[-1])
-            named = isinstance(given, str) and any(part_of(member) is not None for member in members(annotation))
-            put(state, keys, {"class_path": given} if named else given)
+            parsed = _parsed(value)
+            if not isinstance(parsed, dict) or "class_path" in parsed:  # else it is laid over the configuration
+                check_value(parsed, annotation, names[-1])
+            named = isinstance(parsed, str) and any(part_of(member) is not None for member in members(annotation))
+            put(state, keys, {"class_path": parsed} if named else parsed)
     return names
 
 

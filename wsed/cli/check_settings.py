@@ -122,8 +122,8 @@ def settings_of(cls: type) -> dict[str, object]:
     """The annotations of the settings of a class, by name, without the arguments that its builder supplies."""
     hints = arguments_of(cls)
     registered = REGISTERED.get(cls)
-    given = list(hints)[: registered.n_leading] if registered is not None else []
-    return {name: hint for name, hint in hints.items() if name not in {*given, *MORE}}
+    leading = list(hints)[: registered.n_leading] if registered is not None else []
+    return {name: hint for name, hint in hints.items() if name not in {*leading, *MORE}}
 
 
 def _takes_more(cls: type) -> bool:
@@ -171,10 +171,10 @@ def _class(name: str, registry: Registry[type], path: str) -> type | None:
         home = importlib.import_module(module)
     except Exception as error:
         raise WsedError(f"{path}: cannot import {module} ({error}); known by name: {known}") from None
-    found = getattr(home, attribute, None)
-    if found is None:
+    cls = getattr(home, attribute, None)
+    if cls is None:
         raise WsedError(f"{path}: {module} has no {attribute}{near(attribute, vars(home))}; known by name: {known}")
-    return found if isinstance(found, type) else None
+    return cls if isinstance(cls, type) else None
 
 
 def _is_known(kind: object) -> bool:

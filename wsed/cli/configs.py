@@ -157,12 +157,12 @@ def _merged(files: Sequence[str | Path]) -> tuple[Config, bool]:
     return result, same
 
 
-def _collect(value: object, found: set[str]) -> None:
+def _collect(value: object, names: set[str]) -> None:
     """Collect the keys with hyphens, which flags must keep."""
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _collect(item, found)
+        _collect(item, names)
     if isinstance(value, dict):
-        found |= {key for key in value if isinstance(key, str) and "-" in key}
+        names |= {key for key in value if isinstance(key, str) and "-" in key}
 
 
 def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:

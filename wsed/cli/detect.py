@@ -122,10 +122,10 @@ def _thresholds(detector: "Detector", args: argparse.Namespace) -> list[float]:
             f"{args.model} has no calibration, which --precision and --recall need: run `wsed validate "
             "--config CONFIG --ckpt-path best --evaluation.calibration isotonic`"
         )
-    found, notes = detector.calibration.thresholds(detector.decoder, detector.labels, args.precision, args.recall)
+    thresholds, notes = detector.calibration.thresholds(detector.decoder, detector.labels, args.precision, args.recall)
     for note in notes:
         print(f"wsed: {note}", file=sys.stderr)
-    return found
+    return thresholds
 
 
 def _classes(text: str | None, detector: "Detector") -> frozenset[str] | None:
@@ -175,8 +175,8 @@ def _detect(
     sizes = {sound: sound.path.stat().st_size for sound in sounds}
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task, before = bar.add_task("detecting", total=max(sum(sizes.values()), 1)), 0
-        found = job.of(sounds, results, lambda sound, s: bar.update(task, description=f"{sound.name} {s:.0f} s"))
-        for sound, each in zip(sounds, found, strict=True):
+        outcomes = job.of(sounds, results, lambda sound, s: bar.update(task, description=f"{sound.name} {s:.0f} s"))
+        for sound, each in zip(sounds, outcomes, strict=True):
             before += sizes[sound]
             bar.update(task, completed=before)
             if isinstance(each, WsedError):

@@ -48,16 +48,16 @@ def main(args: Sequence[str]) -> int:
     Raises:
         WsedError: the YAML exists, or the folder cannot be understood.
     """
-    given = parsed("new", add_arguments, args)
+    arguments = parsed("new", add_arguments, args)
     from wsed.cli.new_config import config_of
     from wsed.data.corpus.folder.material import look
 
-    out = given.out or Path(f"{given.folder.resolve().name}.yaml")
-    if out.exists() and not given.overwrite:
+    out = arguments.out or Path(f"{arguments.folder.resolve().name}.yaml")
+    if out.exists() and not arguments.overwrite:
         raise WsedError(f"{out} exists; choose another --out, or pass --overwrite")
-    if given.labels is not None and not given.labels.exists():
-        raise WsedError(f"no such table or folder of labels: {given.labels}; correct --labels")
-    material = look(given.folder, given.labels)
+    if arguments.labels is not None and not arguments.labels.exists():
+        raise WsedError(f"no such table or folder of labels: {arguments.labels}; correct --labels")
+    material = look(arguments.folder, arguments.labels)
     write_text(out, config_of(material, out.stem))
     parts = ", ".join(f"{n} {split}" for split, n in material.splits.items())
     median, _, longest = material.seconds

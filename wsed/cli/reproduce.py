@@ -131,12 +131,12 @@ def reproduce(asked: Asked, out: Path) -> int:
     for recipe, corpus, jobs_of in zip(recipes, corpora, plans, strict=True):
         folder, paper = out / recipe.folder.name, recipe.scales[asked.scale].paper is not None
         own = [failure for failure in failures if failure.name in {job.name for job in jobs_of}]
-        found = results(recipe, asked.scale, jobs_of, corpus.root, corpus.words, paper, own)
-        text = found.markdown()
+        study = results(recipe, asked.scale, jobs_of, corpus.root, corpus.words, paper, own)
+        text = study.markdown()
         write_text(folder / "results.md", text)
-        write_text(folder / "results.json", found.to_json())
-        write_text(folder / "results.tex", found.table("latex") + "\n")
-        write_text(folder / "results.csv", found.table("csv") + "\n")
+        write_text(folder / "results.json", study.to_json())
+        write_text(folder / "results.tex", study.table("latex") + "\n")
+        write_text(folder / "results.csv", study.table("csv") + "\n")
         print(f"{text}\n{folder / 'results.md'}, {folder / 'results.json'}\n", flush=True)
     return 1 if failures else 0
 
@@ -159,7 +159,9 @@ def _gpus() -> int:
 def _environment(folders: Sequence[Path], gpus: int) -> dict[str, str]:
     """Environment of the processes: one core each on a CPU; the package of the recipe can be imported."""
     paths = [str(folder.resolve().parents[1]) for folder in folders]
-    found = {"PYTHONPATH": os.pathsep.join([*dict.fromkeys(paths), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    environment = {
+        "PYTHONPATH": os.pathsep.join([*dict.fromkeys(paths), *filter(None, [os.environ.get("PYTHONPATH")])])
+    }
     if not gpus:
-        found["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
-    return found
+        environment["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
+    return environment

@@ -40,9 +40,9 @@ def join() -> tuple[int, int]:
 
 def tell(number: int | None) -> int | None:
     """Send the number of the next trial (None: none is left) from the first process to all; every process calls it."""
-    told = [number]
-    dist.broadcast_object_list(told, src=0)
-    return told[0]
+    shared = [number]
+    dist.broadcast_object_list(shared, src=0)
+    return shared[0]
 
 
 def launches(trainer: Mapping[str, object]) -> bool:

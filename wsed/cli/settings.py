@@ -69,8 +69,8 @@ def _settle_checkpoint(verb: str, config: Namespace, run: RunFolder) -> None:
         if config.ckpt_path or config.overwrite:
             other = "--ckpt_path" if config.ckpt_path else "--overwrite"
             raise WsedError(f"--resume auto finds the checkpoint itself: remove {other}")
-        found = to_resume(run)
-        config.ckpt_path = None if found is None else str(found)
+        checkpoint = to_resume(run)
+        config.ckpt_path = None if checkpoint is None else str(checkpoint)
     elif config.ckpt_path in ("best", "last"):
         path: Path | None = run.best if config.ckpt_path == "best" else run.last
         if verb == "fit" and path == run.last:

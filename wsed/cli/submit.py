@@ -90,15 +90,15 @@ def commands(args: argparse.Namespace) -> list[list[str]]:
     devices += ["--trainer.accelerator", "gpu" if args.gpus else "cpu"]
     if max(args.gpus, 1) * args.nodes > 1:
         devices += ["--trainer.strategy", "ddp"]
-    found = []
+    result = []
     for row in args.rows or [None]:
         files = [*args.config, *([] if row is None else [row])]
         name = run_name(files) if row is None else row.stem
         for seed in range(args.seeds):
             job = [part for file in files for part in ("--config", str(file))]
             job += ["--seed_everything", str(seed), "--trainer.default_root_dir", f"runs/{name}/seed_{seed}"]
-            found.append([*job, *devices, "--resume", "auto", *args.settings])
-    return found
+            result.append([*job, *devices, "--resume", "auto", *args.settings])
+    return result
 
 
 def minutes_of(time: str) -> int:

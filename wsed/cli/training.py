@@ -199,13 +199,13 @@ class WsedCLI(LightningCLI):
             return
         self._name_best()
         checkpoint = run.last if self._get(self.config, "test_checkpoint") == "last" else run.checkpoint()
-        given = {
+        arguments = {
             "datamodule": self.datamodule, "ckpt_path": str(checkpoint), "weights_only": True, "verbose": False
         }  # fmt: skip
         if tuning is not None and tuning.split == "validation":
-            trainer.validate(self.model, **given)
+            trainer.validate(self.model, **arguments)
         if self._get(self.config, "test_after_fit") and self._has("test"):
-            trainer.test(self.model, **given)
+            trainer.test(self.model, **arguments)
             self.after_test()
 
     def _name_best(self) -> None:

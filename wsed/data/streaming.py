@@ -15,7 +15,7 @@ SLACK = 1152
 
 
 def stream(
-    path: str | Path, sample_rate: int, channel: int | None = None, found: sound.AudioInfo | None = None
+    path: str | Path, sample_rate: int, channel: int | None = None, header: sound.AudioInfo | None = None
 ) -> Iterator[NDArray[np.float32]]:
     """The samples of a file at `sample_rate` in blocks of about a second, float32 `[sample]`.
 
@@ -25,17 +25,17 @@ def stream(
         path: any sound file that libsndfile reads.
         sample_rate: sample rate of the result, Hz.
         channel: number of the channel, from 1; None: the mean of all channels.
-        found: the header of the file, if it was read before.
+        header: the header of the file, if it was read before.
 
     Raises:
         WsedError: the file is missing, damaged or truncated, has NaN or infinite samples, or has no such channel.
     """
-    found = sound.info(path) if found is None else found
-    if channel is not None and not 1 <= channel <= found.n_channels:
-        raise WsedError(f"{path} has {found.n_channels} channel(s), so there is no channel {channel}")
+    header = sound.info(path) if header is None else header
+    if channel is not None and not 1 <= channel <= header.n_channels:
+        raise WsedError(f"{path} has {header.n_channels} channel(s), so there is no channel {channel}")
     resample = None
-    if found.sample_rate != sample_rate:
-        resample = soxr.ResampleStream(found.sample_rate, sample_rate, 1, dtype="float32", quality="HQ").resample_chunk
+    if header.sample_rate != sample_rate:
+        resample = soxr.ResampleStream(header.sample_rate, sample_rate, 1, dtype="float32", quality="HQ").resample_chunk
     done = 0
     for block in sound.blocks(path):
         done += len(block)
@@ -43,9 +43,9 @@ def stream(
         if not np.isfinite(mono).all():
             raise WsedError(f"{path} holds NaN or infinite samples; export it again")
         yield mono if resample is None else resample(mono)
-    if done + SLACK < found.n_samples:
+    if done + SLACK < header.n_samples:
         raise WsedError(
-            f"{path} is damaged after {done / found.sample_rate:.1f} s: its samples cannot all be decoded; "
+            f"{path} is damaged after {done / header.sample_rate:.1f} s: its samples cannot all be decoded; "
             "download it again"
         )
     if resample is not None:

@@ -45,8 +45,8 @@ class Analysis:
         """
         decoder = detector.decoder if threshold is None else replaced(detector.decoder, {"threshold": threshold})
         same = Detector(detector.network, decoder, detector.window, detector.calibration)
-        found = same.events_of(self.windows, self.recording.duration)
-        events = tuple(Event(*event, confidence=event.confidence, file=self.recording.name) for event in found)
+        detected = same.events_of(self.windows, self.recording.duration)
+        events = tuple(Event(*event, confidence=event.confidence, file=self.recording.name) for event in detected)
         return self.recording._replace(events=events)
 
     def picture(self, detector: Detector, recording: Recording) -> bytes:
@@ -61,12 +61,12 @@ def analyse(detector: Detector, path: str | Path) -> Analysis:
         WsedError: the file cannot be read, or the recording is too long for a page.
     """
     path, rate = Path(path), detector.network.sample_rate
-    found = audio.info(path)
-    if found.duration > MOST_SECONDS:
-        minutes = f"{found.duration / 60:.0f} minutes, and this page takes at most {MOST_SECONDS / 60:.0f}"
+    header = audio.info(path)
+    if header.duration > MOST_SECONDS:
+        minutes = f"{header.duration / 60:.0f} minutes, and this page takes at most {MOST_SECONDS / 60:.0f}"
         raise WsedError(f"{path.name} lasts {minutes}; use `wsed detect`, which takes any length")
     samples = audio.read(path, rate)
     items = score_windows(detector.network, read([samples], detector.grid), BATCH)
-    recording = Recording(path.name, path.name, len(samples) / rate, found.sample_rate, ())
+    recording = Recording(path.name, path.name, len(samples) / rate, header.sample_rate, ())
     windows = tuple(item for item in items if isinstance(item, Scored))
     return Analysis(recording, windows, spectrogram(samples, rate))

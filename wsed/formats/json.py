@@ -13,7 +13,7 @@ from wsed.text import read_json_object
 
 def write(path: Path, recordings: Sequence[Recording]) -> None:
     """All recordings: `{"recordings": [{"file", "path", "duration", "events": [{"label", "onset", ...}]}]}`."""
-    found = [
+    entries = [
         {
             "file": recording.name,
             "path": recording.path,
@@ -26,7 +26,7 @@ def write(path: Path, recordings: Sequence[Recording]) -> None:
         }
         for recording in recordings
     ]
-    write_text(path, json.dumps({"recordings": found}, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps({"recordings": entries}, indent=1, ensure_ascii=False) + "\n")
 
 
 def read(path: str | Path) -> list[Event]:

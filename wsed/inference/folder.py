@@ -68,7 +68,7 @@ class Detection:
         """
         done = {sound: self._done(sound, results) for sound in sounds}
         left = [sound for sound in sounds if done[sound] is None]
-        found = self.detector.detect_many(
+        detected = self.detector.detect_many(
             [sound.path for sound in left],
             self.batch,
             self.channel,
@@ -77,7 +77,7 @@ class Detection:
             progress=lambda i, seconds: progress(left[i], seconds),
         )
         for sound in sounds:
-            yield done[sound] or self._keep(sound, next(found), results)
+            yield done[sound] or self._keep(sound, next(detected), results)
 
     def _done(self, sound: Sound, results: Results | None) -> Recording | None:
         """The result of an earlier run for a recording; None if it is not complete."""
@@ -86,15 +86,15 @@ class Detection:
         there = [_file(results.folder, name, sound).is_file() for name in self.formats if name in OF_SCORES]
         return results.of(sound) if all(there) else None
 
-    def _keep(self, sound: Sound, found: Detected, results: Results | None) -> Recording | WsedError:
-        if found.error is not None:
-            return found.error
-        events = tuple(Event(*event, confidence=event.confidence, file=sound.name) for event in found.events)
+    def _keep(self, sound: Sound, detected: Detected, results: Results | None) -> Recording | WsedError:
+        if detected.error is not None:
+            return detected.error
+        events = tuple(Event(*event, confidence=event.confidence, file=sound.name) for event in detected.events)
         rate = audio.info(sound.path).sample_rate
-        recording = Recording(sound.name, str(sound.path), found.duration, rate, events)
+        recording = Recording(sound.name, str(sound.path), detected.duration, rate, events)
         if results is not None:
-            if found.scores is not None:
-                self._write_scores(results.folder, sound, recording, found.scores)
+            if detected.scores is not None:
+                self._write_scores(results.folder, sound, recording, detected.scores)
             results.keep(sound, recording)
         return recording
 

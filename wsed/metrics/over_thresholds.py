@@ -79,8 +79,8 @@ def item_curves(true: Bool[Tensor, "item label"], scores: Float[Tensor, "item la
     ([inf, 0.5, 0.1875], [0.0, 1.0, 0.67])
     """
     for is_true, score in zip(true.T.cpu().numpy(), scores.T.double().cpu().numpy(), strict=True):
-        heard = np.flatnonzero(score > -np.inf)
-        score, hit = score[heard], is_true[heard].astype(np.int64)
+        finite = np.flatnonzero(score > -np.inf)
+        score, hit = score[finite], is_true[finite].astype(np.int64)
         yield curve_of((score, hit), (score, np.ones_like(hit)), int(is_true.sum()))
 
 
@@ -139,8 +139,8 @@ def _event_hits(
     with_events = np.unique(ref.clip)
     every = runs(curves[with_events])
     clip = with_events[every.row]
-    found = Columns(clip, np.zeros_like(clip), times[clip, every.first], times[clip, every.stop])
-    event, run = within(ref, found, ref.clip, clip, *collars)
+    detected = Columns(clip, np.zeros_like(clip), times[clip, every.first], times[clip, every.stop])
+    event, run = within(ref, detected, ref.clip, clip, *collars)
     several = np.bincount(run, minlength=clip.size) > 1  # runs near two events need a search
     group = _joined_by(event, run, several[run], ref.clip.size)
     hard = np.zeros(ref.clip.size, dtype=np.bool_)

@@ -52,8 +52,8 @@ def draw(decibels: Float[np.ndarray, "band column"], sample_rate: int, recording
         recording: the recording with its events.
         labels: the classes, which give the colours.
     """
-    found = {event.label for event in recording.events}
-    lanes = [name for name in labels if name in found]
+    classes = {event.label for event in recording.events}
+    lanes = [name for name in labels if name in classes]
     below = BELOW + LANE * max(1, len(lanes))
     figure = Figure(figsize=(WIDTH, HEIGHT + below))
     place = LEFT, RIGHT - LEFT

@@ -52,16 +52,18 @@ def score_arrays(
     names = Labels(labels)
     chosen = metrics if isinstance(metrics, Mapping) else chosen_metrics(metrics)
     decoder = StepDecoder(threshold=threshold, tag_threshold=threshold)
-    found = _clips("scores", scores, len(names))
-    if isinstance(found, Tensor):
-        given, truth = _of_tags(found, targets, len(names))
+    parts = _clips("scores", scores, len(names))
+    if isinstance(parts, Tensor):
+        system_scores, truth = _of_tags(parts, targets, len(names))
     elif frame_rate is None:
         raise WsedError("scores of frames need frame_rate, in frames per second")
     else:
-        highest = [torch.cat([torch.full((1, len(names)), -torch.inf), clip]).amax(0) for clip in found]
-        given = Scores.of_clips(list(map(str, range(len(found)))), found, frame_rate, clip_scores=torch.stack(highest))
-        truth = Truth.of_events(_events(targets, found, frame_rate, len(names)), len(found), len(names))
-    return score(system_of(given, truth, names, decoder), chosen)
+        highest = [torch.cat([torch.full((1, len(names)), -torch.inf), clip]).amax(0) for clip in parts]
+        system_scores = Scores.of_clips(
+            list(map(str, range(len(parts)))), parts, frame_rate, clip_scores=torch.stack(highest)
+        )
+        truth = Truth.of_events(_events(targets, parts, frame_rate, len(names)), len(parts), len(names))
+    return score(system_of(system_scores, truth, names, decoder), chosen)
 
 
 def _of_tags(scores: Tensor, targets: Arrays | Events, n_labels: int) -> tuple[Scores, Truth]:
@@ -71,8 +73,8 @@ def _of_tags(scores: Tensor, targets: Arrays | Events, n_labels: int) -> tuple[S
         raise WsedError(f"scores {tuple(scores.shape)} are of tags: targets must have that shape, not {what}")
     known = torch.ones_like(true, dtype=torch.bool)
     ids = tuple(map(str, range(len(scores))))
-    given = Scores(ids, torch.zeros(len(scores), dtype=torch.float64), clip_scores=scores)
-    return given, Truth(true > 0.5, known, Events.of([]), ~known)
+    system_scores = Scores(ids, torch.zeros(len(scores), dtype=torch.float64), clip_scores=scores)
+    return system_scores, Truth(true > 0.5, known, Events.of([]), ~known)
 
 
 def _events(targets: Arrays | Events, scores: Sequence[Tensor], frame_rate: float, n_labels: int) -> Events:

@@ -229,7 +229,7 @@ def clip_groups(root: Path, clips: Mapping[str, Clip], ids: tuple[str, ...], by:
         of: dict[str, list[str]] = {}
         for _, row in read_rows(path, ["filename", "source_file", "background_file"]):
             of.setdefault(row["filename"], []).extend(filter(None, (row["source_file"], row["background_file"])))
-        found = [tuple(of.get(Path(clips[name].path).name, ())) for name in ids]
-        if ids and all(found):
-            return found
+        groups = [tuple(of.get(Path(clips[name].path).name, ())) for name in ids]
+        if ids and all(groups):
+            return groups
     return []

@@ -217,11 +217,11 @@ def tables_digest(root: Path) -> str:
     """
     if not root.is_dir():
         raise WsedError(f"--root: no such folder: {root}")
-    digest, found = hashlib.sha256(), False
+    digest, any_table = hashlib.sha256(), False
     for path in _tables(root):
-        found = True
+        any_table = True
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    if not found:
+    if not any_table:
         raise WsedError(f"--root {root} holds no table (.tsv, .csv): is it the folder of a corpus?")
     return digest.hexdigest()[:16]
 

@@ -88,12 +88,12 @@ class Pool:
             return Outcome(
                 0.0, f"its process was killed by signal {-status}" if status < 0 else f"exit status {status}"
             )
-        found = json.loads(answer)
-        if found["seconds"] > AFRESH:
+        outcome = json.loads(answer)
+        if outcome["seconds"] > AFRESH:
             self._own.process = None
             process.kill()
             process.wait()
-        return Outcome(found["seconds"], f"exit status {found['status']}" if found["status"] else None)
+        return Outcome(outcome["seconds"], f"exit status {outcome['status']}" if outcome["status"] else None)
 
     def _process(self) -> "subprocess.Popen[str]":
         """The process of this thread; a new one if it has none."""

@@ -97,12 +97,12 @@ class Results:
         """The difference between the rows of a claim, over seeds and, where they can be, over recordings."""
         first, second = (self.values(row, claim.measure) for row in (claim.first, claim.second))
         seeds = [seed for seed in first if seed in second]
-        found = [second[seed] - first[seed] for seed in seeds]
+        differences = [second[seed] - first[seed] for seed in seeds]
         pairs = [(self._statistic(claim.first, s, claim), self._statistic(claim.second, s, claim)) for s in seeds]
         statistics = [_less(b, a) for a, b in pairs if a is not None and b is not None]
         if self.groups is None or len(statistics) < len(seeds) or len(seeds) < 2:
-            return difference(found)
-        return crossed(found, statistics, self.groups)
+            return difference(differences)
+        return crossed(differences, statistics, self.groups)
 
     def markdown(self) -> str:
         """The report as Markdown."""

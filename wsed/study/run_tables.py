@@ -165,15 +165,15 @@ def best_rows(
     if any(len(row.runs) > 1 for row in rows):
         return {}
     systems = {row.name: system(next(iter(row.runs.values()))) for row in rows}
-    found = {}
+    best_of = {}
     for column in columns:
         values = {row.name: next(iter(row.values(column).values())) for row in rows}
         known = {name: value for name, value in values.items() if value == value}  # not NaN
         best = max(known, key=lambda name: known[name], default=None)
         others = [name for name in known if name != best]
         sure = best is not None and others and all(_above(column, systems, name, best, resamples) for name in others)
-        found[column] = best if sure else None
-    return found
+        best_of[column] = best if sure else None
+    return best_of
 
 
 def _above(column: str, systems: Mapping[str, System | None], first: str, second: str, resamples: int) -> bool:

@@ -154,8 +154,8 @@ def epoch(job: Job) -> int | None:
     >>> epoch(Job("paper", Row("mil", "MIL", (), (0,)), 0, Path("runs/none"), (), ())) is None
     True
     """
-    found = EPOCH.findall(_end(job.log))
-    return int(found[-1]) if found else None
+    epochs = EPOCH.findall(_end(job.log))
+    return int(epochs[-1]) if epochs else None
 
 
 def _end(log: Path, size: int = 8192) -> str:

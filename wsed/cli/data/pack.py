@@ -81,10 +81,10 @@ def main(arguments: Sequence[str]) -> int:
     for reason in packed.refused:
         console.print(f"left out: {printable(reason)}", markup=False, soft_wrap=True)
     hours = packed.index.n_samples.sum() / args.sample_rate / 3600
-    said = f"{len(packed.index)} files, {hours:.2f} h at {args.sample_rate} Hz: {args.out}"
+    summary = f"{len(packed.index)} files, {hours:.2f} h at {args.sample_rate} Hz: {args.out}"
     if packed.rounded:
-        said += f"; {packed.rounded} rounded to 16 bits (resampled, of several channels, or of more bits)"
+        summary += f"; {packed.rounded} rounded to 16 bits (resampled, of several channels, or of more bits)"
     if packed.clipped:
-        said += f"; {packed.clipped} limited to full scale"
-    console.print(said, markup=False, soft_wrap=True)
+        summary += f"; {packed.clipped} limited to full scale"
+    console.print(summary, markup=False, soft_wrap=True)
     return 1 if packed.refused else 0

@@ -200,9 +200,9 @@ def table_of(path: Path) -> Path:
     wsed.errors.WsedError: data.corpus.predictions: no runs/none; give the folder of a run after `wsed predict`
     """
     choices = [path] if path.is_file() else [SplitFolder(folder).predictions for folder in (path / "predict", path)]
-    found = next((choice for choice in choices if choice.is_file()), None)
-    if found is None:
+    table = next((choice for choice in choices if choice.is_file()), None)
+    if table is None:
         what = f"{path} has no predictions.tsv; run `wsed predict` first" if path.is_dir() else f"no {path}; give the "
         rest = "" if path.is_dir() else "folder of a run after `wsed predict`"
         raise WsedError(f"data.corpus.predictions: {what}{rest}")
-    return found
+    return table

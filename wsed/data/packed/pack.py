@@ -120,16 +120,16 @@ def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None)
     out = Path(out)
     Facts.read(out)
     index = Index.read(out / INDEX)
-    shards, found = np.unique(index.shard).tolist(), []
+    shards, names = np.unique(index.shard).tolist(), []
     for done, number in enumerate(shards, start=1):
         path = shard_path(out, number)
         rows = np.flatnonzero(index.shard == number)
         samples = open_shard(path)
         if any(checksum(samples, index, row) != index.checksum[row] for row in rows):
-            found.append(path.name)
+            names.append(path.name)
         if progress is not None:
             progress(done, len(shards))
-    return found
+    return names
 
 
 def open_shard(path: Path) -> NDArray[np.int16]:

@@ -55,16 +55,16 @@ class OnnxNetwork(Network):
 
     def scores(self, audio: Float[Tensor, "clip sample"]) -> list[Tensor]:
         """Frame scores and clip scores of clips of one length, those that the network has."""
-        return [torch.from_numpy(found) for found in self._session.run(None, {"audio": audio.numpy()})]
+        return [torch.from_numpy(part) for part in self._session.run(None, {"audio": audio.numpy()})]
 
     def forward(self, batch: Batch) -> Output:
         audio = batch.samples()
         if batch.full:
-            found = self.scores(audio)
+            outputs = self.scores(audio)
         else:  # clip by clip, since padding would count as sound
             parts = [self.scores(one[None, :n]) for one, n in zip(audio, batch.n_samples.tolist(), strict=True)]
-            found = [_padded(list(of)) for of in zip(*parts, strict=True)]
-        logits = iter(torch.logit(scores, eps=EPS) for scores in found)
+            outputs = [_padded(list(of)) for of in zip(*parts, strict=True)]
+        logits = iter(torch.logit(scores, eps=EPS) for scores in outputs)
         frames = next(logits) if "frame_logits" in self.provides else None
         clips = next(logits) if "clip_logits" in self.provides else None
         valid = None

@@ -36,7 +36,7 @@ class Scorer(nn.Module):
     def forward(self, audio: Float[Tensor, "clip sample"]) -> tuple[Tensor, ...]:
         output = self.network(_batch(audio, len(self.network.labels)))
         scores = {"frame": output.frame_logits, "clip": output.clip_logits}
-        return tuple(torch.sigmoid(found.float()) for name in self.outputs if (found := scores[name]) is not None)
+        return tuple(torch.sigmoid(value.float()) for name in self.outputs if (value := scores[name]) is not None)
 
 
 def export_onnx(detector: Detector, path: str | Path) -> Path:
@@ -114,13 +114,13 @@ def _check(scorer: Scorer, exported: OnnxNetwork, length: int) -> None:
     for n_clips, samples in ((1, length), (3, length), (2, length + length // 3)):
         audio = 0.1 * torch.randn(n_clips, samples, generator=draw)
         try:
-            found = exported.scores(audio)
+            outputs = exported.scores(audio)
         except Exception as error:
             reason = str(error).strip().splitlines()[0]
             raise WsedError(
                 f"the exported network does not take {n_clips} clips of {samples} samples: {reason}"
             ) from None
-        for name, mine, theirs in zip(scorer.outputs, scorer(audio), found, strict=True):
+        for name, mine, theirs in zip(scorer.outputs, scorer(audio), outputs, strict=True):
             if mine.shape != theirs.shape or float((mine - theirs).abs().max()) > CLOSE:
                 raise WsedError(
                     f"the exported {name} scores differ from those of torch by more than {CLOSE:g}: nothing was written"

@@ -173,9 +173,9 @@ def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     ['pos_conv.0.parametrizations.weight.original0']
     """
     places = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}
-    found = {}
+    result = {}
     for name, value in weights.items():
         first, _, last = name.rpartition(".")
         if not name.startswith("predictor."):
-            found[f"{first}.{places[last]}" if last in places else name] = value
-    return found
+            result[f"{first}.{places[last]}" if last in places else name] = value
+    return result

@@ -82,8 +82,8 @@ class ModuleEncoder(Pretrained):
 
     def _frames(self, features: Tensor) -> Tensor:
         """The embeddings of clips of one length, `[clip frame dim]`."""
-        given = features[:, 0] if self.takes == "samples" else features
-        frames = self.module(given.transpose(1, 2) if self.takes == "frames_first" else given)
+        inputs = features[:, 0] if self.takes == "samples" else features
+        frames = self.module(inputs.transpose(1, 2) if self.takes == "frames_first" else inputs)
         if isinstance(frames, Tensor) and frames.dim() == 3:
             frames = frames.transpose(1, 2) if self.gives == "dims_first" else frames
             n = features.shape[2] // self.stride

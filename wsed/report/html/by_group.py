@@ -37,10 +37,10 @@ def groups_of_clips(groups: str, clips: Mapping[str, Clip], clip_ids: Sequence[s
     absent = [name for name in clip_ids if groups not in clips[name].groups]
     if absent:
         raise WsedError(f"--groups {groups}: the clip {absent[0]!r} has none, nor have {len(absent) - 1} others")
-    found = Groups.of([clips[name].groups[groups] for name in clip_ids])
-    if len(found) < 2:
-        raise WsedError(f"--groups {groups}: all clips are of {found.names[0]!r}; intervals need two groups or more")
-    return found
+    result = Groups.of([clips[name].groups[groups] for name in clip_ids])
+    if len(result) < 2:
+        raise WsedError(f"--groups {groups}: all clips are of {result.names[0]!r}; intervals need two groups or more")
+    return result
 
 
 def with_groups(shown: Shown, groups: Groups, resamples: int) -> Shown:

@@ -112,8 +112,8 @@ def correlation(shown: Shown) -> Plain | None:
         return shown.report.run.correlation.to_dict()
     if shown.scores is None or len(shown.labels) < 2 or len(shown.clip_ids) < 2:
         return None
-    found = of_scores(shown.scores, shown.labels)
-    return None if found is None else found.to_dict()
+    result = of_scores(shown.scores, shown.labels)
+    return None if result is None else result.to_dict()
 
 
 def comparisons(systems: Sequence[Shown], resamples: int) -> list[Plain]:

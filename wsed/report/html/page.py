@@ -189,9 +189,9 @@ def _media(
             except WsedError as error:
                 content["missing"] = str(error)
         names = [each[0] for each in (*row["true"], *(event for s in row["systems"] for event in s["events"]))]
-        heard = sounds.get(name) if "picture" in content else None
+        sound = sounds.get(name) if "picture" in content else None
         content["curves"] = [
-            media.curves(shown, place[name], names, heard) for shown, place in zip(systems, places, strict=True)
+            media.curves(shown, place[name], names, sound) for shown, place in zip(systems, places, strict=True)
         ]
         text = _for_script(json.dumps(content, separators=(",", ":"), ensure_ascii=False))
         return i, {"text": text, "picture": "picture" in content, "sound": "sound" in content}

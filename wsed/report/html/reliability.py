@@ -64,8 +64,8 @@ def reliability(shown: Shown, kinds: Int[np.ndarray, " event"]) -> Plain:
     if shown.confidence is not None:
         values, judged = shown.confidence.double().numpy(), kinds != UNKNOWN
         if judged.any() and _probable(values[judged]):
-            found = np.isin(kinds[judged], (RIGHT, SHIFTED))
-            diagrams["events"] = Bins.of(values[judged], found).plain()
+            hits = np.isin(kinds[judged], (RIGHT, SHIFTED))
+            diagrams["events"] = Bins.of(values[judged], hits).plain()
     return diagrams
 
 

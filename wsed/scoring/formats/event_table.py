@@ -137,15 +137,15 @@ def read_table(path: Path, columns: Sequence[str], numeric: Collection[str], tex
     written = all(line.strip(f" {separator}") for line in lines)  # no empty rows of a spreadsheet
     if written and '"' not in text and {line.count(separator) for line in lines} == {width - 1}:
         cells = separator.join(lines).split(separator)
-        found = {name: list(map(str.strip, cells[i + width :: width])) for name, i in place.items()}
-        return Table(path, range(2, len(lines) + 1), found)
+        stripped = {name: list(map(str.strip, cells[i + width :: width])) for name, i in place.items()}
+        return Table(path, range(2, len(lines) + 1), stripped)
     rows = [
         (line, fit)
         for line, row in list(split_rows(path, lines, separator))[1:]
         if (fit := _fitted(path, line, row, separator, width, [place[name] for name in numeric]))
     ]
-    found = {name: [row[i].strip() for _, row in rows] for name, i in place.items()}
-    return Table(path, [line for line, _ in rows], found)
+    stripped = {name: [row[i].strip() for _, row in rows] for name, i in place.items()}
+    return Table(path, [line for line, _ in rows], stripped)
 
 
 def _fitted(path: Path, line: int, cells: list[str], separator: str, width: int, numeric: Sequence[int]) -> list[str]:
@@ -249,19 +249,19 @@ def clean_events(
         i = int(unknown.argmax())
         text = f"unknown label {table.label[i]!r}{near(table.label[i], labels)}; {mend}; known: {', '.join(labels)}"
         raise RowError(table.path, int(table.line[i]), text)
-    found = Columns(clip, label, table.onset, table.offset)
+    events = Columns(clip, label, table.onset, table.offset)
     keep, line = np.flatnonzero(clip >= 0), table.line
     for matter, wrong in (
         ("events of 0 s (offset equal to onset), left out", lambda c: c.offset == c.onset),
         ("rows that repeat an earlier one, left out", _repeated),
     ):
-        out = wrong(found.take(keep))
+        out = wrong(events.take(keep))
         note_events(notes, matter, table.path, line[keep], out)
         keep = keep[~out]
-    found, line = found.take(keep), line[keep]
+    events, line = events.take(keep), line[keep]
     matter = "overlapping events of one class (event F1 counts them one by one, intersection F1 and PSDS joined)"
-    note_events(notes, matter, table.path, line, overlapping(as_events(found)))
-    return found, line
+    note_events(notes, matter, table.path, line, overlapping(as_events(events)))
+    return events, line
 
 
 def note_events(
@@ -272,16 +272,16 @@ def note_events(
         notes.add(matter, int(which.sum()), f"{path}:{line[which.argmax()]}")
 
 
-def as_events(found: Columns) -> Events:
+def as_events(events: Columns) -> Events:
     """Columns as `Events` with gain 1."""
-    return Events(*map(torch.from_numpy, found))
+    return Events(*map(torch.from_numpy, events))
 
 
-def _repeated(found: Columns) -> Bool[np.ndarray, " event"]:
+def _repeated(events: Columns) -> Bool[np.ndarray, " event"]:
     """Mask of the events that are equal to an earlier event."""
-    order = np.lexsort(found[::-1])  # stable: of equal events the first stays first
+    order = np.lexsort(events[::-1])  # stable: of equal events the first stays first
     same = np.ones(max(order.size - 1, 0), dtype=np.bool_)
-    for column in found:
+    for column in events:
         same &= np.diff(column[order]) == 0
     repeated = np.zeros(order.size, dtype=np.bool_)
     repeated[order[1:]] = same

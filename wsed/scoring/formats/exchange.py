@@ -111,8 +111,8 @@ def matched(table: EventTable, clip_ids: Sequence[str], labels: Iterable[str], n
     mine, theirs = _once(other), _once(clip_ids)
     names = {mine[key]: theirs[key] for key in mine.keys() & theirs.keys() if theirs[key] not in table.clips}
     first = next((name for name in other if name in names), "")
-    found = f"{first!r} is {names[first]!r}" if names else ""
-    notes.add(f"clip names that match without folders and suffixes (of {len(table.clips)})", len(names), found)
+    example = f"{first!r} is {names[first]!r}" if names else ""
+    notes.add(f"clip names that match without folders and suffixes (of {len(table.clips)})", len(names), example)
     classes = {"_".join(label.split()): label for label in labels} if table.path.suffix.lower() == ".rttm" else {}
     return replace(
         table,
@@ -124,9 +124,9 @@ def matched(table: EventTable, clip_ids: Sequence[str], labels: Iterable[str], n
 
 def _once(names: Iterable[str]) -> Mapping[str, str]:
     """The names by their stems without folders and suffixes; stems of several names are left out."""
-    found: dict[str, list[str]] = {}
+    by_stem: dict[str, list[str]] = {}
     for name in names:
         path = PurePosixPath(name.replace("\\", "/"))
         bare = path.stem if path.suffix.lower() in SUFFIXES else path.name
-        found.setdefault("_".join(bare.split()), []).append(name)
-    return {bare: each[0] for bare, each in found.items() if len(each) == 1}
+        by_stem.setdefault("_".join(bare.split()), []).append(name)
+    return {bare: each[0] for bare, each in by_stem.items() if len(each) == 1}

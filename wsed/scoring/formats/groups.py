@@ -44,10 +44,12 @@ def read_groups(groups: str | Path, reference: str | Path, clip_ids: Sequence[st
     if absent:
         more = f", nor for {len(absent) - 1} other clips" if len(absent) > 1 else ""
         raise WsedError(f"--groups: {table} has no group for {absent[0]!r}{more}")
-    found = Groups.of([tuple(own) for own in several])
-    if len(found) < 2:
-        raise WsedError(f"--groups: all clips are in the group {found.names[0]!r}; intervals need two groups or more")
-    return found
+    groups_of_clips = Groups.of([tuple(own) for own in several])
+    if len(groups_of_clips) < 2:
+        raise WsedError(
+            f"--groups: all clips are in the group {groups_of_clips.names[0]!r}; intervals need two groups or more"
+        )
+    return groups_of_clips
 
 
 def _columns(path: Path) -> list[str]:

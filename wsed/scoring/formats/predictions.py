@@ -165,8 +165,8 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
     """
     place, name, notes = Path(path), str(path), Notes()
     if (file := frame_scores_file(place)) is not None:
-        found = fitted(file, *read_frame_file(file), reference, notes)
-        return Predictions(name, "frame scores", (), (), found, notes.lines())
+        scores = fitted(file, *read_frame_file(file), reference, notes)
+        return Predictions(name, "frame scores", (), (), scores, notes.lines())
     exchange = is_exchange(place)
     if place.is_dir() and not exchange:
         files = sorted(p for p in place.iterdir() if p.suffix.lower() in TABLES and p.name[0] != "." and p.is_file())
@@ -246,16 +246,16 @@ def _kind(path: Path) -> Kind | None:
 
 
 def _thresholds(files: Iterable[Path]) -> dict[float, Path]:
-    found: dict[float, Path] = {}
+    of_threshold: dict[float, Path] = {}
     for file in files:
         numbers = list(NUMBER.finditer(file.stem))
         if not numbers:
             raise WsedError(f"{file}: no threshold in the name; name operating points like predictions_th_0.5.tsv")
         threshold = _threshold(file, numbers[-1])
-        before = found.setdefault(threshold, file)
+        before = of_threshold.setdefault(threshold, file)
         if before != file:
             raise WsedError(f"{before} and {file.name} have the same threshold, {numbers[-1][0]}; remove one of them")
-    return found
+    return of_threshold
 
 
 def _threshold(file: Path, last: "re.Match[str]") -> float:
@@ -289,11 +289,11 @@ def _detections(
         strangers |= {clip: f"{clip!r}, {file}:{line}" for clip, line in unknown.items() if clip not in strangers}
         familiar |= len(unknown) < len(table.clips)
         named |= table.clips.keys()
-        found, line = clean_events(table, clips, reference.labels, MEND, notes)
+        events, line = clean_events(table, clips, reference.labels, MEND, notes)
         if reference.durations is not None:
             matter = "events that start at or after the end of their clip (false alarms in event F1, ignored in PSDS)"
-            note_events(notes, matter, file, line, found.onset >= reference.durations.numpy()[found.clip])
-        points.append(as_events(found))
+            note_events(notes, matter, file, line, events.onset >= reference.durations.numpy()[events.clip])
+        points.append(as_events(events))
         if boxes is not None and (sure := with_confidence(table, points[-1], line)) is not None:
             boxes.append(sure)
     check_clips(list(strangers.values()), familiar, reference, notes, name)

@@ -144,7 +144,7 @@ def _clips_of(files: Iterable[Path], reference: Reference) -> dict[Path, int]:
     for name, i in exact.items():
         path = PurePosixPath(name)
         bare.setdefault(path.stem if path.suffix.lower() in SUFFIXES else path.name, []).append(i)
-    found: dict[Path, int] = {}
+    clip_of: dict[Path, int] = {}
     taken: dict[int, Path] = {}
     for file in files:
         name = composed(file.stem)
@@ -156,8 +156,8 @@ def _clips_of(files: Iterable[Path], reference: Reference) -> dict[Path, int]:
             if taken.setdefault(clip, file) != file:
                 other, name = taken[clip], reference.clip_ids[clip]
                 raise WsedError(f"{other} and {file.name} are both of the clip {name!r}; remove one of them")
-            found[file] = clip
-    return found
+            clip_of[file] = clip
+    return clip_of
 
 
 class _Layouts:

@@ -51,22 +51,22 @@ def guess(root: Path, labels: Path | None = None) -> Settings | None:
     if not root.is_dir() or any(path.is_dir() for depth in OTHERS for path in root.glob(depth)):
         return None
     files = SoundFiles(root)
-    found: Settings = {"root": root}
+    settings: Settings = {"root": root}
     tables = list(_tables(files, root, labels))
     for table, path, events in tables:
-        found["events" if events else "tags"] = _name(root, path)
+        settings["events" if events else "tags"] = _name(root, path)
         if (splits := splits_of(table)) is not None:
-            found.setdefault("splits", splits)
+            settings.setdefault("splits", splits)
     if labels is not None and not tables:
-        found["events"] = _name(root, labels)
-    elif "events" not in found and any(_is_labels(files, path) for path in label_files(root)):
-        found["events"] = "."
-    if not found.keys() & {"tags", "events"}:
+        settings["events"] = _name(root, labels)
+    elif "events" not in settings and any(_is_labels(files, path) for path in label_files(root)):
+        settings["events"] = "."
+    if not settings.keys() & {"tags", "events"}:
         names = {above[-1] for name in files.names if (above := folders(name)) and above[-1] not in BACKGROUND}
         if len(names) < 2:
             return None
-        found["tags"] = FOLDERS
-    return found
+        settings["tags"] = FOLDERS
+    return settings
 
 
 def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[tuple[Cells, Path, bool]]:

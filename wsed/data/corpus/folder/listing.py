@@ -41,21 +41,21 @@ def listings(
     """A list for each table and split; the notes are in the first list."""
     of_clip = {clip.id: split for split, of in clips.items() for clip in of}
     paths = {clip.id: clip.path for of in clips.values() for clip in of}
-    said = [Finding("note", "folder", text) for text in notes]
+    findings = [Finding("note", "folder", text) for text in notes]
     lists = []
     for name, kind, rows in _tables(files, classes, tables):
         for split in clips:
             mine = tuple(row for row in rows if of_clip.get(row.clip) == split)
             if mine:
                 there = {row.clip: paths[row.clip] for row in mine}
-                lists.append(Listing(name, kind, mine, there, tuple(said), split))
-                said = []
+                lists.append(Listing(name, kind, mine, there, tuple(findings), split))
+                findings = []
     return Listings(files.root, files.root, tuple(lists), classes.names, MAX_MISSING)
 
 
 def _tables(files: SoundFiles, classes: ClassMap, tables: Tables) -> list[tuple[str, str, list[Row]]]:
     """Name, kind and rows of each table; a table of tags has a row for each file."""
-    found = []
+    result = []
     if tables.tags is not None:
         of: dict[str, tuple[int, set[str]]] = {}
         for tagged in tables.tag_rows:
@@ -63,7 +63,7 @@ def _tables(files: SoundFiles, classes: ClassMap, tables: Tables) -> list[tuple[
             of.setdefault(clip, (tagged.line, set()))[1].update(classes.tags(tagged.tags))
         name = "*/" if tables.tags == "folders" else tables.tags
         rows = [Row(line, clip, tuple(sorted(tags))) for clip, (line, tags) in of.items()]
-        found.append((name, "weak", rows))
+        result.append((name, "weak", rows))
     if tables.events is not None:
         timed = []
         for row in tables.found.rows:
@@ -75,5 +75,5 @@ def _tables(files: SoundFiles, classes: ClassMap, tables: Tables) -> list[tuple[
         listed = {made.clip for made in timed}
         timed += [Row(0, files.names[i]) for i in sorted(tables.found.known) if files.names[i] not in listed]
         single = tables.events.endswith((".csv", ".tsv", ".txt"))
-        found.append((tables.events if single else f"{tables.events}/", "strong", timed))
-    return found
+        result.append((tables.events if single else f"{tables.events}/", "strong", timed))
+    return result

@@ -84,11 +84,11 @@ def look(root: Path, labels: Path | None = None) -> Material:
     sizes = {"train": len(train), "validation": len(validation), "test": len(corpus.clips("test"))}
     step = max(1, len(train) // LOOKED_AT)
     with ThreadPoolExecutor(THREADS) as pool:
-        found = [info for info in pool.map(_info, (clip.path for clip in train[::step])) if info is not None]
-    if not found:
+        headers = [info for info in pool.map(_info, (clip.path for clip in train[::step])) if info is not None]
+    if not headers:
         raise WsedError(f"none of the sound files of {root} can be read; run wsed data check {root}")
-    rates = Counter(info.sample_rate for info in found)
-    median, most, longest = np.quantile([info.duration for info in found], [0.5, 0.95, 1.0]).tolist()
+    rates = Counter(info.sample_rate for info in headers)
+    median, most, longest = np.quantile([info.duration for info in headers], [0.5, 0.95, 1.0]).tolist()
     return Material(
         settings,
         classes,
@@ -99,7 +99,7 @@ def look(root: Path, labels: Path | None = None) -> Material:
         rates.most_common(1)[0][0],
         rates,
         (median, most, longest),
-        len(train[::step]) - len(found),
+        len(train[::step]) - len(headers),
         tuple(corpus.notes("train")),
     )
 

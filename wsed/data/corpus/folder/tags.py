@@ -102,9 +102,9 @@ def label_column(cells: Cells, file: int, name: str | None) -> int:
         WsedError: no column is recognised.
     """
     if name is not None:
-        found = cells.column(name, LABEL, "data.corpus.tags.label")
-        assert found is not None
-        return found
+        column = cells.column(name, LABEL, "data.corpus.tags.label")
+        assert column is not None
+        return column
     names = [plain(column)[0] for column in cells.header]
     known = [names.index(usual) for usual in LABEL if usual in names and names.index(usual) != file]
     if known:
