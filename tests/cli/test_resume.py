@@ -13,7 +13,6 @@ from pathlib import Path
 import lightning.pytorch as pl
 import pytest
 import torch
-import yaml
 
 from wsed.cli.main import main
 from wsed.cli.settings import to_resume
@@ -50,14 +49,6 @@ slow = pytest.mark.slow
 
 STEPS = 4
 """Of an epoch: 8 clips, 2 a batch."""
-
-
-@pytest.fixture(scope="module")
-def exp(tmp_path_factory, corpus):
-    SMALL["data"]["corpus"]["init_args"]["root"] = str(corpus)
-    path = tmp_path_factory.mktemp("exp") / "exp.yaml"
-    path.write_text(yaml.safe_dump(SMALL))
-    return str(path)
 
 
 @pytest.fixture(scope="module")

@@ -43,14 +43,6 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def exp(tmp_path_factory, corpus):
-    SMALL["data"]["corpus"]["init_args"]["root"] = str(corpus)
-    path = tmp_path_factory.mktemp("exp") / "exp.yaml"
-    path.write_text(yaml.safe_dump(SMALL))
-    return str(path)
-
-
-@pytest.fixture(scope="module")
 def run(tmp_path_factory, exp):
     folder = tmp_path_factory.mktemp("run")
     assert main(["fit", "--config", exp, "--trainer.default_root_dir", str(folder), "--seed_everything", "3"]) == 0
