@@ -30,9 +30,9 @@ trainer: {max_epochs: 1}
 
 ADAMW = "write optimizer: {class_path: torch.optim.AdamW, init_args: {lr: 1e-3}}"
 SETTINGS = [
-    ("model.network.encoder", {"class_path": "crnn", "channels": 8}, "channels must stand in init_args; write encoder"),
+    ("model.network.encoder", {"class_path": "crnn", "channels": 8}, "channels must be in init_args; write encoder"),
     ("model.network.frontend", {"class_path": "logmel", "n_bands": 64}, "init_args: {n_bands: 64}}"),
-    ("data.corpus", {"class_path": "desed", "root": "x"}, "data.corpus: root must stand in init_args; write corpus: {"),
+    ("data.corpus", {"class_path": "desed", "root": "x"}, "data.corpus: root must be in init_args; write corpus: {"),
     ("data.corpus", {"root": "x"}, "data.corpus names no class; write corpus: {class_path: audioset, init_args: {root"),
     ("data.corpus", "dessed", "unknown corpus 'dessed' (did you mean desed or pseudo?)"),
     ("data.corpus.init_args.labels", "Cat,Dog", "data.corpus.labels is 'Cat,Dog', expected a list or null; write labe"),
@@ -57,7 +57,7 @@ SETTINGS = [
     ("model.optimizer", {"lr": 1e-3}, f"model.optimizer names no class; {ADAMW}"),
     ("model.optimizer", {"class_path": "torch.optim.AdamWW"}, "unknown optimizer 'AdamWW' (did you mean AdamW"),
     ("model.optimizer", {"class_path": "AdamW", "init_args": {"learning_rate": 1}}, "did you mean model.optimizer.ini"),
-    ("model.optimizer", {"class_path": "AdamW", "lr": 1}, "model.optimizer: lr must stand in init_args; write optimiz"),
+    ("model.optimizer", {"class_path": "AdamW", "lr": 1}, "model.optimizer: lr must be in init_args; write optimiz"),
     ("model.optimizer", {"class_path": "torch.optim.SGD", "init_args": {"lr": "fast"}}, "lr is 'fast', expected a num"),
     ("model.lr_scheduler", "cosine", "unknown lr_scheduler 'cosine'; write lr_scheduler: {class_path: torch.optim.lr_"),
     ("model.network", None, "model.network is missing; write model: {network: {encoder: crnn}}"),

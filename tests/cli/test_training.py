@@ -278,7 +278,7 @@ def test_scoring_needs_a_checkpoint(run, capsys):
 @pytest.mark.parametrize(("verb", "part"), [("test", "test"), ("validate", "validation")])
 def test_what_the_corpus_lacks_is_not_scored(run, capsys, verb, part):
     args = ["--config", str(run / "config.yaml"), "--ckpt_path", "last", f"--data.corpus.{part}", "null"]
-    assert f"no clips for {part}: name their table in data.corpus.{part}" in fails(capsys, verb, *args)
+    assert f"no clips for {part}: set data.corpus.{part}" in fails(capsys, verb, *args)
 
 
 def changed(exp, tmp_path, **change):

@@ -69,7 +69,9 @@ def test_a_threshold_for_each_class(files):
     assert best.value("event_f1/macro") == 1.0
     assert best["threshold"] == {"Cat": 0.75, "Dog": 0.35}
     assert evaluated(files, "tables", threshold={"Dog": 0.35})["threshold"] == {"Cat": 0.5, "Dog": 0.35}
-    with pytest.raises(WsedError, match=r"threshold for 'Dogg', which is no class of the reference \(did you mean Dog"):
+    with pytest.raises(
+        WsedError, match=r"threshold for 'Dogg', which is not a class of the reference \(did you mean Dog"
+    ):
         evaluated(files, "tables", threshold={"Dogg": 0.35})
 
 

@@ -487,7 +487,7 @@ def test_columns_without_use_are_left_out(tmp_path: Path, truth: Reference) -> N
     assert said.scores is not None
     assert [clip.tolist() for clip in said.scores.split()] == [QUIET, QUIET, []]
     (note,) = said.notes
-    says(note, "score columns of no class", "names them): 2 (first: Bird)")
+    says(note, "score columns of other classes", "alarms count): 2 (first: Bird)")
 
 
 @pytest.mark.parametrize(

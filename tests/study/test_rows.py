@@ -48,7 +48,7 @@ def test_a_recipe_says_what_makes_a_row(folder):
     [
         ("title: A", "titel: A", "did you mean title"),
         ("weights_of: glu", "weights: glu", "did you mean weights_of"),
-        ("  mil: {", "  mill: {", "needs .*mill.yaml, which is not there"),
+        ("  mil: {", "  mill: {", "needs .*mill.yaml, which does not exist"),
         ("[28.9, 1.95]", "high", "a number or"),
         ("seeds: 2", "seeds: two", "seeds must be a number or a list"),
         ('"!mil"', '"!mill"', "did you mean mil"),

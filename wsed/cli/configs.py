@@ -79,7 +79,7 @@ def _dotted(path: tuple[str, ...]) -> str:
 def prepared(args: Sequence[str]) -> Iterator[list[str]]:
     """The arguments of a training verb for its parser: names resolved, and all `--config` merged into one file.
 
-    The file comes before the settings of the command line, which override it. The run has its name: see `run_name`.
+    The file comes before the settings of the command line, which override it. Its name is that of the run (`run_name`).
 
     Raises:
         WsedError: a file is missing, or is not a mapping in YAML.

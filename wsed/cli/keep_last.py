@@ -55,7 +55,7 @@ class KeepLast(ModelCheckpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._cut:
-            return  # the epoch ended early: the checkpoint within it continues with its rest
+            return  # the epoch ended early: a checkpoint from within it can continue it
         super().on_train_epoch_end(trainer, pl_module)
         self._due = False
         ending = self.signals.agreed(trainer)

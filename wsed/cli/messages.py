@@ -87,7 +87,7 @@ def user_error(error: Exception) -> Exception:
 
 
 def _setting(error: Exception) -> str | None:
-    """The setting at fault, by the file of torch or Lightning that raised the error; None if it may be ours."""
+    """The setting at fault, by the file of torch or Lightning that raised the error; None if it may be wsed's."""
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     files = [Path(frame.f_code.co_filename).as_posix() for frame in frames]
     if any(file.endswith("checkpoint_connector.py") for file in files):

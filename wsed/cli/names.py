@@ -94,7 +94,7 @@ def resolve_arguments(args: Sequence[str], before: Mapping[str, object] | None =
 
 
 def _argument(flag: str, text: str, state: Config) -> str:
-    """The text of a value with names resolved; `state` learns what it says."""
+    """The text of a value with names resolved; the value is also put into `state`."""
     keys = flag.lstrip("-").split(".")
     annotation, before = _descend(keys, state)
     if annotation is None:
@@ -176,7 +176,7 @@ class _Names:
         self.defaults = defaults
 
     def resolve(self, value: object, annotation: object, before: object) -> object:
-        """The value with names resolved; `before` is what it is laid over."""
+        """The value with names resolved; `before` is the value that it changes."""
         for member in members(annotation):
             part = part_of(member)
             if part is not None and isinstance(value, str):

@@ -73,7 +73,7 @@ def flow(value: object) -> str:
 
 
 def reading(material: Material) -> tuple[float, str]:
-    """The seconds of audio of a clip, and the lines of the YAML that say so."""
+    """The seconds of audio of a clip, and the lines of the YAML that set them."""
     median, _, longest = material.seconds
     if longest <= LONG:
         length = ceil(2 * longest) / 2
@@ -85,8 +85,8 @@ def reading(material: Material) -> tuple[float, str]:
         )
     length = min(ceil(longest), 60)
     lines = (
-        f"  # Files last {median:.0f} s (median) to {longest:.0f} s, and their tags are of the whole file: cut longer",
-        "  # ones and tag the parts, or only their beginning is read with the tags of all.",
+        f"  # Files last {median:.0f} s (median) to {longest:.0f} s. Only the beginning of longer files is read, with",
+        "  # the tags of the whole file: better cut them and tag the parts.",
         f"  duration: {length}",
     )
     return float(length), "\n".join(lines)
@@ -104,20 +104,16 @@ def losses(material: Material) -> list[str]:
     """The lines of the losses: of events where they are known, of tags where only they are."""
     lines = []
     if material.files.get("strong"):
-        lines.append("    events: {loss: frame_bce}  # learns when from the events of the files that have them")
+        lines.append("    events: {loss: frame_bce}  # for files whose events are known")
     if material.files.get("weak"):
-        lines.append(
-            "    tags: {loss: {class_path: mil, init_args: {pooling: linear_softmax}}}  # learns when from tags alone"
-        )
+        lines.append("    tags: {loss: {class_path: mil, init_args: {pooling: linear_softmax}}}  # for files with tags")
     return lines
 
 
 def tuning(material: Material) -> str:
     """The setting that fits the decoder's thresholds."""
     if material.events:
-        return (
-            "{tags: exact, thresholds: events, medians: [0, 0.2, 0.4, 0.8]}  # thresholds by the events of validation"
-        )
+        return "{tags: exact, thresholds: events, medians: [0, 0.2, 0.4, 0.8]}  # fitted to validation events"
     return "{tags: exact}  # validation files have tags only: thresholds of tags"
 
 

@@ -21,7 +21,7 @@ Run the rows of a paper's tables with several seeds, and judge its claims by pai
 
 PAPER is the name of a folder of experiments/ (here, or in the library), the path of a folder with a recipe.yaml of
 your own, or `all`. The corpus is made if the scale has one; finished runs are kept, and only missing ones are made. The
-same command continues a study that was stopped or killed, from the last epochs.
+same command continues a study that was stopped or killed; each run goes on from its last epoch.
 
 Writes OUT/PAPER/results.md and results.json: the values of the paper, ours (mean, deviation, best, seeds), and the
 verdict on each claim: holds, fails, equal (within a stated margin) or open. Intervals are over seeds and, if they are
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Asked:
-    """The arguments."""
+    """The arguments of `wsed reproduce`, see its help."""
 
     paper: str
     scale: str

@@ -11,7 +11,7 @@ from wsed.literals import members
 from wsed.registry import Registry
 
 MOVED = {"data": "data.corpus"}
-"""Of the data, the corpus is the component with several kinds."""
+"""`--data.help` shows the kinds of corpora."""
 
 
 def setting_help(path: str, name: str | None, config: Mapping[str, object]) -> str:

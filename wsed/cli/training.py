@@ -184,8 +184,8 @@ class WsedCLI(LightningCLI):
                 tuning.check_events(table.timed)
         if tuning is not None and not self._has(tuning.split):
             raise WsedError(
-                f"evaluation.tuning.split is {tuning.split}, but the corpus has no such clips: name their table in "
-                f"data.corpus.{tuning.split}, or set evaluation.tuning to null"
+                f"evaluation.tuning.split is {tuning.split}, but the corpus has no such clips: set "
+                f"{self.datamodule.corpus.setting(tuning.split)}, or set evaluation.tuning to null"
             )
 
     def after_fit(self) -> None:
@@ -237,7 +237,7 @@ class WsedCLI(LightningCLI):
 
     def _expect(self, split: Split) -> None:
         if not self._has(split):
-            raise WsedError(f"the corpus has no clips for {split}: name their table in data.corpus.{split}")
+            raise WsedError(f"the corpus has no clips for {split}: set {self.datamodule.corpus.setting(split)}")
 
     def _has(self, split: Split) -> bool:
         """Whether there are clips of a split."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from wsed.errors import WsedError
 
 
-def whole(least: int, what: str = "not a whole number") -> Callable[[str], int]:
+def whole(least: int) -> Callable[[str], int]:
     """A whole number of `least` or more.
 
     >>> whole(1)("12")
@@ -16,7 +16,7 @@ def whole(least: int, what: str = "not a whole number") -> Callable[[str], int]:
 
     def number(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is {what} of {least} or more")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {least} or more")
         return int(text)
 
     return number

@@ -217,7 +217,9 @@ class Detector:
             WsedError: the network predicts tags only, or the decoder needs true tags.
         """
         if "frame_logits" not in self.network.provides:
-            raise WsedError("this network predicts only tags, but events need frame scores: train one with such a head")
+            raise WsedError(
+                "this network predicts only tags, but events need frame scores: train one whose head predicts them"
+            )
         if self.decoder.tags == "oracle":
             raise WsedError("decoder.tags is oracle, and true tags are not known here: set it to clip or none")
 

@@ -51,7 +51,7 @@ def test_makes_a_corpus_and_tells_what_is_in_it(bank: Path, tmp_path: Path, caps
     assert events.split()[3::2] == [f"({n})" for n in used]
     assert len(read_strong(out / "metadata/train/strong.tsv")) == 4
     assert main(command(bank, out, "--clips", "train=4", "validation=2", "eval=0")) == 0
-    assert "0 clips made, 6 were there" in capsys.readouterr().out
+    assert "0 clips made, 6 existed before" in capsys.readouterr().out
 
 
 def test_mistakes_are_one_line_and_status_2(bank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,7 +68,7 @@ def test_mistakes_are_one_line_and_status_2(bank: Path, tmp_path: Path, capsys: 
     [
         (["--clips", "trian=3"], "no split 'trian' (did you mean train?)"),
         (["--clips", "train"], "lacks a number of clips"),
-        (["--workers", "0"], "not a number of processes"),
+        (["--workers", "0"], "not a whole number of 1 or more"),
     ],
 )
 def test_bad_arguments(flags: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +97,7 @@ def test_killed_run_goes_on(bank: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert not (killed / "metadata/train/strong.tsv").exists()
     for folder in (killed, whole):
         assert main(command(bank, folder, *flags)) == 0
-    assert "were there" in capsys.readouterr().out
+    assert "existed before" in capsys.readouterr().out
     for name in ("metadata/train/strong.tsv", "metadata/train/provenance.tsv", "synth.json"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
     clips = [f.name for f in (killed / "audio/train/weak").iterdir()]

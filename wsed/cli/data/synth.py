@@ -16,7 +16,6 @@ from wsed.data.synth.soundscape import Summary, synthesise
 from wsed.errors import near
 
 HELP = "make a corpus of soundscapes from recordings of single sounds"
-_workers = whole(1, "not a number of processes")
 DESCRIPTION = """\
 Mix isolated sounds over backgrounds into clips with known events, in the layout of DESED.
 
@@ -63,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SPLIT=N",
         help="number of clips of train, validation, eval (default: those of the recipe)",
     )
-    parser.add_argument("--workers", type=_workers, metavar="N", help="processes (default: one per core)")
+    parser.add_argument("--workers", type=whole(1), metavar="N", help="processes (default: one per core)")
     parser.add_argument("--overwrite", action="store_true", help="replace a corpus with other settings")
 
 
@@ -77,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     console = Console()
     times = (MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(TextColumn("{task.description}"), BarColumn(), *times, console=console, transient=True) as bar:
-        task = bar.add_task("survey of the soundbank", total=None)
+        task = bar.add_task("examining the soundbank", total=None)
         summary = synthesise(
             args.out,
             soundbank=args.soundbank,
@@ -93,7 +92,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def show(summary: Summary, console: Console) -> None:
-    """Print the summary of a corpus by split: clips, hours, and events of each class (and recordings they are of)."""
+    """Print the summary of a corpus by split: clips, hours, and events of each class (and their recordings)."""
     splits = [split for split in SPLITS if split in summary.clips]
     table = Table(box=None, pad_edge=False)
     table.add_column("")
@@ -107,7 +106,9 @@ def show(summary: Summary, console: Console) -> None:
         table.add_row(f"  {label}", *(f"{e.get(label, 0)} ({r.get(label, 0)})" for e, r in both.values()))
     console.print(table)
     there = sum(summary.clips.values()) - summary.made
-    console.print(f"{summary.made} clips made{f', {there} were there' if there else ''}: {summary.out}", soft_wrap=True)
+    console.print(
+        f"{summary.made} clips made{f', {there} existed before' if there else ''}: {summary.out}", soft_wrap=True
+    )
 
 
 def _split_count(text: str) -> tuple[str, int]:

@@ -30,7 +30,7 @@ class Summary:
         out: folder of the corpus.
         clips: split -> number of clips.
         hours: split -> duration of all clips, hours.
-        made: number of clips made by this call; the others were there before.
+        made: number of clips made by this call; the others existed before.
         events: split -> class -> number of events.
         recordings: split -> class -> number of different recordings that the events come from.
         labels: all classes, sorted.

@@ -128,7 +128,7 @@ def fitted(path: Path, labels: Labels, scores: Scores, reference: Reference, not
 
 
 def _note_extra(classes: Sequence[str], notes: Notes) -> None:
-    matter = "score columns of no class of the reference, left out (false alarms there count if --labels names them)"
+    matter = "score columns of other classes than the reference, left out (--labels makes their false alarms count)"
     notes.add(matter, len(classes), ", ".join(classes[:1]))
 
 
