@@ -61,14 +61,14 @@ def test_the_published_figures_of_a_real_system(shared: Path) -> None:
     assert (len(reference.clip_ids), len(reference.events), len(reference.labels)) == (1168, 4224, 10)
     assert reference.durations is not None
     said = read_predictions(folder / "predictions0.5.csv", reference)
-    assert (said.kind, said.taken(0.3), said.clip_scores(1168, 10)) == ("events", None, None)
+    assert (said.kind, said.used_threshold(0.3), said.clip_scores(1168, 10)) == ("events", None, None)
     (absent,) = said.notes
     assert absent.startswith(f"{ABSENT}: 23 (first: ")
     assert event_counts(reference.events, said.detected(0.5), 10).macro_f1 == pytest.approx(0.4214, abs=1e-4)
     said = read_predictions(folder / "predictions_operating_points", reference)
     assert said.kind == "operating points"
     assert said.thresholds == pytest.approx(np.arange(50) * 0.02 + 0.01)
-    assert said.taken(0.5) == 0.49
+    assert said.used_threshold(0.5) == 0.49
     for parameters, value, bare in ((PSDS1, 0.3535, 0.3534930), (PSDS2, 0.5483, 0.5483290)):
         found = psds_from_operating_points(reference.events, said.points, 10, reference.durations, parameters)
         assert found.value == pytest.approx(value, abs=1e-4)
@@ -332,7 +332,12 @@ def test_operating_points(tmp_path: Path, truth: Reference) -> None:
     assert seen == [(4, "reading operating points")]
     assert (said.kind, said.thresholds) == ("operating points", (0.001, 0.1, 0.5, 0.75))
     assert [len(point) for point in said.points] == [0, 2, 1, 0]
-    assert [(t, said.taken(t)) for t in (0.0, 0.3, 0.31, 0.7)] == [(0.0, 0.001), (0.3, 0.1), (0.31, 0.5), (0.7, 0.75)]
+    assert [(t, said.used_threshold(t)) for t in (0.0, 0.3, 0.31, 0.7)] == [
+        (0.0, 0.001),
+        (0.3, 0.1),
+        (0.31, 0.5),
+        (0.7, 0.75),
+    ]
     assert said.detected(0.2) is said.points[1]
     scores = said.clip_scores(3, 2)
     assert scores is not None
@@ -356,7 +361,7 @@ def test_one_operating_point_ranks_no_clips(tmp_path: Path, truth: Reference) ->
     write(tmp_path / "p", f"{HEAD}a.wav\t0\t1\tDog\n", "0.5.tsv")
     said = read_predictions(tmp_path / "p", truth)
     assert said.clip_scores(3, 2) is None
-    assert said.taken(0.9) == 0.5
+    assert said.used_threshold(0.9) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -414,7 +419,7 @@ def test_frame_scores(tmp_path: Path, truth: Reference) -> None:
 
     said = read_predictions(folder, truth, progress)
     assert seen == [(2, "reading frame scores")]
-    assert (said.kind, said.thresholds, said.points, said.taken(0.4)) == ("frame scores", (), (), 0.4)
+    assert (said.kind, said.thresholds, said.points, said.used_threshold(0.4)) == ("frame scores", (), (), 0.4)
     found = [(0, 0, 0, 1), (0, 0, 1.5, 2), (0, 1, 0.5, 1), (0, 1, 1.5, 2), (0, 1, 2.5, 3), (1, 1, 2, 2.5)]
     assert rows(said.detected(0.5)) == found
     assert len(said.detected(1.0)) == 0
@@ -742,7 +747,7 @@ def test_confidences_are_read(tmp_path: Path, truth: Reference, column: str) -> 
     said = read_predictions(
         write(tmp_path, head + "a.wav\t2\t3.5\tCat\t0.9\na.wav\t0\t1\tDog\t0.2\nc.wav\t1\t2\tDog\t1e-3\n"), truth
     )
-    assert (said.kind, said.taken(0.5)) == ("events", 0.5)
+    assert (said.kind, said.used_threshold(0.5)) == ("events", 0.5)
     assert rows(said.detected(0.5)) == [(0, 0, 2.0, 3.5)]
     assert len(said.detected(0.0)) == 3
     scores = said.clip_scores(3, 2)
@@ -762,8 +767,8 @@ def test_all_events_count_unless_a_threshold_is_given(tmp_path: Path, truth: Ref
     name, label = truth.clip_ids[0], next(iter(truth.labels))
     table = write(tmp_path, head + f"{name}\t0.1\t0.2\t{label}\t0.3\n{name}\t0.3\t0.4\t{label}\t0.7\n")
     predictions = read_predictions(table, truth)
-    assert (predictions.taken(None), len(predictions.detected(None))) == (None, 2)
-    assert (predictions.taken(0.5), len(predictions.detected(0.5))) == (0.5, 1)
+    assert (predictions.used_threshold(None), len(predictions.detected(None))) == (None, 2)
+    assert (predictions.used_threshold(0.5), len(predictions.detected(0.5))) == (0.5, 1)
 
 
 def test_confidences_at_fault(tmp_path: Path, truth: Reference) -> None:

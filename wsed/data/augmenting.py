@@ -31,8 +31,7 @@ def prepare(augment: Sequence[Augment], sample_rate: int) -> None:
 
 
 def read_sounds(folder: str, sample_rate: int, name: str = "augment") -> list[NDArray[np.float32]]:
-    """The sound files of a folder at any depth, resampled; all are cut to one length, so that they last an hour at
-    most.
+    """The sound files of a folder at any depth, resampled and cut, so that all together last an hour at most.
 
     Args:
         folder: folder of sound files.

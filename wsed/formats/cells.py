@@ -64,7 +64,7 @@ class Cells:
 
 
 def plain(column: str) -> tuple[str, float]:
-    """The name of a column without its unit, in lower case, and the seconds of a unit.
+    """The name of a column without its unit, in lower case, and the seconds of its unit.
 
     >>> plain("Begin Time (s)"), plain("start_ms")
     (('begin time', 1.0), ('start', 0.001))

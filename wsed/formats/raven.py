@@ -82,7 +82,7 @@ def write(path: Path, recordings: Sequence[Recording]) -> None:
     """The selection table of one recording, or of several that Raven opens together, in this order.
 
     Begin and end times then count through all recordings; `File Offset (s)` counts from the start of each. A recording
-    without events has no row, as Raven looks for a sound file behind every row.
+    without events has no row, since Raven looks for the sound file of every row.
     """
     lines, before = [WRITTEN], 0.0
     for recording in recordings:

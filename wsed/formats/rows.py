@@ -49,7 +49,7 @@ def split_rows(path: str | Path, lines: Sequence[str], separator: str) -> Iterat
         for number, line in enumerate(lines, start=1):
             cells = [unquoted(cell) for cell in line.split("\t")] if line else []
             if len(line) > LONGEST and max(map(len, cells)) > LONGEST:
-                raise RowError(path, number, f"a cell of more than {LONGEST} letters; is this a table?")
+                raise RowError(path, number, f"a cell of more than {LONGEST} characters; is this a table?")
             yield number, cells
         return
     reader = csv.reader(lines, strict=True, delimiter=separator)

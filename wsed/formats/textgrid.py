@@ -13,7 +13,7 @@ from wsed.text import composed, read_text
 
 TOKEN = re.compile(r'"((?:[^"]|"")*)"|\[[^\]\n]*\]|(?<!\S)(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\S)|<(exists|absent)>')
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
-FIX = "save it as a text file in Praat (Save as text file)"
+FIX = "save it in Praat with Save as text file"
 
 
 def read(path: str | Path) -> list[Event]:

@@ -126,7 +126,7 @@ def evaluate(
     paths = [predictions] if isinstance(predictions, str | Path) else list(predictions)
     if len(paths) not in (1, 2) and not (seeds and paths):
         raise WsedError(
-            f"pass one system to score it, or two to compare them, not {len(paths)}; several seeds of one: seeds"
+            f"pass one system to score it, or two to compare them, not {len(paths)}; for seeds of one system set seeds"
         )
     if isinstance(labels, str):
         raise WsedError(f"labels must be a list of names, not {labels!r}")
@@ -215,13 +215,13 @@ def _input(
         if low:
             limit = "their threshold" if isinstance(threshold, tuple) else f"{threshold:g}"
             notes.append(f"events of a confidence of {limit} or less, which F1 does not count (--threshold): {low}")
-    taken = predictions.taken(threshold)
+    used = predictions.used_threshold(threshold)
     return Input(
         reference=path,
         predictions=predictions.name,
         kind=predictions.kind,
         operating_points=predictions.thresholds or None,
-        threshold=dict(zip(reference.labels, taken, strict=True)) if isinstance(taken, tuple) else taken,
+        threshold=dict(zip(reference.labels, used, strict=True)) if isinstance(used, tuple) else used,
         reference_events=len(reference.events),
         labels=tuple(reference.labels),
         notes=tuple(notes),
@@ -266,14 +266,14 @@ def _backend_notes(system: System, backend: str, report: Report) -> list[str]:
         )
     missing = [name for name, value in report.metrics.items() if value is None]
     if missing:
-        notes.append(f"{backend} does not compute {', '.join(missing)} from this")
+        notes.append(f"{backend} does not compute {', '.join(missing)} from these predictions")
     return notes
 
 
 def _group_notes(groups: Groups | None, resamples: int) -> list[str]:
     if groups is None or not resamples:
         return []
-    several = "; a clip is of several: intervals are rather wide" if groups.overlap else ""
+    several = "; some clips are in several: intervals are rather wide" if groups.overlap else ""
     return [f"intervals by {len(groups)} groups of {len(groups.places)} clips{several}"]
 
 

@@ -102,7 +102,7 @@ def _at(decoder: Decoder, scores: Scores, truth: Truth) -> _Point:
 def _by_events(
     detections: Detections, truth: Truth
 ) -> tuple[Bool[np.ndarray, " detection"], Float[np.ndarray, " label"]]:
-    """Which detections are at least half true events, and the share of events at least half covered by these."""
+    """Which detections are correct: true events cover half or more; and the share of events half covered by these."""
     n = truth.tags.shape[1]
     reference: Events = truth.events[truth.timed[truth.events.clip, truth.events.label]]
     ref, est = sort_reference(lasting(columns(reference, n))), columns(detections.events, n)

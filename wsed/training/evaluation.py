@@ -56,7 +56,7 @@ class Evaluation(pl.Callback):
             is equal, and so on. If None: the metrics of `RANK_BY` that are computed, or `metrics` if none of them is.
         calibration: how confidences are calibrated on validation clips, kept beside the checkpoint; None: not at all.
         metrics: names of the registered metrics that are computed, such as `[event_f1, psds1]`; None: the default ones,
-            and `embedding` as `embeddings` says.
+            and `embedding`, see `embeddings`.
 
     Raises:
         WsedError: `resamples` is below 0, a threshold of the decoder is not in [0, 1], `metrics` or `rank_by` is empty

@@ -1,4 +1,4 @@
-"""Records of finished clips, as they stand in the journal of a synthetic corpus."""
+"""Records of finished clips, as they are in the journal of a synthetic corpus."""
 
 import json
 from dataclasses import asdict, dataclass

@@ -70,7 +70,7 @@ def of_files(path: Path, files: Files, progress: Progress = silent) -> Shown:
     )
     assert isinstance(report, Report)
     frames = predictions.scores if predictions.kind == "frame scores" else None
-    at = predictions.taken(files.threshold)
+    at = predictions.used_threshold(files.threshold)
     known = None
     if files.annotated is not None:
         known = read_annotated(files.annotated, reference.clip_ids, reference.labels)
@@ -123,7 +123,7 @@ def _shown(path: Path, reference: Reference, predictions: Predictions, files: Fi
 
 
 def _confidence(predictions: Predictions, threshold: float | None) -> Float[Tensor, " event"] | None:
-    boxes, at = predictions.boxes, predictions.taken(threshold)
+    boxes, at = predictions.boxes, predictions.used_threshold(threshold)
     if boxes is None:
         return None
     if at is None:

@@ -16,7 +16,7 @@ from wsed.metrics.pairs import Columns
 from wsed.types import Events, Labels
 
 COLUMNS = ("filename", "onset", "offset", "event_label")
-BLANK = "empty files, taken to say that nothing was detected"
+BLANK = "empty files, counted as no detections"
 
 
 LONGEST = 1e6

@@ -61,7 +61,7 @@ class Predictions:
     notes: tuple[str, ...]
     boxes: Detections | None = None
 
-    def taken(self, threshold: PerLabel) -> PerLabel:
+    def used_threshold(self, threshold: PerLabel) -> PerLabel:
         """The threshold, or that of each class, that `detected(threshold)` uses; None if all events count.
 
         For operating points, it is the nearest of their thresholds. If no threshold is given, it is 0.5, but all events
@@ -78,12 +78,12 @@ class Predictions:
         return min(self.thresholds, key=lambda t: round(abs(t - threshold), 9)) if self.thresholds else threshold
 
     def detected(self, threshold: PerLabel) -> Events:
-        """The events at a threshold, or at that of each class; None: the threshold of `taken`.
+        """The events at a threshold, or at that of each class; None: the threshold of `used_threshold`.
 
         For frame scores, they are the runs of frames with a score above it; for operating points, the detections of the
-        nearest one (see `taken`); for events with confidences, those above it; for other events, all.
+        nearest one (see `used_threshold`); for events with confidences, those above it; for other events, all.
         """
-        at = self.taken(threshold)
+        at = self.used_threshold(threshold)
         if self.boxes is not None:
             return self.boxes.above(-math.inf if at is None else at)
         if self.scores is not None:

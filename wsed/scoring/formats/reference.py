@@ -80,7 +80,9 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
     if absent:
         text = f"no duration for {absent[0]!r} ({path}:{table.clips[absent[0]]})"
         more = f", nor for {len(absent) - 1} other clips of the reference" if len(absent) > 1 else ""
-        raise WsedError(f"{durations}: {text}{more}; add a row of filename and duration for each, names to the letter")
+        raise WsedError(
+            f"{durations}: {text}{more}; add a row with filename and duration for each, with exactly these names"
+        )
     silent = [name for name in names if name not in table.clips]
     matter = "clips that only the durations name, taken to be without events"
     notes.add(matter, len(silent), f"{silent[0]!r}, {durations}" if silent else "")

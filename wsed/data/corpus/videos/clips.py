@@ -167,7 +167,7 @@ class VideoClips(Columns):
     def table(
         self, labels: Labels, end: float = inf, annotated: Mapping[str, Collection[str]] | None = None
     ) -> ClipTable:
-        """What is known of the clips, with events cut at `end` seconds and at the end of their files."""
+        """The tags and events of the clips, with events cut at `end` seconds and at the end of their files."""
         stop = self.duration.nan_to_num(end).clamp(max=end)[self.events.rows]
         inside = self.events.values[:, 1] < stop
         cut = self.events.values.clone()

@@ -30,7 +30,7 @@ VIDEO = re.compile(r"[\w-]{11}")
 DCASE2017 = re.compile(r"Y?([\w-]{11})_(\d+\.?\d*)_(\d+\.?\d*)(\.\w+)?")
 STRONG = re.compile(r"([\w-]{11})_(\d+)")
 CUT = 10.0
-"""Seconds of a clip of AudioSet's strong part, whose list does not say."""
+"""Seconds of a clip of AudioSet's strong part; its list does not hold them."""
 
 
 class Row(NamedTuple):
