@@ -156,7 +156,7 @@ def test_groups_of_runs(run, corpus, tmp_path, capsys):
     assert system["groups"] == 3
     assert any(len(cell) == 3 for row in system["scores"] for cell in row["numbers"].values())
     assert main([*given, "--groups", "patient"]) == 2
-    assert "no such table, nor kind of group; the corpus knows no groups" in capsys.readouterr().err
+    assert "no such table or kind of group; the corpus knows no groups" in capsys.readouterr().err
 
 
 def test_names_with_html_in_files(corpus, tmp_path):

@@ -33,7 +33,7 @@ def groups_of_clips(groups: str, clips: Mapping[str, Clip], clip_ids: Sequence[s
     kinds = sorted({kind for name in clip_ids for kind in clips[name].groups})
     if groups not in kinds:
         there = f"the clips have: {', '.join(kinds)}" if kinds else "the corpus knows no groups"
-        raise WsedError(f"--groups {groups}: no such table, nor kind of group{near(groups, kinds)}; {there}")
+        raise WsedError(f"--groups {groups}: no such table or kind of group{near(groups, kinds)}; {there}")
     absent = [name for name in clip_ids if groups not in clips[name].groups]
     if absent:
         raise WsedError(f"--groups {groups}: the clip {absent[0]!r} has none, nor have {len(absent) - 1} others")
