@@ -108,7 +108,7 @@ def test_what_is_no_checkpoint_of_wsed_is_refused(tmp_path):
     with pytest.raises(WsedError, match="no such checkpoint"):
         Checkpoint.open(path)
     path.write_text("no weights")
-    with pytest.raises(WsedError, match="no checkpoint that can be read safely"):
+    with pytest.raises(WsedError, match="not a checkpoint that can be read safely"):
         Checkpoint.open(path)
     torch.save({"state_dict": {}}, path)
     with pytest.raises(WsedError, match="was not written by wsed"):

@@ -68,7 +68,9 @@ def build(annotation: object, value: object, *leading: object) -> object:
             hints = hints_of(member.__init__)
             return call(functools.partial(member, **{k: build(hints.get(k), v) for k, v in value.items()}))
         if get_origin(member) is get_origin(Callable[[], None]) and isinstance(value, Mapping) and is_spec(value):
-            raise WsedError(f"{value['class_path']} is not registered with wsed, so no file may name it to be built")
+            raise WsedError(
+                f"{value['class_path']} is not registered with wsed; files may name only registered classes"
+            )
     return value
 
 

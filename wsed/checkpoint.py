@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wsed.models.base import Network
 
 UNSAFE = (
-    "no checkpoint that can be read safely: it is damaged, or holds more than weights and plain values, "
+    "not a checkpoint that can be read safely: it is damaged, or holds more than weights and plain values, "
     "and reading that could execute code"
 )
 NETWORK = "network."

@@ -167,7 +167,7 @@ def test_a_damaged_last_checkpoint_gives_way_to_the_one_before(exp, whole, tmp_p
     last.write_bytes(last.read_bytes()[:-1000])
     (tmp_path / "checkpoints" / ".last.0a1b.part.ckpt").write_bytes(b"left by a process that was killed")
     assert fit(exp, tmp_path) == 0
-    assert "last.ckpt is no checkpoint that can be read safely" in (said := capsys.readouterr().out)
+    assert "last.ckpt is not a checkpoint that can be read safely" in (said := capsys.readouterr().out)
     assert "continuing from before_last.ckpt, the one before" in said
     assert_same(tmp_path, whole)
 

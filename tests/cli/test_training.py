@@ -374,7 +374,7 @@ def test_a_checkpoint_of_another_network_is_refused(run, tmp_path, capsys):
     assert "checkpoint is of another network" in fails(capsys, *args)
     (tmp_path / "cut.ckpt").write_bytes((run / "checkpoints" / "best.ckpt").read_bytes()[:2000])
     args = ["test", "--config", str(run / "config.yaml"), "--ckpt_path", str(tmp_path / "cut.ckpt")]
-    assert "no checkpoint that can be read safely" in fails(capsys, *args)
+    assert "not a checkpoint that can be read safely" in fails(capsys, *args)
 
 
 @pytest.mark.parametrize(
@@ -569,8 +569,8 @@ def test_a_checkpoint_that_would_execute_code_is_refused(run, tmp_path, monkeypa
     torch.save({"state_dict": {}, "bomb": Bomb()}, "evil.ckpt")
     for verb in ("test", "fit"):
         common = [verb, "--config", str(run / "config.yaml"), "--trainer.default_root_dir", str(tmp_path / verb)]
-        assert "no checkpoint that can be read safely" in fails(capsys, *common, "--ckpt_path", "evil.ckpt")
-    with pytest.raises(wsed.WsedError, match="no checkpoint that can be read safely"):
+        assert "not a checkpoint that can be read safely" in fails(capsys, *common, "--ckpt_path", "evil.ckpt")
+    with pytest.raises(wsed.WsedError, match="not a checkpoint that can be read safely"):
         wsed.load("evil.ckpt")
     assert not (tmp_path / "executed").exists()
 

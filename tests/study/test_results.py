@@ -117,7 +117,7 @@ def test_one_seed_decides_nothing_and_failures_are_told(study):
 def test_holes_in_the_corpus_of_the_paper_are_counted(study):
     recipe, jobs, corpus = study
     text = results(recipe, "small", jobs[:4], corpus, "DESED", comparable=True).markdown()
-    assert "The corpus has holes: 3 of 3 sound files of test are missing." in text
+    assert "The corpus is incomplete: 3 of 3 sound files of test are missing." in text
     assert "This is not the corpus" not in text
 
 

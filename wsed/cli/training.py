@@ -274,7 +274,7 @@ def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
             str(Path.cwd())
         )  # a class of the user's own lies beside the YAML that names it; it shadows none
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's affair, not the user's
+    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # they concern Lightning, not the user
     end_with_first()
     try:
         check_arguments(args)

@@ -27,7 +27,7 @@ class Difference:
         error: standard error of the mean; NaN for fewer than two differences.
         freedom: degrees of freedom of the test.
         groups: number of groups of recordings that the interval is also drawn over; 0: over seeds only.
-        of_groups: the part of the error that is of the groups; no number of seeds makes it smaller.
+        of_groups: the part of the error that comes from the groups; more seeds do not make it smaller.
 
     >>> print(Difference(mean=2.0, low=1.0, high=3.0, p=0.01, n=5))
     +2.0 [+1.0, +3.0]
@@ -134,7 +134,7 @@ def interval(
         n: number of seeds.
         level: confidence level.
         groups: number of groups of recordings.
-        of_groups: the part of the error that is of them.
+        of_groups: the part of the error that comes from them.
 
     >>> print(interval(10.0, 2.0, freedom=1e6, n=5))
     +10.0 [+6.1, +13.9]

@@ -124,15 +124,15 @@ class MeasuredRun:
         return float("nan") if table is None or places is None else 100 * table.matrix[places[0]][places[1]]
 
 
-def holes(corpus: Corpus) -> list[str]:
-    """How many sound files of a corpus are missing, by split; empty if none is.
+def missing_sounds(corpus: Corpus) -> list[str]:
+    """A line for each split of a corpus with missing sound files, with their number.
 
     >>> from wsed.types import Labels
     >>> class Toy(Corpus):
     ...     labels, sources = Labels(["Dog"]), ("weak",)
     ...     def clips(self, split, sources=None):
     ...         return [Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}))]
-    >>> holes(Toy())
+    >>> missing_sounds(Toy())
     ['1 of 1 sound files of train are missing', '1 of 1 sound files of test are missing']
     """
     lines = []

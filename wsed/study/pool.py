@@ -111,7 +111,7 @@ class Pool:
                     text=True,
                     encoding="utf-8",
                     env=environment,
-                    start_new_session=True,  # Ctrl-C is the parent's affair, which ends them
+                    start_new_session=True,  # the parent handles Ctrl-C, and ends them
                 )
                 self._processes.append(process)
             self._own.process = process

@@ -13,7 +13,7 @@ from wsed.scoring.plain import to_json
 from wsed.study.claims import Claim, Judged, judge_difference
 from wsed.study.compare import Difference, difference
 from wsed.study.crossed import crossed
-from wsed.study.measures import MeasuredRun, clip_groups, holes
+from wsed.study.measures import MeasuredRun, clip_groups, missing_sounds
 from wsed.study.paper import Cell, Format, paper_table, surely_best
 from wsed.study.plan import Job
 from wsed.study.rows import Recipe
@@ -245,7 +245,7 @@ def results(
         try:
             read = corpus_of(RunFolder(done[0].folder), root)
             clips = {clip.id: clip for clip in read.clips("test")}
-            notes += [f"The corpus has holes: {line}." for line in (holes(read) if comparable else ())]
+            notes += [f"The corpus is incomplete: {line}." for line in (missing_sounds(read) if comparable else ())]
         except (WsedError, OSError) as error:
             notes.append(f"Intervals are over seeds only: the corpus cannot be read ({error}).")
     runs: dict[str, dict[str, MeasuredRun]] = {}
