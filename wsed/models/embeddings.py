@@ -23,8 +23,8 @@ PARTS = ("frontend", "encoder")
 class Embeddings(Frontend):
     """Frame embeddings as features: the frontend and encoder of an earlier run, or a pretrained encoder, frozen.
 
-    Training does not change the features, so the reader `features` computes them once and caches them: no epoch
-    runs the encoder then. The second stage of Turpault et al. 2020 trains a head on them, with the encoder `identity`.
+    Training does not change the features, so the reader `features` computes them once and caches them, and no epoch
+    runs the encoder. The second stage of Turpault et al. 2020 trains a head on them, with the encoder `identity`.
 
     Args:
         encoder: the encoder of the earlier run; by default that of Turpault et al. 2020. The weights must fit, but
