@@ -43,5 +43,5 @@ def test_the_value_is_true_or_false():
 
 def test_control_characters_do_not_reach_a_terminal():
     assert printable("Dog\x1b[2J\n\tCat") == "Dog\\x1b[2J\n\tCat"
-    with pytest.raises(WsedError, match="is no class name"):
+    with pytest.raises(WsedError, match="cannot be a class name"):
         Labels(["Dog\x1b[2J"])

@@ -54,7 +54,7 @@ def test_files_name_the_groups(files):
     ("groups", "message"),
     [
         ("patien", "did you mean patient"),
-        ("event_label", "all clips are of the group 'Dog'"),
+        ("event_label", "all clips are in the group 'Dog'"),
         ("none.csv", "none.csv"),
         ("reference.tsv", "needs filename and one more"),
         ("few.tsv", "no group for 'c1.wav', nor for 18 other clips"),

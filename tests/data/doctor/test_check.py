@@ -62,7 +62,7 @@ def test_errors_come_first_and_name_the_fix(tmp_path: Path) -> None:
     assert "'Dogs' in 2 rows (did you mean Dog?)" in messages["unknown_label"]
     assert "same sound as weak/again.flac" in messages["duplicate"]
     assert "listed in train and validation" in messages["leak"]
-    assert "16000 Hz where 8000 Hz" in messages["wrong_rate"]
+    assert "16000 Hz, expected 8000 Hz" in messages["wrong_rate"]
     assert "correct its first line" in messages["table"]
     where = {f.check: f.where for f in report.findings}
     assert where["missing"] == "metadata/train/weak.tsv:18 audio/train/weak/missing.wav"
