@@ -261,7 +261,7 @@ class StartReport:
         unused: tensors that only the checkpoint has.
 
     >>> print(StartReport(4, missing=(), reshaped=("head.weight",), unused=()))
-    4 weights taken; of another shape in the checkpoint, so they start anew: head.weight
+    4 weights taken; of another shape in the checkpoint, so they keep their initial values: head.weight
     """
 
     loaded: int

@@ -42,7 +42,7 @@ def check_untrusted(config: object, path: str = "") -> None:
 
     >>> check_untrusted({"model": {"network": {"class_path": "os.system"}}})
     Traceback (most recent call last):
-    wsed.errors.WsedError: model.network.class_path names os.system, and --trusted false allows wsed, torch.optim, ...
+    wsed.errors.WsedError: model.network.class_path names os.system, but --trusted false allows only wsed, ...
     """
     if isinstance(config, dict):
         for key, value in config.items():

@@ -181,7 +181,7 @@ class Detector:
         >>> from wsed.models import Composed
         >>> Detector(Composed.example(Labels(["Dog"])), StepDecoder()).embeddings(np.zeros(8000, dtype=np.float32))
         Traceback (most recent call last):
-        wsed.errors.WsedError: this network embeds no clips; train one with a head that provides clip_embedding
+        wsed.errors.WsedError: this network provides no clip embeddings; train one with a head that provides clip_embedding
         """
         if "clip_embedding" not in self.network.provides:
             raise WsedError(
