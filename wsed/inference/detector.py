@@ -181,12 +181,10 @@ class Detector:
         >>> from wsed.models import Composed
         >>> Detector(Composed.example(Labels(["Dog"])), StepDecoder()).embeddings(np.zeros(8000, dtype=np.float32))
         Traceback (most recent call last):
-        wsed.errors.WsedError: this network provides no clip embeddings; train one with a head that provides clip_embedding
+        wsed.errors.WsedError: this network provides no clip embeddings; train one with a head that does
         """
         if "clip_embedding" not in self.network.provides:
-            raise WsedError(
-                "this network provides no clip embeddings; train one with a head that provides clip_embedding"
-            )
+            raise WsedError("this network provides no clip embeddings; train one with a head that does")
         points: list[Tensor] = []
         starts: list[float] = []
         for item in score_windows(self.network, read([audio], self.grid, channel), BATCH):
