@@ -222,7 +222,7 @@ def test_a_decoder_that_cannot_be_tuned_is_refused_before_training(exp, tmp_path
     args = ["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]
     for tuning, decoder, said in (
         ("{thresholds: events}", "{low: 0.1}", "set decoder.low to null"),
-        ("{thresholds: segments}", "{merge_gap: 0.2}", "leave evaluation.decoder.merge_gap out"),
+        ("{thresholds: segments}", "{merge_gap: 0.2}", "remove evaluation.decoder.merge_gap"),
     ):
         assert main([*args, "--evaluation.tuning", tuning, "--evaluation.decoder", decoder]) == 2
         told = capsys.readouterr()
@@ -470,7 +470,7 @@ def test_a_run_is_not_overwritten_silently(run, exp, capsys):
         (["--model.decoder.smooth", "0.2"], "model.decoder is evaluation.decoder since wsed 0.2"),
         (["--model.tuning={tags: exact}"], "model.tuning is evaluation.tuning since wsed 0.2"),
         (["--data.eval_batch", "0"], "data.eval_batch must be 1 or more"),
-        (["--data.sample_rate", "16000"], "data.sample_rate is 16000, the network's 8000"),
+        (["--data.sample_rate", "16000"], "data.sample_rate is 16000, the network takes 8000"),
         (["--trainer.precision", "bf16-true"], "use bf16-mixed"),
         (["--trainer.precision", "64-true"], "trainer.precision 64-true is not supported; use 32-true"),
         (["--trainer.logger", "MLFlowLogger"], "mlflow"),
