@@ -1,6 +1,7 @@
 """What is said when another process of a training is gone."""
 
 import pytest
+from torch.distributed import DistStoreError
 
 from wsed.cli.lost import lost
 from wsed.cli.messages import user_error
@@ -23,6 +24,11 @@ from wsed.cli.messages import user_error
 )
 def test_errors_of_torch_in_plain_words(text, said):
     assert said in str(user_error(RuntimeError(text)))
+
+
+def test_a_process_that_never_began_is_told():
+    error = DistStoreError("Timed out after 9 seconds waiting for clients. 1/2 clients joined.")
+    assert "does not answer (waited 9 s)" in str(user_error(error))
 
 
 def test_other_errors_stay():

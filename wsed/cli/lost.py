@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import DDPStrategy
+from torch.distributed import DistError
 
 WAIT = 900
 """Seconds that a process waits for another, if the user sets no other number."""
@@ -18,7 +19,7 @@ IN_USE = "port {} of this machine is in use by another program: set the variable
 
 REASONS = {
     r"EADDRINUSE|[Aa]ddress already in use": IN_USE,
-    r"Timed out waiting|[Tt]imeout after|Socket Timeout|collective operation timeout|timed out after": STOPPED,
+    r"[Tt]imed out (?:waiting|after)|[Tt]imeout after|Socket Timeout|collective operation timeout": STOPPED,
     r"[Cc]onnection (?:was )?(?:closed|reset)|Broken pipe|pair closure|remote process": ENDED,
 }
 """What torch says, and what it means."""
@@ -35,11 +36,13 @@ def lost(error: BaseException) -> str | None:
     True
     """
     text = str(error)
-    if not isinstance(error, RuntimeError) or not any(word in text for word in OF_TORCH):
+    if not isinstance(error, RuntimeError):
+        return None
+    if not isinstance(error, DistError) and not any(word in text for word in OF_TORCH):
         return None
     for pattern, reason in REASONS.items():
         if re.search(pattern, text):
-            numbers = re.search(r"(\d+) ?ms|port: (\d+)", text)
+            numbers = re.search(r"(\d+) ?ms|(?:port: |after )(\d+)", text)
             return reason.format(_number(numbers))
     return None
 
