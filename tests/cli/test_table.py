@@ -28,6 +28,7 @@ def runs(tmp_path_factory):
 
 
 def test_seeds(runs, capsys):
+    pytest.importorskip("scipy.stats", reason="the extra study is not installed")
     assert main(["table", str(runs / "mil"), str(runs / "glu"), "--names", "MIL", "GLU"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "| system | event F1 | PSDS1 |",

@@ -9,6 +9,8 @@ from wsed.study.claims import Claim, judge_difference
 from wsed.study.compare import difference
 from wsed.study.crossed import crossed, group_error
 
+pytest.importorskip("scipy.stats", reason="the extra study is not installed")
+
 
 def mean_of(values):
     return lambda weights: weights @ values / weights.sum(1)

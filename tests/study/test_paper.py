@@ -58,4 +58,5 @@ def test_unknown_format():
     ],
 )
 def test_bold(values, best):
+    pytest.importorskip("scipy.stats", reason="the extra study is not installed")
     assert surely_best(values) == best

@@ -20,6 +20,8 @@ from wsed.study.results import Failure, results
 from wsed.study.rows import read_recipe
 from wsed.study.runs import corpus_of
 
+pytest.importorskip("scipy.stats", reason="the extra study is not installed")
+
 RECIPE = """
 title: A paper
 rows:

@@ -14,6 +14,8 @@ from wsed.tuned import TunedDecoder
 from wsed.types import Labels
 from wsed.values import Scores
 
+pytest.importorskip("scipy.stats", reason="the extra study is not installed")
+
 NAMES = [f"c{i}.flac" for i in range(6)]
 LABELS = ("Dog", "Vacuum_cleaner")
 

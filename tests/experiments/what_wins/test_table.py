@@ -7,6 +7,8 @@ import pytest
 
 from experiments.what_wins import corpus, table
 
+pytest.importorskip("scipy.stats", reason="the extra study is not installed")
+
 
 def run(folder, value):
     """A tested run all of whose measures have one value."""
