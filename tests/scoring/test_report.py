@@ -99,8 +99,8 @@ def test_a_file_that_is_no_report(tmp_path):
     for text, message in (
         ("{", "damaged"),
         ("[]", "damaged"),
-        ('{"event_f1": {"per_class": 3}}', "no report of wsed"),
-        ('{"confusion": {}}', "no report of wsed"),
+        ('{"event_f1": {"per_class": 3}}', "not a report of wsed"),
+        ('{"confusion": {}}', "not a report of wsed"),
     ):
         (tmp_path / "scores.json").write_text(text)
         with pytest.raises(WsedError, match=message):

@@ -45,7 +45,7 @@ def test_what_does_not_fit_is_refused(folder):
     for frontend in (FBank(n_bands=32), LogMel(16000, 512, 160, 32)):
         with pytest.raises(WsedError, match=r"give `frontend: .*class_path: fbank.*n_bands: 32, mean: -4.0, std: 4.0"):
             wsed.Composed(labels, encoder, frontend=frontend)
-    with pytest.raises(WsedError, match=r"128 bands in its config, the frontend 64; give .frontend: .*fbank"):
+    with pytest.raises(WsedError, match=r"128 bands in its config, the frontend has 64; give .frontend: .*fbank"):
         AST(64)
     with pytest.raises(WsedError, match=r"give `config: \{'hidden_size': 16"):
         AST(32, {**SMALL, "hidden_size": 32}, folder)

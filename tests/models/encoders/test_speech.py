@@ -116,7 +116,7 @@ def test_settings_that_cannot_work_are_refused(transformers, monkeypatch):
         Wav2Vec2(64)
     with pytest.raises(WsedError, match="did you mean wavlm"):
         Wav2Vec2(1, "wavml")
-    with pytest.raises(WsedError, match=r"no value 'hiden_size'.*did you mean hidden_size"):
+    with pytest.raises(WsedError, match=r"no setting 'hiden_size'.*did you mean hidden_size"):
         Wav2Vec2(1, config={"hiden_size": 16})
     with pytest.raises(WsedError, match="config of wav2vec2"):
         Wav2Vec2(1, config={"conv_dim": [8]})
