@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -146,3 +147,15 @@ def test_a_file_that_is_no_export_is_refused(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"nothing")
     with pytest.raises(WsedError, match="is not a file of `wsed export --to onnx`"):
         wsed.load(tmp_path / "model.onnx")
+
+
+@pytest.mark.slow
+def test_encoders_export_or_say_why_not():
+    """The table of docs/how-to/detect.md; `beats` and `module` need what is not here."""
+    names = [name for name in wsed.components("encoder") if name not in ("beats", "module")]
+    command = [sys.executable, str(Path(__file__).with_name("exporting.py")), *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert {name for name, how in found.items() if isinstance(how, str)} == {"ast"}
+    assert "does not take 2 clips of 42666 samples" in found.pop("ast")
+    assert max(found.values()) < 1e-5
