@@ -168,3 +168,13 @@ def test_consistency_without_a_teacher_or_mixes_is_told_what_to_set():
     with pytest.raises(WsedError, match="set interpolate of the network mean_teacher"):
         wsed.SEDTask(taught, {"same": Weighted(InterpolationConsistency())})
     wsed.SEDTask(MeanTeacher(LABELS, network, interpolate=0.2), {"a": Weighted(InterpolationConsistency())})
+
+
+def test_a_teacher_that_no_loss_reads_is_told(monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr("wsed.training.task.rank_zero_info", told.append)
+    for losses in ({"tags": Weighted(MIL())}, {"tags": Weighted(MIL()), "same": Weighted(Consistency())}):
+        wsed.SEDTask(MeanTeacher(LABELS, network), losses).on_fit_start()
+    assert told == ["the teacher is not used: no loss reads it (losses: tags)"]
+    wsed.SEDTask(MeanTeacher(LABELS, network, interpolate=0.2), {"same": Weighted(Consistency())}).on_fit_start()
+    assert told[1:] == ["interpolate costs time and is not used: no loss reads its mixes (losses: same)"]
