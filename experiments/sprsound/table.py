@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from wsed.data.clip import Clip
 from wsed.data.corpus.folder.corpus import Folder
@@ -26,6 +25,7 @@ from wsed.data.corpus.folder.settings import Splits
 from wsed.decoding import Decoder, StepDecoder
 from wsed.metrics.base import default_metrics
 from wsed.metrics.bootstrap import Interval, PerResample, Statistic, Weights, bootstrap, compare
+from wsed.metrics.groups import Groups
 from wsed.scoring.formats.run_scores import read_scores, truth_of
 from wsed.scoring.resampling import samples
 from wsed.scoring.score import system_of
@@ -84,22 +84,6 @@ def mean_of(statistics: Sequence[Statistic]) -> Statistic:
     return lambda weights: np.mean([statistic(weights) for statistic in statistics], axis=0)
 
 
-def by_group(statistic: Statistic, group: Sequence[str]) -> tuple[Statistic, int]:
-    """The same as a function of the weights of groups, and the number of groups.
-
-    >>> statistic, n = by_group(lambda weights: weights[:, 0] / weights.sum(1), ["p1", "p1", "p2"])
-    >>> n, statistic(np.array([[1.0, 2.0]])).tolist()
-    (2, [0.25])
-    """
-    names = list(dict.fromkeys(group))
-    member: Float[np.ndarray, "group clip"] = np.array([[name == own for own in group] for name in names], dtype=float)
-
-    def of_groups(weights: Weights) -> Float[np.ndarray, " resample"]:
-        return statistic(weights @ member)
-
-    return of_groups, len(names)
-
-
 def cell(interval: Interval) -> str:
     """A value with its interval in %.
 
@@ -139,13 +123,13 @@ class Table:
     """
 
     def __init__(self, systems: Mapping[str, list[Numbers]], patients: Sequence[str], resamples: int = 1000) -> None:
+        groups = Groups.of(patients)
         self.seeds = {name: len(seeds) for name, seeds in systems.items()}
-        self.n, self.resamples = len(set(patients)), resamples
+        self.n, self.resamples = len(groups), resamples
         self.of: dict[tuple[str, str], Statistic] = {}
         for name, seeds in systems.items():
             for column in COLUMNS:
-                statistic, _ = by_group(mean_of([numbers_of[column] for numbers_of in seeds]), patients)
-                self.of[name, column] = statistic
+                self.of[name, column] = groups.statistic(mean_of([numbers_of[column] for numbers_of in seeds]))
 
     def title(self, row: str) -> str:
         """The row with its number of seeds."""

@@ -31,8 +31,9 @@ def power_spectrum(
     padded = torch.nn.functional.pad(audio, (size // 2, size // 2))
     first = torch.arange(0, padded.shape[1] - size + 1, hop, device=audio.device)
     frames = padded[:, first[:, None] + torch.arange(size, device=audio.device)] * window  # [clip frame sample]
-    turned, last = _waves(rows, columns, size), _waves(columns, columns // 2 + 1, columns)
-    first_stage = torch.cat([_waves(rows, rows, rows).real.T, _waves(rows, rows, rows).imag.T]).to(audio)
+    waves, turned = _waves(rows, rows, rows), _waves(rows, columns, size)
+    last = _waves(columns, columns // 2 + 1, columns)
+    first_stage = torch.cat([waves.real, waves.imag]).to(audio)
     real, imag = (first_stage @ frames.reshape(*frames.shape[:2], rows, columns)).chunk(2, dim=2)
     turn_real, turn_imag = turned.real.to(audio), turned.imag.to(audio)
     both = torch.cat([real * turn_real - imag * turn_imag, real * turn_imag + imag * turn_real], dim=3)

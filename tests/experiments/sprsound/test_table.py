@@ -8,6 +8,7 @@ import yaml
 
 from experiments.sprsound import table
 from wsed.decoding import StepDecoder
+from wsed.metrics.groups import Groups
 from wsed.scoring.formats.run_scores import write_scores
 from wsed.spec import spec_of
 from wsed.tuned import TunedDecoder
@@ -91,8 +92,9 @@ def test_a_share_of_the_way():
 
 
 def test_resamples_are_of_patients():
-    statistic, n = table.by_group(lambda weights: weights @ np.array([1.0, 2.0, 4.0]), ["p1", "p2", "p1"])
-    assert n == 2
+    groups = Groups.of(["p1", "p2", "p1"])
+    statistic = groups.statistic(lambda weights: weights @ np.array([1.0, 2.0, 4.0]))
+    assert len(groups) == 2
     assert statistic(np.array([[1.0, 0.0], [0.0, 2.0]])).tolist() == [5.0, 4.0]
 
 
