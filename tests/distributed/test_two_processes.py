@@ -10,11 +10,14 @@ import wsed
 from experiments.waa.readings import ReadingTriplet
 from tests.distributed.ranks import run
 from wsed import testing
+from wsed.augment import Gain, SpecAugment
 from wsed.decoding import StepDecoder
 from wsed.losses.functional import fpd
 from wsed.losses.prototypical import Prototypical
 from wsed.losses.triplet import Triplet
 from wsed.models.frontends import Standardised
+from wsed.models.network import Composed
+from wsed.models.teacher import MeanTeacher
 from wsed.registry import registry
 from wsed.scoring.collect import Collector
 from wsed.scoring.score import score, system_of
@@ -202,3 +205,24 @@ def measured(rank, ranks):
 def test_features_are_standardised_by_the_clips_of_all_ranks():
     for part in run(measured):
         torch.testing.assert_close(torch.tensor(part), torch.tensor(measured(0, 1)))
+
+
+def seen_views(rank, ranks):
+    """The features that student and teacher see in two steps."""
+    torch.manual_seed(rank)  # each process has random numbers of its own
+    batch = testing.batch(6, N_LABELS)
+    network = MeanTeacher(wsed.Labels("abc"), Composed.example, views=[Gain(), SpecAugment()]).train()
+    seen = []
+    for part in (network.student, network.teacher):
+        part.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].features))
+    for _ in range(2):
+        network(testing.take(batch, torch.arange(6)[rank::ranks]))
+        network.after_step()
+    return torch.stack(seen).tolist()
+
+
+def test_views_of_student_and_teacher_over_ranks_are_those_of_one_process():
+    one = torch.tensor(seen_views(0, 1))
+    assert len({float(features.sum()) for features in one}) == 4
+    for rank, part in enumerate(run(seen_views)):
+        torch.testing.assert_close(torch.tensor(part), one[:, rank::2], rtol=0, atol=0)

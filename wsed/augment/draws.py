@@ -1,6 +1,7 @@
 """Random numbers per clip, drawn from the generator of the batch, and checks of their settings."""
 
 import math
+import os
 from collections.abc import Callable
 
 import torch
@@ -38,6 +39,15 @@ class Draws(torch.Generator):
         draws.manual_seed(seed)
         draws.rank, draws.ranks = rank, ranks
         return draws
+
+
+def run_seed() -> int:
+    """The seed of the run, as Lightning's `seed_everything` keeps it in the environment; 0 if it was not called.
+
+    >>> isinstance(run_seed(), int)
+    True
+    """
+    return int(os.environ.get("PL_GLOBAL_SEED", "0"))
 
 
 def per_clip(n_clips: int, generator: torch.Generator, draw: Callable[[int], Tensor]) -> Tensor:

@@ -1,6 +1,5 @@
 """The data module: it serves batches from any corpus, as the losses of the task need them."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import final
@@ -11,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch.utils.data import DataLoader, Dataset
 
 from wsed.augment.base import Augment
+from wsed.augment.draws import run_seed
 from wsed.data import checks
 from wsed.data.augmenting import augment_batch, prepare
 from wsed.data.checks import Episodes
@@ -107,7 +107,7 @@ class SEDDataModule(pl.LightningDataModule):
         self.batch, self.balanced = dict(batch or {}), balanced
         self.augment = tuple(augment)
         self.eval_batch, self.workers, self.sample_rate = eval_batch, workers, sample_rate
-        self.seed = int(os.environ.get("PL_GLOBAL_SEED", "0")) if seed is None else seed
+        self.seed = run_seed() if seed is None else seed
         self.reader = Files() if reader is None else reader
         self.holdout = Holdout(holdout) if isinstance(holdout, float | int) else holdout
         if episodes is not None and self.batch:

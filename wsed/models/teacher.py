@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from wsed.augment.base import Augment, augmented
-from wsed.augment.draws import Draws
+from wsed.augment.draws import Draws, run_seed
 from wsed.checkpoint import load_exactly, read_weights
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet, learners
@@ -90,6 +90,8 @@ class MeanTeacher(Network):
             load_exactly(self.teacher, read_weights(pretrained, labels), pretrained)
         self.decay, self.fixed = decay, pretrained is not None
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+        self._seed, self._step, self._drawn = run_seed(), 0, 0  # on the CPU, so that draws need not wait for the device
+        self.register_load_state_dict_post_hook(_continue)  # type: ignore[no-untyped-call]
         self.sample_rate, self.frame_rate = self.student.sample_rate, self.student.frame_rate
         self.provides = self.student.provides | {"teacher"} | ({"mixed"} if interpolate is not None else set())
 
@@ -135,10 +137,11 @@ class MeanTeacher(Network):
         raw = frontend.raw if isinstance(frontend, Frontend) else None
         return augmented(batch, self.views, self._generator(batch), raw)
 
-    @staticmethod
-    def _generator(batch: Batch) -> torch.Generator:
-        """A generator seeded from the random state of torch, which is the same in all processes."""
-        return Draws.of(batch.n_samples.device, int(torch.randint(2**62, ())), rank(), world_size())
+    def _generator(self, batch: Batch) -> torch.Generator:
+        """A new generator in each call; seed, step and the place of a clip among those of all ranks give its draws."""
+        self._drawn += 1
+        place = (self._seed, self._step, self._drawn)
+        return Draws.of(batch.n_samples.device, hash(place) % 2**63, rank(), world_size())
 
     @property
     def learned(self) -> bool:
@@ -163,9 +166,10 @@ class MeanTeacher(Network):
     def after_step(self) -> None:
         """Update the running mean of the weights by one step."""
         super().after_step()
+        self.steps += 1
+        self._step, self._drawn = self._step + 1, 0
         if self.fixed:
             return
-        self.steps += 1
         share = (1 / (self.steps + 1)).clamp(min=1 - self.decay)
         for mean, new in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
             mean.lerp_(new, share.to(mean.dtype))
@@ -185,6 +189,12 @@ class MeanTeacher(Network):
     def frontend(self) -> object:
         """The frontend of the student, for pictures."""
         return self.student.frontend
+
+
+def _continue(network: nn.Module, _keys: object) -> None:
+    """Continue to count the steps after weights were loaded."""
+    assert isinstance(network, MeanTeacher)
+    network._step, network._drawn = int(network.steps), 0
 
 
 def norms(network: nn.Module) -> list[nn.Module]:
