@@ -200,3 +200,34 @@ def test_the_log_holds_settings_and_recordings(here, capsys):
     first, *rest = map(json.loads, (here / "found/.wsed-detect.jsonl").read_text().splitlines())
     assert first["top"] == 1
     assert [each["name"] for each in rest] == ["a.wav", "night/b.flac"]
+
+
+def test_several_processes_share_the_recordings(here, capsys, monkeypatch):
+    for i in range(3):
+        soundfile.write(f"in/c{i}.wav", SOUND[i * RATE // 2 :], RATE)
+    (here / "in/broken.wav").write_bytes((here / "in/a.wav").read_bytes()[:3000])
+    run(capsys, "in", "--out", "one", "--format", "tsv", "scores")
+    read = []
+    monkeypatch.setattr(loading, "load_all", lambda models: Spy(read))
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    args, said = ("in", "--out", "found", "--format", "tsv", "scores"), []
+    for rank in (2, 0, 1):
+        assert not (here / "found/events.tsv").exists()
+        monkeypatch.setenv("RANK", str(rank))
+        said.append(run(capsys, *args))
+    assert [status for status, _, _ in said] == [1, 0, 0]
+    assert "1 of 2 files could not be read" in said[0][2]
+    assert "2 of 6 recordings are done here; the last process writes the events" in said[1][2]
+    assert len(read) == len(set(read)) == 6
+    for name in ("events.tsv", "scores/night/b.flac.tsv"):
+        assert (here / "found" / name).read_text() == (here / "one" / name).read_text()
+    monkeypatch.delenv("RANK")
+    run(capsys, *args)  # one process goes on with what three have done: it tries the damaged file again
+    assert [path.name for path in read[6:]] == ["broken.wav"]
+    assert (here / "found/events.tsv").read_text() == (here / "one/events.tsv").read_text()
+
+
+def test_several_processes_need_a_folder(here, capsys, monkeypatch):
+    for name, value in (("SLURM_PROCID", "1"), ("SLURM_STEP_NUM_TASKS", "4")):
+        monkeypatch.setenv(name, value)
+    assert run(capsys, "in")[2] == "wsed: error: 4 processes detect into one folder: name it with --out\n"

@@ -1,6 +1,10 @@
 """What a user is told of an error."""
 
 import pytest
+import torch
+from lightning.fabric.utilities import device_parser
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
 
 from wsed.cli.messages import user_error
 from wsed.errors import WsedError
@@ -25,3 +29,20 @@ def test_an_error_that_is_its_own_cause_is_no_endless_search():
 @pytest.mark.parametrize("error", [ValueError("a mistake of ours"), KeyError("momentum")])
 def test_a_mistake_of_ours_keeps_its_traceback(error):
     assert user_error(error) is error
+
+
+def test_more_gpus_than_there_are(monkeypatch):
+    monkeypatch.setattr(device_parser, "_get_all_available_gpus", lambda **_: [0, 1])
+    with pytest.raises(MisconfigurationException) as caught:
+        device_parser._parse_gpu_ids(4, include_cuda=True)
+    said = str(user_error(caught.value))
+    assert said.startswith("trainer.devices asks for the GPUs 0, 1, 2, 3, but torch sees only 0, 1 here")
+    assert said.endswith("set --trainer.devices 2, or auto for all")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+@pytest.mark.parametrize("accelerator", ["gpu", "cuda"])
+def test_a_gpu_where_there_is_none(accelerator):
+    with pytest.raises(MisconfigurationException) as caught:
+        Trainer(accelerator=accelerator, logger=False)
+    assert str(user_error(caught.value)).endswith("set --trainer.accelerator cpu")

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsed.cli.arguments import parsed
+from wsed.cli.ranks import place
 from wsed.cli.types import positive, read_labels, share, whole
 from wsed.errors import WsedError, near
+from wsed.files import locked
 
 if TYPE_CHECKING:
     from wsed.formats.recording import Recording
@@ -42,7 +44,8 @@ examples:
   wsed detect runs/mine/seed_0 recording.wav
   wsed detect runs/mine/seed_0 recordings/ --out detections --format tsv raven audacity
   wsed detect runs/mine/seed_0 "field/*.flac" --out detections --threshold 0.7 --classes Dog,Cat
-  wsed detect runs/mine/seed_0,runs/mine/seed_1 recordings/ --out detections      scores of two models, averaged"""
+  wsed detect runs/mine/seed_0,runs/mine/seed_1 recordings/ --out detections      scores of two models, averaged
+  torchrun --nproc-per-node 4 -m wsed.cli.main detect runs/mine/seed_0 recordings/ --out detections      4 processes"""
 
 PRINTED = ("tsv", "csv", "json")
 """Formats that can be printed."""
@@ -78,17 +81,24 @@ def main(arguments: Sequence[str]) -> int:
     formats = tuple(dict.fromkeys(args.format))
     if args.out is None and (len(formats) > 1 or formats[0] not in PRINTED):
         raise WsedError(f"--format {' '.join(formats)} writes files: name a folder with --out")
-    from wsed.inference.sources import find
+    rank, ranks = place()
+    if args.out is None and ranks > 1:
+        raise WsedError(f"{ranks} processes detect into one folder: name it with --out")
+    from wsed.inference.sources import find, share
 
     sounds = find(args.paths)
+    mine = share(sounds, rank, ranks)
     job = _job(args, formats)
-    results = None if args.out is None else _results(args, job)
-    recordings, failed = _detect(job, sounds, results)
-    _give(recordings, formats, args.out)
+    results = None if args.out is None else _results(args, job, rank)
+    recordings, failed = _detect(job, mine, results)
+    if ranks > 1 and results is not None:
+        _give_all(results, sounds, mine, formats)
+    else:
+        _give(recordings, formats, args.out)
     for sound, error in failed:
         print(f"wsed: skipped {sound.name}: {error}", file=sys.stderr)
     if failed:
-        print(f"wsed: {len(failed)} of {len(sounds)} files could not be read", file=sys.stderr)
+        print(f"wsed: {len(failed)} of {len(mine)} files could not be read", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -144,7 +154,7 @@ def _classes(text: str | None, detector: "Detector") -> frozenset[str] | None:
     return frozenset(names)
 
 
-def _results(args: argparse.Namespace, job: "Detection") -> "Results":
+def _results(args: argparse.Namespace, job: "Detection", rank: int) -> "Results":
     """The folder of `--out`, which must not hold events of another model or of other settings."""
     from wsed.inference.loading import identity
     from wsed.inference.results import Results
@@ -159,7 +169,7 @@ def _results(args: argparse.Namespace, job: "Detection") -> "Results":
         "min-duration": chosen.min_duration,
         "channel": job.channel,
     }
-    return Results(args.out, settings)
+    return Results(args.out, settings, rank)
 
 
 def _detect(
@@ -197,6 +207,16 @@ def _note_rates(recordings: "Sequence[Recording]", wanted: int) -> None:
             f"(first: {low[0].name}, {rate} Hz): they hold nothing above {rate / 2:g} Hz, so expect worse detections",
             file=sys.stderr,
         )
+
+
+def _give_all(results: "Results", sounds: "Sequence[Sound]", mine: "Sequence[Sound]", formats: Sequence[str]) -> None:
+    """Write the events of all processes if this is the last one that ends."""
+    with locked(results.folder / ".wsed-detect.lock"):
+        recordings = results.of_all(sounds)
+        if recordings is not None:
+            _give(recordings, formats, results.folder)
+            return
+    print(f"{len(mine)} of {len(sounds)} recordings are done here; the last process writes the events", file=sys.stderr)
 
 
 def _give(recordings: "Sequence[Recording]", formats: Sequence[str], out: Path | None) -> None:

@@ -51,6 +51,13 @@ QUIET = (
 """Warnings of Lightning that do not concern a user of wsed."""
 
 
+TOO_MANY = re.compile(r"You requested gpu: \[(.*?)\]\s*But your machine only has: \[(.*?)\]")
+"""What Lightning says of GPUs that are not there, with the numbers of both."""
+
+NO_GPU = re.compile(r"No supported gpu backend|GPUs requested but none|(CUDA|MPS)Accelerator` can not run")
+"""What Lightning says if there is no GPU."""
+
+
 def quiet() -> None:
     """Silence the messages of Lightning that are meant for programmers."""
     for message in QUIET:
@@ -77,13 +84,30 @@ def user_error(error: Exception) -> Exception:
         if (reason := lost(cause)) is not None:
             return WsedError(reason)
     if isinstance(error, MisconfigurationException | OSError):
-        return WsedError(str(error))
+        return WsedError(_devices(str(error)) or str(error))
     if isinstance(error, RuntimeError) and "loading state_dict" in str(error):
         return WsedError(f"the checkpoint is of another network than the configuration builds: {str(error)[:600]}")
     if isinstance(error, ArgumentError):
         return _of_parser(error)
     setting = _setting(error) if isinstance(error, STATES) else None
     return error if setting is None else WsedError(f"{setting}: {_one_line(error)}")
+
+
+def _devices(text: str) -> str | None:
+    """What to do about GPUs that are not there, if Lightning's message is about them."""
+    if NO_GPU.search(text):
+        return (
+            "trainer.accelerator asks for a GPU, but torch sees none here (CUDA_VISIBLE_DEVICES may hide them, or this "
+            "torch is built for the CPU only): set --trainer.accelerator cpu"
+        )
+    numbers = TOO_MANY.search(text)
+    if numbers is None:
+        return None
+    asked, there = numbers.groups()
+    return (
+        f"trainer.devices asks for the GPUs {asked}, but torch sees only {there} here (CUDA_VISIBLE_DEVICES may hide "
+        f"some): set --trainer.devices {there.count(',') + 1}, or auto for all"
+    )
 
 
 def _setting(error: Exception) -> str | None:

@@ -13,3 +13,15 @@ def is_first() -> bool:
     True
     """
     return all(os.environ.get(name, "0") == "0" for name in NAMES)
+
+
+def place() -> tuple[int, int]:
+    """The rank of this process and the number of processes, as torchrun or srun tell them.
+
+    >>> place()
+    (0, 1)
+    """
+    for rank, ranks in (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS")):
+        if rank in os.environ and ranks in os.environ:
+            return int(os.environ[rank]), int(os.environ[ranks])
+    return 0, 1

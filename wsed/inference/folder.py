@@ -88,6 +88,8 @@ class Detection:
 
     def _keep(self, sound: Sound, detected: Detected, results: Results | None) -> Recording | WsedError:
         if detected.error is not None:
+            if results is not None:
+                results.skip(sound, detected.error)
             return detected.error
         events = tuple(Event(*event, confidence=event.confidence, file=sound.name) for event in detected.events)
         rate = audio.info(sound.path).sample_rate

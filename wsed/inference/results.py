@@ -1,7 +1,7 @@
-"""The results of a detection in many recordings, kept as they come, so that it can be continued."""
+"""The results of a detection in many recordings, kept as they come, so that it can be continued and shared."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wsed.errors import WsedError
@@ -13,6 +13,9 @@ from wsed.inference.sources import Sound
 LOG = ".wsed-detect.jsonl"
 """The file in the folder: its first line has the settings, and each further line a recording."""
 
+LOGS = ".wsed-detect*.jsonl"
+"""These files of all processes; the one above is that of the first."""
+
 
 class Results:
     """The recordings of one detection in a folder.
@@ -20,41 +23,53 @@ class Results:
     Args:
         folder: the folder; it is made if it is missing.
         settings: the settings on which the events depend, as plain values.
+        rank: rank of this process; each keeps its recordings in a file of its own.
 
     Raises:
         WsedError: the folder holds other files, or a detection with other settings.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
-        self.folder, self._log = folder, folder / LOG
-        self._kept: dict[str, dict[str, object]] = {}
+    def __init__(self, folder: Path, settings: Mapping[str, object], rank: int = 0) -> None:
+        self.folder, self._log = folder, folder / (f".wsed-detect.{rank}.jsonl" if rank else LOG)
+        self._settings: dict[str, object] = json.loads(_line(settings))
         if folder.exists() and not folder.is_dir():
             raise WsedError(f"--out {folder} is a file; name a folder")
-        if self._log.is_file():
-            self._resume(settings)
-        elif folder.is_dir() and any(folder.iterdir()):
+        others = folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
+        if others and not any(folder.glob(LOGS)):
             raise WsedError(f"--out {folder} exists and holds other files; name a new folder")
+        mine = [line for line in self._lines(self._log) if "error" not in line] if self._log.is_file() else []
+        self._kept = self._of_all()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            write_text(self._log, "".join(_line(value) for value in (dict(settings), *self._kept.values())))
+            write_text(self._log, "".join(map(_line, (self._settings, *mine))))
         except OSError as error:
             raise WsedError(f"cannot write --out {folder}: {error.strerror}") from None
 
-    def _resume(self, settings: Mapping[str, object]) -> None:
-        lines = map(_read, self._log.read_text(encoding="utf-8").splitlines())
+    def _of_all(self) -> dict[str, dict[str, object]]:
+        """What all processes have kept, by name; of two entries of a name, that of the file as it is now."""
+        kept: dict[str, dict[str, object]] = {}
+        for log in sorted(self.folder.glob(LOGS)):
+            for line in self._lines(log):
+                if str(line["name"]) not in kept or _is_current(line):
+                    kept[str(line["name"])] = line
+        return kept
+
+    def _lines(self, log: Path) -> list[dict[str, object]]:
+        """The recordings of a file, whose settings must be those of this detection."""
+        lines = map(_read, log.read_text(encoding="utf-8").splitlines())
         first, *rest = [line for line in lines if line] or [{}]
-        for name, value in json.loads(_line(settings)).items():
+        for name, value in self._settings.items():
             if first.get(name) != value:
                 raise WsedError(
                     f"--out {self.folder} holds events that were detected with another {name} "
                     f"({_short(first.get(name))}, now {_short(value)}); name another folder, or delete it"
                 )
-        self._kept = {str(kept["name"]): kept for kept in rest}
+        return rest
 
     def of(self, sound: Sound) -> Recording | None:
         """The events of a recording; None if it was not processed yet, or its file has changed since."""
         kept = self._kept.get(sound.name)
-        if kept is None or kept["file"] != _state(sound.path):
+        if kept is None or "error" in kept or kept["file"] != _state(sound.path):
             return None
         events = kept["events"]
         assert isinstance(events, list)
@@ -64,11 +79,24 @@ class Results:
     def keep(self, sound: Sound, recording: Recording) -> None:
         """Keep the events of a recording; they are not lost if the process is killed."""
         events = [[e.label, e.onset, e.offset, e.confidence] for e in recording.events]
-        kept = {"name": sound.name, "file": _state(sound.path), "duration": recording.duration}
-        kept |= {"sample_rate": recording.sample_rate, "events": events}
-        self._kept[sound.name] = kept
+        self._keep(sound, {"duration": recording.duration, "sample_rate": recording.sample_rate, "events": events})
+
+    def skip(self, sound: Sound, error: WsedError) -> None:
+        """Note that a recording cannot be read; the next detection tries again."""
+        self._keep(sound, {"error": str(error)})
+
+    def of_all(self, sounds: Sequence[Sound]) -> list[Recording] | None:
+        """The recordings of all processes, without those that cannot be read; None if some are not processed yet."""
+        self._kept = self._of_all()
+        found = {sound: self.of(sound) for sound in sounds}
+        if any(each is None and "error" not in self._kept.get(sound.name, {}) for sound, each in found.items()):
+            return None
+        return [each for each in found.values() if each is not None]
+
+    def _keep(self, sound: Sound, values: Mapping[str, object]) -> None:
+        self._kept[sound.name] = {"name": sound.name, "file": _state(sound.path), **values}
         with self._log.open("a", encoding="utf-8") as log:
-            log.write(_line(kept))
+            log.write(_line(self._kept[sound.name]))
 
 
 def _line(value: Mapping[str, object]) -> str:
@@ -85,8 +113,17 @@ def _read(line: str) -> dict[str, object]:
 
 
 def _state(path: Path) -> list[object]:
-    state = path.stat()
+    try:
+        state = path.stat()
+    except OSError:  # it was removed
+        return [str(path)]
     return [str(path), state.st_size, state.st_mtime_ns]
+
+
+def _is_current(line: Mapping[str, object]) -> bool:
+    """Whether the file of a recording is still the one that was processed."""
+    state = line["file"]
+    return isinstance(state, list) and state == _state(Path(str(state[0])))
 
 
 def _short(value: object) -> str:

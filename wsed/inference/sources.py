@@ -34,6 +34,19 @@ def find(places: Sequence[str]) -> list[Sound]:
     return [Sound(path.relative_to(common).as_posix(), path) for path in paths]
 
 
+def share(sounds: Sequence[Sound], rank: int, ranks: int) -> list[Sound]:
+    """The recordings of one of several processes: the files are dealt out by size, the largest first.
+
+    Args:
+        sounds: all recordings.
+        rank: rank of the process.
+        ranks: number of processes.
+    """
+    dealt = sorted(sounds, key=lambda sound: -sound.path.stat().st_size)[rank::ranks] if ranks > 1 else sounds
+    mine = set(dealt)
+    return [sound for sound in sounds if sound in mine]
+
+
 def _files(place: str) -> list[Path]:
     path = Path(place)
     if is_file(path):
