@@ -4,7 +4,7 @@ BIN := .venv/bin
 SEED ?= 0
 QUICK := runs/quickstart/seed_$(SEED)
 
-.PHONY: help quickstart test lint types suite coverage slow docs wheel test-minimal test-oldest clean
+.PHONY: help quickstart test lint types suite coverage slow smoke docs wheel test-minimal test-oldest clean
 
 help:
 	@echo "make quickstart  install, make soundscapes from built-in sounds, train, score (SEED=0)"
@@ -12,6 +12,7 @@ help:
 	@echo "make docs        build the documentation into site/"
 	@echo "make coverage    the suite again, and which lines it runs: twice as long"
 	@echo "make slow        the tests that take minutes"
+	@echo "make smoke       the studies of all papers in minutes, on a few built-in sounds"
 	@echo "make wheel       build the wheel into dist/, and use it in an empty folder and environment"
 	@echo "make test-minimal  the suite without extras;  make test-oldest: with the least versions allowed"
 	@echo "make clean       remove the environment and what quickstart made"
@@ -57,6 +58,10 @@ coverage: .venv/dev.stamp
 slow: .venv/dev.stamp
 	$(BIN)/python -m pytest -m slow
 
+smoke: .venv/dev.stamp
+	rm -rf runs/smoke
+	$(BIN)/wsed reproduce all --scale smoke --jobs 2 --out runs/smoke
+
 .venv/docs.stamp: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e '.[docs]'
 	touch $@ .venv/base.stamp
@@ -85,4 +90,4 @@ test-oldest:
 	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -m "not slow" -W default
 
 clean:
-	rm -rf .venv .venv-minimal .venv-oldest dist data/quickstart runs/quickstart
+	rm -rf .venv .venv-minimal .venv-oldest dist data/quickstart runs/quickstart runs/smoke

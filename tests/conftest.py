@@ -23,7 +23,8 @@ if os.environ.get("WSED_TYPECHECK") != "0":
     install_import_hook([*names, *wrapping], "beartype.beartype").__enter__()
 
 import json  # noqa: E402
-from collections.abc import Callable  # noqa: E402
+import shutil  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -41,6 +42,20 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("../shared is not there: real recordings and label files lie beside the checkout")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium without a window, driven by Playwright; its microphone is a made-up one."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install 'wsed[browser]'")
+    flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=program, args=flags)
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,11 @@ Seeds = Mapping[str, Numbers]
 
 
 def units(clips: Iterable[Clip]) -> list[frozenset[str]]:
-    """The recordings of each clip that are drawn: its patient, or those that a soundscape is mixed from, or itself."""
+    """The recordings of each clip that are drawn: its patient, or those of the events of a soundscape, or itself.
+
+    Unlike `wsed.study.measures.clip_groups`, it leaves backgrounds out and joins the parts of a recording. The figures
+    of the README are drawn like this, and the scores to draw them anew were not kept.
+    """
     clips = list(clips)
     sources: dict[str, set[str]] = {}
     for table in {path for clip in clips for path in provenance(clip.path)}:

@@ -7,13 +7,22 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import make_corpus
+from wsed.cli import reproduce
 from wsed.cli.main import main
+from wsed.errors import WsedError
 from wsed.files import locked
+from wsed.run import RunFolder
+from wsed.scoring.report import Report
+from wsed.study.claims import Claim
+from wsed.study.measures import MeasuredRun
+from wsed.study.results import Results
+from wsed.study.rows import Recipe
 
 ROOT = Path(__file__).parents[2]
 BASE = """
@@ -101,6 +110,42 @@ def test_a_recipe_of_ones_own_with_a_row_that_fails_and_a_kill(tmp_path):
     assert "## Claims" in again.stdout
 
 
+class Page:
+    """Stands for `wsed report`."""
+
+    def __init__(self, error=None):
+        self.error, self.asked = error, []
+
+    def __call__(self, args):
+        if self.error is not None:
+            raise self.error
+        self.asked.append(args)
+
+
+def measured(folder, scored=True):
+    return MeasuredRun(RunFolder(folder), Report(1, {}), object() if scored else None)
+
+
+@pytest.mark.parametrize("error", [WsedError("have no clip in common"), OSError("the disk is full")])
+def test_the_page_shows_the_first_run_of_the_rows_of_claims(error, tmp_path, monkeypatch, capsys):
+    claims = (Claim("a", "mil", "cos", "event_f1", "above"), Claim("a", "mil", "unrun", "event_f1", "above"))
+    names = ("other", "embeds", "cos", "mil")
+    runs = {
+        name: {f"seed_{i}": measured(tmp_path / name / f"seed_{i}", name != "embeds") for i in (0, 1)} for name in names
+    }
+    study = Results(Recipe(tmp_path, "A paper", {}, {}, claims), "small", "a toy", False, runs)
+    monkeypatch.setattr("wsed.cli.report.main", page := Page())
+    reproduce._page(tmp_path / "report.html", study)
+    (asked,) = page.asked
+    assert asked[:3] == [str(tmp_path / name / "seed_0") for name in ("mil", "cos", "other")]
+    assert asked[3:5] == ["--out", str(tmp_path / "report.html")]
+    reproduce._page(tmp_path / "report.html", replace(study, runs={}))
+    assert len(page.asked) == 1  # without runs there is no page
+    monkeypatch.setattr("wsed.cli.report.main", Page(error))
+    reproduce._page(tmp_path / "report.html", study)
+    assert capsys.readouterr().err == f"no page {tmp_path / 'report.html'}: {error}\n"
+
+
 @pytest.mark.slow
 def test_all_papers_as_smoke(tmp_path):
     out = tmp_path / "smoke"
@@ -108,9 +153,10 @@ def test_all_papers_as_smoke(tmp_path):
     start = time.monotonic()
     subprocess.run([*command, "--out", str(out)], env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT, check=True)
     print(f"{time.monotonic() - start:.0f} s")
-    for paper in ("cosine_penalty", "fpd", "mmnet", "waa"):
+    for paper in ("compare", "cosine_penalty", "desed", "fpd", "mmnet", "waa", "what_wins"):
         found = json.loads((out / paper / "results.json").read_text())
         assert found["rows"]
         assert found["claims"]
         assert not found["failures"]
         assert all(claim["seeds"] == 2 for claim in found["claims"])
+        assert (out / paper / "report.html").stat().st_size > 100_000

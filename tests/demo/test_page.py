@@ -1,7 +1,5 @@
 """The page of `wsed demo` in a real browser: Chromium without a window, driven by Playwright."""
 
-import shutil
-
 import pytest
 import soundfile
 
@@ -9,9 +7,7 @@ from tests.inference.small import RATE, detector, tones
 from wsed.formats.reading import read_events
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SOUND = tones(3.0, (0.3, 0.7, 0.5), (1.4, 2.62, 0.5)).numpy()
-FLAGS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +28,6 @@ def address(files):
         page = build(detector(threshold=0.5), files)
         yield launch(page, files, "127.0.0.1", 7861)[1]
     page.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here")
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

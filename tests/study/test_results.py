@@ -1,6 +1,7 @@
 """Results of studies: values, claims, and what is said where they cannot be judged."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -32,7 +33,9 @@ claims:
   - {name: cos helps, rows: [mil, cos], measure: event_f1, expect: above}
   - {name: it parts classes, rows: [mil, cos], measure: parted, expect: equal, margin: 5}
   - {name: no run, rows: [mil, unrun], measure: event_f1, expect: above}
-measures: {parted: correlation/Dishes/Frying}
+compare: [[cos, mil], [mil, unrun]]
+measures: {parted: correlation/Dishes/Frying, ap: tagging/macro_ap}
+groups: patient  # which this corpus does not know
 scales: {small: {}}
 """
 
@@ -90,6 +93,11 @@ def test_claims_are_judged_over_seeds_and_recordings(study):
     assert "| mil | event_f1 | 20.0 +- 1.0 | 66.7 +- 0.0 | 66.7 | 2 | +46.7 |" in text
     assert "| cos helps | cos - mil | event_f1 | above | +10.0 | +33.3" in text
     assert "2 of 6 runs are not done" in text
+    assert "2 seeds, 4 recordings" in text
+    (pair,) = re.findall(r"^\| mil - cos \|.*", text, flags=re.MULTILINE)
+    assert pair.startswith("| mil - cos | -33.3 [")
+    assert pair.count("[") == 3  # in each measure, with its interval
+    assert "| mil | ap | - | " in text
     assert "no run" not in text
     plain = json.loads(found.to_json())
     assert plain["rows"]["mil"]["event_f1"]["seeds"] == pytest.approx({"seed_0": 200 / 3, "seed_1": 200 / 3})

@@ -3,9 +3,11 @@
 import argparse
 import contextlib
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -13,8 +15,13 @@ from wsed.cli.arguments import parsed
 from wsed.cli.types import whole
 from wsed.errors import WsedError
 
+if TYPE_CHECKING:
+    from wsed.study.results import Results
+
 HELP = "run the study of a paper and judge its claims"
 GROUP = "train"
+ON_PAGE = 6
+"""Most rows on the page of a study."""
 
 DESCRIPTION = """\
 Run the rows of a paper's tables with several seeds, and judge its claims by paired tests.
@@ -26,7 +33,8 @@ same command continues a study that was stopped or killed; each run goes on from
 Writes OUT/PAPER/results.md and results.json: the values of the paper, ours (mean, deviation, best, seeds), and the
 verdict on each claim: holds, fails, equal (within a stated margin) or open. Intervals are over seeds and, if they are
 known, over test recordings. Numbers are never compared with those of the paper on another corpus. The rows are also
-written as tables for a paper, results.tex and results.csv."""
+written as tables for a paper, results.tex and results.csv, and report.html is the page of `wsed report` for the first
+run of the rows that the claims are about."""
 
 EXAMPLES = """\
 examples:
@@ -34,6 +42,7 @@ examples:
   wsed reproduce cosine_penalty --scale small --soundbank ../shared/data/soundbank --jobs 2
   wsed reproduce mmnet --scale small --rows resnet att mmnet --seeds 5
   wsed reproduce mmnet --scale full --root data/dcase2017
+  wsed reproduce compare --scale small --soundbank ../shared/data/soundbank --rows linear_softmax cos --seeds 3
   wsed reproduce my/study --scale small --root my/corpus"""
 
 
@@ -128,6 +137,7 @@ def reproduce(asked: Asked, out: Path) -> int:
         tasks = [Task(job, corpus.root) for jobs_of, corpus in zip(plans, corpora, strict=True) for job in jobs_of]
         with View(console, total=len(states), done=states.count("done"), jobs=jobs) as view:
             failures = run_tasks(tasks, pool, view)
+    studies = []
     for recipe, corpus, jobs_of in zip(recipes, corpora, plans, strict=True):
         folder, paper = out / recipe.folder.name, recipe.scales[asked.scale].paper is not None
         own = [failure for failure in failures if failure.name in {job.name for job in jobs_of}]
@@ -138,6 +148,9 @@ def reproduce(asked: Asked, out: Path) -> int:
         write_text(folder / "results.tex", study.table("latex") + "\n")
         write_text(folder / "results.csv", study.table("csv") + "\n")
         print(f"{text}\n{folder / 'results.md'}, {folder / 'results.json'}\n", flush=True)
+        studies.append((folder, study))
+    for folder, study in studies:  # after all tables, so that no page can cost one
+        _page(folder / "report.html", study)
     return 1 if failures else 0
 
 
@@ -148,6 +161,21 @@ def _say_seeds(plans: Sequence[Sequence[object]], console: Console) -> None:
     seeds = [len({job.seed for job in jobs if isinstance(job, Job)}) for jobs in plans]
     if seeds and max(seeds) < 2:
         console.print("one seed: a paired test needs two or more, so every claim will be open", highlight=False)
+
+
+def _page(page: Path, study: "Results") -> None:
+    """Write the page of the first run of the rows in the claims; if that is impossible, say why."""
+    from wsed.cli.report import main as report
+
+    in_claims = [row for claim in study.recipe.claims for row in (claim.first, claim.second)]
+    first = (next(iter(study.runs.get(row, {}).values()), None) for row in dict.fromkeys([*in_claims, *study.runs]))
+    shown = [str(run.folder.path) for run in first if run is not None and run.scored is not None][:ON_PAGE]
+    if not shown:
+        return
+    try:
+        report([*shown, "--out", str(page), "--pictures", "100", "--sounds", "50"])
+    except (WsedError, OSError) as error:
+        print(f"no page {page}: {error}", file=sys.stderr)
 
 
 def _gpus() -> int:

@@ -53,6 +53,7 @@ class Results:
         comparable: whether it is the corpus of the paper.
         runs: finished runs.
         groups: groups of the test clips; None: intervals are over seeds only.
+        kind: what a group is, for the report.
         failures: runs that failed.
         notes: further notes.
 
@@ -60,8 +61,10 @@ class Results:
     >>> results = Results(Recipe(Path("paper"), "A paper", {}, {}, (claim,)), "smoke", "2 clips", False, runs={})
     >>> print(results.markdown().splitlines()[0])
     # A paper
-    >>> results.measures(), results.values("mil", "event_f1"), results.difference(claim).n, results.judged()
-    (['event_f1'], {}, 0, [])
+    >>> results.measures(), results.values("mil", "event_f1"), results.judged()
+    (['event_f1'], {}, [])
+    >>> results.difference("fsl", "mil", "event_f1").n
+    0
     >>> '"scale": "smoke"' in results.to_json(), results.table("csv").splitlines()[0]
     (True, 'system')
     """
@@ -72,14 +75,16 @@ class Results:
     comparable: bool
     runs: Runs
     groups: Groups | None = None
+    kind: str = "recordings"
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     _statistics: dict[tuple[str, str, str], Statistic | None] = field(default_factory=dict)
 
     def measures(self) -> list[str]:
-        """The measures of the paper's values and of the claims."""
+        """The measures of the paper's values, of the claims, and of `measures` in the recipe."""
         of_paper = (name for row in self.recipe.rows.values() for name in row.paper)
-        return list(dict.fromkeys([*of_paper, *(claim.measure for claim in self.recipe.claims)]))
+        of_claims = (claim.measure for claim in self.recipe.claims)
+        return list(dict.fromkeys([*of_paper, *of_claims, *self.recipe.measures]))
 
     def values(self, row: str, measure: str) -> dict[str, float]:
         """A measure of the runs of a row, by seed, in points."""
@@ -88,17 +93,17 @@ class Results:
     def judged(self) -> list[Judged]:
         """The verdict on each claim whose rows have runs."""
         return [
-            judge_difference(claim, self.difference(claim), self._effect(claim))
+            judge_difference(claim, self.difference(claim.first, claim.second, claim.measure), self._effect(claim))
             for claim in self.recipe.claims
             if claim.first in self.runs and claim.second in self.runs
         ]
 
-    def difference(self, claim: Claim) -> Difference:
-        """The difference between the rows of a claim, over seeds and, where they can be, over recordings."""
-        first, second = (self.values(row, claim.measure) for row in (claim.first, claim.second))
-        seeds = [seed for seed in first if seed in second]
-        differences = [second[seed] - first[seed] for seed in seeds]
-        pairs = [(self._statistic(claim.first, s, claim), self._statistic(claim.second, s, claim)) for s in seeds]
+    def difference(self, first: str, second: str, measure: str) -> Difference:
+        """Second row minus first, with an interval over seeds and, where there can be one, over recordings."""
+        below, above = self.values(first, measure), self.values(second, measure)
+        seeds = [seed for seed in below if seed in above]
+        differences = [above[seed] - below[seed] for seed in seeds]
+        pairs = [(self._statistic(first, s, measure), self._statistic(second, s, measure)) for s in seeds]
         statistics = [_less(b, a) for a, b in pairs if a is not None and b is not None]
         if self.groups is None or len(statistics) < len(seeds) or len(seeds) < 2:
             return difference(differences)
@@ -109,7 +114,7 @@ class Results:
         rows = self._rows_lines()
         head = ["row", "measure", "paper", "ours", "best", "seeds", "difference"]
         parts = [f"# {self.recipe.title}", f"Scale `{self.scale}`. Corpus: {self.corpus}."]
-        if not self.comparable:
+        if not self.comparable and any(row.paper for row in self.recipe.rows.values()):
             parts.append(
                 "This is not the corpus of the paper. Its values are given for orientation only; claims are judged, "
                 "since they compare rows on one corpus."
@@ -118,6 +123,8 @@ class Results:
         if claims := self._claim_lines():
             head = ["claim", "rows", "measure", "expected", "paper", "points, 95 %", "over", "verdict"]
             parts += ["## Claims", markdown(head, claims)]
+        if pairs := self._pair_lines():
+            parts += ["## Further differences (points, 95 %)", markdown(["rows", *self.measures()], pairs)]
         for failure in self.failures:
             parts += [f"## Failed: {failure.name} ({failure.reason})", f"```\n{failure.log}\n```"]
         return "\n\n".join(parts) + "\n"
@@ -191,14 +198,21 @@ class Results:
         lines = []
         for each in self.judged():
             claim, effect, of = each.claim, self._effect(each.claim), each.difference
-            kind = f"groups by {self.recipe.groups}" if self.recipe.groups else "recordings"
-            over = f"{of.n} seeds" + (f", {of.groups} {kind}" if of.groups else "")
+            over = f"{of.n} seeds" + (f", {of.groups} {self.kind}" if of.groups else "")
             expected = claim.expect + (f" (margin {claim.margin:g})" if claim.margin else "")
             verdict = each.verdict + (f": {each.note}" if each.note else "")
             paper = "-" if effect is None else f"{effect:+.1f}"
             rows = f"{claim.second} - {claim.first}"
             lines.append([claim.name, rows, claim.measure, expected, paper, str(of), over, verdict])
         return lines
+
+    def _pair_lines(self) -> list[list[str]]:
+        """The differences of the pairs of `compare`, in all measures."""
+        pairs = [pair for pair in self.recipe.compare if all(row in self.runs for row in pair)]
+        return [
+            [f"{second} - {first}", *(str(self.difference(first, second, name)) for name in self.measures())]
+            for first, second in pairs
+        ]
 
     def _effect(self, claim: Claim) -> float | None:
         """The difference in the paper; None if it is not there."""
@@ -208,10 +222,10 @@ class Results:
     def _source(self, measure: str) -> str:
         return self.recipe.measures.get(measure, measure)
 
-    def _statistic(self, row: str, seed: str, claim: Claim) -> Statistic | None:
-        key = (row, seed, claim.measure)
+    def _statistic(self, row: str, seed: str, measure: str) -> Statistic | None:
+        key = (row, seed, measure)
         if key not in self._statistics:
-            self._statistics[key] = self.runs[row][seed].statistic(self._source(claim.measure))
+            self._statistics[key] = self.runs[row][seed].statistic(self._source(measure))
         return self._statistics[key]
 
 
@@ -252,11 +266,13 @@ def results(
     for job in done:
         run = MeasuredRun.read(RunFolder(job.folder), clips)
         runs.setdefault(job.row.name, {})[job.folder.name] = run
-    groups = None
+    groups, kind = None, "recordings"
     if clips is not None:
         scored = (run.scored for of_row in runs.values() for run in of_row.values() if run.scored is not None)
         ids = next((each.scores.clip_ids for each in scored), ())
-        own = clip_groups(root, clips, ids, recipe.groups) if ids else []
+        by_name = clip_groups(root, clips, ids, recipe.groups) if ids and recipe.groups else []
+        kind = f"groups by {recipe.groups}" if by_name else kind
+        own = by_name or (clip_groups(root, clips, ids, None) if ids else [])
         groups = Groups.of(own) if own and len({name for names in own for name in names}) > 1 else None
         if groups is None:
             notes.append("Intervals are over seeds only: no groups of the test clips are known.")
@@ -265,7 +281,7 @@ def results(
     missing = len(jobs) - len(done)
     if missing:
         notes.append(f"{missing} of {len(jobs)} runs are not done.")
-    return Results(recipe, scale, corpus, comparable, runs, groups, tuple(failures), tuple(notes))
+    return Results(recipe, scale, corpus, comparable, runs, groups, kind, tuple(failures), tuple(notes))
 
 
 def _less(second: Statistic, first: Statistic) -> Statistic:

@@ -57,8 +57,10 @@ class Recipe:
         compare: further pairs of rows, first and second, whose difference is shown.
         borrowed: rows of the recipe of another paper whose runs are compared with these.
         scales: corpus, rows and settings of `wsed reproduce`, by scale.
-        measures: where the measures of the claims and of the paper's values are found, see `wsed.study.measures`.
-        groups: the group of a clip, such as `patient`, by which test clips are drawn for intervals.
+        measures: where the measures of the claims and of the paper's values are found, see `wsed.study.measures`; all
+            of them are shown.
+        groups: the group of a clip, such as `patient`, by which test clips are drawn for intervals; the recordings in
+            them if the corpus has no such groups.
 
     >>> mil = Row("mil", "MIL", configs=(Path("base.yaml"),), seeds=(0,))
     >>> recipe = Recipe(Path("paper"), "A paper", {"mil": mil}, overlays={"quick": ("mil",)}, claims=())

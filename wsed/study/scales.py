@@ -20,8 +20,8 @@ class MadeCorpus:
         recipe: recipe of `wsed data synth`.
         seed: seed of `wsed data synth`.
         clips: number of clips of `train`, `validation` and `eval`.
-        module: a module that makes the corpus instead, run with `--soundbank` and `--out`.
-        arguments: further arguments of the module.
+        module: a module that makes the corpus instead, run with `arguments`, `--out` and `--soundbank`.
+        arguments: arguments of the module that stand before these.
 
     >>> MadeCorpus("toy", clips={"train": 2}).command("data/toy", "builtin")
     ('data', 'synth', '--out', 'data/toy', '--soundbank', 'builtin', '--recipe', 'domestic', '--seed', '0', \
@@ -39,7 +39,7 @@ class MadeCorpus:
         """The arguments of `wsed`, or of the module, that make the corpus."""
         place = ("--out", out, "--soundbank", soundbank)
         if self.module is not None:
-            return (*place, *self.arguments)
+            return (*self.arguments, *place)
         clips = [f"{split}={n}" for split, n in self.clips.items()]
         chosen = ("--clips", *clips) if clips else ()
         return ("data", "synth", *place, "--recipe", self.recipe, "--seed", str(self.seed), *chosen)

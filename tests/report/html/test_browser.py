@@ -1,7 +1,5 @@
 """The page in a real browser: it is ready at once, and clicks, keys, filters and sound work."""
 
-import shutil
-
 import numpy as np
 import pytest
 import soundfile
@@ -12,7 +10,6 @@ from wsed.report.html.page import Contents, write_page
 from wsed.report.html.shown import Sound
 
 pytestmark = pytest.mark.slow
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +20,6 @@ def written(tmp_path_factory):
     sounds = {name: Sound(folder / "a.wav") for name in ("a.wav", NASTY, "c.wav")}
     write_page(folder / "page.html", systems(sounds), Contents(resamples=20), {})
     return folder / "page.html"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install 'wsed[browser]'")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(params=["light", "dark", "phone"])
