@@ -230,7 +230,7 @@ def test_documented_commands_merge_a_row_with_its_base_and_its_overlays():
     assert found > 8
 
 
-@pytest.mark.parametrize("split", ["validation", "test"])
+@pytest.mark.parametrize("split", ["validation", pytest.param("test", marks=pytest.mark.slow)])
 def test_a_row_of_mmnet_is_tuned_and_tested_on_clips_with_tags_only(split, videos, tmp_path):
     short = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2", "--evaluation.tuning.split", split]
     assert fit("mmnet", "mmnet", "dcase2017", videos, tmp_path, "--data.eval-batch", "4", *short) == 0

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.test_search import files, opened  # noqa: F401
 from wsed.cli.main import main
+from wsed.data.synth import builtin
 
 pytest.importorskip("optuna", reason="the extra tune is not installed")
 
@@ -31,7 +32,9 @@ def one_line(text):
     return lines[0]
 
 
-def test_a_corpus_stops_in_one_line(tmp_path, capsys):
+def test_a_corpus_stops_in_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(builtin, "COUNTS", {"train": 1, "validation": 1, "eval": 1})  # making them takes the time
+    monkeypatch.setattr(builtin, "_N_BACKGROUNDS", {"train": 1, "validation": 1, "eval": 1})
     args = ["data", "synth", "--soundbank", "builtin", "--out", str(tmp_path / "out"), "--workers", "1"]
     clips = ["--clips", "train=2", "validation=0", "eval=0"]
     with room(50_000):  # the tables fit, a clip of 10 s does not

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import lightning.pytorch  # noqa: F401  here: its log handler keeps the stderr it finds, which must not be a test's own
+import lightning.pytorch as pl  # here: its log handler keeps the stderr it finds, which must not be a test's own
 import pytest
 import soundfile
 import torch
@@ -17,6 +17,7 @@ import yaml
 
 import wsed
 from wsed.cli.main import main
+from wsed.cli.training import WsedCLI
 from wsed.data.table import read_strong
 from wsed.decoding import BoxDecoder, Tuning
 from wsed.errors import WsedError
@@ -119,7 +120,7 @@ def test_the_saved_configuration_scores_the_checkpoint_again(run, tmp_path):
 def test_tuned_settings_are_saved_with_the_checkpoint_and_used(exp, tmp_path, capsys):
     tuned = ["--evaluation.tuning", "{tags: random, thresholds: events, medians: [0, 0.1]}"]
     folder = ["--trainer.default_root_dir", str(tmp_path)]
-    assert main(["fit", "--config", exp, *folder, *tuned]) == 0
+    assert main(["fit", "--config", exp, *folder, *tuned, "--trainer.max_epochs", "1"]) == 0
     scores = json.loads((tmp_path / "test" / "scores.json").read_text())
     assert scores["tuned"]["split"] == "validation"
     assert set(scores["tuned"]["values"]) == {"tag_threshold", "threshold", "median"}
@@ -194,7 +195,8 @@ def test_boxes_can_be_named_and_tuned(exp, tmp_path):
     boxes = {"class_path": "sebb", "init_args": {"window": 0.2, "merge_abs": 0.1}}
     config["evaluation"] = {"decoder": boxes, "tuning": {"thresholds": "events"}}
     (tmp_path / "boxes.yaml").write_text(yaml.safe_dump(config))
-    assert main(["fit", "--config", str(tmp_path / "boxes.yaml"), "--trainer.default_root_dir", str(tmp_path)]) == 0
+    short = ["--trainer.default_root_dir", str(tmp_path), "--trainer.max_epochs", "1"]
+    assert main(["fit", "--config", str(tmp_path / "boxes.yaml"), *short]) == 0
     assert main(["test", "--config", str(tmp_path / "config.yaml"), "--ckpt_path", "best"]) == 0
     scores = json.loads((tmp_path / "test" / "scores.json").read_text())
     assert set(scores["tuned"]["values"]) == {"threshold", "window", "merge_abs", "merge_rel"}
@@ -429,6 +431,7 @@ def test_a_training_without_steps_says_so(exp, tmp_path, capsys):
     assert "no step was taken" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_training_that_is_interrupted_can_go_on(exp, tmp_path):
     args = [sys.executable, "-m", "wsed.cli.main", "fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]
     args += ["--trainer.max_epochs", "500"]
@@ -442,6 +445,26 @@ def test_a_training_that_is_interrupted_can_go_on(exp, tmp_path):
     _, message = process.communicate()
     assert process.returncode == 130
     assert message.splitlines()[-1] == "wsed: stopped; files that were written are kept; go on with --resume auto"
+
+
+class Interrupts(pl.Callback):
+    """Ctrl-C in the second epoch."""
+
+    def on_train_epoch_start(self, trainer, *_):
+        if trainer.current_epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_ends_a_training_with_its_status_and_what_to_do(exp, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(WsedCLI, "own_callbacks", lambda self, made=WsedCLI.own_callbacks: [*made(self), Interrupts()])
+    was = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores Ctrl-C
+    try:
+        assert main(["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]) == 130
+    finally:
+        signal.signal(signal.SIGINT, was)
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == "wsed: stopped; files that were written are kept; go on with --resume auto"
+    assert (tmp_path / "checkpoints" / "last.ckpt").is_file()
 
 
 def test_a_run_is_not_overwritten_silently(run, exp, capsys):

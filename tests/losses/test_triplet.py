@@ -170,8 +170,8 @@ def test_random_triplets_average_to_all_of_them():
     points, _, _ = one_tag(12)
     tags = torch.eye(4)[torch.arange(12) % 4]
     draw = torch.Generator().manual_seed(0)
-    drawn = torch.stack([F.triplet(points, tags, miner="random", generator=draw) for _ in range(2000)])
-    standard_error = drawn.std() / 2000**0.5
+    drawn = torch.stack([F.triplet(points, tags, miner="random", generator=draw) for _ in range(500)])
+    standard_error = drawn.std() / 500**0.5
     assert abs(drawn.mean() - F.triplet(points, tags)) < 4 * standard_error
     assert drawn.std() > 0.01
 

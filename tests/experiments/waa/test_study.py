@@ -12,6 +12,7 @@ import pytest
 
 from experiments.waa import study, table
 from wsed.cli.main import main
+from wsed.data.synth import builtin
 
 ROOT = Path(__file__).parents[3]
 
@@ -21,7 +22,10 @@ def root(tmp_path_factory):
     """Ten classes of made sounds, 10 s clips."""
     folder = tmp_path_factory.mktemp("study") / "waa"
     args = ["--recipe", "waa", "--clips", "train=20", "validation=10", "eval=10", "--seed", "0"]
-    assert main(["data", "synth", "--out", str(folder), *args]) == 0
+    with pytest.MonkeyPatch.context() as patch:  # few recordings, as making them takes the time
+        patch.setattr(builtin, "COUNTS", {"train": 2, "validation": 2, "eval": 2})
+        patch.setattr(builtin, "_N_BACKGROUNDS", {"train": 1, "validation": 1, "eval": 1})
+        assert main(["data", "synth", "--out", str(folder), *args]) == 0
     return folder
 
 
