@@ -10,21 +10,34 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import lightning.pytorch as pl
 import numpy as np
+import torch
 from torch import nn
 
+from wsed.augment import mixstyle, mixup
 from wsed.cli.training import WsedCLI
 from wsed.cli.training import run as train
+from wsed.data.collate import Collate
+from wsed.data.reading import features
+from wsed.data.reading.base import Item
+from wsed.models import interpolation
 from wsed.ops.dropout import Dropout
 from wsed.report import pictures
 from wsed.report.run import Evaluation
+from wsed.types import Batch
 
 PARAMETERS, METRICS = 1e-5, 1e-6
+"""The greatest differences in float32."""
+
+DOUBLE = 1e-9
+"""The greatest difference of parameters in float64."""
+
 CLIPS, STEPS, PER_EPOCH = 4, 20, 2
 """Clips of a source in a step of all processes, steps of a training and of an epoch."""
 
@@ -67,8 +80,42 @@ def plain(task) -> dict[str, Any]:
     return {name: value.detach().numpy().copy() for name, value in task.named_parameters()}
 
 
-def trained(args: list[str], clips: int, out: Path, rank: int, ranks: int) -> dict[str, Any]:
-    """Parameters, logged values and the report of the test clips."""
+@contextlib.contextmanager
+def mixed_within(shares: int) -> Iterator[None]:
+    """One process mixes a clip only with the clips that the same one of several processes would have."""
+
+    def partners(group: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return original(group * shares + torch.arange(len(group)) % shares, generator)
+
+    original = mixup.partners
+    with contextlib.ExitStack() as patches:
+        for module in (mixup, mixstyle, interpolation):
+            patches.enter_context(mock.patch.object(module, "partners", partners))
+        yield
+
+
+@contextlib.contextmanager
+def in_float64() -> Iterator[None]:
+    """Data, features and losses are computed in float64; the network must be converted too. Files stay in float32."""
+    original, raw = Collate.__call__, features._raw
+
+    def collated(collate: Collate, items: list[Item]) -> Batch:
+        batch = original(collate, items)
+        wide = {k: v.double() for k, v in vars(batch).items() if isinstance(v, torch.Tensor) and v.is_floating_point()}
+        return replace(batch, **wide)
+
+    with (
+        mock.patch.object(Collate, "__call__", collated),
+        mock.patch.object(torch.Tensor, "float", torch.Tensor.double),
+        mock.patch.object(features, "_raw", lambda *inputs: raw(*inputs).to(torch.float32)),
+    ):
+        yield
+
+
+def trained(
+    args: list[str], clips: int, out: Path, rank: int, ranks: int, shares: int = 1, double: bool = False
+) -> dict[str, Any]:
+    """Parameters, logged values and the report of the test clips; `shares`: see `mixed_within`."""
     names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "GROUP_RANK": 0}
     os.environ.update({name: str(value) for name, value in names.items()}, TORCHELASTIC_RUN_ID="here")
     still = Still()
@@ -76,6 +123,11 @@ def trained(args: list[str], clips: int, out: Path, rank: int, ranks: int) -> di
     class Watched(WsedCLI):
         def own_callbacks(self):
             return [*super().own_callbacks(), still]
+
+        def after_instantiate_classes(self):
+            super().after_instantiate_classes()
+            if double:
+                self.model.double()
 
     settings = {
         "default_root_dir": out, "devices": ranks, "accelerator": "cpu", "max_epochs": STEPS // PER_EPOCH,
@@ -87,7 +139,11 @@ def trained(args: list[str], clips: int, out: Path, rank: int, ranks: int) -> di
     command += ["--model.optimizer", "{class_path: torch.optim.SGD, init_args: {lr: 0.001}}"]
     command += ["--model.lr_scheduler", "null", "--test_checkpoint", "last", "--trainer.callbacks", "null"]
     Evaluation.draw_curves = pictures.class_f1 = lambda *_: None  # nobody looks at them
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.ExitStack() as during:
+        during.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        during.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        during.enter_context(mixed_within(shares))
+        during.enter_context(in_float64() if double else contextlib.nullcontext())
         train(command, Watched)
     if rank == 0 and (report := out / "test" / "scores.json").is_file():
         still.found |= {f"metric test{k}": np.asarray(v) for k, v in numbers(json.loads(report.read_text()))}

@@ -32,7 +32,8 @@ class Case:
         batch: settings of a batch with so many clips of each source.
         clips: of each source, in a step of all processes.
         ranks: number of processes that are compared with one.
-        mixes: whether clips are mixed with others of the batch, which each process does with its own.
+        mixes: whether clips are mixed with others of the batch, which each process does with its own: the one process
+            then mixes only those clips with each other.
         must: the losses that must not be zero.
     """
 
@@ -47,13 +48,16 @@ class Case:
     must: tuple[str, ...] = ()
 
 
-def compared(case: Case, root: Path, folder: Path) -> Found:
-    """Train with one process and with several."""
+def compared(case: Case, root: Path, folder: Path, double: bool = False) -> Found:
+    """Train with one process and with several, in float32 or in float64."""
+    folder.mkdir(exist_ok=True)
     args = case.args(root, folder)
     for ranks in (1, case.ranks):  # at the same time, each with features of its own
         clips = case.clips // ranks
         own = [part.replace(str(folder / "features"), str(folder / f"features_{ranks}")) for part in args]
-        send(partial(trained, [*own, *case.batch(clips)], clips, folder / f"of_{ranks}"), ranks)
+        shares = case.ranks // ranks if case.mixes else 1
+        settings = {"shares": shares, "double": double}
+        send(partial(trained, [*own, *case.batch(clips)], clips, folder / f"of_{ranks}", **settings), ranks)
     try:
         one = returned(1, SECONDS)[0]
     finally:
