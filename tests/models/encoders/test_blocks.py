@@ -28,3 +28,15 @@ def test_folded_batch_norm_is_batch_norm(activation):
         folded, _ = blocks(features, valid)
     assert plain.requires_grad
     torch.testing.assert_close(folded, plain, atol=1e-5, rtol=1e-5)
+
+
+def test_an_exported_network_computes_the_halves_of_a_gated_unit_apart(monkeypatch):
+    torch.manual_seed(0)
+    block = ConvBlocks(16, channels=8, pools=[(1, 4)], activation="glu").eval()[0]
+    torch.nn.init.uniform_(block.norm.running_var, 0.5, 2.0)
+    x = torch.randn(2, 1, 10, 16)
+    with torch.no_grad():
+        together = block(x)
+        monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+        monkeypatch.setattr(block, "_normed", None)
+        torch.testing.assert_close(block(x), together, atol=1e-5, rtol=1e-5)

@@ -58,20 +58,17 @@ class OnnxNetwork(Network):
         return [torch.from_numpy(part) for part in self._session.run(None, {"audio": audio.numpy()})]
 
     def forward(self, batch: Batch) -> Output:
-        audio = batch.samples()
-        if batch.full:
-            outputs = self.scores(audio)
-        else:  # clip by clip, since padding would count as sound
-            parts = [self.scores(one[None, :n]) for one, n in zip(audio, batch.n_samples.tolist(), strict=True)]
-            outputs = [_padded(list(of)) for of in zip(*parts, strict=True)]
+        clips = zip(batch.samples(), batch.n_samples.tolist(), strict=True)
+        parts = [self.scores(audio[None, :n]) for audio, n in clips]  # one by one: they fit the cache, without padding
+        outputs = [_padded(list(of)) for of in zip(*parts, strict=True)]
         logits = iter(torch.logit(scores, eps=EPS) for scores in outputs)
-        frames = next(logits) if "frame_logits" in self.provides else None
-        clips = next(logits) if "clip_logits" in self.provides else None
+        of_frames = next(logits) if "frame_logits" in self.provides else None
+        of_clips = next(logits) if "clip_logits" in self.provides else None
         valid = None
-        if frames is not None:
+        if of_frames is not None:
             hop = round(self.sample_rate / self.frame_rate)
-            valid = valid_frames(batch.n_samples, hop, frames.shape[1])
-        return Output(frames, clips, valid=valid, frame_rate=self.frame_rate)
+            valid = valid_frames(batch.n_samples, hop, of_frames.shape[1])
+        return Output(of_frames, of_clips, valid=valid, frame_rate=self.frame_rate)
 
 
 def _padded(scores: list[Tensor]) -> Tensor:

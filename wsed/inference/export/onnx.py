@@ -94,7 +94,8 @@ def _exported(scorer: Scorer, length: int) -> "ModelProto":
                 verbose=False,
             )
     except Exception as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        cause = error.__cause__ or error  # torch.onnx wraps what went wrong in advice for developers of torch
+        reason = " ".join(str(cause).split()) or type(cause).__name__
         raise WsedError(f"this network cannot be exported to ONNX: {reason[:300]}") from None
     finally:
         logging.disable(before)

@@ -47,24 +47,38 @@ class ConvBlock(nn.Module):
         self.dropout = dropout
 
     def forward(self, x: Float[Tensor, "clip channel frame band"]) -> Float[Tensor, "clip channel2 frame2 band2"]:
-        x = self.norm(self.conv(x)) if self.norm.training or torch.is_grad_enabled() else self._folded(x)
         if self.glu:  # nn.GLU has no channels-last gradient, and then the backward of batch norm takes 5 times as long
-            value, gate = x.chunk(2, dim=1)
+            value, gate = self._halves(x)
             x = value * torch.sigmoid(gate)
         else:
-            x = torch.relu(x)
+            x = torch.relu(self._normed(x))
         pooled: Tensor = self.dropout(self.pool(x))
         return pooled
 
-    def _folded(self, x: Tensor) -> Tensor:
-        """Convolution and batch norm as one convolution, where nothing is learned: batch norm takes as long as both."""
+    def _normed(self, x: Tensor) -> Tensor:
+        """Convolution and batch norm; one convolution where nothing is learned, as batch norm takes as long as both."""
+        if self.norm.training or torch.is_grad_enabled():
+            normed: Tensor = self.norm(self.conv(x))
+            return normed
+        weight, bias = self._folded()
+        return F.conv2d(x, weight, bias, padding=self.conv.padding)
+
+    def _halves(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The two halves of the channels. An exported network has a convolution for each: ONNX Runtime cuts slowly."""
+        if not torch.compiler.is_exporting():
+            return self._normed(x).chunk(2, dim=1)
+        weight, bias = self._folded()
+        halves = zip(weight.chunk(2), bias.chunk(2), strict=True)
+        return tuple(F.conv2d(x, of, plus, padding=self.conv.padding) for of, plus in halves)
+
+    def _folded(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of convolution and batch norm as one convolution."""
         mean, variance = self.norm.running_mean, self.norm.running_var
         assert mean is not None
         assert variance is not None
-        weight, bias = fuse_conv_bn_weights(
+        return fuse_conv_bn_weights(
             self.conv.weight, self.conv.bias, mean, variance, self.norm.eps, self.norm.weight, self.norm.bias
         )
-        return F.conv2d(x, weight, bias, padding=self.conv.padding)
 
 
 @checked(owner="encoder")

@@ -87,7 +87,7 @@ class ModuleEncoder(Pretrained):
         if isinstance(frames, Tensor) and frames.dim() == 3:
             frames = frames.transpose(1, 2) if self.gives == "dims_first" else frames
             n = features.shape[2] // self.stride
-            if frames.shape[0] == len(features) and frames.shape[2] == self.dim and frames.shape[1] >= n:
+            if frames.shape[0] == features.shape[0] and frames.shape[2] == self.dim and frames.shape[1] >= n:
                 return frames[:, :n]
         shape = list(frames.shape) if isinstance(frames, Tensor) else type(frames).__name__
         raise WsedError(

@@ -61,7 +61,7 @@ def by_length(
     tensor([1., 1., 0.])
     """
     n_frames = features.shape[2] // stride
-    frames = features.new_zeros(len(features), n_frames, dim)
+    frames = features.new_zeros(features.shape[0], n_frames, dim)  # not len(): an export would fix it
     if valid is None:  # do not read the values: the CPU would wait for an accelerator
         whole = run(features)[:, :n_frames].to(frames.dtype)
         return whole if whole.shape[1] == n_frames else torch.cat([whole, frames[:, whole.shape[1] :]], dim=1)
