@@ -15,7 +15,6 @@ import pytest
 from tests.conftest import make_corpus
 from wsed.cli import reproduce
 from wsed.cli.main import main
-from wsed.errors import WsedError
 from wsed.files import locked
 from wsed.run import RunFolder
 from wsed.scoring.report import Report
@@ -82,7 +81,7 @@ def test_one_at_a_time_works_in_a_folder(tmp_path, capsys):
 def test_a_recipe_of_ones_own_with_a_row_that_fails_and_a_kill(tmp_path):
     """Four epochs: the process is killed after the first; the second start does the other three."""
     recipe = own_recipe(tmp_path / "own", BASE.replace("max_epochs: 2", "max_epochs: 4"))
-    args = ["reproduce", str(recipe), "--root", str(make_corpus(tmp_path)), "--out", str(tmp_path / "out")]
+    args = ["reproduce", str(recipe), "--root", str(make_corpus(tmp_path / "corpus")), "--out", str(tmp_path / "out")]
     args += ["--jobs", "2", "--seeds", "2"]
     command = [sys.executable, "-m", "wsed.cli.main", *args]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -102,48 +101,37 @@ def test_a_recipe_of_ones_own_with_a_row_that_fails_and_a_kill(tmp_path):
     assert [failure["run"] for failure in found["failures"]] == ["own: broken, seed 0", "own: broken, seed 1"]
     assert "did you mean mil" in found["failures"][0]["log"]
     assert found["claims"][0]["seeds"] == 2
+    page = tmp_path / "out/own/report.html"
+    assert f"\n{page}\n" in done.stdout
+    page.unlink()
+    page.mkdir()
     again = subprocess.run(
         [*command, "--rows", "mil", "oracle"], env=environment, capture_output=True, text=True, check=False
     )
     assert again.returncode == 0
     assert "4 runs, 4 done before" in again.stderr
     assert "## Claims" in again.stdout
+    assert f"no page {page} (exit status 2): see {page.with_suffix('.log')}" in again.stdout
+    assert f"{page} is a folder" in page.with_suffix(".log").read_text()
 
 
-class Page:
-    """Stands for `wsed report`."""
-
-    def __init__(self, error=None):
-        self.error, self.asked = error, []
-
-    def __call__(self, args):
-        if self.error is not None:
-            raise self.error
-        self.asked.append(args)
-
-
-def measured(folder, scored=True):
+def measured(folder, scored, config):
+    folder.mkdir(parents=True)
+    if config:
+        (folder / "config.yaml").touch()
     return MeasuredRun(RunFolder(folder), Report(1, {}), object() if scored else None)
 
 
-@pytest.mark.parametrize("error", [WsedError("have no clip in common"), OSError("the disk is full")])
-def test_the_page_shows_the_first_run_of_the_rows_of_claims(error, tmp_path, monkeypatch, capsys):
+def test_the_page_shows_the_first_run_of_the_rows_of_claims(tmp_path):
     claims = (Claim("a", "mil", "cos", "event_f1", "above"), Claim("a", "mil", "unrun", "event_f1", "above"))
-    names = ("other", "embeds", "cos", "mil")
+    rows = {"other": (True, True), "embeds": (False, True), "weights": (True, False), "cos": (True, True)}
     runs = {
-        name: {f"seed_{i}": measured(tmp_path / name / f"seed_{i}", name != "embeds") for i in (0, 1)} for name in names
+        name: {f"seed_{i}": measured(tmp_path / name / f"seed_{i}", *there) for i in (1, 3)}
+        for name, there in {**rows, "mil": (True, True)}.items()
     }
     study = Results(Recipe(tmp_path, "A paper", {}, {}, claims), "small", "a toy", False, runs)
-    monkeypatch.setattr("wsed.cli.report.main", page := Page())
-    reproduce._page(tmp_path / "report.html", study)
-    (asked,) = page.asked
-    assert asked[:3] == [str(tmp_path / name / "seed_0") for name in ("mil", "cos", "other")]
-    assert asked[3:5] == ["--out", str(tmp_path / "report.html")]
-    reproduce._page(tmp_path / "report.html", replace(study, runs={}))
-    assert len(page.asked) == 1  # without runs there is no page
-    monkeypatch.setattr("wsed.cli.report.main", Page(error))
-    reproduce._page(tmp_path / "report.html", study)
-    assert capsys.readouterr().err == f"no page {tmp_path / 'report.html'}: {error}\n"
+    assert reproduce._on_page(study) == [tmp_path / name / "seed_1" for name in ("mil", "cos", "other")]
+    assert reproduce._on_page(replace(study, runs={})) == []
 
 
 @pytest.mark.slow
@@ -159,4 +147,4 @@ def test_all_papers_as_smoke(tmp_path):
         assert found["claims"]
         assert not found["failures"]
         assert all(claim["seeds"] == 2 for claim in found["claims"])
-        assert (out / paper / "report.html").stat().st_size > 100_000
+        assert (out / paper / "report.html").stat().st_size > 100_000, (out / paper / "report.log").read_text()

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,20 +136,22 @@ def reproduce(asked: Asked, out: Path) -> int:
         tasks = [Task(job, corpus.root) for jobs_of, corpus in zip(plans, corpora, strict=True) for job in jobs_of]
         with View(console, total=len(states), done=states.count("done"), jobs=jobs) as view:
             failures = run_tasks(tasks, pool, view)
-    studies = []
-    for recipe, corpus, jobs_of in zip(recipes, corpora, plans, strict=True):
-        folder, paper = out / recipe.folder.name, recipe.scales[asked.scale].paper is not None
-        own = [failure for failure in failures if failure.name in {job.name for job in jobs_of}]
-        study = results(recipe, asked.scale, jobs_of, corpus.root, corpus.words, paper, own)
-        text = study.markdown()
-        write_text(folder / "results.md", text)
-        write_text(folder / "results.json", study.to_json())
-        write_text(folder / "results.tex", study.table("latex") + "\n")
-        write_text(folder / "results.csv", study.table("csv") + "\n")
-        print(f"{text}\n{folder / 'results.md'}, {folder / 'results.json'}\n", flush=True)
-        studies.append((folder, study))
-    for folder, study in studies:  # after all tables, so that no page can cost one
-        _page(folder / "report.html", study)
+        pages = []
+        for recipe, corpus, jobs_of in zip(recipes, corpora, plans, strict=True):
+            folder, paper = out / recipe.folder.name, recipe.scales[asked.scale].paper is not None
+            own = [failure for failure in failures if failure.name in {job.name for job in jobs_of}]
+            study = results(recipe, asked.scale, jobs_of, corpus.root, corpus.words, paper, own)
+            text = study.markdown()
+            write_text(folder / "results.md", text)
+            write_text(folder / "results.json", study.to_json())
+            write_text(folder / "results.tex", study.table("latex") + "\n")
+            write_text(folder / "results.csv", study.table("csv") + "\n")
+            print(f"{text}\n{folder / 'results.md'}, {folder / 'results.json'}\n", flush=True)
+            if shown := _on_page(study):
+                pages.append((page := folder / "report.html", pool.submit([_report(shown, page)], _log_of(page))))
+        for page, written in pages:  # made by other processes, so that none can cost a table
+            why = written.result().failure
+            print(page if why is None else f"no page {page} ({why}): see {_log_of(page)}", flush=True)
     return 1 if failures else 0
 
 
@@ -163,19 +164,20 @@ def _say_seeds(plans: Sequence[Sequence[object]], console: Console) -> None:
         console.print("one seed: a paired test needs two or more, so every claim will be open", highlight=False)
 
 
-def _page(page: Path, study: "Results") -> None:
-    """Write the page of the first run of the rows in the claims; if that is impossible, say why."""
-    from wsed.cli.report import main as report
-
+def _on_page(study: "Results") -> list[Path]:
+    """The first run of each row in the claims, then of the others, that has scores and settings of its own."""
     in_claims = [row for claim in study.recipe.claims for row in (claim.first, claim.second)]
     first = (next(iter(study.runs.get(row, {}).values()), None) for row in dict.fromkeys([*in_claims, *study.runs]))
-    shown = [str(run.folder.path) for run in first if run is not None and run.scored is not None][:ON_PAGE]
-    if not shown:
-        return
-    try:
-        report([*shown, "--out", str(page), "--pictures", "100", "--sounds", "50"])
-    except (WsedError, OSError) as error:
-        print(f"no page {page}: {error}", file=sys.stderr)
+    there = (run.folder for run in first if run is not None and run.scored is not None)
+    return [folder.path for folder in there if folder.config.is_file()][:ON_PAGE]
+
+
+def _report(runs: Sequence[Path], page: Path) -> list[str]:
+    return ["report", *map(str, runs), "--out", str(page), "--pictures", "100", "--sounds", "50"]
+
+
+def _log_of(page: Path) -> Path:
+    return page.with_suffix(".log")
 
 
 def _gpus() -> int:
