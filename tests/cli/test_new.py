@@ -39,6 +39,19 @@ def test_from_a_folder_to_a_detector(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "runs/my birds/seed_0/checkpoints/best.ckpt").is_file()
 
 
+def test_a_table_in_this_folder_is_named_and_not_read_as_a_setting(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    files = [path.relative_to(tmp_path / "ward") for path in recordings(tmp_path / "ward").rglob("*.wav")]
+    rows = [f"{path},{path.parent.name}" for path in files]
+    (tmp_path / "tags.csv").write_text("\n".join(["filename,event_labels", *rows]) + "\n")
+    assert main(["new", "ward", "--labels", "tags.csv"]) == 0
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        main(["fit", "--config", "ward.yaml", "--print_config"])
+    assert end.value.code in (0, None)
+    assert "tags: tags.csv\n" in capsys.readouterr().out
+
+
 def test_events_long_files_groups_and_rare_classes(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     recordings(tmp_path / "ward", n=10, seconds=1.0)

@@ -17,6 +17,7 @@ from wsed.text import short
 FOREIGN = {
     "torch/optim/lr_scheduler.py": "model.lr_scheduler (stepped once per epoch: its steps are epochs)",
     "torch/optim/": "model.optimizer",
+    "torch/nn/parallel/distributed.py": "trainer.strategy",
     "lightning/pytorch/callbacks/": "trainer.callbacks",
     "lightning/pytorch/loggers/": "trainer.logger",
     "lightning/pytorch/strategies/": "trainer.strategy",

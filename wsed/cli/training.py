@@ -56,6 +56,15 @@ def load(text: str) -> Any:
 set_loader("wsed", load, exceptions=(yaml.YAMLError,))  # here, so that processes started by ddp_spawn have it
 
 
+class Parser(LightningArgumentParser):
+    """A parser for which the text of a setting is never a file to read the setting from: `tags.csv` names a table."""
+
+    def add_class_arguments(self, *args: Any, sub_configs: bool = False, **kwargs: Any) -> list[str]:
+        del sub_configs
+        names: list[str] = super().add_class_arguments(*args, sub_configs=False, **kwargs)
+        return names
+
+
 class WsedCLI(LightningCLI):
     """LightningCLI whose runs live in one folder: `trainer.default_root_dir`."""
 
@@ -286,6 +295,7 @@ def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
                 save_config_kwargs={"overwrite": True},
                 trainer_defaults={"use_distributed_sampler": False, "num_sanity_val_steps": 0},
                 seed_everything_default=0,
+                parser_class=Parser,
                 parser_kwargs={"parser_mode": "wsed", "exit_on_error": False},
                 auto_configure_optimizers=False,
                 load_from_checkpoint_support=False,

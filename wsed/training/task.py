@@ -18,6 +18,7 @@ from wsed.ops.reduce import count, world_size
 from wsed.training.arguments import check_terms, warn_of_moved
 from wsed.training.facts import LearnFacts
 from wsed.training.finite import CheckLoss
+from wsed.training.gradients import CheckGradients
 from wsed.training.mean import Mean
 from wsed.training.parts import Group, Part, hold, parameter_groups
 from wsed.training.saving import CheckResume, check_labels, checkpoint_facts
@@ -117,7 +118,7 @@ class SEDTask(pl.LightningModule):
     def configure_callbacks(self) -> list[pl.Callback]:
         """The callbacks that every training needs, except those that the trainer has already."""
         present = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
-        needed = (CheckResume(), LearnFacts(), CheckLoss(), KeepState())
+        needed = (CheckResume(), LearnFacts(), CheckLoss(), CheckGradients(), KeepState())
         return [callback for callback in needed if type(callback) not in present]
 
     def on_fit_start(self) -> None:
