@@ -3,10 +3,13 @@
 The check slows the imports down: `WSED_TYPECHECK=0 pytest ...` leaves it out while one file is worked on.
 """
 
+import gc
 import os
 from pathlib import Path
 
-from jaxtyping import install_import_hook
+gc.disable()  # while modules are imported: see `wsed.cli.process.importing`
+
+from jaxtyping import install_import_hook  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,6 +38,11 @@ import torch  # noqa: E402
 torch.set_num_threads(1)  # there is a test process a core already, and sums then do not depend on the machine
 
 SHARED = ROOT.parent / "shared"
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

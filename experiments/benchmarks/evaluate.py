@@ -45,7 +45,7 @@ def seconds(root: Path, command: list[str]) -> float:
     """CPU seconds of a process with the code of `root`."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, *command], env=environment, check=True, capture_output=True)
+    subprocess.run([sys.executable, *command], env=environment, cwd=root, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -63,13 +63,12 @@ def wide() -> None:
         print(f"{interval.value:.6f} [{interval.low:.6f}, {interval.high:.6f}]")
 
 
-def numbers(plain: object) -> list[float]:
-    """All numbers of a report in their order."""
-    if isinstance(plain, dict):
-        return [number for part in plain.values() for number in numbers(part)]
-    if isinstance(plain, list):
-        return [number for part in plain for number in numbers(part)]
-    return [float(plain)] if isinstance(plain, int | float) else []
+def numbers(plain: object, place: str = "") -> dict[str, float]:
+    """All numbers of a report by their place in it."""
+    if isinstance(plain, dict | list):
+        parts = plain.items() if isinstance(plain, dict) else enumerate(plain)
+        return {k: v for name, part in parts for k, v in numbers(part, f"{place}.{name}").items()}
+    return {place: float(plain)} if isinstance(plain, int | float) else {}
 
 
 def main() -> None:
@@ -95,7 +94,10 @@ def main() -> None:
                     if job == "files":
                         reports[side] = numbers(json.loads(Path(command[-1]).read_text()))
             if len(reports) == 2:
-                print(f"files: the reports differ by {np.nanmax(np.abs(np.subtract(*reports.values()))):.0e}")
+                now, before = reports["now"], reports["before"]
+                both = sorted(now.keys() & before.keys())
+                most = np.nanmax(np.abs([now[place] - before[place] for place in both]))
+                print(f"files: {len(both)} numbers of both reports differ by at most {most:.0e}")
 
 
 if __name__ == "__main__":

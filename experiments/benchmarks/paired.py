@@ -44,6 +44,7 @@ def cases(folder: Path) -> dict[str, Callable[[], Step]]:
 
 def _train(penalty: bool) -> Step:
     import training
+
     from wsed.losses.cosine_penalty import CosinePenalty
     from wsed.losses.mil import MIL
 
@@ -87,18 +88,22 @@ def _micro() -> Step:
 
 
 def _synth(folder: Path) -> Step:
+    from wsed.data.synth.builtin import write_soundbank
     from wsed.data.synth.soundscape import synthesise
+
+    bank = write_soundbank(folder.with_name("soundbank"))
 
     def step() -> None:
         shutil.rmtree(folder, ignore_errors=True)
         counts = {"train": 60, "validation": 0, "eval": 0}
-        synthesise(folder, soundbank="builtin", recipe="domestic", clips=counts, workers=1)
+        synthesise(folder, soundbank=bank, recipe="domestic", clips=counts, workers=1)
 
     return step
 
 
 def _read(folder: Path) -> Step:
     import loading
+
     from wsed.data.synth.soundscape import synthesise
 
     counts = {"train": 64, "validation": 0, "eval": 0}
@@ -142,7 +147,8 @@ def worker(root: Path, name: str) -> subprocess.Popen[str]:
 
 def seconds(process: subprocess.Popen[str]) -> float:
     """One step of a process."""
-    assert process.stdin and process.stdout
+    assert process.stdin
+    assert process.stdout
     print("go", file=process.stdin, flush=True)
     answer = process.stdout.readline()
     if not answer:

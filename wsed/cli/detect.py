@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsed.cli.arguments import parsed
+from wsed.cli.process import importing
 from wsed.cli.ranks import place
 from wsed.cli.types import positive, read_labels, share, whole
 from wsed.errors import WsedError, near
@@ -103,10 +104,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _job(args: argparse.Namespace, formats: tuple[str, ...]) -> "Detection":
-    from wsed.decoding.base import replaced
-    from wsed.inference.events import Chosen
-    from wsed.inference.folder import Detection
-    from wsed.inference.loading import load_all
+    with importing():
+        from wsed.decoding.base import replaced
+        from wsed.inference.events import Chosen
+        from wsed.inference.folder import Detection
+        from wsed.inference.loading import load_all
 
     detector = load_all(args.model.split(","))
     threshold = args.threshold

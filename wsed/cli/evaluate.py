@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from wsed.cli.arguments import parsed
+from wsed.cli.process import importing
 from wsed.cli.types import read_labels, whole
 from wsed.errors import WsedError
 
@@ -148,10 +149,11 @@ def _add_bootstrap(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Compute, write and print the metrics, and return the exit status."""
-    from wsed.scoring.evaluate import evaluate
-    from wsed.scoring.formats.thresholds import read_thresholds
-    from wsed.scoring.report import ComparedReports, Report
-    from wsed.scoring.seeds import SeedReports
+    with importing():
+        from wsed.scoring.evaluate import evaluate
+        from wsed.scoring.formats.thresholds import read_thresholds
+        from wsed.scoring.report import ComparedReports, Report
+        from wsed.scoring.seeds import SeedReports
 
     args = parsed("evaluate", add_arguments, arguments)
     _check(args)

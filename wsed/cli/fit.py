@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from wsed.cli.early import check_files
+from wsed.cli.process import importing
 
 HELP = "train a network, then score the best checkpoint on the test clips"
 GROUP = "train"
@@ -11,6 +12,7 @@ GROUP = "train"
 def main(args: Sequence[str]) -> int:
     """Run the verb and return the exit status."""
     check_files(args)
-    from wsed.cli.training import run  # imports torch and Lightning: seconds
+    with importing():
+        from wsed.cli.training import run  # imports torch and Lightning: seconds
 
     return run(["fit", *args])

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from wsed.cli import verbs
+from wsed.cli.process import QuickEnd
 from wsed.cli.ranks import is_first
 from wsed.cli.stopped import Stopped
 from wsed.errors import WsedError, printable
@@ -55,10 +56,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     wsed 0.2.0
     0
     """
-    args = list(sys.argv[1:] if argv is None else argv)
+    if argv is not None:
+        return _run(list(argv))
     for stream in (sys.stdout, sys.stderr):
-        if argv is None and isinstance(stream, io.TextIOWrapper):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a letter of a class name shows ?
+    end = QuickEnd()
+    end.status = _run(sys.argv[1:])
+    return end.status
+
+
+def _run(args: list[str]) -> int:
     try:
         return _dispatch(args)
     except WsedError as error:

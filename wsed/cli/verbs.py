@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+from wsed.cli.process import importing
 from wsed.errors import WsedError, near
 
 HOMES = (Path(__file__).parent,)
@@ -68,7 +69,9 @@ def run(name: str, args: Sequence[str]) -> int:
         among = [verb.split()[-1] for verb in known if verb.startswith(f"{first} ")] if first else list(known)
         similar = f" (did you mean {ALIKE[name]}?)" if name in ALIKE else near(second, among)
         raise WsedError(f"unknown verb {name!r}{similar}; known: {', '.join(among)}")
-    status: int = import_module(known[name]).main(list(args))
+    with importing():
+        module = import_module(known[name])
+    status: int = module.main(list(args))
     return status
 
 
