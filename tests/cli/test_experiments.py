@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +33,18 @@ ONE = {"what_wins": ("all", None), "desed": ("baseline", "dcase2023")}
 """The only row of an experiment that is no slow test."""
 
 
+@cache
+def config_of(paper, row):
+    """The settings of a row, merged once: it takes most of the time in which tests are collected."""
+    return merged(RECIPES[paper].configs(row))
+
+
 def combinations():
     """Each row alone and with its overlays: as slow tests where other rows have shown each of its parts."""
     shown = set()
     for paper, recipe in RECIPES.items():
         for row, overlay in recipe.combinations():
-            model = merged(recipe.configs(row))["model"]
+            model = config_of(paper, row)["model"]
             encoder = model["network"]["init_args"].get("encoder", {})
             network = encoder.get("class_path", model["network"].get("class_path"))
             parts = {(paper, network), (paper, re.sub(r"_\d+$", "", overlay or ""))}

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import wsed
-from tests.cli.test_experiments import CORPUS, RECIPES, arguments
+from tests.cli.test_experiments import CORPUS, RECIPES, arguments, config_of
 from tests.cli.test_resume import SMALL
 from tests.distributed.campaign import CLIPS, Found, far, trained
 from tests.distributed.ranks import returned, send
-from wsed.cli.configs import merged
 from wsed.registry import registry
 
 SECONDS = 300
@@ -119,11 +118,6 @@ def untested(paper: str, row: str, root: Path, folder: Path) -> list[str]:
     """The settings of a row. It is not tested, since its validation computes the same metrics."""
 
     return [*arguments(paper, row, None, root, folder), "--test_after_fit", "false"]
-
-
-@cache
-def config_of(paper: str, row: str) -> dict[str, Any]:
-    return merged(RECIPES[paper].configs(row))
 
 
 def batch_of(config: Mapping[str, Any]) -> Callable[[int], list[str]]:
