@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_experiments import dcase2021, desed, ward  # noqa: F401  fixtures
+from tests.conftest import make_corpus
 from tests.distributed.campaign import DOUBLE, METRICS, PARAMETERS
 from tests.distributed.campaign_cases import cases, compared, second_tags
 
@@ -21,6 +22,12 @@ def table(tmp_path_factory):
     path = Path(os.environ.get("CAMPAIGN", tmp_path_factory.mktemp("table") / "table.md"))
     path.write_text(HEAD)
     return path
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory):
+    """The tiny corpus, where each clip has one tag, for episodes of classes."""
+    return make_corpus(tmp_path_factory.mktemp("single"))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +45,7 @@ def test_several_processes_train_as_one(case, tmp_path, request, table, corpora)
     found = compared(case, root, tmp_path)
     note = ", mixed within each process" if case.mixes else ""
     values = [f"{value:.1e}" for value in (found.parameters, found.metrics, found.moved)]
-    rounded = found.parameters > PARAMETERS or found.metrics > METRICS
+    rounded = found.parameters > min(PARAMETERS, found.moved / 100) or found.metrics > METRICS
     wide = compared(case, root, tmp_path / "double", double=True) if rounded else None
     values.append("" if wide is None else f"{wide.parameters:.1e}, {wide.metrics:.1e}")
     with table.open("a") as file:
