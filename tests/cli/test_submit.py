@@ -1,6 +1,7 @@
 """The verb `submit`: jobs for seeds and rows, through submitit."""
 
 import os
+import time
 
 import pytest
 import yaml
@@ -73,6 +74,10 @@ def test_jobs_on_this_machine_train(tmp_path, corpus, monkeypatch):
     monkeypatch.chdir(tmp_path)
     args = ["--config", config(tmp_path, corpus), "--cluster", "local", "--gpus", "0", "--logs", str(tmp_path / "logs")]
     assert main(["submit", *args, "--trainer.max_epochs", "1"]) == 0
-    (job,) = [path.name.split("_")[0] for path in (tmp_path / "logs").glob("*_submitted.pkl")]
-    submitit.LocalJob(tmp_path / "logs", job).result()
+    (number,) = [path.name.split("_")[0] for path in (tmp_path / "logs").glob("*_submitted.pkl")]
+    job, end = submitit.LocalJob(tmp_path / "logs", number), time.monotonic() + 300
+    while not job.paths.result_pickle.is_file():  # a job that another call has submitted is waited for 15 s only
+        assert time.monotonic() < end, job.stderr()
+        time.sleep(0.2)
+    job.result()
     assert (tmp_path / "runs" / "exp" / "seed_0" / "test" / "scores.json").is_file()
