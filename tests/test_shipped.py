@@ -7,6 +7,8 @@ import pytest
 
 from wsed import shipped
 from wsed.cli.configs import _split, merged
+from wsed.cli.early import check_files
+from wsed.errors import WsedError
 from wsed.shipped import home, located, make_importable
 from wsed.study.recipes import find_recipes
 
@@ -37,6 +39,9 @@ def test_a_configuration_of_the_wheel(installed):
     assert files == [str(installed / "quickstart.yaml"), "other.yaml"]
     assert rest == ["fit", "--seed", "1"]
     assert merged(files[:1]) == {"trainer": {"max_epochs": 7}}
+    check_files(["--config", "experiments/quickstart.yaml"])
+    with pytest.raises(WsedError, match=r"no such --config: experiments/quick\.yaml"):
+        check_files(["--config", "experiments/quick.yaml"])
 
 
 def test_a_file_of_ones_own_comes_first(installed):

@@ -12,6 +12,7 @@ from wsed.cli.advice import OTHERS, unknown
 from wsed.cli.moved import translated
 from wsed.cli.signatures import Signatures
 from wsed.errors import WsedError, near
+from wsed.shipped import located
 from wsed.text import read_yaml
 
 SECTIONS = {"model": "SEDTask", "data": "SEDDataModule", "evaluation": "Evaluation", "trainer": "Trainer"}
@@ -30,7 +31,7 @@ def check_files(args: Sequence[str]) -> None:
     files = [arg.partition("=")[2] or after for arg, after in zip(args, [*args[1:], ""], strict=True) if _is(arg)]
     known = Signatures.read()
     for file in files:
-        read = read_yaml(file, "--config")
+        read = read_yaml(located(file), "--config")
         config = translated(read)[0] if isinstance(read, dict) else {}
         try:
             for key, value in config.items():
