@@ -187,10 +187,10 @@ def write(path: str | Path, audio: NDArray[np.floating], sample_rate: int) -> No
 @contextmanager
 def _opened(path: str | Path) -> Iterator[tuple[soundfile.SoundFile, AudioInfo]]:
     """The opened file and its header; raises the errors of `header`."""
-    problem = _problem(path)
-    if problem:
-        raise WsedError(problem)
-    frames = mp3.frames(path)
+    try:
+        frames = mp3.frames(path)
+    except (OSError, ValueError) as error:
+        raise WsedError(_problem(path) or f"cannot read {short(path)}: {error}") from None
     with _open(path, frames) as file:
         if frames is None and file.format == "MP3":
             frames = mp3.frames(path, anywhere=True)
@@ -211,6 +211,8 @@ def _info(path: str | Path, file: soundfile.SoundFile, frames: mp3.Frames | None
         return AudioInfo(file.frames + missing, file.samplerate, file.channels, missing)
     if file.frames > _UNKNOWN:
         raise WsedError(f"{path} does not declare its length (written to a pipe?); {_CONVERT}")
+    if file.format == "FLAC":  # a part that is missing is found when it is decoded
+        return whole
     if headers.ogg_is_cut(path):
         raise WsedError(f"{path} is truncated: its stream has no end; download it again")
     data = headers.data_chunk(path)
@@ -241,6 +243,8 @@ def _open(path: str | Path, frames: mp3.Frames | None) -> Iterator[soundfile.Sou
 
 
 def _complaint(path: str | Path, error: Exception) -> str:
+    if problem := _problem(path):
+        return problem
     expected = f"expected one of {', '.join(WRITTEN)} or another format of libsndfile"
     if kind := headers.foreign(path):
         return f"cannot read {path} as sound: it is {kind}, {expected}; convert it to FLAC or WAV"
