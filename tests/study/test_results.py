@@ -102,6 +102,10 @@ def test_claims_are_judged_over_seeds_and_recordings(study):
     plain = json.loads(found.to_json())
     assert plain["rows"]["mil"]["event_f1"]["seeds"] == pytest.approx({"seed_0": 200 / 3, "seed_1": 200 / 3})
     assert [claim["groups"] for claim in plain["claims"]] == [4, 4]
+    assert [(each["rows"], each["measure"]) for each in plain["differences"]] == [
+        (["cos", "mil"], name) for name in ("event_f1", "parted", "ap")
+    ]
+    assert plain["differences"][0]["difference"] == pytest.approx(-100 / 3)
 
 
 def test_the_table_for_a_paper(study):

@@ -162,9 +162,16 @@ class Results:
             }
             for each in self.judged()
         ]
+        further = [
+            {"rows": [first, second], "measure": name, "difference": of.mean, "low": of.low, "high": of.high, "p": of.p}
+            for first, second in self._pairs()
+            for name in self.measures()
+            for of in (self.difference(first, second, name),)
+        ]
         failures = [{"run": each.name, "reason": each.reason, "log": each.log} for each in self.failures]
         facts = {"title": self.recipe.title, "scale": self.scale, "corpus": self.corpus, "comparable": self.comparable}
-        return to_json({**facts, "notes": list(self.notes), "rows": rows, "claims": claims, "failures": failures})
+        facts |= {"notes": list(self.notes), "rows": rows, "claims": claims}
+        return to_json({**facts, "differences": further, "failures": failures})
 
     def _row_facts(self, row: str, measure: str) -> dict[str, object]:
         values, paper = self.values(row, measure), self.recipe.rows[row].paper.get(measure)
@@ -208,11 +215,14 @@ class Results:
 
     def _pair_lines(self) -> list[list[str]]:
         """The differences of the pairs of `compare`, in all measures."""
-        pairs = [pair for pair in self.recipe.compare if all(row in self.runs for row in pair)]
         return [
             [f"{second} - {first}", *(str(self.difference(first, second, name)) for name in self.measures())]
-            for first, second in pairs
+            for first, second in self._pairs()
         ]
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        """The pairs of `compare` that have runs."""
+        return [pair for pair in self.recipe.compare if all(row in self.runs for row in pair)]
 
     def _effect(self, claim: Claim) -> float | None:
         """The difference in the paper; None if it is not there."""
