@@ -53,6 +53,14 @@ def test_it_tells_what_it_is_of_and_builds_the_network(path):
         torch.testing.assert_close(value, checkpoint.weights[name])
 
 
+def test_initial_weights_are_not_drawn_where_they_are_loaded(path, monkeypatch):
+    monkeypatch.setattr(torch.nn.init, "orthogonal_", None)
+    loaded = Checkpoint.open(path).network().state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in Checkpoint.open(path).weights.items())
+    with pytest.raises(TypeError):  # elsewhere they are drawn
+        network()
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_training_in_plain_python_can_be_loaded(tmp_path):
     task = SEDTask(network(), {"tags": Weighted(MIL())})

@@ -6,7 +6,9 @@ a file names, so a file from a stranger cannot execute code.
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar, get_args, get_origin, overload
@@ -151,3 +153,32 @@ def _factory(registry: Registry[type], spec: Spec) -> Callable[..., object]:
     cls = registry.find(spec.class_path)
     hints = arguments_of(cls)
     return functools.partial(cls, **{name: build(hints.get(name), value) for name, value in spec.init_args.items()})
+
+
+_LOADED: ContextVar[bool] = ContextVar("_LOADED", default=False)
+
+
+@contextmanager
+def weights_are_loaded() -> Iterator[None]:
+    """Build networks whose weights are loaded afterwards, so that none need be drawn.
+
+    The first orthogonal matrix of a process takes half a second.
+
+    >>> with weights_are_loaded():
+    ...     initial_weights_matter()
+    False
+    """
+    token = _LOADED.set(True)
+    try:
+        yield
+    finally:
+        _LOADED.reset(token)
+
+
+def initial_weights_matter() -> bool:
+    """Whether a network that is built now keeps its initial weights.
+
+    >>> initial_weights_matter()
+    True
+    """
+    return not _LOADED.get()

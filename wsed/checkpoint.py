@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from wsed.build import build
+from wsed.build import build, weights_are_loaded
 from wsed.checkpoint_checks import check_archive, check_numbers, check_sizes, check_version
 from wsed.errors import WsedError
 from wsed.registry import registry
@@ -125,7 +125,8 @@ class Checkpoint:
         assert base is not None
         check_sizes(self.path, spec.to_plain())
         try:
-            network = build(base, spec, self.labels)
+            with weights_are_loaded():
+                network = build(base, spec, self.labels)
         except WsedError as error:
             raise WsedError(
                 f"the network of {self.path}: {error}; install its plugin, or pass network=... to wsed.load"

@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from wsed.build import initial_weights_matter
+
 
 def keras_init(module: nn.Module) -> None:
     """Set the initial weights of Keras in place: Glorot uniform, orthogonal recurrent matrices, zero biases.
@@ -15,6 +17,8 @@ def keras_init(module: nn.Module) -> None:
     >>> layer.bias.tolist()
     [0.0, 0.0]
     """
+    if not initial_weights_matter():
+        return
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv2d):
             nn.init.xavier_uniform_(part.weight)
@@ -37,6 +41,8 @@ def he_init(module: nn.Module) -> None:
     >>> layer.bias.tolist()
     [0.0, 0.0]
     """
+    if not initial_weights_matter():
+        return
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv1d | nn.ConvTranspose1d):
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
