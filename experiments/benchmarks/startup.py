@@ -26,7 +26,7 @@ model:
     encoder: {class_path: crnn, init_args: {channels: 4, gru: 4, dense: 8}}
     frontend: {class_path: logmel, init_args: {sample_rate: 8000, n_fft: 256, hop_length: 160, f_max: 4000}}
   losses: {tags: {loss: mil}}
-data: {corpus: {class_path: desed, init_args: {root: corpus}}, batch: {weak: 4}, workers: 0}
+data: {corpus: {class_path: desed, init_args: {root: corpus, validation: null}}, batch: {weak: 4}, workers: 0}
 trainer: {max_steps: 1, accelerator: cpu, logger: false, limit_val_batches: 0}
 test_after_fit: false
 """

@@ -112,12 +112,17 @@ def in_float64() -> Iterator[None]:
         yield
 
 
+def as_rank(rank: int, ranks: int) -> None:
+    """Let Lightning take this process for one that torchrun has started."""
+    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "GROUP_RANK": 0}
+    os.environ.update({name: str(value) for name, value in names.items()}, TORCHELASTIC_RUN_ID="here")
+
+
 def trained(
     args: list[str], clips: int, out: Path, rank: int, ranks: int, shares: int = 1, double: bool = False
 ) -> dict[str, Any]:
     """Parameters, logged values and the report of the test clips; `shares`: see `mixed_within`."""
-    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "GROUP_RANK": 0}
-    os.environ.update({name: str(value) for name, value in names.items()}, TORCHELASTIC_RUN_ID="here")
+    as_rank(rank, ranks)
     still = Still()
 
     class Watched(WsedCLI):
