@@ -119,7 +119,7 @@ def as_rank(rank: int, ranks: int) -> None:
 
 
 def trained(
-    args: list[str], clips: int, out: Path, rank: int, ranks: int, shares: int = 1, double: bool = False
+    args: list[str], clips: int, out: Path, rank: int, ranks: int, rate: float, shares: int = 1, double: bool = False
 ) -> dict[str, Any]:
     """Parameters, logged values and the report of the test clips; `shares`: see `mixed_within`."""
     as_rank(rank, ranks)
@@ -141,7 +141,7 @@ def trained(
     }  # fmt: skip
     command = ["fit", *args, *(p for name, value in settings.items() for p in (f"--trainer.{name}", str(value)))]
     command += ["--evaluation.resamples", "0", "--data.eval_batch", str(clips), "--overwrite"]
-    command += ["--model.optimizer", "{class_path: torch.optim.SGD, init_args: {lr: 0.001}}"]
+    command += ["--model.optimizer", f"{{class_path: torch.optim.SGD, init_args: {{lr: {rate:.6f}}}}}"]
     command += ["--model.lr_scheduler", "null", "--test_checkpoint", "last", "--trainer.callbacks", "null"]
     Evaluation.draw_curves = pictures.class_f1 = lambda *_: None  # nobody looks at them
     with contextlib.ExitStack() as during:

@@ -34,6 +34,7 @@ class Case:
         mixes: whether clips are mixed with others of the batch, which each process does with its own: the one process
             then mixes only those clips with each other.
         must: the losses that must not be zero.
+        rate: learning rate; lower where a loss is a sum, with which training would diverge.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Case:
     ranks: int = 2
     mixes: bool = False
     must: tuple[str, ...] = ()
+    rate: float = 0.001
 
 
 def compared(case: Case, root: Path, folder: Path, double: bool = False) -> Found:
@@ -55,7 +57,7 @@ def compared(case: Case, root: Path, folder: Path, double: bool = False) -> Foun
         clips = case.clips // ranks
         own = [part.replace(str(folder / "features"), str(folder / f"features_{ranks}")) for part in args]
         shares = case.ranks // ranks if case.mixes else 1
-        settings = {"shares": shares, "double": double}
+        settings = {"rate": case.rate, "shares": shares, "double": double}
         send(partial(trained, [*own, *case.batch(clips)], clips, folder / f"of_{ranks}", **settings), ranks)
     try:
         one = returned(1, SECONDS)[0]
@@ -111,7 +113,8 @@ def rows() -> Iterator[Case]:
             config = config_of(paper, row)
             args = partial(untested, paper, row)
             corpus = CORPUS.get(paper, "desed" if "batch" in config["data"] else "single")
-            yield Case(f"{paper}/{row}", "row", args, corpus, batch_of(config), mixes=mixes(config))
+            rate = 1e-6 if "'reduction': 'sum'" in str(config) else 0.001
+            yield Case(f"{paper}/{row}", "row", args, corpus, batch_of(config), mixes=mixes(config), rate=rate)
 
 
 def untested(paper: str, row: str, root: Path, folder: Path) -> list[str]:
