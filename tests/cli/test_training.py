@@ -497,7 +497,7 @@ def test_a_run_is_not_overwritten_silently(run, exp, capsys):
         (["--trainer.precision", "bf16-true"], "use bf16-mixed"),
         (["--trainer.precision", "64-true"], "trainer.precision 64-true is not supported; use 32-true"),
         (["--trainer.logger", "MLFlowLogger"], "mlflow"),
-        (["--trainer.accelerator", "gpu"], "gpu"),
+        (["--trainer.accelerator", "gpu"], "trainer.accelerator asks for a GPU, but torch sees none here"),
     ],
 )
 def test_mistakes_get_a_message(exp, tmp_path, capsys, change, expected):
