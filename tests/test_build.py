@@ -141,7 +141,7 @@ def test_a_spec_survives_copies_and_has_all_defaults():
 def test_what_cannot_be_written_down_says_why():
     network = Composed(LABELS, lambda n: CRNN(n, channels=4))
     with pytest.raises(
-        WsedError, match=r"argument 'encoder' of Composed cannot be written down: the function .*lambda"
+        WsedError, match=r"argument 'encoder' of Composed cannot be written as a plain value: the function .*lambda"
     ):
         spec_of(network)
 

@@ -144,7 +144,7 @@ def test_fine_tuning_starts_from_what_fits_and_says_what_does_not(path):
     assert report.reshaped == ("heads.0.linear.bias", "heads.0.linear.weight")
     assert (report.missing, report.unused) == ((), ())
     assert report.loaded == len(old) - 2
-    assert "of another shape in the checkpoint, so they keep their initial values: heads.0.linear.bias" in str(report)
+    assert "initial values kept, since the shape in the checkpoint differs: heads.0.linear.bias" in str(report)
     for name, value in new.state_dict().items():
         torch.testing.assert_close(value, before[name] if name in report.reshaped else old[name])
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Part(NamedTuple):
-    """The kind of component that an annotation names; `factory` is true for a factory (`Callable[[int], Encoder]`)."""
+    """The kind of component that an annotation names, and whether it names a factory: `Callable[[int], Encoder]`."""
 
     registry: Registry[type]
     factory: bool
@@ -132,7 +132,7 @@ def call(factory: Callable[..., T], *arguments: object) -> T:
 
 
 def arguments_of(cls: type) -> dict[str, object]:
-    """The annotations of a constructor by argument; with those of its base classes if it takes `**kwargs`.
+    """The annotation of each argument of a constructor, also of its base classes if it takes `**kwargs`.
 
     >>> from wsed.losses.prototypical import Prototypical
     >>> "distance" in arguments_of(Prototypical)

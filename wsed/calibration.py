@@ -1,4 +1,4 @@
-"""Calibration: confidences as probabilities, and thresholds by precision or recall, measured on validation clips.
+"""Calibration on validation clips: confidences become probabilities, and thresholds follow from precision or recall.
 
 A detection is correct if true events of its class cover at least half of it; an event is detected if correct detections
 cover at least half of it. If only tags are known, a detection is correct if its clip has the tag, and a tag is detected
@@ -40,14 +40,14 @@ class ClassCalibration:
     confidences: tuple[float, ...]
 
     def for_precision(self, wanted: float) -> float | None:
-        """The lowest threshold that reaches a precision with something detected; None if no threshold does."""
+        """The lowest threshold that detects something and reaches a precision; None if no threshold does."""
         rows = zip(self.thresholds, self.precision, self.recall, strict=True)
-        return next((threshold for threshold, reached, found in rows if reached >= wanted and found > 0), None)
+        return next((threshold for threshold, precision, recall in rows if precision >= wanted and recall > 0), None)
 
     def for_recall(self, wanted: float) -> float | None:
         """The highest threshold that reaches a recall; None if no threshold does."""
         rows = zip(reversed(self.thresholds), reversed(self.recall), strict=True)
-        return next((threshold for threshold, reached in rows if reached >= wanted), None)
+        return next((threshold for threshold, recall in rows if recall >= wanted), None)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Calibration:
     decoder: Mapping[str, object]
 
     def confidence(self, label: str, score: float) -> float:
-        """The share of correct detections with this class and score.
+        """The share of the detections with this class and score that are correct.
 
         >>> one = ClassCalibration((0.5,), (0.8,), (0.6,), (0.2, 0.8), (0.0, 0.9))
         >>> round(Calibration({"Dog": one}, {}).confidence("Dog", 0.6), 3)
@@ -84,7 +84,7 @@ class Calibration:
             recall: the wanted recall.
         """
         before = np.broadcast_to(decoder.threshold, len(labels)).tolist()
-        found, notes = [], []
+        thresholds, notes = [], []
         for name, usual in zip(labels, before, strict=True):
             known = self.classes[name]
             what, wanted = ("recall", recall) if precision is None else ("precision", precision)
@@ -93,8 +93,8 @@ class Calibration:
                 best = max((p for p, r in zip(known.precision, known.recall, strict=True) if r > 0), default=0.0)
                 best = max(known.recall) if precision is None else best
                 notes.append(f"{name}: no threshold reaches {what} {wanted:g} (at most {best:.2f}), kept {usual:g}")
-            found.append(usual if value is None else value)
-        return found, notes
+            thresholds.append(usual if value is None else value)
+        return thresholds, notes
 
     def write(self, checkpoint: str | Path) -> Path:
         """Write the file beside a checkpoint and return its path."""

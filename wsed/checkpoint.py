@@ -1,6 +1,6 @@
-"""The format of checkpoints: the weights, and as plain values all that is needed to use them.
+"""The format of checkpoints: the weights, and all that is needed to use them, as plain values.
 
-Files are read with `weights_only=True`, and only registered components are built. So a file cannot execute code.
+Files are read with `weights_only=True`, and only registered components are built, so a file cannot execute code.
 """
 
 from collections.abc import Iterable, Mapping
@@ -262,7 +262,7 @@ class StartReport:
         unused: tensors that only the checkpoint has.
 
     >>> print(StartReport(4, missing=(), reshaped=("head.weight",), unused=()))
-    4 weights taken; of another shape in the checkpoint, so they keep their initial values: head.weight
+    4 weights taken; initial values kept, since the shape in the checkpoint differs: head.weight
     """
 
     loaded: int
@@ -273,9 +273,9 @@ class StartReport:
     def __str__(self) -> str:
         lines = [f"{self.loaded} weights taken"]
         for names, what in (
-            (self.missing, "not in the checkpoint, so they keep their initial values"),
-            (self.reshaped, "of another shape in the checkpoint, so they keep their initial values"),
-            (self.unused, "only in the checkpoint, left out"),
+            (self.missing, "initial values kept, since the checkpoint lacks them"),
+            (self.reshaped, "initial values kept, since the shape in the checkpoint differs"),
+            (self.unused, "left out, since only the checkpoint has them"),
         ):
             if names:
                 shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")

@@ -17,10 +17,10 @@ LARGEST = 10_000_000
 
 
 def check_archive(path: Path) -> None:
-    """Refuse an archive whose parts are compressed beyond its size, or do not fit their checksums.
+    """Refuse an archive that unpacks to more than its size, or that has a part that does not fit its checksum.
 
     Raises:
-        WsedError: it is such an archive.
+        WsedError: the archive is refused.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -31,7 +31,7 @@ def check_archive(path: Path) -> None:
     if size > path.stat().st_size:
         raise WsedError(f"{path} unpacks to more than its size, which checkpoints never do; it was not read")
     if broken is not None:
-        raise WsedError(f"{path} is damaged: {broken} in it does not fit its checksum; take another checkpoint")
+        raise WsedError(f"{path} is damaged: its part {broken} does not fit its checksum; take another checkpoint")
 
 
 def check_version(path: Path, facts: object) -> None:
@@ -62,7 +62,7 @@ def check_sizes(path: Path, setting: object) -> None:
     """Refuse a network with a setting that is too large for any machine.
 
     Raises:
-        WsedError: a whole number is beyond `LARGEST`.
+        WsedError: a whole number is larger than `LARGEST`.
     """
     if isinstance(setting, Mapping | list):
         for below in setting.values() if isinstance(setting, Mapping) else setting:

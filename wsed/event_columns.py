@@ -13,14 +13,14 @@ COLUMNS = ("filename", "onset", "offset", "event_label")
 
 
 @runtime_checkable
-class Frame(Protocol):
+class TableLike(Protocol):
     """A table by columns, such as a `pandas.DataFrame` or a dict of lists."""
 
     def __getitem__(self, name: str, /) -> Iterable[object]:
         """The cells of a column."""
 
 
-def rows_of(frame: Frame, clip_ids: Sequence[str], labels: Sequence[str]) -> list[tuple[int, int, float, float]]:
+def rows_of(table: TableLike, clip_ids: Sequence[str], labels: Sequence[str]) -> list[tuple[int, int, float, float]]:
     """Rows `(clip, label, onset, offset)` of a table `filename, onset, offset, event_label`.
 
     Raises:
@@ -29,12 +29,12 @@ def rows_of(frame: Frame, clip_ids: Sequence[str], labels: Sequence[str]) -> lis
     >>> rows_of({"filename": ["a"], "onset": [0], "offset": [1], "event_label": ["Dog"]}, ["a"], ["Dog"])
     [(0, 0, 0.0, 1.0)]
     """
-    if isinstance(frame, str) or not isinstance(frame, Frame):
-        raise WsedError(f"expected a table with the columns {', '.join(COLUMNS)}, not {type(frame).__name__}")
+    if isinstance(table, str) or not isinstance(table, TableLike):
+        raise WsedError(f"expected a table with the columns {', '.join(COLUMNS)}, not {type(table).__name__}")
     columns = []
     for name in COLUMNS:
         try:
-            columns.append(list(frame[name]))
+            columns.append(list(table[name]))
         except (KeyError, TypeError, IndexError):
             raise WsedError(f"the table has no column {name}; it needs {', '.join(COLUMNS)}") from None
     clips, classes = ({name: i for i, name in enumerate(names)} for names in (clip_ids, labels))
@@ -60,7 +60,10 @@ def rows_of(frame: Frame, clip_ids: Sequence[str], labels: Sequence[str]) -> lis
 def greatest(
     values: Float[Tensor, "event frame"], row: Int[Tensor, " event"], group: Int[Tensor, " event"]
 ) -> tuple[Int[Tensor, " event"], Float[Tensor, "event frame"]]:
-    """For each pair of row and group: the row, and the greatest value per frame; zeros fill up the `event` axis."""
+    """The row of each pair of row and group, and the greatest value per frame of the events of the pair.
+
+    The results have as many entries as there are events: those after the last pair are 0.
+    """
     order = group.argsort(stable=True)
     order = order[row[order].argsort(stable=True)]
     row, group = row[order], group[order]

@@ -15,11 +15,11 @@ if TYPE_CHECKING:  # imported only when a lock is taken, so that `import wsed` s
 
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
-"""Errors of a disk that is full or may not be written."""
+"""Error numbers: the disk is full or read-only, or the file is too large for it."""
 
 
 def no_room(error: BaseException) -> str | None:
-    """What is wrong with the disk if it is full or read-only and this led to the error; else None.
+    """The message for an error that a full or read-only disk caused; None for any other error.
 
     >>> no_room(OSError(errno.ENOSPC, "No space left on device", "runs/last.ckpt"))
     'cannot write runs/last.ckpt: No space left on device'

@@ -1,4 +1,4 @@
-"""Lazy imports: a package exports names that are imported at first use and that type checkers and editors see.
+"""Lazy imports: the names of a package are imported at first use; type checkers and editors see them all the same.
 
 The `__init__.py` of a package lists its names once, as imports that only type checkers run:
 
@@ -7,7 +7,8 @@ The `__init__.py` of a package lists its names once, as imports that only type c
     else:
         __getattr__, __dir__ = lazy(__name__, "loss")
 
-The registered classes of the kinds named there are exported too, so a new component needs no line in `__init__.py`.
+The arguments after the package, such as `loss`, are kinds of components. Their registered classes are exported too, so
+a new component needs no line in `__init__.py`.
 """
 
 import sys

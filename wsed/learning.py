@@ -1,4 +1,4 @@
-"""Protocols for components that learn statistics, label counts or class centres from the training set beforehand."""
+"""Protocols of components that learn from the training set before the first step: statistics, counts, class centres."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable

@@ -13,7 +13,7 @@ from wsed.errors import check_option
 F = TypeVar("F", bound=Callable[..., object])
 
 OWNERS: dict[Callable[..., object], str] = {}
-"""The attribute with the owner that the messages of a checked function or constructor name."""
+"""The name of each checked function or constructor in messages."""
 
 
 @overload
@@ -49,7 +49,7 @@ def checked(made: F | None = None, *, owner: str | None = None) -> F | Callable[
 
 
 def owner_of(function: Callable[..., object]) -> str | None:
-    """The owner that messages of a `checked` function or constructor name; None if it is not checked."""
+    """The name of a `checked` function or constructor in messages; None if it is not checked."""
     return OWNERS.get(function)
 
 
@@ -77,7 +77,7 @@ class Literals:
         self._choices: list[tuple[int, str, Choices]] | None = None
 
     def check(self, owner: str, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
-        """Raise a `WsedError` for a value that is not allowed; it names `owner`, the argument and the known values."""
+        """Raise a `WsedError` for a value that is not allowed; the message names `owner`, argument and known values."""
         if self._choices is None:
             self._choices = self._read()
         for position, name, choices in self._choices:
@@ -147,7 +147,7 @@ def members(annotation: object) -> Iterator[object]:
 
 
 def hints_of(function: Callable[..., object]) -> dict[str, object]:
-    """The annotations of a function by argument; empty if one of them cannot be resolved.
+    """The annotation of each argument of a function; empty if one of them cannot be resolved.
 
     >>> hints_of(choices_of)["annotation"]
     <class 'object'>

@@ -72,7 +72,7 @@ class Registry(Generic[T]):
         def add(cls: T) -> T:
             taken = self._classes.setdefault(name, cls)
             if path_of(taken) != path_of(cls):
-                raise WsedError(f"{self.kind} {name!r} is already {path_of(taken)}")
+                raise WsedError(f"{self.kind} {name!r} is already the name of {path_of(taken)}")
             remember(cls, Registered(self.kind, name, self._n_leading))
             return cls
 
@@ -116,7 +116,7 @@ class Registry(Generic[T]):
         self._load()
         if name not in self:
             raise WsedError(f"unknown {self.kind} {name!r}{near(name, self.names())}; known: {', '.join(self.names())}")
-        if name not in self._classes:  # a plugin is imported at its first use, so a broken one does no harm before
+        if name not in self._classes:  # a plugin is imported at its first use: a broken one harms nothing else
             plugin = self._plugins[name]
             try:
                 self.register(name)(plugin.load())

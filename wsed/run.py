@@ -72,7 +72,7 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
-        """The checkpoint from which a training goes on: that of the last epoch, or of a step within an epoch."""
+        """The checkpoint from which training continues: of the last epoch, or of a later step."""
         return self.checkpoints / "last.ckpt"
 
     @property
@@ -115,7 +115,7 @@ class RunFolder:
         Raises:
             WsedError: the split was not scored.
         """
-        return Report.read(self._left(self.split(split).report, split))
+        return Report.read(self._existing(self.split(split).report, split))
 
     @checked
     def scores(self, split: Split = "test") -> Scores:
@@ -138,7 +138,7 @@ class RunFolder:
         Raises:
             WsedError: there are no detections: the network only tags, or the split was not scored.
         """
-        path = self._left(self.split(split).predictions, split)
+        path = self._existing(self.split(split).predictions, split)
         labels, scores = read_scores(self.split(split).path)
         table = read_event_table(path, "confidence")
         clips = {name: i for i, name in enumerate(scores.clip_ids)}
@@ -158,7 +158,7 @@ class RunFolder:
             raise WsedError(f"{self.config} holds no settings")
         return settings
 
-    def _left(self, path: Path, split: Split) -> Path:
+    def _existing(self, path: Path, split: Split) -> Path:
         if not path.is_file():
             verb = {"validation": "validate", "train": "validate"}.get(split, split)
             raise WsedError(f"no {path}: run `wsed {verb} --config {self.config} --ckpt_path best`")
@@ -180,7 +180,7 @@ class RunFolder:
             try:
                 version = json.loads(path.read_text(encoding="utf-8")).get("wsed", "")
             except (ValueError, AttributeError):
-                continue  # a damaged file of versions does no harm
+                continue  # a damaged file of versions is ignored
             if str(version).startswith("0.1."):
                 raise WsedError(
                     f"{self.path} is a run of wsed {version}, whose settings and checkpoints wsed 0.2 does not read: "

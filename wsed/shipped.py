@@ -20,7 +20,7 @@ def home() -> Path | None:
 
 
 def located(file: str) -> str:
-    """A file; one of `experiments/` that is not in the working folder is taken from the library.
+    """The path of a file; a file of `experiments/` that the working folder lacks is taken from the library.
 
     >>> located("my.yaml")
     'my.yaml'
@@ -36,7 +36,7 @@ def located(file: str) -> str:
 def make_importable() -> None:
     """Let configurations name the classes of `experiments`, such as `experiments.fpd.readings.ReadingFPD`.
 
-    The folder comes last on the path of imports, so that it shadows nothing.
+    The folder comes last in `sys.path`, so that it shadows no other module.
     """
     place = home()
     if place is not None and str(place) not in sys.path:

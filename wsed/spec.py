@@ -204,4 +204,4 @@ def _plain(value: object, what: str) -> object:
     try:
         return spec_of(value).to_plain()
     except WsedError as error:
-        raise WsedError(f"{what} cannot be written down: {error}") from None
+        raise WsedError(f"{what} cannot be written as a plain value: {error}") from None

@@ -19,7 +19,7 @@ class Truth:
         tags: whether the clip holds the class; without meaning where `tagged` is False.
         tagged: whether the tag of the class is known for the clip.
         events: the true events; `clip` is an index on the clip axis.
-        timed: whether all events of the class are known for the clip, even if there are none.
+        timed: whether the events of the class in the clip are known; True also if it is known that there are none.
 
     Raises:
         WsedError: `tags`, `tagged` and `timed` differ in shape.

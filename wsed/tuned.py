@@ -1,4 +1,4 @@
-"""The file of a tuned decoder, which lies beside its checkpoint.
+"""The file of a tuned decoder, beside the checkpoint of its network.
 
 Scoring never changes a checkpoint. `best.decoder.yaml` beside `best.ckpt` holds the SHA-256 of the checkpoint, so a
 decoder that was tuned for an earlier `best.ckpt` is not used with a later one.

@@ -1,4 +1,4 @@
-"""The values that flow: a network takes a `Batch` and returns an `Output`.
+"""The values that the packages pass to each other: a network takes a `Batch` and returns an `Output`.
 
 Axis names: `clip`, `sample`, `band`, `frame`, `label`, `dim`, `event`.
 """
@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.errors import WsedError, printable
-from wsed.event_columns import Frame, greatest, rows_of
+from wsed.event_columns import TableLike, greatest, rows_of
 
 Split = Literal["train", "validation", "test", "predict"]
 """What a set of clips is for."""
@@ -103,7 +103,7 @@ class Events:
         return Events(clip.long(), label.long(), onset, offset)
 
     @staticmethod
-    def from_frame(frame: Frame, clip_ids: Sequence[str], labels: Labels) -> "Events":
+    def from_frame(frame: TableLike, clip_ids: Sequence[str], labels: Labels) -> "Events":
         """Events from a table of pandas, or of anything with the columns `filename, onset, offset, event_label`.
 
         A row without an `event_label` is not an event. Unknown clips or classes and invalid times raise a `WsedError`.
@@ -171,8 +171,8 @@ class Batch:
     """A batch of clips with their tags and events.
 
     `tagged` and `timed` state per clip and class what is known. `tagged[i, c]`: the tag `clip_labels[i, c]` is known.
-    `timed[i, c]`: the events of class `c` in clip `i` are known, even if there are none. Both are False for a class
-    that the corpus of the clip does not annotate. `source[i]` is an index into `sources`.
+    `timed[i, c]`: the events of class `c` in clip `i` are known, or it is known that there are none. Both are False for
+    a class that the corpus of the clip does not annotate. `source[i]` is an index into `sources`.
 
     `audio` is None if `features` were read instead; `n_samples` is the number of samples of each clip in both cases.
 
@@ -231,7 +231,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Encoded:
-    """The output of an encoder: `frames`, which of them are not padding (`valid`), and the same at other frame rates.
+    """The output of an encoder: `frames`, which of them are `valid` (no padding), and both at other rates (`levels`).
 
     >>> Encoded(torch.zeros(1, 4, 8), valid=torch.ones(1, 4, dtype=torch.bool)).levels
     ()
@@ -248,8 +248,8 @@ class Output:
 
     Scores are kept as logits; `frame_scores` and `clip_scores` are their sigmoids, float32. `attention` is the weight
     of a frame, and `activation_map` the prediction of a clip classifier for a frame; both are in [0, 1]. `frame_rate`
-    is in frames per second. Only in training: `teacher` is the output of a teacher for the same batch, and `mixed` is
-    the output for mixes of clips without tags; its `teacher` has the teacher's scores, mixed in the same way.
+    is in frames per second. In training only, `teacher` is the output of a teacher for the same batch, and `mixed` is
+    the output for mixes of clips without tags. `mixed.teacher` has the teacher's scores, mixed in the same way.
 
     >>> tags, frames = Output(clip_logits=torch.zeros(1, 2)), Output(frame_logits=torch.zeros(1, 5, 2))
     >>> tags.merge(frames).need("frame_logits").shape
@@ -289,7 +289,7 @@ class Output:
     def rate(self) -> float:
         """The frame rate; raises a `WsedError` if it is None."""
         if self.frame_rate is None:
-            raise WsedError("this output has no frame_rate; the network must set it, so that events fit its frames")
+            raise WsedError("this output has no frame_rate; the network must set it, since frame times need it")
         return self.frame_rate
 
     def merge(self, other: "Output") -> "Output":
@@ -316,7 +316,7 @@ class Needs:
 
     Args:
         output: fields of `Output` that the loss reads.
-        known: facts that must be known of clips, from `FACTS`; it is an error if no training clip has one of them.
+        known: facts that must be known of clips, from `FACTS`; each must be true of at least one training clip.
         classes: least number of classes in a batch; 0: any number.
         per_class: least number of clips of each of these classes; 0: any number.
         one_class: whether the loss accepts only clips with at most one class.

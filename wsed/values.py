@@ -74,7 +74,8 @@ class Scores:
             raise WsedError(f"frame_rate must be positive, not {self.frame_rate}")
         if self.borders is not None and len(self.borders) != len(self.frames) + len(self):
             raise WsedError(
-                f"{len(self.frames)} frames of {len(self)} clips have {len(self.frames) + len(self)} borders"
+                f"{len(self.frames)} frames of {len(self)} clips need {len(self.frames) + len(self)} borders, "
+                f"not {len(self.borders)}"
             )
 
     @staticmethod
@@ -141,7 +142,7 @@ class Scores:
         seconds = torch.cat([part.durations for part in parts])
         rate = max((part.frame_rate for part in parts), default=0.0)
         frames, lengths, clip_scores, embeddings, borders = (
-            _joined(column)
+            _concatenated(column)
             for column in zip(
                 *((p.frames, p.lengths, p.clip_scores, p.embeddings, p.borders) for p in parts), strict=True
             )
@@ -235,7 +236,7 @@ def _unpadded(
     return scores.flatten(0, 1) if valid is None else scores[valid.to(scores.device)]
 
 
-def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+def _concatenated(parts: Sequence[Tensor | None]) -> Tensor | None:
     there = [part for part in parts if part is not None]
     return torch.cat(there) if there and len(there) == len(parts) else None
 
