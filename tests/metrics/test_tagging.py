@@ -178,7 +178,7 @@ def test_mistakes_are_told():
     true, score = drawn(5, 0, 5)
     with pytest.raises((WsedError, TypeError)):
         tagging_scores(true, score[:4])
-    with pytest.raises(WsedError, match="a clip or more"):
+    with pytest.raises(WsedError, match="at least one clip"):
         tagging_scores(true[:0], score[:0])
     with pytest.raises(WsedError, match="max_fpr"):
         tagging_scores(true, score, max_fpr=0.0)

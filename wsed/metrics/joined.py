@@ -1,4 +1,4 @@
-"""Joining of overlapping events of a clip and label, since metrics that add up shared seconds need disjoint events."""
+"""Joins overlapping events of one clip and label. Metrics that add up shared seconds need events without overlaps."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from wsed.types import Events
 
 
 def overlapping(events: Events) -> Bool[np.ndarray, " event"]:
-    """Mask of the events that overlap an event of their clip and label that starts earlier or at the same time.
+    """Mask of the events that overlap an earlier event of the same clip and label, sorted by onset, then by offset.
 
     >>> overlapping(Events.of([(0, 0, 0.0, 2.0), (0, 0, 1.0, 3.0)]))
     array([False,  True])

@@ -20,7 +20,7 @@ from wsed.metrics.runs import Runs
 from wsed.types import Events
 
 Counted = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Changes of counts: the highest threshold of each change, its place (an index), and its amount."""
+"""Changes of counts: the highest threshold at which each has happened, its place (an index), and its amount."""
 PerRun = Int[np.ndarray, " run"]
 
 
@@ -121,7 +121,7 @@ class _Tree:
         return crossed
 
     def change(self, amount: np.ndarray) -> tuple[PerRun, Float[np.ndarray, " run"]]:
-        """The amount of each run minus the amounts of the runs inside it that it replaces, where this is not 0."""
+        """The runs whose amount differs from that of the runs inside them that they replace, and the differences."""
         run = np.flatnonzero(amount)
         inner = run[self.parent[run] >= 0]
         if FEW * run.size > self.size:
@@ -135,7 +135,7 @@ class _Tree:
 
 
 FEW = 16
-"""If at least one run in this many changes, it is quicker to compute all runs."""
+"""All runs are computed if more than one in `FEW` has an amount, since that is quicker."""
 
 
 def _hit_changes(
@@ -217,7 +217,7 @@ def _running(place: Int[np.ndarray, " event"], size: int) -> Int[np.ndarray, " b
 
 
 def _layers(events: Columns) -> Iterator[Columns]:
-    """Split events into parts without overlaps within a clip and label; joined events are a single part."""
+    """Split events into parts without overlaps within a clip and label; events that were joined form a single part."""
     while events.clip.size:
         later = overlapping(Events(*map(torch.from_numpy, events)))
         if not later.any():

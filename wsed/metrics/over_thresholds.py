@@ -26,7 +26,7 @@ from wsed.types import Events
 from wsed.values import Scores
 
 Change = tuple[np.ndarray, np.ndarray]
-"""The scores below which the threshold must fall, and the amounts by which a count then changes."""
+"""Scores, and the amounts by which a count changes when the threshold falls below them."""
 
 
 def event_curves(clips: TimedClips, collars: Collars) -> Iterator[ThresholdCurve]:
@@ -87,7 +87,7 @@ def item_curves(true: Bool[Tensor, "item label"], scores: Float[Tensor, "item la
 def point_curves(
     clips: TimedClips, count: Callable[[Events, Events, int], Counts], joins: bool
 ) -> Iterator[ThresholdCurve]:
-    """The curve of each class at operating points, whose `thresholds` are known.
+    """The curve of each class from operating points with known thresholds.
 
     Args:
         clips: clips with operating points.
@@ -135,14 +135,14 @@ def _between(falling: Float[np.ndarray, " score"]) -> Float[np.ndarray, " thresh
 def _event_hits(
     curves: Float[np.ndarray, "clip frame"], times: Float[np.ndarray, "clip bound"], ref: Columns, collars: Collars
 ) -> Change:
-    """Changes in the number of matched events of one class, as the runs of frames come and go."""
+    """Changes in the number of matched events of one class, as runs of frames appear and end."""
     with_events = np.unique(ref.clip)
     every = runs(curves[with_events])
     clip = with_events[every.row]
     detected = Columns(clip, np.zeros_like(clip), times[clip, every.first], times[clip, every.stop])
     event, run = within(ref, detected, ref.clip, clip, *collars)
-    several = np.bincount(run, minlength=clip.size) > 1  # runs near two events need a search
-    group = _joined_by(event, run, several[run], ref.clip.size)
+    several = np.bincount(run, minlength=clip.size) > 1  # runs near several events need a search
+    group = _groups(event, run, several[run], ref.clip.size)
     hard = np.zeros(ref.clip.size, dtype=np.bool_)
     hard[group[event[several[run]]]] = True
     easy = ~hard[group[event]]
@@ -157,7 +157,7 @@ def _event_hits(
     return np.concatenate(scores), np.concatenate(amounts)
 
 
-def _joined_by(
+def _groups(
     event: Int[np.ndarray, " pair"], run: Int[np.ndarray, " pair"], shared: Bool[np.ndarray, " pair"], n_events: int
 ) -> Int[np.ndarray, " event"]:
     """The group of each event: events near the same run are in one group, numbered by its first event."""
@@ -178,7 +178,7 @@ def _joined_by(
 def _covered(
     high: Float[np.ndarray, " pair"], low: Float[np.ndarray, " pair"], event: Int[np.ndarray, " pair"]
 ) -> Change:
-    """Changes in the number of events with a run; each run exists for thresholds in `(low, high]`."""
+    """Changes in the number of events near a run; each run exists for thresholds in `(low, high]`."""
     score, event = np.append(high, low), np.append(event, event)
     step = np.repeat([1, -1], high.size)
     order = np.lexsort((-score, event))

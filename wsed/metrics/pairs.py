@@ -22,9 +22,8 @@ class Columns(NamedTuple):
 
     def take(self, keep: Bool[np.ndarray, " event"] | Int[np.ndarray, " event"]) -> "Columns":
         """The events selected by a mask or an index."""
-        index = (
-            np.flatnonzero(keep) if keep.dtype == np.bool_ else keep
-        )  # so that the mask is read once for all columns
+        # An index, so that a mask is read once for all columns.
+        index = np.flatnonzero(keep) if keep.dtype == np.bool_ else keep
         return Columns(*(column[index] for column in self))
 
 
@@ -119,9 +118,8 @@ def _near_in_time(
     line = times - times.min() + rank * (np.ptp(times) + 2 * reach + 1)
     line_a, line_b = line[: rank_a.size], line[rank_a.size :]
     order = np.argsort(line_b, kind="stable")
-    reach += 4 * np.spacing(
-        line.max() + reach
-    )  # times on this axis are rounded more coarsely than those that the caller compares
+    # Times on this axis are rounded more coarsely than those that the caller compares.
+    reach += 4 * np.spacing(line.max() + reach)
     low = np.searchsorted(line_b[order], line_a - reach, side="left")
     high = np.searchsorted(line_b[order], line_a + reach, side="right")
     a, position = ranges(low, high)

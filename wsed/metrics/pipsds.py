@@ -24,7 +24,7 @@ from wsed.types import Events
 from wsed.values import Scores
 
 CELLS = 1 << 22
-"""Number of scores in the windows of a median filter that are computed at a time."""
+"""Number of scores in all windows whose medians are computed at a time."""
 
 ROUNDING = 1e-3
 """Share of a frame by which the lengths of frames may differ."""
@@ -33,7 +33,7 @@ ROUNDING = 1e-3
 def pi_psds(
     variants: Sequence[Scores], reference: Events, parameters: PSDSParameters = PSDS1, *, timed: Timed | None = None
 ) -> PSDS:
-    """PSDS whose curve of each class takes, at each false alarm rate, the best of several variants of the scores.
+    """PSDS of several variants of the scores: at each false alarm rate, the curve of a class is its best variant's.
 
     Args:
         variants: scores of the same clips after different post-processing.
@@ -59,7 +59,7 @@ def pi_psds(
 
 
 def median_filtered(scores: Scores, seconds: float) -> Scores:
-    """Frame scores after a running median; the ends are taken to be silent, as `sed_scores_eval` does.
+    """Frame scores after a running median; frames beyond both ends count as silent, as in `sed_scores_eval`.
 
     Args:
         scores: with frames of one length.
@@ -94,7 +94,7 @@ def _half(scores: Scores, seconds: float) -> int:
         return max(round((seconds * scores.frame_rate - 1) / 2), 0)
     _, lengths = scores.need_frames()
     size = torch.split(scores.borders, (lengths + 1).tolist())
-    frames = np.concatenate([np.zeros(0), *(np.diff(borders.numpy())[:-1] for borders in size)])  # but the last ones
+    frames = np.concatenate([np.zeros(0), *(np.diff(borders.numpy())[:-1] for borders in size)])  # without the last
     if not frames.size:
         return 0
     usual = float(np.median(frames))
@@ -112,7 +112,7 @@ class _PiPSDS(Metric):
 
     Args:
         longest: the longest median filter, in seconds.
-        filters: number of filters, from none to the longest, at equal steps.
+        filters: number of filters; their lengths rise from 0 s to `longest` in equal steps.
     """
 
     needs, by_default = frozenset({"events", "psds", "frame_scores"}), False
@@ -141,7 +141,7 @@ class FirstPiPSDS(_PiPSDS):
 
     Args:
         longest: the longest median filter, in seconds.
-        filters: number of filters, from none to the longest, at equal steps.
+        filters: number of filters; their lengths rise from 0 s to `longest` in equal steps.
 
     >>> from wsed.metrics import FirstPSDS
     >>> from wsed.testing.metrics import system
@@ -158,7 +158,7 @@ class SecondPiPSDS(_PiPSDS):
 
     Args:
         longest: the longest median filter, in seconds.
-        filters: number of filters, from none to the longest, at equal steps.
+        filters: number of filters; their lengths rise from 0 s to `longest` in equal steps.
 
     >>> from wsed.testing.metrics import system
     >>> 0 <= SecondPiPSDS(filters=3).compute(system()).main <= 1

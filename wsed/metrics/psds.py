@@ -80,8 +80,8 @@ class PSDS:
     """A PSDS and its curves.
 
     Attributes:
-        value: the score, in [0, 1]; NaN if no class has reference.
-        per_class: area under the curve of each class, in [0, 1]; NaN for a class without reference.
+        value: the score, in [0, 1]; NaN if no class has reference events.
+        per_class: area under the curve of each class, in [0, 1]; NaN for a class without reference events.
         roc: effective curve over all classes, starting at rate 0.
         class_rocs: curve of each class.
         parameters: parameters of the score.
@@ -106,9 +106,10 @@ class PSDSTable:
 
     A bootstrap over clips draws how often each clip counts and computes `psds(weights)`.
 
-    A class without reference (in the clips with a weight above 0) has no curve. It is left out of the mean and the
-    standard deviation over classes, and of the mean over the other classes of cross triggers. `sed_scores_eval`
-    refuses such a class, or counts its curve as 0 in a bootstrap fold. With one class there are no cross triggers.
+    A class without reference events (in the clips with a weight above 0) has no curve. It is left out of the mean and
+    the standard deviation over classes, and of the other classes over which cross triggers are averaged.
+    `sed_scores_eval` refuses such a class, or counts its curve as 0 in a bootstrap fold.
+    With one class there are no cross triggers.
 
     >>> import torch
     >>> scores = Scores.of_padded(torch.tensor([[[0.1], [0.9], [0.8], [0.2]]]), frame_rate=1.0)
@@ -186,8 +187,8 @@ def psds_from_scores(
 ) -> PSDS:
     """Exact PSDS over all thresholds; the same value as `sed_scores_eval.intersection_based.psds`.
 
-    At threshold `t`, the detections of a class are its runs of frames with `score >= t`. Labels are computed one by
-    one, so that beside the scores only one label is in memory.
+    At threshold `t`, the detections of a class are its runs of frames with `score >= t`. Labels are computed one after
+    the other, so that memory holds the scores and the runs of one label.
 
     Args:
         scores: frame scores, higher means more certain. Frames with score -inf are never active.
@@ -253,7 +254,7 @@ def _grid_and_truth(
 
 
 def _enough(truth: Reference, parameters: PSDSParameters) -> int:
-    """One more than the false alarms at `max_efpr`, so that rounding of the rate does not matter."""
+    """One more than the number of false alarms at `max_efpr`, so that rounding of the rate does not matter."""
     return int(parameters.max_efpr * truth.durations.sum() / HOUR) + 1
 
 
@@ -306,7 +307,7 @@ def _rates(
 def _rates_in(
     truth: Reference, parameters: PSDSParameters, weight: Float[np.ndarray, " clip"]
 ) -> Float[np.ndarray, "clip kind"]:
-    """Effective rate that one false alarm in a clip adds: as a cross trigger of each label, and last by itself."""
+    """Effective rate that one false alarm in a clip adds: as a cross trigger of each label, and (last) alone."""
     alone = HOUR / float(weight @ truth.durations)
     if not parameters.alpha_ct:
         plain: Float[np.ndarray, "clip kind"] = weight[:, None] * alone
@@ -314,7 +315,7 @@ def _rates_in(
     events = truth.events
     seconds = truth.per_label(weight[events.clip] * (events.offset - events.onset))
     known = seconds > 0
-    others = max(int(known.sum()) - 1, 1)  # classes with reference other than that of the false alarm
+    others = max(int(known.sum()) - 1, 1)  # classes with reference events, without that of the false alarm
     crossed = np.where(known, parameters.alpha_ct * HOUR / others / np.where(known, seconds, 1.0), 0.0)
     rates: Float[np.ndarray, "clip kind"] = weight[:, None] * np.append(crossed, alone)
     return rates

@@ -12,7 +12,7 @@ from wsed.types import Labels
 class PSDSMetric(Metric):
     """Base class of PSDS metrics, over all thresholds or from operating points; see `wsed.metrics.psds`.
 
-    Without its penalties a PSDS is the area under the mean curve: `alpha_st=0` and, of PSDS2, `alpha_ct=0`.
+    Without its penalties a PSDS is the area under the mean curve: `alpha_st=0`, and for PSDS2 also `alpha_ct=0`.
     """
 
     needs = frozenset({"events", "psds"})
@@ -39,11 +39,11 @@ def psds_value(psds: PSDS, labels: Labels) -> MetricValue:
 
 @METRICS.register("psds1")
 class FirstPSDS(PSDSMetric):
-    """PSDS of scenario 1, which asks for precise times (DTC and GTC 0.7).
+    """PSDS of scenario 1, which demands precise times (DTC and GTC 0.7); cross triggers have no weight.
 
     Args:
-        dtc: as in `PSDSParameters`, like the others; cross triggers have no weight.
-        gtc: share of a true event.
+        dtc: share of a detection that true events of its class must cover.
+        gtc: share of a true event that detections must cover.
         alpha_st: weight of the standard deviation between classes.
         max_efpr: false positives per hour up to which the area is computed.
 
@@ -69,9 +69,9 @@ class SecondPSDS(PSDSMetric):
     """PSDS of scenario 2, which penalises confusion of classes (DTC and GTC 0.1, weight of cross triggers 0.5).
 
     Args:
-        dtc: as in `PSDSParameters`, like the others.
-        gtc: share of a true event.
-        cttc: share of a false alarm that makes it a cross trigger.
+        dtc: share of a detection that true events of its class must cover.
+        gtc: share of a true event that detections must cover.
+        cttc: share of a false alarm that events of another class must cover to make it a cross trigger.
         alpha_ct: weight of cross triggers.
         alpha_st: weight of the standard deviation between classes.
         max_efpr: false positives per hour up to which the area is computed.

@@ -1,4 +1,4 @@
-"""The guard of a PSDS for resamples: thresholds that were left out must lie beyond the end of the curve."""
+"""Checks for resamples of a PSDS that the thresholds left out lie beyond the end of the curve."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Pruned:
         truth: the reference.
         criteria: shares that must be reached.
         max_efpr: rate at which the curves end.
-        certain: per label, clips that have a false alarm at every threshold left out; None if none was left out.
+        certain: per label, clips that have a false alarm at every threshold left out; None if there is none.
     """
 
     grid: ScoreGrid
@@ -34,7 +34,7 @@ class Pruned:
     _full: dict[int, Changes] = field(default_factory=dict)
 
     def checked(self, changes: Sequence[Changes | None], weights: Rows) -> list[Changes | None]:
-        """The changes of each label; over all thresholds if some weights leave too few certain false alarms."""
+        """The changes of each label, over all thresholds for labels with too few certain false alarms in some row."""
         timed, seconds = self.truth.timed, self.truth.durations
         enough = weights @ (seconds[:, None] if timed is None else timed * seconds[:, None])
         enough *= self.max_efpr / HOUR * (1 + 1e-9)

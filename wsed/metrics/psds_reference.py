@@ -1,4 +1,4 @@
-"""What a PSDS is held against: the reference events, the seconds of each clip, and which classes are known in it."""
+"""The reference of a PSDS: the true events, the seconds of each clip, and the classes that are known in it."""
 
 from dataclasses import dataclass, replace
 
@@ -31,7 +31,7 @@ class Reference:
     def of(
         reference: Events, durations: Float[Tensor, " clip"], n_labels: int, timed: Timed | None = None
     ) -> "Reference":
-        """Raises: WsedError for an event in a clip without duration, or durations that are negative or all 0."""
+        """From true events; a `WsedError` if a clip with events has no duration, or durations are negative or all 0."""
         seconds = durations.detach().cpu().double().numpy()
         events = sort_reference(lasting(columns(reference, n_labels)))
         check_clips(events, seconds.size, "the reference has events")

@@ -1,7 +1,7 @@
 """PSDS of many resamples of the clips at once: array code over blocks of resamples.
 
 The values are those of `PSDSTable.psds` for each row of clip weights, up to rounding. The curves themselves are not
-made: each class gives the rate and the height of its steps, and one sort of the steps of all classes gives the area.
+built: each class gives the rate and the height of its steps, and one sort of the steps of all classes gives the area.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,13 +15,13 @@ from wsed.metrics.psds_reference import HOUR, Reference
 from wsed.metrics.roc import NO_VARIANCE, Changes
 
 BLOCK = 1 << 17
-"""Numbers of one array that are computed at a time, so that they fit into the cache."""
+"""Size of the arrays that are computed at a time, chosen to fit into the cache."""
 
 Rows = Float[np.ndarray, "resample clip"]
 Steps = Float[np.ndarray, "resample _"]
 PerResample = Float[np.ndarray, " resample"]
 Every = Sequence[Changes | None]
-"""The changes of each label; None for a label without reference."""
+"""The changes of each label; None for a label without reference events."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,18 @@ class Resampler:
     alpha_st: float
     max_efpr: float
 
-    def values(self, weights: Rows, suffice: Callable[[Rows], Every] | None = None) -> PerResample:
+    def values(self, weights: Rows, changes_for: Callable[[Rows], Every] | None = None) -> PerResample:
         """The score for each row of weights.
 
         Args:
             weights: how often each clip counts.
-            suffice: gives the changes for a block of rows, if `changes` may be too few for some.
+            changes_for: returns all changes that a block of rows needs; if None, `changes` has them.
         """
         sizes = [(change.cell.size, change.segment.size) for change in self.changes if change is not None]
         changes, steps = (max(n, default=0) for n in ([n for n, _ in sizes], [sum(n for _, n in sizes)]))
         rows = max(1, BLOCK // max(changes, steps, weights.shape[1], 1))
         blocks = [weights[start : start + rows] for start in range(0, len(weights), rows)]
-        parts = [self._block(block, suffice(block) if suffice else self.changes) for block in blocks]
+        parts = [self._block(block, changes_for(block) if changes_for else self.changes) for block in blocks]
         return np.concatenate([np.zeros(0), *parts])
 
     @cached_property
@@ -86,7 +86,7 @@ class Resampler:
             rates = self._rates(weights * self.truth.timed[:, label]) if self.truth.timed is not None else same
             assert rates is not None
             steps.append(_steps(change, padded, rates, np.maximum(n_ref[:, label, None], 1e-300), self.max_efpr))
-        with np.errstate(invalid="ignore"):  # rows without any reference: 0 / 0
+        with np.errstate(invalid="ignore"):  # rows without reference events: 0 / 0
             return self._areas(steps, curves)
 
     def _areas(self, steps: Sequence[tuple[Steps, Steps]], curves: Int[np.ndarray, " resample"]) -> PerResample:
@@ -144,7 +144,7 @@ def _steps(
     hits *= np.append(0.0, change.hit_amount)
     np.cumsum(hits, axis=1, out=hits)
     hits = hits.take(np.append(0, change.hit_end + 1), axis=1)
-    order = _sorted(lowest)  # nearly sorted as it is
+    order = _sorted(lowest)  # nearly sorted already
     height = hits.take(order)
     np.maximum.accumulate(height, axis=1, out=height)
     height /= n_ref

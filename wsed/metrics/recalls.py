@@ -13,7 +13,7 @@ from wsed.metrics.pairs import Columns
 from wsed.metrics.system import System
 
 LIMITS = (0.25, 0.5, 1.0, 2.0, 5.0)
-"""Seconds between groups of durations."""
+"""Borders between the groups of durations, in seconds."""
 
 MOST = 4
 """Polyphony from which all events are in one group."""
@@ -82,7 +82,7 @@ class RecallByDuration(_Recall):
 
 @METRICS.register("recall_by_polyphony")
 class RecallByPolyphony(_Recall):
-    """Recall of true events by polyphony: the greatest number of true events at the same time, itself included.
+    """Recall of true events by polyphony, the greatest number of true events that sound at once during the event.
 
     Args:
         onset_collar: seconds.
@@ -104,7 +104,7 @@ class RecallByPolyphony(_Recall):
 
 
 def polyphony(events: Columns) -> Int[np.ndarray, " event"]:
-    """The greatest number of events at the same time during each event, of all classes and itself included.
+    """For each event, the greatest number of events of all classes that sound at once while it lasts, with itself.
 
     >>> from wsed.metrics.pairs import columns
     >>> from wsed.types import Events
@@ -126,7 +126,7 @@ def polyphony(events: Columns) -> Int[np.ndarray, " event"]:
 
 
 class _RangeMax:
-    """The greatest value of ranges, from a table of the maxima of ranges of 1, 2, 4 ... values."""
+    """Finds the greatest value of ranges, from a table of the maxima of ranges of 1, 2, 4 ... values."""
 
     def __init__(self, values: Int[np.ndarray, " n"]) -> None:
         self.levels = [values]
@@ -138,5 +138,5 @@ class _RangeMax:
         """The greatest value of `start <= i < stop`, which holds one value or more."""
         level = np.log2(stop - start).astype(np.int64)
         table = np.stack(self.levels)
-        found: Int[np.ndarray, " n"] = np.maximum(table[level, start], table[level, stop - (1 << level)])
-        return found
+        most: Int[np.ndarray, " n"] = np.maximum(table[level, start], table[level, stop - (1 << level)])
+        return most

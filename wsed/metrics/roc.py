@@ -18,7 +18,7 @@ NO_VARIANCE = 1e-14
 
 @dataclass(frozen=True)
 class Curve:
-    """A staircase with height `tpr[i]` from `efpr[i]` to `efpr[i + 1]`; empty for a class without reference.
+    """A staircase with height `tpr[i]` from `efpr[i]` to `efpr[i + 1]`; empty for a class without reference events.
 
     Draw it with `axes.step(efpr, tpr, where="post")`.
 
@@ -53,7 +53,7 @@ class Changes:
     Attributes:
         cell: clip and kind of the false alarms that change, as one index.
         amount: change in the number of these false alarms.
-        point: number of changes down to each threshold; the first threshold is above all scores.
+        point: number of false alarm changes that have happened at each threshold; the first is above all scores.
         hit_clip: clip of each change in the number of hits.
         hit_amount: change in the number of hits.
         hit_end: index of the last change at each threshold where hits change.
@@ -98,9 +98,11 @@ class Changes:
 
     @cached_property
     def falls(self) -> tuple[Indices, Indices, Indices]:
-        """Thresholds at which false alarms end, but for the first of a segment; with weights, only there rates fall.
+        """Thresholds at which false alarms end: only there can the rate fall within a segment.
 
-        Indices into `point`; and each segment that has some, with the place of its first one among them.
+        Returns:
+            These thresholds, as indices into `point`, without the first threshold of each segment; the segments that
+            have such thresholds; for each of these segments, the position of its first one in the first array.
         """
         ended = np.concatenate([[0], np.cumsum(self.amount < 0)])[self.point]
         fall = np.diff(ended, prepend=0) > 0
@@ -147,7 +149,7 @@ def staircase(efpr: Float[np.ndarray, " any"], tpr: Float[np.ndarray, " any"], m
 def effective_curve(curves: Sequence[Curve], alpha_st: float) -> Curve:
     """Mean of the curves over classes minus `alpha_st` times their standard deviation, at least 0.
 
-    Empty curves (classes without reference) are left out. The result is empty if all curves are.
+    Empty curves (classes without reference events) are left out. The result is empty if all curves are.
 
     >>> curves = [Curve(np.array([0.0]), np.array([tpr])) for tpr in (0.5, 1.0)]
     >>> effective_curve(curves, alpha_st=1.0).tpr

@@ -64,7 +64,7 @@ def runs(scores: Scores) -> Runs:
 
 
 def run_changes(scores: Scores) -> tuple[Index, Float[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-    """Changes in the number of runs as the threshold falls: +1 at each local maximum, -1 at each minimum between two.
+    """Changes in the number of runs as the threshold falls: +1 at each local maximum, -1 at each minimum between them.
 
     Returns:
         `(row, score, change)`, in no particular order.
@@ -95,7 +95,8 @@ def _plateaus(scores: Scores) -> tuple[Float[np.ndarray, " n"], Index]:
 
 
 def _nearest(value: Float[np.ndarray, " place"], active: Index, step: int) -> Int[np.ndarray, " place"]:
-    """The nearest position to the left (`step` -1) with a value not above, or to the right (1) with a value below.
+    """For each active position, the nearest one to the left with a value not above its own (`step` -1), or to the right
+    with a value below its own (`step` 1).
 
     Each position points to its neighbour. As long as the target is not an answer, the pointer moves to the target of
     the target, since no position in between can be an answer. Long slopes are thus crossed in doubling steps.

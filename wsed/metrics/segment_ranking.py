@@ -87,7 +87,7 @@ def _frames_of(
         begin, end = borders[place + of], borders[place + of + 1]  # a clip has one border more than frames
     earliest = np.floor(begin / length + ROUNDING).astype(np.int64)
     latest = np.ceil(end / length - ROUNDING).astype(np.int64) - 1
-    # Whole numbers put the segments of all clips on one line; both rise from frame to frame.
+    # The segments of all clips are numbered on one line, where the first and last segment of each frame are sorted.
     width = max(int(latest.max(initial=0)), int(number.max(initial=0))) + 1
     line = clip * width + number
     first = np.searchsorted(of * width + np.maximum(latest, earliest), line, side="left")

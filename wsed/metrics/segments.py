@@ -29,7 +29,7 @@ def segment_counts(
 
     Segment `s` is `[s * length, (s + 1) * length)`. A class is active in the segments from `floor(onset / length)` up
     to, but not including, `ceil(offset / length)` of each of its events. A hit is a segment in which the class is
-    active on both sides. The last segment of a clip may end after the clip and counts in full.
+    active in both `reference` and `estimated`. The last segment of a clip may end after the clip and counts in full.
 
     Args:
         reference: true events; clip indices mean the same clips in `estimated`.

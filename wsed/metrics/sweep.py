@@ -63,8 +63,8 @@ class Swept(NamedTuple):
     """Changes of one label.
 
     Attributes:
-        changes: None for a label without reference.
-        certain: clips that have a false alarm at every threshold left out; None if none was left out.
+        changes: None for a label without reference events.
+        certain: clips that have a false alarm at every threshold left out; None if no threshold was left out.
     """
 
     changes: Changes | None
@@ -72,7 +72,7 @@ class Swept(NamedTuple):
 
 
 def changes_of_scores(grid: ScoreGrid, ref: Columns, criteria: Criteria, enough: int) -> Iterator[Swept]:
-    """Changes of each label, without the thresholds with certainly more than `enough` false alarms."""
+    """Changes of each label; thresholds that are certain to have more than `enough` false alarms are left out."""
     in_label = np.bincount(ref.label, minlength=grid.scores.shape[2])
     for label, curves in enumerate(grid.labels()):
         if in_label[label]:
@@ -83,7 +83,7 @@ def changes_of_scores(grid: ScoreGrid, ref: Columns, criteria: Criteria, enough:
 
 
 def all_changes(grid: ScoreGrid, ref: Columns, criteria: Criteria, label: int) -> Changes:
-    """Changes of one label with reference, over all thresholds."""
+    """Changes of one label with reference events, over all thresholds."""
     return _changes_of_label(grid.label(label), grid.times, label, ref, grid.scores.shape[2], criteria)
 
 
@@ -141,7 +141,7 @@ def counted_of_label(
         false += _run_alarms(every, clip, shared, kinds)
         hits.append(_hits(shared, every.high, every.low, ref, criteria))
     none = np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    return _joined([none, *false]), _joined([none, *hits])
+    return _concatenated([none, *false]), _concatenated([none, *hits])
 
 
 def _above_certain_alarms(
@@ -150,8 +150,8 @@ def _above_certain_alarms(
     """The scores above the highest threshold with a false alarm in more than `enough` clips; -inf for lower scores.
 
     A clip without events of the label has a false alarm at every threshold up to its highest score. Lower thresholds
-    therefore have at least as many false alarms, and cannot lie on the curve. The second result are these clips; None
-    if all scores are kept.
+    therefore have at least as many false alarms, and cannot lie on the curve. Also returns
+    the clips with a false alarm at every threshold left out; None if all scores are kept.
     """
     without_events = np.ones(len(curves), dtype=np.bool_)
     without_events[with_event] = False
@@ -167,7 +167,7 @@ def _above_certain_alarms(
 def changes_of_points(
     points: Sequence[Columns], ref: Columns, n_labels: int, criteria: Criteria, durations: Float[np.ndarray, " clip"]
 ) -> Iterator[Changes | None]:
-    """Changes of each label; None for a label without reference.
+    """Changes of each label; None for a label without reference events.
 
     Operating point `i` is treated as threshold `-i`: its detections appear there and end at `-(i + 1)`. A detection
     outside its clip can be a hit or a cross trigger, but not a false alarm, as in `psds_eval`.
@@ -191,7 +191,7 @@ def changes_of_points(
 def _run_alarms(every: Runs, clip: Int[np.ndarray, " run"], shared: Shared, kinds: int) -> list[Counted]:
     """Changes in false alarms and in cross triggers from runs.
 
-    When a run appears, the runs inside it end. Most often that is one run of the same kind, and the counts stay.
+    When a run appears, the runs inside it end. Mostly, that is one run of the same kind, and the counts stay equal.
     """
     n = clip.size
     inner = np.flatnonzero(every.parent >= 0)
@@ -258,11 +258,11 @@ def _point_hits(
 
 
 def _kinds(criteria: Criteria, n_labels: int) -> int:
-    """Number of kinds of false alarms: one per label if cross triggers count, plus the last kind: all of them."""
+    """Number of kinds of false alarms: one per label if cross triggers count, and a last kind for all of them."""
     return n_labels + 1 if criteria.cttc else 1
 
 
-def _joined(parts: list[Counted]) -> Counted:
+def _concatenated(parts: list[Counted]) -> Counted:
     first, second, third = (np.concatenate(column) for column in zip(*parts, strict=True))
     return first, second, third
 

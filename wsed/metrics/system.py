@@ -17,7 +17,7 @@ from wsed.values import Scores
 
 @dataclass(frozen=True)
 class TimedClips:
-    """The clips with known events. Classes that are unknown in a clip have no events there, on either side.
+    """The clips with known events. A class that is unknown in a clip has neither true nor detected events there.
 
     Attributes:
         n_labels: size of the label axis.
@@ -138,8 +138,8 @@ class System:
     def provides(self) -> frozenset[str]:
         """What metrics can read: a subset of the names below.
 
-        `psds` means frame scores or operating points, with durations; `thresholds` frame scores or operating points of
-        known thresholds; the others are `events`, `frame_scores`, `tags`, `clip_scores` and `embeddings`.
+        `psds` means frame scores or operating points, with durations; `thresholds` means frame scores, or operating
+        points with known thresholds; the others are `events`, `frame_scores`, `tags`, `clip_scores` and `embeddings`.
         """
         timed, tagged = self.timed, self.tagged
         parts = {
@@ -194,7 +194,7 @@ class System:
     def need_timed(self) -> TimedClips:
         """The clips with known events; a `WsedError` if there are none."""
         if self.timed is None:
-            raise WsedError("no clip has known events, or the system detects none: there is no F1 of events")
+            raise WsedError("no clip has known events, or the system only tags: there is no F1 of events")
         return self.timed
 
     def need_tagged(self) -> TaggedClips:

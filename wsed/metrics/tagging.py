@@ -1,7 +1,7 @@
 """Tagging scores without a threshold (average precision, areas under the ROC curve, d'), and three averages of F1.
 
 As in `Counts`, a class that is in no clip has no scores (NaN) and is left out of macro means. For areas under the ROC
-curve, so is a class that is in every clip. Micro scores pool all pairs of clip and class.
+curve, the same holds for a class that is in every clip. Micro scores pool all pairs of clip and class.
 
 Every score is a function of clip weights, so that a bootstrap needs matrix products instead of a loop over resamples.
 """
@@ -31,7 +31,7 @@ Convention = Literal["dcase2024", "sklearn"]
 Ranking = Callable[[Curve, Curve], PerResample]
 """Maps the weights of true and of false clips that score at or above each cut to a score.
 
-Cuts fall. Of neighbouring cuts that only add false clips, the last one may be the only one.
+Cuts are in falling order. Of neighbouring cuts that add only false clips, all but the last may be left out.
 """
 
 
@@ -223,7 +223,7 @@ class TaggingScores:
 
     @property
     def macro_pauroc(self) -> float:
-        """Mean over the classes with both positives and negatives, of clips; DCASE 2024 ranks segments of 1 s."""
+        """Mean over the classes with both positives and negatives; it ranks clips, DCASE 2024 segments of 1 s."""
         return float(mean_known(self.pauroc[None])[0])
 
     @property
@@ -305,7 +305,7 @@ def tag_f1(clip_labels: Bool[Tensor, "clip label"], predicted: Bool[Tensor, "cli
 
 
 def f1_averages(counts: Counts) -> dict[str, float]:
-    """The averages of F1 of `tag_f1`, from any counts.
+    """The three averages of F1 that `tag_f1` returns, from any counts.
 
     >>> f1_averages(Counts(np.array([1, 1]), np.array([1, 2]), np.array([1, 1])))["micro"]
     0.8
@@ -333,7 +333,7 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 def _arrays(labels: Tensor, scores: Tensor) -> tuple[np.ndarray, np.ndarray]:
     if labels.shape != scores.shape or labels.ndim != 2 or not len(labels):
         raise WsedError(
-            f"expected two [clip label] tensors of one shape with a clip or more, got {tuple(labels.shape)} and "
+            f"expected two [clip label] tensors of one shape with at least one clip, got {tuple(labels.shape)} and "
             f"{tuple(scores.shape)}"
         )
     if bool((nan := scores.isnan().any(1)).any()):
