@@ -162,7 +162,7 @@ _LOADED: ContextVar[bool] = ContextVar("_LOADED", default=False)
 def weights_are_loaded() -> Iterator[None]:
     """Build networks whose weights are loaded afterwards, so that none need be drawn.
 
-    The first orthogonal matrix of a process takes half a second.
+    The first orthogonal matrix of a process takes up to 0.8 s on a busy machine.
 
     >>> with weights_are_loaded():
     ...     initial_weights_matter()
