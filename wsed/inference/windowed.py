@@ -120,8 +120,9 @@ def batch_of(clips: Sequence[Tensor], n_labels: int) -> Batch:
     """A batch of clips without known tags or events."""
     lengths = [len(samples) for samples in clips]
     no = torch.zeros(len(clips), n_labels, dtype=torch.bool)
+    full = len(set(lengths)) == 1
     return Batch(
-        audio=torch.nn.utils.rnn.pad_sequence(list(clips), batch_first=True),
+        audio=torch.stack(list(clips)) if full else torch.nn.utils.rnn.pad_sequence(list(clips), batch_first=True),
         n_samples=torch.tensor(lengths),
         clip_labels=torch.zeros(len(clips), n_labels),
         tagged=no,
@@ -130,5 +131,5 @@ def batch_of(clips: Sequence[Tensor], n_labels: int) -> Batch:
         source=torch.zeros(len(clips), dtype=torch.long),
         sources=("",),
         clip_ids=("",) * len(clips),
-        full=len(set(lengths)) == 1,
+        full=full,
     )
