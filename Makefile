@@ -80,14 +80,14 @@ TOOLS := 'pytest>=8.3' 'pytest-xdist>=3.6' 'hypothesis>=6.120' 'beartype>=0.20'
 test-minimal:
 	$(PYTHON) -m venv .venv-minimal
 	.venv-minimal/bin/python -m pip install --quiet -e . $(TOOLS)
-	.venv-minimal/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
+	WSED_EXTRAS=skip .venv-minimal/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 # Newer packages warn about older ones, so warnings are no errors here.
 test-oldest:
 	$(PYTHON) -m venv .venv-oldest
 	$(PYTHON) .ci/oldest.py > .venv-oldest/constraints.txt
 	.venv-oldest/bin/python -m pip install --quiet -e . $(TOOLS) -c .venv-oldest/constraints.txt
-	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -m "not slow" -W default
+	WSED_EXTRAS=skip .venv-oldest/bin/python -m pytest -n 2 --dist loadfile -m "not slow" -W default
 
 clean:
 	rm -rf .venv .venv-minimal .venv-oldest dist data/quickstart runs/quickstart runs/smoke

@@ -26,8 +26,10 @@ if os.environ.get("WSED_TYPECHECK") != "0":
     install_import_hook([*names, *wrapping], "beartype.beartype").__enter__()
 
 import json  # noqa: E402
+import re  # noqa: E402
 import shutil  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
+from importlib import metadata  # noqa: E402
 from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -43,6 +45,40 @@ SHARED = ROOT.parent / "shared"
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+
+
+EXTRA = re.compile(r"pip install ['\"]wsed\[(\w+)\]['\"]|No module named '(\w+)")
+"""What a message says if a package of an extra is missing."""
+
+
+def extras_missing() -> tuple[set[str], set[str]]:
+    """The extras of which a package is not installed, and the modules of these packages."""
+    extras, modules = set(), set()
+    for line in metadata.requires("wsed") or []:
+        package, _, extra = line.partition("; extra == ")
+        name = re.split(r"[^\w.-]", package)[0]
+        try:
+            metadata.version(name)
+        except metadata.PackageNotFoundError:
+            extras.add(extra.strip("'\" "))
+            modules.add(name.replace("-", "_"))
+    return extras - {""}, modules
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Skip a test that fails because an extra is not installed, and says so; only where WSED_EXTRAS=skip is set."""
+    report = yield
+    if (
+        os.environ.get("WSED_EXTRAS") == "skip"
+        and report.failed
+        and (said := EXTRA.search(f"{report.longrepr}\n{report.capstderr}"))
+    ):
+        extras, modules = extras_missing()
+        if said[1] in extras or said[2] in modules:
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), item.location[1], f"Skipped: not installed: {said[1] or said[2]}")
+    return report
 
 
 @pytest.fixture(scope="session")
