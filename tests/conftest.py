@@ -36,6 +36,11 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import soundfile  # noqa: E402
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# The same examples each time, so that what is green stays green; `--hypothesis-profile=default` draws new ones.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")
 
 torch.set_num_threads(1)  # there is a test process a core already, and sums then do not depend on the machine
 
