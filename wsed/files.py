@@ -92,8 +92,9 @@ def write_folder(path: str | Path) -> Iterator[Path]:
     try:
         yield part
         part.rename(path)
-    finally:
+    except BaseException:
         shutil.rmtree(part, ignore_errors=True)
+        raise
 
 
 def remove_leftovers(path: str | Path) -> None:

@@ -108,13 +108,14 @@ def _read(folder: Path) -> Step:
 
     counts = {"train": 64, "validation": 0, "eval": 0}
     synthesise(folder, soundbank="builtin", recipe="domestic", clips=counts, workers=1)
-    if hasattr(loading, "SEDDataModule"):
+    one_module = hasattr(loading, "SEDDataModule")  # the older code had a data module for each corpus
+    if one_module:
         data = loading.SEDDataModule(loading.DESED(folder, validation=None), {"weak": 32})
     else:
         data = loading.DESED(root=folder, batch={"weak": 32}, validation=None, workers=0)
     data.setup("fit")
     table = data.table("train")
-    length = () if hasattr(loading, "SEDDataModule") else (10.0,)
+    length = () if one_module else (10.0,)
     dataset, collate = loading.ClipDataset(table, 16000, *length), loading.Collate(table)
     return lambda: collate([dataset[i] for i in range(32)])
 

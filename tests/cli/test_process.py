@@ -55,4 +55,12 @@ def test_collection_is_off_while_modules_are_imported_and_as_it_was_after():
         assert not gc.isenabled()
     finally:
         gc.enable()
-        gc.unfreeze()
+
+
+def test_what_an_earlier_command_left_stays_collectable():
+    import torch  # noqa: F401  the earlier command has imported it
+
+    frozen = gc.get_freeze_count()
+    with importing():
+        import json  # noqa: F401
+    assert gc.get_freeze_count() == frozen

@@ -14,16 +14,19 @@ def importing() -> Iterator[None]:
 
     Imported modules stay in memory, so the collector finds nothing to free. It takes a fifth of the time of importing
     torch, and later collections would search the same modules again: they are excluded from collection (`gc.freeze`).
+    That is done only where torch is imported first. What a process has left from an earlier command, such as a
+    network, must stay collectable.
 
     >>> with importing():
     ...     import json
     """
-    collecting = gc.isenabled()
+    collecting, had_torch = gc.isenabled(), "torch" in sys.modules
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
+        if not had_torch and "torch" in sys.modules:
+            gc.freeze()
         if collecting:
             gc.enable()
 
