@@ -26,12 +26,17 @@ def _serve(rank: int, ranks: int, port: int, jobs: Any, results: Any) -> None:
             results.put((rank, None, traceback.format_exc()))
 
 
+def free_port() -> int:
+    """A port of this machine that no program uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @cache
 def _group(ranks: int) -> tuple[list[Any], Any, list[Any]]:
     """One queue of functions a process, the queue of what they return, and the processes, which end with this one."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     context = mp.get_context("spawn")
     jobs, results = [context.Queue() for _ in range(ranks)], context.Queue()
     started = [

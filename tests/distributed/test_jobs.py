@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from tests.cli.test_resume import SMALL
+from tests.distributed.ranks import free_port
 
 DOC = Path(__file__).parents[2] / "docs/how-to/cluster.md"
 pytestmark = pytest.mark.slow
@@ -106,12 +107,6 @@ def test_the_documented_job_of_slurm_is_queued_again_and_goes_on(place, corpus):
     assert 0 < begun["global_step"] < ended["global_step"]
     assert len(ended["ranks"]) == 2
     assert (place / "runs/exp/seed_0/test/scores.json").is_file()
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def test_the_documented_line_of_torchrun_trains_and_starts_again_after_a_death(place, corpus):

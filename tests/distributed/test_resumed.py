@@ -1,16 +1,20 @@
-"""Two processes that are stopped within an epoch go on as if nothing had happened, each with its random numbers."""
+"""Two processes that are stopped or killed go on as if nothing had happened, each with its random numbers."""
 
 import contextlib
 import os
+import random
 import signal
+import time
+import traceback
 from functools import partial
 
 import pytest
+import torch
 import yaml
 
-from tests.cli.test_resume import SMALL, At, assert_same, fit
+from tests.cli.test_resume import SMALL, At, assert_same, fit, forks, killed_at, log_of
 from tests.distributed.campaign import as_rank
-from tests.distributed.ranks import run
+from tests.distributed.ranks import free_port, run
 from wsed.cli.stopped import Stopped
 
 
@@ -28,7 +32,104 @@ def interrupted(exp, folder, rank, ranks):
 
 @pytest.mark.slow
 def test_a_signal_to_two_processes_changes_nothing(corpus, tmp_path):
-    data = {**SMALL["data"], "corpus": {"class_path": "desed", "init_args": {"root": str(corpus)}}}
-    (tmp_path / "exp.yaml").write_text(yaml.safe_dump({**SMALL, "data": data}))
-    assert run(partial(interrupted, str(tmp_path / "exp.yaml"), tmp_path), seconds=400) == [False, False]
+    exp = experiment(tmp_path, corpus, SMALL["model"])
+    assert run(partial(interrupted, exp, tmp_path), seconds=400) == [False, False]
     assert_same(tmp_path / "cut", tmp_path / "whole")
+
+
+def experiment(folder, corpus, model):
+    data = {**SMALL["data"], "corpus": {"class_path": "desed", "init_args": {"root": str(corpus)}}}
+    (folder / "exp.yaml").write_text(yaml.safe_dump({**SMALL, "model": model, "data": data}))
+    return str(folder / "exp.yaml")
+
+
+TEACHER = {
+    **SMALL["model"],
+    "network": {"class_path": "mean_teacher", "init_args": {
+        "decay": 0.9, "student": SMALL["model"]["network"], "views": ["gain"], "evaluated": "teacher",
+    }},
+    "lr_scheduler": {"class_path": "torch.optim.lr_scheduler.StepLR", "init_args": {"step_size": 1, "gamma": 0.5}},
+}  # fmt: skip
+"""With all that must go on: running means of the weights, which are also validated, views, and a schedule."""
+
+RANKS, WAIT = 2, 120
+
+
+def in_forks(exp, folder, *args, seconds=None, before=None):
+    """Train in copies of this process, one a rank; all are killed after some seconds, or one of them does `before`.
+
+    Their statuses; they end by themselves within `WAIT` seconds, also those whose mate is dead.
+    """
+    port, pids = free_port(), []
+    for rank in range(RANKS):
+        pid = os.fork()
+        if not pid:
+            status = 70
+            try:
+                output = os.open(f"{folder}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+                os.dup2(output, 1)
+                os.dup2(output, 2)
+                as_rank(rank, RANKS)
+                os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+                if before is not None and before[0] == rank:
+                    before[1]()
+                status = fit(exp, folder, *args, "--trainer.devices", str(RANKS), "--trainer.strategy", "ddp")
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        pids.append(pid)
+    if seconds is not None:
+        time.sleep(seconds)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    return ended(pids)
+
+
+def ended(pids):
+    """The statuses of processes, None for one that had to be killed."""
+    statuses, end = {}, time.monotonic() + WAIT
+    while len(statuses) < len(pids) and time.monotonic() < end:
+        for pid in pids:
+            if pid not in statuses and (waited := os.waitpid(pid, os.WNOHANG))[0]:
+                statuses[pid] = os.waitstatus_to_exitcode(waited[1])
+        time.sleep(0.05)
+    for pid in set(pids) - set(statuses):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return [statuses.get(pid) for pid in pids]
+
+
+KILLS = (  # which process, where, the how manieth time there
+    (0, "save", 1), (0, "save", 4), (0, "validation", 3), (1, "validation", 1), (1, "step", 4), (0, "step", 5),
+    (0, "test", 1), (1, "test", 1), (0, "report", 1),
+)  # fmt: skip
+
+
+@forks
+@pytest.mark.slow
+def test_kills_of_two_processes_at_any_moment_change_nothing(corpus, tmp_path):
+    """One is killed at a known place and the other ends by itself; or both at a random moment."""
+    exp, args, draw = experiment(tmp_path, corpus, TEACHER), ["--every_n_train_steps", "1"], random.Random(0)
+    start = time.monotonic()
+    whole = tmp_path / "whole"
+    assert in_forks(exp, whole, *args) == [0, 0], log_of(whole)
+    seconds, begun = time.monotonic() - start, torch.load(whole / "checkpoints/last.ckpt", weights_only=True)
+    assert len(begun["ranks"]) == RANKS
+    assert not torch.equal(*(rank["random"]["torch"] for rank in begun["ranks"]))
+    moments = [{"before": (rank, killed_at(place, count))} for rank, place, count in KILLS]
+    moments += [{"seconds": draw.uniform(0.3, 1) * seconds} for _ in range(6)]
+    kills = 0
+    for attempt, moment in enumerate(moments):
+        folder = tmp_path / str(attempt)
+        statuses = in_forks(exp, folder, *args, **moment)
+        assert None not in statuses, f"{moment}: the other process hangs: {log_of(folder)}"
+        killed = -signal.SIGKILL in statuses
+        if "before" in moment:
+            assert killed, log_of(folder)
+            assert 0 not in statuses, log_of(folder)
+        kills += killed
+        assert in_forks(exp, folder, *args) == [0, 0], log_of(folder)
+        assert_same(folder, whole)
+    print(f"{kills} of {len(moments)} trainings of {seconds:.1f} s were killed, all ended as the one that was not")
+    assert kills >= len(moments) - 2
