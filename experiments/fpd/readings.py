@@ -10,12 +10,14 @@ from functools import partial
 from typing import Any, Literal, get_args
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from wsed.errors import WsedError, check_option
 from wsed.losses import fpd as core
 from wsed.losses.fpd import FPD, Costs, Metric, Pairs, Reduction, Wps, cosine, distance
 from wsed.ops.frame_pairs import Silence
+from wsed.ops.reduce import world_size
 from wsed.types import Batch, Output
 
 Mode = Literal["similarity", "distance", "raw", "literal"]
@@ -179,9 +181,12 @@ class LearnedMarginFPD(FPD):
             self.costs = costs
             means.append(super().forward(output, batch))
         self.reduction = "mean"
-        middle = (torch.stack(means).mean() - 2).clamp(0, 1)
-        moved = self.momentum * self.margin + (1 - self.momentum) * middle
-        self.margin.copy_(torch.where(torch.stack(means).min() > 0, moved, self.margin))
+        found = torch.stack(means)
+        if world_size() > 1:  # each process has its share of the mean
+            dist.all_reduce(found)
+            found /= world_size()
+        moved = self.momentum * self.margin + (1 - self.momentum) * (found.mean() - 2).clamp(0, 1)
+        self.margin.copy_(torch.where(found.min() > 0, moved, self.margin))
 
 
 def similarity(metric: Metric, *products: Tensor) -> Tensor:
