@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
 from jaxtyping import Bool, Int
@@ -50,8 +51,7 @@ class Truth:
     @staticmethod
     def cat(parts: Sequence["Truth"]) -> "Truth":
         """The clips of several truths, one after the other."""
-        sizes = [len(part) for part in parts]
-        starts = [sum(sizes[:i]) for i in range(len(sizes))]
+        starts = [0, *accumulate(len(part) for part in parts)][:-1]
         events = Events.cat(
             replace(part.events, clip=part.events.clip + start) for part, start in zip(parts, starts, strict=True)
         )

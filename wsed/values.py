@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from wsed.clip_names import Names
 from wsed.errors import WsedError
 from wsed.truth import Truth as Truth
 from wsed.truth import select_clips as select_clips
@@ -25,7 +26,7 @@ class Scores:
     """The predictions of a system for clips of any length.
 
     Attributes:
-        clip_ids: name of each clip.
+        clip_ids: name of each clip; kept as one array, see `wsed.clip_names.Names`.
         durations: duration of each clip in seconds, float64.
         frame_rate: frames per second; frame `i` of a clip covers `[i, i + 1) / frame_rate` seconds. 0 if there are no
             frames, or if `borders` holds their times.
@@ -51,7 +52,7 @@ class Scores:
     ('a.wav', 'b.wav', 'b.wav')
     """
 
-    clip_ids: tuple[str, ...]
+    clip_ids: Sequence[str]
     durations: Float[Tensor, " clip"]
     frame_rate: float = 0.0
     frames: Float[Tensor, "all_frames label"] | None = None
@@ -61,6 +62,7 @@ class Scores:
     borders: Float[Tensor, " all_borders"] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "clip_ids", Names.of(self.clip_ids))
         per_clip = (self.durations, self.lengths, self.clip_scores, self.embeddings)
         if any(part is not None and len(part) != len(self) for part in per_clip):
             raise WsedError(f"scores of {len(self)} clips need one value or row per clip in every attribute")
@@ -92,7 +94,7 @@ class Scores:
             raise WsedError(f"frame_rate must be positive, not {frame_rate}")
         seconds = lengths.double() / frame_rate if durations is None else durations.double()
         together = torch.cat(list(frames)) if len(frames) else torch.zeros(0, 0)
-        return Scores(tuple(clip_ids), seconds, frame_rate, together, lengths, clip_scores)
+        return Scores(clip_ids, seconds, frame_rate, together, lengths, clip_scores)
 
     @staticmethod
     def of_padded(
@@ -114,7 +116,7 @@ class Scores:
             raise WsedError(f"frame_rate must be positive, not {frame_rate}")
         lengths = torch.full((n_clips,), n_frames) if valid is None else valid.sum(1).cpu()
         seconds = lengths.double() / frame_rate if durations is None else durations.detach().cpu().double()
-        names = tuple(map(str, range(n_clips))) if clip_ids is None else tuple(clip_ids)
+        names = list(map(str, range(n_clips))) if clip_ids is None else clip_ids
         return Scores(names, seconds, frame_rate, _unpadded(scores, valid), lengths, clip_scores)
 
     @staticmethod
@@ -130,7 +132,7 @@ class Scores:
         points = None if output.clip_embedding is None else output.clip_embedding.detach().float()
         seconds = durations.detach().cpu().double()
         if frames is None:
-            return Scores(tuple(clip_ids), seconds, clip_scores=clips, embeddings=points)
+            return Scores(clip_ids, seconds, clip_scores=clips, embeddings=points)
         rate, valid = output.frame_rate or 0.0, output.valid
         scores = Scores.of_padded(frames, rate, valid=valid, durations=seconds, clip_scores=clips, clip_ids=clip_ids)
         return replace(scores, embeddings=points)
@@ -138,7 +140,7 @@ class Scores:
     @staticmethod
     def cat(parts: Sequence["Scores"]) -> "Scores":
         """The clips of several scores, one after the other; an attribute is None unless all parts have it."""
-        names = tuple(name for part in parts for name in part.clip_ids)
+        names = Names.cat([Names.of(part.clip_ids) for part in parts])
         seconds = torch.cat([part.durations for part in parts])
         rate = max((part.frame_rate for part in parts), default=0.0)
         frames, lengths, clip_scores, embeddings, borders = (
@@ -215,7 +217,7 @@ class Scores:
         """The clips with these indices, in this order."""
         if torch.equal(clips, torch.arange(len(self))):
             return self
-        names, seconds = tuple(self.clip_ids[i] for i in clips.tolist()), self.durations[clips]
+        names, seconds = Names.of(self.clip_ids).take(clips), self.durations[clips]
         tags, points = (_taken(part, clips) for part in (self.clip_scores, self.embeddings))
         if self.frames is None or self.lengths is None:
             return Scores(names, seconds, self.frame_rate, clip_scores=tags, embeddings=points)

@@ -279,7 +279,7 @@ def results(
     groups, kind = None, "recordings"
     if clips is not None:
         scored = (run.scored for of_row in runs.values() for run in of_row.values() if run.scored is not None)
-        ids = next((each.scores.clip_ids for each in scored), ())
+        ids = tuple(next((each.scores.clip_ids for each in scored), ()))
         by_name = clip_groups(root, clips, ids, recipe.groups) if ids and recipe.groups else []
         kind = f"groups by {recipe.groups}" if by_name else kind
         own = by_name or (clip_groups(root, clips, ids, None) if ids else [])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from wsed.clip_names import Names
 from wsed.data.clip import Clip
 from wsed.errors import WsedError
 from wsed.files import write_whole
@@ -31,7 +32,7 @@ def write_scores(folder: Path, scores: Scores, labels: Labels) -> None:
     >>> again.need_frames()[0].flatten().tolist()
     [0.25, 0.75]
     """
-    about = {"clip_ids": np.array(scores.clip_ids), "labels": np.array(labels.names)}
+    about = {"clip_ids": Names.of(scores.clip_ids).array(), "labels": np.array(labels.names)}
     about["durations"] = scores.durations.numpy()
     files = SplitFolder(folder)
     if scores.clip_scores is not None:
@@ -82,12 +83,12 @@ def read_frame_file(path: Path) -> tuple[Labels, Scores]:
         saved = _load(path)
         if "frame_scores" not in saved:
             raise WsedError(f"{path} has no frame scores of a run (array frame_scores)")
-        labels, names = Labels(map(str, saved["labels"])), tuple(map(str, saved["clip_ids"]))
+        labels, names = Labels(map(str, saved["labels"])), Names.of(saved["clip_ids"])
         durations = torch.from_numpy(saved["durations"]) if "durations" in saved else None
         return labels, _frames_of(saved, names, durations)
 
 
-def _frames_of(saved: Mapping[str, np.ndarray], names: tuple[str, ...], durations: torch.Tensor | None) -> Scores:
+def _frames_of(saved: Mapping[str, np.ndarray], names: Names, durations: torch.Tensor | None) -> Scores:
     frames, valid = (torch.from_numpy(saved[key]) for key in ("frame_scores", "valid"))
     return Scores.of_padded(frames, float(saved["frame_rate"]), valid=valid, durations=durations, clip_ids=names)
 
@@ -127,7 +128,7 @@ def _read(folder: Path, seconds: float | None) -> tuple[Labels, Scores]:
     if first is None:
         absent = " nor ".join(path.name for path in files)
         raise WsedError(f"{folder} has no scores of a run: neither {absent}")
-    labels, names = Labels(map(str, first["labels"])), tuple(map(str, first["clip_ids"]))
+    labels, names = Labels(map(str, first["labels"])), Names.of(first["clip_ids"])
     clip_scores = None if saved[1] is None else torch.from_numpy(saved[1]["clip_scores"])
     durations = torch.from_numpy(first["durations"]) if "durations" in first else None
     if durations is None and seconds is not None:
