@@ -9,6 +9,7 @@ import torch
 import wsed
 from tests.training.small import batches, network, trainer
 from wsed import Weighted, WsedError
+from wsed.cli.main import main
 from wsed.data.corpus.desed import DESED
 from wsed.decoding import StepDecoder, Tuning
 from wsed.losses.bce import ClipBCE
@@ -74,6 +75,48 @@ def test_a_tuning_is_forgotten_when_the_weights_change(tmp_path, corpus):
     again.fit(task, data)
     assert evaluation.tuned is None
     assert evaluation.decoder == StepDecoder()
+
+
+def fails(*_):
+    raise RuntimeError("killed")
+
+
+@pytest.mark.parametrize("place", ["resample", "score"])
+def test_the_scores_are_on_disk_before_intervals_and_metrics_are_computed(tmp_path, corpus, monkeypatch, place):
+    data = wsed.SEDDataModule(DESED(corpus), batch={"weak": 4}, workers=0)
+    frontend = LogMel(8000, n_fft=256, hop_length=160, f_max=4000.0)
+    system = Composed(data.labels, partial(CRNN, channels=2, gru=2, dense=2), frontend=frontend)
+    task = SEDTask(system, {"tags": Weighted(MIL())})
+    run = trainer(tmp_path, callbacks=[Evaluation(resamples=20)])
+    run.test(task, data, verbose=False)
+    before = json.loads((tmp_path / "test/scores.json").read_text())
+    assert "intervals" in before
+    whole, again, out = (tmp_path / "test" / name for name in ("frame_scores.npz", "scores.json", "evaluated.json"))
+    scores = whole.read_bytes()
+    args = [
+        "evaluate",
+        "--reference",
+        str(corpus / "metadata/eval/public.tsv"),
+        "--predictions",
+        str(tmp_path / "test"),
+    ]
+    args += ["--json", str(out), "--resamples", "20"]
+    assert main(args) == 0
+    evaluated = out.read_bytes()
+    for path in (whole, out):
+        path.unlink()
+    monkeypatch.setattr(f"wsed.training.evaluation.{place}", fails)
+    with pytest.raises(RuntimeError, match="killed"):
+        run.test(task, data, verbose=False)
+    assert whole.read_bytes() == scores
+    assert main(args) == 0
+    assert out.read_bytes() == evaluated
+    if place == "resample":
+        left = json.loads(again.read_text())
+        assert left == {key: value for key, value in before.items() if key != "intervals"}
+        assert (tmp_path / "test/predictions.tsv").is_file()
+    else:
+        assert not again.exists()  # that of the earlier scores
 
 
 def test_mistakes_are_refused(tmp_path):

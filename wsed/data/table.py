@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wsed.data.clip import Timed
 from wsed.errors import WsedError
-from wsed.files import write_text
+from wsed.files import write_whole
 from wsed.formats.rows import RowError as RowError
 from wsed.formats.rows import separator_of as separator_of
 from wsed.formats.rows import split_rows as split_rows
@@ -157,12 +157,14 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence
         WsedError: a cell holds a tab or a line break.
     """
     path = Path(path)
-    lines = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in rows]
-    for cell in (cell for line in lines for cell in line):
-        if "\t" in cell or "\n" in cell:
-            raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
-    lines = [[cell if unquoted(cell) == cell else _quoted(cell) for cell in line] for line in lines]
-    write_text(path, "".join("\t".join(line) + "\n" for line in [list(columns), *lines]))
+    with write_whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        file.write("\t".join(columns) + "\n")
+        for row in rows:
+            cells = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in row]
+            for cell in cells:
+                if "\t" in cell or "\n" in cell:
+                    raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
+            file.write("\t".join(cell if unquoted(cell) == cell else _quoted(cell) for cell in cells) + "\n")
 
 
 def _quoted(cell: str) -> str:

@@ -1,8 +1,15 @@
-"""Means over a batch that is split over several ranks."""
+"""Means over a batch that is split over several ranks, and what one rank computes for all."""
+
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from wsed.errors import WsedError
+
+T = TypeVar("T")
 
 
 def world_size() -> int:
@@ -21,6 +28,34 @@ def rank() -> int:
     0
     """
     return dist.get_rank() if world_size() > 1 else 0
+
+
+def from_first(compute: Callable[[], T]) -> T:
+    """What rank 0 computes, on all ranks; the others wait for it. Every rank must call it.
+
+    Args:
+        compute: called by rank 0 only; what it returns is sent as a pickle.
+
+    Raises:
+        WsedError: the message of any error that `compute` raised on rank 0; there, the error itself is raised.
+
+    >>> from_first(lambda: 3)
+    3
+    """
+    if world_size() == 1:
+        return compute()
+    result: list[T] = []
+    if rank() == 0:
+        try:
+            result.append(compute())
+        except Exception as error:
+            dist.broadcast_object_list([[], str(error) or type(error).__name__], src=0)
+            raise
+    sent = [result, ""]
+    dist.broadcast_object_list(sent, src=0)
+    if sent[1]:
+        raise WsedError(f"process 0: {sent[1]}")
+    return result[0] if rank() == 0 else sent[0][0]  # type: ignore[return-value]
 
 
 def masked_mean(values: Tensor, mask: Tensor | None = None) -> Tensor:

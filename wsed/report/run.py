@@ -1,6 +1,6 @@
 """The files that an evaluation writes into the folder of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,25 @@ from wsed.types import Events, Labels
 from wsed.values import Detections, Scores
 
 Rows = list[tuple[int, float, float]]
+
+AT_ONCE = 65_536
+"""Rows of a table that are Python values at the same time."""
+
+
+def begin(folder: SplitFolder, scores: Scores, labels: Labels) -> None:
+    """Write the scores, before anything is computed from them, and remove the results of earlier scores.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     folder = SplitFolder(Path(place, "test"))
+    ...     begin(folder, Scores.of_padded(torch.rand(1, 2, 1), frame_rate=1.0), Labels(["dog"]))
+    ...     folder.scores.name
+    'frame_scores.npz'
+    """
+    folder.path.mkdir(parents=True, exist_ok=True)
+    for path in (folder.report, folder.predictions):
+        path.unlink(missing_ok=True)
+    write_scores(folder.path, scores, labels)
 
 
 @dataclass(frozen=True)
@@ -43,27 +62,31 @@ class Evaluation:
     labels: Labels
     decoder: Decoder
 
-    def write(self, folder: SplitFolder, clips: Mapping[str, Clip], network: Network) -> None:
-        """Write the files of an evaluation: report, scores, detected events, pictures, and embeddings if evaluated.
+    def write(self, folder: SplitFolder, clips: Iterable[Clip], network: Network) -> None:
+        """Write the files of an evaluation: scores, report, detected events, pictures, and embeddings if evaluated.
 
         Args:
             folder: folder of the split; it is created if it is missing.
-            clips: clips by id, for the picture of the features.
+            clips: the clips, for the picture of the features.
             network: network whose frontend computes the features.
         """
-        folder.path.mkdir(parents=True, exist_ok=True)
+        begin(folder, self.scores, self.labels)
+        self.write_results(folder, clips, network)
+
+    def write_results(self, folder: SplitFolder, clips: Iterable[Clip], network: Network) -> None:
+        """Write all files but the scores, see `begin`; arguments as in `write`."""
         if self.report is not None:
             self.report.without_curves().write(folder.report)
             pictures.class_f1(folder.picture("class_f1"), self.report)
             embedding = self.report.computed.get("embedding")
             if embedding is not None:
                 write_embeddings(folder, self.scores, self.truth, self.labels, embedding.numbers)
-        write_scores(folder.path, self.scores, self.labels)
         if self.scores.frames is None:
             return
         self.write_predictions(folder.predictions)
         place = pictures.richest(self.truth.events, len(self.truth))
-        sound = clips.get(self.scores.clip_ids[place])
+        name = self.scores.clip_ids[place]
+        sound = next((clip for clip in clips if clip.id == name), None)
         frontend = next((part for part in network.modules() if isinstance(part, Frontend)), None)
         if sound is not None and frontend is not None:
             device = next(network.parameters()).device
@@ -71,15 +94,19 @@ class Evaluation:
 
     def write_predictions(self, path: Path) -> None:
         """Write the detected events and confidences, in the columns of DESED; clips without events have only a name."""
+        table.write_rows(path, ("filename", "onset", "offset", "event_label", "confidence"), self._rows())
+
+    def _rows(self) -> Iterator[tuple[object, ...]]:
+        """The rows of the predictions, one by one: a list of millions would take gigabytes."""
         events, names, labels = self.detected.events, self.scores.clip_ids, self.labels.names
-        clips = events.clip.tolist()
-        columns = (events.onset, events.offset, events.label, self.detected.confidence)
-        rows: list[tuple[object, ...]] = [
-            (names[clip], onset, offset, labels[label], f"{confidence:.6g}")
-            for clip, onset, offset, label, confidence in zip(clips, *(c.tolist() for c in columns), strict=True)
-        ]
-        rows += [(names[clip], "", "", "", "") for clip in sorted(set(range(len(names))) - set(clips))]
-        table.write_rows(path, ("filename", "onset", "offset", "event_label", "confidence"), rows)
+        columns = (events.clip, events.onset, events.offset, events.label, self.detected.confidence)
+        for some in zip(*(torch.split(column, AT_ONCE) for column in columns), strict=True):
+            for clip, onset, offset, label, confidence in zip(*(part.tolist() for part in some), strict=True):
+                yield names[clip], onset, offset, labels[label], f"{confidence:.6g}"
+        silent = torch.ones(len(names), dtype=torch.bool)
+        silent[events.clip] = False
+        for some_clips in torch.split(silent.nonzero().flatten(), AT_ONCE):
+            yield from ((names[clip], "", "", "", "") for clip in some_clips.tolist())
 
     def draw_curves(self, path: Path, place: int, sound: Clip, frontend: Frontend, device: torch.device) -> None:
         """Draw the curves of a clip below its features."""

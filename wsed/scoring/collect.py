@@ -1,16 +1,24 @@
 """Collection of scores and truth over batches and ranks: each clip once, sorted by its id."""
 
-import torch
+import shutil
+from pathlib import Path
+
 import torch.distributed as dist
 
-from wsed.ops.reduce import world_size
+from wsed.ops.reduce import from_first, rank, world_size
+from wsed.scoring.parts import Part, join, read_part, write_part
 from wsed.truth import Truth
-from wsed.types import Batch, Events, Output
+from wsed.types import Batch, Output
 from wsed.values import Scores
+
+AT_ONCE = 1000
+"""Batches that are kept as they came; then they are joined, since each batch takes a dozen tensors."""
 
 
 class Collector:
     """Collects the scores and the truth of each clip; a repeated clip counts once.
+
+    No Python object is kept per clip, so millions of clips take the memory of their scores.
 
     >>> from wsed.testing import batch, output
     >>> collector, inputs = Collector(), batch(n_clips=2)
@@ -21,11 +29,11 @@ class Collector:
     """
 
     def __init__(self) -> None:
-        self._scores: list[Scores] = []
-        self._truth: list[Truth] = []
+        self._batches: list[Part] = []
+        self._joined: list[Part] = []
 
     def __len__(self) -> int:
-        return sum(map(len, self._scores))
+        return sum(len(scores) for scores, _ in (*self._joined, *self._batches))
 
     def update(self, output: Output, batch: Batch, sample_rate: int) -> None:
         """Add a batch. Scores are moved to the CPU, without padding; clips without samples are left out.
@@ -42,25 +50,59 @@ class Collector:
         if bool((batch.n_samples == 0).any()):  # fillers of a rank that has fewer clips
             counted = batch.n_samples.nonzero().flatten()
             scores, truth = scores.select(counted), truth.select(counted)
-        self._scores.append(scores)
-        self._truth.append(truth)
+        self._batches.append((scores, truth))
+        if len(self._batches) == AT_ONCE:
+            self._joined.append(_cat(self._batches))
+            self._batches.clear()
 
-    def gather(self) -> tuple[Scores, Truth]:
+    def gather(self) -> Part:
         """Scores and truth of the clips of all ranks; each rank gets the same, and every rank must call it."""
-        mine = (Scores.cat(self._scores), Truth.cat(self._truth)) if self._scores else None
+        mine = self._mine()
         parts = [mine] * world_size()
         if world_size() > 1:
             dist.all_gather_object(parts, mine)
-        present = [part for part in parts if part is not None]
-        if not present:
-            none = torch.zeros(0, 0, dtype=torch.bool)
-            return Scores((), torch.zeros(0, dtype=torch.float64)), Truth(none, none, Events.of([]), none)
-        scores, truth = Scores.cat([part[0] for part in present]), Truth.cat([part[1] for part in present])
-        place = {name: i for i, name in enumerate(scores.clip_ids)}
-        once = torch.tensor([place[name] for name in sorted(place)], dtype=torch.long)
-        return scores.select(once), truth.select(once)
+        return join(parts)
+
+    def first(self, folder: Path) -> Part | None:
+        """Scores and truth of the clips of all ranks on rank 0, None on the others. Every rank must call it.
+
+        Each rank writes its part, `rank_0.pt` and so on, and rank 0 reads them, so no other rank holds clips that are
+        not its own. If the ranks do not share the folder, the parts are sent to rank 0 instead. The collector is empty
+        afterwards.
+
+        Args:
+            folder: folder of the parts; removed once they are joined.
+        """
+        mine = self._mine()
+        self.reset()
+        if world_size() == 1:
+            return join([mine])
+        from_first(lambda: shutil.rmtree(folder, ignore_errors=True))  # parts of a process that was killed
+        paths = [folder / f"rank_{i}.pt" for i in range(world_size())]
+        write_part(paths[rank()], mine)
+        dist.barrier()
+        shared = from_first(lambda: all(path.is_file() for path in paths))
+        parts: list[Part | None] = [None] * world_size()
+        if shared:
+            del mine
+        else:
+            dist.gather_object(mine, parts if rank() == 0 else None)
+        result = None
+        if rank() == 0:
+            result = join([read_part(path) for path in paths] if shared else parts)
+        if rank() == 0 or not shared:
+            shutil.rmtree(folder, ignore_errors=True)
+        return result
 
     def reset(self) -> None:
         """Forget all clips."""
-        self._scores.clear()
-        self._truth.clear()
+        self._joined.clear()
+        self._batches.clear()
+
+    def _mine(self) -> Part | None:
+        parts = [*self._joined, *self._batches]
+        return _cat(parts) if parts else None
+
+
+def _cat(parts: list[Part]) -> Part:
+    return Scores.cat([scores for scores, _ in parts]), Truth.cat([truth for _, truth in parts])

@@ -15,6 +15,8 @@ from wsed.literals import checked
 from wsed.metrics import event_counts
 from wsed.metrics.chosen import chosen_metrics
 from wsed.metrics.embedding_metric import Embedding
+from wsed.metrics.system import System
+from wsed.ops.reduce import from_first
 from wsed.run import RunFolder
 from wsed.scoring.collect import Collector
 from wsed.scoring.facts import RunFacts
@@ -195,7 +197,8 @@ class Evaluation(pl.Callback):
             embedding = Embedding()
             data = training_set(trainer)
             if data is not None:
-                _learn_centres(embedding, trainer, task, data.in_order())
+                folder = Path(trainer.default_root_dir) / "parts"
+                _learn_centres(embedding, trainer, task, data.in_order(), folder)
             self._metrics["embedding"] = embedding
 
     def _measures_embeddings(self, task: SEDTask) -> bool:
@@ -209,26 +212,52 @@ class Evaluation(pl.Callback):
         self._collector.update(outputs["output"], batch, _sed(task).network.sample_rate)
 
     def _report(self, trainer: pl.Trainer, task: SEDTask, split: EvaluatedSplit) -> None:
-        """Gather the scores of all ranks, detect events, compute and log metrics; outside `fit`, write all results."""
-        scores, truth = self._collector.gather()
-        self._collector.reset()
-        if not len(scores):
+        """Gather the scores of all ranks, detect events, compute and log metrics; outside `fit`, write all results.
+
+        Rank 0 has the scores of all ranks and computes; the others are told the report.
+        """
+        gathered = self._collector.first(Path(trainer.default_root_dir) / "parts")
+        systems: list[System] = []  # of rank 0
+
+        def evaluated() -> tuple[Report | None, dict[str, object], dict[str, Any] | None]:
+            assert gathered is not None
+            if not len(gathered[0]):
+                return None, {}, self.tuned
+            report, system = self._evaluate(trainer, task, split, *gathered)
+            systems.extend([] if system is None else [system])
+            return report, decoder_spec(self.decoder), self.tuned
+
+        report, decoder, tuned = from_first(evaluated)
+        if tuned != self.tuned:
+            self.decoder, self.tuned = decoder_of(decoder), tuned
+        if report is None or split == "predict":
             return
+        self._log(task, report, split)
+        if systems and self.resamples and trainer.state.fn != "fit":  # last, since all other files are safe by now
+            intervals = resample(samples(systems[0], self._metrics), Resampling(self.resamples))
+            folder = RunFolder(Path(trainer.default_root_dir)).split(split)
+            replace(report, intervals=intervals).without_curves().write(folder.report)
+
+    def _evaluate(
+        self, trainer: pl.Trainer, task: SEDTask, split: EvaluatedSplit, scores: Scores, truth: Truth
+    ) -> tuple[Report | None, System | None]:
+        """The report, and the system it is of; outside `fit`, all files but the intervals are written."""
+        labels = task.network.labels
         within_fit = trainer.state.fn == "fit"  # the validation of an epoch: no tuning, no files
+        folder = RunFolder(Path(trainer.default_root_dir)).split(split)
         if not within_fit:
+            from wsed.report import run  # imports matplotlib, so only here
+
+            run.begin(folder, scores, labels)
             self._tune(trainer, task, scores, truth, split)
             self._calibrate(trainer, task, scores, truth, split)
-        labels = task.network.labels
         detected = detect(scores, truth, self.decoder)
-        report = None
+        report = system = None
         if split != "predict":
             system = system_of(scores, truth, labels, self.decoder, detected.events)
             report = score(system, self._metrics)
-            self._log(task, report, split)
-        if not trainer.is_global_zero or within_fit:
-            return
-        from wsed.report import run  # imports matplotlib, so only here
-
+        if within_fit:
+            return report, system
         if report is not None:
             facts = RunFacts(
                 decoder=self.decoder.values(),
@@ -239,12 +268,9 @@ class Evaluation(pl.Callback):
             )
             report = replace(report, run=facts)
         data = tables(trainer)
-        clips = {} if data is None else {clip.id: clip for clip in data.table(split).clips}
-        folder = RunFolder(Path(trainer.default_root_dir)).split(split)
-        run.Evaluation(scores, truth, detected, report, labels, self.decoder).write(folder, clips, task.network)
-        if report is not None and self.resamples:  # last, since the files above are safe while it computes
-            intervals = resample(samples(system, self._metrics), Resampling(self.resamples))
-            replace(report, intervals=intervals).without_curves().write(folder.report)
+        clips = () if data is None else data.table(split).clips
+        run.Evaluation(scores, truth, detected, report, labels, self.decoder).write_results(folder, clips, task.network)
+        return report, system
 
     def _tune(self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit) -> None:
         """Tune the decoder if the tuning uses this split, and write it beside the checkpoint."""
@@ -253,10 +279,9 @@ class Evaluation(pl.Callback):
         if self.tuning.split == split:
             self.decoder, self.tuned = self.tuning.tune(self.decoder, scores, truth, event_counts)
             path = trainer.ckpt_path
-            if path is not None and trainer.is_global_zero:
+            if path is not None:
                 decoder, untuned = decoder_spec(self.decoder), decoder_spec(self._untuned)
                 TunedDecoder(decoder, untuned, self.tuned, plain_spec(task.network)).write(path)
-            trainer.strategy.barrier("tuned")
         elif split == "test":
             rank_zero_info(
                 "evaluation.tuning is set, but the decoder is not tuned: run `wsed validate` with this checkpoint first"
@@ -267,13 +292,13 @@ class Evaluation(pl.Callback):
     ) -> None:
         """Calibrate confidences on the validation clips of a checkpoint, if `calibration` is set."""
         path = trainer.ckpt_path
-        if self.calibration is not None and split == "validation" and path is not None and trainer.is_global_zero:
+        if self.calibration is not None and split == "validation" and path is not None:
             from wsed.training.calibrate import calibrate
 
             calibrate(self.decoder, scores, truth, task.network.labels, self.calibration).write(path)
 
     def _log(self, task: SEDTask, report: Report, split: Literal["validation", "test"]) -> None:
-        """Log the values that each metric chooses. They are equal on all ranks, since each has the clips of all."""
+        """Log the values that each metric chooses; all ranks have the same report."""
         stage = LOGGED[split]
         for name, value in report.computed.items():
             for key, logged in self._metrics[name].logged(name, value).items():
@@ -297,14 +322,19 @@ def check_thresholds(decoder: Decoder) -> None:
                 raise WsedError(f"evaluation.decoder.{name} is {value}, but scores are in [0, 1]: set it in that range")
 
 
-def _learn_centres(embedding: Embedding, trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch]) -> None:
-    """Compute the centres of the metric from the embeddings of the training clips of all ranks."""
+def _learn_centres(
+    embedding: Embedding, trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch], folder: Path
+) -> None:
+    """Compute the centres of the metric on rank 0, from the embeddings of the training clips of all ranks."""
     collector = Collector()
     with trainer.precision_plugin.forward_context():  # the same precision as in the evaluation
         for batch in batches:
             moved = batch.to(task.device)
-            collector.update(task(moved), moved, task.network.sample_rate)
-    embedding.learn_centres(*collector.gather())
+            points = Output(clip_embedding=task(moved).clip_embedding)  # scores would fill the memory
+            collector.update(points, moved, task.network.sample_rate)
+    gathered = collector.first(folder)
+    if gathered is not None:
+        embedding.learn_centres(*gathered)
 
 
 def _sed(task: pl.LightningModule) -> SEDTask:

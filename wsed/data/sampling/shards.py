@@ -42,16 +42,16 @@ class ShardSampler(Sampler[int]):
         self, n_clips: int, rank: int = 0, ranks: int = 1, order: Sequence[int] | None = None, batch: int = 1
     ) -> None:
         places = range(n_clips) if order is None else order
-        self.indices = list(places[rank::ranks])
+        self._indices = places[rank::ranks]  # of a range again a range: no number per clip is kept
         most = -(-n_clips // ranks)
-        if -(-len(self.indices) // batch) < -(-most // batch):
-            self.indices.append(~places[0])
+        self._filler = [~places[0]] if -(-len(self._indices) // batch) < -(-most // batch) else []
 
     def __len__(self) -> int:
-        return len(self.indices)
+        return len(self._indices) + len(self._filler)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.indices)
+        yield from self._indices
+        yield from self._filler
 
 
 def longest_first(clips: Sequence[Clip]) -> list[int]:
