@@ -22,7 +22,7 @@ def some(index):
     return testing.take_output(testing.output(batch, 12, seed=5), index), testing.take(batch, index)
 
 
-def part(rank, ranks, folder=None, empty=()):
+def part(rank, ranks, folder=None, empty=(), left=()):
     """What `first` returns on this rank; a clip comes twice, and clips are collected in another order than by name."""
     collector = Collector()
     index = torch.arange(N_CLIPS)[rank::ranks].flip(0)
@@ -34,7 +34,9 @@ def part(rank, ranks, folder=None, empty=()):
         place = folder if folder.name == "shared" else folder / str(rank)
         gathered = collector.first(place)
         assert not len(collector)
-        assert gathered is None or not place.exists()
+        if gathered is not None:
+            assert [path.name for path in place.glob("*")] == list(left)
+            assert place.exists() == bool(left)
     return None if gathered is None else plain(*gathered)
 
 
@@ -76,6 +78,11 @@ def test_parts_of_a_killed_evaluation_are_not_used(tmp_path):
     for name in ("rank_0.pt", "rank_1.pt", "rank_2.pt"):
         (folder / name).write_bytes(b"cut")
     assert run(Part(folder)) == [part(0, 1), None]
+    folder.mkdir()
+    own = folder / "of_the_user.pt"
+    own.write_bytes(b"kept")
+    (folder / ".rank_1.0a1b.part.pt").write_bytes(b"cut")
+    assert run(Part(folder, (), [own.name])) == [part(0, 1), None]
 
 
 def fails(rank, ranks):

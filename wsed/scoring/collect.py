@@ -1,6 +1,6 @@
 """Collection of scores and truth over batches and ranks: each clip once, sorted by its id."""
 
-import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import torch.distributed as dist
@@ -77,7 +77,7 @@ class Collector:
         self.reset()
         if world_size() == 1:
             return join([mine])
-        from_first(lambda: shutil.rmtree(folder, ignore_errors=True))  # parts of a process that was killed
+        from_first(lambda: _remove(folder))  # parts of a process that was killed
         paths = [folder / f"rank_{i}.pt" for i in range(world_size())]
         write_part(paths[rank()], mine)
         dist.barrier()
@@ -91,7 +91,7 @@ class Collector:
         if rank() == 0:
             result = join([read_part(path) for path in paths] if shared else parts)
         if rank() == 0 or not shared:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
         return result
 
     def reset(self) -> None:
@@ -102,6 +102,15 @@ class Collector:
     def _mine(self) -> Part | None:
         parts = [*self._joined, *self._batches]
         return _cat(parts) if parts else None
+
+
+def _remove(folder: Path) -> None:
+    """Remove the parts, and the folder unless there is something else in it."""
+    for pattern in ("rank_*.pt", ".rank_*.part.pt"):  # also those that a killed process was writing
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _cat(parts: list[Part]) -> Part:

@@ -31,6 +31,9 @@ from wsed.tuned import TunedDecoder, decoder_file, decoder_of, read_tuned
 from wsed.types import Batch, Output
 from wsed.values import Scores
 
+PARTS = ".score_parts"
+"""Folder in the folder of the run in which several processes leave their scores for the first one."""
+
 LOGGED = {"validation": "val", "test": "test"}
 """Prefix of the names of logged values, by split; `val` is usual in Lightning."""
 
@@ -197,7 +200,7 @@ class Evaluation(pl.Callback):
             embedding = Embedding()
             data = training_set(trainer)
             if data is not None:
-                folder = Path(trainer.default_root_dir) / "parts"
+                folder = Path(trainer.default_root_dir) / PARTS
                 _learn_centres(embedding, trainer, task, data.in_order(), folder)
             self._metrics["embedding"] = embedding
 
@@ -216,7 +219,7 @@ class Evaluation(pl.Callback):
 
         Rank 0 has the scores of all ranks and computes; the others are told the report.
         """
-        gathered = self._collector.first(Path(trainer.default_root_dir) / "parts")
+        gathered = self._collector.first(Path(trainer.default_root_dir) / PARTS)
         systems: list[System] = []  # of rank 0
 
         def evaluated() -> tuple[Report | None, dict[str, object], dict[str, Any] | None]:
