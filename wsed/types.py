@@ -13,6 +13,7 @@ from torch import Tensor
 
 from wsed.errors import WsedError, printable
 from wsed.event_columns import TableLike, greatest, rows_of
+from wsed.transfer import sent
 
 Split = Literal["train", "validation", "test", "predict"]
 """What a set of clips is for."""
@@ -118,14 +119,14 @@ class Events:
     def cat(parts: "Iterable[Events]") -> "Events":
         """All events of the parts, one part after the other; clip indices stay unchanged."""
         parts = list(parts) or [Events.of([])]
-        return Events(*(torch.cat(column) for column in zip(*(part._columns for part in parts), strict=True)))
+        return Events(*(torch.cat(column) for column in zip(*(part.columns for part in parts), strict=True)))
 
     def __len__(self) -> int:
         return self.clip.numel()
 
     def __getitem__(self, keep: Tensor) -> "Events":
         """The events that a mask or an index tensor selects."""
-        return Events(*(column[keep] for column in self._columns))
+        return Events(*(column[keep] for column in self.columns))
 
     def rasterise(
         self, n_clips: int, n_labels: int, n_frames: int, frame_rate: float
@@ -156,14 +157,11 @@ class Events:
         return grid.clamp_(max=1).view(n_clips, n_labels, n_frames).transpose(1, 2)
 
     @property
-    def _columns(self) -> tuple[Tensor, ...]:
+    def columns(self) -> tuple[Tensor, ...]:
         return self.clip, self.label, self.onset, self.offset, self.gain, self.group
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Events":
-        return Events(*(column.to(device, non_blocking=non_blocking) for column in self._columns))
-
-    def pin_memory(self) -> "Events":
-        return Events(*(column.pin_memory() for column in self._columns))
+    def to(self, device: torch.device | str) -> "Events":
+        return Events(*sent(self.columns, device))
 
 
 @dataclass(frozen=True)
@@ -210,13 +208,15 @@ class Batch:
             raise WsedError("this batch has features instead of audio: set data.reader to files")
         return self.audio
 
-    def _map(self, function: Callable[[Tensor | Events], Tensor | Events]) -> "Batch":
-        moved = {name: function(value) for name, value in vars(self).items() if isinstance(value, Tensor | Events)}
-        return replace(self, **moved)  # type: ignore[arg-type]
+    def _map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
+        moved = {name: function(value) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **moved, events=Events(*map(function, self.events.columns)))  # type: ignore[arg-type]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
-        """The batch on another device (Lightning calls this)."""
-        return self._map(lambda value: value.to(device, non_blocking=non_blocking))
+        """The batch on another device (Lightning calls this); what is small goes in one transfer."""
+        values = [*(value for value in vars(self).values() if isinstance(value, Tensor)), *self.events.columns]
+        moved = dict(zip(map(id, values), sent(values, device, non_blocking=non_blocking), strict=True))
+        return self._map(lambda value: moved[id(value)])
 
     def pin_memory(self) -> "Batch":
         return self._map(lambda value: value.pin_memory())

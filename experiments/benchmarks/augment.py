@@ -1,14 +1,21 @@
 """What augmentations and a teacher cost, in % of a training step of the CRNN of Pellegrini and Cances (2019).
 
     python experiments/benchmarks/augment.py [--device cpu] [--threads 1] [--repeats 5] [--clips 32] [--each]
+        [--in-a-row 1]
 
 A step is forward pass (in bfloat16 on a GPU), loss `mil`, backward pass and Adam, on clips of 10 s. Steps with nothing,
 with all augmentations, with a mean teacher, and with `--each` with each augmentation are taken in turn, and the median
 of the differences within a turn counts. On a CPU it is CPU time, which other work on the machine changes little. Asked:
 all augmentations below 8 %, the teacher's pass below 35 %.
+
+A GPU is waited for before and after each step, or after as many steps as `--in-a-row` says: a training does not wait,
+so that the CPU can prepare a step while the GPU is still busy with the one before. Augmentations are also timed alone,
+with features at hand, which a CPU in use disturbs less than the difference of two steps. How many operations they
+start on a device, how many transfers to it, and how often they wait for it is counted on any machine.
 """
 
 import argparse
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +35,7 @@ from wsed.models.frontends import LogMel
 from wsed.models.teacher import MeanTeacher
 from wsed.ops.memory import keep_freed_memory
 from wsed.testing import batch
+from wsed.testing.accelerator import DEVICE, Accelerator, draws
 
 RATE, SECONDS = 22050, 10
 LABELS = Labels([f"class_{i}" for i in range(10)])
@@ -48,7 +56,8 @@ def augmentations() -> dict[str, Augment]:
 class Steps:
     """Training steps of a network."""
 
-    def __init__(self, network: wsed.Network, device: str) -> None:
+    def __init__(self, network: wsed.Network, device: str, in_a_row: int) -> None:
+        self.in_a_row = in_a_row
         self.network, self.device = network.to(device).train(), device
         self.optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=1e-3)
         self.loss = MIL()
@@ -58,6 +67,20 @@ class Steps:
         """Seconds of a step."""
         self._wait()
         start = self.clock()
+        for _ in range(self.in_a_row):
+            self._step(inputs, augment)
+        self._wait()
+        return (self.clock() - start) / self.in_a_row
+
+    def alone(self, inputs: Batch, augment: list[Augment], features: torch.Tensor) -> float:
+        """Seconds of augmentations, with features at hand."""
+        self._wait()
+        start = self.clock()
+        augmented(inputs, augment, Draws.of(self.device, 0), lambda *_: (features, features))
+        self._wait()
+        return self.clock() - start
+
+    def _step(self, inputs: Batch, augment: list[Augment]) -> None:
         if augment:
             raw = self.network.frontend.raw
             inputs = augmented(inputs, augment, Draws.of(self.device, 0), raw)
@@ -67,12 +90,24 @@ class Steps:
         self.loss(output, inputs).backward()
         self.optimizer.step()
         self.network.after_step()
-        self._wait()
-        return self.clock() - start
 
     def _wait(self) -> None:
         if self.device != "cpu":
             torch.cuda.synchronize()
+
+
+def operations(augment: list[Augment]) -> str:
+    """What augmentations ask of a device, in a second call."""
+    clips = batch(8, len(LABELS), 1, RATE)
+    clips = replace(clips, n_samples=torch.full_like(clips.n_samples, RATE), full=True)
+    copies = copy.deepcopy(augment)
+    with Accelerator() as accelerator:
+        inputs, features = clips.to(DEVICE), torch.randn(8, 64, 44).to(DEVICE)
+        for _ in range(2):
+            accelerator.clear()
+            augmented(inputs, copies, draws(0), lambda *_: (features, features))
+    total, waits = accelerator.operations.total(), len(accelerator.waits)
+    return f"{total} operations on a device, {accelerator.transfers} transfers, {waits} waits"
 
 
 def main() -> None:
@@ -82,6 +117,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="turns")
     parser.add_argument("--clips", type=int, default=32)
     parser.add_argument("--each", action="store_true", help="also measure each augmentation alone")
+    parser.add_argument("--in-a-row", type=int, default=1, help="steps before a GPU is waited for")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
@@ -95,8 +131,12 @@ def main() -> None:
     inputs = replace(inputs, audio=audio, n_samples=torch.full((args.clips,), audio.shape[1]), full=True).to(
         args.device
     )
-    plain, teacher = Steps(network(LABELS), args.device), Steps(MeanTeacher(LABELS, network), args.device)
+    plain = Steps(network(LABELS), args.device, args.in_a_row)
+    teacher = Steps(MeanTeacher(LABELS, network), args.device, args.in_a_row)
     each = {name: part.to(args.device) for name, part in augmentations().items()}
+    with torch.no_grad():
+        features = plain.network.frontend.raw(inputs.samples(), inputs.n_samples)[0]
+    parts = {name: [part] for name, part in each.items() if args.each} | {"all augmentations": list(each.values())}
     kinds: dict[str, Callable[[], float]] = {"step": lambda: plain(inputs, [])}
     kinds |= {name: partial(plain, inputs, [part]) for name, part in each.items() if args.each}
     kinds |= {"all augmentations": lambda: plain(inputs, list(each.values())), "teacher": lambda: teacher(inputs, [])}
@@ -109,6 +149,9 @@ def main() -> None:
         if name != "step":
             more = [100 * (turn[name] / turn["step"] - 1) for turn in turns]
             print(f"{name}: {np.median(more):+.1f} % of a step ({min(more):+.1f} to {max(more):+.1f})")
+    for name, some in parts.items():
+        alone = float(np.median([plain.alone(inputs, some, features) for _ in range(max(3, args.repeats))]))
+        print(f"{name}, alone: {1000 * alone:.1f} ms, {100 * alone / step:.1f} % of a step; {operations(some)}")
 
 
 if __name__ == "__main__":

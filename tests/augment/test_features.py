@@ -8,7 +8,7 @@ import torch
 
 from wsed import WsedError, testing
 from wsed.augment.filter_augment import FilterAugment
-from wsed.augment.frequency_warp import FrequencyWarp, warp
+from wsed.augment.frequency_warp import FrequencyWarp, between, neighbours
 from wsed.augment.mixstyle import MixStyle, restyle
 from wsed.augment.spec_masks import SpecAugment, masks
 
@@ -68,7 +68,7 @@ def test_a_filter_needs_enough_bands():
 
 def test_a_warp_keeps_its_centre_and_what_is_not_chosen():
     ramp = torch.arange(10.0).view(1, 10, 1)
-    warped = warp(ramp, torch.tensor([1.5]), torch.tensor([4.0])).flatten()
+    warped = between(ramp, *neighbours(10, torch.tensor([1.5]), torch.tensor([4.0]))).flatten()
     assert warped[4] == 4
     assert warped[5] == 5.5
     assert warped.max() == 9
@@ -79,7 +79,8 @@ def test_a_warp_keeps_its_centre_and_what_is_not_chosen():
 def test_a_style_is_that_of_the_other_clip():
     of = features().features * torch.tensor([1.0, 2, 3, 4])[:, None, None] + 5
     other = torch.tensor([1, 2, 3, 0])
-    styled = restyle(of, torch.ones(4, 40, dtype=torch.bool), other, torch.zeros(4))
+    styled = restyle(of, other, torch.zeros(4), torch.ones(4, 40, dtype=torch.bool))
+    torch.testing.assert_close(styled, restyle(of, other, torch.zeros(4)))
     torch.testing.assert_close(styled.mean(2), of.mean(2)[other], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(styled.std(2), of.std(2)[other], atol=1e-4, rtol=1e-4)
     assert torch.equal(MixStyle(p=0.0)(replace(testing.batch(), features=of), seeded()).features, of)

@@ -1,4 +1,4 @@
-"""Nothing in a training step waits for the device: no loss, encoder or head looks at the values of a tensor."""
+"""Nothing in a training step waits for the device: no loss, augmentation, encoder or head looks at values."""
 
 import traceback
 import warnings
@@ -11,9 +11,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import wsed
 from wsed import testing
+from wsed.augment.base import augmented
+from wsed.augment.draws import Draws
 from wsed.models.encoders.crnn import CRNN
+from wsed.models.interpolation import mixes
 from wsed.ops import host
 from wsed.registry import registry
+from wsed.testing.accelerator import DEVICE, Accelerator, draws
 from wsed.types import Encoded
 
 LOOKS = ("_local_scalar_dense", "nonzero", "equal", "masked_select", "_unique2", "unique_dim", "bincount", "is_nonzero")
@@ -153,6 +157,50 @@ def test_a_step_of_the_usual_network_with_a_teacher(full, waits):
     assert waits.found == []
 
 
+def clips(full):
+    of = replace(testing.batch(8, seconds=1.0), features=torch.randn(8, 64, 50))
+    return replace(of, n_samples=torch.full_like(of.n_samples, 8000), full=True) if full else of
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("name", [name for name in wsed.components("augment") if name != "compose"])
+def test_augmentations(name, full):
+    augment, of = registry("augment")[name].example(), clips(full)
+    augment.prepare(8000, lambda folder, rate: [])
+    same = augment(of, Draws.of("cpu", 3))
+    with Accelerator() as accelerator:
+        result = augment(of.to(DEVICE), draws(3))
+    assert accelerator.waits == []
+    for field, value in testing.inputs.tensors(result).items():
+        if (name, field) != ("noise", "audio"):  # drawn on the device
+            assert torch.equal(value.hidden, vars(same)[field])
+    assert all(torch.equal(a.hidden, b) for a, b in zip(result.events.columns, same.events.columns, strict=True))
+
+
+def test_all_augmentations_ask_little_of_the_device():
+    made = [registry("augment")[name].example() for name in wsed.components("augment") if name != "compose"]
+    for augment in made:
+        augment.prepare(8000, lambda folder, rate: [])
+    of = replace(clips(full=True), features=None)
+    with Accelerator() as accelerator:
+        batch, features = of.to(DEVICE), torch.randn(8, 64, 50).to(DEVICE)
+        assert accelerator.transfers == 2  # features, and all the rest together
+        augmented(batch, made, draws(3), lambda audio, n_samples: (features, None))
+        assert accelerator.transfers <= 2 + 2 + 2  # one for audio, one for features; recordings and responses, once
+    assert accelerator.waits == []
+    assert accelerator.operations.total() <= 60
+
+
+def test_interpolation_of_clips_without_tags(waits):
+    of, output = clips(full=True), testing.output(testing.batch(8))
+    of = replace(of, tagged=of.tagged & (torch.arange(8) < 3)[:, None])
+    with Accelerator() as accelerator:
+        teacher = replace(output, frame_logits=output.frame_logits.detach().to(DEVICE), clip_logits=None)
+        mixed, _ = mixes(of.to(DEVICE), replace(teacher, valid=None), 0.2, draws(3))
+    assert accelerator.waits == []
+    assert torch.equal(mixed.features.hidden, mixes(of, output, 0.2, Draws.of("cpu", 3))[0].features)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("name", [name for name in wsed.components("loss") if name not in OWN_WAY])
 def test_losses_on_a_device(name):
@@ -167,6 +215,21 @@ def test_losses_on_a_device(name):
         torch.cuda.set_sync_debug_mode("error")
     try:
         loss(moved, batch).backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", [name for name in wsed.components("augment") if name != "compose"])
+def test_augmentations_on_a_device(name):
+    augment, of = registry("augment")[name].example(), clips(full=True).to("cuda")
+    augment.prepare(8000, lambda folder, rate: [])
+    augment(of, Draws.of("cuda", 3))  # what is set up once
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        augment(of, Draws.of("cuda", 4))
     finally:
         torch.cuda.set_sync_debug_mode("default")
 

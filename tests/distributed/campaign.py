@@ -84,8 +84,9 @@ def plain(task) -> dict[str, Any]:
 def mixed_within(shares: int) -> Iterator[None]:
     """One process mixes a clip only with the clips that the same one of several processes would have."""
 
-    def partners(group: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        return original(group * shares + torch.arange(len(group)) % shares, generator)
+    def partners(n_clips: int, generator: torch.Generator, group: torch.Tensor | None = None) -> torch.Tensor:
+        process = torch.arange(n_clips) % shares
+        return original(n_clips, generator, process if group is None else group * shares + process)
 
     original = mixup.partners
     with contextlib.ExitStack() as patches:

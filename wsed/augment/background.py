@@ -1,20 +1,18 @@
 """Added noise and background sounds."""
 
-from dataclasses import replace
-
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from wsed.augment.base import AUGMENTS, Augment, Sounds
-from wsed.augment.draws import check_chance, check_range, chosen, per_clip, uniform
-from wsed.augment.frames import inside_clips
+from wsed.augment.base import AUGMENTS, Augment, Planned, Sounds
+from wsed.augment.draws import check_chance, check_range, chosen, on_host, per_clip, uniform
+from wsed.augment.frames import inside, lengths, parts
 from wsed.errors import WsedError
 from wsed.types import Batch
 
 
 @AUGMENTS.register("noise")
-class Noise(Augment):
+class Noise(Planned):
     """Adds white noise at a random signal-to-noise ratio; labels do not change.
 
     Args:
@@ -38,19 +36,20 @@ class Noise(Augment):
         check_range("noise", "snr_low and snr_high", snr_low, snr_high)
         self.snr_low, self.snr_high, self.p = snr_low, snr_high, p
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
-        audio = batch.samples()
-        noise = per_clip(
+    def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
+        noise = per_clip(  # on the device: there are too many numbers for the CPU
             len(batch),
             generator,
-            lambda n: torch.randn(n, audio.shape[1], generator=generator, device=generator.device),
+            lambda n: torch.randn(n, batch.samples().shape[1], generator=generator, device=generator.device),
         )
-        snr = uniform(len(batch), self.snr_low, self.snr_high, generator)
-        return replace(batch, audio=add(batch, noise, snr, chosen(len(batch), self.p, generator)))
+        return batch, (noise, ratios(len(batch), self.snr_low, self.snr_high, self.p, generator), *lengths(batch))
+
+    def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
+        return add(signal, *numbers)
 
 
 @AUGMENTS.register("background")
-class Background(Augment):
+class Background(Planned):
     """Adds a part of a recording from a folder at a random signal-to-background ratio; labels do not change.
 
     The recordings must not contain any of the classes. They are read once before training and kept in memory.
@@ -77,6 +76,7 @@ class Background(Augment):
         check_range("background", "snr_low and snr_high", snr_low, snr_high)
         self.folder, self.snr_low, self.snr_high, self.p = folder, snr_low, snr_high, p
         self.register_buffer("sound", torch.empty(0), persistent=False)
+        self._repeated = torch.empty(0)
 
     sound: Float[Tensor, " sample"]
 
@@ -92,31 +92,65 @@ class Background(Augment):
         if not len(self.sound):
             self.sound = torch.cat([torch.from_numpy(sound) for sound in sounds(self.folder, sample_rate)])
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
-        audio = batch.samples()
+    def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
         if not len(self.sound):
             raise WsedError("augment background: call prepare with the recordings first")
-        if self.sound.device != audio.device:
-            self.sound = self.sound.to(audio.device)
-        start = (uniform(len(batch), 0, 1, generator).double() * len(self.sound)).long()
-        place = (start[:, None] + torch.arange(audio.shape[1], device=audio.device)) % len(self.sound)
-        snr = uniform(len(batch), self.snr_low, self.snr_high, generator)
-        return replace(batch, audio=add(batch, self.sound[place], snr, chosen(len(batch), self.p, generator)))
+        start = (uniform(len(batch), 0, 1, on_host(generator)).double() * len(self.sound)).long()
+        return batch, (start, ratios(len(batch), self.snr_low, self.snr_high, self.p, generator), *lengths(batch))
+
+    def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
+        start, ratio, *n_samples = numbers
+        length = signal.shape[1]
+        return add(signal, parts(self._endless(length, signal.device), start, length), ratio, *n_samples)
+
+    def _endless(self, length: int, device: torch.device) -> Float[Tensor, " sample"]:
+        """The recordings, and their beginning again for `length` samples after their end."""
+        n = len(self.sound)
+        if self._repeated.device != device or len(self._repeated) != n + length:
+            self._repeated = self.sound.to(device).repeat(2 + length // n)[: n + length].clone()
+            self.sound = self._repeated[:n]  # kept once
+        return self._repeated
+
+
+def ratios(n_clips: int, low: float, high: float, p: float, generator: torch.Generator) -> Float[Tensor, " clip"]:
+    """Random amplitudes of added sound relative to the clip's, `[clip]`, on the CPU; 0 for clips that are not chosen.
+
+    Args:
+        n_clips: clips of this process.
+        low: lowest ratio of signal to added sound, dB.
+        high: highest ratio, dB.
+        p: probability that a clip is chosen.
+        generator: source of the random numbers.
+
+    >>> ratios(2, 20.0, 20.0, 1.0, torch.Generator()).tolist()
+    [0.10000000149011612, 0.10000000149011612]
+    """
+    draws = on_host(generator)
+    snr = uniform(n_clips, low, high, draws)
+    return torch.where(chosen(n_clips, p, draws), 10 ** (-snr / 20), 0.0)
 
 
 def add(
-    batch: Batch, noise: Float[Tensor, "clip sample"], snr: Float[Tensor, " clip"], to: Bool[Tensor, " clip"]
+    audio: Float[Tensor, "clip sample"],
+    sound: Float[Tensor, "clip sample"],
+    ratio: Float[Tensor, " clip"],
+    n_samples: Int[Tensor, " clip"] | None = None,
 ) -> Float[Tensor, "clip sample"]:
-    """The audio with noise at a ratio of signal to noise (dB), in some clips; padding stays silent.
+    """Audio with other sound at a ratio of the amplitudes (root mean square); padding stays silent.
 
-    >>> from wsed.testing import batch
-    >>> inputs = batch(n_clips=2)
-    >>> mixed = add(inputs, torch.ones_like(inputs.audio), torch.tensor([0.0, 0.0]), torch.tensor([True, False]))
-    >>> bool((mixed[1] == inputs.audio[1]).all()), bool((mixed[0] != inputs.audio[0]).all())
-    (True, True)
+    Args:
+        audio: of the clips.
+        sound: what is added.
+        ratio: of the added sound to the clip; 0 changes nothing.
+        n_samples: length of each clip; None: all are as long as the audio.
+
+    >>> added = add(torch.ones(2, 4), torch.full((2, 4), 8.0), torch.tensor([0.5, 0.0]))
+    >>> added.tolist()
+    [[1.5, 1.5, 1.5, 1.5], [1.0, 1.0, 1.0, 1.0]]
     """
-    audio = batch.samples()
-    noise = torch.where(inside_clips(batch), noise.to(audio.dtype), 0.0)
-    power, noise_power = audio.square().mean(1), noise.square().mean(1)
-    gain = (power / noise_power.clamp(min=1e-12)).sqrt() * 10 ** (-snr / 20)
-    return audio + torch.where(to, gain, 0.0)[:, None].to(audio.dtype) * noise
+    sound = sound.to(audio.dtype)
+    if n_samples is not None:
+        sound = torch.where(inside(audio, n_samples), sound, 0.0)
+    size, least = torch.linalg.vector_norm(sound, dim=1), 1e-6 * audio.shape[1] ** 0.5
+    gain = torch.linalg.vector_norm(audio, dim=1) / size.clamp_(min=least) * ratio
+    return torch.addcmul(audio, gain[:, None].to(audio.dtype), sound)

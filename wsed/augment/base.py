@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby, islice
 from typing import Literal
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wsed.errors import WsedError
+from wsed.ops.clips import labels_on_cpu
 from wsed.registry import Registry
-from wsed.types import Batch
+from wsed.transfer import sent
+from wsed.types import Batch, Events
 
 Level = Literal["audio", "features"]
 Raw = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -69,6 +72,47 @@ class Augment(nn.Module):
         raise NotImplementedError
 
 
+class Planned(Augment):
+    """Base class of augmentations in two steps, for which an accelerator gets few operations and is not waited for.
+
+    `plan` draws the random numbers and moves the labels, on the CPU. What it returns is sent to the device of the batch
+    in one transfer, together with the plans of the augmentations that follow. `change` changes the sound there.
+
+    >>> class Turned(Planned):
+    ...     def change(self, signal, *numbers):
+    ...         return -signal
+    >>> from wsed.testing import batch
+    >>> inputs = batch()
+    >>> bool((Turned()(inputs, torch.Generator()).audio == -inputs.audio).all())
+    True
+    >>> batch, numbers = Turned().plan(inputs, torch.Generator())
+    >>> Turned().change(batch.audio, *numbers).shape
+    torch.Size([4, 8000])
+    """
+
+    def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
+        """The batch with moved labels, and what `change` needs.
+
+        Args:
+            batch: only the shapes of its audio and features may be read. Labels and `n_samples` are on the CPU if this
+                augmentation moves labels, or if the batch is not `full`.
+            generator: source of all random numbers; draw with `wsed.augment.draws.on_host(generator)`.
+        """
+        return batch, ()
+
+    def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
+        """The changed audio or features.
+
+        Args:
+            signal: audio or features, as `level` says.
+            numbers: what `plan` returned, on the device of the signal.
+        """
+        raise NotImplementedError
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+        return _planned([self], batch, generator)
+
+
 AUGMENTS: Registry[type[Augment]] = Registry("augment", "wsed.augment", Augment)
 
 
@@ -108,9 +152,12 @@ class Compose(Augment):
             part.prepare(sample_rate, sounds)
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
-        for part in self.parts:
-            batch = part(batch, generator)
-        return batch
+        return _in_turn(self._all(), batch, generator)
+
+    def _all(self) -> list[Augment]:
+        """The parts, and those of parts that are compositions."""
+        parts = [part for part in self.parts if isinstance(part, Augment)]
+        return [one for part in parts for one in (part._all() if isinstance(part, Compose) else [part])]
 
 
 class Unchanged(Augment):
@@ -137,16 +184,14 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
     >>> augmented(inputs, [Unchanged()], torch.Generator()) is inputs
     True
     """
-    parts = list(augment)
-    for part in parts:
-        if part.level == "audio":
-            if batch.audio is None:
-                raise WsedError(
-                    f"augment {type(part).__name__}: it changes the audio, but the batch holds cached features and "
-                    "no audio; set reader: files, or remove the augmentation"
-                )
-            batch = part(batch, generator)
-    late = [part for part in parts if part.level == "features"]
+    parts = [one for part in augment for one in (part._all() if isinstance(part, Compose) else [part])]
+    early, late = ([part for part in parts if part.level == level] for level in ("audio", "features"))
+    if early and batch.audio is None:
+        raise WsedError(
+            f"augment {type(early[0]).__name__}: it changes the audio, but the batch holds cached features and no "
+            "audio; set reader: files, or remove the augmentation"
+        )
+    batch = _in_turn(early, batch, generator)
     if late and batch.features is None:
         if raw is None:
             raise WsedError(
@@ -155,6 +200,38 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
             )
         with torch.no_grad():
             batch = replace(batch, features=raw(batch.samples(), batch.n_samples)[0])
-    for part in late:
-        batch = part(batch, generator)
+    return _in_turn(late, batch, generator)
+
+
+def _in_turn(parts: Iterable[Augment], batch: Batch, generator: torch.Generator) -> Batch:
+    """Apply augmentations of one level, one after the other; `Planned` ones in a row are planned together."""
+    for planned, row in groupby(parts, lambda part: type(part).forward is Planned.forward):
+        if planned:
+            batch = _planned([part for part in row if isinstance(part, Planned)], batch, generator)
+        else:
+            for part in row:
+                batch = part(batch, generator)
     return batch
+
+
+def _planned(parts: Sequence[Planned], batch: Batch, generator: torch.Generator) -> Batch:
+    """Plan all parts, send all plans to the device together, and change the sound."""
+    level = parts[0].level
+    signal = batch.samples() if level == "audio" else batch.features
+    assert signal is not None
+    on_cpu = not batch.full or any(part.moves_labels for part in parts)
+    before = labels = labels_on_cpu(batch) if on_cpu else batch
+    plans = []
+    for part in parts:
+        labels, plan = part.plan(labels, generator)
+        plans.append(plan)
+    old = vars(before)
+    moved = {name: v for name, v in vars(labels).items() if isinstance(v, Tensor) and v is not old[name]}
+    events = [] if labels.events is before.events else labels.events.columns
+    arrived = iter(sent([*moved.values(), *events, *(number for plan in plans for number in plan)], signal.device))
+    changes: dict[str, object] = dict(zip(moved, arrived, strict=False))
+    if events:
+        changes["events"] = Events(*islice(arrived, len(events)))
+    for part, plan in zip(parts, plans, strict=True):
+        signal = part.change(signal, *islice(arrived, len(plan)))
+    return replace(batch, **changes, full=labels.full, **{level: signal})  # type: ignore[arg-type]

@@ -24,6 +24,8 @@ class Draws(torch.Generator):
     """
 
     rank, ranks = 0, 1
+    host: "Draws"
+    """For a generator on an accelerator: one on the CPU with the same seed and rank; see `on_host`."""
 
     @classmethod
     def of(cls, device: torch.device | str, seed: int, rank: int = 0, ranks: int = 1) -> "Draws":
@@ -38,7 +40,24 @@ class Draws(torch.Generator):
         draws = cls(device)
         draws.manual_seed(seed)
         draws.rank, draws.ranks = rank, ranks
+        if draws.device.type != "cpu":
+            draws.host = cls.of("cpu", seed, rank, ranks)
         return draws
+
+
+def on_host(generator: torch.Generator) -> torch.Generator:
+    """A generator on the CPU, where numbers can be read without waiting for an accelerator.
+
+    >>> draws = Draws.of("cpu", seed=0)
+    >>> on_host(draws) is draws
+    True
+    """
+    if generator.device.type == "cpu":
+        return generator
+    if isinstance(generator, Draws):
+        return generator.host
+    seed = torch.randint(2**62, (1,), generator=generator, device=generator.device)
+    return Draws.of("cpu", int(seed))
 
 
 def run_seed() -> int:
@@ -80,7 +99,7 @@ def uniform(
     drawn = per_clip(
         size[0], generator, lambda n: torch.rand((n, *size[1:]), generator=generator, device=generator.device)
     )
-    return low + (high - low) * drawn
+    return drawn if (low, high) == (0, 1) else low + (high - low) * drawn
 
 
 def chosen(n_clips: int, p: float, generator: torch.Generator) -> Bool[Tensor, " clip"]:

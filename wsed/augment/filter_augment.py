@@ -1,20 +1,19 @@
 """Random filters over frequency."""
 
-from dataclasses import replace
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from wsed.augment.base import AUGMENTS, Augment
-from wsed.augment.draws import check_chance, check_range, chosen, per_clip, uniform
+from wsed.augment.base import AUGMENTS, Augment, Planned
+from wsed.augment.draws import check_chance, check_range, chosen, on_host, per_clip, uniform
 from wsed.errors import WsedError
 from wsed.types import Batch
 
 
 @AUGMENTS.register("filter_augment")
-class FilterAugment(Augment):
+class FilterAugment(Planned):
     """Amplifies some frequency ranges and attenuates others, like rooms and microphones; labels do not change.
 
     The bands are divided into a random number of ranges of random width. With `step`, all bands of a range have the
@@ -37,6 +36,7 @@ class FilterAugment(Augment):
     Source: Nam, Kim and Park 2022, "FilterAugment: an acoustic environmental data augmentation method".
 
     >>> from wsed.testing import batch
+    >>> from dataclasses import replace
     >>> inputs = replace(batch(), features=torch.zeros(4, 64, 50))
     >>> filtered = FilterAugment(p=1.0)(inputs, torch.Generator().manual_seed(0)).features
     >>> bool((filtered == filtered[:, :, :1]).all()), bool(filtered.abs().max() <= 6)
@@ -68,18 +68,21 @@ class FilterAugment(Augment):
         """With narrow ranges, for features with few bands."""
         return cls(width=1, decibels=1.0)
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
-        features = batch.features
-        assert features is not None
-        n_clips, n_bands, _ = features.shape
+    def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
+        assert batch.features is not None
+        n_clips, n_bands, _ = batch.features.shape
         if self.most * self.width > n_bands:
             raise WsedError(
                 f"augment filter_augment: {self.most} ranges of {self.width} bands or more need "
                 f"{self.most * self.width} bands, but the frontend has {n_bands}; lower most or width"
             )
-        gains = self.decibels * self.unit * curves(n_clips, n_bands, self, generator)
-        gains = gains * chosen(n_clips, self.p, generator)[:, None]
-        return replace(batch, features=features + gains[:, :, None].to(features.dtype))
+        draws = on_host(generator)
+        gains = self.decibels * self.unit * curves(n_clips, n_bands, self, draws)
+        return batch, (gains * chosen(n_clips, self.p, draws)[:, None],)
+
+    def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
+        (gains,) = numbers
+        return signal + gains[:, :, None].to(signal.dtype)
 
 
 def curves(n_clips: int, n_bands: int, of: FilterAugment, generator: torch.Generator) -> Float[Tensor, "clip band"]:

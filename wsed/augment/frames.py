@@ -1,7 +1,7 @@
-"""The frames of features that hold signal, and their statistics."""
+"""The samples and frames that hold signal, their statistics, and parts of recordings."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.types import Batch
@@ -24,29 +24,56 @@ def valid_frames(batch: Batch) -> Bool[Tensor, "clip frame"]:
     n_frames = features.shape[2]
     longest = batch.n_samples.max() if batch.audio is None else batch.audio.shape[1]
     last = (batch.n_samples.double() * n_frames / longest).ceil()
-    return torch.arange(n_frames, device=features.device) < last[:, None]
+    return torch.arange(n_frames, device=last.device) < last[:, None]
 
 
-def mean_and_std(
-    features: Float[Tensor, "clip band frame"], frames: Bool[Tensor, "clip frame"]
-) -> tuple[Float[Tensor, "clip band 1"], Float[Tensor, "clip band 1"]]:
-    """Mean and standard deviation of each band over the frames of a mask.
+def padding(batch: Batch) -> tuple[Bool[Tensor, "clip frame"], ...]:
+    """The `valid_frames` if some clips may be padded, else nothing.
 
-    >>> mean_and_std(torch.tensor([[[1.0, 3.0, 99.0]]]), torch.tensor([[True, True, False]]))
-    (tensor([[[2.]]]), tensor([[[1.]]]))
+    >>> from dataclasses import replace
+    >>> from wsed.testing import batch
+    >>> len(padding(replace(batch(), features=torch.zeros(4, 2, 10)))), padding(replace(batch(), full=True))
+    (1, ())
     """
-    mask, count = frames[:, None], frames.sum(1).clamp(min=1)[:, None, None]
-    mean = torch.where(mask, features, 0.0).sum(2, keepdim=True) / count
-    variance = torch.where(mask, (features - mean).square(), 0.0).sum(2, keepdim=True) / count
-    return mean, variance.sqrt()
+    return () if batch.full else (valid_frames(batch),)
 
 
-def inside_clips(batch: Batch) -> Bool[Tensor, "clip sample"]:
-    """The samples within each clip's length; the others are padding.
+def lengths(batch: Batch) -> tuple[Int[Tensor, " clip"], ...]:
+    """The length of each clip, in samples, if some may be padded, else nothing.
 
     >>> from wsed.testing import batch
-    >>> inside_clips(batch()).sum(1).tolist()
-    [8000, 8000, 8000, 4800]
+    >>> lengths(batch(n_clips=2))
+    (tensor([8000, 4800]),)
     """
-    audio = batch.samples()
-    return torch.arange(audio.shape[1], device=audio.device) < batch.n_samples[:, None]
+    return () if batch.full else (batch.n_samples,)
+
+
+def mean_over(
+    features: Float[Tensor, "clip band frame"], frames: Bool[Tensor, "clip frame"] | None = None
+) -> Float[Tensor, "clip band 1"]:
+    """Mean of each band over all frames, or those of a mask.
+
+    >>> mean_over(torch.tensor([[[1.0, 3.0, 99.0]]]), torch.tensor([[True, True, False]]))
+    tensor([[[2.]]])
+    """
+    if frames is None:
+        return features.mean(2, keepdim=True)
+    return torch.where(frames[:, None], features, 0.0).sum(2, keepdim=True) / frames.sum(1).clamp(min=1)[:, None, None]
+
+
+def inside(audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]) -> Bool[Tensor, "clip sample"]:
+    """The samples within each clip's length; the others are padding.
+
+    >>> inside(torch.zeros(2, 4), torch.tensor([4, 1])).sum(1).tolist()
+    [4, 1]
+    """
+    return torch.arange(audio.shape[1], device=audio.device) < n_samples[:, None]
+
+
+def parts(audio: Float[Tensor, " sample"], start: Int[Tensor, " part"], length: int) -> Float[Tensor, "part length"]:
+    """Parts of a recording, of equal length.
+
+    >>> parts(torch.arange(5.0), torch.tensor([0, 2]), 3).tolist()
+    [[0.0, 1.0, 2.0], [2.0, 3.0, 4.0]]
+    """
+    return audio.unfold(0, length, 1).index_select(0, start)  # three times as quick as an index of each sample

@@ -1,13 +1,11 @@
 """Random loudness."""
 
-from dataclasses import replace
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from wsed.augment.base import AUGMENTS, Augment
-from wsed.augment.draws import uniform
+from wsed.augment.base import AUGMENTS, Planned
+from wsed.augment.draws import on_host, uniform
 from wsed.errors import WsedError
 from wsed.types import Batch
 
@@ -22,11 +20,20 @@ def amplify(audio: Float[Tensor, "clip sample"], decibels: Float[Tensor, " clip"
     >>> amplify(torch.full((2, 1), 0.5), torch.tensor([0.0, -20.0])).flatten().tolist()
     [0.5, 0.05000000074505806]
     """
-    return audio * (10 ** (decibels / 20))[:, None].to(audio.dtype)
+    return audio * factor(decibels)[:, None].to(audio.dtype)
+
+
+def factor(decibels: Float[Tensor, " clip"]) -> Float[Tensor, " clip"]:
+    """The factor of the amplitude.
+
+    >>> factor(torch.tensor([20.0])).tolist()
+    [10.0]
+    """
+    return 10 ** (decibels / 20)
 
 
 @AUGMENTS.register("gain")
-class Gain(Augment):
+class Gain(Planned):
     """Amplifies each clip by a random gain in decibels, drawn uniformly; labels do not change.
 
     Args:
@@ -49,6 +56,9 @@ class Gain(Augment):
             raise WsedError(f"augment gain: low must be below high, and both must be finite, not {low:g} and {high:g}")
         self.low, self.high = low, high
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
-        audio = batch.samples()
-        return replace(batch, audio=amplify(audio, uniform(len(batch), self.low, self.high, generator)))
+    def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
+        return batch, (factor(uniform(len(batch), self.low, self.high, on_host(generator))),)
+
+    def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
+        (by,) = numbers
+        return signal * by[:, None].to(signal.dtype)

@@ -1,6 +1,7 @@
 """The sound of other rooms and devices, by impulse responses."""
 
-from dataclasses import replace
+import math
+from functools import cache
 
 import numpy as np
 import torch
@@ -8,20 +9,19 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wsed.augment.base import AUGMENTS, Augment, Sounds
-from wsed.augment.draws import check_chance, chosen, per_clip
-from wsed.augment.frames import inside_clips
+from wsed.augment.base import AUGMENTS, Augment, Planned, Sounds
+from wsed.augment.draws import check_chance, chosen, on_host, per_clip
+from wsed.augment.frames import inside, lengths
 from wsed.errors import WsedError
 from wsed.types import Batch
 
 
 @AUGMENTS.register("impulse_response")
-class ImpulseResponse(Augment):
+class ImpulseResponse(Planned):
     """Makes a clip sound as in another room or over another device; labels do not change.
 
     Clips are convolved with impulse responses from a folder. A response is cut to begin at its greatest peak, so that
-    events do not move, and is scaled to energy 1. The responses are read once,
-    before training.
+    events do not move, and is scaled to energy 1. The responses are read once, before training.
 
     Args:
         folder: folder with one sound file per response, at any depth.
@@ -61,20 +61,24 @@ class ImpulseResponse(Augment):
         if not len(self.responses):
             self.responses = stacked(sounds(self.folder, sample_rate), round(self.seconds * sample_rate))
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
-        audio = batch.samples()
+    def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
         if not len(self.responses):
             raise WsedError("augment impulse_response: call prepare with the responses first")
-        if self.responses.device != audio.device:
-            self.responses = self.responses.to(audio.device)
-        which = per_clip(
-            len(batch),
-            generator,
-            lambda n: torch.randint(len(self.responses), (n,), generator=generator, device=generator.device),
-        )
-        to = chosen(len(batch), self.p, generator)
-        convolved = torch.where(inside_clips(batch), convolve(audio, self.responses[which]), 0.0)
-        return replace(batch, audio=torch.where(to[:, None], convolved, audio))
+        draws = on_host(generator)
+        which = per_clip(len(batch), draws, lambda n: torch.randint(len(self.responses), (n,), generator=draws))
+        rows = chosen(len(batch), self.p, draws).nonzero()[:, 0]
+        return batch, (rows, which[rows], *(n_samples[rows] for n_samples in lengths(batch)))
+
+    def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
+        rows, which, *n_samples = numbers
+        if not len(rows):
+            return signal
+        if self.responses.device != signal.device:
+            self.responses = self.responses.to(signal.device)
+        convolved = convolve(signal.index_select(0, rows), self.responses.index_select(0, which))
+        if n_samples:
+            convolved = torch.where(inside(convolved, n_samples[0]), convolved, 0.0)
+        return signal.index_copy(0, rows, convolved)
 
 
 def stacked(sounds: list[NDArray[np.float32]], longest: int) -> Float[Tensor, "response sample"]:
@@ -93,10 +97,24 @@ def stacked(sounds: list[NDArray[np.float32]], longest: int) -> Float[Tensor, "r
 def convolve(audio: Float[Tensor, "clip sample"], response: Float[Tensor, "clip tap"]) -> Float[Tensor, "clip sample"]:
     """Each clip convolved with its response, as long as before.
 
-    >>> convolve(torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[0.5, 0.25]])).round(decimals=5).tolist()
+    >>> convolve(torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[0.5, 0.25]])).round(decimals=5).abs().tolist()
     [[0.5, 0.25, 0.0]]
     """
-    length = 2 ** (audio.shape[1] + response.shape[1] - 1).bit_length()
-    spectrum = torch.fft.rfft(audio.float(), length) * torch.fft.rfft(response, length)
-    convolved: Tensor = torch.fft.irfft(spectrum, length)[:, : audio.shape[1]]
-    return convolved.to(audio.dtype)
+    taps = response.shape[1]
+    size, n_blocks = _blocks(audio.shape[1], taps)
+    hop = size - taps + 1
+    wide = torch.nn.functional.pad(audio.float(), (taps - 1, n_blocks * hop - audio.shape[1]))
+    spectrum = torch.fft.rfft(wide.unfold(1, size, hop)) * torch.fft.rfft(response, size)[:, None]
+    convolved: Tensor = torch.fft.irfft(spectrum, size)[:, :, taps - 1 :]  # what a block has of the one before is wrong
+    return convolved.flatten(1)[:, : audio.shape[1]].to(audio.dtype)
+
+
+@cache
+def _blocks(length: int, taps: int) -> tuple[int, int]:
+    """Size and number of the blocks with the cheapest Fourier transforms; a block gives `size - taps + 1` samples.
+
+    Sizes are powers of two, or 3, 5, 9 or 15 times one. Blocks of up to 8192 samples fit a processor's cache.
+    """
+    sizes = [odd * 2**power for odd in (1, 3, 5, 9, 15) for power in range(9, 28)]
+    counted = [(size, math.ceil(length / (size - taps + 1))) for size in sizes if size >= max(8192, 2 * taps)]
+    return min(counted, key=lambda of: of[0] * of[1] * math.log2(of[0]))

@@ -1,20 +1,18 @@
 """Statistics of bands exchanged between clips."""
 
-from dataclasses import replace
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from wsed.augment.base import AUGMENTS, Augment
-from wsed.augment.draws import beta, check_alpha, check_chance, chosen
-from wsed.augment.frames import mean_and_std, valid_frames
+from wsed.augment.base import AUGMENTS, Planned
+from wsed.augment.draws import beta, check_alpha, check_chance, chosen, on_host
+from wsed.augment.frames import mean_over, padding
 from wsed.augment.mixup import partners
 from wsed.types import Batch
 
 
 @AUGMENTS.register("mixstyle")
-class MixStyle(Augment):
+class MixStyle(Planned):
     """Moves each band's mean and deviation over time towards those of another clip; labels do not change.
 
     Mean and deviation depend on device and room; a network that sees them mixed learns not to rely on them.
@@ -30,6 +28,7 @@ class MixStyle(Augment):
     generalization with relaxed instance frequency-wise normalization".
 
     >>> from wsed.testing import batch
+    >>> from dataclasses import replace
     >>> inputs = replace(batch(), features=torch.rand(4, 16, 50) * torch.arange(1.0, 5)[:, None, None])
     >>> MixStyle(p=1.0)(inputs, torch.Generator().manual_seed(0)).features.shape
     torch.Size([4, 16, 50])
@@ -44,37 +43,40 @@ class MixStyle(Augment):
         check_chance("mixstyle", p)
         self.alpha, self.p = alpha, p
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
-        features = batch.features
-        assert features is not None
-        other = partners(torch.zeros_like(batch.source), generator)
-        share = beta(len(batch), self.alpha, generator)
-        share = torch.where(chosen(len(batch), self.p, generator), share, 1.0)
-        return replace(batch, features=restyle(features, valid_frames(batch), other, share))
+    def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
+        draws = on_host(generator)
+        other = partners(len(batch), draws)
+        share = beta(len(batch), self.alpha, draws)
+        share = torch.where(chosen(len(batch), self.p, draws), share, 1.0)
+        return batch, (other, share, *padding(batch))
+
+    def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
+        other, share, *frames = numbers
+        return restyle(signal, other, share, *frames)
 
 
 def restyle(
     features: Float[Tensor, "clip band frame"],
-    frames: Bool[Tensor, "clip frame"],
     other: Int[Tensor, " clip"],
     share: Float[Tensor, " clip"],
+    frames: Bool[Tensor, "clip frame"] | None = None,
 ) -> Float[Tensor, "clip band frame"]:
     """Features whose mean and deviation per band are mixed: `share` of the clip's own, `1 - share` of another clip's.
 
     Args:
         features: of the clips.
-        frames: frames that hold signal; the others do not change.
         other: the index of the other clip.
         share: of the clip itself, in [0, 1].
+        frames: frames that hold signal; the others do not change. None: all frames.
 
     >>> features = torch.tensor([[[0.0, 2.0]], [[10.0, 30.0]]])
-    >>> heard = torch.ones(2, 2, dtype=torch.bool)
-    >>> restyle(features, heard, torch.tensor([1, 0]), torch.tensor([0.0, 1.0])).flatten(1).tolist()
+    >>> restyle(features, torch.tensor([1, 0]), torch.tensor([0.0, 1.0])).flatten(1).tolist()
     [[10.0, 30.0], [10.0, 30.0]]
     """
-    mean, std = mean_and_std(features, frames)
-    std = std.clamp(min=1e-6)
-    by = share.to(features.dtype)[:, None, None]
-    new_mean, new_std = by * mean + (1 - by) * mean[other], by * std + (1 - by) * std[other]
-    stays = (by == 1) | ~frames[:, None]
-    return torch.where(stays, features, (features - mean) / std * new_std + new_mean)
+    mean = mean_over(features, frames)
+    centred = features - mean
+    std = mean_over(centred.square(), frames).sqrt_().clamp_(min=1e-6)
+    own, by = torch.stack([mean, std]), share.to(features.dtype)[:, None, None]
+    new_mean, new_std = torch.lerp(own[:, other], own, by)
+    stays = by == 1 if frames is None else (by == 1) | ~frames[:, None]
+    return torch.where(stays, features, torch.addcmul(new_mean, centred, new_std / std))

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from wsed.augment.base import AUGMENTS, Augment, Level
-from wsed.augment.draws import Draws, beta, check_alpha, check_chance, chosen
+from wsed.augment.base import AUGMENTS, Level, Planned
+from wsed.augment.draws import Draws, beta, check_alpha, check_chance, chosen, on_host
 from wsed.literals import checked
 from wsed.types import Batch, Events
 
@@ -16,7 +16,7 @@ MixedLabels = Literal["soft", "hard"]
 
 
 @AUGMENTS.register("mixup")
-class Mixup(Augment):
+class Mixup(Planned):
     """Mixes each clip with another clip of the batch, with its tags and events.
 
     A clip `x` becomes `c x + (1 - c) y`, where `y` is another clip and `c` is drawn from beta(alpha, alpha) and is at
@@ -58,33 +58,44 @@ class Mixup(Augment):
         check_chance("mixup", p)
         self.alpha, self.p, self.labels, self.within_source, self.level = alpha, p, labels, within_source, on
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
-        n_clips = len(batch)
-        other = partners(batch.source if self.within_source else torch.zeros_like(batch.source), generator)
-        share = beta(n_clips, self.alpha, generator)
+    def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
+        n_clips, draws = len(batch), on_host(generator)
+        other = partners(n_clips, draws, batch.source if self.within_source else None)
+        share = beta(n_clips, self.alpha, draws)
         share = torch.maximum(share, 1 - share)
-        alone = ~chosen(n_clips, self.p, generator) | (other == torch.arange(n_clips, device=other.device))
-        return mix(batch, other, torch.where(alone, 1.0, share), self.labels, self.level)
+        alone = ~chosen(n_clips, self.p, draws) | (other == torch.arange(n_clips))
+        other, share = torch.where(alone, torch.arange(n_clips), other), torch.where(alone, 1.0, share)
+        return mixed_labels(batch, other, share, self.labels), (other, share)
+
+    def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
+        other, share = numbers
+        return mixed_signal(signal, other, share)
 
 
-def partners(group: Int[Tensor, " clip"], generator: torch.Generator) -> Int[Tensor, " clip"]:
+def partners(
+    n_clips: int, generator: torch.Generator, group: Int[Tensor, " clip"] | None = None
+) -> Int[Tensor, " clip"]:
     """Index of a partner for each clip: the next of its group in a random order, or itself if it is alone.
 
     With several processes, each process has partners for its own clips only.
 
-    >>> partners(torch.tensor([0, 1, 0]), torch.Generator()).tolist()
+    Args:
+        n_clips: clips of this process.
+        generator: source of the random order, on the CPU.
+        group: of each clip; None: all are of one group.
+
+    >>> partners(3, torch.Generator(), torch.tensor([0, 1, 0])).tolist()
     [2, 1, 0]
     """
-    order = _order(len(group), generator)
-    order = order[group[order].argsort(stable=True)]  # groups in turn, each in a random order
-    row = group[order]
-    n_clips = len(row)
-    place = torch.arange(n_clips, device=row.device)
-    first = torch.searchsorted(row.contiguous(), row)
-    last = torch.searchsorted(row.contiguous(), row, right=True)
-    following = torch.where(place + 1 < last, place + 1, first)
+    order = _order(n_clips, generator)
+    following = torch.roll(order, -1)
+    if group is not None:
+        order = order[group[order].argsort(stable=True)]  # groups in turn, each in a random order
+        row, place = group[order], torch.arange(n_clips)
+        last = torch.searchsorted(row, row, right=True)
+        following = order[torch.where(place + 1 < last, place + 1, torch.searchsorted(row, row))]
     result = torch.empty_like(order)
-    result[order] = order[following]
+    result[order] = following
     return result
 
 
@@ -95,7 +106,6 @@ def _order(n_clips: int, generator: torch.Generator) -> Int[Tensor, " clip"]:
     return order if ranks == 1 else order[order % ranks == rank] // ranks
 
 
-@checked
 def mix(
     batch: Batch, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"], labels: MixedLabels, level: Level
 ) -> Batch:
@@ -113,10 +123,25 @@ def mix(
     >>> mix(inputs, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft", "audio").events.gain.tolist()
     [1.0, 0.25]
     """
+    mixed = mixed_labels(batch, other, share, labels)
+    if level == "audio":
+        return replace(mixed, audio=mixed_signal(batch.samples(), other, share))
+    assert batch.features is not None
+    return replace(mixed, features=mixed_signal(batch.features, other, share))
+
+
+@checked
+def mixed_labels(
+    batch: Batch, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"], labels: MixedLabels
+) -> Batch:
+    """The batch with the lengths, tags and events of mixed clips; see `mix`.
+
+    >>> from wsed.testing import batch
+    >>> inputs = batch(n_clips=2)
+    >>> mixed_labels(inputs, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft").audio is inputs.audio
+    True
+    """
     mixed = share < 1
-    rest = 1 - share
-    signal = _signal(batch, other, share, level)
-    batch = replace(batch, audio=signal) if level == "audio" else replace(batch, features=signal)
     tags, tagged = _tags(batch, other, share, labels)
     return replace(
         batch,
@@ -124,15 +149,18 @@ def mix(
         clip_labels=torch.where(mixed[:, None], tags, batch.clip_labels),
         tagged=torch.where(mixed[:, None], tagged, batch.tagged),
         timed=torch.where(mixed[:, None], batch.timed & batch.timed[other], batch.timed),
-        events=_events(batch.events, other, share, torch.where(mixed, rest, 0.0), labels),
+        events=_events(batch.events, other, share, torch.where(mixed, 1 - share, 0.0), labels),
     )
 
 
-def _signal(batch: Batch, other: Tensor, share: Tensor, level: Level) -> Tensor:
-    signal = batch.samples() if level == "audio" else batch.features
-    assert signal is not None
+def mixed_signal(signal: Tensor, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"]) -> Tensor:
+    """Audio or features of mixed clips; see `mix`.
+
+    >>> mixed_signal(torch.tensor([[1.0], [5.0]]), torch.tensor([1, 0]), torch.tensor([0.75, 1.0])).tolist()
+    [[2.0], [5.0]]
+    """
     by = share.to(signal.dtype).view(-1, *[1] * (signal.ndim - 1))
-    return torch.where(by < 1, by * signal + (1 - by) * signal[other], signal)
+    return torch.lerp(signal.index_select(0, other), signal, by)
 
 
 def _tags(

@@ -1,16 +1,15 @@
 """Random polarity."""
 
-from dataclasses import replace
-
 import torch
+from torch import Tensor
 
-from wsed.augment.base import AUGMENTS, Augment
-from wsed.augment.draws import check_chance, chosen
+from wsed.augment.base import AUGMENTS, Planned
+from wsed.augment.draws import check_chance, chosen, on_host
 from wsed.types import Batch
 
 
 @AUGMENTS.register("reverse_polarity")
-class ReversePolarity(Augment):
+class ReversePolarity(Planned):
     """Inverts the sign of the waveform of a clip, which sounds the same; labels do not change.
 
     Args:
@@ -30,6 +29,9 @@ class ReversePolarity(Augment):
         check_chance("reverse_polarity", p)
         self.p = p
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
-        inverted = chosen(len(batch), self.p, generator)
-        return replace(batch, audio=torch.where(inverted[:, None], -batch.samples(), batch.samples()))
+    def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
+        return batch, (torch.where(chosen(len(batch), self.p, on_host(generator)), -1.0, 1.0),)
+
+    def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
+        (sign,) = numbers
+        return signal * sign[:, None].to(signal.dtype)

@@ -1,20 +1,18 @@
 """Masks over time and over bands."""
 
-from dataclasses import replace
-
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from wsed.augment.base import AUGMENTS, Augment
-from wsed.augment.draws import check_chance, check_range, chosen, uniform
-from wsed.augment.frames import mean_and_std, valid_frames
+from wsed.augment.base import AUGMENTS, Planned
+from wsed.augment.draws import check_chance, check_range, chosen, on_host, uniform
+from wsed.augment.frames import mean_over, padding
 from wsed.errors import WsedError
 from wsed.types import Batch
 
 
 @AUGMENTS.register("spec_augment")
-class SpecAugment(Augment):
+class SpecAugment(Planned):
     """Replaces stretches of time and groups of neighbouring bands by the mean of the clip's features.
 
     Labels do not change, so keep time masks shorter than the shortest events.
@@ -32,6 +30,7 @@ class SpecAugment(Augment):
     Source: Park et al. 2019, "SpecAugment".
 
     >>> from wsed.testing import batch
+    >>> from dataclasses import replace
     >>> inputs = replace(batch(), features=torch.rand(4, 16, 50))
     >>> masked = SpecAugment(p=1.0)(inputs, torch.Generator().manual_seed(0))
     >>> 0.05 < (masked.features != inputs.features).float().mean() < 0.5
@@ -53,15 +52,19 @@ class SpecAugment(Augment):
             raise WsedError("augment spec_augment: time_masks and band_masks must be 0 or more, one of them above 0")
         self.time, self.bands, self.time_masks, self.band_masks, self.p = time, bands, time_masks, band_masks, p
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
-        features = batch.features
-        assert features is not None
-        n_clips, n_bands, n_frames = features.shape
-        on = chosen(n_clips, self.p, generator)
-        hidden = masks(n_clips, n_bands, self.band_masks, self.bands, generator)[:, :, None]
-        hidden = hidden | masks(n_clips, n_frames, self.time_masks, self.time, generator)[:, None]
-        mean = mean_and_std(features, valid_frames(batch))[0].mean(1, keepdim=True)
-        return replace(batch, features=torch.where(hidden & on[:, None, None], mean, features))
+    def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
+        assert batch.features is not None
+        n_clips, n_bands, n_frames = batch.features.shape
+        draws = on_host(generator)
+        on = chosen(n_clips, self.p, draws)[:, None]
+        bands = masks(n_clips, n_bands, self.band_masks, self.bands, draws) & on
+        frames = masks(n_clips, n_frames, self.time_masks, self.time, draws) & on
+        return batch, (bands, frames, *padding(batch))
+
+    def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
+        bands, frames, *valid = numbers
+        mean = mean_over(signal, *valid).mean(1, keepdim=True)
+        return torch.where(bands[:, :, None] | frames[:, None], mean, signal)
 
 
 def masks(

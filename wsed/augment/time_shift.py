@@ -4,17 +4,18 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from wsed.augment.base import AUGMENTS, Augment, Sounds
-from wsed.augment.draws import check_chance, chosen, uniform
+from wsed.augment.base import AUGMENTS, Planned, Sounds
+from wsed.augment.draws import check_chance, chosen, on_host, uniform
+from wsed.augment.frames import parts
 from wsed.errors import WsedError
 from wsed.types import Batch, Events
 
 
 @AUGMENTS.register("time_shift")
-class TimeShift(Augment):
+class TimeShift(Planned):
     """Moves the sound of a clip forwards or backwards in time, and its events with it.
 
     Sound that leaves the clip at one end comes back at the other (`wrap`; an event across the seam becomes two), or is
@@ -51,26 +52,52 @@ class TimeShift(Augment):
         """Keep the sample rate."""
         self.sample_rate = sample_rate
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
+    def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
         if self.sample_rate is None:
             raise WsedError("augment time_shift: call prepare with the sample rate first")
-        by = uniform(len(batch), -self.seconds, self.seconds, generator).double() * self.sample_rate
-        by = torch.where(chosen(len(batch), self.p, generator), by.round(), 0.0)
+        draws = on_host(generator)
+        by = uniform(len(batch), -self.seconds, self.seconds, draws).double() * self.sample_rate
+        by = torch.where(chosen(len(batch), self.p, draws), by.round(), 0.0)
         seconds = batch.n_samples.double() / self.sample_rate
         shift = by / self.sample_rate
-        audio = batch.samples()
-        place = torch.arange(audio.shape[1], device=audio.device) - by.long()[:, None]
-        length = batch.n_samples.clamp(min=1)[:, None]
-        inside = torch.arange(audio.shape[1], device=audio.device) < length
         if self.ends == "wrap":
-            source = torch.where(inside, place % length, torch.arange(audio.shape[1], device=audio.device))
-            events = wrapped(batch.events, shift, seconds)
-            return replace(batch, audio=audio.gather(1, source), events=events)
+            moved = replace(batch, events=wrapped(batch.events, shift, seconds))
+        else:
+            events = cut(batch.events, shift, seconds)
+            tags, tagged = tags_left(batch, events, shift)
+            moved = replace(batch, events=events, clip_labels=tags, tagged=tagged)
+        if not batch.full:
+            return moved, (by.long(), batch.n_samples)
+        length, reach = batch.samples().shape[1], self._reach(batch.samples().shape[1])
+        by = by.fmod(length) if self.ends == "wrap" else by.clamp(-length, length)
+        first = torch.arange(reach, len(batch) * (length + 2 * reach), length + 2 * reach)
+        return moved, (first - by.long(),)
+
+    def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
+        by, *n_samples = numbers
+        if n_samples:
+            return self._within(signal, by, n_samples[0])
+        length, reach = signal.shape[1], self._reach(signal.shape[1])
+        if self.ends == "wrap":
+            wide = torch.cat([signal[:, length - reach :], signal, signal[:, :reach]], 1)
+        else:
+            wide = torch.nn.functional.pad(signal, (reach, reach))
+        return parts(wide.flatten(), by, length)
+
+    def _reach(self, length: int) -> int:
+        """The greatest shift, in samples, at most the length of the audio."""
+        assert self.sample_rate is not None
+        return min(round(self.seconds * self.sample_rate) + 1, length)
+
+    def _within(self, audio: Tensor, by: Int[Tensor, " clip"], n_samples: Int[Tensor, " clip"]) -> Tensor:
+        """The audio of padded clips, each moved within its length."""
+        sample = torch.arange(audio.shape[1], device=audio.device)
+        place, length = sample - by[:, None], n_samples.clamp(min=1)[:, None]
+        inside = sample < length
+        if self.ends == "wrap":
+            return audio.gather(1, torch.where(inside, place % length, sample))
         there = inside & (place >= 0) & (place < length)
-        audio = torch.where(there, audio.gather(1, place.clamp(min=0) % audio.shape[1]), 0.0)
-        events = cut(batch.events, shift, seconds)
-        tags, tagged = tags_left(batch, events, shift)
-        return replace(batch, audio=audio, events=events, clip_labels=tags, tagged=tagged)
+        return torch.where(there, audio.gather(1, place.clamp(min=0) % audio.shape[1]), 0.0)
 
 
 def wrapped(events: Events, shift: Float[Tensor, " clip"], seconds: Float[Tensor, " clip"]) -> Events:

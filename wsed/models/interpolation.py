@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from wsed.augment.draws import beta
-from wsed.augment.mixup import mix, partners
-from wsed.ops.clips import take
+from wsed.augment.draws import beta, on_host
+from wsed.augment.mixup import mixed_labels, mixed_signal, partners
+from wsed.ops.clips import labels_on_cpu, take
+from wsed.transfer import sent
 from wsed.types import Batch, Output
 
 
@@ -30,14 +31,21 @@ def mixes(batch: Batch, teacher: Output, alpha: float, generator: torch.Generato
     >>> len(mixed), scores.clip_logits.shape
     (4, torch.Size([4, 3]))
     """
-    rows = (~batch.tagged).all(1).nonzero()[:, 0]
+    labels = replace(labels_on_cpu(batch), audio=None, features=None)
+    rows = (~labels.tagged).all(1).nonzero()[:, 0]
     if not len(rows):
         return None
-    clips = take(batch, rows)
-    other = partners(torch.zeros_like(clips.source), generator)
-    share = beta(len(clips), alpha, generator)
-    mixed = mix(clips, other, share, "soft", "audio" if batch.features is None else "features")
-    return mixed, mixed_scores(teacher, rows, rows[other], share)
+    draws = on_host(generator)
+    other = partners(len(rows), draws)
+    share = beta(len(rows), alpha, draws)
+    mixed = mixed_labels(take(labels, rows), other, share, "soft").to(batch.n_samples.device)
+    first, second, other, share = sent([rows, rows[other], other, share], batch.n_samples.device)
+    audio, features = (signal if signal is None else signal[first] for signal in (batch.audio, batch.features))
+    if features is not None:
+        features = mixed_signal(features, other, share)
+    elif audio is not None:
+        audio = mixed_signal(audio, other, share)
+    return replace(mixed, audio=audio, features=features), mixed_scores(teacher, first, second, share)
 
 
 def mixed_scores(

@@ -1,4 +1,4 @@
-"""Some of the clips of a batch."""
+"""Parts of a batch: some of its clips, or its labels."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from wsed.transfer import on_cpu
 from wsed.types import Batch, Events
 
 
@@ -23,3 +24,16 @@ def take(batch: Batch, rows: Int[Tensor, " taken"]) -> Batch:
     taken = {name: value[rows] for name, value in vars(batch).items() if isinstance(value, Tensor)}
     ids = tuple(batch.clip_ids[row] for row in rows.tolist())
     return replace(batch, **taken, events=events, clip_ids=ids)  # type: ignore[arg-type]
+
+
+def labels_on_cpu(batch: Batch) -> Batch:
+    """The batch on the CPU, without waiting for an accelerator if `to` moved it; audio and features have no values.
+
+    >>> from wsed import testing
+    >>> labels = labels_on_cpu(testing.batch(n_clips=2))
+    >>> labels.n_samples.tolist(), labels.samples().shape, labels.samples().device.type
+    ([8000, 4800], torch.Size([2, 8000]), 'meta')
+    """
+    tensors = {name: value for name, value in vars(batch).items() if isinstance(value, Tensor)}
+    known = {n: v.to("meta") if n in ("audio", "features") else on_cpu(v) for n, v in tensors.items()}
+    return replace(batch, **known, events=Events(*map(on_cpu, batch.events.columns)))  # type: ignore[arg-type]
