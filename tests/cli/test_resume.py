@@ -23,7 +23,9 @@ from wsed.cli.training import run as train
 from wsed.errors import WsedError
 from wsed.files import try_lock
 from wsed.run import RunFolder
+from wsed.scoring import collect
 from wsed.scoring.report import Report
+from wsed.training import evaluation
 from wsed.training.task import SEDTask
 
 FRONTEND = {"sample_rate": 8000, "n_fft": 256, "hop_length": 160, "f_max": 4000.0}
@@ -294,6 +296,9 @@ PLACES = {
     "test": (SEDTask, "test_step"),
     "report": (Report, "write"),
     "step": (SEDTask, "optimizer_step"),
+    "part": (collect, "write_part"),  # the scores of one of several processes
+    "join": (collect, "join"),
+    "intervals": (evaluation, "resample"),
 }
 
 

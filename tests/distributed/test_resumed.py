@@ -102,7 +102,7 @@ def ended(pids):
 
 KILLS = (  # which process, where, the how manieth time there
     (0, "save", 1), (0, "save", 4), (0, "validation", 3), (1, "validation", 1), (1, "step", 4), (0, "step", 5),
-    (0, "test", 1), (1, "test", 1), (0, "report", 1),
+    (0, "test", 1), (1, "test", 1), (1, "part", 2), (0, "join", 4), (0, "report", 1), (0, "intervals", 1),
 )  # fmt: skip
 
 
@@ -117,17 +117,18 @@ def test_kills_of_two_processes_at_any_moment_change_nothing(corpus, tmp_path):
     seconds, begun = time.monotonic() - start, torch.load(whole / "checkpoints/last.ckpt", weights_only=True)
     assert len(begun["ranks"]) == RANKS
     assert not torch.equal(*(rank["random"]["torch"] for rank in begun["ranks"]))
-    moments = [{"before": (rank, killed_at(place, count))} for rank, place, count in KILLS]
-    moments += [{"seconds": draw.uniform(0.3, 1) * seconds} for _ in range(6)]
+    moments = [(place, {"before": (rank, killed_at(place, count))}) for rank, place, count in KILLS]
+    moments += [("", {"seconds": draw.uniform(0.3, 1) * seconds}) for _ in range(5)]
     kills = 0
-    for attempt, moment in enumerate(moments):
+    for attempt, (place, moment) in enumerate(moments):
         folder = tmp_path / str(attempt)
         statuses = in_forks(exp, folder, *args, **moment)
         assert None not in statuses, f"{moment}: the other process hangs: {log_of(folder)}"
         killed = -signal.SIGKILL in statuses
-        if "before" in moment:
+        if place:
             assert killed, log_of(folder)
             assert 0 not in statuses, log_of(folder)
+            assert (folder / "test/frame_scores.npz").exists() == (place in ("report", "intervals"))
         kills += killed
         assert in_forks(exp, folder, *args) == [0, 0], log_of(folder)
         assert_same(folder, whole)
