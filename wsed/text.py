@@ -70,7 +70,7 @@ def decode_text(content: bytes, path: str | Path) -> str:
         raise WsedError(f"{path} is not UTF-8 text (row {row}: {odd}); save it as UTF-8") from None
     if text.count("\0") > len(text) // 4:
         raise WsedError(f"{path} is not UTF-8 text: it is full of NUL bytes, as UTF-16 is; save it as UTF-8")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def composed(text: str) -> str:
@@ -79,7 +79,9 @@ def composed(text: str) -> str:
     >>> len("cafe\u0301"), len(composed("cafe\u0301"))
     (5, 4)
     """
-    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+    if text.isascii() or unicodedata.is_normalized("NFC", text):
+        return text
+    return unicodedata.normalize("NFC", text)
 
 
 def read_json(path: str | Path, remedy: str) -> object:

@@ -22,7 +22,7 @@ import numpy as np
 from scoring_data import CLIPS, FRAME_RATE, FRAMES, LABELS, made
 
 HERE = Path(__file__).resolve().parents[2]
-WIDE_CLIPS, WIDE_LABELS, RESAMPLES = 2000, 407, 1000
+WIDE_CLIPS, WIDE_LABELS, RESAMPLES, RATES = 2000, 407, 1000, np.arange(0.05, 100, np.pi / 10)
 
 
 def tables(folder: Path) -> list[str]:
@@ -64,7 +64,11 @@ def wide() -> None:
 
 
 def numbers(plain: object, place: str = "") -> dict[str, float]:
-    """All numbers of a report by their place in it."""
+    """All numbers of a report by their place in it; of curves, the heights at some rates."""
+    if isinstance(plain, dict) and plain.keys() == {"efpr", "tpr"}:
+        # Points whose rates differ by rounding only may be one point or two.
+        step = np.searchsorted(plain["efpr"], RATES, side="right") - 1
+        plain = np.array([0.0, *plain["tpr"]])[step + 1].tolist()
     if isinstance(plain, dict | list):
         parts = plain.items() if isinstance(plain, dict) else enumerate(plain)
         return {k: v for name, part in parts for k, v in numbers(part, f"{place}.{name}").items()}

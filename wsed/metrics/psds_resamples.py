@@ -49,9 +49,8 @@ class Resampler:
             weights: how often each clip counts.
             changes_for: returns all changes that a block of rows needs; if None, `changes` has them.
         """
-        sizes = [(change.cell.size, change.segment.size) for change in self.changes if change is not None]
-        changes, steps = (max(n, default=0) for n in ([n for n, _ in sizes], [sum(n for _, n in sizes)]))
-        rows = max(1, BLOCK // max(changes, steps, weights.shape[1], 1))
+        most = max((change.cell.size for change in self.changes if change is not None), default=0)
+        rows = max(1, BLOCK // max(most, weights.shape[1], 1))
         blocks = [weights[start : start + rows] for start in range(0, len(weights), rows)]
         parts = [self._block(block, changes_for(block) if changes_for else self.changes) for block in blocks]
         return np.concatenate([np.zeros(0), *parts])
@@ -148,7 +147,20 @@ def _steps(
     height = hits.take(order)
     np.maximum.accumulate(height, axis=1, out=height)
     height /= n_ref
-    return lowest.take(order), height
+    return _rises(lowest.take(order), height, max_efpr)
+
+
+def _rises(rate: Steps, height: Steps, max_efpr: float) -> tuple[Steps, Steps]:
+    """The steps at which each curve rises, mostly one of ten; rows are filled up with steps at `max_efpr`."""
+    rises = rate < max_efpr
+    rises[:, 0] &= height[:, 0] > 0
+    rises[:, 1:] &= height[:, 1:] > height[:, :-1]
+    count = rises.sum(1)
+    there = np.arange(max(int(count.max(initial=0)), 1)) < count[:, None]
+    rates, heights = np.full(there.shape, max_efpr), np.zeros(there.shape)
+    rates[there], heights[there] = rate[rises], height[rises]
+    np.maximum.accumulate(heights, axis=1, out=heights)
+    return rates, heights
 
 
 def _lowest(alarms: Steps, change: Changes) -> Steps:

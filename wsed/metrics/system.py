@@ -1,6 +1,6 @@
 """The predictions of one system and the truth, from which metrics are computed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -40,6 +40,7 @@ class TimedClips:
     points: tuple[Events, ...] = ()
     timed: Bool[Tensor, "clip label"] | None = None
     thresholds: tuple[float, ...] = ()
+    _tables: dict[PSDSParameters, PSDSTable] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def has_psds(self) -> bool:
@@ -59,13 +60,21 @@ class TimedClips:
             WsedError: there are neither frame scores nor operating points, or no durations.
         """
         durations = self._durations()
-        if self.ranked is None:
+        if self.ranked is None or parameters in self._tables:
             return self.psds_table(parameters).psds()
         ranked = replace(self.ranked, durations=durations)
         return psds_from_scores(ranked, self.joined.reference, parameters, timed=self.timed)
 
     def psds_table(self, parameters: PSDSParameters = PSDS1) -> PSDSTable:
-        """The parts of the PSDS per clip, for resamples of the clips; errors as in `psds`."""
+        """The parts of the PSDS per clip, for resamples of the clips; errors as in `psds`.
+
+        They are computed once; `psds` is then quick too.
+        """
+        if parameters not in self._tables:
+            self._tables[parameters] = self._psds_table(parameters)
+        return self._tables[parameters]
+
+    def _psds_table(self, parameters: PSDSParameters) -> PSDSTable:
         durations, reference = self._durations(), self.joined.reference
         if self.ranked is not None:
             ranked = replace(self.ranked, durations=durations)

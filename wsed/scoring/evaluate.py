@@ -142,11 +142,11 @@ def evaluate(
     for each in [read_predictions(path, truth, progress=progress) for path in paths]:
         system = system_of_files(truth, each, limits, known)
         facts = _input(str(reference), truth, each, limits, known, backend)
+        sampled = samples(system, chosen) if resamples else []  # first, since scores then use the parts of a PSDS
         report = score(system, chosen) if backend == "native" else _official(system, backend, chosen)
         notes = (*facts.notes, *_backend_notes(system, backend, report), *_group_notes(drawn_together, resamples))
         report = replace(report, input=replace(facts, notes=notes))
         if resamples:
-            sampled = samples(system, chosen)
             drawn.append(sampled if drawn_together is None else by_group(sampled, drawn_together))
             intervals = resample(drawn[-1], how, lambda every: progress(every, "resampling"))
             report = replace(report, intervals=_of_computed(intervals, report))

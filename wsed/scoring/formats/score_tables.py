@@ -3,20 +3,18 @@
 Janek Ebbers, https://github.com/fgnt/sed_scores_eval.
 """
 
-import io
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from wsed.data.audio import SUFFIXES
-from wsed.data.table import RowError, read_text
+from wsed.data.table import read_text
 from wsed.errors import WsedError, near
-from wsed.scoring.formats.event_table import BLANK, Notes, header, read_table
+from wsed.scoring.formats.event_table import BLANK, Notes, header
 from wsed.scoring.formats.reference import Reference, check_clips
+from wsed.scoring.formats.score_rows import Layout, ScoreTable, grids
 from wsed.text import composed
 from wsed.types import Labels
 from wsed.values import Scores
@@ -24,20 +22,10 @@ from wsed.values import Scores
 Progress = Callable[[Sequence[Path], str], Iterable[Path]]
 """Wrapped around files, with a description of what is done with them, to show progress."""
 
-GAP = 1e-6
-"""Seconds between the end of a frame and the start of the next that count as rounding."""
+BLOCK = 1 << 20
+"""Characters that are parsed at a time; with fewer, calls take longer than the numbers."""
 ODD_LENGTH = 1.0
 """Seconds by which frames may end before or after their clip without a warning."""
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """The columns of a table, from its header; `places` are those of onset, offset and the classes of the reference."""
-
-    separator: str
-    width: int
-    places: tuple[int, ...]
-    classes: frozenset[str]
 
 
 def read_frame_scores(
@@ -66,27 +54,44 @@ def read_frame_scores(
     check_clips([str(file) for file in files if file not in clip_of], bool(clip_of), reference, notes, str(folder))
     labels = reference.labels.names
     borders = [np.zeros(1)] * len(reference.clip_ids)
-    scores = [torch.zeros(0, len(labels), dtype=torch.float64)] * len(reference.clip_ids)
+    scores = [np.zeros((0, len(labels)))] * len(reference.clip_ids)
     layouts = _Layouts(labels, notes)
-    for file in progress(list(clip_of), "reading frame scores"):
-        text, clip = read_text(file), clip_of[file]
-        if not text.strip():
-            notes.add(BLANK, 1, str(file))
-            continue
-        borders[clip], values = _score_table(file, text, layouts.of(file, text.split("\n", 1)[0]), labels)
-        scores[clip] = torch.from_numpy(values)
-        if reference.durations is not None and len(values):
-            odd = abs(float(borders[clip][-1]) - float(reference.durations[clip])) > ODD_LENGTH
-            notes.add(f"files whose frames end over {ODD_LENGTH:g} s before or after their clip", int(odd), str(file))
+    for tables in _blocks(progress(list(clip_of), "reading frame scores"), layouts, notes):
+        for table, grid in zip(tables, grids(tables, labels), strict=True):
+            clip = clip_of[table.path]
+            borders[clip] = np.append(grid[:, 0], grid[-1:, 1]) if len(grid) else np.zeros(1)
+            scores[clip] = grid[:, 2:]
+            if reference.durations is not None and len(grid):
+                odd = abs(float(borders[clip][-1]) - float(reference.durations[clip])) > ODD_LENGTH
+                matter = f"files whose frames end over {ODD_LENGTH:g} s before or after their clip"
+                notes.add(matter, int(odd), str(table.path))
     _note_silent([reference.clip_ids[i] for i in sorted(set(range(len(borders))) - set(clip_of.values()))], notes)
     ends = torch.tensor([float(row[-1]) for row in borders], dtype=torch.float64)
     return Scores(
         reference.clip_ids,
         ends if reference.durations is None else reference.durations,
-        frames=torch.cat(scores),
+        frames=torch.from_numpy(np.concatenate(scores)),
         lengths=torch.tensor([len(clip) for clip in scores]),
         borders=torch.from_numpy(np.concatenate(borders)),
     )
+
+
+def _blocks(files: Iterable[Path], layouts: "_Layouts", notes: Notes) -> Iterator[list[ScoreTable]]:
+    """The tables of the files that are not blank, in groups of about `BLOCK` characters."""
+    block: list[ScoreTable] = []
+    size = 0
+    for file in files:
+        text = read_text(file)
+        if not text.strip():
+            notes.add(BLANK, 1, str(file))
+            continue
+        block.append(ScoreTable(file, text, layouts.of(file, text.split("\n", 1)[0])))
+        size += len(text)
+        if size >= BLOCK:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
 
 
 def fitted(path: Path, labels: Labels, scores: Scores, reference: Reference, notes: Notes) -> Scores:
@@ -165,10 +170,10 @@ class _Layouts:
 
     def __init__(self, labels: Sequence[str], notes: Notes) -> None:
         self._labels, self._notes = labels, notes
-        self._known: dict[str, _Layout] = {}
+        self._known: dict[str, Layout] = {}
         self._first = Path()
 
-    def of(self, file: Path, line: str) -> _Layout:
+    def of(self, file: Path, line: str) -> Layout:
         """The layout of a file, from its first line.
 
         Raises:
@@ -186,7 +191,7 @@ class _Layouts:
             self._known[line] = layout
         return self._known[line]
 
-    def _read(self, file: Path, line: str) -> _Layout:
+    def _read(self, file: Path, line: str) -> Layout:
         separator, names = header(file, line)
         twice = sorted({name for name in names if name and names.count(name) > 1})
         if twice:
@@ -198,51 +203,8 @@ class _Layouts:
             more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
             raise WsedError(f"{file}: {what}{more}; add it, or rename a column; its header is {list(names)}")
         places = tuple(names.index(name) for name in ("onset", "offset", *self._labels))
-        return _Layout(separator, len(names), places, classes)
+        return Layout(separator, len(names), places, classes)
 
-    def _begin(self, file: Path, layout: _Layout) -> None:
+    def _begin(self, file: Path, layout: Layout) -> None:
         self._first = file
         _note_extra(sorted(layout.classes - set(self._labels)), self._notes)
-
-
-def _score_table(
-    file: Path, text: str, layout: _Layout, labels: Sequence[str]
-) -> tuple[Float[np.ndarray, " bound"], Float[np.ndarray, "frame label"]]:
-    """Borders of the frames and their scores."""
-    grid = _quick(text.partition("\n")[2], layout)
-    if grid is None or _flaw(grid):
-        # Cell by cell, to name the row in the message, or because other columns do not hold numbers.
-        table = read_table(file, ("onset", "offset", *labels), ("onset", "offset"), text)
-        times = [table.numbers(name, "seconds (a number)", np.isfinite) for name in ("onset", "offset")]
-        cells = [table.numbers(name, "a score (a number)", lambda x: ~np.isnan(x)) for name in labels]
-        grid = np.stack([*times, *cells], axis=1)
-        flaw = _flaw(grid)
-        if flaw:
-            raise RowError(file, table.lines[flaw[0]], flaw[1])
-    return np.append(grid[:, 0], grid[-1:, 1]) if len(grid) else np.zeros(1), grid[:, 2:].copy()
-
-
-def _quick(body: str, layout: _Layout) -> Float[np.ndarray, "frame column"] | None:
-    """Onset, offset and scores; None if a cell is not a number or rows differ in length."""
-    if not body.strip():
-        return np.zeros((0, len(layout.places)))
-    try:
-        grid = np.loadtxt(io.StringIO(body), delimiter=layout.separator, comments=None, ndmin=2)
-    except ValueError:
-        return None
-    return grid[:, list(layout.places)] if grid.shape[1] == layout.width else None
-
-
-def _flaw(grid: Float[np.ndarray, "frame column"]) -> tuple[int, str] | None:
-    """The first row that is not a frame after the one before, and the reason."""
-    onset, offset = grid[:, 0], grid[:, 1]
-    bad = np.isnan(grid).any(axis=1) | ~np.isfinite(onset) | ~(offset > onset) | ~np.isfinite(offset)
-    loose = np.zeros_like(bad)
-    loose[1:] = ~(np.abs(onset[1:] - offset[:-1]) <= GAP)
-    if not (bad | loose).any():
-        return None
-    i = int((bad | loose).argmax())
-    if bad[i]:
-        return i, f"offset {offset[i]:.10g} is not after onset {onset[i]:.10g}; every row is a frame, in order of time"
-    text = f"the frame starts at {onset[i]:.10g} s, but the one before ends at {offset[i - 1]:.10g} s"
-    return i, f"{text}; frames must follow one another without gap or overlap"
