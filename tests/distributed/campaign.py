@@ -18,7 +18,6 @@ from unittest import mock
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from wsed.augment import mixstyle, mixup
@@ -69,8 +68,12 @@ class Still(pl.Callback):
                 module.eval()
             if isinstance(module, Dropout):
                 module.rate = 0.0
-            if isinstance(module, nn.modules.dropout._DropoutNd | nn.GRU | nn.LSTM):
-                setattr(module, "dropout" if isinstance(module, nn.GRU | nn.LSTM) else "p", 0.0)
+            if isinstance(module, nn.modules.dropout._DropoutNd):
+                module.p = 0.0
+            if isinstance(getattr(module, "dropout", None), float):  # of recurrent layers and of attention
+                module.dropout = 0.0
+            if hasattr(module, "config"):  # wav2vec 2.0 hides a part of the frames
+                module.config.apply_spec_augment = False
 
     def on_train_end(self, trainer, task):
         self.found = plain(task) | {f"start {name}": value for name, value in self.start.items()}
@@ -85,8 +88,8 @@ def plain(task) -> dict[str, Any]:
 def mixed_within(shares: int) -> Iterator[None]:
     """One process mixes a clip only with the clips that the same one of several processes would have."""
 
-    def partners(n_clips: int, generator: torch.Generator, group: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        process = np.arange(n_clips) % shares
+    def partners(n_clips: int, generator: torch.Generator, group: torch.Tensor | None = None) -> torch.Tensor:
+        process = torch.arange(n_clips) % shares
         return original(n_clips, generator, process if group is None else group * shares + process)
 
     original = mixup.partners

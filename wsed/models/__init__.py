@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wsed.models.encoders.cnn import CNN
     from wsed.models.encoders.conformer import Conformer
     from wsed.models.encoders.crnn import CRNN
+    from wsed.models.encoders.fusion import Fusion
     from wsed.models.encoders.identity import Identity
     from wsed.models.encoders.module import ModuleEncoder
     from wsed.models.encoders.resnet1d import ResNet1d
@@ -76,6 +77,7 @@ __all__ = [
     "FBank",
     "Framewise",
     "Frontend",
+    "Fusion",
     "Head",
     "HeadFactory",
     "Identity",

@@ -29,7 +29,7 @@ def whole_frames(valid: Bool[Tensor, "clip frame"], stride: int) -> Bool[Tensor,
     tensor([[ True, False]])
     """
     n = valid.shape[1] // stride
-    return valid[:, : n * stride].reshape(-1, n, stride).all(2)
+    return valid[:, : n * stride].reshape(valid.shape[0], n, stride).all(2)
 
 
 def padding(

@@ -68,6 +68,22 @@ class CRNN(Encoder):
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
         padded, _ = padding(valid, features)
         frames, valid = self.blocks(features, valid)
+        return self.recurrent(frames, valid, padded)
+
+    def recurrent(
+        self, frames: Float[Tensor, "clip frame dim"], valid: Bool[Tensor, "clip frame"], padded: bool
+    ) -> Encoded:
+        """The GRUs and the dense layer on the output of the convolutions.
+
+        Args:
+            frames: the output of the convolutions.
+            valid: frames that hold signal.
+            padded: whether some frames may not.
+
+        >>> frames, valid = torch.randn(2, 5, 64), torch.ones(2, 5, dtype=torch.bool)
+        >>> CRNN(n_bands=64).recurrent(frames, valid, padded=False).frames.shape
+        torch.Size([2, 5, 64])
+        """
         frames = self.dropout(frames)
         for gru in (self.gru, *self.more):
             assert isinstance(gru, nn.GRU)

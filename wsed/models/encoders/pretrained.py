@@ -173,8 +173,13 @@ def few(names: list[str], between: str = ", ") -> str:
     return between.join(names[:SHOWN]) + more
 
 
-def check_frontend(encoder: Encoder, frontend: Frontend) -> None:
+def check_frontend(encoder: Encoder, frontend: Frontend, setting: str = "frontend") -> None:
     """Refuse a frontend whose features are not those that the weights of an encoder were trained on.
+
+    Args:
+        encoder: the encoder.
+        frontend: its frontend.
+        setting: the name of the setting that gives it, for the message.
 
     Raises:
         WsedError: the features differ.
@@ -185,10 +190,10 @@ def check_frontend(encoder: Encoder, frontend: Frontend) -> None:
     wanted = encoder.trained_with()
     if wanted is None or _features_agree(frontend, wanted):
         return
-    raise wrong_frontend(name_of(type(encoder)), wanted, name_of(type(frontend)))
+    raise wrong_frontend(name_of(type(encoder)), wanted, name_of(type(frontend)), setting)
 
 
-def wrong_frontend(encoder: str, wanted: Frontend, actual: str) -> WsedError:
+def wrong_frontend(encoder: str, wanted: Frontend, actual: str, setting: str = "frontend") -> WsedError:
     """The error for an encoder that gets other features than its weights were trained on.
 
     >>> from wsed.models import Waveform
@@ -201,7 +206,7 @@ def wrong_frontend(encoder: str, wanted: Frontend, actual: str) -> WsedError:
     text = ", ".join(f"{name}: {value}" for name, value in changed.items())
     wanted_yaml = f"{{class_path: {spec.class_path}, init_args: {{{text}}}}}" if changed else spec.class_path
     return WsedError(
-        f"{encoder}: its weights were trained on other features than those of {actual}; give `frontend: {wanted_yaml}`"
+        f"{encoder}: its weights were trained on other features than those of {actual}; give `{setting}: {wanted_yaml}`"
     )
 
 

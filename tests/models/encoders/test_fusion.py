@@ -1,0 +1,83 @@
+"""A CRNN with a pretrained encoder beside its convolutions."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+import wsed
+from wsed import WsedError
+from wsed.models import LogMel, Waveform
+from wsed.models.encoders.cdur import CDur, CDurFeatures
+from wsed.models.encoders.fusion import Fusion
+from wsed.models.encoders.module import ModuleEncoder
+
+OWN = LogMel(8000, 64, 8, 16)
+SIZES = {"frontend": OWN, "channels": 4, "pools": [(2, 4)], "gru": 4, "dense": 8}
+
+
+class Places(nn.Module):
+    """Embeddings of one value: their place, from 1."""
+
+    def forward(self, samples):
+        return torch.arange(1.0, samples.shape[1] // 40 + 1).expand(len(samples), -1)[..., None]
+
+
+@pytest.fixture
+def placed():
+    """An encoder whose embeddings, 40 samples each, are their places; and what goes beside the convolutions."""
+    beside = partial(ModuleEncoder, module=Places, dim=1, stride=40, takes="samples")
+    encoder = Fusion(1, beside, Waveform(8000, normalise=False), **SIZES).eval()
+    seen = []
+    encoder.join.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][..., -1]))
+    return encoder, seen
+
+
+def test_each_frame_has_the_embedding_at_its_middle(placed):
+    encoder, seen = placed
+    encoder(torch.randn(1, 1, 170), None)
+    middles = torch.arange(10) * 16 + 8
+    assert seen[0].tolist() == [(middles // 40 + 1).clamp(max=4).tolist()]  # the last embedding ends at 160
+
+
+def test_a_shorter_clip_keeps_its_last_embedding(placed):
+    encoder, seen = placed
+    valid = torch.arange(170) < torch.tensor([170, 90, 30])[:, None]
+    encoder(torch.randn(3, 1, 170), valid)
+    assert seen[0][1].tolist() == [1, 1, 2, 2, 2, 2, 2, 2, 2, 2]
+    assert seen[0][2].tolist() == [0] * 10  # shorter than an embedding
+    encoder(torch.randn(1, 1, 30), None)
+    assert seen[1].tolist() == [[0]]
+
+
+def test_what_does_not_fit_is_refused():
+    beside = partial(CDur, pretrained=None)
+    with pytest.raises(WsedError, match=r"takes the waveform, not 64 bands; .*sample_rate: 8000, normalise: false"):
+        Fusion(64, beside, CDurFeatures(), **SIZES)
+    with pytest.raises(WsedError, match="frontend is of 8000 Hz, pretrained_frontend of 22050 Hz"):
+        Fusion(1, beside, CDurFeatures(), **SIZES)
+    with pytest.raises(WsedError, match=r"waveform, init_args: {sample_rate: 8000, normalise: False}"):
+        wsed.Composed(wsed.Labels("ab"), Fusion.example()[0], frontend=Waveform(8000))
+
+
+def test_weights_of_another_frontend_are_refused(shared):
+    weights = str(shared / "data/pretrained/gpv/teacher2.pth")
+    beside = partial(CDur, pretrained=weights)
+    settings = SIZES | {"frontend": LogMel(22050, 64, 8, 16)}
+    with pytest.raises(WsedError, match="give `pretrained_frontend: cdur`"):
+        Fusion(1, beside, LogMel(22050), **settings)
+    assert Fusion(1, beside, CDurFeatures(), **settings).dim == 8
+
+
+def test_a_frozen_encoder_is_trained_in_the_second_stage(tmp_path):
+    """The weights of the first stage fit the second by name."""
+    beside = partial(CDur, freeze=True)
+    settings = SIZES | {"frontend": LogMel(22050, 64, 8, 16)}
+    first = Fusion(1, beside, CDurFeatures(), **settings)
+    trained = {name for name, p in first.named_parameters() if p.requires_grad}
+    assert not any(name.startswith("pretrained_encoder") for name in trained)
+    assert any(name.startswith("join") for name in trained)
+    second = Fusion(1, CDur, CDurFeatures(), **settings)
+    second.load_state_dict(first.state_dict())
+    assert all(p.requires_grad for p in second.parameters())

@@ -1,0 +1,123 @@
+"""A CRNN whose convolutions have a pretrained encoder beside them."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from wsed.errors import WsedError
+from wsed.models.base import ENCODERS, EncoderFactory, Frontend
+from wsed.models.encoders.blocks import Activation
+from wsed.models.encoders.cnn import CNN
+from wsed.models.encoders.crnn import CRNN
+from wsed.models.encoders.pretrained import check_frontend
+from wsed.models.frontends import LogMel, Waveform
+from wsed.models.init import keras_init
+from wsed.ops.grid import padding
+from wsed.types import Encoded
+
+
+@ENCODERS.register("fusion")
+class Fusion(CRNN):
+    """A CRNN with the embeddings of a pretrained encoder beside its convolutions. Needs the frontend `waveform`.
+
+    Each frame of the convolutions gets the embedding at its time. A dense layer maps both to as many values as the
+    convolutions have, and the GRUs follow: the baseline of DCASE 2023 task 4 with BEATs, and ATST-SED (Shao et al.
+    2024). Both parts compute their own features from the waveform, so augmentations must be those of audio.
+
+    Args:
+        n_bands: 1, the samples.
+        pretrained_encoder: the pretrained encoder, with its weights; `freeze: true` there keeps them as they are.
+        pretrained_frontend: the frontend that it was trained with.
+        frontend: frontend of the convolutions; `LogMel` with its defaults if None.
+        activation: as in `CRNN`, as are the arguments after it.
+
+    Raises:
+        WsedError: the frontend is not the waveform, the frontends have different sample rates, or the pretrained
+            encoder was trained with another frontend.
+
+    >>> beside = partial(CNN, channels=2, pools=[(4, 4)])
+    >>> encoder = Fusion(1, beside, LogMel(8000, 64, 16, 16), LogMel(8000, 64, 8, 16), channels=4, pools=[(2, 4)])
+    >>> encoder(torch.randn(2, 1, 640), None).frames.shape, encoder.stride
+    (torch.Size([2, 40, 64]), 16)
+    """
+
+    def __init__(
+        self,
+        n_bands: int,
+        pretrained_encoder: EncoderFactory,
+        pretrained_frontend: Frontend,
+        frontend: Frontend | None = None,
+        activation: Activation = "relu",
+        channels: int | Sequence[int] = 64,
+        pools: Sequence[Sequence[int]] = ((1, 4), (1, 4), (1, 4)),
+        gru: int = 64,
+        dense: int | None = 64,
+        conv_dropout: float = 0.0,
+        dropout: float = 0.1,
+        layers: int = 1,
+    ) -> None:
+        frontend = LogMel() if frontend is None else frontend
+        rate = frontend.sample_rate
+        if n_bands != 1:
+            raise WsedError(
+                f"encoder fusion takes the waveform, not {n_bands} bands; give `frontend: {{class_path: waveform, "
+                f"init_args: {{sample_rate: {rate}, normalise: false}}}}`"
+            )
+        if pretrained_frontend.sample_rate != rate:
+            raise WsedError(
+                f"encoder fusion: frontend is of {rate} Hz, pretrained_frontend of {pretrained_frontend.sample_rate} "
+                "Hz; give both the sample rate that the pretrained encoder needs"
+            )
+        super().__init__(frontend.n_bands, activation, channels, pools, gru, dense, conv_dropout, dropout, layers)
+        self.frontend, self.pretrained_frontend = frontend, pretrained_frontend
+        self.pretrained_encoder = pretrained_encoder(pretrained_frontend.n_bands)
+        check_frontend(self.pretrained_encoder, pretrained_frontend, setting="pretrained_frontend")
+        self.join = nn.Linear(self.blocks.dim + self.pretrained_encoder.dim, self.blocks.dim)
+        keras_init(self.join)
+        self.stride = round(rate / frontend.frame_rate) * self.blocks.stride
+        self._step = round(rate / pretrained_frontend.frame_rate) * self.pretrained_encoder.stride
+
+    @classmethod
+    def example(cls) -> tuple[EncoderFactory, Frontend | None]:
+        """A small CRNN with a small CNN beside its convolutions."""
+        factory = partial(
+            cls,
+            pretrained_encoder=partial(CNN, channels=2, pools=[(4, 4)]),
+            pretrained_frontend=LogMel(8000, 64, 16, 16),
+            frontend=LogMel(8000, 64, 8, 16),
+            channels=4,
+            pools=[(2, 4)],
+            gru=4,
+            dense=8,
+        )
+        return factory, Waveform(8000, normalise=False)
+
+    def trained_with(self) -> Frontend | None:
+        """The waveform as it is, at the sample rate of both frontends."""
+        return Waveform(self.frontend.sample_rate, normalise=False)
+
+    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
+        padded, valid = padding(valid, features)
+        audio, n_samples, n_frames = features[:, 0] * valid, valid.sum(1), features.shape[2] // self.stride
+        bands, signal = self.frontend(audio, n_samples)
+        frames, signal = self.blocks(bands, signal if padded else None)
+        beside = self._beside(audio, n_samples, n_frames, padded)
+        joined = self.join(torch.cat([frames[:, :n_frames], beside.to(frames.dtype)], dim=2))
+        return self.recurrent(joined, signal[:, :n_frames], padded)
+
+    def _beside(
+        self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"], n_frames: int, padded: bool
+    ) -> Float[Tensor, "clip frame dim"]:
+        """The embedding at the middle of each frame; the last one for frames after it, zeros in clips without one."""
+        bands, signal = self.pretrained_frontend(audio, n_samples)
+        encoded: Encoded = self.pretrained_encoder(bands, signal if padded else None)
+        if encoded.frames.shape[1] == 0:
+            return encoded.frames.new_zeros(audio.shape[0], n_frames, self.pretrained_encoder.dim)
+        middle = (2 * torch.arange(n_frames, device=audio.device) + 1) * self.stride
+        known = encoded.valid.sum(1)[:, None]
+        place = torch.minimum(middle // (2 * self._step), (known - 1).clamp(min=0))
+        at_place = encoded.frames.gather(1, place[..., None].expand(-1, -1, self.pretrained_encoder.dim))
+        return at_place * (known > 0)[..., None]
