@@ -18,6 +18,7 @@ from unittest import mock
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from wsed.augment import mixstyle, mixup
@@ -88,8 +89,8 @@ def plain(task) -> dict[str, Any]:
 def mixed_within(shares: int) -> Iterator[None]:
     """One process mixes a clip only with the clips that the same one of several processes would have."""
 
-    def partners(n_clips: int, generator: torch.Generator, group: torch.Tensor | None = None) -> torch.Tensor:
-        process = torch.arange(n_clips) % shares
+    def partners(n_clips: int, generator: torch.Generator, group: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        process = np.arange(n_clips) % shares
         return original(n_clips, generator, process if group is None else group * shares + process)
 
     original = mixup.partners

@@ -1,11 +1,12 @@
 """Added noise and background sounds."""
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment, Planned, Sounds
-from wsed.augment.draws import check_chance, check_range, chosen, on_host, per_clip, uniform
+from wsed.augment.draws import arrays, check_chance, check_range, per_clip
 from wsed.augment.frames import inside, lengths, parts
 from wsed.errors import WsedError
 from wsed.types import Batch
@@ -95,7 +96,8 @@ class Background(Planned):
     def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
         if not len(self.sound):
             raise WsedError("augment background: call prepare with the recordings first")
-        start = (uniform(len(batch), 0, 1, on_host(generator)).double() * len(self.sound)).long()
+        (drawn,) = arrays(len(batch), [1], generator)
+        start = torch.from_numpy((drawn[:, 0].astype(np.float64) * len(self.sound)).astype(np.int64))
         return batch, (start, ratios(len(batch), self.snr_low, self.snr_high, self.p, generator), *lengths(batch))
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
@@ -125,9 +127,9 @@ def ratios(n_clips: int, low: float, high: float, p: float, generator: torch.Gen
     >>> ratios(2, 20.0, 20.0, 1.0, torch.Generator()).tolist()
     [0.10000000149011612, 0.10000000149011612]
     """
-    draws = on_host(generator)
-    snr = uniform(n_clips, low, high, draws)
-    return torch.where(chosen(n_clips, p, draws), 10 ** (-snr / 20), 0.0)
+    drawn, chance = arrays(n_clips, [1, 1], generator)
+    snr = low + (high - low) * drawn
+    return torch.from_numpy(np.where(chance < p, 10 ** (-snr / 20), np.float32(0))[:, 0])
 
 
 def add(

@@ -2,12 +2,13 @@
 
 from typing import Literal
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment, Planned
-from wsed.augment.draws import check_chance, check_range, chosen, on_host, per_clip, uniform
+from wsed.augment.draws import arrays, check_chance, check_range, on_host, per_clip
 from wsed.errors import WsedError
 from wsed.types import Batch
 
@@ -76,39 +77,37 @@ class FilterAugment(Planned):
                 f"augment filter_augment: {self.most} ranges of {self.width} bands or more need "
                 f"{self.most * self.width} bands, but the frontend has {n_bands}; lower most or width"
             )
-        draws = on_host(generator)
-        gains = self.decibels * self.unit * curves(n_clips, n_bands, self, draws)
-        return batch, (gains * chosen(n_clips, self.p, draws)[:, None],)
+        gains = self.decibels * self.unit * curves(n_clips, n_bands, self, generator)
+        (chance,) = arrays(n_clips, [1], generator)
+        return batch, (torch.from_numpy(gains * (chance < self.p)),)
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
         (gains,) = numbers
         return signal + gains[:, :, None].to(signal.dtype)
 
 
-def curves(n_clips: int, n_bands: int, of: FilterAugment, generator: torch.Generator) -> Float[Tensor, "clip band"]:
-    """A curve over the bands per clip, from -1 to 1.
+def curves(n_clips: int, n_bands: int, of: FilterAugment, generator: torch.Generator) -> NDArray[np.float32]:
+    """A curve over the bands per clip, from -1 to 1, `[clip band]`.
 
     >>> curves(2, 64, FilterAugment(), torch.Generator()).shape
-    torch.Size([2, 64])
+    (2, 64)
     """
-    device = generator.device
-    count = per_clip(
-        n_clips,
-        generator,
-        lambda n: torch.randint(of.least, of.most + 1, (n, 1), generator=generator, device=device),
-    )
-    inner = torch.arange(of.most - 1, device=device) < count - 1  # which of the possible borders exist
+    host = on_host(generator)
+    count = per_clip(n_clips, host, lambda n: torch.randint(of.least, of.most + 1, (n, 1), generator=host)).numpy()
+    place, value = arrays(n_clips, [of.most - 1, of.most + 1], host)
+    value = 2 * value - 1
+    inner = np.arange(of.most - 1) < count - 1  # which of the possible borders exist
     # sorted places among the bands that the smallest widths leave free, each moved by the widths below it
-    free = (n_bands - count * of.width).float()
-    place = torch.where(inner, uniform((n_clips, of.most - 1), 0, 1, generator), torch.inf).sort(1).values
-    step = torch.arange(1, of.most, device=device) * of.width
-    border = torch.where(inner, (place.nan_to_num(posinf=0.0) * free).floor() + step, float(n_bands))
-    value = uniform((n_clips, of.most + 1), -1, 1, generator)
-    band = torch.arange(n_bands, device=device).float().expand(n_clips, n_bands).contiguous()
-    index = torch.searchsorted(border.contiguous(), band, right=True)
+    place = np.sort(np.where(inner, place, np.float32(2)), 1)
+    moved = np.floor(place * (n_bands - count * of.width).astype("f4")) + np.arange(1, of.most) * of.width
+    border = np.where(inner, moved, n_bands).astype("f4")
+    band, row = np.arange(n_bands, dtype=np.float32), np.arange(n_clips)[:, None]
+    index = (border[:, :, None] <= band).sum(1)
+    result: NDArray[np.float32] = value[row, index]
     if of.kind == "step":
-        return value.gather(1, index)
-    edges = torch.cat([torch.zeros(n_clips, 1, device=device), border, torch.full_like(count, n_bands).float()], 1)
-    left, right = edges.gather(1, index), edges.gather(1, index + 1)
-    way = (band - left) / (right - left - 1).clamp(min=1)
-    return value.gather(1, index) + way.clamp(0, 1) * (value.gather(1, index + 1) - value.gather(1, index))
+        return result
+    edges = np.pad(border, ((0, 0), (1, 1)), constant_values=(0, n_bands))
+    left, right = edges[row, index], edges[row, index + 1]
+    way = np.clip((band - left) / np.maximum(right - left - 1, 1), 0, 1)
+    result += way * (value[row, index + 1] - result)
+    return result

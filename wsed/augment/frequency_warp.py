@@ -1,11 +1,13 @@
 """Stretching and compressing along frequency."""
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Planned
-from wsed.augment.draws import check_chance, chosen, on_host, uniform
+from wsed.augment.draws import arrays, check_chance
 from wsed.errors import WsedError
 from wsed.types import Batch
 
@@ -43,11 +45,9 @@ class FrequencyWarp(Planned):
     def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
         assert batch.features is not None
         n_clips, n_bands, _ = batch.features.shape
-        draws = on_host(generator)
-        scale = 1 + uniform(n_clips, -self.most, self.most, draws)
-        centre = uniform(n_clips, 0, n_bands - 1, draws)
-        scale = torch.where(chosen(n_clips, self.p, draws), scale, 1.0)
-        return batch, neighbours(n_bands, scale, centre)
+        scale, centre, chance = arrays(n_clips, [1, 1, 1], generator)
+        scale = np.where(chance < self.p, 1 + (2 * self.most * scale - self.most), np.float32(1))
+        return batch, tuple(map(torch.from_numpy, neighbours(n_bands, scale, (n_bands - 1) * centre)))
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
         below, above, way = numbers
@@ -55,27 +55,29 @@ class FrequencyWarp(Planned):
 
 
 def neighbours(
-    n_bands: int, scale: Float[Tensor, " clip"], centre: Float[Tensor, " clip"]
-) -> tuple[Int[Tensor, " row"], Int[Tensor, " row"], Float[Tensor, " row"]]:
+    n_bands: int, scale: NDArray[np.float32], centre: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Where band `b` of each clip was before, if it was at place `centre + scale (b - centre)`.
+
+    Args:
+        n_bands: number of bands.
+        scale: of each clip, `[clip 1]`.
+        centre: of each clip, `[clip 1]`.
 
     Returns:
         the bands below and above that place, as rows of all bands of all clips, and the way from one to the other.
 
-    >>> below, above, way = neighbours(4, torch.tensor([0.5]), torch.tensor([0.0]))
+    >>> below, above, way = neighbours(4, np.float32([[0.5]]), np.float32([[0.0]]))
     >>> below.tolist(), above.tolist(), way.tolist()
     ([0, 0, 1, 1], [1, 1, 2, 2], [0.0, 0.5, 0.0, 0.5])
     """
-    band = torch.arange(n_bands, device=scale.device)
-    place = (centre[:, None] + scale[:, None] * (band - centre[:, None])).clamp(0, n_bands - 1)
-    place = torch.where(scale[:, None] == 1, band.to(place.dtype), place)  # exact where nothing changes
-    below = place.floor().long()
-    first = n_bands * torch.arange(len(scale), device=scale.device)[:, None]
-    return (
-        (below + first).flatten(),
-        ((below + 1).clamp(max=n_bands - 1) + first).flatten(),
-        (place - below).flatten(),
-    )
+    band = np.arange(n_bands, dtype=np.float32)
+    place = np.clip(centre + scale * (band - centre), 0, n_bands - 1)
+    place = np.where(scale == 1, band, place)  # exact where nothing changes
+    below = place.astype(np.int64)
+    first = n_bands * np.arange(len(scale))[:, None]
+    above = np.minimum(below + 1, n_bands - 1) + first
+    return (below + first).ravel(), above.ravel(), (place - below).astype("f4").ravel()
 
 
 def between(
@@ -87,7 +89,8 @@ def between(
     """Features between two bands each; see `neighbours`.
 
     >>> ramp = torch.arange(4.0).view(1, 4, 1)
-    >>> between(ramp, *neighbours(4, torch.tensor([0.5]), torch.tensor([0.0]))).flatten().tolist()
+    >>> places = neighbours(4, np.float32([[0.5]]), np.float32([[0.0]]))
+    >>> between(ramp, *map(torch.from_numpy, places)).flatten().tolist()
     [0.0, 0.5, 1.0, 1.5]
     """
     rows = features.flatten(0, 1)

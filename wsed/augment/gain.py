@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Planned
-from wsed.augment.draws import on_host, uniform
+from wsed.augment.draws import arrays
 from wsed.errors import WsedError
 from wsed.types import Batch
 
@@ -20,16 +20,7 @@ def amplify(audio: Float[Tensor, "clip sample"], decibels: Float[Tensor, " clip"
     >>> amplify(torch.full((2, 1), 0.5), torch.tensor([0.0, -20.0])).flatten().tolist()
     [0.5, 0.05000000074505806]
     """
-    return audio * factor(decibels)[:, None].to(audio.dtype)
-
-
-def factor(decibels: Float[Tensor, " clip"]) -> Float[Tensor, " clip"]:
-    """The factor of the amplitude.
-
-    >>> factor(torch.tensor([20.0])).tolist()
-    [10.0]
-    """
-    return 10 ** (decibels / 20)
+    return audio * (10 ** (decibels / 20))[:, None].to(audio.dtype)
 
 
 @AUGMENTS.register("gain")
@@ -57,8 +48,9 @@ class Gain(Planned):
         self.low, self.high = low, high
 
     def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
-        return batch, (factor(uniform(len(batch), self.low, self.high, on_host(generator))),)
+        (drawn,) = arrays(len(batch), [1], generator)
+        return batch, (torch.from_numpy(10 ** ((self.low + (self.high - self.low) * drawn) / 20)),)
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
         (by,) = numbers
-        return signal * by[:, None].to(signal.dtype)
+        return signal * by.to(signal.dtype)

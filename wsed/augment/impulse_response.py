@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment, Planned, Sounds
-from wsed.augment.draws import check_chance, chosen, on_host, per_clip
+from wsed.augment.draws import arrays, check_chance, on_host, per_clip
 from wsed.augment.frames import inside, lengths
 from wsed.errors import WsedError
 from wsed.types import Batch
@@ -66,7 +66,7 @@ class ImpulseResponse(Planned):
             raise WsedError("augment impulse_response: call prepare with the responses first")
         draws = on_host(generator)
         which = per_clip(len(batch), draws, lambda n: torch.randint(len(self.responses), (n,), generator=draws))
-        rows = chosen(len(batch), self.p, draws).nonzero()[:, 0]
+        rows = torch.from_numpy((arrays(len(batch), [1], draws)[0][:, 0] < self.p).nonzero()[0])
         return batch, (rows, which[rows], *(n_samples[rows] for n_samples in lengths(batch)))
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:

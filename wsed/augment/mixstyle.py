@@ -1,11 +1,12 @@
 """Statistics of bands exchanged between clips."""
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Planned
-from wsed.augment.draws import beta, check_alpha, check_chance, chosen, on_host
+from wsed.augment.draws import arrays, beta, check_alpha, check_chance, on_host
 from wsed.augment.frames import mean_over, padding
 from wsed.augment.mixup import partners
 from wsed.types import Batch
@@ -45,10 +46,10 @@ class MixStyle(Planned):
 
     def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
         draws = on_host(generator)
-        other = partners(len(batch), draws)
-        share = beta(len(batch), self.alpha, draws)
-        share = torch.where(chosen(len(batch), self.p, draws), share, 1.0)
-        return batch, (other, share, *padding(batch))
+        other, share = partners(len(batch), draws), beta(len(batch), self.alpha, draws).numpy()
+        (chance,) = arrays(len(batch), [1], draws)
+        share = np.where(chance[:, 0] < self.p, share, np.float32(1))
+        return batch, (torch.from_numpy(other), torch.from_numpy(share), *padding(batch))
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
         other, share, *frames = numbers

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Level, Planned
-from wsed.augment.draws import Draws, beta, check_alpha, check_chance, chosen, on_host
+from wsed.augment.draws import Draws, arrays, beta, check_alpha, check_chance, on_host
 from wsed.literals import checked
 from wsed.types import Batch, Events
 
@@ -60,21 +62,20 @@ class Mixup(Planned):
 
     def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
         n_clips, draws = len(batch), on_host(generator)
-        other = partners(n_clips, draws, batch.source if self.within_source else None)
-        share = beta(n_clips, self.alpha, draws)
-        share = torch.maximum(share, 1 - share)
-        alone = ~chosen(n_clips, self.p, draws) | (other == torch.arange(n_clips))
-        other, share = torch.where(alone, torch.arange(n_clips), other), torch.where(alone, 1.0, share)
-        return mixed_labels(batch, other, share, self.labels), (other, share)
+        other = partners(n_clips, draws, batch.source.numpy() if self.within_source else None)
+        share = beta(n_clips, self.alpha, draws).numpy()
+        (chance,) = arrays(n_clips, [1], draws)
+        alone = (chance[:, 0] >= self.p) | (other == np.arange(n_clips))
+        share = np.where(alone, np.float32(1), np.maximum(share, 1 - share))
+        by = torch.from_numpy(np.where(alone, np.arange(n_clips), other)), torch.from_numpy(share)
+        return mixed_labels(batch, *by, self.labels), by
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
         other, share = numbers
         return mixed_signal(signal, other, share)
 
 
-def partners(
-    n_clips: int, generator: torch.Generator, group: Int[Tensor, " clip"] | None = None
-) -> Int[Tensor, " clip"]:
+def partners(n_clips: int, generator: torch.Generator, group: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """Index of a partner for each clip: the next of its group in a random order, or itself if it is alone.
 
     With several processes, each process has partners for its own clips only.
@@ -84,25 +85,25 @@ def partners(
         generator: source of the random order, on the CPU.
         group: of each clip; None: all are of one group.
 
-    >>> partners(3, torch.Generator(), torch.tensor([0, 1, 0])).tolist()
+    >>> partners(3, torch.Generator(), np.array([0, 1, 0])).tolist()
     [2, 1, 0]
     """
     order = _order(n_clips, generator)
-    following = torch.roll(order, -1)
+    following = np.concatenate([order[1:], order[:1]])
     if group is not None:
-        order = order[group[order].argsort(stable=True)]  # groups in turn, each in a random order
-        row, place = group[order], torch.arange(n_clips)
-        last = torch.searchsorted(row, row, right=True)
-        following = order[torch.where(place + 1 < last, place + 1, torch.searchsorted(row, row))]
-    result = torch.empty_like(order)
+        order = order[group[order].argsort(kind="stable")]  # groups in turn, each in a random order
+        row, place = group[order], np.arange(n_clips)
+        last = np.searchsorted(row, row, side="right")
+        following = order[np.where(place + 1 < last, place + 1, np.searchsorted(row, row))]
+    result = np.empty_like(order)
     result[order] = following
     return result
 
 
-def _order(n_clips: int, generator: torch.Generator) -> Int[Tensor, " clip"]:
+def _order(n_clips: int, generator: torch.Generator) -> NDArray[np.int64]:
     """A random order of the clips; as many numbers are drawn as by one process for the clips of all."""
     rank, ranks = (generator.rank, generator.ranks) if isinstance(generator, Draws) else (0, 1)
-    order = torch.randperm(n_clips * ranks, generator=generator, device=generator.device)
+    order: NDArray[np.int64] = torch.randperm(n_clips * ranks, generator=generator).numpy()
     return order if ranks == 1 else order[order % ranks == rank] // ranks
 
 
@@ -134,22 +135,29 @@ def mix(
 def mixed_labels(
     batch: Batch, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"], labels: MixedLabels
 ) -> Batch:
-    """The batch with the lengths, tags and events of mixed clips; see `mix`.
+    """The batch with the lengths, tags and events of mixed clips, on the CPU; see `mix`.
 
     >>> from wsed.testing import batch
     >>> inputs = batch(n_clips=2)
     >>> mixed_labels(inputs, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft").audio is inputs.audio
     True
     """
-    mixed = share < 1
-    tags, tagged = _tags(batch, other, share, labels)
+    own = share.numpy()
+    clips = (own < 1).nonzero()[0]
+    if not len(clips):
+        return batch
+    theirs, by = other.numpy()[clips], own[clips]
+    names = ("n_samples", "clip_labels", "tagged", "timed")
+    length, tags, tagged, timed = (vars(batch)[name].numpy().copy() for name in names)
+    tags[clips], tagged[clips] = _tags(tags[clips], tags[theirs], tagged[clips], tagged[theirs], by[:, None], labels)
+    length[clips], timed[clips] = np.maximum(length[clips], length[theirs]), timed[clips] & timed[theirs]
     return replace(
         batch,
-        n_samples=torch.where(mixed, torch.maximum(batch.n_samples, batch.n_samples[other]), batch.n_samples),
-        clip_labels=torch.where(mixed[:, None], tags, batch.clip_labels),
-        tagged=torch.where(mixed[:, None], tagged, batch.tagged),
-        timed=torch.where(mixed[:, None], batch.timed & batch.timed[other], batch.timed),
-        events=_events(batch.events, other, share, torch.where(mixed, 1 - share, 0.0), labels),
+        n_samples=batch.n_samples if batch.full else torch.from_numpy(length),
+        clip_labels=torch.from_numpy(tags),
+        tagged=torch.from_numpy(tagged),
+        timed=torch.from_numpy(timed),
+        events=_events(batch.events, clips, theirs, own, labels),
     )
 
 
@@ -163,35 +171,36 @@ def mixed_signal(signal: Tensor, other: Int[Tensor, " clip"], share: Float[Tenso
     return torch.lerp(signal.index_select(0, other), signal, by)
 
 
+Floats = NDArray[np.floating]
+Bools = NDArray[np.bool_]
+
+
 def _tags(
-    batch: Batch, other: Tensor, share: Float[Tensor, " clip"], labels: MixedLabels
-) -> tuple[Float[Tensor, "clip label"], Bool[Tensor, "clip label"]]:
+    mine: Floats, theirs: Floats, known: Bools, known_there: Bools, share: Floats, labels: MixedLabels
+) -> tuple[Floats, Bools]:
     """Tags of mixed clips and which of them are known."""
-    mine, theirs = batch.clip_labels, batch.clip_labels[other]
-    both = batch.tagged & batch.tagged[other]
+    both = known & known_there
     if labels == "soft":
-        return share[:, None] * mine + (1 - share[:, None]) * theirs, both
-    sure = (batch.tagged & (mine >= 1)) | (batch.tagged[other] & (theirs >= 1))
-    return torch.where(sure, 1.0, torch.maximum(mine, theirs)), both | sure
+        return share * mine + (1 - share) * theirs, both
+    sure = (known & (mine >= 1)) | (known_there & (theirs >= 1))
+    return np.where(sure, 1, np.maximum(mine, theirs)), both | sure
 
 
-def _events(events: Events, other: Tensor, share: Tensor, rest: Tensor, labels: MixedLabels) -> Events:
+def _events(
+    events: Events, clips: NDArray[np.int64], others: NDArray[np.int64], share: Floats, labels: MixedLabels
+) -> Events:
     """The events of each clip, and those of its partner in another group."""
-    n_clips = len(share)
+    if not len(events):
+        return events
+    clip, label, onset, offset, gain, group = (column.numpy() for column in events.columns)
     # the clip that takes the events of each clip: a clip is the partner of one clip at most
-    taker = torch.full((n_clips,), -1, dtype=torch.long, device=other.device)
-    taking = (rest > 0).nonzero()[:, 0]
-    taker[other[taking]] = taking
-    own, lent = events, events[taker[events.clip] >= 0]
-    to = taker[lent.clip]
-    apart = (events.group.max() + 1) if len(events) else 0
+    taker = np.full(len(share), -1)
+    taker[others] = clips
+    lent = (taker[clip] >= 0).nonzero()[0]
+    to = taker[clip[lent]]
+    own_gain, lent_gain = gain, gain[lent]
     if labels == "soft":
-        gain, lent_gain = own.gain * share[own.clip].to(own.gain), lent.gain * rest[to].to(lent.gain)
-    else:
-        gain, lent_gain = own.gain, lent.gain
-    return Events.cat(
-        [
-            Events(own.clip, own.label, own.onset, own.offset, gain, own.group),
-            Events(to, lent.label, lent.onset, lent.offset, lent_gain, lent.group + apart),
-        ]
-    )
+        own_gain, lent_gain = gain * share[clip].astype(gain.dtype), lent_gain * (1 - share[to]).astype(gain.dtype)
+    both = [(clip, to), (label, label[lent]), (onset, onset[lent]), (offset, offset[lent]), (own_gain, lent_gain)]
+    both.append((group, group[lent] + group.max() + 1))
+    return Events(*(torch.from_numpy(np.concatenate(pair)) for pair in both))

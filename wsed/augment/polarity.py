@@ -1,10 +1,11 @@
 """Random polarity."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Planned
-from wsed.augment.draws import check_chance, chosen, on_host
+from wsed.augment.draws import arrays, check_chance
 from wsed.types import Batch
 
 
@@ -30,8 +31,9 @@ class ReversePolarity(Planned):
         self.p = p
 
     def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
-        return batch, (torch.where(chosen(len(batch), self.p, on_host(generator)), -1.0, 1.0),)
+        (drawn,) = arrays(len(batch), [1], generator)
+        return batch, (torch.from_numpy(np.where(drawn < self.p, np.float32(-1), np.float32(1))),)
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
         (sign,) = numbers
-        return signal * sign[:, None].to(signal.dtype)
+        return signal * sign.to(signal.dtype)

@@ -1,11 +1,12 @@
 """Masks over time and over bands."""
 
+import numpy as np
 import torch
-from jaxtyping import Bool
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Planned
-from wsed.augment.draws import check_chance, check_range, chosen, on_host, uniform
+from wsed.augment.draws import arrays, check_chance, check_range
 from wsed.augment.frames import mean_over, padding
 from wsed.errors import WsedError
 from wsed.types import Batch
@@ -55,11 +56,11 @@ class SpecAugment(Planned):
     def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
         assert batch.features is not None
         n_clips, n_bands, n_frames = batch.features.shape
-        draws = on_host(generator)
-        on = chosen(n_clips, self.p, draws)[:, None]
-        bands = masks(n_clips, n_bands, self.band_masks, self.bands, draws) & on
-        frames = masks(n_clips, n_frames, self.time_masks, self.time, draws) & on
-        return batch, (bands, frames, *padding(batch))
+        counts = [self.band_masks, self.band_masks, self.time_masks, self.time_masks]
+        chance, *places = arrays(n_clips, [1, *counts], generator)
+        bands = covered(n_bands, self.bands, *places[:2]) & (chance < self.p)
+        frames = covered(n_frames, self.time, *places[2:]) & (chance < self.p)
+        return batch, (torch.from_numpy(bands), torch.from_numpy(frames), *padding(batch))
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
         bands, frames, *valid = numbers
@@ -67,15 +68,20 @@ class SpecAugment(Planned):
         return torch.where(bands[:, :, None] | frames[:, None], mean, signal)
 
 
-def masks(
-    n_clips: int, length: int, count: int, widest: float, generator: torch.Generator
-) -> Bool[Tensor, "clip place"]:
-    """Places covered by `count` stretches at random, each of a random length of up to `widest * length`.
+def covered(length: int, widest: float, width: NDArray[np.float32], start: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Places covered by stretches, `[clip place]`.
 
-    >>> masks(2, 10, 0, 0.5, torch.Generator()).any()
-    tensor(False)
+    Args:
+        length: number of places.
+        widest: the widest stretch, as a share of the length.
+        width: of each stretch, from 0 to 1 for the widest, `[clip stretch]`.
+        start: where each stretch begins, from 0 to 1 for the last place where it fits, `[clip stretch]`.
+
+    >>> covered(4, 0.5, np.float32([[1.0]]), np.float32([[1.0]])).tolist()
+    [[False, False, True, True]]
     """
-    width = uniform((n_clips, count, 1), 0, widest * length, generator)
-    start = uniform((n_clips, count, 1), 0, 1, generator) * (length - width)
-    place = torch.arange(length, device=width.device) + 0.5
-    return ((place >= start) & (place < start + width)).any(1)
+    wide = width * np.float32(widest * length)
+    first, place = start * (length - wide), np.arange(length, dtype=np.float32) + np.float32(0.5)
+    within = (place >= first[:, :, None]) & (place < (first + wide)[:, :, None])
+    result: NDArray[np.bool_] = within.any(1)
+    return result

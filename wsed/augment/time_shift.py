@@ -3,12 +3,13 @@
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Planned, Sounds
-from wsed.augment.draws import check_chance, chosen, on_host, uniform
+from wsed.augment.draws import arrays, check_chance
 from wsed.augment.frames import parts
 from wsed.errors import WsedError
 from wsed.types import Batch, Events
@@ -55,23 +56,26 @@ class TimeShift(Planned):
     def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
         if self.sample_rate is None:
             raise WsedError("augment time_shift: call prepare with the sample rate first")
-        draws = on_host(generator)
-        by = uniform(len(batch), -self.seconds, self.seconds, draws).double() * self.sample_rate
-        by = torch.where(chosen(len(batch), self.p, draws), by.round(), 0.0)
-        seconds = batch.n_samples.double() / self.sample_rate
-        shift = by / self.sample_rate
-        if self.ends == "wrap":
-            moved = replace(batch, events=wrapped(batch.events, shift, seconds))
-        else:
-            events = cut(batch.events, shift, seconds)
-            tags, tagged = tags_left(batch, events, shift)
-            moved = replace(batch, events=events, clip_labels=tags, tagged=tagged)
-        if not batch.full:
-            return moved, (by.long(), batch.n_samples)
+        drawn, chance = arrays(len(batch), [1, 1], generator)
+        by = (2 * self.seconds * drawn - self.seconds)[:, 0].astype(np.float64) * self.sample_rate
+        by = np.where(chance[:, 0] < self.p, np.rint(by), 0.0)
         length, reach = batch.samples().shape[1], self._reach(batch.samples().shape[1])
-        by = by.fmod(length) if self.ends == "wrap" else by.clamp(-length, length)
-        first = torch.arange(reach, len(batch) * (length + 2 * reach), length + 2 * reach)
-        return moved, (first - by.long(),)
+        moved = self._moved(batch, torch.from_numpy(by / self.sample_rate))
+        if not batch.full:
+            return moved, (torch.from_numpy(by.astype(np.int64)), batch.n_samples)
+        by = np.fmod(by, length) if self.ends == "wrap" else np.clip(by, -length, length)
+        first = reach + (length + 2 * reach) * np.arange(len(batch))
+        return moved, (torch.from_numpy(first - by.astype(np.int64)),)
+
+    def _moved(self, batch: Batch, shift: Float[Tensor, " clip"]) -> Batch:
+        """The batch with moved events, and the tags that they leave."""
+        assert self.sample_rate is not None
+        seconds = batch.n_samples.double() / self.sample_rate
+        if self.ends == "wrap":
+            return replace(batch, events=wrapped(batch.events, shift, seconds)) if len(batch.events) else batch
+        events = cut(batch.events, shift, seconds)
+        tags, tagged = tags_left(batch, events, shift)
+        return replace(batch, events=events, clip_labels=tags, tagged=tagged)
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
         by, *n_samples = numbers
@@ -101,20 +105,23 @@ class TimeShift(Planned):
 
 
 def wrapped(events: Events, shift: Float[Tensor, " clip"], seconds: Float[Tensor, " clip"]) -> Events:
-    """Events moved by a shift per clip; what leaves a clip at one end comes back at the other.
+    """Events on the CPU moved by a shift per clip; what leaves a clip at one end comes back at the other.
 
     >>> moved = wrapped(Events.of([(0, 0, 1.0, 3.0)]), torch.tensor([2.0]), torch.tensor([4.0]))
     >>> moved.onset.tolist(), moved.offset.tolist()
     ([3.0, 0.0], [4.0, 1.0])
     """
-    length = seconds[events.clip].double()
-    onset = (events.onset + shift[events.clip]) % length
-    offset = onset + (events.offset - events.onset).clamp(max=length)
-    first = Events(events.clip, events.label, onset, offset.minimum(length), events.gain, events.group)
-    over = offset > length
-    rest = first[over]
-    again = Events(rest.clip, rest.label, torch.zeros_like(rest.onset), (offset - length)[over], rest.gain, rest.group)
-    return _with_length(Events.cat([first, again]))
+    clip, label, onset, offset, gain, group = (column.numpy() for column in events.columns)
+    length = seconds.numpy()[clip].astype(np.float64)
+    first = (onset + shift.numpy()[clip]) % length
+    last = first + np.minimum(offset - onset, length)
+    over = (last > length).nonzero()[0]
+    whole = np.concatenate([np.arange(len(clip)), over])  # what comes back follows after all others
+    first = np.concatenate([first, np.zeros(len(over))])
+    last = np.concatenate([np.minimum(last, length), (last - length)[over]])
+    kept = (last > first).nonzero()[0]
+    columns = clip[whole], label[whole], first, last, gain[whole], group[whole]
+    return Events(*(torch.from_numpy(column[kept]) for column in columns))
 
 
 def cut(events: Events, shift: Float[Tensor, " clip"], seconds: Float[Tensor, " clip"]) -> Events:

@@ -36,8 +36,7 @@ def mixes(batch: Batch, teacher: Output, alpha: float, generator: torch.Generato
     if not len(rows):
         return None
     draws = on_host(generator)
-    other = partners(len(rows), draws)
-    share = beta(len(rows), alpha, draws)
+    other, share = torch.from_numpy(partners(len(rows), draws)), beta(len(rows), alpha, draws)
     mixed = mixed_labels(take(labels, rows), other, share, "soft").to(batch.n_samples.device)
     first, second, other, share = sent([rows, rows[other], other, share], batch.n_samples.device)
     audio, features = (signal if signal is None else signal[first] for signal in (batch.audio, batch.features))

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch.distributed as dist
 
 from wsed.ops.reduce import from_first, rank, world_size
-from wsed.scoring.parts import Part, join, read_part, write_part
+from wsed.scoring.parts import Part, cat, join, read_part, write_part
 from wsed.truth import Truth
 from wsed.types import Batch, Output
 from wsed.values import Scores
@@ -52,7 +52,7 @@ class Collector:
             scores, truth = scores.select(counted), truth.select(counted)
         self._batches.append((scores, truth))
         if len(self._batches) == AT_ONCE:
-            self._joined.append(_cat(self._batches))
+            self._joined.append(cat(self._batches))
             self._batches.clear()
 
     def gather(self) -> Part:
@@ -73,19 +73,19 @@ class Collector:
         Args:
             folder: folder of the parts; removed once they are joined.
         """
-        mine = self._mine()
+        parts = [self._mine()]
         self.reset()
         if world_size() == 1:
-            return join([mine])
+            return join(parts)
         from_first(lambda: _remove(folder))  # parts of a process that was killed
         paths = [folder / f"rank_{i}.pt" for i in range(world_size())]
-        write_part(paths[rank()], mine)
+        write_part(paths[rank()], parts[0])
         dist.barrier()
         shared = from_first(lambda: all(path.is_file() for path in paths))
-        parts: list[Part | None] = [None] * world_size()
-        if shared:
-            del mine
-        else:
+        mine = parts.pop() if not shared else None
+        parts.clear()
+        if not shared:
+            parts = [None] * world_size()
             dist.gather_object(mine, parts if rank() == 0 else None)
         result = None
         if rank() == 0:
@@ -101,7 +101,7 @@ class Collector:
 
     def _mine(self) -> Part | None:
         parts = [*self._joined, *self._batches]
-        return _cat(parts) if parts else None
+        return cat(parts) if parts else None
 
 
 def _remove(folder: Path) -> None:
@@ -111,7 +111,3 @@ def _remove(folder: Path) -> None:
             path.unlink(missing_ok=True)
     with suppress(OSError):
         folder.rmdir()
-
-
-def _cat(parts: list[Part]) -> Part:
-    return Scores.cat([scores for scores, _ in parts]), Truth.cat([truth for _, truth in parts])

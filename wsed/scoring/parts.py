@@ -52,6 +52,13 @@ def _plain(scores: Scores, truth: Truth) -> dict[str, object]:
     return {"names": names, "scores": columns, "truth": known, "events": vars(truth.events)}
 
 
+def cat(parts: list[Part]) -> Part:
+    """The clips of one part or more, one part after the other; a single part is not copied."""
+    if len(parts) == 1:
+        return parts[0]
+    return Scores.cat([scores for scores, _ in parts]), Truth.cat([truth for _, truth in parts])
+
+
 def join(parts: list[Part | None]) -> Part:
     """The clips of all parts, sorted by their ids; of a clip that comes several times, the last.
 
@@ -62,7 +69,7 @@ def join(parts: list[Part | None]) -> Part:
     if not present:
         none = torch.zeros(0, 0, dtype=torch.bool)
         return Scores((), torch.zeros(0, dtype=torch.float64)), Truth(none, none, Events.of([]), none)
-    scores, truth = Scores.cat([part[0] for part in present]), Truth.cat([part[1] for part in present])
+    scores, truth = cat(present)
     present.clear()
     once = torch.from_numpy(Names.of(scores.clip_ids).sorted_once())
     return scores.select(once), truth.select(once)
