@@ -107,6 +107,7 @@ def _order(n_clips: int, generator: torch.Generator) -> NDArray[np.int64]:
     return order if ranks == 1 else order[order % ranks == rank] // ranks
 
 
+@checked
 def mix(
     batch: Batch, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"], labels: MixedLabels, level: Level
 ) -> Batch:
