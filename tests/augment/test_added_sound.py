@@ -44,6 +44,23 @@ def test_folders_are_read_once_at_the_rate_of_the_training(folder):
     assert background.sound is kept
 
 
+def test_recordings_are_repeated_only_when_a_batch_is_longer_than_all_before():
+    def background():
+        made = Background("street", p=1.0)
+        made.prepare(8000, lambda folder, rate: [torch.randn(5000, generator=seeded()).numpy()])
+        return made
+
+    used = background()
+    used(testing.batch(seconds=2.0), seeded())
+    kept = used.sound.data_ptr()
+    for seconds in (1.0, 1.5, 2.0):
+        of = testing.batch(seconds=seconds)
+        assert torch.equal(used(of, seeded(1)).audio, background()(of, seeded(1)).audio)
+        assert used.sound.data_ptr() == kept
+    of = testing.batch(seconds=3.0)
+    assert torch.equal(used(of, seeded(1)).audio, background()(of, seeded(1)).audio)
+
+
 def test_a_folder_without_sound_is_refused_before_training(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(WsedError, match=r"Background: .*empty has no sound files"):

@@ -106,9 +106,9 @@ class Background(Planned):
         return add(signal, parts(self._endless(length, signal.device), start, length), ratio, *n_samples)
 
     def _endless(self, length: int, device: torch.device) -> Float[Tensor, " sample"]:
-        """The recordings, and their beginning again for `length` samples after their end."""
+        """The recordings, and their beginning again for `length` samples or more after their end."""
         n = len(self.sound)
-        if self._repeated.device != device or len(self._repeated) != n + length:
+        if self._repeated.device != device or len(self._repeated) < n + length:
             self._repeated = self.sound.to(device).repeat(2 + length // n)[: n + length].clone()
             self.sound = self._repeated[:n]  # kept once
         return self._repeated
