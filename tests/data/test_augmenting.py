@@ -1,22 +1,29 @@
 """Augmentations: on training batches only, with draws that a resumed run repeats."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import lightning.pytorch as pl
 import numpy as np
+import pytest
 import soundfile
 import torch
 
 import wsed
-from tests.data.modules import module
-from wsed.augment.base import Augment
-from wsed.data.augmenting import augment_batch
+from tests.data.modules import module, serving
+from wsed import WsedError
+from wsed.augment.base import Augment, Compose
+from wsed.data.augmenting import augment_batch, check
 from wsed.data.corpus.desed import DESED
 from wsed.losses.base import Weighted
 from wsed.losses.mil import MIL
 from wsed.models.encoders.crnn import CRNN
-from wsed.models.frontends import LogMel
+from wsed.models.encoders.fusion import Fusion
+from wsed.models.encoders.module import ModuleEncoder
+from wsed.models.frontends import LogMel, Waveform
+from wsed.models.systems import TagGated
 from wsed.registry import registry
 from wsed.testing import batch
 from wsed.types import Batch
@@ -64,6 +71,40 @@ def test_features_are_changed_between_frontend_and_encoder():
     assert plain.frame_scores.shape == masked.frame_scores.shape
     assert not torch.allclose(plain.frame_scores, masked.frame_scores)
     assert torch.equal(plain.valid, masked.valid)
+
+
+def composed(encoder=CRNN, frontend=None):
+    return partial(wsed.Composed, encoder=encoder, frontend=frontend or LogMel(8000, 256, 160, f_max=4000.0))
+
+
+def test_features_inside_the_encoder_cannot_be_changed():
+    labels, mixup = wsed.Labels("abc"), wsed.augment.Mixup(on="features")
+    fused = composed(*Fusion.example())(labels)
+    reads = partial(ModuleEncoder, module=torch.nn.Identity, dim=1, takes="samples")
+    wave = composed(reads, Waveform(8000))(labels)
+    waveform = "it changes features, but this network takes the waveform .*use augmentations of audio"
+    for network, part in ((fused, Masked()), (fused, mixup), (wave, Masked()), (wave, Compose([mixup, Masked()]))):
+        with pytest.raises(WsedError, match=waveform):
+            check([Louder(), part], network)
+    check([mixup], wave)  # waveforms can be mixed
+    check([Louder(), wsed.augment.Mixup()], fused)
+
+
+def test_one_of_several_frontends_cannot_be_changed():
+    labels, other = wsed.Labels("abc"), composed(frontend=LogMel(8000, 512, 160, f_max=4000.0))
+    check([Masked()], TagGated(labels, composed(), composed()))
+    with pytest.raises(WsedError, match="Masked: it changes features, but this network has 2 frontends that differ"):
+        check([Masked()], TagGated(labels, composed(), other))
+    without = SimpleNamespace(labels=labels, sample_rate=8000, frame_rate=50.0, modules=lambda: iter(()))
+    with pytest.raises(WsedError, match="Masked: it changes features, but this network has no frontend"):
+        check([Masked()], without)
+
+
+def test_augmentations_are_checked_before_training(corpus: Path, tmp_path: Path):
+    data = module(DESED(corpus, test=None), {"weak": 4}, augment=[Masked()])
+    with pytest.raises(WsedError, match="this network takes the waveform"):
+        serving(data, tmp_path, network=composed(*Fusion.example())(data.labels))
+    serving(data, tmp_path, network=composed()(data.labels))
 
 
 def fitted(corpus: Path, folder: Path, epochs: int, checkpoint: Path | None = None) -> tuple[pl.Trainer, list[float]]:

@@ -9,11 +9,12 @@ from torch import nn
 
 import wsed
 from wsed import WsedError, testing
-from wsed.augment import Noise, SpecAugment, TimeShift
+from wsed.augment import Compose, Gain, Noise, SpecAugment, TimeShift
 from wsed.learning import learners
 from wsed.losses.fpd import FPD
 from wsed.models import interpolation
 from wsed.models.encoders.crnn import CRNN
+from wsed.models.encoders.fusion import Fusion
 from wsed.models.frontends import LogMel, Standardised
 from wsed.models.heads.clip_attention import ClipAttention
 from wsed.models.network import Composed
@@ -250,6 +251,16 @@ def test_views_continue_after_a_checkpoint(tmp_path, pretrained):
     resumed(of)
     assert torch.equal(seen[2], seen[3])
     assert not torch.equal(seen[1], seen[2])
+
+
+def test_a_view_of_features_of_the_waveform_is_refused():
+    build, frontend = Fusion.example()
+    fused = partial(Composed, encoder=build, frontend=frontend)
+    for views in ([SpecAugment()], [Gain(), Compose([SpecAugment()])]):
+        with pytest.raises(WsedError, match=r"SpecAugment: it changes features, but this network takes the waveform"):
+            MeanTeacher(LABELS, fused, views=views)
+    system = MeanTeacher(LABELS, fused, views=[Gain(), Noise()]).train()
+    assert system(testing.batch()).teacher is not None
 
 
 def test_a_view_that_moves_labels_is_refused():

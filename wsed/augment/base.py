@@ -156,8 +156,7 @@ class Compose(Augment):
 
     def _all(self) -> list[Augment]:
         """The parts, and those of parts that are compositions."""
-        parts = [part for part in self.parts if isinstance(part, Augment)]
-        return [one for part in parts for one in (part._all() if isinstance(part, Compose) else [part])]
+        return flat(part for part in self.parts if isinstance(part, Augment))
 
 
 class Unchanged(Augment):
@@ -165,6 +164,31 @@ class Unchanged(Augment):
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Batch:
         return batch
+
+
+WAVEFORM = "this network takes the waveform (encoders such as fusion and wav2vec2 compute features inside)"
+"""Why a network has no features to change, for `no_features`."""
+
+
+def flat(augment: Iterable[Augment]) -> list[Augment]:
+    """Augmentations, with the parts of a `Compose` in its place.
+
+    >>> len(flat([Compose([Unchanged(), Unchanged()]), Unchanged()]))
+    3
+    """
+    return [one for part in augment for one in (part._all() if isinstance(part, Compose) else [part])]
+
+
+def no_features(part: Augment, reason: str) -> WsedError:
+    """The error for an augmentation of features of a network that has none to change.
+
+    >>> str(no_features(Unchanged(), "there are none"))[:61]
+    'augment Unchanged: it changes features, but there are none; u'
+    """
+    name = type(part).__name__
+    return WsedError(
+        f"augment {name}: it changes features, but {reason}; use augmentations of audio, such as gain, noise"
+    )
 
 
 def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generator, raw: Raw | None = None) -> Batch:
@@ -184,7 +208,7 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
     >>> augmented(inputs, [Unchanged()], torch.Generator()) is inputs
     True
     """
-    parts = [one for part in augment for one in (part._all() if isinstance(part, Compose) else [part])]
+    parts = flat(augment)
     early, late = ([part for part in parts if part.level == level] for level in ("audio", "features"))
     if early and batch.audio is None:
         raise WsedError(
@@ -194,10 +218,7 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
     batch = _in_turn(early, batch, generator)
     if late and batch.features is None:
         if raw is None:
-            raise WsedError(
-                f"augment {type(late[0]).__name__}: it changes features, but the network has no single frontend that "
-                "computes them"
-            )
+            raise no_features(late[0], "the network has no single frontend that computes them")
         with torch.no_grad():
             batch = replace(batch, features=raw(batch.samples(), batch.n_samples)[0])
     return _in_turn(late, batch, generator)

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wsed.augment.base import Augment, augmented
+from wsed.augment.base import WAVEFORM, Augment, augmented, flat, no_features
 from wsed.augment.draws import Draws
+from wsed.augment.mixup import Mixup
 from wsed.data.audio import read
-from wsed.data.reading.features import frontend_of
+from wsed.data.reading.features import differ, frontends
 from wsed.data.sound_files import sound_files
 from wsed.data.trained import Network
 from wsed.errors import WsedError
@@ -28,6 +29,28 @@ def prepare(augment: Sequence[Augment], sample_rate: int) -> None:
     """
     for part in augment:
         part.prepare(sample_rate, partial(read_sounds, name=type(part).__name__))
+
+
+def check(augment: Sequence[Augment], network: Network) -> None:
+    """Check that the network has features to change, if an augmentation changes them.
+
+    A waveform can be mixed (`Mixup`), but it has no bands and frames to mask.
+
+    Raises:
+        WsedError: the network has no frontend, several that differ, or its frontend returns the waveform.
+    """
+    late = [part for part in flat(augment) if part.level == "features"]
+    of_network = frontends(network) if late else []
+    waveform = any(part.frame_rate == part.sample_rate for part in of_network)
+    several = differ(of_network)
+    if waveform and not several:
+        late = [part for part in late if not isinstance(part, Mixup)]
+    if late and waveform:
+        raise no_features(late[0], WAVEFORM)
+    if late and several:
+        raise no_features(late[0], f"this network has {len(of_network)} frontends that differ")
+    if late and not of_network:
+        raise no_features(late[0], "this network has no frontend that computes them")
 
 
 def read_sounds(folder: str, sample_rate: int, name: str = "augment") -> list[NDArray[np.float32]]:
@@ -69,5 +92,5 @@ def augment_batch(
     """
     generator = Draws.of(batch.clip_labels.device, hash(place) % 2**63, rank, ranks)
     features = batch.features is None and any(part.level == "features" for part in augment)
-    raw = frontend_of(network).raw if features else None
-    return augmented(batch, augment, generator, raw)
+    of_network = frontends(network) if features else []  # `check` has found that they are alike
+    return augmented(batch, augment, generator, of_network[0].raw if of_network else None)

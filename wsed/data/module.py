@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from wsed.augment.base import Augment
 from wsed.augment.draws import run_seed
 from wsed.data import checks
-from wsed.data.augmenting import augment_batch, prepare
+from wsed.data.augmenting import augment_batch, check, prepare
 from wsed.data.checks import Episodes
 from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
@@ -151,6 +151,8 @@ class SEDDataModule(pl.LightningDataModule):
         if network is not None:
             checks.check_network(network, self.labels, self.sample_rate, self.windows)
         if stage in (None, "fit") and self.augment:
+            if network is not None:
+                check(self.augment, network)
             prepare(self.augment, self._rate())
 
     def check_labels(self, split: Split) -> ClipTable:

@@ -14,6 +14,7 @@ class Frontend(Protocol):
     """A frontend whose features can be stored: no training changes the features that `raw` returns."""
 
     sample_rate: int
+    frame_rate: float
 
     @property
     def learned(self) -> bool:

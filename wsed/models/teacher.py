@@ -7,12 +7,13 @@ from typing import Literal
 import torch
 from torch import nn
 
-from wsed.augment.base import Augment, augmented
+from wsed.augment.base import WAVEFORM, Augment, augmented, flat, no_features
 from wsed.augment.draws import Draws, run_seed
 from wsed.checkpoint import load_exactly, read_weights
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet, learners
 from wsed.models.base import NETWORKS, Frontend, Network, NetworkFactory
+from wsed.models.frontends import Waveform
 from wsed.models.interpolation import mixes
 from wsed.models.network import Composed
 from wsed.ops.reduce import rank, world_size
@@ -47,7 +48,7 @@ class MeanTeacher(Network):
 
     Raises:
         WsedError: `decay` is not in [0, 1], `interpolate` is not above 0 and at most 1, the checkpoint is of another
-            network, or a view moves labels.
+            network, or a view moves labels, or changes features of a student that takes the waveform.
 
     >>> network = MeanTeacher(Labels(["dog", "cat"]), Composed.example)
     >>> "teacher" in network.provides
@@ -84,6 +85,9 @@ class MeanTeacher(Network):
         self.labels, self.views, self.interpolate = labels, tuple(views), interpolate
         self.statistics, self.evaluated = statistics, evaluated
         self.student, self.teacher = student(labels), student(labels)
+        late = [view for view in flat(views) if view.level == "features"]
+        if late and any(isinstance(part, Waveform) for part in self.student.modules()):
+            raise no_features(late[0], WAVEFORM)
         self.teacher.requires_grad_(requires_grad=False).eval()
         self.teacher.load_state_dict(self.student.state_dict())
         if pretrained is not None:

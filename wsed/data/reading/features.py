@@ -152,19 +152,29 @@ def frontend_of(network: Network | None) -> Frontend:
     Raises:
         WsedError: the network has no frontend, or two that compute different features.
     """
-    parts = [] if network is None else [part for part in network.modules() if isinstance(part, Frontend)]
-    within = {
-        id(inner) for part in parts if isinstance(part, nn.Module) for inner in part.modules() if inner is not part
-    }
-    outer = [part for part in parts if id(part) not in within]
+    outer = frontends(network)
     if not outer:
         raise WsedError("the reader features needs a network with a frontend (composed); set data.reader to files")
-    if len({_digest(part) for part in outer}) > 1:
+    if differ(outer):
         raise WsedError(
             f"the reader features stores the features of one frontend, but the network has {len(outer)} that differ; "
             "set data.reader to files"
         )
     return outer[0]
+
+
+def frontends(network: Network | None) -> list[Frontend]:
+    """The frontends of a network, without those that are parts of other frontends."""
+    parts = [] if network is None else [part for part in network.modules() if isinstance(part, Frontend)]
+    within = {
+        id(inner) for part in parts if isinstance(part, nn.Module) for inner in part.modules() if inner is not part
+    }
+    return [part for part in parts if id(part) not in within]
+
+
+def differ(several: Sequence[Frontend]) -> bool:
+    """Whether frontends compute different features."""
+    return len(several) > 1 and len({_digest(part) for part in several}) > 1
 
 
 def _digest(frontend: Frontend) -> str:
