@@ -17,14 +17,14 @@ def sent(tensors: Iterable[Tensor], device: torch.device | str, non_blocking: bo
     Args:
         tensors: on any devices.
         device: where they are sent.
-        non_blocking: whether large ones, too, are not waited for if they are in pinned memory.
+        non_blocking: whether large ones, too, are not waited for if they go from pinned memory to a CUDA device.
 
     >>> sent([torch.zeros(2), torch.ones(3, dtype=torch.bool)], "cpu")[1].tolist()
     [True, True, True]
     """
     given, device = list(tensors), torch.device(device)
     packed = [device.type != "cpu" and t.device.type == "cpu" and t.nbytes < LARGE for t in given]
-    non_blocking &= device.type != "cpu"  # else values could be read before they are there
+    non_blocking &= device.type == "cuda"  # elsewhere, values could be read before they are there (pytorch issue 83015)
     result = [t if small else t.to(device, non_blocking=non_blocking) for t, small in zip(given, packed, strict=True)]
     types = {t.dtype for t, small in zip(given, packed, strict=True) if small}
     if not types:
@@ -38,18 +38,20 @@ def sent(tensors: Iterable[Tensor], device: torch.device | str, non_blocking: bo
     for kind, row, part in zip(order, rows, moved, strict=True):
         for i, flat in zip(row, part.view(kind).split_with_sizes([given[i].numel() for i in row]), strict=True):
             result[i] = flat if given[i].ndim == 1 else flat.view(given[i].shape)
-            if not flat.is_inference():
-                vars(result[i])[_KEPT] = given[i], flat._version
+            if not (flat.is_inference() or given[i].is_inference()):
+                vars(result[i])[_KEPT] = given[i], given[i]._version, flat._version
     return result
 
 
 def on_cpu(tensor: Tensor) -> Tensor:
-    """The values of a tensor on the CPU, without waiting if it was `sent` and has not been changed since.
+    """The values of a tensor on the CPU, without waiting if it was `sent` and neither copy has been changed since.
 
     >>> on_cpu(torch.ones(2)).tolist()
     [1.0, 1.0]
     """
     if tensor.device.type == "cpu":
         return tensor
-    kept: tuple[Tensor, int] | None = vars(tensor).get(_KEPT)
-    return kept[0] if kept is not None and kept[1] == tensor._version else tensor.cpu()
+    kept: tuple[Tensor, int, int] | None = vars(tensor).get(_KEPT)
+    if kept is not None and kept[1:] == (kept[0]._version, tensor._version):
+        return kept[0]
+    return tensor.cpu()

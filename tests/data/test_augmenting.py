@@ -120,8 +120,30 @@ def fitted(corpus: Path, folder: Path, epochs: int, checkpoint: Path | None = No
     return trainer, louder.draws
 
 
-def test_training_batches_are_changed_and_no_others(corpus: Path, tmp_path: Path):
+def noted(monkeypatch, moves=True):
+    """How batches are moved from now on."""
+    options, to = [], Batch.to
+
+    def noting(of, device, **how):
+        options.append(how)
+        return to(of, device, **how) if moves else of
+
+    monkeypatch.setattr(Batch, "to", noting)
+    return options
+
+
+@pytest.mark.parametrize(("device", "flag"), [("cuda", True), ("mps", False), ("cpu", False)])
+def test_a_batch_goes_to_a_cuda_device_without_waiting(device, flag, corpus: Path, monkeypatch):
+    data, options = module(DESED(corpus, test=None), {"weak": 4}), noted(monkeypatch, moves=False)
+    data.transfer_batch_to_device(batch(), torch.device(device), 0)
+    assert options == [{"non_blocking": flag}]
+
+
+def test_training_batches_are_changed_and_no_others(corpus: Path, tmp_path: Path, monkeypatch):
+    options = noted(monkeypatch)
     trainer, draws = fitted(corpus, tmp_path, 2)
+    assert options
+    assert all(how == {"non_blocking": False} for how in options)  # Lightning asks the data module to move them
     assert len(draws) == 4  # 2 epochs of 2 steps; validation draws nothing
     assert len(set(draws)) == 4
     trainer, first = fitted(corpus, tmp_path, 1)

@@ -188,6 +188,10 @@ class SEDDataModule(pl.LightningDataModule):
         """Every clip to predict once."""
         return self._in_order("predict")
 
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Move a batch; a CUDA device is not waited for, though Lightning itself would wait for all but tensors."""
+        return batch.to(device, non_blocking=device.type == "cuda")
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Augment training batches. The random draws depend on seed, epoch and step, also in a resumed run."""
         trainer = self.trainer
@@ -238,7 +242,7 @@ class SEDDataModule(pl.LightningDataModule):
             Filled(dataset) if self._rank()[1] > 1 else dataset,
             collate_fn=Collate(self.table(split), silence),
             num_workers=workers,
-            pin_memory=torch.cuda.is_available(),  # so that a batch is copied to the GPU during a step
+            pin_memory=torch.cuda.is_available(),  # so that nothing waits for the copy of a batch to the GPU
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,
             multiprocessing_context=start_method() if workers else None,
