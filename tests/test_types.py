@@ -28,6 +28,18 @@ def test_events_select_and_join():
     assert events.onset.dtype == torch.float64
 
 
+def test_events_move_and_are_pinned(monkeypatch):
+    events = Events.of([(0, 1, 0.5, 1.0)])
+    assert torch.equal(events.to("cpu", non_blocking=True).onset, events.onset)
+    batch, pinned = testing.batch(2), []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor) or tensor)
+    assert torch.equal(events.pin_memory().offset, events.offset)
+    assert len(pinned) == len(events.columns) == 6
+    again = batch.pin_memory()
+    assert len(pinned) == 6 + 6 + 6  # tensors of the events before, of the batch, and of its events
+    assert again.events.label is batch.events.label
+
+
 def test_batch_moves_and_answers():
     batch = testing.batch(4, 3)
     moved = batch.to("cpu")

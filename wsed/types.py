@@ -3,7 +3,7 @@
 Axis names: `clip`, `sample`, `band`, `frame`, `label`, `dim`, `event`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -158,10 +158,14 @@ class Events:
 
     @property
     def columns(self) -> tuple[Tensor, ...]:
+        """The fields, in their order."""
         return self.clip, self.label, self.onset, self.offset, self.gain, self.group
 
-    def to(self, device: torch.device | str) -> "Events":
-        return Events(*sent(self.columns, device))
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Events":
+        return Events(*sent(self.columns, device, non_blocking))
+
+    def pin_memory(self) -> "Events":
+        return Events(*(column.pin_memory() for column in self.columns))
 
 
 @dataclass(frozen=True)
@@ -208,18 +212,15 @@ class Batch:
             raise WsedError("this batch has features instead of audio: set data.reader to files")
         return self.audio
 
-    def _map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
-        moved = {name: function(value) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **moved, events=Events(*map(function, self.events.columns)))  # type: ignore[arg-type]
-
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
-        """The batch on another device (Lightning calls this); what is small goes in one transfer."""
-        values = [*(value for value in vars(self).values() if isinstance(value, Tensor)), *self.events.columns]
-        moved = dict(zip(map(id, values), sent(values, device, non_blocking=non_blocking), strict=True))
-        return self._map(lambda value: moved[id(value)])
+        """The batch on another device (`SEDDataModule` calls this); what is small goes in one transfer."""
+        values = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved = sent([*values.values(), *self.events.columns], device, non_blocking)
+        return replace(self, **dict(zip(values, moved, strict=False)), events=Events(*moved[len(values) :]))  # type: ignore[arg-type]
 
     def pin_memory(self) -> "Batch":
-        return self._map(lambda value: value.pin_memory())
+        pinned = {name: value.pin_memory() for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **pinned, events=self.events.pin_memory())  # type: ignore[arg-type]
 
     def frame_labels(self, n_frames: int, frame_rate: float) -> Float[Tensor, "clip frame label"]:
         """Frame labels of the events on a grid of `n_frames` frames, at `frame_rate` frames per second.
