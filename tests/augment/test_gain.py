@@ -4,13 +4,7 @@ import pytest
 import torch
 
 from wsed import WsedError, testing
-from wsed.augment.gain import Gain, amplify
-
-
-def test_decibels_are_factors_of_the_amplitude():
-    audio = torch.randn(3, 50)
-    louder = amplify(audio, torch.tensor([0.0, 20.0, -6.0206]))
-    torch.testing.assert_close(louder, audio * torch.tensor([1.0, 10.0, 0.5])[:, None])
+from wsed.augment.gain import Gain
 
 
 def test_gains_are_within_the_range_one_per_clip():

@@ -7,7 +7,7 @@ import torch
 
 from wsed import WsedError, testing
 from wsed.augment.draws import beta
-from wsed.augment.mixup import Mixup, mix, partners
+from wsed.augment.mixup import Mixup, mixed_labels, mixed_signal, partners
 from wsed.types import Events
 
 
@@ -24,10 +24,15 @@ def two():
     return replace(of, n_samples=torch.tensor([8000, 8000]), events=events, clip_labels=tags, tagged=known, timed=known)
 
 
+def mix(of, other, share, labels):
+    """The mix of given clips in given shares, without random draws."""
+    return replace(mixed_labels(of, other, share, labels), audio=mixed_signal(of.audio, other, share))
+
+
 def test_sound_tags_and_events_are_mixed_in_the_same_shares():
     of = two()
     share = torch.tensor([0.75, 1.0])
-    mixed = mix(of, torch.tensor([1, 0]), share, "soft", "audio")
+    mixed = mix(of, torch.tensor([1, 0]), share, "soft")
     torch.testing.assert_close(mixed.audio[0], 0.75 * of.audio[0] + 0.25 * of.audio[1])
     assert torch.equal(mixed.audio[1], of.audio[1])
     assert mixed.clip_labels.tolist() == [[1.0, 0.25, 0.0], [1.0, 1.0, 0.0]]
@@ -38,7 +43,7 @@ def test_sound_tags_and_events_are_mixed_in_the_same_shares():
 
 
 def test_hard_labels_are_those_of_both_clips():
-    mixed = mix(two(), torch.tensor([1, 0]), torch.tensor([0.75, 0.6]), "hard", "audio")
+    mixed = mix(two(), torch.tensor([1, 0]), torch.tensor([0.75, 0.6]), "hard")
     assert mixed.clip_labels.tolist() == [[1.0, 1.0, 0.0], [1.0, 1.0, 0.0]]
     assert mixed.frame_labels(4, 4.0)[0, :, 0].tolist() == [1.0, 1.0, 1.0, 0.0]
 
@@ -48,17 +53,17 @@ def test_what_one_clip_does_not_know_the_mix_does_not_know():
     tagged = torch.tensor([[True, True, True], [True, False, False]])
     timed = torch.tensor([[True, True, True], [False, True, True]])
     of = replace(of, tagged=tagged, timed=timed)
-    soft = mix(of, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft", "audio")
+    soft = mix(of, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft")
     assert soft.tagged.tolist() == [[True, False, False], [True, False, False]]
     assert soft.timed.tolist() == [[False, True, True], [False, True, True]]
     of = replace(of, clip_labels=torch.tensor([[1.0, 1, 0], [0, 0, 0]]))
-    hard = mix(of, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "hard", "audio")
+    hard = mix(of, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "hard")
     assert hard.tagged[0].tolist() == [True, True, False]  # one clip has class 1 for certain: so has the mix
 
 
 def test_a_shorter_clip_mixed_with_a_longer_one_is_as_long():
     of = replace(two(), n_samples=torch.tensor([4000, 8000]))
-    assert mix(of, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft", "audio").n_samples.tolist() == [8000, 8000]
+    assert mix(of, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft").n_samples.tolist() == [8000, 8000]
 
 
 def test_features_are_mixed_where_that_is_asked():

@@ -73,7 +73,9 @@ class Augment(nn.Module):
 
 
 class Planned(Augment):
-    """Base class of augmentations in two steps, for which an accelerator gets few operations and is not waited for.
+    """Base class of augmentations in two steps, for which an accelerator gets few operations.
+
+    It is not waited for if the generator is `wsed.augment.draws.Draws`, as in training; see `on_host` there.
 
     `plan` draws the random numbers and moves the labels, on the CPU. What it returns is sent to the device of the batch
     in one transfer, together with the plans of the augmentations that follow. `change` changes the sound there.

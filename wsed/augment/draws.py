@@ -50,6 +50,8 @@ class Draws(torch.Generator):
 def on_host(generator: torch.Generator) -> torch.Generator:
     """A generator on the CPU, where numbers can be read without waiting for an accelerator.
 
+    `Draws` have one. For another generator on an accelerator, a seed is drawn there, and the accelerator is waited for.
+
     >>> draws = Draws.of("cpu", seed=0)
     >>> on_host(draws) is draws
     True

@@ -1,26 +1,12 @@
 """Random loudness."""
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Planned
 from wsed.augment.draws import arrays
 from wsed.errors import WsedError
 from wsed.types import Batch
-
-
-def amplify(audio: Float[Tensor, "clip sample"], decibels: Float[Tensor, " clip"]) -> Float[Tensor, "clip sample"]:
-    """Amplify the audio of each clip.
-
-    Args:
-        audio: samples.
-        decibels: gain of each clip; 20 dB are a factor of 10, and negative gains make a clip softer.
-
-    >>> amplify(torch.full((2, 1), 0.5), torch.tensor([0.0, -20.0])).flatten().tolist()
-    [0.5, 0.05000000074505806]
-    """
-    return audio * (10 ** (decibels / 20))[:, None].to(audio.dtype)
 
 
 @AUGMENTS.register("gain")

@@ -108,35 +108,16 @@ def _order(n_clips: int, generator: torch.Generator) -> NDArray[np.int64]:
 
 
 @checked
-def mix(
-    batch: Batch, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"], labels: MixedLabels, level: Level
-) -> Batch:
-    """Mix `share` of each clip with `1 - share` of another; a clip whose share is 1 does not change.
-
-    Args:
-        batch: the clips.
-        other: the index of the other clip.
-        share: of the clip itself, in [0, 1].
-        labels: see `Mixup`.
-        level: what is mixed.
-
-    >>> from wsed.testing import batch
-    >>> inputs = batch(n_clips=2)
-    >>> mix(inputs, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft", "audio").events.gain.tolist()
-    [1.0, 0.25]
-    """
-    mixed = mixed_labels(batch, other, share, labels)
-    if level == "audio":
-        return replace(mixed, audio=mixed_signal(batch.samples(), other, share))
-    assert batch.features is not None
-    return replace(mixed, features=mixed_signal(batch.features, other, share))
-
-
-@checked
 def mixed_labels(
     batch: Batch, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"], labels: MixedLabels
 ) -> Batch:
-    """The batch with the lengths, tags and events of mixed clips, on the CPU; see `mix`.
+    """The batch with the lengths, tags and events of mixed clips, on the CPU; a clip whose share is 1 does not change.
+
+    Args:
+        batch: the clips, on the CPU.
+        other: the index of the other clip of each clip.
+        share: of the clip itself, in [0, 1].
+        labels: see `Mixup`.
 
     >>> from wsed.testing import batch
     >>> inputs = batch(n_clips=2)
@@ -163,7 +144,7 @@ def mixed_labels(
 
 
 def mixed_signal(signal: Tensor, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"]) -> Tensor:
-    """Audio or features of mixed clips; see `mix`.
+    """Audio or features of clips that are mixed with other clips; `share` is that of the clip itself.
 
     >>> mixed_signal(torch.tensor([[1.0], [5.0]]), torch.tensor([1, 0]), torch.tensor([0.75, 1.0])).tolist()
     [[2.0], [5.0]]

@@ -1,4 +1,4 @@
-"""An accelerator that is pretended: tensors say that they are elsewhere, and what is asked of them is counted."""
+"""A simulated accelerator: its tensors say that they are elsewhere, and what it would have to do is counted."""
 
 from collections import Counter
 from typing import cast
@@ -98,7 +98,7 @@ class Accelerator(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def draws(seed: int) -> Draws:
-    """A generator for batches on the pretended accelerator.
+    """A generator for batches on the simulated accelerator.
 
     >>> draws(0).device.type
     'meta'
