@@ -17,7 +17,7 @@ SHOWN = 20
 class Names(Sequence[str]):
     """Names of clips, stored as bytes of UTF-8 in one array: a string is made only when a name is read.
 
-    They equal any sequence of the same names.
+    They equal any sequence of the same names, but no string.
 
     >>> names = Names.of(["b.wav", "a.wav", "ä.wav"])
     >>> names, len(names), names[-1], names == ("b.wav", "a.wav", "ä.wav")
@@ -83,7 +83,7 @@ class Names(Sequence[str]):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Names):
             return np.array_equal(self.stored, other.stored)
-        if not isinstance(other, Sequence) or len(self) != len(other):
+        if isinstance(other, str) or not isinstance(other, Sequence) or len(self) != len(other):
             return False
         return all(mine == theirs for mine, theirs in zip(self, other, strict=True))
 
