@@ -100,7 +100,7 @@ def ended(pids):
     return [statuses.get(pid) for pid in pids]
 
 
-KILLS = (  # which process, where, the how manieth time there
+KILLS = (  # which process, where, at which visit
     (0, "save", 1), (0, "save", 4), (0, "validation", 3), (1, "validation", 1), (1, "step", 4), (0, "step", 5),
     (0, "test", 1), (1, "test", 1), (1, "part", 2), (0, "join", 4), (0, "report", 1), (0, "intervals", 1),
 )  # fmt: skip

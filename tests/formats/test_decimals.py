@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 
+from wsed.formats import decimals
 from wsed.formats.decimals import decimal_table
 
 rng = np.random.default_rng(0)
@@ -21,6 +22,10 @@ def test_each_number_is_the_nearest_float(form: str) -> None:
     found = decimal_table(text, ",")
     assert found is not None
     assert found.tolist() == expected
+
+
+def test_the_powers_of_ten_are_exact() -> None:
+    assert [int(power) for power in decimals._POWERS] == [10**n for n in range(decimals.AFTER_POINT + 1)]
 
 
 def test_lengths_around_the_limits() -> None:

@@ -1,4 +1,4 @@
-"""Quick reading of tables of plain decimal numbers, such as `0.00301`: five times as fast as `numpy.loadtxt`.
+"""Quick reading of tables of plain decimal numbers, such as `0.00301`, 1.6 times as fast as `numpy.loadtxt`.
 
 Digits are computed eight at a time, for all numbers of a table together. With up to 15 digits, the digits of a number
 and the power of ten below them are exact as floats, so that their quotient is the float nearest to the number, the same
@@ -18,7 +18,7 @@ _KEPT = np.array([(0x0F0F0F0F0F0F0F0F << 8 * (8 - n)) % 2**64 for n in range(9)]
 _PAIRS = [(np.uint64(by), np.uint64(8 * n), np.uint64(mask)) for by, n, mask in (
     (10, 1, 0x00FF00FF00FF00FF), (100, 2, 0x0000FFFF0000FFFF), (10000, 4, 0x00000000FFFFFFFF)
 )]  # fmt: skip
-_POWERS = 10.0 ** np.arange(AFTER_POINT + 1)
+_POWERS = np.array([float(10**n) for n in range(AFTER_POINT + 1)])  # exact
 
 Places = Int[np.ndarray, " number"]
 

@@ -15,7 +15,7 @@ from wsed.metrics.psds_reference import HOUR, Reference
 from wsed.metrics.roc import NO_VARIANCE, Changes
 
 BLOCK = 1 << 17
-"""Size of the arrays that are computed at a time, chosen to fit into the cache."""
+"""Most numbers in an array of one class, so that it fits into the cache; the arrays of all classes may be larger."""
 
 Rows = Float[np.ndarray, "resample clip"]
 Steps = Float[np.ndarray, "resample _"]
