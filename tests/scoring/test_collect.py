@@ -1,6 +1,9 @@
 """Scores and truth of many clips, collected without a Python object per clip."""
 
+import os
 import sys
+import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -36,7 +39,6 @@ def part(rank, ranks, folder=None, empty=(), left=()):
         assert not len(collector)
         if gathered is not None:
             assert [path.name for path in place.glob("*")] == list(left)
-            assert place.exists() == bool(left)
     return None if gathered is None else plain(*gathered)
 
 
@@ -72,17 +74,47 @@ def test_only_the_first_rank_gets_the_clips_of_all(tmp_path, place):
     assert run(Part(tmp_path / place, (0, 1)))[0][0] == ()
 
 
-def test_parts_of_a_killed_evaluation_are_not_used(tmp_path):
+class Killed(BaseException):
+    """The end of a job."""
+
+
+class BesideAnother(Part):
+    """What `first` returns if another job writes its parts into the same folder, and is killed before it joins them."""
+
+    def __call__(self, rank, ranks):
+        write, read = collect.write_part, collect.read_part
+
+        def killed(_):
+            raise Killed
+
+        def write_both(path, mine):
+            write(path, mine)
+            collect.write_part, collect.read_part = write, killed
+            other = Collector()
+            other.update(*some(torch.arange(1)), 8000)
+            with suppress(Killed):
+                other.first(*self.args)
+            collect.read_part = read
+
+        collect.write_part = write_both
+        collector = Collector()
+        collector.update(*some(torch.arange(N_CLIPS)[rank::ranks]), 8000)
+        try:
+            gathered = collector.first(*self.args)
+        finally:
+            collect.write_part, collect.read_part = write, read
+        return None if gathered is None else plain(*gathered)
+
+
+def test_jobs_in_one_folder_do_not_mix_their_scores(tmp_path):
     folder = tmp_path / "shared"
-    folder.mkdir()
-    for name in ("rank_0.pt", "rank_1.pt", "rank_2.pt"):
-        (folder / name).write_bytes(b"cut")
+    assert run(BesideAnother(folder)) == [part(0, 1), None]
+    (left,) = folder.iterdir()  # of the job that was killed
+    assert sorted(path.name for path in left.iterdir()) == ["rank_0.pt", "rank_1.pt"]
+    assert run(Part(folder, (), [left.name])) == [part(0, 1), None]  # it may still run
+    yesterday = time.time() - collect.OLD - 60
+    os.utime(left, (yesterday, yesterday))
     assert run(Part(folder)) == [part(0, 1), None]
-    folder.mkdir()
-    own = folder / "of_the_user.pt"
-    own.write_bytes(b"kept")
-    (folder / ".rank_1.0a1b.part.pt").write_bytes(b"cut")
-    assert run(Part(folder, (), [own.name])) == [part(0, 1), None]
 
 
 def fails(rank, ranks):

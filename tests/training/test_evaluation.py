@@ -15,10 +15,11 @@ from wsed.decoding import StepDecoder, Tuning
 from wsed.losses.bce import ClipBCE
 from wsed.losses.cosine_penalty import CosinePenalty
 from wsed.losses.mil import MIL
+from wsed.metrics.embedding_metric import Embedding
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
 from wsed.models.network import Composed
-from wsed.training.evaluation import Evaluation
+from wsed.training.evaluation import Evaluation, _learn_centres
 from wsed.training.ranking import KeepBest
 from wsed.training.task import SEDTask
 from wsed.tuned import read_tuned
@@ -81,6 +82,14 @@ def fails(*_):
     raise RuntimeError("killed")
 
 
+def told(compute):
+    """What another process gets from `from_first`."""
+    try:
+        return compute()
+    except RuntimeError as error:
+        raise WsedError(f"process 0: {error}") from None
+
+
 @pytest.mark.parametrize("place", ["resample", "score"])
 def test_the_scores_are_on_disk_before_intervals_and_metrics_are_computed(tmp_path, corpus, monkeypatch, place):
     data = wsed.SEDDataModule(DESED(corpus), batch={"weak": 4}, workers=0)
@@ -106,7 +115,8 @@ def test_the_scores_are_on_disk_before_intervals_and_metrics_are_computed(tmp_pa
     for path in (whole, out):
         path.unlink()
     monkeypatch.setattr(f"wsed.training.evaluation.{place}", fails)
-    with pytest.raises(RuntimeError, match="killed"):
+    monkeypatch.setattr("wsed.training.evaluation.from_first", told)
+    with pytest.raises(WsedError, match="process 0: killed"):
         run.test(task, data, verbose=False)
     assert whole.read_bytes() == scores
     assert main(args) == 0
@@ -117,6 +127,14 @@ def test_the_scores_are_on_disk_before_intervals_and_metrics_are_computed(tmp_pa
         assert (tmp_path / "test/predictions.tsv").is_file()
     else:
         assert not again.exists()  # that of the earlier scores
+
+
+def test_an_error_in_the_centres_of_classes_is_told_to_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("wsed.training.evaluation.from_first", told)
+    monkeypatch.setattr(Embedding, "learn_centres", fails)
+    task = SEDTask(network(), {"tags": Weighted(MIL())})
+    with torch.no_grad(), pytest.raises(WsedError, match="process 0: killed"):
+        _learn_centres(Embedding(), trainer(tmp_path), task, batches(1))
 
 
 def test_mistakes_are_refused(tmp_path):

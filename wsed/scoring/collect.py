@@ -1,5 +1,8 @@
 """Collection of scores and truth over batches and ranks: each clip once, sorted by its id."""
 
+import secrets
+import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +16,12 @@ from wsed.values import Scores
 
 AT_ONCE = 1000
 """Batches that are kept as they came; then they are joined, since each batch takes a dozen tensors."""
+
+PARTS = ".score_parts_"
+"""Start of the names of the folders in which several processes leave their scores for the first one."""
+
+OLD = 24 * 3600.0
+"""Age in seconds from which such a folder is taken for that of a killed job."""
 
 
 class Collector:
@@ -66,19 +75,20 @@ class Collector:
     def first(self, folder: Path) -> Part | None:
         """Scores and truth of the clips of all ranks on rank 0, None on the others. Every rank must call it.
 
-        Each rank writes its part, `rank_0.pt` and so on, and rank 0 reads them, so no other rank holds clips that are
-        not its own. If the ranks do not share the folder, the parts are sent to rank 0 instead. The collector is empty
-        afterwards.
+        Each rank writes its part into a new folder in `folder`, `rank_0.pt` and so on, and rank 0 reads them and
+        removes that folder, so no other rank holds clips that are not its own. If the ranks do not share the folder,
+        the parts are sent to rank 0 instead. The collector is empty afterwards.
 
         Args:
-            folder: folder of the parts; removed once they are joined.
+            folder: folder of the run; several jobs may use it at the same time.
         """
         parts = [self._mine()]
         self.reset()
         if world_size() == 1:
             return join(parts)
-        from_first(lambda: _remove(folder))  # parts of a process that was killed
-        paths = [folder / f"rank_{i}.pt" for i in range(world_size())]
+        _remove_old(folder)
+        own = folder / (PARTS + from_first(lambda: secrets.token_hex(8)))  # other jobs have other names
+        paths = [own / f"rank_{i}.pt" for i in range(world_size())]
         write_part(paths[rank()], parts[0])
         dist.barrier()
         shared = from_first(lambda: all(path.is_file() for path in paths))
@@ -91,7 +101,7 @@ class Collector:
         if rank() == 0:
             result = join([read_part(path) for path in paths] if shared else parts)
         if rank() == 0 or not shared:
-            _remove(folder)
+            shutil.rmtree(own, ignore_errors=True)
         return result
 
     def reset(self) -> None:
@@ -104,10 +114,9 @@ class Collector:
         return cat(parts) if parts else None
 
 
-def _remove(folder: Path) -> None:
-    """Remove the parts, and the folder unless there is something else in it."""
-    for pattern in ("rank_*.pt", ".rank_*.part.pt"):  # also those that a killed process was writing
-        for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()
+def _remove_old(folder: Path) -> None:
+    """Remove the parts that killed jobs have left; those of the last day may be of a job that runs."""
+    for parts in folder.glob(f"{PARTS}*"):
+        with suppress(OSError):  # another rank was first
+            if time.time() - parts.stat().st_mtime > OLD:
+                shutil.rmtree(parts, ignore_errors=True)

@@ -31,9 +31,6 @@ from wsed.tuned import TunedDecoder, decoder_file, decoder_of, read_tuned
 from wsed.types import Batch, Output
 from wsed.values import Scores
 
-PARTS = ".score_parts"
-"""Folder in the folder of the run in which several processes leave their scores for the first one."""
-
 LOGGED = {"validation": "val", "test": "test"}
 """Prefix of the names of logged values, by split; `val` is usual in Lightning."""
 
@@ -200,8 +197,7 @@ class Evaluation(pl.Callback):
             embedding = Embedding()
             data = training_set(trainer)
             if data is not None:
-                folder = Path(trainer.default_root_dir) / PARTS
-                _learn_centres(embedding, trainer, task, data.in_order(), folder)
+                _learn_centres(embedding, trainer, task, data.in_order())
             self._metrics["embedding"] = embedding
 
     def _measures_embeddings(self, task: SEDTask) -> bool:
@@ -219,7 +215,7 @@ class Evaluation(pl.Callback):
 
         Rank 0 has the scores of all ranks and computes; the others are told the report.
         """
-        gathered = self._collector.first(Path(trainer.default_root_dir) / PARTS)
+        gathered = self._collector.first(Path(trainer.default_root_dir))
         systems: list[System] = []  # of rank 0
 
         def evaluated() -> tuple[Report | None, dict[str, object], dict[str, Any] | None]:
@@ -236,10 +232,14 @@ class Evaluation(pl.Callback):
         if report is None or split == "predict":
             return
         self._log(task, report, split)
-        if systems and self.resamples and trainer.state.fn != "fit":  # last, since all other files are safe by now
+
+        def with_intervals() -> None:
             intervals = resample(samples(systems[0], self._metrics), Resampling(self.resamples))
             folder = RunFolder(Path(trainer.default_root_dir)).split(split)
             replace(report, intervals=intervals).without_curves().write(folder.report)
+
+        if self.resamples and trainer.state.fn != "fit":  # last, since all other files are safe by now
+            from_first(with_intervals)
 
     def _evaluate(
         self, trainer: pl.Trainer, task: SEDTask, split: EvaluatedSplit, scores: Scores, truth: Truth
@@ -325,9 +325,7 @@ def check_thresholds(decoder: Decoder) -> None:
                 raise WsedError(f"evaluation.decoder.{name} is {value}, but scores are in [0, 1]: set it in that range")
 
 
-def _learn_centres(
-    embedding: Embedding, trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch], folder: Path
-) -> None:
+def _learn_centres(embedding: Embedding, trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch]) -> None:
     """Compute the centres of the metric on rank 0, from the embeddings of the training clips of all ranks."""
     collector = Collector()
     with trainer.precision_plugin.forward_context():  # the same precision as in the evaluation
@@ -335,9 +333,13 @@ def _learn_centres(
             moved = batch.to(task.device)
             points = Output(clip_embedding=task(moved).clip_embedding)  # scores would fill the memory
             collector.update(points, moved, task.network.sample_rate)
-    gathered = collector.first(folder)
-    if gathered is not None:
+    gathered = collector.first(Path(trainer.default_root_dir))
+
+    def learn() -> None:
+        assert gathered is not None
         embedding.learn_centres(*gathered)
+
+    from_first(learn)
 
 
 def _sed(task: pl.LightningModule) -> SEDTask:
