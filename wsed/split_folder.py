@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+PICTURES = ("curves", "class_f1", "embeddings")
+"""Names of the pictures of a split."""
+
 
 @dataclass(frozen=True)
 class SplitFolder:
@@ -48,5 +51,5 @@ class SplitFolder:
         return self.frame_scores if self.frame_scores.is_file() else self.clip_scores
 
     def picture(self, name: str) -> Path:
-        """A picture: `curves`, `class_f1` or `embeddings`."""
+        """A picture, one of `PICTURES`."""
         return self.path / f"{name}.png"

@@ -1,5 +1,6 @@
 """What a run left in its folder is read back as it was."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from wsed.data.clip import Clip
 from wsed.decoding import StepDecoder
 from wsed.models.encoders.cnn import CNN
 from wsed.models.network import Composed
-from wsed.report.run import Evaluation
+from wsed.report.run import Evaluation, begin
 from wsed.scoring.collect import Collector
 from wsed.scoring.formats.run_scores import read_scores, truth_of
 from wsed.scoring.report import Report
@@ -79,6 +80,21 @@ def test_scores_of_a_run_that_did_not_keep_the_lengths(written, tmp_path):
     (folder / "frame_scores.npz").unlink()
     with pytest.raises(WsedError, match="give the duration of the clips"):
         read_scores(folder)
+
+
+@pytest.mark.parametrize(
+    ("absent", "kept"), [(("frames", "lengths"), "clip_scores.npz"), (("clip_scores",), "frame_scores.npz")]
+)
+def test_nothing_is_left_of_earlier_scores(written, absent, kept):
+    folder, _, scores, *_ = written
+    for name in ("embeddings.npz", "embeddings.png", "curves.png"):
+        (folder / name).touch()
+    assert (folder / "class_f1.png").is_file()
+    (folder / "of_the_user.txt").touch()
+    some = replace(scores.select(torch.tensor([1])), **dict.fromkeys(absent))
+    begin(SplitFolder(folder), some, LABELS)
+    assert {path.name for path in folder.iterdir()} == {kept, "of_the_user.txt"}
+    assert read_scores(folder)[1].clip_ids == some.clip_ids == (scores.clip_ids[1],)
 
 
 def test_a_folder_without_scores_and_a_clip_of_another_corpus(written, tmp_path):

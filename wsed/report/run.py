@@ -15,7 +15,7 @@ from wsed.report import pictures
 from wsed.report.embeddings import write_embeddings
 from wsed.scoring.formats.run_scores import write_scores
 from wsed.scoring.report import Report
-from wsed.split_folder import SplitFolder
+from wsed.split_folder import PICTURES, SplitFolder
 from wsed.truth import Truth
 from wsed.types import Events, Labels
 from wsed.values import Detections, Scores
@@ -37,7 +37,10 @@ def begin(folder: SplitFolder, scores: Scores, labels: Labels) -> None:
     'frame_scores.npz'
     """
     folder.path.mkdir(parents=True, exist_ok=True)
-    for path in (folder.report, folder.predictions):
+    earlier = [folder.report, folder.predictions, folder.embeddings, *map(folder.picture, PICTURES)]
+    earlier += [folder.frame_scores] if scores.frames is None else []  # the others are replaced
+    earlier += [folder.clip_scores] if scores.clip_scores is None else []
+    for path in earlier:
         path.unlink(missing_ok=True)
     write_scores(folder.path, scores, labels)
 
