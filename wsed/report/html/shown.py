@@ -1,6 +1,6 @@
 """`Shown`: all that a report shows of one system, from the folder of a run or from files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -65,7 +65,7 @@ class Shown:
 
     name: str
     labels: Labels
-    clip_ids: tuple[str, ...]
+    clip_ids: Sequence[str]
     detected: Events
     confidence: Float[Tensor, " event"] | None = None
     durations: Float[Tensor, " clip"] | None = None
