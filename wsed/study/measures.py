@@ -205,7 +205,7 @@ def _in_points(statistic: Statistic) -> Statistic:
     return lambda weights: 100 * statistic(weights)
 
 
-def clip_groups(root: Path, clips: Mapping[str, Clip], ids: Sequence[str], by: str | None) -> list[tuple[str, ...]]:
+def clip_groups(root: Path, clips: Mapping[str, Clip], ids: tuple[str, ...], by: str | None) -> list[tuple[str, ...]]:
     """The groups of test clips: of a column of the corpus, or of the recordings in them by `provenance.tsv`.
 
     Args:
