@@ -101,7 +101,8 @@ class Fusion(CRNN):
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
         padded, valid = padding(valid, features)
-        audio, n_samples, n_frames = features[:, 0] * valid, valid.sum(1), features.shape[2] // self.stride
+        audio = features[:, 0] * valid if padded else features[:, 0]
+        n_samples, n_frames = valid.sum(1), features.shape[2] // self.stride
         bands, signal = self.frontend(audio, n_samples)
         frames, signal = self.blocks(bands, signal if padded else None)
         beside = self._beside(audio, n_samples, n_frames, padded)
