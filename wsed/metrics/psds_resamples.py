@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from wsed.metrics.psds_reference import HOUR, Reference
 from wsed.metrics.roc import NO_VARIANCE, Changes
 
-BLOCK = 1 << 17
+BLOCK = 1 << 16
 """Most numbers in an array of one class, so that it fits into the cache; the arrays of all classes may be larger."""
 
 Rows = Float[np.ndarray, "resample clip"]
