@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tests.conftest import make_corpus
 from wsed.cli import reproduce
@@ -20,8 +21,9 @@ from wsed.run import RunFolder
 from wsed.scoring.report import Report
 from wsed.study.claims import Claim
 from wsed.study.measures import MeasuredRun
+from wsed.study.plan import plan
 from wsed.study.results import Results
-from wsed.study.rows import Recipe
+from wsed.study.rows import Recipe, read_recipe
 
 ROOT = Path(__file__).parents[2]
 BASE = """
@@ -75,6 +77,18 @@ def test_one_at_a_time_works_in_a_folder(tmp_path, capsys):
     with locked(tmp_path / ".lock"):
         assert main(["reproduce", "mmnet", "--out", str(tmp_path)]) == 2
     assert "another `wsed reproduce` is running" in capsys.readouterr().err
+
+
+def test_a_cpu_without_bfloat16_trains_in_float32(capsys, monkeypatch):
+    recipe = read_recipe(ROOT / "experiments/fpd")
+    small = plan(recipe, recipe.scales["small"], Path("out"), ["weak"], 1)
+    smoke = plan(recipe, recipe.scales["smoke"], Path("out"), ["weak"], 1)  # in float32 anyway
+    monkeypatch.setattr("wsed.ops.precision.slow_bfloat16", lambda: True)
+    changed = reproduce._in_float32([*small, *smoke], Console(stderr=True))
+    assert changed == [replace(small[0], flags=(*small[0].flags, "--trainer.precision", "32-true")), *smoke]
+    assert "fpd: in float32" in capsys.readouterr().err
+    monkeypatch.setattr("wsed.ops.precision.slow_bfloat16", lambda: False)
+    assert reproduce._in_float32([*small, *smoke], Console()) == [*small, *smoke]
 
 
 @pytest.mark.slow

@@ -504,6 +504,15 @@ def test_mistakes_get_a_message(exp, tmp_path, capsys, change, expected):
     assert expected in message
 
 
+@pytest.mark.parametrize(("slow", "precision"), [(True, "bf16-mixed"), (True, "32-true"), (False, "bf16-mixed")])
+def test_a_cpu_without_bfloat16_is_told_of(exp, tmp_path, capsys, monkeypatch, slow, precision):
+    monkeypatch.setattr("wsed.cli.settings.slow_bfloat16", lambda: slow)
+    trainer = {"precision": precision, "accelerator": "cpu", "logger": "MLFlowLogger", "default_root_dir": tmp_path}
+    flags = [part for name, value in trainer.items() for part in (f"--trainer.{name}", str(value))]
+    message = fails(capsys, "fit", "--config", exp, *flags)  # that logger is not installed
+    assert ("no instructions for bfloat16" in message) == (slow and precision == "bf16-mixed")
+
+
 @pytest.mark.parametrize(
     ("losses", "expected"),
     [

@@ -13,8 +13,10 @@ from wsed.augment import Compose, Gain, Noise, SpecAugment, TimeShift
 from wsed.learning import learners
 from wsed.losses.fpd import FPD
 from wsed.models import interpolation
+from wsed.models.embeddings import Embeddings
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.encoders.fusion import Fusion
+from wsed.models.encoders.identity import Identity
 from wsed.models.frontends import LogMel, Standardised
 from wsed.models.heads.clip_attention import ClipAttention
 from wsed.models.network import Composed
@@ -260,6 +262,13 @@ def test_a_view_of_features_of_the_waveform_is_refused():
         with pytest.raises(WsedError, match=r"SpecAugment: it changes features, but this network takes the waveform"):
             MeanTeacher(LABELS, fused, views=views)
     system = MeanTeacher(LABELS, fused, views=[Gain(), Noise()]).train()
+    assert system(testing.batch()).teacher is not None
+
+
+def test_a_view_of_the_features_of_a_frontend_that_reads_the_waveform_within():
+    """Only the student's own frontend counts, as for `data.augment`."""
+    embeddings = partial(Composed, encoder=Identity, frontend=Embeddings(*Fusion.example()))
+    system = MeanTeacher(LABELS, embeddings, views=[SpecAugment()]).train()
     assert system(testing.batch()).teacher is not None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -170,6 +170,23 @@ class Unchanged(Augment):
 
 WAVEFORM = "this network takes the waveform (encoders such as fusion and wav2vec2 compute features inside)"
 """Why a network has no features to change, for `no_features`."""
+
+
+class Rates(Protocol):
+    """Something with frames, such as a frontend."""
+
+    sample_rate: int
+    frame_rate: float
+
+
+def is_waveform(frontend: Rates) -> bool:
+    """Whether the features of a frontend are the samples themselves.
+
+    >>> from wsed.models import LogMel, Waveform
+    >>> is_waveform(Waveform()), is_waveform(LogMel())
+    (True, False)
+    """
+    return frontend.frame_rate == frontend.sample_rate
 
 
 def flat(augment: Iterable[Augment]) -> list[Augment]:

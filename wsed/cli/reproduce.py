@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from wsed.cli.types import whole
 from wsed.errors import WsedError
 
 if TYPE_CHECKING:
+    from wsed.study.plan import Job
     from wsed.study.results import Results
 
 HELP = "run the study of a paper and judge its claims"
@@ -123,10 +124,12 @@ def reproduce(asked: Asked, out: Path) -> int:
         plan(recipe, recipe.scales[asked.scale], out / recipe.folder.name, asked.rows, asked.seeds)
         for recipe in recipes
     ]
-    states = [job.state() for jobs in plans for job in jobs]  # refuses folders of others before anything is run
-    console = Console(stderr=True)
-    _say_seeds(plans, console)
     gpus = _gpus()
+    console = Console(stderr=True)
+    if not gpus:
+        plans = [_in_float32(jobs, console) for jobs in plans]
+    states = [job.state() for jobs in plans for job in jobs]  # refuses folders of others before anything is run
+    _say_seeds(plans, console)
     jobs = asked.jobs or gpus or os.cpu_count() or 1
     with Pool(jobs, _environment([recipe.folder for recipe in recipes], gpus), gpus) as pool:
         with console.status("making corpora") if console.is_terminal else contextlib.nullcontext():
@@ -162,6 +165,28 @@ def _say_seeds(plans: Sequence[Sequence[object]], console: Console) -> None:
     seeds = [len({job.seed for job in jobs if isinstance(job, Job)}) for jobs in plans]
     if seeds and max(seeds) < 2:
         console.print("one seed: a paired test needs two or more, so every claim will be open", highlight=False)
+
+
+def _in_float32(jobs: Sequence["Job"], console: Console) -> "list[Job]":
+    """The runs, on a CPU without bfloat16 in float32: else they take about ten times as long."""
+    from wsed.ops.precision import slow_bfloat16
+
+    if not slow_bfloat16():
+        return list(jobs)
+    slow = [job for job in jobs if _precision(job) == "bf16-mixed"]
+    if slow:
+        console.print(f"{slow[0].study}: in float32, since this CPU has no instructions for bfloat16", highlight=False)
+    return [replace(job, flags=(*job.flags, "--trainer.precision", "32-true")) if job in slow else job for job in jobs]
+
+
+def _precision(job: "Job") -> object:
+    """The precision of a run's training: that of its flags, or of the last configuration that has one."""
+    from wsed.text import read_yaml
+
+    if "--trainer.precision" in job.flags:
+        return job.flags[job.flags.index("--trainer.precision") + 1]
+    trainers = [content.get("trainer") for content in map(read_yaml, job.configs) if isinstance(content, dict)]
+    return next((t["precision"] for t in reversed(trainers) if isinstance(t, dict) and "precision" in t), None)
 
 
 def _on_page(study: "Results") -> list[Path]:

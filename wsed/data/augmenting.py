@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wsed.augment.base import WAVEFORM, Augment, augmented, flat, no_features
+from wsed.augment.base import WAVEFORM, Augment, augmented, flat, is_waveform, no_features
 from wsed.augment.draws import Draws
 from wsed.augment.mixup import Mixup
 from wsed.data.audio import read
@@ -41,7 +41,7 @@ def check(augment: Sequence[Augment], network: Network) -> None:
     """
     late = [part for part in flat(augment) if part.level == "features"]
     of_network = frontends(network) if late else []
-    waveform = any(part.frame_rate == part.sample_rate for part in of_network)
+    waveform = any(is_waveform(part) for part in of_network)
     several = differ(of_network)
     if waveform and not several:
         late = [part for part in late if not isinstance(part, Mixup)]

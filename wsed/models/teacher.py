@@ -7,13 +7,12 @@ from typing import Literal
 import torch
 from torch import nn
 
-from wsed.augment.base import WAVEFORM, Augment, augmented, flat, no_features
+from wsed.augment.base import WAVEFORM, Augment, augmented, flat, is_waveform, no_features
 from wsed.augment.draws import Draws, run_seed
 from wsed.checkpoint import load_exactly, read_weights
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet, learners
 from wsed.models.base import NETWORKS, Frontend, Network, NetworkFactory
-from wsed.models.frontends import Waveform
 from wsed.models.interpolation import mixes
 from wsed.models.network import Composed
 from wsed.ops.reduce import rank, world_size
@@ -86,7 +85,7 @@ class MeanTeacher(Network):
         self.statistics, self.evaluated = statistics, evaluated
         self.student, self.teacher = student(labels), student(labels)
         late = [view for view in flat(views) if view.level == "features"]
-        if late and any(isinstance(part, Waveform) for part in self.student.modules()):
+        if late and isinstance(self.frontend, Frontend) and is_waveform(self.frontend):
             raise no_features(late[0], WAVEFORM)
         self.teacher.requires_grad_(requires_grad=False).eval()
         self.teacher.load_state_dict(self.student.state_dict())

@@ -1,4 +1,6 @@
-"""The precision that losses are computed in."""
+"""The precision that losses are computed in, and whether a processor is quick in bfloat16."""
+
+import platform
 
 import torch
 from jaxtyping import Float
@@ -14,3 +16,13 @@ def at_least_float32(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     torch.float32
     """
     return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def slow_bfloat16() -> bool:
+    """Whether this is an x86 processor without AVX-512: torch then emulates bfloat16, ten times slower than float32.
+
+    >>> slow_bfloat16() in (True, False)
+    True
+    """
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return x86 and not torch.backends.cpu.get_cpu_capability().startswith("AVX512")

@@ -23,7 +23,7 @@ Progress = Callable[[Sequence[Path], str], Iterable[Path]]
 """Wrapped around files, with a description of what is done with them, to show progress."""
 
 BLOCK = 1 << 17
-"""Characters that are parsed at a time, so that the arrays stay in the cache; with fewer, calls take most of the time."""
+"""Characters that are parsed at a time, so that the arrays stay in the cache; with fewer, calls take most time."""
 ODD_LENGTH = 1.0
 """Seconds by which frames may end before or after their clip without a warning."""
 
