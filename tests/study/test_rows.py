@@ -37,6 +37,8 @@ def test_a_recipe_says_what_makes_a_row(folder):
     assert (recipe.rows["glu"].after, recipe.rows["glu_oracle"].weights_of) == ("mil", "glu")
     names = [path.relative_to(folder).as_posix() for path in recipe.configs("glu", "oracle")]
     assert names == ["base.yaml", "rows/glu.yaml", "oracle.yaml"]
+    (folder / "recipe.yaml").write_text(RECIPE.replace("  mil: {", "  mil: {base: [base.yaml, small.yaml], "))
+    assert [path.stem for path in read_recipe(folder).configs("mil")] == ["base", "small", "mil"]
     assert ("mil", "oracle") not in recipe.combinations()
     assert len(recipe.combinations()) == 3 + 3 + 2
     with pytest.raises(WsedError, match="is not for the row mil"):

@@ -171,10 +171,11 @@ def _row(folder: Path, name: str, entry: object, base: object, seeds: tuple[int,
     fields = _mapping(place, entry or {})
     _check(place, fields, ROW_FIELDS)
     below = fields.get("base", base)  # null: the row has no base
+    bases = [] if below is None else below if isinstance(below, list) else [below]
     return Row(
         name,
         str(fields.get("title", name)),
-        (*([] if below is None else [folder / str(below)]), folder / "rows" / f"{name}.yaml"),
+        (*(folder / str(one) for one in bases), folder / "rows" / f"{name}.yaml"),
         _seeds(place, fields["seeds"]) if "seeds" in fields else seeds,
         read_expected(f"{place}.paper", fields.get("paper", {})),
         str(fields["after"]) if "after" in fields else None,
