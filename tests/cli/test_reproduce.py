@@ -65,6 +65,8 @@ def own_recipe(folder: Path, base: str = BASE) -> Path:
         (["all", "--scale", "full"], "no recipe makes its corpus at scale full: name one paper"),
         (["mmnet", "--rows", "mmet"], "no row 'mmet'"),
         (["mmnet", "--root", "none"], "no such folder: none"),
+        (["mmnet", "--mixtures", "2"], "give it by --soundbank, without built-in sounds"),
+        (["mmnet", "--mixtures", "2", "--soundbank", "none"], "none"),
     ],
 )
 def test_mistakes_are_one_line_before_anything_is_run(args, message, tmp_path, capsys):

@@ -34,7 +34,8 @@ Writes OUT/PAPER/results.md and results.json: the values of the paper, ours (mea
 verdict on each claim: holds, fails, equal (within a stated margin) or open. Intervals are over seeds and, if they are
 known, over test recordings. Numbers are never compared with those of the paper on another corpus. The rows are also
 written as tables for a paper, results.tex and results.csv, and report.html is the page of `wsed report` for the first
-run of the rows that the claims are about."""
+run of the rows that the claims are about. With --mixtures, mixtures.md and mixtures.json have the verdicts over
+several corpora, made from one soundbank with other recordings for training and for test."""
 
 EXAMPLES = """\
 examples:
@@ -42,6 +43,7 @@ examples:
   wsed reproduce cosine_penalty --scale small --soundbank ../shared/data/soundbank --jobs 2
   wsed reproduce mmnet --scale small --rows resnet att mmnet --seeds 5
   wsed reproduce mmnet --scale full --root data/dcase2017
+  wsed reproduce cosine_penalty --scale small --soundbank ../shared/data/soundbank --mixtures 3
   wsed reproduce compare --scale small --soundbank ../shared/data/soundbank --rows linear_softmax cos --seeds 3
   wsed reproduce my/study --scale small --root my/corpus"""
 
@@ -71,6 +73,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="soundbank from which the corpus is made (default: built-in sounds)",
     )
+    parser.add_argument(
+        "--mixtures", type=whole(1), default=1, metavar="N",
+        help="corpora from the soundbank; from the second on, its recordings are dealt anew to training and test",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the studies (default: runs/reproduce/SCALE)")
 
 
@@ -86,6 +92,7 @@ class Asked:
     root: Path | None
     soundbank: str
     out: Path | None
+    mixtures: int = 1
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -102,11 +109,37 @@ def main(arguments: Sequence[str]) -> int:
     if lock is None:
         raise WsedError(f"another `wsed reproduce` is running in {out}: wait for it, or give another --out")
     with lock:
-        return reproduce(asked, out)
+        return reproduce(asked, out)[0] if asked.mixtures == 1 else over_mixtures(asked, out)
 
 
-def reproduce(asked: Asked, out: Path) -> int:
-    """Make what is missing, then write and print the results of each study."""
+def over_mixtures(asked: Asked, out: Path) -> int:
+    """The studies on each mixture, then the verdicts over mixtures."""
+    from wsed.data.synth.exchange import exchange
+    from wsed.files import write_text
+    from wsed.study.mixtures import Mixtures
+
+    if asked.root is not None or asked.soundbank == "builtin":
+        what = "--root" if asked.root is not None else "built-in sounds"
+        raise WsedError(f"--mixtures deals the recordings of a soundbank: give it by --soundbank, without {what}")
+    folders = [out, *(out / f"mixture_{i}" for i in range(1, asked.mixtures))]
+    for i, folder in enumerate(folders[1:], 1):
+        exchange(asked.soundbank, folder / "soundbank", seed=i)
+    status, studies = 0, []
+    for folder in folders:
+        soundbank = asked.soundbank if folder == out else str(folder / "soundbank")
+        failed, found = reproduce(replace(asked, soundbank=soundbank), folder)
+        status |= failed
+        studies.append(found)
+    for of in zip(*studies, strict=True):
+        mixtures, file = Mixtures(of), out / of[0].recipe.folder.name / "mixtures.md"
+        write_text(file, mixtures.markdown())
+        write_text(file.with_suffix(".json"), mixtures.to_json())
+        print(f"{mixtures.markdown()}\n{file}, {file.with_suffix('.json')}", flush=True)
+    return status
+
+
+def reproduce(asked: Asked, out: Path) -> "tuple[int, list[Results]]":
+    """Make what is missing, then write and print the results of each study; returns the exit status too."""
     from wsed.cli.reproduce_view import View
     from wsed.files import write_text
     from wsed.study.corpora import corpus_of, make_corpora
@@ -139,11 +172,12 @@ def reproduce(asked: Asked, out: Path) -> int:
         tasks = [Task(job, corpus.root) for jobs_of, corpus in zip(plans, corpora, strict=True) for job in jobs_of]
         with View(console, total=len(states), done=states.count("done"), jobs=jobs) as view:
             failures = run_tasks(tasks, pool, view)
-        pages = []
+        pages, studies = [], []
         for recipe, corpus, jobs_of in zip(recipes, corpora, plans, strict=True):
             folder, paper = out / recipe.folder.name, recipe.scales[asked.scale].paper is not None
             own = [failure for failure in failures if failure.name in {job.name for job in jobs_of}]
             study = results(recipe, asked.scale, jobs_of, corpus.root, corpus.words, paper, own)
+            studies.append(study)
             text = study.markdown()
             write_text(folder / "results.md", text)
             write_text(folder / "results.json", study.to_json())
@@ -155,7 +189,7 @@ def reproduce(asked: Asked, out: Path) -> int:
         for page, written in pages:  # made by other processes, so that none can cost a table
             why = written.result().failure
             print(page if why is None else f"no page {page} ({why}): see {_log_of(page)}", flush=True)
-    return 1 if failures else 0
+    return (1 if failures else 0), studies
 
 
 def _say_seeds(plans: Sequence[Sequence[object]], console: Console) -> None:
