@@ -32,6 +32,7 @@ class ClipTable:
         annotated: which classes each source annotates; other classes are unknown in its clips.
         end: how many seconds of each clip are read.
         confidence: confidence of each class in each clip, 1 if it is certain; None: all are certain.
+        unsure: which classes are `unsure` in each clip; None: none are.
 
     >>> from pathlib import Path
     >>> table = ClipTable.of([Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}))], Labels(["Cat", "Dog"]))
@@ -51,6 +52,7 @@ class ClipTable:
     annotated: Bool[Tensor, "source label"]
     end: float = inf
     confidence: Float[Tensor, "clip label"] | None = None
+    unsure: Bool[Tensor, "clip label"] | None = None
 
     @staticmethod
     def of(
@@ -104,6 +106,7 @@ class ClipTable:
             annotated_classes(sources, labels, annotated),
             end,
             _confidence(clips, index),
+            _unsure(clips, index),
         )
 
     @property
@@ -152,6 +155,16 @@ def _confidence(clips: Sequence[Clip], index: Mapping[str, int]) -> Float[Tensor
     for i, clip in enumerate(clips):
         for label, confidence in clip.confidence.items():
             values[i, index[label]] = confidence
+    return values
+
+
+def _unsure(clips: Sequence[Clip], index: Mapping[str, int]) -> Bool[Tensor, "clip label"] | None:
+    """The `unsure` classes of each clip; None if no clip has any."""
+    if not any(clip.unsure for clip in clips):
+        return None
+    values = torch.zeros(len(clips), len(index), dtype=torch.bool)
+    for i, clip in enumerate(clips):
+        values[i, [index[label] for label in sorted(clip.unsure)]] = True
     return values
 
 

@@ -32,13 +32,15 @@ class Collate:
         clip = torch.repeat_interleave(torch.arange(len(items)), last - first)
         n_samples = torch.tensor([item.n_samples for item in items])
         annotated = table.annotated[table.source[index]] & (n_samples > 0)[:, None]  # nothing is known of fillers
+        tags = table.tags_of(index)
+        unsure = torch.zeros_like(annotated) if table.unsure is None else table.unsure[index]
         return Batch(
             audio=_padded_audio(items),
             n_samples=n_samples,
-            clip_labels=table.tags_of(index),
-            tagged=table.tagged[index, None] & annotated,
+            clip_labels=tags,
+            tagged=table.tagged[index, None] & annotated & ~(unsure & (tags == 0)),
             events=Events(clip, label.long(), onset, offset, self._gain(index[clip], label.long())),
-            timed=table.timed[index, None] & annotated,
+            timed=table.timed[index, None] & annotated & ~unsure,
             source=table.source[index],
             sources=table.sources,
             clip_ids=tuple(table.clips[i].id for i in index.tolist()),

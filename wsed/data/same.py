@@ -26,7 +26,8 @@ def checksum(table: ClipTable) -> str:
     step = max(1, len(table.clips) // NAMES)
     names = [table.clips[i].id for i in range(0, len(table.clips), step)]
     total.update("\n".join([*names, *table.sources, repr(table.end)]).encode())
-    for values in (table.labels.values, table.labels.lengths, table.tagged, table.timed, table.source, table.events):
+    labels = (table.labels.values, table.labels.lengths, table.tagged, table.timed, table.source, table.events)
+    for values in (*labels, *(part for part in (table.confidence, table.unsure) if part is not None)):
         total.update(values.contiguous().numpy().tobytes())
     return total.hexdigest()
 

@@ -111,8 +111,8 @@ class Windows:
 def part_of(clip: Clip, start: float, duration: float) -> Clip:
     """A part of a clip, named after its times, with the parts of the events inside it.
 
-    The tags are those of the events inside. If only the tags of the clip are known, the tags of its parts are unknown,
-    unless the part is the whole clip or the clip has no tags.
+    The tags are those of the events inside; those of `unsure` classes are unknown. If only the tags of the clip are
+    known, the tags of its parts are unknown, unless the part is the whole clip or the clip has no tags.
 
     >>> from pathlib import Path
     >>> part_of(Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"})), start=5.0, duration=10.0).id
@@ -134,7 +134,7 @@ def part_of(clip: Clip, start: float, duration: float) -> Clip:
             if onset < stop and offset > start
         )
         beyond = {label for label, _, _ in clip.events} - {label for label, _, _ in events}
-        tags = (clip.tags or frozenset()) - beyond
+        tags = (clip.tags or frozenset()) - beyond - (frozenset() if whole else clip.unsure)
     head, dot, suffix = clip.id.rpartition(".")
     name = f"{head or clip.id}_{start:.3f}_{start + duration:.3f}{dot + suffix if head else ''}"
     place = (clip.start or 0.0) + start

@@ -59,6 +59,26 @@ def test_confident_events_are_labels_and_the_clips_stay_without_labels_too(tmp_p
     assert corpus(tmp_path, least=0.35).clips("train", ["pseudo"])[1].id == "b.wav"
 
 
+def test_a_class_with_an_event_of_less_confidence_is_unknown(tmp_path):
+    """Not absent: nine of ten such events are there."""
+    rows = [*ROWS, "a.wav\t5\t6\tDog\t0.4", "a.wav\t7\t8\tHorse\t0.1"]
+    street = corpus(tmp_path, rows)
+    (clip,) = street.clips("train", ["pseudo"])
+    assert (clip.tags, clip.unsure, clip.events) == ({"Dog"}, {"Cat", "Dog"}, ())
+    table = ClipTable.of(street.clips("train", ["weak", "pseudo"]), street.labels)
+    batch = Collate(table)([Item(i, 8, np.zeros(8, np.float32)) for i in (1, 0)])
+    assert batch.clip_labels.tolist() == [[0, 1], [1, 0]]
+    assert batch.tagged.tolist() == [[False, True], [True, True]]  # one of the dogs is sure
+    assert batch.timed.tolist() == [[False, False], [False, False]]
+    part = part_of(clip, 0.0, 5.0)
+    assert (part.tags, part.unsure) == (set(), {"Cat", "Dog"})  # in which part the sure dog is, is not said
+    assert part_of(clip, 0.0, 10.0).tags == {"Dog"}
+    (clip,) = corpus(tmp_path, rows, unsure="absent").clips("train", ["pseudo"])
+    assert (clip.tags, clip.unsure, len(clip.events)) == ({"Dog"}, frozenset(), 2)
+    (clip,) = corpus(tmp_path).clips("train", ["pseudo"])
+    assert (clip.unsure, clip.events) == ({"Cat"}, (("Dog", 1.0, 2.0), ("Dog", 3.0, 4.0)))
+
+
 def test_soft_labels_are_the_confidence_of_a_class_in_the_batch_and_in_its_windows(tmp_path):
     street = corpus(tmp_path, least=0.3, soft=True)
     clips = street.clips("train", ["weak", "pseudo"])
@@ -82,6 +102,7 @@ def test_soft_labels_are_the_confidence_of_a_class_in_the_batch_and_in_its_windo
         (ROWS, {"source": "weak"}, "w.wav has labels; name the source of clips without labels"),
         (["a.wav\t1\t2\tDoge\t0.9"], {}, r":2: unknown label 'Doge' \(did you mean Dog\?\)"),
         (["a.wav\t1\t2\tDog\t"], {}, ":2: no confidence"),
+        (ROWS, {"unsure": "unknwon"}, "did you mean unknown"),
         (["test.wav\t1\t2\tDog\t0.9"], {}, r"names none of the 3 clips of 'unlabelled' \(such as 'a.wav'\)"),
     ],
 )

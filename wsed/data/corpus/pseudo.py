@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from wsed.data.clip import Clip
 from wsed.data.corpus.base import CORPORA, Corpus
@@ -12,7 +13,7 @@ from wsed.data.corpus.desed import DESED
 from wsed.data.corpus.example_files import write_rows, write_tones
 from wsed.data.corpus.listing import Listings
 from wsed.data.findings import Finding
-from wsed.errors import WsedError, near
+from wsed.errors import WsedError, check_option, near
 from wsed.formats.event import Event
 from wsed.formats.reading import read_events
 from wsed.split_folder import SplitFolder
@@ -29,8 +30,9 @@ class Pseudo(Corpus):
     Without `predictions` this source is missing. The clips to predict are those without labels, so `wsed predict` with
     this corpus writes what the next training needs.
 
-    Only events with a confidence of at least `least` are used. Clips without such events are left out of `pseudo`; in
-    the others, classes without such an event count as absent.
+    Only events with a confidence of at least `least` are used. Clips without such events are left out of `pseudo`. In
+    the others, classes without any event count as absent, and events of less confidence make their class unknown: its
+    events there, and its tag too unless another event is sure.
 
     Args:
         corpus: the corpus.
@@ -38,6 +40,7 @@ class Pseudo(Corpus):
             offset, event_label and confidence; None: no predictions yet.
         source: name of the source of the clips without labels.
         least: lowest confidence of an event that is used, from 0 to 1.
+        unsure: what events of less confidence mean: `unknown` as above, or `absent`, as if they were not there.
         soft: whether events count with their confidence, and tags with the greatest confidence of their events;
             otherwise they count as true.
 
@@ -57,10 +60,12 @@ class Pseudo(Corpus):
         source: str = "unlabelled",
         least: float = 0.5,
         soft: bool = False,
+        unsure: Literal["unknown", "absent"] = "unknown",
     ) -> None:
+        check_option("pseudo", "unsure", unsure, ("unknown", "absent"))
         if not 0 <= least <= 1:
             raise WsedError(f"data.corpus.least is a confidence from 0 to 1, not {least:g}")
-        self.corpus, self.source, self.least, self.soft = corpus, source, least, soft
+        self.corpus, self.source, self.least, self.soft, self.unsure = corpus, source, least, soft, unsure
         self.table = None if predictions is None else table_of(Path(predictions))
         self.max_missing = corpus.max_missing
 
@@ -151,17 +156,22 @@ class Pseudo(Corpus):
     def _pseudo(self) -> list[Clip]:
         assert self.table is not None
         of: dict[str, list[Event]] = {clip.id: [] for clip in self._unlabelled}
+        unsure: dict[str, set[str]] = {clip.id: set() for clip in self._unlabelled}
         named = False
         for event in read_events(self.table):
             named |= event.file in of
-            if event.file in of and event.label and event.offset > event.onset and self._sure(event):
+            if event.file not in of or not event.label or event.offset <= event.onset:
+                continue
+            if self._sure(event):
                 of[event.file].append(event)
+            elif self.unsure == "unknown" and event.label in self.labels.names:
+                unsure[event.file].add(event.label)
         if not named:
             raise WsedError(
                 f"{self.table} names none of the {len(of)} clips of {self.source!r} (such as {next(iter(of), '')!r}): "
                 "run `wsed predict` with this corpus, so that the clips without labels are predicted"
             )
-        made = (self._with_events(clip, of[clip.id]) for clip in self._unlabelled if of[clip.id])
+        made = (self._with_events(clip, of[clip.id], unsure[clip.id]) for clip in self._unlabelled if of[clip.id])
         pseudo = list(made)
         if not pseudo:
             raise WsedError(f"{self.table} has no event of confidence {self.least:g} or more: lower data.corpus.least")
@@ -179,14 +189,15 @@ class Pseudo(Corpus):
             )
         return True
 
-    def _with_events(self, clip: Clip, events: Sequence[Event]) -> Clip:
+    def _with_events(self, clip: Clip, events: Sequence[Event], unsure: Collection[str]) -> Clip:
         greatest: dict[str, float] = {}
         for event in events:
             assert event.confidence is not None
             greatest[event.label] = max(greatest.get(event.label, 0.0), min(event.confidence, 1.0))
-        timed = tuple((event.label, event.onset, event.offset) for event in events)
+        timed = tuple((event.label, event.onset, event.offset) for event in events if event.label not in unsure)
         confidence = greatest if self.soft else {}
-        return replace(clip, source=PSEUDO, tags=frozenset(greatest), events=timed, confidence=confidence)
+        tags, doubtful = frozenset(greatest), frozenset(unsure)
+        return replace(clip, source=PSEUDO, tags=tags, events=timed, confidence=confidence, unsure=doubtful)
 
 
 def table_of(path: Path) -> Path:
