@@ -26,8 +26,8 @@ class Clip:
         start: start of the clip in its file, in seconds; None if the clip is the whole file.
         recording: name of the recording that the clip is a part of; None if the clip is the whole recording.
         confidence: confidence, from 0 to 1, of tags that are not certain, such as pseudo labels.
-        unsure: classes whose events in this clip are not known, such as those with a pseudo label of low confidence; nor
-            is it known whether the clip holds them, unless they are in `tags`.
+        unsure: classes whose events in this clip are not known, such as those with a pseudo label of low confidence.
+            Unless they are in `tags`, it is not known either whether the clip holds them.
         groups: groups of the clip, by the kind of group: `{"patient": "p03", "site": "ward"}`.
     """
 
