@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from tests.conftest import make_corpus
+from tests.data.synth.tones import write_bank
 from wsed.cli import reproduce
 from wsed.cli.main import main
 from wsed.files import locked
@@ -22,7 +23,7 @@ from wsed.scoring.report import Report
 from wsed.study.claims import Claim
 from wsed.study.measures import MeasuredRun
 from wsed.study.plan import plan
-from wsed.study.results import Results
+from wsed.study.results import Failure, Results
 from wsed.study.rows import Recipe, read_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -65,8 +66,8 @@ def own_recipe(folder: Path, base: str = BASE) -> Path:
         (["all", "--scale", "full"], "no recipe makes its corpus at scale full: name one paper"),
         (["mmnet", "--rows", "mmet"], "no row 'mmet'"),
         (["mmnet", "--root", "none"], "no such folder: none"),
-        (["mmnet", "--mixtures", "2"], "give it by --soundbank, without built-in sounds"),
-        (["mmnet", "--mixtures", "2", "--soundbank", "none"], "none"),
+        (["mmnet", "--mixtures", "2"], "--mixtures needs --soundbank DIR, and a scale that makes its corpus"),
+        (["mmnet", "--mixtures", "2", "--soundbank", "gone"], "gone is not a soundbank"),
     ],
 )
 def test_mistakes_are_one_line_before_anything_is_run(args, message, tmp_path, capsys):
@@ -81,16 +82,50 @@ def test_one_at_a_time_works_in_a_folder(tmp_path, capsys):
     assert "another `wsed reproduce` is running" in capsys.readouterr().err
 
 
-def test_a_cpu_without_bfloat16_trains_in_float32(capsys, monkeypatch):
+def test_a_cpu_without_bfloat16_trains_in_float32(tmp_path, capsys, monkeypatch):
     recipe = read_recipe(ROOT / "experiments/fpd")
-    small = plan(recipe, recipe.scales["small"], Path("out"), ["weak"], 1)
-    smoke = plan(recipe, recipe.scales["smoke"], Path("out"), ["weak"], 1)  # in float32 anyway
+    (small,) = plan(recipe, recipe.scales["small"], tmp_path, ["weak"], 1)
+    (smoke,) = plan(recipe, recipe.scales["smoke"], tmp_path / "smoke", ["weak"], 1)  # in float32 anyway
+    short = replace(small, flags=("--trainer.precision", "bf16"))
+    jobs, console = [small, smoke, short], Console(stderr=True)
+    in_float32 = [replace(job, flags=(*job.flags, "--trainer.precision", "32-true")) for job in jobs]
     monkeypatch.setattr("wsed.ops.precision.slow_bfloat16", lambda: True)
-    changed = reproduce._in_float32([*small, *smoke], Console(stderr=True))
-    assert changed == [replace(small[0], flags=(*small[0].flags, "--trainer.precision", "32-true")), *smoke]
+    assert reproduce._precise(jobs, console, gpus=0) == [in_float32[0], smoke, in_float32[2]]
     assert "fpd: in float32" in capsys.readouterr().err
+    assert reproduce._precise(jobs, console, gpus=1) == jobs
+    small.mark()  # begun in bfloat16, on another machine: it goes on so
+    assert reproduce._precise([small], console, gpus=0) == [small]
+    in_float32[0].mark()
+    assert reproduce._precise([small], console, gpus=1) == [in_float32[0]]
     monkeypatch.setattr("wsed.ops.precision.slow_bfloat16", lambda: False)
-    assert reproduce._in_float32([*small, *smoke], Console()) == [*small, *smoke]
+    assert reproduce._precise(jobs[1:], console, gpus=0) == jobs[1:]
+
+
+def test_verdicts_over_mixtures_come_with_the_results_of_each(tmp_path, capsys, monkeypatch):
+    """Runs are not trained here: each is marked as failed."""
+    write_bank(tmp_path / "bank")
+    bank, out = str(tmp_path / "bank"), tmp_path / "out"
+    made, asked = [], []
+    monkeypatch.setattr("wsed.study.corpora.make_corpora", lambda corpora, pool: made.extend(corpora))
+    monkeypatch.setattr("wsed.study.plan.check_begun", lambda folder, *args: folder.mkdir(parents=True))
+
+    def failing(tasks, pool, view):
+        asked.extend(task.job.folder for task in tasks)
+        return [Failure(task.job.name, "no", "", task.job.folder) for task in tasks if "mixture_1" in str(task.root)]
+
+    monkeypatch.setattr("wsed.study.runner.run_tasks", failing)
+    args = ["mmnet", "--scale", "smoke", "--rows", "resnet", "mmnet", "--soundbank", bank, "--out", str(out)]
+    assert main(["reproduce", *args, "--mixtures", "3", "--seeds", "1"]) == 1
+    assert [corpus.soundbank for corpus in made] == [bank, *(f"{out}/mixture_{i}/soundbank" for i in (1, 2))]
+    assert {folder.relative_to(out).parts[0] for folder in asked} == {"mmnet", "mixture_1", "mixture_2"}
+    assert "no runs" in (out / "mmnet/mixtures.md").read_text()
+    assert "Failed: mmnet: resnet" in (out / "mixture_1/mmnet/results.md").read_text()
+    assert "Failed" not in (out / "mixture_2/mmnet/results.md").read_text()
+    assert "one seed" not in capsys.readouterr().err
+    write_bank(tmp_path / "other")
+    args[args.index(bank)] = str(tmp_path / "other")
+    assert main(["reproduce", *args, "--mixtures", "3"]) == 2
+    assert "mixture_1/soundbank has soundbank" in capsys.readouterr().err
 
 
 @pytest.mark.slow

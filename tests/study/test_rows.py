@@ -53,6 +53,7 @@ def test_a_recipe_says_what_makes_a_row(folder):
         ("  mil: {", "  mill: {", "needs .*mill.yaml, which does not exist"),
         ("[28.9, 1.95]", "high", "a number or"),
         ("seeds: 2", "seeds: two", "seeds must be a number or a list"),
+        ("  mil: {", "  mil: {base: [base.yaml, null], ", "mil.base is .*write a file, a list of files, or null"),
         ('"!mil"', '"!mill"', "did you mean mil"),
         ("rows: [mil, glu], m", "rows: [mil, gluu], m", "did you mean glu"),
     ],

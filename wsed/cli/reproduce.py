@@ -15,8 +15,11 @@ from wsed.cli.types import whole
 from wsed.errors import WsedError
 
 if TYPE_CHECKING:
+    from wsed.study.corpora import StudyCorpus
     from wsed.study.plan import Job
-    from wsed.study.results import Results
+    from wsed.study.pool import Pool
+    from wsed.study.results import Failure, Results
+    from wsed.study.rows import Recipe
 
 HELP = "run the study of a paper and judge its claims"
 GROUP = "train"
@@ -34,8 +37,8 @@ Writes OUT/PAPER/results.md and results.json: the values of the paper, ours (mea
 verdict on each claim: holds, fails, equal (within a stated margin) or open. Intervals are over seeds and, if they are
 known, over test recordings. Numbers are never compared with those of the paper on another corpus. The rows are also
 written as tables for a paper, results.tex and results.csv, and report.html is the page of `wsed report` for the first
-run of the rows that the claims are about. With --mixtures, mixtures.md and mixtures.json have the verdicts over
-several corpora, made from one soundbank with other recordings for training and for test."""
+run of the rows that the claims are about. With --mixtures, mixtures.md and mixtures.json have the verdicts over several
+divisions of the recordings."""
 
 EXAMPLES = """\
 examples:
@@ -75,7 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--mixtures", type=whole(1), default=1, metavar="N",
-        help="corpora from the soundbank; from the second on, its recordings are dealt anew to training and test",
+        help="train and test on N corpora: all but the first use another random division of the recordings of the "
+        "soundbank into training, validation and test (default: 1)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the studies (default: runs/reproduce/SCALE)")
 
@@ -109,73 +113,94 @@ def main(arguments: Sequence[str]) -> int:
     if lock is None:
         raise WsedError(f"another `wsed reproduce` is running in {out}: wait for it, or give another --out")
     with lock:
-        return reproduce(asked, out)[0] if asked.mixtures == 1 else over_mixtures(asked, out)
+        return reproduce(asked, out)
 
 
-def over_mixtures(asked: Asked, out: Path) -> int:
-    """The studies on each mixture, then the verdicts over mixtures."""
-    from wsed.data.synth.exchange import exchange
-    from wsed.files import write_text
-    from wsed.study.mixtures import Mixtures
+@dataclass(frozen=True)
+class _Mixture:
+    """The studies on one corpus or, with several papers, on the corpus of each.
 
-    if asked.root is not None or asked.soundbank == "builtin":
-        what = "--root" if asked.root is not None else "built-in sounds"
-        raise WsedError(f"--mixtures deals the recordings of a soundbank: give it by --soundbank, without {what}")
-    folders = [out, *(out / f"mixture_{i}" for i in range(1, asked.mixtures))]
-    for i, folder in enumerate(folders[1:], 1):
-        exchange(asked.soundbank, folder / "soundbank", seed=i)
-    status, studies = 0, []
-    for folder in folders:
-        soundbank = asked.soundbank if folder == out else str(folder / "soundbank")
-        failed, found = reproduce(replace(asked, soundbank=soundbank), folder)
-        status |= failed
-        studies.append(found)
-    for of in zip(*studies, strict=True):
-        mixtures, file = Mixtures(of), out / of[0].recipe.folder.name / "mixtures.md"
-        write_text(file, mixtures.markdown())
-        write_text(file.with_suffix(".json"), mixtures.to_json())
-        print(f"{mixtures.markdown()}\n{file}, {file.with_suffix('.json')}", flush=True)
-    return status
+    Args:
+        out: folder of the studies.
+        corpora: the corpus of each study.
+        plans: the runs of each study.
+    """
+
+    out: Path
+    corpora: "list[StudyCorpus]"
+    plans: "list[list[Job]]"
 
 
-def reproduce(asked: Asked, out: Path) -> "tuple[int, list[Results]]":
-    """Make what is missing, then write and print the results of each study; returns the exit status too."""
+def reproduce(asked: Asked, out: Path) -> int:
+    """Make what is missing, then write and print the results of each study."""
     from wsed.cli.reproduce_view import View
-    from wsed.files import write_text
-    from wsed.study.corpora import corpus_of, make_corpora
-    from wsed.study.plan import check_begun, plan
+    from wsed.study.corpora import make_corpora
+    from wsed.study.plan import check_begun
     from wsed.study.pool import Pool
     from wsed.study.recipes import find_recipes
-    from wsed.study.results import results
     from wsed.study.runner import Task, run_tasks
 
     recipes = find_recipes(asked.paper, asked.scale)
     if asked.root is not None and len(recipes) > 1:
         raise WsedError("--root is the corpus of one paper: name the paper instead of all")
-    corpora = [corpus_of(recipe, asked.scale, out, asked.root, asked.soundbank) for recipe in recipes]
-    plans = [
-        plan(recipe, recipe.scales[asked.scale], out / recipe.folder.name, asked.rows, asked.seeds)
-        for recipe in recipes
-    ]
-    gpus = _gpus()
-    console = Console(stderr=True)
-    if not gpus:
-        plans = [_in_float32(jobs, console) for jobs in plans]
-    states = [job.state() for jobs in plans for job in jobs]  # refuses folders of others before anything is run
-    _say_seeds(plans, console)
+    console, gpus = Console(stderr=True), _gpus()
+    mixtures = _mixtures(asked, out, recipes, console, gpus)
+    every = [job for mixture in mixtures for jobs in mixture.plans for job in jobs]
+    states = [job.state() for job in every]  # refuses folders of others before anything is run
+    _say_seeds(every, asked.mixtures, console)
     jobs = asked.jobs or gpus or os.cpu_count() or 1
     with Pool(jobs, _environment([recipe.folder for recipe in recipes], gpus), gpus) as pool:
         with console.status("making corpora") if console.is_terminal else contextlib.nullcontext():
-            make_corpora(corpora, pool)
-        for recipe, corpus in zip(recipes, corpora, strict=True):
-            check_begun(out / recipe.folder.name, asked.scale, corpus.root)
-        tasks = [Task(job, corpus.root) for jobs_of, corpus in zip(plans, corpora, strict=True) for job in jobs_of]
+            make_corpora([corpus for mixture in mixtures for corpus in mixture.corpora], pool)
+        tasks = []
+        for mixture in mixtures:
+            for recipe, corpus, jobs_of in zip(recipes, mixture.corpora, mixture.plans, strict=True):
+                check_begun(mixture.out / recipe.folder.name, asked.scale, corpus.root)
+                tasks += [Task(job, corpus.root) for job in jobs_of]
         with View(console, total=len(states), done=states.count("done"), jobs=jobs) as view:
             failures = run_tasks(tasks, pool, view)
-        pages, studies = [], []
-        for recipe, corpus, jobs_of in zip(recipes, corpora, plans, strict=True):
-            folder, paper = out / recipe.folder.name, recipe.scales[asked.scale].paper is not None
-            own = [failure for failure in failures if failure.name in {job.name for job in jobs_of}]
+        _write_results(asked, recipes, mixtures, failures, pool)
+    return 1 if failures else 0
+
+
+def _mixtures(asked: Asked, out: Path, recipes: "Sequence[Recipe]", console: Console, gpus: int) -> list[_Mixture]:
+    """The corpora and runs of each mixture; the first has the soundbank as it is."""
+    from wsed.data.synth.exchange import exchange
+    from wsed.study.corpora import corpus_of
+    from wsed.study.plan import plan
+
+    if asked.mixtures > 1 and (asked.root is not None or asked.soundbank == "builtin"):
+        raise WsedError("--mixtures needs --soundbank DIR, and a scale that makes its corpus from it")
+    mixtures = []
+    for i in range(asked.mixtures):
+        folder, soundbank = (out / f"mixture_{i}", out / f"mixture_{i}/soundbank") if i else (out, asked.soundbank)
+        corpora = [corpus_of(recipe, asked.scale, folder, asked.root, str(soundbank)) for recipe in recipes]
+        plans = [plan(r, r.scales[asked.scale], folder / r.folder.name, asked.rows, asked.seeds) for r in recipes]
+        plans = [_precise(jobs, console if i == 0 else None, gpus) for jobs in plans]
+        mixtures.append(_Mixture(folder, corpora, plans))
+    for i, mixture in enumerate(mixtures[1:], 1):
+        exchange(asked.soundbank, mixture.out / "soundbank", seed=i)
+    return mixtures
+
+
+def _write_results(
+    asked: Asked,
+    recipes: "Sequence[Recipe]",
+    mixtures: Sequence[_Mixture],
+    failures: "Sequence[Failure]",
+    pool: "Pool",
+) -> None:
+    """Write and print the results of each study, then those over mixtures."""
+    from wsed.data.synth.exchange import share_of_tests
+    from wsed.files import write_text
+    from wsed.study.mixtures import Mixtures
+    from wsed.study.results import results
+
+    pages, studies = [], []
+    for mixture in mixtures:
+        for recipe, corpus, jobs_of in zip(recipes, mixture.corpora, mixture.plans, strict=True):
+            folder, paper = mixture.out / recipe.folder.name, recipe.scales[asked.scale].paper is not None
+            own = [failure for failure in failures if failure.folder in {job.folder for job in jobs_of}]
             study = results(recipe, asked.scale, jobs_of, corpus.root, corpus.words, paper, own)
             studies.append(study)
             text = study.markdown()
@@ -186,31 +211,42 @@ def reproduce(asked: Asked, out: Path) -> "tuple[int, list[Results]]":
             print(f"{text}\n{folder / 'results.md'}, {folder / 'results.json'}\n", flush=True)
             if shown := _on_page(study):
                 pages.append((page := folder / "report.html", pool.submit([_report(shown, page)], _log_of(page))))
-        for page, written in pages:  # made by other processes, so that none can cost a table
-            why = written.result().failure
-            print(page if why is None else f"no page {page} ({why}): see {_log_of(page)}", flush=True)
-    return (1 if failures else 0), studies
+    for i, recipe in enumerate(recipes if len(mixtures) > 1 else ()):
+        over = Mixtures(studies[i :: len(recipes)], share_of_tests(asked.soundbank))
+        text, file = over.markdown(), mixtures[0].out / recipe.folder.name / "mixtures.md"
+        write_text(file, text)
+        write_text(file.with_suffix(".json"), over.to_json())
+        print(f"{text}\n{file}, {file.with_suffix('.json')}\n", flush=True)
+    for page, written in pages:  # made by other processes, so that none can cost a table
+        why = written.result().failure
+        print(page if why is None else f"no page {page} ({why}): see {_log_of(page)}", flush=True)
 
 
-def _say_seeds(plans: Sequence[Sequence[object]], console: Console) -> None:
-    """Warn before hours of training that one seed decides nothing."""
-    from wsed.study.plan import Job
-
-    seeds = [len({job.seed for job in jobs if isinstance(job, Job)}) for jobs in plans]
-    if seeds and max(seeds) < 2:
+def _say_seeds(jobs: "Sequence[Job]", mixtures: int, console: Console) -> None:
+    """Warn before hours of training that one seed, or two mixtures, decide next to nothing."""
+    seeds: dict[str, set[int]] = {}
+    for job in jobs:
+        seeds.setdefault(job.study, set()).add(job.seed)
+    if mixtures == 1 and seeds and max(map(len, seeds.values())) < 2:
         console.print("one seed: a paired test needs two or more, so every claim will be open", highlight=False)
+    if mixtures == 2:
+        text = "two mixtures: an interval over two values is so wide that most claims will be open"
+        console.print(text, highlight=False)
 
 
-def _in_float32(jobs: Sequence["Job"], console: Console) -> "list[Job]":
-    """The runs, on a CPU without bfloat16 in float32: else they take about ten times as long."""
-    from wsed.ops.precision import slow_bfloat16
+def _precise(jobs: "Sequence[Job]", console: Console | None, gpus: int) -> "list[Job]":
+    """The runs; on a CPU without bfloat16 in float32, unless they were begun in bfloat16."""
+    from wsed.ops.precision import BFLOAT16, slow_bfloat16
 
-    if not slow_bfloat16():
-        return list(jobs)
-    slow = [job for job in jobs if _precision(job) == "bf16-mixed"]
-    if slow:
-        console.print(f"{slow[0].study}: in float32, since this CPU has no instructions for bfloat16", highlight=False)
-    return [replace(job, flags=(*job.flags, "--trainer.precision", "32-true")) if job in slow else job for job in jobs]
+    chosen, slow = [], not gpus and slow_bfloat16()
+    for job in jobs:
+        other = replace(job, flags=(*job.flags, "--trainer.precision", "32-true"))
+        changes = _precision(job) in BFLOAT16 and not job.begun() and (slow or other.begun())
+        chosen.append(other if changes else job)
+    if console is not None and slow and chosen != list(jobs):
+        text = f"{jobs[0].study}: in float32, since this CPU has no instructions for bfloat16"
+        console.print(text, markup=False, highlight=False)
+    return chosen
 
 
 def _precision(job: "Job") -> object:

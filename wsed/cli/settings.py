@@ -9,7 +9,7 @@ from jsonargparse import Namespace
 from wsed.checkpoint import check_readable
 from wsed.cli.ranks import is_first
 from wsed.errors import WsedError, near
-from wsed.ops.precision import slow_bfloat16
+from wsed.ops.precision import BFLOAT16, slow_bfloat16
 from wsed.run import RunFolder
 
 PRECISIONS = {"bf16-true": "bf16-mixed or 16-mixed", "16-true": "bf16-mixed or 16-mixed", "64-true": "32-true"}
@@ -52,7 +52,7 @@ def settle(verb: str, config: Namespace) -> None:
     precision = f"{precision}-true" if precision == "64" else precision
     if precision in PRECISIONS:
         raise WsedError(f"trainer.precision {precision} is not supported; use {PRECISIONS[precision]}")
-    if precision == "bf16-mixed" and is_first() and _on_cpu(str(config.trainer.accelerator)) and slow_bfloat16():
+    if precision in BFLOAT16 and is_first() and _on_cpu(str(config.trainer.accelerator)) and slow_bfloat16():
         print(SLOW, file=sys.stderr)
 
 

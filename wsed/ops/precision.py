@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+BFLOAT16 = ("bf16-mixed", "bf16", "16-mixed", "16")
+"""Precisions of a trainer that are bfloat16 on a CPU."""
+
 
 def at_least_float32(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """The values in float32, or as they are if they are wider.

@@ -40,8 +40,8 @@ class Job:
     ...     states = [job.state()]
     ...     job.mark()
     ...     states.append(job.state())
-    >>> job.name, states, len(job.settings()), job.commands(Path("data"))[0][:3]
-    ('paper: mil, seed 0', ['missing', 'begun'], 16, ['fit', '--data.corpus.root', 'data'])
+    >>> job.name, states, job.begun(), len(job.settings()), job.commands(Path("data"))[0][:3]
+    ('paper: mil, seed 0', ['missing', 'begun'], False, 16, ['fit', '--data.corpus.root', 'data'])
     """
 
     study: str
@@ -85,10 +85,15 @@ class Job:
         if kept.get("settings") != self.settings():
             raise WsedError(
                 f"{self.folder} was begun with other settings ({', '.join(path.name for path in self.configs)} or "
-                "--scale changed since): remove it, or give another --out"
+                "--scale changed since): give another --out, or remove it"
             )
         there = kept.get("seconds") is not None and RunFolder(self.folder).split("test").report.is_file()
         return "done" if there else "begun"
+
+    def begun(self) -> bool:
+        """Whether a run with these settings is in the folder."""
+        path = self.folder / MARK
+        return path.is_file() and read_json_object(path, "remove the folder").get("settings") == self.settings()
 
     def mark(self, seconds: float | None = None) -> None:
         """Note that the run is begun, or done after some seconds."""

@@ -32,6 +32,7 @@ class Failure:
         name: study, row and seed.
         reason: why it failed.
         log: the last lines of its log.
+        folder: folder of the run.
 
     >>> Failure("paper: mil, seed 0", "exit status 2", "wsed: error: no such file").reason
     'exit status 2'
@@ -40,6 +41,7 @@ class Failure:
     name: str
     reason: str
     log: str
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -172,6 +172,8 @@ def _row(folder: Path, name: str, entry: object, base: object, seeds: tuple[int,
     _check(place, fields, ROW_FIELDS)
     below = fields.get("base", base)  # null: the row has no base
     bases = [] if below is None else below if isinstance(below, list) else [below]
+    if not all(isinstance(one, str) for one in bases):
+        raise WsedError(f"{place}.base is {below!r}; write a file, a list of files, or null")
     return Row(
         name,
         str(fields.get("title", name)),

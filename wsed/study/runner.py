@@ -134,7 +134,7 @@ class _Runner:
 
     def _ended(self, job: Job, seconds: float, reason: str | None) -> None:
         if reason is not None:
-            self.failures[job.folder] = Failure(job.name, reason, tail(job.log))
+            self.failures[job.folder] = Failure(job.name, reason, tail(job.log), job.folder)
         self._watch.ended(job, seconds, reason)
 
 

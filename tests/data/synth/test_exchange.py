@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wsed import WsedError
-from wsed.data.synth.exchange import exchange
+from wsed.data.synth.exchange import exchange, share_of_tests
 from wsed.data.synth.soundbank import open_soundbank
 from wsed.data.synth.soundscape import synthesise
 
@@ -62,20 +62,83 @@ def test_a_finished_one_is_kept_and_a_half_made_one_is_not(tmp_path):
     exchange(bank, tmp_path / "other", 1)
     assert not (tmp_path / "other/left").exists()
     first = read(tmp_path / "other")
-    exchange(bank, tmp_path / "other", 2)
+    exchange(bank, tmp_path / "other", 1)
     assert read(tmp_path / "other") == first
+    with pytest.raises(WsedError, match=r"seed 1, not the soundbank .* seed 2: move it away"):
+        exchange(bank, tmp_path / "other", 2)
+    (bank / "foreground/train/Dog/Dog_0_0.wav").write_text("repaired")
+    with pytest.raises(WsedError, match="move it away"):
+        exchange(bank, tmp_path / "other", 1)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(WsedError, match="mine has other files"):
+        exchange(bank, tmp_path / "mine", 1)
 
 
-def test_files_of_one_name_in_two_splits_are_both_kept(tmp_path):
-    for split in ("train", "eval"):
+def small(root: Path, rows: dict[str, str], header: str = "path\tgroup_id\trecording_id") -> Path:
+    """Two training files, one for validation and one for test, all of one name; `rows` are those of the manifest."""
+    for split, names in (("train", ("1", "2")), ("validation", "1"), ("eval", "1")):
         for part in (f"foreground/{split}/Dog", f"background/{split}"):
-            (tmp_path / "bank" / part).mkdir(parents=True)
-            (tmp_path / "bank" / part / "1.wav").write_text(split)
-    with (tmp_path / "bank/manifest.tsv").open("w") as file:
-        file.write("path\tgroup_id\n")
-    for seed in range(1, 6):
-        exchange(tmp_path / "bank", tmp_path / f"{seed}", seed)
-        assert sorted(p.read_text() for p in (tmp_path / f"{seed}/foreground").rglob("*.wav")) == ["eval", "train"]
+            (root / part).mkdir(parents=True)
+            for name in names:
+                (root / part / f"{name}.wav").write_text(f"{split} {name}")
+    lines = [header, *(f"{path}\t{ids}" for path, ids in rows.items())]
+    (root / "manifest.tsv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_files_of_one_name_are_all_kept(tmp_path):
+    bank = small(tmp_path / "bank", {})
+    for seed in range(1, 9):
+        exchange(bank, tmp_path / f"{seed}", seed)
+        found = sorted(path.read_text() for path in (tmp_path / f"{seed}/foreground").rglob("*.wav"))
+        assert found == ["eval 1", "train 1", "train 2", "validation 1"]
+
+
+def test_ids_of_both_kinds_make_a_group(tmp_path):
+    """One of three files names no group, but the recording of another."""
+    first = "foreground/train/Dog/"
+    ids = {f"{first}1.wav": "ann\tr1", f"{first}2.wav": "\tr1", "background/train/1.wav": "ann\t"}
+    bank = small(tmp_path / "bank", ids)
+    for split in ("validation", "eval"):
+        (bank / f"foreground/{split}/Dog/3.wav").write_text("more")
+        (bank / f"background/{split}/3.wav").write_text("more")
+    for seed in range(1, 9):
+        exchange(bank, tmp_path / f"{seed}", seed)
+        rows = read(tmp_path / f"{seed}")
+        assert len({r["split"] for r in rows if r["group_id"] or r["recording_id"]}) == 1
+
+
+def test_what_a_soundbank_does_not_list_is_not_dealt(tmp_path):
+    bank = small(tmp_path / "bank", {})
+    (bank / "foreground/train/Dog/._1.wav").touch()  # of macOS
+    (bank / "real").mkdir()
+    (bank / "foreground/train/Dog").rename(bank / "real/Dog")
+    (bank / "foreground/train/Dog").symlink_to(bank / "real/Dog")
+    exchange(bank, tmp_path / "other", 1)
+    names = [path.name for path in (tmp_path / "other/foreground").rglob("*.wav")]
+    assert len(names) == 4
+    assert not [name for name in names if name.startswith(".")]
+
+
+def test_decomposed_names_find_their_row(tmp_path):
+    bank = small(tmp_path / "bank", {"foreground/train/Dog/caf\u00e9.wav": "ann\tr1"})
+    (bank / "foreground/train/Dog/cafe\u0301.wav").write_text("cafe")
+    exchange(bank, tmp_path / "other", 1)
+    (row,) = (r for r in read(tmp_path / "other") if "caf" in r["path"])
+    assert row["recording_id"] == "r1"
+
+
+def test_links_that_cannot_be_made_are_one_line(tmp_path, monkeypatch):
+    def refused(*args, **kwargs):
+        raise OSError(1, "a privilege is missing")
+
+    monkeypatch.setattr(Path, "symlink_to", refused)
+    with pytest.raises(WsedError, match="the soundbank of links cannot be made: a privilege is missing"):
+        exchange(made(tmp_path / "bank"), tmp_path / "other", 1)
+
+
+def test_share_of_test_recordings(tmp_path):
+    assert share_of_tests(made(tmp_path / "bank")) == pytest.approx(6 / 7)  # two backgrounds are in groups of cats
 
 
 def test_what_cannot_be_exchanged_is_refused(tmp_path):
