@@ -118,7 +118,7 @@ def test_verdicts_over_mixtures_come_with_the_results_of_each(tmp_path, capsys, 
     assert main(["reproduce", *args, "--mixtures", "3", "--seeds", "1"]) == 1
     assert [corpus.soundbank for corpus in made] == [bank, *(f"{out}/mixture_{i}/soundbank" for i in (1, 2))]
     assert {folder.relative_to(out).parts[0] for folder in asked} == {"mmnet", "mixture_1", "mixture_2"}
-    assert "no runs" in (out / "mmnet/mixtures.md").read_text()
+    assert "verdicts over mixtures" in (out / "mmnet/mixtures.md").read_text()
     assert "Failed: mmnet: resnet" in (out / "mixture_1/mmnet/results.md").read_text()
     assert "Failed" not in (out / "mixture_2/mmnet/results.md").read_text()
     assert "one seed" not in capsys.readouterr().err

@@ -38,12 +38,13 @@ class Mixtures:
 
     @cached_property
     def judged(self) -> list[tuple[Judged, list[Difference]]]:
-        """The verdict on each claim over mixtures, and its difference in each of them."""
+        """The verdict on each claim that has runs in a mixture, and its difference in each of them."""
         found = []
         for claim in self.studies[0].recipe.claims:
             of = [study.difference(claim.first, claim.second, claim.measure) for study in self.studies]
-            judged = judge_difference(claim, over_mixtures([each.mean for each in of], self.test_share))
-            found.append((judged, of))
+            if any(each.n for each in of):
+                judged = judge_difference(claim, over_mixtures([each.mean for each in of], self.test_share))
+                found.append((judged, of))
         return found
 
     def markdown(self) -> str:
