@@ -22,7 +22,7 @@ UNLABELLED = "unlabel_in_domain"
 
 
 def soundscapes(soundbank: str, out: Path, clips: int, validation: int, test: int) -> None:
-    """The labelled clips, then the others as `train/unlabel_in_domain`."""
+    """The labelled clips, then the others as `train/unlabel_in_domain`; no training reads their true events."""
     counts = {"train": clips, "validation": validation, "eval": test}
     synthesise(out, soundbank=soundbank, recipe="domestic", seed=0, clips=counts)
     more = out.with_name(out.name + ".more")
@@ -36,6 +36,8 @@ def soundscapes(soundbank: str, out: Path, clips: int, validation: int, test: in
         names.append(f"other_{clip.name}")  # the two corpora give their clips the same names
         clip.rename(folder / names[-1])
     (out / f"metadata/train/{UNLABELLED}.tsv").write_text("\n".join(["filename", *names]) + "\n")
+    header, *rows = (more / "metadata/train/strong.tsv").read_text().splitlines()
+    (out / "unlabelled_events.tsv").write_text("\n".join([header, *(f"other_{row}" for row in rows)]) + "\n")
     shutil.rmtree(more)
 
 
