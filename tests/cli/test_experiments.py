@@ -190,7 +190,7 @@ def arguments(paper, row, overlay, root, out):
     config = merged(files)
     place = out / "base_place.yaml"
     settings = {"data": {"corpus": {"init_args": place_of(config["data"]["corpus"], root)}}}
-    if any(file.stem == "beats" for file in files):
+    if any(file.stem == "base_beats" for file in files):
         pytest.importorskip("speechbrain", reason="the extra beats is not installed")
         fused = {"init_args": {"pretrained_encoder": {"init_args": {"config": SMALL_BEATS}}}}
         settings["model"] = {"network": {"init_args": {"student": {"encoder": fused}}}}

@@ -31,7 +31,7 @@ def test_two_stages(tmp_path):
     }
     place.write_text(yaml.safe_dump(settings))
     for stage, more in ((1, []), (2, ["--init-from", str(tmp_path / "1/checkpoints/last.ckpt")])):
-        files = [HERE / "base.yaml", HERE / "rows/beats.yaml", HERE / f"rows/two_stages_{stage}.yaml", place]
+        files = [HERE / "base.yaml", HERE / "base_beats.yaml", HERE / f"rows/two_stages_{stage}.yaml", place]
         args = [*(f"--config={file}" for file in files), "--data.workers", "0", "--trainer.logger", "false"]
         assert main(["fit", *args, *more, "--trainer.default_root_dir", str(tmp_path / str(stage))]) == 0
     first, second = weights(tmp_path / "1"), weights(tmp_path / "2")
