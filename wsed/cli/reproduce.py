@@ -211,8 +211,9 @@ def _write_results(
             print(f"{text}\n{folder / 'results.md'}, {folder / 'results.json'}\n", flush=True)
             if shown := _on_page(study):
                 pages.append((page := folder / "report.html", pool.submit([_report(shown, page)], _log_of(page))))
+    share = share_of_tests(asked.soundbank) if len(mixtures) > 1 else 0.0
     for i, recipe in enumerate(recipes if len(mixtures) > 1 else ()):
-        over = Mixtures(studies[i :: len(recipes)], share_of_tests(asked.soundbank))
+        over = Mixtures(studies[i :: len(recipes)], share)
         text, file = over.markdown(), mixtures[0].out / recipe.folder.name / "mixtures.md"
         write_text(file, text)
         write_text(file.with_suffix(".json"), over.to_json())
@@ -241,7 +242,7 @@ def _precise(jobs: "Sequence[Job]", console: Console | None, gpus: int) -> "list
     chosen, slow = [], not gpus and slow_bfloat16()
     for job in jobs:
         other = replace(job, flags=(*job.flags, "--trainer.precision", "32-true"))
-        changes = _precision(job) in BFLOAT16 and not job.begun() and (slow or other.begun())
+        changes = not job.begun() and (slow or other.begun()) and _precision(job) in BFLOAT16
         chosen.append(other if changes else job)
     if console is not None and slow and chosen != list(jobs):
         text = f"{jobs[0].study}: in float32, since this CPU has no instructions for bfloat16"

@@ -30,8 +30,9 @@ class Claim:
         expect: whether the second row is expected `above`, `below` or `equal` to the first.
         margin: points; the rows are equal if two one-sided tests find the difference smaller. 0: never equal.
 
-    >>> Claim("MIL is better", first="fsl", second="mil", measure="event_f1", expect="above").margin
-    0.0
+    >>> claim = Claim("MIL is better", first="fsl", second="mil", measure="event_f1", expect="above")
+    >>> claim.margin, claim.expected, list(claim.facts())
+    (0.0, 'above', ['name', 'rows', 'measure', 'expected', 'margin'])
     """
 
     name: str
@@ -40,6 +41,22 @@ class Claim:
     measure: str
     expect: Expect
     margin: float = 0.0
+
+    @property
+    def expected(self) -> str:
+        """What is expected, with its margin, for tables."""
+        return self.expect + (f" (margin {self.margin:g})" if self.margin else "")
+
+    def facts(self) -> dict[str, object]:
+        """The claim as plain values."""
+        rows = [self.first, self.second]
+        return {
+            "name": self.name,
+            "rows": rows,
+            "measure": self.measure,
+            "expected": self.expect,
+            "margin": self.margin,
+        }
 
     @classmethod
     def read(cls, place: str, entry: object) -> "Claim":

@@ -53,9 +53,8 @@ class Mixtures:
         lines = []
         for judged, of in self.judged:
             claim = judged.claim
-            expected = claim.expect + (f" (margin {claim.margin:g})" if claim.margin else "")
             cells = [f"{each} ({each.n} seed{'' if each.n == 1 else 's'})" if each.n else "no runs" for each in of]
-            row = [claim.name, f"{claim.second} - {claim.first}", claim.measure, expected, *cells]
+            row = [claim.name, f"{claim.second} - {claim.first}", claim.measure, claim.expected, *cells]
             lines.append([*row, str(judged.difference), judged.verdict])
         table = markdown([*head, "all, points, 95 %", "verdict"], lines)
         return f"# {self.studies[0].recipe.title}: verdicts over mixtures\n\n{TEXT}\n\n{table}\n"
@@ -64,11 +63,7 @@ class Mixtures:
         """The claims as JSON; null for unknown values."""
         claims = [
             {
-                "name": judged.claim.name,
-                "rows": [judged.claim.first, judged.claim.second],
-                "measure": judged.claim.measure,
-                "expected": judged.claim.expect,
-                "margin": judged.claim.margin,
+                **judged.claim.facts(),
                 "mixtures": [{"difference": e.mean, "low": e.low, "high": e.high, "seeds": e.n} for e in of],
                 "difference": judged.difference.mean,
                 "low": judged.difference.low,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -75,13 +75,13 @@ class Job:
         Raises:
             WsedError: the folder holds other files, or a run with other settings.
         """
-        if not (self.folder / MARK).is_file():
+        kept = self._kept()
+        if kept is None:
             if self.folder.is_dir() and any(self.folder.iterdir()):
                 raise WsedError(
                     f"{self.folder} has files that `wsed reproduce` did not write: move it away, or give another --out"
                 )
             return "missing"
-        kept = read_json_object(self.folder / MARK, "remove the folder")
         if kept.get("settings") != self.settings():
             raise WsedError(
                 f"{self.folder} was begun with other settings ({', '.join(path.name for path in self.configs)} or "
@@ -92,8 +92,13 @@ class Job:
 
     def begun(self) -> bool:
         """Whether a run with these settings is in the folder."""
+        kept = self._kept()
+        return kept is not None and kept.get("settings") == self.settings()
+
+    def _kept(self) -> Mapping[str, object] | None:
+        """What `mark` has noted."""
         path = self.folder / MARK
-        return path.is_file() and read_json_object(path, "remove the folder").get("settings") == self.settings()
+        return read_json_object(path, "remove the folder") if path.is_file() else None
 
     def mark(self, seconds: float | None = None) -> None:
         """Note that the run is begun, or done after some seconds."""

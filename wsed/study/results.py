@@ -147,11 +147,7 @@ class Results:
         rows = {row: {name: self._row_facts(row, name) for name in self.measures()} for row in self.runs}
         claims = [
             {
-                "name": each.claim.name,
-                "rows": [each.claim.first, each.claim.second],
-                "measure": each.claim.measure,
-                "expected": each.claim.expect,
-                "margin": each.claim.margin,
+                **each.claim.facts(),
                 "paper": self._effect(each.claim),
                 "difference": each.difference.mean,
                 "low": each.difference.low,
@@ -208,11 +204,10 @@ class Results:
         for each in self.judged():
             claim, effect, of = each.claim, self._effect(each.claim), each.difference
             over = f"{of.n} seeds" + (f", {of.groups} {self.kind}" if of.groups else "")
-            expected = claim.expect + (f" (margin {claim.margin:g})" if claim.margin else "")
             verdict = each.verdict + (f": {each.note}" if each.note else "")
             paper = "-" if effect is None else f"{effect:+.1f}"
             rows = f"{claim.second} - {claim.first}"
-            lines.append([claim.name, rows, claim.measure, expected, paper, str(of), over, verdict])
+            lines.append([claim.name, rows, claim.measure, claim.expected, paper, str(of), over, verdict])
         return lines
 
     def _pair_lines(self) -> list[list[str]]:
