@@ -80,8 +80,8 @@ def test_a_warp_keeps_its_centre_and_what_is_not_chosen():
 def test_a_style_is_that_of_the_other_clip():
     of = features().features * torch.tensor([1.0, 2, 3, 4])[:, None, None] + 5
     other = torch.tensor([1, 2, 3, 0])
-    styled = restyle(of, other, torch.zeros(4), torch.ones(4, 40, dtype=torch.bool))
-    torch.testing.assert_close(styled, restyle(of, other, torch.zeros(4)))
+    styled = restyle(of, torch.zeros(4), torch.ones(4, 40, dtype=torch.bool), other)
+    torch.testing.assert_close(styled, restyle(of, torch.zeros(4), None, other))
     torch.testing.assert_close(styled.mean(2), of.mean(2)[other], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(styled.std(2), of.std(2)[other], atol=1e-4, rtol=1e-4)
     assert torch.equal(MixStyle(p=0.0)(replace(testing.batch(), features=of), seeded()).features, of)

@@ -18,16 +18,13 @@ from unittest import mock
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from wsed.augment import mixstyle, mixup
 from wsed.cli.training import WsedCLI
 from wsed.cli.training import run as train
 from wsed.data.collate import Collate
 from wsed.data.reading import features
 from wsed.data.reading.base import Item
-from wsed.models import interpolation
 from wsed.ops.dropout import Dropout
 from wsed.report import pictures
 from wsed.report.run import Evaluation
@@ -86,21 +83,6 @@ def plain(task) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def mixed_within(shares: int) -> Iterator[None]:
-    """One process mixes a clip only with the clips that the same one of several processes would have."""
-
-    def partners(n_clips: int, generator: torch.Generator, group: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        process = np.arange(n_clips) % shares
-        return original(n_clips, generator, process if group is None else group * shares + process)
-
-    original = mixup.partners
-    with contextlib.ExitStack() as patches:
-        for module in (mixup, mixstyle, interpolation):
-            patches.enter_context(mock.patch.object(module, "partners", partners))
-        yield
-
-
-@contextlib.contextmanager
 def in_float64() -> Iterator[None]:
     """Data, features and losses are computed in float64; the network must be converted too. Files stay in float32."""
     original, raw = Collate.__call__, features._raw
@@ -125,9 +107,9 @@ def as_rank(rank: int, ranks: int) -> None:
 
 
 def trained(
-    args: list[str], clips: int, out: Path, rank: int, ranks: int, rate: float, shares: int = 1, double: bool = False
+    args: list[str], clips: int, out: Path, rank: int, ranks: int, rate: float, double: bool = False
 ) -> dict[str, Any]:
-    """Parameters, logged values and the report of the test clips; `shares`: see `mixed_within`."""
+    """Parameters, logged values and the report of the test clips."""
     as_rank(rank, ranks)
     still = Still()
 
@@ -153,7 +135,6 @@ def trained(
     with contextlib.ExitStack() as during:
         during.enter_context(contextlib.redirect_stdout(io.StringIO()))
         during.enter_context(contextlib.redirect_stderr(io.StringIO()))
-        during.enter_context(mixed_within(shares))
         during.enter_context(in_float64() if double else contextlib.nullcontext())
         train(command, Watched)
     if rank == 0 and (report := out / "test" / "scores.json").is_file():

@@ -31,8 +31,6 @@ class Case:
         batch: settings of a batch with so many clips of each source.
         clips: of each source, in a step of all processes.
         ranks: number of processes that are compared with one.
-        mixes: whether clips are mixed with others of the batch, which each process does with its own: the one process
-            then mixes only those clips with each other.
         must: the losses that must not be zero.
         rate: learning rate; lower where training would diverge, as it does where a loss is a sum.
     """
@@ -44,7 +42,6 @@ class Case:
     batch: Callable[[int], list[str]] = lambda n: ["--data.batch", f"{{weak: {n}, synthetic: {n}}}"]
     clips: int = CLIPS
     ranks: int = 2
-    mixes: bool = False
     must: tuple[str, ...] = ()
     rate: float = 0.001
 
@@ -56,8 +53,7 @@ def compared(case: Case, root: Path, folder: Path, double: bool = False) -> Foun
     for ranks in (1, case.ranks):  # at the same time, each with features of its own
         clips = case.clips // ranks
         own = [part.replace(str(folder / "features"), str(folder / f"features_{ranks}")) for part in args]
-        shares = case.ranks // ranks if case.mixes else 1
-        settings = {"rate": case.rate, "shares": shares, "double": double}
+        settings = {"rate": case.rate, "double": double}
         send(partial(trained, [*own, *case.batch(clips)], clips, folder / f"of_{ranks}", **settings), ranks)
     try:
         one = returned(1, SECONDS)[0]
@@ -103,7 +99,7 @@ def augmentations() -> Iterator[Case]:
         settings |= {"parts": ["gain", "reverse_polarity"]} if name == "compose" else {}
         settings |= {"p": 1.0} if name in ("mixup", "mixstyle", *FOLDERS) else {}
         part = {"class_path": name, "init_args": settings}
-        yield Case(name, "augmentation", small(data={"augment": [part]}), mixes=name in ("mixup", "mixstyle"))
+        yield Case(name, "augmentation", small(data={"augment": [part]}))
 
 
 def rows() -> Iterator[Case]:
@@ -115,7 +111,7 @@ def rows() -> Iterator[Case]:
             corpus = CORPUS.get(paper, "desed" if "batch" in config["data"] else "single")
             diverges = "'reduction': 'sum'" in str(config) or row in ("mmnet_ms_first_release", "resnet28")
             rate = 1e-6 if diverges else 0.001
-            yield Case(f"{paper}/{row}", "row", args, corpus, batch_of(config), mixes=mixes(config), rate=rate)
+            yield Case(f"{paper}/{row}", "row", args, corpus, batch_of(config), rate=rate)
 
 
 def untested(paper: str, row: str, root: Path, folder: Path) -> list[str]:
@@ -133,11 +129,6 @@ def batch_of(config: Mapping[str, Any]) -> Callable[[int], list[str]]:
     if "batch" in config["data"]:
         return lambda n: ["--data.batch", str(dict.fromkeys(config["data"]["batch"], n))]
     return lambda n: ["--data.episodes", f"{{classes: 2, per_class: {n}}}"]
-
-
-def mixes(config: Mapping[str, Any]) -> bool:
-    """Whether clips are mixed with others."""
-    return any(f"{name}'" in str(config).lower() for name in ("mixup", "mixstyle", "interpolationconsistency"))
 
 
 SMALL_LOSSES = {"fpd": {"wps_start_epoch": 0}}

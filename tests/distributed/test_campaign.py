@@ -43,13 +43,12 @@ def test_several_processes_train_as_one(case, tmp_path, request, table, corpora)
     if case.corpus == "desed" and root not in corpora:
         corpora[root] = second_tags(root)
     found = compared(case, root, tmp_path)
-    note = ", mixed within each process" if case.mixes else ""
     values = [f"{value:.1e}" for value in (found.parameters, found.metrics, found.moved)]
     rounded = found.parameters > min(PARAMETERS, found.moved / 100) or found.metrics > METRICS
     wide = compared(case, root, tmp_path / "double", double=True) if rounded else None
     values.append("" if wide is None else f"{wide.parameters:.1e}, {wide.metrics:.1e}")
     with table.open("a") as file:
-        file.write(f"| `{case.name}` | {case.kind}{note} | {' | '.join(values)} |\n")
+        file.write(f"| `{case.name}` | {case.kind} | {' | '.join(values)} |\n")
     if wide is not None:  # rounding that grows in float32 is gone in float64, a mistake is not
         assert wide.parameters <= DOUBLE, found
         assert wide.metrics <= METRICS, wide.where

@@ -18,6 +18,7 @@ from wsed.losses.triplet import Triplet
 from wsed.models.frontends import Standardised
 from wsed.models.network import Composed
 from wsed.models.teacher import MeanTeacher
+from wsed.ops.exchange import Processes
 from wsed.registry import registry
 from wsed.scoring.collect import Collector
 from wsed.scoring.score import score, system_of
@@ -71,6 +72,25 @@ def test_losses_and_gradients_are_those_of_one_process(name):
         for _, index, grads in parts:
             joined[index] = torch.tensor(grads[field]) / 2  # DDP averages over ranks
         torch.testing.assert_close(joined, torch.tensor(expected), atol=1e-6, rtol=1e-5)
+
+
+def exchanged(rank, ranks):
+    """Rows of all types, of which rank 0 sends two and rank 1 one to rank 0, and none to rank 1."""
+    found = []
+    for dtype in (torch.float32, torch.bfloat16, torch.int64, torch.bool):
+        rows = (torch.arange(6).view(2, 3) + 10 * rank).to(dtype)[: 2 - rank]
+        received = Processes().sent(rows, [2 - rank, 0], [2, 1] if rank == 0 else [0, 0])
+        assert received.dtype == dtype
+        found.append(received.tolist())
+    return found, Processes().gathered(torch.tensor([rank])).tolist()
+
+
+def test_rows_of_any_type_are_exchanged():
+    (first, gathered), (second, _) = run(exchanged)
+    assert gathered == [[0], [1]]
+    assert first[:3] == [[[0, 1, 2], [3, 4, 5], [10, 11, 12]]] * 3
+    assert first[3] == [[False, True, True], [True] * 3, [True] * 3]
+    assert second == [[]] * 4
 
 
 FPD_OPTIONS = (

@@ -31,6 +31,8 @@ class Noise(Planned):
     20
     """
 
+    joint = True
+
     def __init__(self, snr_low: float = 10.0, snr_high: float = 40.0, p: float = 0.5) -> None:
         super().__init__()
         check_chance("noise", p)

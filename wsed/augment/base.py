@@ -43,8 +43,9 @@ class Augment(nn.Module):
     level: Level = "audio"
     moves_labels: bool = False
     """Whether tags or events change with the sound."""
-    mixes: bool = False
-    """Whether clips are mixed with other clips of the batch; each process mixes only its own clips."""
+    joint: bool = False
+    """Whether a clip's change depends on the other clips of the batch, by `partners` or by the length of the longest.
+    Clips of several processes are then padded to one length."""
 
     @classmethod
     def example(cls) -> "Augment":
@@ -141,7 +142,7 @@ class Compose(Augment):
         self.parts = nn.ModuleList(parts)
         self.level = levels.pop()
         self.moves_labels = any(part.moves_labels for part in parts)
-        self.mixes = any(part.mixes for part in parts)
+        self.joint = any(part.joint for part in parts)
 
     @classmethod
     def example(cls) -> Augment:

@@ -64,6 +64,20 @@ def on_host(generator: torch.Generator) -> torch.Generator:
     return Draws.of("cpu", int(seed))
 
 
+def for_all(generator: torch.Generator) -> Draws:
+    """A generator on the CPU whose numbers are the same in all processes, for draws that are not per clip.
+
+    Args:
+        generator: the seed is drawn from it.
+
+    >>> one, other = (for_all(Draws.of("cpu", seed=0, rank=rank, ranks=2)) for rank in (0, 1))
+    >>> bool((uniform(3, 0, 1, one) == uniform(3, 0, 1, other)).all())
+    True
+    """
+    host = on_host(generator)
+    return Draws.of("cpu", int(torch.randint(2**62, (1,), generator=host, device=host.device)))
+
+
 def run_seed() -> int:
     """The seed of the run, as Lightning's `seed_everything` keeps it in the environment; 0 if it was not called.
 

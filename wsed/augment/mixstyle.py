@@ -8,7 +8,7 @@ from torch import Tensor
 from wsed.augment.base import AUGMENTS, Planned
 from wsed.augment.draws import arrays, beta, check_alpha, check_chance, on_host
 from wsed.augment.frames import mean_over, padding
-from wsed.augment.mixup import partners
+from wsed.augment.partners import of_partners, partners
 from wsed.types import Batch
 
 
@@ -36,7 +36,7 @@ class MixStyle(Planned):
     """
 
     level = "features"
-    mixes = True
+    joint = True
 
     def __init__(self, alpha: float = 0.3, p: float = 0.5) -> None:
         super().__init__()
@@ -49,35 +49,37 @@ class MixStyle(Planned):
         other, share = partners(len(batch), draws), beta(len(batch), self.alpha, draws).numpy()
         (chance,) = arrays(len(batch), [1], draws)
         share = np.where(chance[:, 0] < self.p, share, np.float32(1))
-        return batch, (torch.from_numpy(other), torch.from_numpy(share), *padding(batch))
+        return batch, (torch.from_numpy(share), *other.numbers, *padding(batch))
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
-        other, share, *frames = numbers
-        return restyle(signal, other, share, *frames)
+        share, *rest = numbers
+        frames = rest.pop() if rest[-1].dtype == torch.bool else None
+        return restyle(signal, share, frames, *rest)
 
 
 def restyle(
     features: Float[Tensor, "clip band frame"],
-    other: Int[Tensor, " clip"],
     share: Float[Tensor, " clip"],
-    frames: Bool[Tensor, "clip frame"] | None = None,
+    frames: Bool[Tensor, "clip frame"] | None,
+    place: Int[Tensor, " clip"],
+    *way: Tensor,
 ) -> Float[Tensor, "clip band frame"]:
     """Features whose mean and deviation per band are mixed: `share` of the clip's own, `1 - share` of another clip's.
 
     Args:
         features: of the clips.
-        other: the index of the other clip.
         share: of the clip itself, in [0, 1].
         frames: frames that hold signal; the others do not change. None: all frames.
+        place: and `way`: see `of_partners`; the index of the other clip.
 
     >>> features = torch.tensor([[[0.0, 2.0]], [[10.0, 30.0]]])
-    >>> restyle(features, torch.tensor([1, 0]), torch.tensor([0.0, 1.0])).flatten(1).tolist()
+    >>> restyle(features, torch.tensor([0.0, 1.0]), None, torch.tensor([1, 0])).flatten(1).tolist()
     [[10.0, 30.0], [10.0, 30.0]]
     """
     mean = mean_over(features, frames)
     centred = features - mean
     std = mean_over(centred.square(), frames).sqrt_().clamp_(min=1e-6)
-    own, by = torch.stack([mean, std]), share.to(features.dtype)[:, None, None]
-    new_mean, new_std = torch.lerp(own[:, other], own, by)
+    own, by = torch.stack([mean, std], 1), share.to(features.dtype)[:, None, None]
+    new_mean, new_std = torch.lerp(of_partners(own, place, *way), own, by[:, None]).unbind(1)
     stays = by == 1 if frames is None else (by == 1) | ~frames[:, None]
     return torch.where(stays, features, torch.addcmul(new_mean, centred, new_std / std))

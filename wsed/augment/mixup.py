@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Level, Planned
-from wsed.augment.draws import Draws, arrays, beta, check_alpha, check_chance, on_host
+from wsed.augment.draws import arrays, beta, check_alpha, check_chance, on_host
+from wsed.augment.partners import of_partners, partners
 from wsed.literals import checked
 from wsed.types import Batch, Events
 
@@ -45,7 +46,7 @@ class Mixup(Planned):
     """
 
     moves_labels = True
-    mixes = True
+    joint = True
 
     def __init__(
         self,
@@ -65,92 +66,61 @@ class Mixup(Planned):
         other = partners(n_clips, draws, batch.source.numpy() if self.within_source else None)
         share = beta(n_clips, self.alpha, draws).numpy()
         (chance,) = arrays(n_clips, [1], draws)
-        alone = (chance[:, 0] >= self.p) | (other == np.arange(n_clips))
-        share = np.where(alone, np.float32(1), np.maximum(share, 1 - share))
-        by = torch.from_numpy(np.where(alone, np.arange(n_clips), other)), torch.from_numpy(share)
-        return mixed_labels(batch, *by, self.labels), by
+        alone = (chance[:, 0] >= self.p) | other.alone
+        by = torch.from_numpy(np.where(alone, np.float32(1), np.maximum(share, 1 - share)))
+        mixed = mixed_labels(batch, other.labels(batch), torch.from_numpy(other.place), by, self.labels)
+        return mixed, (by, *other.numbers)
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
-        other, share = numbers
-        return mixed_signal(signal, other, share)
-
-
-def partners(n_clips: int, generator: torch.Generator, group: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-    """Index of a partner for each clip: the next of its group in a random order, or itself if it is alone.
-
-    With several processes, each process has partners for its own clips only.
-
-    Args:
-        n_clips: clips of this process.
-        generator: source of the random order, on the CPU.
-        group: of each clip; None: all are of one group.
-
-    >>> partners(3, torch.Generator(), np.array([0, 1, 0])).tolist()
-    [2, 1, 0]
-    """
-    order = _order(n_clips, generator)
-    following = np.concatenate([order[1:], order[:1]])
-    if group is not None:
-        order = order[group[order].argsort(kind="stable")]  # groups in turn, each in a random order
-        row, place = group[order], np.arange(n_clips)
-        last = np.searchsorted(row, row, side="right")
-        following = order[np.where(place + 1 < last, place + 1, np.searchsorted(row, row))]
-    result = np.empty_like(order)
-    result[order] = following
-    return result
-
-
-def _order(n_clips: int, generator: torch.Generator) -> NDArray[np.int64]:
-    """A random order of the clips; as many numbers are drawn as by one process for the clips of all."""
-    rank, ranks = (generator.rank, generator.ranks) if isinstance(generator, Draws) else (0, 1)
-    order: NDArray[np.int64] = torch.randperm(n_clips * ranks, generator=generator).numpy()
-    return order if ranks == 1 else order[order % ranks == rank] // ranks
+        share, *other = numbers
+        return mixed_signal(signal, of_partners(signal, *other), share)
 
 
 @checked
 def mixed_labels(
-    batch: Batch, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"], labels: MixedLabels
+    batch: Batch, others: Batch, place: Int[Tensor, " clip"], share: Float[Tensor, " clip"], labels: MixedLabels
 ) -> Batch:
     """The batch with the lengths, tags and events of mixed clips, on the CPU; a clip whose share is 1 does not change.
 
     Args:
         batch: the clips, on the CPU.
-        other: the index of the other clip of each clip.
+        others: clips that they are mixed with, on the CPU; their audio and features are not read.
+        place: for each clip, the index of its partner in `others`; each of them is the partner of at most one clip.
         share: of the clip itself, in [0, 1].
         labels: see `Mixup`.
 
     >>> from wsed.testing import batch
     >>> inputs = batch(n_clips=2)
-    >>> mixed_labels(inputs, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft").audio is inputs.audio
+    >>> mixed_labels(inputs, inputs, torch.tensor([1, 0]), torch.tensor([0.75, 1.0]), "soft").audio is inputs.audio
     True
     """
     own = share.numpy()
     clips = (own < 1).nonzero()[0]
     if not len(clips):
         return batch
-    theirs, by = other.numpy()[clips], own[clips]
+    theirs, by = place.numpy()[clips], own[clips]
     names = ("n_samples", "clip_labels", "tagged", "timed")
     length, tags, tagged, timed = (vars(batch)[name].numpy().copy() for name in names)
-    tags[clips], tagged[clips] = _tags(tags[clips], tags[theirs], tagged[clips], tagged[theirs], by[:, None], labels)
-    length[clips], timed[clips] = np.maximum(length[clips], length[theirs]), timed[clips] & timed[theirs]
+    lengths, their_tags, their_tagged, their_timed = (vars(others)[name].numpy()[theirs] for name in names)
+    tags[clips], tagged[clips] = _tags(tags[clips], their_tags, tagged[clips], their_tagged, by[:, None], labels)
+    length[clips], timed[clips] = np.maximum(length[clips], lengths), timed[clips] & their_timed
     return replace(
         batch,
         n_samples=batch.n_samples if batch.full else torch.from_numpy(length),
         clip_labels=torch.from_numpy(tags),
         tagged=torch.from_numpy(tagged),
         timed=torch.from_numpy(timed),
-        events=_events(batch.events, clips, theirs, own, labels),
+        events=_events(batch.events, others, clips, theirs, own, labels),
     )
 
 
-def mixed_signal(signal: Tensor, other: Int[Tensor, " clip"], share: Float[Tensor, " clip"]) -> Tensor:
-    """Audio or features of clips that are mixed with other clips; `share` is that of the clip itself.
+def mixed_signal(signal: Tensor, other: Tensor, share: Float[Tensor, " clip"]) -> Tensor:
+    """Audio or features `[clip ...]`, mixed with those of other clips; `share` is that of the clip itself.
 
-    >>> mixed_signal(torch.tensor([[1.0], [5.0]]), torch.tensor([1, 0]), torch.tensor([0.75, 1.0])).tolist()
+    >>> mixed_signal(torch.tensor([[1.0], [5.0]]), torch.tensor([[5.0], [1.0]]), torch.tensor([0.75, 1.0])).tolist()
     [[2.0], [5.0]]
     """
-    by = share.to(signal.dtype).view(-1, *[1] * (signal.ndim - 1))
-    return torch.lerp(signal.index_select(0, other), signal, by)
+    return torch.lerp(other, signal, share.to(signal.dtype).view(-1, *[1] * (signal.ndim - 1)))
 
 
 Floats = NDArray[np.floating]
@@ -169,20 +139,27 @@ def _tags(
 
 
 def _events(
-    events: Events, clips: NDArray[np.int64], others: NDArray[np.int64], share: Floats, labels: MixedLabels
+    events: Events,
+    others: Batch,
+    clips: NDArray[np.int64],
+    theirs: NDArray[np.int64],
+    share: Floats,
+    labels: MixedLabels,
 ) -> Events:
     """The events of each clip, and those of its partner in another group."""
-    if not len(events):
+    if not len(events) and not len(others.events):
         return events
     clip, label, onset, offset, gain, group = (column.numpy() for column in events.columns)
-    # the clip that takes the events of each clip: a clip is the partner of one clip at most
-    taker = np.full(len(share), -1)
-    taker[others] = clips
-    lent = (taker[clip] >= 0).nonzero()[0]
-    to = taker[clip[lent]]
-    own_gain, lent_gain = gain, gain[lent]
+    lender, *columns = (column.numpy() for column in others.events.columns)
+    taker = np.full(len(others), -1)  # the clip that takes the events of each of the others
+    taker[theirs] = clips
+    lent = (taker[lender] >= 0).nonzero()[0]
+    to = taker[lender[lent]]
+    their_label, their_onset, their_offset, their_gain, their_group = (column[lent] for column in columns)
     if labels == "soft":
-        own_gain, lent_gain = gain * share[clip].astype(gain.dtype), lent_gain * (1 - share[to]).astype(gain.dtype)
-    both = [(clip, to), (label, label[lent]), (onset, onset[lent]), (offset, offset[lent]), (own_gain, lent_gain)]
-    both.append((group, group[lent] + group.max() + 1))
+        gain, their_gain = gain * share[clip].astype(gain.dtype), their_gain * (1 - share[to]).astype(gain.dtype)
+    last = np.full(len(share), -1)  # group of each clip
+    np.maximum.at(last, clip, group)
+    both = [(clip, to), (label, their_label), (onset, their_onset), (offset, their_offset), (gain, their_gain)]
+    both.append((group, their_group + last[to] + 1))
     return Events(*(torch.from_numpy(np.concatenate(pair)) for pair in both))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wsed.augment.base import WAVEFORM, Augment, augmented, flat, is_waveform, no_features
 from wsed.augment.draws import Draws
 from wsed.augment.mixup import Mixup
+from wsed.augment.partners import as_wide
 from wsed.data.audio import read
 from wsed.data.reading.features import differ, frontends
 from wsed.data.sound_files import sound_files
@@ -90,6 +91,8 @@ def augment_batch(
         rank: rank of this process.
         ranks: number of processes.
     """
+    if ranks > 1 and any(part.joint for part in augment):
+        batch = as_wide(batch)
     generator = Draws.of(batch.clip_labels.device, hash(place) % 2**63, rank, ranks)
     features = batch.features is None and any(part.level == "features" for part in augment)
     of_network = frontends(network) if features else []  # `check` has found that they are alike

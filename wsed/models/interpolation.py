@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from wsed.augment.draws import beta, on_host
-from wsed.augment.mixup import mixed_labels, mixed_signal, partners
+from wsed.augment.draws import beta, for_all, on_host
+from wsed.augment.mixup import mixed_labels, mixed_signal
+from wsed.augment.partners import of_partners, partners
 from wsed.ops.clips import labels_on_cpu, take
 from wsed.transfer import sent
 from wsed.types import Batch, Output
@@ -33,22 +34,25 @@ def mixes(batch: Batch, teacher: Output, alpha: float, generator: torch.Generato
     """
     labels = replace(labels_on_cpu(batch), audio=None, features=None)
     rows = (~labels.tagged).all(1).nonzero()[:, 0]
-    if not len(rows):
-        return None
     draws = on_host(generator)
-    other, share = torch.from_numpy(partners(len(rows), draws)), beta(len(rows), alpha, draws)
-    mixed = mixed_labels(take(labels, rows), other, share, "soft").to(batch.n_samples.device)
-    first, second, other, share = sent([rows, rows[other], other, share], batch.n_samples.device)
-    audio, features = (signal if signal is None else signal[first] for signal in (batch.audio, batch.features))
+    other = partners(rows.numpy(), draws)
+    shares = beta(other.total, alpha, for_all(draws))
+    if not other.total:
+        return None
+    labels, share = take(labels, rows), shares[other.own]
+    mixed = mixed_labels(labels, other.labels(labels), torch.from_numpy(other.place), share, "soft")
+    rows, share, *numbers = sent([rows, share, *other.numbers], batch.n_samples.device)
+    audio, features = (signal if signal is None else signal[rows] for signal in (batch.audio, batch.features))
     if features is not None:
-        features = mixed_signal(features, other, share)
+        features = mixed_signal(features, of_partners(features, *numbers), share)
     elif audio is not None:
-        audio = mixed_signal(audio, other, share)
-    return replace(mixed, audio=audio, features=features), mixed_scores(teacher, first, second, share)
+        audio = mixed_signal(audio, of_partners(audio, *numbers), share)
+    scores = mixed_scores(teacher, rows, share, *numbers)
+    return (replace(mixed.to(share.device), audio=audio, features=features), scores) if len(rows) else None
 
 
 def mixed_scores(
-    teacher: Output, first: Int[Tensor, " mix"], second: Int[Tensor, " mix"], share: Float[Tensor, " mix"]
+    teacher: Output, rows: Int[Tensor, " mix"], share: Float[Tensor, " mix"], place: Int[Tensor, " mix"], *way: Tensor
 ) -> Output:
     """An output whose scores are `share` times those of one clip plus `1 - share` times those of another.
 
@@ -56,13 +60,13 @@ def mixed_scores(
 
     Args:
         teacher: the output for all clips.
-        first: indices of the clips.
-        second: indices of the other clips.
-        share: in [0, 1].
+        rows: indices of the clips that are mixed.
+        share: of each of them, in [0, 1].
+        place: and `way`: see `of_partners`; the index of the other clip among those that are mixed.
 
     >>> scores = Output(clip_logits=torch.tensor([[0.0], [100.0]]))
-    >>> mixed_scores(scores, torch.tensor([0]), torch.tensor([1]), torch.tensor([0.5])).clip_scores
-    tensor([[0.7500]])
+    >>> mixed_scores(scores, torch.tensor([0, 1]), torch.tensor([0.5, 1.0]), torch.tensor([1, 0])).clip_scores[0]
+    tensor([0.7500])
     """
     valid = teacher.valid
 
@@ -72,9 +76,9 @@ def mixed_scores(
         scores = torch.sigmoid(logits.float())
         if valid is not None and scores.ndim == 3:
             scores = scores * valid[..., None]
-        by = share.view(-1, *[1] * (scores.ndim - 1))
-        return torch.logit(by * scores[first] + (1 - by) * scores[second], eps=1e-6)
+        by, own = share.view(-1, *[1] * (scores.ndim - 1)), scores[rows]
+        return torch.logit(by * own + (1 - by) * of_partners(own, place, *way), eps=1e-6)
 
-    either = None if valid is None else valid[first] | valid[second]
+    either = None if valid is None else valid[rows] | of_partners(valid[rows], place, *way)
     mean = Output(frame_logits=mixed(teacher.frame_logits), clip_logits=mixed(teacher.clip_logits), valid=either)
     return replace(mean, frame_rate=teacher.frame_rate)

@@ -9,6 +9,7 @@ from torch import nn
 
 from wsed.augment.base import WAVEFORM, Augment, augmented, flat, is_waveform, no_features
 from wsed.augment.draws import Draws, run_seed
+from wsed.augment.partners import as_wide
 from wsed.checkpoint import load_exactly, read_weights
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet, learners
@@ -115,6 +116,8 @@ class MeanTeacher(Network):
     def forward(self, batch: Batch) -> Output:
         if not self.training:
             return self._output(self.student if self.evaluated == "student" else self.teacher, batch)
+        if world_size() > 1 and (self.interpolate is not None or any(view.joint for view in self.views)):
+            batch = as_wide(batch)
         output = self._output(self.student, self._view(batch))
         with torch.no_grad():
             teacher = self._output(self.teacher, self._view(batch))

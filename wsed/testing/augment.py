@@ -1,5 +1,7 @@
 """The contract of augmentations."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from wsed.augment.base import Augment
 from wsed.augment.draws import Draws
 from wsed.ops.clips import take
 from wsed.testing.inputs import tensors
+from wsed.testing.ranks import in_ranks
 from wsed.types import Batch, Events
 
 RATE, N_FRAMES = 8000.0, 100
@@ -18,7 +21,7 @@ RATE, N_FRAMES = 8000.0, 100
 def check_augment(augment: Augment, changes: bool = True) -> None:
     """Check that an augmentation keeps labels and sound together, depends only on its generator, and copies its input.
 
-    Two processes draw what one draws for the same clips, unless the augmentation `mixes` clips.
+    Two processes draw what one draws for the same clips.
 
     Args:
         augment: an augmentation of any level.
@@ -50,16 +53,25 @@ def check_augment(augment: Augment, changes: bool = True) -> None:
         assert kept or augment.moves_labels, "it moves labels: set moves_labels"
     for rate in (5.0, 12.5, 50.0):
         _check_labels(results, rate, augment.level)
-    if not augment.mixes:
-        _check_ranks(augment, inputs)
+    _check_ranks(augment, inputs)
 
 
 def _check_ranks(augment: Augment, inputs: Batch) -> None:
     whole = augment(inputs, Draws.of("cpu", 3))
-    for rank in range(2):
-        mine = torch.arange(rank, len(inputs), 2)
-        part = augment(take(inputs, mine), Draws.of("cpu", 3, rank, 2))
-        assert _equal(part, take(whole, mine)), "processes draw what one draws: draw with `wsed.augment.draws.per_clip`"
+    clips = [torch.arange(rank, len(inputs), 2) for rank in range(2)]
+    parts = in_ranks(lambda rank, ranks: augment(take(inputs, clips[rank]), Draws.of("cpu", 3, rank, ranks)))
+    for mine, part in zip(clips, parts, strict=True):
+        same = _equal(_sorted(part), _sorted(take(whole, mine)))
+        assert same, (
+            "processes draw what one draws: draw with `wsed.augment.draws.per_clip`, and if clips are mixed, take them "
+            "from `wsed.augment.partners`"
+        )
+
+
+def _sorted(batch: Batch) -> Batch:
+    """The batch with its events in one order."""
+    table = torch.stack([column.double() for column in batch.events.columns], 1).numpy()
+    return replace(batch, events=batch.events[torch.from_numpy(np.lexsort(table.T[::-1]))])
 
 
 def _noise(_folder: str, sample_rate: int) -> list[NDArray[np.float32]]:
