@@ -181,6 +181,9 @@ class Batch:
     `full` is True if no clip is padded, and False if some are or if it is not known. It is set on the CPU, where the
     batch is made, so that a network does not have to wait for its device.
 
+    `longest` is the number of samples that the `features` cover, if that is not the length of the longest clip of the
+    batch; see `wsed.augment.partners.as_wide`.
+
     >>> from wsed import testing
     >>> batch = testing.batch(n_clips=2).to("cpu")
     >>> batch.samples().shape, batch.frame_labels(n_frames=10, frame_rate=10.0).sum().item()
@@ -198,6 +201,7 @@ class Batch:
     clip_ids: tuple[str, ...]
     features: Float[Tensor, "clip band frame"] | None = None
     full: bool = False
+    longest: int | None = None
 
     def __len__(self) -> int:
         return len(self.clip_ids)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from wsed import WsedError, testing
+from wsed.augment import Mixup, Noise, SpecAugment
 from wsed.augment.base import Augment, Compose, Unchanged, augmented
 from wsed.augment.draws import uniform
 
@@ -36,6 +37,13 @@ def test_draws_that_differ_between_processes_break_the_contract():
 
     with pytest.raises(AssertionError, match="processes draw what one draws"):
         testing.check_augment(Alone())
+
+
+@pytest.mark.parametrize("augment", [Mixup(), Noise(), SpecAugment()])
+def test_what_depends_on_the_length_of_the_batch_must_say_so(augment):
+    augment.joint = False
+    with pytest.raises(AssertionError, match="joint"):
+        testing.check_augment(augment)
 
 
 def test_a_composition_is_of_one_level():

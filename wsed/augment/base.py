@@ -44,8 +44,8 @@ class Augment(nn.Module):
     moves_labels: bool = False
     """Whether tags or events change with the sound."""
     joint: bool = False
-    """Whether a clip's change depends on the other clips of the batch, by `partners` or by the length of the longest.
-    Clips of several processes are then padded to one length."""
+    """Whether the change of a clip depends on the other clips, because it is mixed with one of them, or because what is
+    drawn depends on the length of the longest. Clips of several processes are then padded to one length."""
 
     @classmethod
     def example(cls) -> "Augment":
@@ -240,8 +240,16 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
         if raw is None:
             raise no_features(late[0], "the network has no single frontend that computes them")
         with torch.no_grad():
-            batch = replace(batch, features=raw(batch.samples(), batch.n_samples)[0])
+            batch = replace(batch, features=_features(batch, raw))
     return _in_turn(late, batch, generator)
+
+
+def _features(batch: Batch, raw: Raw) -> Tensor:
+    """The features; of a batch without clips too, for which a Fourier transform is not defined."""
+    if len(batch):
+        return raw(batch.samples(), batch.n_samples)[0]
+    silence = batch.samples().new_zeros(1, batch.samples().shape[1])
+    return raw(silence, batch.n_samples.new_full((1,), silence.shape[1]))[0][:0]
 
 
 def _in_turn(parts: Iterable[Augment], batch: Batch, generator: torch.Generator) -> Batch:

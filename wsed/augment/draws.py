@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsed.errors import WsedError
+from wsed.transfer import sent
 
 
 class Draws(torch.Generator):
@@ -26,6 +27,9 @@ class Draws(torch.Generator):
     """
 
     rank, ranks = 0, 1
+    own: NDArray[np.int64] | None = None
+    """Places of the clips of this process among the `total` clips of all processes; None: distributed in turn."""
+    total = 0
     host: "Draws"
     """For a generator on an accelerator: one on the CPU with the same seed and rank; see `on_host`."""
 
@@ -46,6 +50,22 @@ class Draws(torch.Generator):
             draws.host = cls.of("cpu", seed, rank, ranks)
         return draws
 
+    def at(self, own: NDArray[np.int64], total: int) -> "Draws":
+        """Draw for clips that are not distributed in turn; returns the generator itself.
+
+        Args:
+            own: places of the clips of this process among the clips of all processes, ascending.
+            total: number of clips of all processes.
+
+        >>> draws = Draws.of("cpu", seed=0, rank=1, ranks=2).at(np.array([2, 3]), total=4)
+        >>> per_clip(2, draws, torch.arange).tolist()
+        [2, 3]
+        """
+        self.own, self.total = own, total
+        if self.device.type != "cpu":
+            self.host.at(own, total)
+        return self
+
 
 def on_host(generator: torch.Generator) -> torch.Generator:
     """A generator on the CPU, where numbers can be read without waiting for an accelerator.
@@ -62,20 +82,6 @@ def on_host(generator: torch.Generator) -> torch.Generator:
         return generator.host
     seed = torch.randint(2**62, (1,), generator=generator, device=generator.device)
     return Draws.of("cpu", int(seed))
-
-
-def for_all(generator: torch.Generator) -> Draws:
-    """A generator on the CPU whose numbers are the same in all processes, for draws that are not per clip.
-
-    Args:
-        generator: the seed is drawn from it.
-
-    >>> one, other = (for_all(Draws.of("cpu", seed=0, rank=rank, ranks=2)) for rank in (0, 1))
-    >>> bool((uniform(3, 0, 1, one) == uniform(3, 0, 1, other)).all())
-    True
-    """
-    host = on_host(generator)
-    return Draws.of("cpu", int(torch.randint(2**62, (1,), generator=host, device=host.device)))
 
 
 def run_seed() -> int:
@@ -100,9 +106,24 @@ def per_clip(n_clips: int, generator: torch.Generator, draw: Callable[[int], Ten
     >>> per_clip(3, Draws.of("cpu", seed=0, rank=1, ranks=2), torch.arange).tolist()
     [1, 3, 5]
     """
+    own, total = places(n_clips, generator)
+    drawn = draw(total)
+    if isinstance(own, slice):
+        return drawn[own]
+    return drawn[sent([torch.from_numpy(own)], drawn.device)[0]]
+
+
+def places(n_clips: int, generator: torch.Generator) -> tuple[slice | NDArray[np.int64], int]:
+    """Places of the clips of this process among those of all processes, and the number of those.
+
+    >>> places(3, Draws.of("cpu", seed=0, rank=1, ranks=2))
+    (slice(1, None, 2), 6)
+    """
     if not isinstance(generator, Draws):
-        return draw(n_clips)
-    return draw(n_clips * generator.ranks)[generator.rank :: generator.ranks]
+        return slice(None), n_clips
+    if generator.own is None:
+        return slice(generator.rank, None, generator.ranks), n_clips * generator.ranks
+    return generator.own, generator.total
 
 
 def uniform(
@@ -140,10 +161,10 @@ def arrays(n_clips: int, sizes: Sequence[int], generator: torch.Generator) -> li
     True
     """
     host = on_host(generator)
-    rank, ranks = (host.rank, host.ranks) if isinstance(host, Draws) else (0, 1)
-    drawn, rows = torch.rand(n_clips * ranks * sum(sizes), generator=host).numpy(), n_clips * ranks
+    own, rows = places(n_clips, host)
+    drawn = torch.rand(rows * sum(sizes), generator=host).numpy()
     ends = [rows * sum(sizes[:i]) for i in range(len(sizes) + 1)]
-    return [drawn[ends[i] : ends[i + 1]].reshape(rows, size)[rank::ranks] for i, size in enumerate(sizes)]
+    return [drawn[ends[i] : ends[i + 1]].reshape(rows, size)[own] for i, size in enumerate(sizes)]
 
 
 def beta(n_clips: int, alpha: float, generator: torch.Generator) -> Float[Tensor, " clip"]:

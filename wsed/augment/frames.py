@@ -22,7 +22,7 @@ def valid_frames(batch: Batch) -> Bool[Tensor, "clip frame"]:
     features = batch.features
     assert features is not None
     n_frames = features.shape[2]
-    longest = batch.n_samples.max() if batch.audio is None else batch.audio.shape[1]
+    longest = (batch.longest or batch.n_samples.max()) if batch.audio is None else batch.audio.shape[1]
     last = (batch.n_samples.double() * n_frames / longest).ceil()
     return torch.arange(n_frames, device=last.device) < last[:, None]
 

@@ -70,7 +70,8 @@ def restyle(
         features: of the clips.
         share: of the clip itself, in [0, 1].
         frames: frames that hold signal; the others do not change. None: all frames.
-        place: and `way`: see `of_partners`; the index of the other clip.
+        place: index of the other clip; see `of_partners`.
+        way: see `of_partners`.
 
     >>> features = torch.tensor([[[0.0, 2.0]], [[10.0, 30.0]]])
     >>> restyle(features, torch.tensor([0.0, 1.0]), None, torch.tensor([1, 0])).flatten(1).tolist()

@@ -10,7 +10,9 @@ from jaxtyping import Int, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wsed.augment.draws import Draws, on_host
+from wsed.augment.base import Raw
+from wsed.augment.draws import Draws, on_host, places
+from wsed.errors import WsedError
 from wsed.ops.clips import take
 from wsed.ops.exchange import exchange
 from wsed.transfer import on_cpu
@@ -27,15 +29,14 @@ class Partners:
         place: index of each clip's partner among the clips of this process or, if there are several processes, among
             the clips that it receives.
         alone: which clips are their own partners.
-        own: index of each clip among the clips of all processes.
         total: number of clips of all processes.
-        sends: clips that this process sends, in the order of the processes that receive them; None for one process.
+        sends: indices of the clips that this process sends, in the order of the processes that receive them; None for
+            one process.
         counts: number of clips sent to and received from each process, `[2 process]`; None for one process.
     """
 
     place: Ints
     alone: NDArray[np.bool_]
-    own: Ints
     total: int
     sends: Ints | None = None
     counts: Ints | None = None
@@ -51,7 +52,7 @@ class Partners:
         return tuple(map(torch.from_numpy, (self.place, *several)))
 
     def labels(self, batch: Batch) -> Batch:
-        """Labels of the clips that `place` refers to; audio and features have no meaning.
+        """The clips that `place` refers to: only their labels and `n_samples` have a meaning.
 
         Args:
             batch: clips of this process, with labels on the CPU.
@@ -66,14 +67,14 @@ class Partners:
         return _exchanged(take(batch, torch.from_numpy(self.sends)), self.counts)
 
 
-def partners(clips: int | Ints, generator: torch.Generator, group: Ints | None = None) -> Partners:
+def partners(n_clips: int, generator: torch.Generator, group: Ints | None = None) -> Partners:
     """A partner for each clip: the next of its group in a random order of the clips of all processes.
 
     The only clip of a group is its own partner. Each clip is the partner of one clip. Every process must call this.
 
     Args:
-        clips: number of clips of this process; or which rows of its batch are mixed, ascending.
-        generator: source of the random order; the same in all processes.
+        n_clips: number of clips of this process, whose places among all clips are those of the generator.
+        generator: source of the random order; all processes must have drawn as many numbers from theirs before.
         group: of each clip; None: all are of one group.
 
     >>> partners(3, torch.Generator(), np.array([0, 1, 0])).place.tolist()
@@ -81,24 +82,23 @@ def partners(clips: int | Ints, generator: torch.Generator, group: Ints | None =
     """
     host = on_host(generator)
     rank, ranks = (host.rank, host.ranks) if isinstance(host, Draws) else (0, 1)
-    n_clips = clips if isinstance(clips, int) else len(clips)
     if ranks == 1:
-        own, partner = np.arange(n_clips), _following(torch.randperm(n_clips, generator=host).numpy(), group)
-        return Partners(partner, partner == own, own, n_clips)
-    places = (clips if isinstance(clips, np.ndarray) else np.arange(n_clips)) * ranks + rank
-    owner, groups = _of_all(places, group)
+        partner = _following(torch.randperm(n_clips, generator=host).numpy(), group)
+        return Partners(partner, partner == np.arange(n_clips), n_clips)
+    own, total = places(n_clips, host)
+    owner, groups = _of_all(np.arange(total)[own], group)
     partner = _following(torch.randperm(len(owner), generator=host).numpy(), groups)
-    own = (owner == rank).nonzero()[0]
+    mine = (owner == rank).nonzero()[0]
     local = np.empty_like(owner)  # the index of each clip in its process
     for process in range(ranks):
         local[owner == process] = np.arange((owner == process).sum())
-    sender = owner[partner[own]]
-    place = np.empty_like(own)
-    place[sender.argsort(kind="stable")] = np.arange(len(own))
+    sender = owner[partner[mine]]
+    place = np.empty_like(mine)
+    place[sender.argsort(kind="stable")] = np.arange(n_clips)
     wanted = (owner[partner] == rank).nonzero()[0]  # clips whose partner is of this process
     wanted = wanted[owner[wanted].argsort(kind="stable")]
     counts = np.stack([np.bincount(of, minlength=ranks) for of in (owner[wanted], sender)])
-    return Partners(place, partner[own] == own, own, len(owner), local[partner[wanted]], counts)
+    return Partners(place, partner[mine] == mine, len(owner), local[partner[wanted]], counts)
 
 
 def _of_all(places: Ints, group: Ints | None) -> tuple[Ints, Ints]:
@@ -136,7 +136,8 @@ def of_partners(
 
     Args:
         rows: of the clips of this process, on their device.
-        place: and `way`: `Partners.numbers`, on that device.
+        place: first of `Partners.numbers`, on that device.
+        way: the others of them; none for one process.
 
     >>> of_partners(torch.tensor([[1.0], [2.0]]), *partners(2, torch.Generator()).numbers).tolist()
     [[2.0], [1.0]]
@@ -147,18 +148,40 @@ def of_partners(
     return rows.index_select(0, place)
 
 
-def as_wide(batch: Batch) -> Batch:
-    """The batch, padded to the widest of all processes; every process must call this.
+def as_wide(batch: Batch, raw: Raw | None = None) -> Batch:
+    """The batch, padded with silence to the longest clip of all processes; every process must call this.
+
+    Args:
+        batch: the clips of this process.
+        raw: computes features; needed if the batch has features instead of audio.
+
+    Raises:
+        WsedError: the batch has features instead of audio, their lengths differ, and `raw` is None.
 
     >>> from wsed.testing import batch
     >>> as_wide(batch()).samples().shape
     torch.Size([4, 8000])
     """
-    signals = {name: value for name in ("audio", "features") if (value := vars(batch)[name]) is not None}
-    widths = exchange().gathered(torch.tensor([value.shape[-1] for value in signals.values()])).amax(0).tolist()
-    missing = {name: width - signals[name].shape[-1] for name, width in zip(signals, widths, strict=True)}
-    wider = {name: F.pad(signals[name], (0, by)) for name, by in missing.items() if by}
-    return replace(batch, **wider, full=False) if wider else batch  # type: ignore[arg-type]
+    signal = batch.features if batch.audio is None else batch.audio
+    assert signal is not None
+    own = signal.shape[-1], int(on_cpu(batch.n_samples).max()) if batch.audio is None else 0
+    sizes = exchange().gathered(torch.tensor(own))
+    if (sizes == sizes[0]).all():
+        return batch
+    width, longest = sizes.amax(0).tolist()
+    missing = width - own[0]
+    if batch.audio is not None:
+        return replace(batch, audio=F.pad(batch.audio, (0, missing)), full=False) if missing else batch
+    if raw is None:
+        raise WsedError(
+            "clips of several lengths that are read as features cannot be mixed between processes, since this network "
+            "has no single frontend: set data.windows, so that all have one length, or data.reader: files"
+        )
+    wide = F.pad(signal, (0, missing))
+    if missing:
+        silence = raw(signal.new_zeros(1, own[1]), batch.n_samples.new_full((1,), own[1]))[0][0]
+        wide[..., own[0] :] = silence[:, silence.shape[1] // 2, None]
+    return replace(batch, features=wide, full=False, longest=longest)
 
 
 def _exchanged(batch: Batch, counts: Ints) -> Batch:

@@ -39,6 +39,7 @@ class SpecAugment(Planned):
     """
 
     level = "features"
+    joint = True
 
     def __init__(
         self, time: float = 0.1, bands: float = 0.2, time_masks: int = 1, band_masks: int = 1, p: float = 0.5

@@ -7,6 +7,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import DDPStrategy
 from torch.distributed import DistError
 
+from wsed.ops.exchange import wait_at_most
+
 WAIT = 900
 """Seconds that a process waits for another, if the user sets no other number."""
 
@@ -57,3 +59,4 @@ def limit_waits(trainer: Trainer, seconds: float) -> None:
     """Let each process wait this long for the others; afterwards it ends with an error."""
     if isinstance(trainer.strategy, DDPStrategy):
         trainer.strategy._timeout = timedelta(seconds=seconds)
+        wait_at_most(trainer.strategy._timeout)

@@ -91,9 +91,9 @@ def augment_batch(
         rank: rank of this process.
         ranks: number of processes.
     """
-    if ranks > 1 and any(part.joint for part in augment):
-        batch = as_wide(batch)
+    joint = ranks > 1 and any(part.joint for part in augment)
     generator = Draws.of(batch.clip_labels.device, hash(place) % 2**63, rank, ranks)
     features = batch.features is None and any(part.level == "features" for part in augment)
-    of_network = frontends(network) if features else []  # `check` has found that they are alike
-    return augmented(batch, augment, generator, of_network[0].raw if of_network else None)
+    of_network = frontends(network) if features or joint else []  # `check` has found that they are alike
+    raw = of_network[0].raw if of_network else None
+    return augmented(as_wide(batch, raw) if joint else batch, augment, generator, raw)

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from wsed.augment.draws import beta, for_all, on_host
+from wsed.augment.draws import Draws, beta, on_host, places
 from wsed.augment.mixup import mixed_labels, mixed_signal
 from wsed.augment.partners import of_partners, partners
 from wsed.ops.clips import labels_on_cpu, take
@@ -15,13 +16,16 @@ from wsed.types import Batch, Output
 
 
 def mixes(batch: Batch, teacher: Output, alpha: float, generator: torch.Generator) -> tuple[Batch, Output] | None:
-    """Mixes of the clips without tags, and the teacher's scores mixed in the same way; None if all clips have tags.
+    """Mixes of the clips without tags, and the teacher's scores mixed in the same way; every process must call this.
+
+    None if the clips of all processes have tags. A process whose own clips have tags gets a batch of no clips.
 
     Args:
         batch: the clips.
         teacher: the teacher's output for them.
         alpha: shares are drawn from beta(alpha, alpha).
-        generator: source of the random shares, on the device of the batch.
+        generator: source of partners and shares, on the device of the batch; afterwards it draws for the mixes (see
+            `Draws.at`).
 
     Source: Verma et al. 2019, Eq. 2.
 
@@ -34,12 +38,14 @@ def mixes(batch: Batch, teacher: Output, alpha: float, generator: torch.Generato
     """
     labels = replace(labels_on_cpu(batch), audio=None, features=None)
     rows = (~labels.tagged).all(1).nonzero()[:, 0]
+    if isinstance(generator, Draws):
+        own, total = places(len(batch), generator)
+        generator.at(np.arange(total)[own][rows.numpy()], total)
     draws = on_host(generator)
-    other = partners(rows.numpy(), draws)
-    shares = beta(other.total, alpha, for_all(draws))
+    other, share = partners(len(rows), draws), beta(len(rows), alpha, draws)
     if not other.total:
         return None
-    labels, share = take(labels, rows), shares[other.own]
+    labels = take(labels, rows)
     mixed = mixed_labels(labels, other.labels(labels), torch.from_numpy(other.place), share, "soft")
     rows, share, *numbers = sent([rows, share, *other.numbers], batch.n_samples.device)
     audio, features = (signal if signal is None else signal[rows] for signal in (batch.audio, batch.features))
@@ -48,7 +54,7 @@ def mixes(batch: Batch, teacher: Output, alpha: float, generator: torch.Generato
     elif audio is not None:
         audio = mixed_signal(audio, of_partners(audio, *numbers), share)
     scores = mixed_scores(teacher, rows, share, *numbers)
-    return (replace(mixed.to(share.device), audio=audio, features=features), scores) if len(rows) else None
+    return replace(mixed.to(share.device), audio=audio, features=features), scores
 
 
 def mixed_scores(
@@ -62,7 +68,8 @@ def mixed_scores(
         teacher: the output for all clips.
         rows: indices of the clips that are mixed.
         share: of each of them, in [0, 1].
-        place: and `way`: see `of_partners`; the index of the other clip among those that are mixed.
+        place: index of the other clip among those that are mixed; see `of_partners`.
+        way: see `of_partners`.
 
     >>> scores = Output(clip_logits=torch.tensor([[0.0], [100.0]]))
     >>> mixed_scores(scores, torch.tensor([0, 1]), torch.tensor([0.5, 1.0]), torch.tensor([1, 0])).clip_scores[0]

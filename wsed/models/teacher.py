@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from wsed.augment.base import WAVEFORM, Augment, augmented, flat, is_waveform, no_features
+from wsed.augment.base import WAVEFORM, Augment, Raw, augmented, flat, is_waveform, no_features
 from wsed.augment.draws import Draws, run_seed
 from wsed.augment.partners import as_wide
 from wsed.checkpoint import load_exactly, read_weights
@@ -117,7 +117,7 @@ class MeanTeacher(Network):
         if not self.training:
             return self._output(self.student if self.evaluated == "student" else self.teacher, batch)
         if world_size() > 1 and (self.interpolate is not None or any(view.joint for view in self.views)):
-            batch = as_wide(batch)
+            batch = as_wide(batch, self._raw)
         output = self._output(self.student, self._view(batch))
         with torch.no_grad():
             teacher = self._output(self.teacher, self._view(batch))
@@ -127,21 +127,29 @@ class MeanTeacher(Network):
         """The student's output for mixes of clips without tags, and that of the teacher."""
         if self.interpolate is None:
             return None
-        both = mixes(batch, teacher, self.interpolate, self._generator(batch))
-        return None if both is None else replace(self._output(self.student, self._view(both[0])), teacher=both[1])
+        generator = self._generator(batch)
+        both = mixes(batch, teacher, self.interpolate, generator)
+        if both is None:
+            return None
+        mixed = self._view(both[0], generator)  # also in a process without mixes, since views may exchange clips
+        return replace(self._output(self.student, mixed), teacher=both[1]) if len(mixed) else None
 
     @staticmethod
     def _output(network: Network, batch: Batch) -> Output:
         output: Output = network(batch)
         return output
 
-    def _view(self, batch: Batch) -> Batch:
-        """The batch after the `views`, drawn anew for each call."""
+    def _view(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """The batch after the `views`, drawn from the generator; from a new one for each call if there is none."""
         if not self.views:
             return batch
+        return augmented(batch, self.views, self._generator(batch) if generator is None else generator, self._raw)
+
+    @property
+    def _raw(self) -> Raw | None:
+        """Computes features, if the student has a frontend."""
         frontend = self.student.frontend
-        raw = frontend.raw if isinstance(frontend, Frontend) else None
-        return augmented(batch, self.views, self._generator(batch), raw)
+        return frontend.raw if isinstance(frontend, Frontend) else None
 
     def _generator(self, batch: Batch) -> torch.Generator:
         """A new generator in each call; seed, step and the place of a clip among those of all ranks give its draws."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import timedelta
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
@@ -85,8 +86,20 @@ def exchanging_by(other: Exchange) -> Iterator[None]:
         _USED.reset(token)
 
 
+_wait = timedelta(minutes=15)
+"""How long a process waits for the others where a group is made for the CPU."""
+
 _ON_CPU: "WeakKeyDictionary[dist.ProcessGroup, dist.ProcessGroup]" = WeakKeyDictionary()
 """For each group of all processes that cannot exchange tensors on the CPU: one that can."""
+
+
+def wait_at_most(time: timedelta) -> None:
+    """Set how long a process waits for the others when tensors on the CPU are exchanged beside an accelerator's.
+
+    >>> wait_at_most(timedelta(minutes=15))
+    """
+    global _wait
+    _wait = time
 
 
 def _group(device: torch.device) -> dist.ProcessGroup | None:
@@ -96,7 +109,7 @@ def _group(device: torch.device) -> dist.ProcessGroup | None:
     everyone = dist.group.WORLD
     assert everyone is not None
     if everyone not in _ON_CPU:
-        group = dist.new_group(backend="gloo")
+        group = dist.new_group(backend="gloo", timeout=_wait)
         assert isinstance(group, dist.ProcessGroup)
         _ON_CPU[everyone] = group
     return _ON_CPU[everyone]

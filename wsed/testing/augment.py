@@ -57,15 +57,51 @@ def check_augment(augment: Augment, changes: bool = True) -> None:
 
 
 def _check_ranks(augment: Augment, inputs: Batch) -> None:
-    whole = augment(inputs, Draws.of("cpu", 3))
-    clips = [torch.arange(rank, len(inputs), 2) for rank in range(2)]
-    parts = in_ranks(lambda rank, ranks: augment(take(inputs, clips[rank]), Draws.of("cpu", 3, rank, ranks)))
-    for mine, part in zip(clips, parts, strict=True):
-        same = _equal(_sorted(part), _sorted(take(whole, mine)))
-        assert same, (
-            "processes draw what one draws: draw with `wsed.augment.draws.per_clip`, and if clips are mixed, take them "
-            "from `wsed.augment.partners`"
-        )
+    """Check that two processes, of which one has shorter clips, draw what one draws."""
+    for whole in (inputs, _shortened(inputs)):
+        expected = augment(whole, Draws.of("cpu", 3))
+        clips = [torch.arange(rank, len(whole), 2) for rank in range(2)]
+
+        def one(rank: int, ranks: int, whole: Batch = whole, clips: list[Tensor] = clips) -> Batch:
+            part = take(whole, clips[rank])
+            result: Batch = augment(part if augment.joint else _cut(part), Draws.of("cpu", 3, rank, ranks))
+            return result
+
+        for mine, part in zip(clips, in_ranks(one), strict=True):
+            same = _equal(_sorted(_cut(part)), _sorted(_cut(take(expected, mine))))
+            assert same, (
+                "processes draw what one draws: draw with `wsed.augment.draws.per_clip`; take other clips from "
+                "`wsed.augment.partners`; set joint if anything depends on the length of the batch"
+            )
+
+
+def _shortened(inputs: Batch) -> Batch:
+    """The batch, of which every second clip is only half as long."""
+    short = torch.arange(len(inputs)) % 2 == 1
+    n_samples = torch.where(short, inputs.n_samples // 2, inputs.n_samples)
+    events = inputs.events
+    ends = n_samples[events.clip].double() / RATE
+    clip, label, onset, offset, gain, group = events.columns
+    events = Events(clip, label, onset, torch.minimum(offset, ends), gain, group)
+
+    def cut(signal: Tensor) -> Tensor:
+        last = n_samples.double() * signal.shape[-1] / inputs.samples().shape[1]
+        place = torch.arange(signal.shape[-1]) < last[:, None]
+        return torch.where(place if signal.ndim == 2 else place[:, None], signal, 0.0)
+
+    features = None if inputs.features is None else cut(inputs.features)
+    return replace(
+        inputs, audio=cut(inputs.samples()), features=features, n_samples=n_samples, events=events, full=False
+    )
+
+
+def _cut(batch: Batch) -> Batch:
+    """The batch, padded no further than to its longest clip."""
+    longest = int(batch.n_samples.max())
+    share = longest / batch.samples().shape[1]
+    features = None if batch.features is None else batch.features[..., : round(batch.features.shape[-1] * share)]
+    full = bool((batch.n_samples == longest).all())
+    return replace(batch, audio=batch.samples()[:, :longest], features=features, full=full)
 
 
 def _sorted(batch: Batch) -> Batch:
