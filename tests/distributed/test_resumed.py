@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import signal
+import sys
 import time
 import traceback
 from functools import partial
@@ -60,6 +61,22 @@ def in_forks(exp, folder, *args, seconds=None, before=None):
 
     Their statuses; they end by themselves within `WAIT` seconds, also those whose mate is dead.
     """
+
+    def train(rank):
+        if before is not None and before[0] == rank:
+            before[1]()
+        return fit(exp, folder, *args, "--trainer.devices", str(RANKS), "--trainer.strategy", "ddp")
+
+    pids = begin(train, folder)
+    if seconds is not None:
+        time.sleep(seconds)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    return ended(pids)
+
+
+def begin(train, folder):
+    """Start copies of this process, one a rank, that do `train(rank)` and end with the status that it returns."""
     port, pids = free_port(), []
     for rank in range(RANKS):
         pid = os.fork()
@@ -69,21 +86,16 @@ def in_forks(exp, folder, *args, seconds=None, before=None):
                 output = os.open(f"{folder}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
                 os.dup2(output, 1)
                 os.dup2(output, 2)
+                sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
                 as_rank(rank, RANKS)
                 os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-                if before is not None and before[0] == rank:
-                    before[1]()
-                status = fit(exp, folder, *args, "--trainer.devices", str(RANKS), "--trainer.strategy", "ddp")
+                status = train(rank)
             except BaseException:
                 traceback.print_exc()
             finally:
                 os._exit(status)
         pids.append(pid)
-    if seconds is not None:
-        time.sleep(seconds)
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-    return ended(pids)
+    return pids
 
 
 def ended(pids):

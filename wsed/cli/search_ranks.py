@@ -8,9 +8,8 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
+from wsed.cli.begin import launched
 from wsed.errors import WsedError
 
 TRIAL = "WSED_TRIAL"
@@ -24,11 +23,8 @@ def join() -> tuple[int, int]:
 
     The processes join once and then train one trial after the other.
     """
-    if TorchElasticEnvironment.detect():
-        environment: TorchElasticEnvironment | SLURMEnvironment = TorchElasticEnvironment()
-    elif SLURMEnvironment.detect():
-        environment = SLURMEnvironment()
-    else:
+    environment = launched()
+    if environment is None:
         return 0, 1
     rank, ranks = environment.global_rank(), environment.world_size()
     if ranks > 1:

@@ -16,6 +16,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from wsed.checkpoint import start_from
+from wsed.cli.begin import tell_others, wait_for_all
 from wsed.cli.callbacks import EpochLine, KeepMemory
 from wsed.cli.check_monitors import check_monitors
 from wsed.cli.configs import prepared
@@ -196,6 +197,7 @@ class WsedCLI(LightningCLI):
                 f"evaluation.tuning.split is {tuning.split}, but the corpus has no such clips: set "
                 f"{self.datamodule.corpus.setting(tuning.split)}, or set evaluation.tuning to null"
             )
+        self._begin()
 
     def after_fit(self) -> None:
         """Tune the decoder of the best (or last) checkpoint if asked, and score it on the test clips."""
@@ -247,6 +249,11 @@ class WsedCLI(LightningCLI):
     def _expect(self, split: Split) -> None:
         if not self._has(split):
             raise WsedError(f"the corpus has no clips for {split}: set {self.datamodule.corpus.setting(split)}")
+        self._begin()
+
+    def _begin(self) -> None:
+        """Wait for the other processes; end if one of them cannot begin."""
+        wait_for_all(self.trainer, self._get(self.config, "rank_timeout"))
 
     def _has(self, split: Split) -> bool:
         """Whether there are clips of a split."""
@@ -303,6 +310,7 @@ def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
             )
     except Exception as error:
         message = user_error(error)
+        tell_others(str(message))
         if message is error:
             raise
         raise message from error
