@@ -1,6 +1,7 @@
 """Two processes that are stopped or killed go on as if nothing had happened, each with its random numbers."""
 
 import contextlib
+import logging
 import os
 import random
 import signal
@@ -38,9 +39,23 @@ def test_a_signal_to_two_processes_changes_nothing(corpus, tmp_path):
     assert_same(tmp_path / "cut", tmp_path / "whole")
 
 
-def experiment(folder, corpus, model):
+@forks
+@pytest.mark.slow
+def test_another_number_of_processes_is_said_once(corpus, tmp_path):
+    exp, folder = experiment(tmp_path, corpus, SMALL["model"], epochs=1), tmp_path / "run"
+    with pytest.raises(Stopped):
+        fit(exp, folder, at=At(1, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    assert in_forks(exp, folder, "--test_after_fit", "false") == [0, 0], log_of(folder)
+    said = [line for line in log_of(folder).splitlines() if "processes, and this training has" in line]
+    assert len(said) == 1
+    assert "the checkpoint is of 1 processes, and this training has 2: random numbers differ, and in this" in said[0]
+    assert said[0].endswith("epoch some clips come twice or not at all")
+
+
+def experiment(folder, corpus, model, epochs=3):
     data = {**SMALL["data"], "corpus": {"class_path": "desed", "init_args": {"root": str(corpus)}}}
-    (folder / "exp.yaml").write_text(yaml.safe_dump({**SMALL, "model": model, "data": data}))
+    trainer = {**SMALL["trainer"], "max_epochs": epochs}
+    (folder / "exp.yaml").write_text(yaml.safe_dump({**SMALL, "model": model, "data": data, "trainer": trainer}))
     return str(folder / "exp.yaml")
 
 
@@ -87,6 +102,8 @@ def begin(train, folder):
                 os.dup2(output, 1)
                 os.dup2(output, 2)
                 sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
+                for handler in logging.getLogger("lightning").handlers:
+                    handler.setStream(sys.stderr)
                 as_rank(rank, RANKS)
                 os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
                 status = train(rank)
