@@ -86,4 +86,5 @@ def _store(rank: int, ranks: int, address: str, port: int, seconds: float) -> St
     """Where the processes meet. It is kept: torch uses it again when they join."""
     os.environ.update(MASTER_ADDR=address, MASTER_PORT=str(port))
     store, _, _ = next(rendezvous("env://", rank, ranks, timeout=timedelta(seconds=seconds)))
-    return PrefixStore("wsed", store)
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # torchrun starts the processes again, not the store
+    return PrefixStore(f"wsed_{attempt}", store)
