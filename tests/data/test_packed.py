@@ -53,6 +53,20 @@ def test_samples_are_those_of_the_files(sounds, tmp_path, window):
     assert Packed(tmp_path / "pack").headers(clips.clips).seconds == pytest.approx(Files().headers(clips.clips).seconds)
 
 
+def test_several_processes_pack_as_one(sounds, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    result, other = (pack(sounds / "audio", out, 8000, shard_mb=0.03, workers=n) for out, n in ((one, 1), (two, 2)))
+    shards = sorted(path.name for path in one.glob("shard_*.i16"))
+    assert len(shards) > 2
+    assert sorted(path.name for path in two.iterdir()) == sorted(path.name for path in one.iterdir())
+    for name in [*shards, "pack.json", "plan.txt"]:
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+    for column, values in vars(Index.read(one / "index.npz")).items():  # the checksums too
+        np.testing.assert_array_equal(vars(Index.read(two / "index.npz"))[column], values)
+    assert (other.rounded, other.clipped, other.refused) == (result.rounded, result.clipped, result.refused)
+    assert damaged(two) == []
+
+
 def test_a_pack_that_was_stopped_goes_on(sounds, tmp_path, monkeypatch):
     out, read, calls = tmp_path / "pack", audio.read, []
 

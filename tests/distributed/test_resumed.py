@@ -1,9 +1,11 @@
 """Two processes that are stopped or killed go on as if nothing had happened, each with its random numbers."""
 
 import contextlib
+import logging
 import os
 import random
 import signal
+import sys
 import time
 import traceback
 from functools import partial
@@ -37,9 +39,23 @@ def test_a_signal_to_two_processes_changes_nothing(corpus, tmp_path):
     assert_same(tmp_path / "cut", tmp_path / "whole")
 
 
-def experiment(folder, corpus, model):
+@forks
+@pytest.mark.slow
+def test_another_number_of_processes_is_said_once(corpus, tmp_path):
+    exp, folder = experiment(tmp_path, corpus, SMALL["model"], epochs=1), tmp_path / "run"
+    with pytest.raises(Stopped):
+        fit(exp, folder, at=At(1, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    assert in_forks(exp, folder, "--test_after_fit", "false") == [0, 0], log_of(folder)
+    said = [line for line in log_of(folder).splitlines() if "processes, and this training has" in line]
+    assert len(said) == 1
+    assert "the checkpoint is of 1 processes, and this training has 2: random numbers differ, and in this" in said[0]
+    assert said[0].endswith("epoch some clips come twice or not at all")
+
+
+def experiment(folder, corpus, model, epochs=3):
     data = {**SMALL["data"], "corpus": {"class_path": "desed", "init_args": {"root": str(corpus)}}}
-    (folder / "exp.yaml").write_text(yaml.safe_dump({**SMALL, "model": model, "data": data}))
+    trainer = {**SMALL["trainer"], "max_epochs": epochs}
+    (folder / "exp.yaml").write_text(yaml.safe_dump({**SMALL, "model": model, "data": data, "trainer": trainer}))
     return str(folder / "exp.yaml")
 
 
@@ -60,6 +76,22 @@ def in_forks(exp, folder, *args, seconds=None, before=None):
 
     Their statuses; they end by themselves within `WAIT` seconds, also those whose mate is dead.
     """
+
+    def train(rank):
+        if before is not None and before[0] == rank:
+            before[1]()
+        return fit(exp, folder, *args, "--trainer.devices", str(RANKS), "--trainer.strategy", "ddp")
+
+    pids = begin(train, folder)
+    if seconds is not None:
+        time.sleep(seconds)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    return ended(pids)
+
+
+def begin(train, folder):
+    """Start copies of this process, one a rank, that do `train(rank)` and end with the status that it returns."""
     port, pids = free_port(), []
     for rank in range(RANKS):
         pid = os.fork()
@@ -69,21 +101,18 @@ def in_forks(exp, folder, *args, seconds=None, before=None):
                 output = os.open(f"{folder}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
                 os.dup2(output, 1)
                 os.dup2(output, 2)
+                sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
+                for handler in logging.getLogger("lightning").handlers:
+                    handler.setStream(sys.stderr)
                 as_rank(rank, RANKS)
                 os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-                if before is not None and before[0] == rank:
-                    before[1]()
-                status = fit(exp, folder, *args, "--trainer.devices", str(RANKS), "--trainer.strategy", "ddp")
+                status = train(rank)
             except BaseException:
                 traceback.print_exc()
             finally:
                 os._exit(status)
         pids.append(pid)
-    if seconds is not None:
-        time.sleep(seconds)
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-    return ended(pids)
+    return pids
 
 
 def ended(pids):

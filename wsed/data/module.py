@@ -30,6 +30,7 @@ from wsed.data.sampling.shards import Filled, ShardSampler, longest_first
 from wsed.data.trained import Network, is_trained
 from wsed.data.windows import Windows
 from wsed.errors import WsedError
+from wsed.ops.reduce import on_all
 from wsed.types import Batch, Labels, Needs, Split
 
 ItemLoader = DataLoader[Item]
@@ -213,7 +214,7 @@ class SEDDataModule(pl.LightningDataModule):
             raise WsedError(reason)
         main = self.trainer is None or self.trainer.is_global_zero
         report = self._folder() / f"missing_{split}.tsv" if main and self.trainer is not None else None
-        loaded = self.loader.load(split, report)
+        loaded = on_all(lambda: self.loader.load(split, report))
         check_same(loaded.table, split)
         self._tables[split] = loaded.table
         network = self._network()

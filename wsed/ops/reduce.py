@@ -30,6 +30,31 @@ def rank() -> int:
     return dist.get_rank() if world_size() > 1 else 0
 
 
+def on_all(compute: Callable[[], T]) -> T:
+    """What `compute` returns on this rank; if it fails on one rank, all ranks fail. Every rank must call it.
+
+    Raises:
+        WsedError: that of this rank, or else the message of another one.
+
+    >>> on_all(lambda: 3)
+    3
+    """
+    result, error = list[T](), None
+    try:
+        result.append(compute())
+    except WsedError as own:
+        error = own
+    messages = ["" if error is None else str(error)] * world_size()
+    if world_size() > 1:
+        dist.all_gather_object(messages, messages[0])
+    if error is not None:
+        raise error
+    for other, message in enumerate(messages):
+        if message:
+            raise WsedError(f"process {other}: {message}")
+    return result[0]
+
+
 def from_first(compute: Callable[[], T]) -> T:
     """What rank 0 computes, on all ranks; the others wait for it. Every rank must call it.
 

@@ -1,0 +1,38 @@
+"""A process that cannot read its clips ends the others with a line that says why."""
+
+import os
+import shutil
+import time
+
+import pytest
+
+from tests.cli.test_resume import SMALL, forks, log_of
+from tests.distributed.test_resumed import begin, ended, experiment
+from wsed.cli.main import main
+
+
+@forks
+@pytest.mark.slow
+def test_a_machine_that_lacks_audio_ends_the_job(corpus, tmp_path, monkeypatch):
+    machine = tmp_path / "machine"
+    machine.mkdir()
+    shutil.copytree(corpus, machine / "corpus")
+    shutil.rmtree(machine / "corpus" / "audio/train")
+    (tmp_path / "corpus").symlink_to(corpus)
+    monkeypatch.chdir(tmp_path)
+    exp, run = experiment(tmp_path, "corpus", SMALL["model"]), tmp_path / "run"
+
+    def train(rank):
+        if rank == 1:
+            os.chdir(machine)
+        command = ["fit", "--config", exp, "--trainer.default_root_dir", str(run), "--trainer.devices", "2"]
+        return main([*command, "--trainer.strategy", "ddp"])
+
+    start = time.monotonic()
+    assert ended(begin(train, run)) == [2, 2], log_of(run)
+    assert time.monotonic() - start < 60
+    errors = [line for line in log_of(run).splitlines() if line.startswith("wsed: error: ")]
+    assert len(errors) == 2
+    assert all("no audio folder for table train/weak" in line for line in errors)
+    assert sum("error: process 1" in line for line in errors) == 1
+    assert not (run / "checkpoints").exists()
