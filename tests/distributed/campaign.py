@@ -36,7 +36,10 @@ PARAMETERS, METRICS = 1e-5, 1e-6
 DOUBLE = 1e-9
 """The greatest difference of parameters in float64."""
 
-CLIPS, STEPS, PER_EPOCH = 4, 20, 2
+RANKS = int(os.environ.get("CAMPAIGN_RANKS", "2"))
+"""Number of processes that are compared with one."""
+
+CLIPS, STEPS, PER_EPOCH = 2 * RANKS, 20, 2
 """Clips of a source in a step of all processes, steps of a training and of an epoch."""
 
 

@@ -11,7 +11,7 @@ import yaml
 import wsed
 from tests.cli.test_experiments import CORPUS, RECIPES, arguments, config_of
 from tests.cli.test_resume import SMALL
-from tests.distributed.campaign import CLIPS, Found, far, trained
+from tests.distributed.campaign import CLIPS, RANKS, Found, far, trained
 from tests.distributed.ranks import returned, send
 from wsed.registry import registry
 
@@ -41,7 +41,7 @@ class Case:
     corpus: str = "desed"
     batch: Callable[[int], list[str]] = lambda n: ["--data.batch", f"{{weak: {n}, synthetic: {n}}}"]
     clips: int = CLIPS
-    ranks: int = 2
+    ranks: int = RANKS
     must: tuple[str, ...] = ()
     rate: float = 0.001
 

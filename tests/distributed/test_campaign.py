@@ -1,6 +1,7 @@
 """Several processes train as one with the same batches: each loss, each augmentation and each row of the experiments.
 
-`CAMPAIGN=table.md pytest -m slow tests/distributed/test_campaign.py` writes the table that the documentation shows.
+`CAMPAIGN=table.md pytest -m slow tests/distributed/test_campaign.py` writes the table that the documentation shows;
+with `CAMPAIGN_RANKS=3`, three processes are compared with one instead of two.
 """
 
 import os
