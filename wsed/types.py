@@ -50,10 +50,9 @@ class Labels:
 
     def index(self, name: str) -> int:
         """Index of `name` on the label axis; raises a `WsedError` that lists the known names for an unknown one."""
-        try:
-            return self.names.index(name)
-        except ValueError:
-            raise WsedError(f"unknown label {name!r}; known labels: {', '.join(self.names)}") from None
+        if name not in self.names:
+            raise WsedError(f"unknown label {name!r}; known labels: {', '.join(self.names)}")
+        return self.names.index(name)
 
 
 @dataclass(frozen=True)
@@ -177,12 +176,10 @@ class Batch:
     a class that the corpus of the clip does not annotate. `source[i]` is an index into `sources`.
 
     `audio` is None if `features` were read instead; `n_samples` is the number of samples of each clip in both cases.
+    `longest` is what the `features` cover, in samples, if that is not the longest clip: see `augment.partners.as_wide`.
 
     `full` is True if no clip is padded, and False if some are or if it is not known. It is set on the CPU, where the
     batch is made, so that a network does not have to wait for its device.
-
-    `longest` is the number of samples that the `features` cover, if that is not the length of the longest clip of the
-    batch; see `wsed.augment.partners.as_wide`.
 
     >>> from wsed import testing
     >>> batch = testing.batch(n_clips=2).to("cpu")
@@ -337,8 +334,7 @@ class Needs:
     one_class: bool = False
 
     def __post_init__(self) -> None:
-        wrong = sorted(self.known - FACTS.keys()) + sorted(self.output - {f.name for f in fields(Output)})
-        if wrong:
+        if wrong := sorted(self.known - FACTS.keys()) + sorted(self.output - {f.name for f in fields(Output)}):
             raise WsedError(
                 f"a loss cannot need {wrong[0]!r}: known may name {', '.join(FACTS)}; output names fields of Output"
             )

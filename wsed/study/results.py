@@ -203,7 +203,7 @@ class Results:
         lines = []
         for each in self.judged():
             claim, effect, of = each.claim, self._effect(each.claim), each.difference
-            over = f"{of.n} seeds" + (f", {of.groups} {self.kind}" if of.groups else "")
+            over = f"{of.n} seed{'' if of.n == 1 else 's'}" + (f", {of.groups} {self.kind}" if of.groups else "")
             verdict = each.verdict + (f": {each.note}" if each.note else "")
             paper = "-" if effect is None else f"{effect:+.1f}"
             rows = f"{claim.second} - {claim.first}"
