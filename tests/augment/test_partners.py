@@ -123,6 +123,42 @@ def test_features_of_clips_of_any_length_are_changed_as_in_one_process(augment):
         assert torch.equal(part.n_samples, expected.n_samples[rank::2])
 
 
+def test_audio_and_features_are_padded_together():
+    def one(rank, ranks):
+        whole = replace(testing.batch(2), features=torch.zeros(2, 4, 20 - 5 * rank))
+        short = replace(whole, audio=whole.audio[:, : 8000 - 2000 * rank], full=True)
+        return as_wide(short, lambda audio, n: (torch.full((1, 4, 9), -5.0), n))
+
+    first, second = in_ranks(one)
+    assert first.full
+    assert not second.full
+    assert second.audio.shape == first.audio.shape == (2, 8000)
+    assert second.features.shape == first.features.shape == (2, 4, 20)
+    assert (second.features[..., 15:] == -5).all()
+
+
+@pytest.mark.parametrize("view", [SpecAugment(p=1.0), MixStyle(p=1.0)])
+def test_mixes_of_features_without_the_longest_clip_are_those_of_one_process(view):
+    whole = replace(clips(8), n_samples=torch.tensor([8000, 4000, 6000, 3600, 4800, 4800, 4000, 2400]))
+    known = (torch.arange(8) < 1)[:, None].expand(8, 3)
+    whole = replace(read_as_features(whole), tagged=known)
+    teacher = testing.output(clips(8))
+
+    def one(rank, ranks):
+        part = take(whole, torch.arange(rank, 8, ranks))
+        n_frames = -(-int(part.n_samples.max()) // 400)
+        wide = as_wide(replace(part, features=part.features[..., :n_frames]), lambda audio, n: (silence, n))
+        draws = Draws.of("cpu", 3, rank, ranks)
+        mixed = mixes(wide, testing.take_output(teacher, torch.arange(rank, 8, ranks)), 0.5, draws)[0]
+        return augmented(mixed, [view], draws)
+
+    silence = torch.full((1, 4, 9), -5.0)
+    expected = one(0, 1)
+    for rank, part in enumerate(in_ranks(one)):
+        mine = (torch.arange(1, 8) % 2 == rank).nonzero()[:, 0]
+        torch.testing.assert_close(part.features, expected.features[mine])
+
+
 def test_features_of_several_lengths_without_a_frontend_are_refused():
     def one(rank, ranks):
         return as_wide(replace(testing.batch(2), audio=None, features=torch.zeros(2, 4, 10 + rank)))

@@ -44,8 +44,8 @@ class Augment(nn.Module):
     moves_labels: bool = False
     """Whether tags or events change with the sound."""
     joint: bool = False
-    """Whether the change of a clip depends on the other clips, because it is mixed with one of them, or because what is
-    drawn depends on the length of the longest. Clips of several processes are then padded to one length."""
+    """Whether the change of a clip depends on the other clips: it is mixed with one of them, or the draws depend on the
+    longest. If so, the clips of all processes are padded to one length first."""
 
     @classmethod
     def example(cls) -> "Augment":

@@ -153,35 +153,37 @@ def as_wide(batch: Batch, raw: Raw | None = None) -> Batch:
 
     Args:
         batch: the clips of this process.
-        raw: computes features; needed if the batch has features instead of audio.
+        raw: computes features; needed if the batch has features whose lengths differ between processes.
 
     Raises:
-        WsedError: the batch has features instead of audio, their lengths differ, and `raw` is None.
+        WsedError: the batch has features, lengths differ between processes, and `raw` is None.
 
     >>> from wsed.testing import batch
     >>> as_wide(batch()).samples().shape
     torch.Size([4, 8000])
     """
-    signal = batch.features if batch.audio is None else batch.audio
-    assert signal is not None
-    own = signal.shape[-1], int(on_cpu(batch.n_samples).max()) if batch.audio is None else 0
-    sizes = exchange().gathered(torch.tensor(own))
+    audio, features = batch.audio, batch.features
+    longest = 0 if audio is not None else batch.longest or int(on_cpu(batch.n_samples).max())
+    own = [0 if signal is None else signal.shape[-1] for signal in (audio, features)]
+    sizes = exchange().gathered(torch.tensor([*own, longest]))
     if (sizes == sizes[0]).all():
         return batch
-    width, longest = sizes.amax(0).tolist()
-    missing = width - own[0]
-    if batch.audio is not None:
-        return replace(batch, audio=F.pad(batch.audio, (0, missing)), full=False) if missing else batch
-    if raw is None:
+    width, n_frames, everywhere = sizes.amax(0).tolist()
+    if audio is not None:
+        audio = F.pad(audio, (0, width - own[0]))
+    if features is not None and raw is None:
         raise WsedError(
             "clips of several lengths that are read as features cannot be mixed between processes, since this network "
             "has no single frontend: set data.windows, so that all have one length, or data.reader: files"
         )
-    wide = F.pad(signal, (0, missing))
-    if missing:
-        silence = raw(signal.new_zeros(1, own[1]), batch.n_samples.new_full((1,), own[1]))[0][0]
-        wide[..., own[0] :] = silence[:, silence.shape[1] // 2, None]
-    return replace(batch, features=wide, full=False, longest=longest)
+    if features is not None and raw is not None and n_frames > own[1]:
+        n_samples = own[0] or longest
+        with torch.no_grad():
+            silence = raw(features.new_zeros(1, n_samples), batch.n_samples.new_full((1,), n_samples))[0][0]
+        features = F.pad(features, (0, n_frames - own[1]))
+        features[..., own[1] :] = silence[:, silence.shape[1] // 2, None]
+    full = batch.full and [width, n_frames] == own
+    return replace(batch, audio=audio, features=features, full=full, longest=everywhere or None)
 
 
 def _exchanged(batch: Batch, counts: Ints) -> Batch:

@@ -18,7 +18,7 @@ from wsed.types import Batch, Output
 def mixes(batch: Batch, teacher: Output, alpha: float, generator: torch.Generator) -> tuple[Batch, Output] | None:
     """Mixes of the clips without tags, and the teacher's scores mixed in the same way; every process must call this.
 
-    None if the clips of all processes have tags. A process whose own clips have tags gets a batch of no clips.
+    None if no clip of any process is without tags. A process that has none gets an empty batch.
 
     Args:
         batch: the clips.
@@ -45,6 +45,8 @@ def mixes(batch: Batch, teacher: Output, alpha: float, generator: torch.Generato
     other, share = partners(len(rows), draws), beta(len(rows), alpha, draws)
     if not other.total:
         return None
+    if batch.audio is None:
+        labels = replace(labels, longest=labels.longest or int(labels.n_samples.max()))
     labels = take(labels, rows)
     mixed = mixed_labels(labels, other.labels(labels), torch.from_numpy(other.place), share, "soft")
     rows, share, *numbers = sent([rows, share, *other.numbers], batch.n_samples.device)

@@ -34,7 +34,8 @@ def on_all(compute: Callable[[], T]) -> T:
     """What `compute` returns on this rank; if it fails on one rank, all ranks fail. Every rank must call it.
 
     Raises:
-        WsedError: that of this rank, or else the message of another one.
+        Exception: that of this rank.
+        WsedError: the message of another rank.
 
     >>> on_all(lambda: 3)
     3
@@ -42,9 +43,9 @@ def on_all(compute: Callable[[], T]) -> T:
     result, error = list[T](), None
     try:
         result.append(compute())
-    except WsedError as own:
+    except Exception as own:
         error = own
-    messages = ["" if error is None else str(error)] * world_size()
+    messages = ["" if error is None else str(error) or type(error).__name__] * world_size()
     if world_size() > 1:
         dist.all_gather_object(messages, messages[0])
     if error is not None:
