@@ -248,8 +248,18 @@ def _features(batch: Batch, raw: Raw) -> Tensor:
     """The features; of a batch without clips too, for which a Fourier transform is not defined."""
     if len(batch):
         return raw(batch.samples(), batch.n_samples)[0]
-    silence = batch.samples().new_zeros(1, batch.samples().shape[1])
-    return raw(silence, batch.n_samples.new_full((1,), silence.shape[1]))[0][:0]
+    return of_silence(raw, batch, batch.samples().shape[1])[:0]
+
+
+def of_silence(raw: Raw, batch: Batch, n_samples: int) -> Tensor:
+    """The features of silence, `[1 band frame]`, on the device of the batch.
+
+    >>> from wsed.testing import batch
+    >>> of_silence(lambda audio, n_samples: (audio[:, None, ::80], n_samples), batch(), 800).shape
+    torch.Size([1, 1, 10])
+    """
+    device = batch.n_samples.device
+    return raw(torch.zeros(1, n_samples, device=device), batch.n_samples.new_full((1,), n_samples))[0]
 
 
 def _in_turn(parts: Iterable[Augment], batch: Batch, generator: torch.Generator) -> Batch:

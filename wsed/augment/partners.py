@@ -10,7 +10,7 @@ from jaxtyping import Int, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wsed.augment.base import Raw
+from wsed.augment.base import Raw, of_silence
 from wsed.augment.draws import Draws, on_host, places
 from wsed.errors import WsedError
 from wsed.ops.clips import take
@@ -86,12 +86,9 @@ def partners(n_clips: int, generator: torch.Generator, group: Ints | None = None
         partner = _following(torch.randperm(n_clips, generator=host).numpy(), group)
         return Partners(partner, partner == np.arange(n_clips), n_clips)
     own, total = places(n_clips, host)
-    owner, groups = _of_all(np.arange(total)[own], group)
+    owner, local, groups = _of_all(np.arange(total)[own], group)
     partner = _following(torch.randperm(len(owner), generator=host).numpy(), groups)
     mine = (owner == rank).nonzero()[0]
-    local = np.empty_like(owner)  # the index of each clip in its process
-    for process in range(ranks):
-        local[owner == process] = np.arange((owner == process).sum())
     sender = owner[partner[mine]]
     place = np.empty_like(mine)
     place[sender.argsort(kind="stable")] = np.arange(n_clips)
@@ -101,8 +98,8 @@ def partners(n_clips: int, generator: torch.Generator, group: Ints | None = None
     return Partners(place, partner[mine] == mine, len(owner), local[partner[wanted]], counts)
 
 
-def _of_all(places: Ints, group: Ints | None) -> tuple[Ints, Ints]:
-    """The process and the group of the clips of all processes, in the order of their places."""
+def _of_all(places: Ints, group: Ints | None) -> tuple[Ints, Ints, Ints]:
+    """The process of each clip of all processes, its index there, and its group, in the order of their places."""
     n_clips = len(places)
     counts = exchange().gathered(torch.tensor([n_clips]))[:, 0]
     rows = torch.zeros(int(counts.max()), 2, dtype=torch.long)
@@ -113,7 +110,7 @@ def _of_all(places: Ints, group: Ints | None) -> tuple[Ints, Ints]:
     process, row = (torch.arange(len(rows)) < counts[:, None]).nonzero(as_tuple=True)
     place, groups = everywhere[process, row].unbind(1)
     order = place.argsort()
-    return process[order].numpy(), groups[order].numpy()
+    return process[order].numpy(), row[order].numpy(), groups[order].numpy()
 
 
 def _following(order: Ints, group: Ints | None) -> Ints:
@@ -177,9 +174,8 @@ def as_wide(batch: Batch, raw: Raw | None = None) -> Batch:
             "has no single frontend: set data.windows, so that all have one length, or data.reader: files"
         )
     if features is not None and raw is not None and n_frames > own[1]:
-        n_samples = own[0] or longest
         with torch.no_grad():
-            silence = raw(features.new_zeros(1, n_samples), batch.n_samples.new_full((1,), n_samples))[0][0]
+            silence = of_silence(raw, batch, own[0] or longest)[0]
         features = F.pad(features, (0, n_frames - own[1]))
         features[..., own[1] :] = silence[:, silence.shape[1] // 2, None]
     full = batch.full and [width, n_frames] == own
