@@ -1,23 +1,32 @@
 """Packed audio: the samples of the files, from a few large files."""
 
+import copy
 import pickle
+import shutil
 
 import fsspec
 import numpy as np
 import pytest
 import soundfile
 
+import wsed
 from tests.conftest import make_corpus
 from wsed.cli.main import main
 from wsed.data import audio
 from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
+from wsed.data.corpus.desed import DESED
+from wsed.data.corpus.example_files import write_tones
+from wsed.data.module import SEDDataModule
 from wsed.data.packed.index import Index
 from wsed.data.packed.pack import damaged, pack
 from wsed.data.reading.files import Files
 from wsed.data.reading.packed import Packed
 from wsed.errors import WsedError
+from wsed.registry import registry
 from wsed.types import Labels
+
+SPLITS = ("train", "validation", "test", "predict")
 
 
 @pytest.fixture
@@ -202,3 +211,70 @@ def test_a_cache_of_an_earlier_pack_is_refused(sounds, tmp_path):
     fsspec.filesystem("memory").pipe(f"{address}/pack.json", b"{}")
     with pytest.raises(WsedError, match=r"holds files of an earlier pack of memory://.* remove that folder"):
         Packed(address, cache=tmp_path / "cache").open(clips, 8000)
+
+
+def test_a_pack_stands_for_the_folder_that_was_packed(tmp_path, capsys):
+    source, out, moved = tmp_path / "corpus", tmp_path / "pack", tmp_path / "elsewhere"
+    make_corpus(source, clips=3)
+    (source / "metadata/train/unlabel_in_domain.tsv").write_text("filename\nnew_0.wav\n")
+    write_tones(source / "audio/train/unlabel_in_domain", ["new_0.wav"])
+    (source / ".git").mkdir()
+    (source / ".git/notes.txt").write_text("no labels")
+    (source / "metadata/loop").symlink_to(source)
+    settings = {"batch": {"weak": 1, "unlabelled": 1}, "sample_rate": 8000, "workers": 0, "duration": None}
+
+    def tables(corpus, reader):
+        data = SEDDataModule(DESED(corpus), reader=reader, **settings)
+        data.setup()
+        return {split: data.table(split) for split in ("train", "validation", "test")}
+
+    before = tables(source, Files())
+    assert main(["data", "pack", str(source), str(out), "--sample-rate", "8000"]) == 0
+    assert not (out / ".git").exists()
+    shutil.rmtree(source)
+    out.rename(moved)
+    after = tables(moved, Packed(moved))
+    for split, table in before.items():
+        assert [clip.id for clip in after[split].clips] == [clip.id for clip in table.clips]
+        assert after[split].labels.values.tolist() == table.labels.values.tolist()
+        assert len(Packed(moved).open(after[split], 8000)[0].audio) == 8000
+    capsys.readouterr()
+    assert main(["data", "pack", "--verify", str(moved)]) == 0
+    with (moved / "metadata/train/weak.tsv").open("a") as file:
+        file.write("train_0.wav\thigh\n")
+    assert main(["data", "pack", "--verify", str(moved)]) == 1
+    assert "elsewhere/metadata/train/weak.tsv is damaged" in capsys.readouterr().out
+    assert main(["data", "check", str(moved)]) == 2
+    assert "elsewhere is packed audio: check the folder that was packed" in capsys.readouterr().err
+
+
+def test_labels_that_are_gone_leave_the_pack(sounds, tmp_path):
+    pack(sounds, tmp_path / "pack", 8000, workers=1)
+    assert (tmp_path / "pack/metadata/train/weak.tsv").read_text() == (sounds / "metadata/train/weak.tsv").read_text()
+    (sounds / "metadata/train/weak.tsv").rename(sounds / "metadata/train/tags.tsv")
+    pack(sounds, tmp_path / "pack", 8000, workers=1)
+    assert not (tmp_path / "pack/metadata/train/weak.tsv").exists()
+    assert (tmp_path / "pack/metadata/train/tags.tsv").is_file()
+
+
+def test_a_pack_within_the_folder_is_not_a_second_corpus(sounds):
+    result = pack(sounds, sounds / "packed", 8000, workers=1)
+    assert not (sounds / "packed/metadata").exists()
+    assert len(pack(sounds, sounds / "packed", 8000, workers=1).index) == len(result.index)
+
+
+@pytest.mark.parametrize("kind", wsed.components("corpus"))
+def test_each_kind_of_corpus_is_read_from_a_pack(kind, tmp_path):
+    """The pack takes the place of the folder, without its sound files."""
+    root, out = tmp_path / "corpus", tmp_path / "pack"
+    corpus = registry("corpus")[kind].example(root)
+    again = copy.deepcopy(corpus)  # has read nothing yet
+    before = {split: list(corpus.clips(split)) for split in SPLITS if corpus.has(split)}
+    pack(root, out, 8000, workers=1)
+    shutil.rmtree(root)
+    out.rename(root)
+    for split, clips in before.items():
+        after = list(again.clips(split))
+        assert [(c.id, c.path, c.tags, c.events) for c in after] == [(c.id, c.path, c.tags, c.events) for c in clips]
+        read = Packed(root).open(ClipTable.of(after, again.labels), 8000)
+        assert all(len(read[i].audio) for i in range(len(after)))

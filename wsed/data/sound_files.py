@@ -7,6 +7,7 @@ from typing import AnyStr
 
 from wsed.data import audio as sound
 from wsed.data.audio import SUFFIXES
+from wsed.data.packed.contents import packed_below
 from wsed.errors import WsedError
 from wsed.text import composed
 
@@ -15,10 +16,12 @@ def walk(root: AnyStr) -> Iterator[tuple[AnyStr, list[AnyStr]]]:
     """Yield a folder and all folders below it with the names of their files, sorted; each folder once.
 
     Symbolic links are followed after all other folders. Hidden files and folders are left out. So are folders
-    `*_events/`, in which Scaper keeps the single events of a soundscape.
+    `*_events/`, in which Scaper keeps the single events of a soundscape. In a folder that `wsed data pack` wrote, the
+    sound files that are packed are found too.
     """
     dot, events = (".", "_events") if isinstance(root, str) else (b".", b"_events")
     folders, links, seen = [root], list[AnyStr](), set[tuple[int, int]]()
+    packed = _packed(root)
     while folders or links:
         where = folders.pop() if folders else links.pop(0)
         try:
@@ -31,9 +34,19 @@ def walk(root: AnyStr) -> Iterator[tuple[AnyStr, list[AnyStr]]]:
         seen.add((state.st_dev, state.st_ino))
         visible = [entry for entry in inside if not entry.name.startswith(dot)]
         below = [entry for entry in visible if _is_folder(entry) and not entry.name.endswith(events)]
-        yield where, [entry.name for entry in visible if not _is_folder(entry)]
+        files = {entry.name for entry in visible if not _is_folder(entry)}
+        yield where, sorted(files.union(packed.pop(where, [])))
         folders += [entry.path for entry in reversed(below) if not entry.is_symlink()]
         links += [entry.path for entry in below if entry.is_symlink()]
+    yield from packed.items()  # whose folders do not exist
+
+
+def _packed(root: AnyStr) -> dict[AnyStr, list[AnyStr]]:
+    """The packed sound files in a folder and below it, by folder."""
+    found = packed_below(os.fsdecode(root))
+    if isinstance(root, str):
+        return found
+    return {os.fsencode(folder): [os.fsencode(name) for name in names] for folder, names in found.items()}
 
 
 def _is_folder(entry: os.DirEntry[AnyStr]) -> bool:
@@ -46,6 +59,11 @@ def _is_folder(entry: os.DirEntry[AnyStr]) -> bool:
 def is_file(path: str | Path) -> bool:
     """Whether a file exists; False for a name that is too long."""
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises an OSError for such names
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether a folder exists, or is one of those that were packed."""
+    return Path(path).is_dir() or bool(packed_below(str(path)))
 
 
 def sound_files(folder: str | Path) -> list[Path]:

@@ -15,8 +15,9 @@ from wsed.errors import WsedError, printable
 HELP = "decode and resample a corpus once, into a few large files"
 DESCRIPTION = """\
 Read every sound file of a folder at one sample rate and store the samples as int16 in shards. A training then maps
-the shards into memory and need not open, decode or resample files. Run the same command again to continue packing that
-was stopped. Files that cannot be read are named and left out."""
+the shards into memory and need not open, decode or resample files. The label files of the folder are copied, so that
+the pack can stand for the corpus. Run the same command again to continue packing that was stopped. Files that cannot
+be read are named and left out."""
 
 EXAMPLES = """\
 examples:
@@ -24,7 +25,9 @@ examples:
   wsed data pack --verify packed/desed                          compare all checksums
 
 in the YAML of a training:
-  data: {reader: {class_path: packed, init_args: {folder: packed/desed}}}"""
+  data:
+    corpus: {class_path: desed, init_args: {root: packed/desed}}              or the folder that was packed
+    reader: {class_path: packed, init_args: {folder: packed/desed}}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

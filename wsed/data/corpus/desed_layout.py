@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wsed.data import table as tsv
 from wsed.data.clip import Clip, Timed
-from wsed.data.sound_files import is_outside, locate
+from wsed.data.sound_files import is_folder, is_outside, locate
 from wsed.errors import WsedError, near
 
 DESED_LABELS = (
@@ -108,7 +108,7 @@ def find(root: str | Path, table: str, audio: str | None = None) -> tuple[Path, 
     parent = name.rpartition("/")[0]
     tried = [audio] if audio is not None else [name, parent] if parent else [name]
     for choice in tried:
-        if (folder / "audio" / choice).is_dir():
+        if is_folder(folder / "audio" / choice):
             return path, folder / "audio" / choice
     places = " or ".join(str(folder / "audio" / choice) for choice in tried)
     raise WsedError(f"no audio folder for table {name}: expected {places}; give the folder that name")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsed.data import audio
+from wsed.data.packed.contents import PLAN, Contents, write_contents
 from wsed.data.packed.index import FACTS, INDEX, Facts, Index, shard_path
 from wsed.data.processes import end_with_parent
 from wsed.data.sound_files import header, sound_files
@@ -65,7 +66,7 @@ def pack(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> PackResult:
-    """Pack all sound files in a folder and below it. Packing that was interrupted is continued.
+    """Pack all sound files in a folder and below it, and copy its label files. Packing that was interrupted continues.
 
     The samples are those that the reader `files` reads at this rate, rounded to 16 bits: exactly the same for 16-bit
     mono files of this rate.
@@ -106,13 +107,14 @@ def pack(
                 progress(len(done), len(jobs))
         index = Index.join([packed.index for packed in done])
         index.write(out / INDEX)
+        write_contents(source, [name for name, row in zip(names, index.find(names), strict=True) if row >= 0], out)
         Facts(sample_rate, str(source.resolve()), plan, len(index)).write(out)
     refused = tuple(reason for packed in done for reason in packed.refused)
     return PackResult(index, sum(p.rounded for p in done), sum(p.clipped for p in done), refused)
 
 
 def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None) -> list[str]:
-    """The shards that contain a file whose samples do not match their checksum.
+    """The shards that contain a file whose samples do not match their checksum, and the label files that have changed.
 
     Raises:
         WsedError: the folder holds no pack.
@@ -129,7 +131,7 @@ def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None)
             names.append(path.name)
         if progress is not None:
             progress(done, len(shards))
-    return names
+    return [*names, *Contents.read(out).damaged(out)]
 
 
 def open_shard(path: Path) -> NDArray[np.int16]:
@@ -154,7 +156,7 @@ def _plan(files: Sequence[Path], names: Sequence[str], sample_rate: int, shard_m
 
 def _prepare(out: Path, plan: str, overwrite: bool) -> None:
     """Keep the shards of the same plan; refuse those of another, or remove them."""
-    begun = out / "plan.txt"
+    begun = out / PLAN
     if begun.is_file() and begun.read_text() != plan:
         if not overwrite:
             raise WsedError(

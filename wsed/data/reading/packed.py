@@ -72,7 +72,8 @@ class PackedDataset(Dataset[Item]):
 class Packed(Reader):
     """Reads clips from packed audio, whose samples are already decoded and resampled and are only copied.
 
-    The sound files themselves are not needed; labels are read from the corpus as usual.
+    The sound files themselves are not needed. Labels are read from the corpus as usual, which may be the folder of the
+    pack itself: it has copies of the label files.
 
     Args:
         folder: folder that `wsed data pack` wrote, or its address on an object store, as `s3://bucket/desed`. Each
@@ -129,17 +130,17 @@ class Packed(Reader):
         return Facts.read(self.store.local), Index.read(self.store.fetch(INDEX))
 
     def _rows(self, clips: Sequence[Clip], facts: Facts, index: Index) -> NDArray[np.int64]:
-        root = Path(os.path.abspath(self.root or facts.source))  # noqa: PTH100 - links stay as they are
-        names = [_below(path_of(clips, i), root) for i in range(len(clips))]
-        return index.find(names)
+        roots: list[Path] = []
+        for root in (self.store.local, self.root or facts.source):
+            roots += (Path(os.path.abspath(root)), Path(root).resolve())  # noqa: PTH100 - links may be kept or followed
+        return index.find([_below(path_of(clips, i), roots) for i in range(len(clips))])
 
     def _absent(self, path: Path) -> str:
         return f"{path} is not in the pack {self.folder}; run `wsed data pack` again, or set data.reader.root"
 
 
-def _below(path: Path, root: Path) -> str:
-    for start in (root, root.resolve()):
-        absolute = Path(os.path.abspath(path))  # noqa: PTH100
-        if absolute.is_relative_to(start):
-            return absolute.relative_to(start).as_posix()
-    return path.as_posix()
+def _below(path: Path, roots: Sequence[Path]) -> str:
+    """The path below the first of the folders that it lies in; links stay as they are."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100
+    root = next((root for root in roots if absolute.is_relative_to(root)), None)
+    return path.as_posix() if root is None else absolute.relative_to(root).as_posix()

@@ -7,6 +7,7 @@ ROOT/audio/Y--PJHxphWEs.wav               clips at any depth below ROOT/audio, o
 
 from pathlib import Path
 
+from wsed.data.sound_files import is_folder
 from wsed.data.table import read_rows
 from wsed.errors import WsedError, near
 
@@ -52,8 +53,8 @@ def audio_folder(root: Path, audio: Path | None = None) -> Path:
         WsedError: there is no such folder.
     """
     usual = Path(root) / "audio"
-    folder = Path(audio) if audio is not None else usual if usual.is_dir() else Path(root)
-    if not folder.is_dir():
+    folder = Path(audio) if audio is not None else usual if is_folder(usual) else Path(root)
+    if not is_folder(folder):
         raise WsedError(f"no such folder: {folder}; set data.corpus.audio to the folder of the clips")
     return folder
 
