@@ -13,6 +13,7 @@ from wsed.augment import Compose, Gain, Noise, SpecAugment, TimeShift
 from wsed.learning import learners
 from wsed.losses.fpd import FPD
 from wsed.models import interpolation
+from wsed.models import teacher as teacher_module
 from wsed.models.embeddings import Embeddings
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.encoders.fusion import Fusion
@@ -22,6 +23,7 @@ from wsed.models.heads.clip_attention import ClipAttention
 from wsed.models.network import Composed
 from wsed.models.systems import TagGated
 from wsed.models.teacher import MeanTeacher, norms
+from wsed.ops.clips import take
 
 LABELS = wsed.Labels("abc")
 STATISTICS = ("copied", "averaged", "recomputed")
@@ -116,6 +118,16 @@ def test_mixes_are_of_clips_without_tags_and_their_teachers_scores_are_mixed_ali
     torch.testing.assert_close(beyond, share[:, None] * output.teacher.frame_scores[1, -1])
     assert MeanTeacher(LABELS, student, interpolate=0.2).train()(testing.batch()).mixed is None  # all clips have tags
     assert system.eval()(batch).mixed is None
+
+
+def test_a_process_without_mixes_does_not_let_synchronised_normalisation_wait(monkeypatch):
+    inputs = replace(testing.batch(), tagged=torch.zeros(4, 3, dtype=torch.bool))
+    monkeypatch.setattr(teacher_module, "mixes", lambda batch, teacher, *_: (take(batch, torch.arange(0)), teacher))
+    system = MeanTeacher(LABELS, Composed.example, interpolate=0.2).train()
+    assert system(inputs).mixed is None
+    system.student.encoder.norm = nn.SyncBatchNorm(2)
+    with pytest.raises(WsedError, match="one process has no clips without tags to mix"):
+        system(inputs)
 
 
 def test_a_network_of_networks_passes_the_step_on():

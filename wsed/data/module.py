@@ -18,7 +18,7 @@ from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
 from wsed.data.corpus.base import Corpus
 from wsed.data.holdout import Holdout
-from wsed.data.load import TableLoader
+from wsed.data.load import LoadedTable, TableLoader
 from wsed.data.processes import end_with_parent, start_method, unguarded_script
 from wsed.data.reading.base import Item, Reader
 from wsed.data.reading.features import FeatureDataset
@@ -210,11 +210,15 @@ class SEDDataModule(pl.LightningDataModule):
         return self._in_order("train")
 
     def _set_up(self, split: Split, stage: str | None) -> None:
-        if stage is not None and stage != "fit" and (reason := self.corpus.absent(split)):
-            raise WsedError(reason)
         main = self.trainer is None or self.trainer.is_global_zero
         report = self._folder() / f"missing_{split}.tsv" if main and self.trainer is not None else None
-        loaded = on_all(lambda: self.loader.load(split, report))
+
+        def load() -> LoadedTable:
+            if stage not in (None, "fit") and (reason := self.corpus.absent(split)):
+                raise WsedError(reason)
+            return self.loader.load(split, report)
+
+        loaded = on_all(load)
         check_same(loaded.table, split)
         self._tables[split] = loaded.table
         network = self._network()

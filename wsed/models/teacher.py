@@ -132,7 +132,14 @@ class MeanTeacher(Network):
         if both is None:
             return None
         mixed = self._view(both[0], generator)  # also in a process without mixes, since views may exchange clips
-        return replace(self._output(self.student, mixed), teacher=both[1]) if len(mixed) else None
+        if not len(mixed):
+            if any(isinstance(norm, nn.SyncBatchNorm) for norm in norms(self.student)):  # the others wait for this one
+                raise WsedError(
+                    "trainer.sync_batchnorm: one process has no clips without tags to mix, so that it cannot take part "
+                    "in batch normalisation; set the labels of mixup to soft, or trainer.sync_batchnorm to false"
+                )
+            return None
+        return replace(self._output(self.student, mixed), teacher=both[1])
 
     @staticmethod
     def _output(network: Network, batch: Batch) -> Output:
