@@ -71,8 +71,10 @@ def test_audio_comes_before_features():
         augmented(batch, [Doubled()], generator)
     cached = replace(batch, audio=None, features=torch.rand(4, 2, 10))
     assert augmented(cached, [Doubled()], generator).features is not cached.features
-    with pytest.raises(WsedError, match="Louder: it changes the audio"):
+    with pytest.raises(WsedError, match="Louder: it changes the audio, but the batch holds cached features"):
         augmented(cached, [Louder()], generator)
+    with pytest.raises(WsedError, match="holds features that other augmentations have changed"):  # as views do
+        augmented(result, [Louder()], generator)
 
 
 def broken(change, level="audio"):

@@ -1,5 +1,6 @@
 """The cases of the campaign: each loss, each augmentation, each row of the experiments, and other settings."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -122,7 +123,7 @@ def untested(paper: str, row: str, root: Path, folder: Path) -> list[str]:
     narrow = []
     if network.get("encoder", {}).get("class_path", "").endswith(".CNN"):
         narrow = [f"{path}.encoder.init_args.channels", "16"]
-    return [*arguments(paper, row, None, root, folder), *narrow, "--test_after_fit", "false"]
+    return [*arguments(paper, row, None, root, folder), *narrow]
 
 
 def batch_of(config: Mapping[str, Any]) -> Callable[[int], list[str]]:
@@ -155,6 +156,22 @@ def others() -> Iterator[Case]:
     yield Case("three processes", "other", small(), clips=6, ranks=3)
     yield Case("accumulated over 2 batches", "other", small(more=["--trainer.accumulate_grad_batches", "2"]))
     yield Case("clipped gradients", "other", small(more=["--trainer.gradient_clip_val", "0.1"]))
+    limits = ["--trainer.limit_val_batches", "1", "--trainer.limit_test_batches", "1"]
+    yield Case("one batch of validation and test", "other", small(more=limits))
+    yield Case("fewer clips than three processes", "other", with_few_clips, clips=6, ranks=3)
+
+
+def with_few_clips(root: Path, folder: Path) -> list[str]:
+    """A source with two clips, so that processes share them, and one clip for validation and for test."""
+    few = folder / "few"
+    shutil.copytree(root / "metadata", few / "metadata")
+    (few / "audio").symlink_to(root / "audio")
+    for table, clips in {"train/synthetic": 2, "validation/validation": 1, "eval/public": 1}.items():
+        path = few / "metadata" / f"{table}.tsv"
+        head, *rows = path.read_text().splitlines()
+        kept = sorted({row.partition("\t")[0] for row in rows})[:clips]
+        path.write_text("\n".join([head, *(row for row in rows if row.partition("\t")[0] in kept)]) + "\n")
+    return small()(few, folder)
 
 
 def cases() -> list[Case]:

@@ -221,7 +221,7 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
         raw: computes features where the batch has none; see `Frontend.raw`.
 
     Raises:
-        WsedError: the batch has no audio but an augmentation changes audio, or there are no features to change.
+        WsedError: an augmentation changes audio but the batch has features already, or there are no features to change.
 
     >>> from wsed.testing import batch
     >>> inputs = batch()
@@ -230,11 +230,11 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
     """
     parts = flat(augment)
     early, late = ([part for part in parts if part.level == level] for level in ("audio", "features"))
-    if early and batch.audio is None:
-        raise WsedError(
-            f"augment {type(early[0]).__name__}: it changes the audio, but the batch holds cached features and no "
-            "audio; set reader: files, or remove the augmentation"
-        )
+    if early and batch.features is not None:
+        what = "cached features and no audio; set reader: files, or remove the augmentation"
+        if batch.audio is not None:
+            what = "features that other augmentations have changed; apply those later, or remove the augmentation"
+        raise WsedError(f"augment {type(early[0]).__name__}: it changes the audio, but the batch holds {what}")
     batch = _in_turn(early, batch, generator)
     if late and batch.features is None:
         if raw is None:

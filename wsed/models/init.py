@@ -1,6 +1,7 @@
 """Initial weights."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from wsed.build import initial_weights_matter
 
@@ -26,9 +27,15 @@ def keras_init(module: nn.Module) -> None:
                 nn.init.zeros_(part.bias)
         elif isinstance(part, nn.GRU):
             for name, weight in part.named_parameters():
-                initialise = nn.init.xavier_uniform_ if "weight_ih" in name else nn.init.orthogonal_
+                initialise = nn.init.xavier_uniform_ if "weight_ih" in name else _orthogonal
                 for gate in weight.data.chunk(3):
                     nn.init.zeros_(gate) if "bias" in name else initialise(gate)
+
+
+def _orthogonal(square: Tensor) -> None:
+    """As `nn.init.orthogonal_`, but in float64: in float32, the weights depend on the number of threads."""
+    q, r = torch.linalg.qr(torch.empty_like(square).normal_().double())
+    square.copy_(q * r.diagonal().sign())
 
 
 def he_init(module: nn.Module) -> None:
