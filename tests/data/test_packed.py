@@ -8,8 +8,10 @@ import fsspec
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
 import wsed
+from tests.cli.test_resume import SMALL
 from tests.conftest import make_corpus
 from wsed.cli.main import main
 from wsed.data import audio
@@ -22,6 +24,7 @@ from wsed.data.packed.index import Index
 from wsed.data.packed.pack import damaged, pack
 from wsed.data.reading.files import Files
 from wsed.data.reading.packed import Packed
+from wsed.data.sound_files import sound_files
 from wsed.errors import WsedError
 from wsed.registry import registry
 from wsed.types import Labels
@@ -214,13 +217,15 @@ def test_a_cache_of_an_earlier_pack_is_refused(sounds, tmp_path):
 
 
 def test_a_pack_stands_for_the_folder_that_was_packed(tmp_path, capsys):
-    source, out, moved = tmp_path / "corpus", tmp_path / "pack", tmp_path / "elsewhere"
+    source, out, moved = tmp_path / "source", tmp_path / "pack", tmp_path / "elsewhere"
     make_corpus(source, clips=3)
     (source / "metadata/train/unlabel_in_domain.tsv").write_text("filename\nnew_0.wav\n")
     write_tones(source / "audio/train/unlabel_in_domain", ["new_0.wav"])
     (source / ".git").mkdir()
     (source / ".git/notes.txt").write_text("no labels")
+    (source / "features.npz").write_bytes(b"PK\0")
     (source / "metadata/loop").symlink_to(source)
+    (source / "metadata/old.tsv").symlink_to("nowhere")
     settings = {"batch": {"weak": 1, "unlabelled": 1}, "sample_rate": 8000, "workers": 0, "duration": None}
 
     def tables(corpus, reader):
@@ -230,37 +235,64 @@ def test_a_pack_stands_for_the_folder_that_was_packed(tmp_path, capsys):
 
     before = tables(source, Files())
     assert main(["data", "pack", str(source), str(out), "--sample-rate", "8000"]) == 0
-    assert not (out / ".git").exists()
+    assert "5 label files copied into" in capsys.readouterr().out.replace("\n", " ")
+    assert sorted(path.name for path in (out / "corpus").iterdir()) == ["audio", "metadata"]
     shutil.rmtree(source)
     out.rename(moved)
-    after = tables(moved, Packed(moved))
-    for split, table in before.items():
-        assert [clip.id for clip in after[split].clips] == [clip.id for clip in table.clips]
-        assert after[split].labels.values.tolist() == table.labels.values.tolist()
-        assert len(Packed(moved).open(after[split], 8000)[0].audio) == 8000
-    capsys.readouterr()
+    for reader in (Packed(moved), Files()):
+        after = tables(moved / "corpus", reader)
+        for split, table in before.items():
+            assert [clip.id for clip in after[split].clips] == [clip.id for clip in table.clips]
+            assert after[split].labels.values.tolist() == table.labels.values.tolist()
+            assert len(reader.open(after[split], 8000)[0].audio) == 8000
+    assert main(["data", "check", str(moved / "corpus")]) == 0
     assert main(["data", "pack", "--verify", str(moved)]) == 0
-    with (moved / "metadata/train/weak.tsv").open("a") as file:
+    with (moved / "corpus/metadata/train/weak.tsv").open("a") as file:
         file.write("train_0.wav\thigh\n")
+    capsys.readouterr()
     assert main(["data", "pack", "--verify", str(moved)]) == 1
-    assert "elsewhere/metadata/train/weak.tsv is damaged" in capsys.readouterr().out
-    assert main(["data", "check", str(moved)]) == 2
-    assert "elsewhere is packed audio: check the folder that was packed" in capsys.readouterr().err
+    assert "elsewhere/corpus/metadata/train/weak.tsv has changed: pack again" in capsys.readouterr().out
 
 
-def test_labels_that_are_gone_leave_the_pack(sounds, tmp_path):
-    pack(sounds, tmp_path / "pack", 8000, workers=1)
-    assert (tmp_path / "pack/metadata/train/weak.tsv").read_text() == (sounds / "metadata/train/weak.tsv").read_text()
-    (sounds / "metadata/train/weak.tsv").rename(sounds / "metadata/train/tags.tsv")
-    pack(sounds, tmp_path / "pack", 8000, workers=1)
-    assert not (tmp_path / "pack/metadata/train/weak.tsv").exists()
-    assert (tmp_path / "pack/metadata/train/tags.tsv").is_file()
+def test_labels_follow_the_folder_when_it_is_packed_again(sounds, tmp_path):
+    out = tmp_path / "pack"
+    tags = sounds / "metadata/train/weak.tsv"
+    (sounds / "labels").symlink_to("metadata")
+    pack(sounds, out, 8000, workers=1)
+    for folder in ("metadata", "labels"):
+        assert (out / "corpus" / folder / "train/weak.tsv").read_text() == tags.read_text()
+    tags.rename(tags.with_name("tags.tsv"))
+    (out / "contents.json").write_text("damaged")
+    pack(sounds, out, 8000, workers=1)
+    assert sorted(path.name for path in (out / "corpus/metadata/train").iterdir()) == ["strong.tsv", "tags.tsv"]
+    with pytest.raises(WsedError, match="corpus exists, but not as part of a pack"):
+        pack(sounds / "audio", tmp_path, 8000, workers=1)
 
 
 def test_a_pack_within_the_folder_is_not_a_second_corpus(sounds):
     result = pack(sounds, sounds / "packed", 8000, workers=1)
-    assert not (sounds / "packed/metadata").exists()
+    assert not (sounds / "packed/corpus").exists()
     assert len(pack(sounds, sounds / "packed", 8000, workers=1).index) == len(result.index)
+
+
+def test_a_packed_sound_is_read_as_if_its_file_were_there(sounds, tmp_path):
+    pack(sounds, tmp_path / "pack", 8000, workers=1)
+    root = tmp_path / "pack/corpus"
+    for name in ("audio/train/weak/train_0.wav", "audio/other.flac"):
+        assert audio.info(root / name) == audio.AudioInfo(8000 if "weak" in name else 4000, 8000, 1)
+        part = (0.125, 0.25) if "weak" in name else ()  # a part that is resampled by itself differs at its ends
+        found, wanted = (audio.read(where / name, 8000, *part) for where in (root, sounds))
+        np.testing.assert_allclose(found, wanted, atol=0 if part else 0.5 / 32768)
+        assert audio.read(root / name, 16000).size == 2 * audio.info(root / name).n_samples
+    with pytest.raises(WsedError, match=r"no such file: .*corpus/audio/none.wav"):
+        audio.read(root / "audio/none.wav", 8000)
+    assert [p.relative_to(root) for p in sound_files(root)] == [p.relative_to(sounds) for p in sound_files(sounds)]
+    again = pack(root, tmp_path / "again", 8000, workers=1)
+    assert sorted(again.index.checksum) == sorted(Index.read(tmp_path / "pack/index.npz").checksum)
+    shard = tmp_path / "pack/shard_00000.i16"
+    shard.write_bytes(b"\1" * shard.stat().st_size)
+    with pytest.raises(WsedError, match="shard_00000"):
+        audio.read(root / "audio/other.flac", 8000)
 
 
 @pytest.mark.parametrize("kind", wsed.components("corpus"))
@@ -272,9 +304,28 @@ def test_each_kind_of_corpus_is_read_from_a_pack(kind, tmp_path):
     before = {split: list(corpus.clips(split)) for split in SPLITS if corpus.has(split)}
     pack(root, out, 8000, workers=1)
     shutil.rmtree(root)
-    out.rename(root)
+    root.symlink_to(out / "corpus")
     for split, clips in before.items():
         after = list(again.clips(split))
         assert [(c.id, c.path, c.tags, c.events) for c in after] == [(c.id, c.path, c.tags, c.events) for c in clips]
-        read = Packed(root).open(ClipTable.of(after, again.labels), 8000)
+        read = Packed(out).open(ClipTable.of(after, again.labels), 8000)
         assert all(len(read[i].audio) for i in range(len(after)))
+
+
+def test_a_training_without_sound_files_is_tested_and_its_detector_reads_packed_sounds(sounds, tmp_path):
+    out, run = tmp_path / "pack", tmp_path / "run"
+    pack(sounds, out, 8000, workers=1)
+    for path in sound_files(sounds):
+        path.unlink()
+    config = yaml.safe_load(yaml.safe_dump(SMALL))
+    config["data"]["corpus"]["init_args"]["root"] = str(sounds)
+    config["data"]["reader"] = {"class_path": "packed", "init_args": {"folder": str(out)}}
+    config["trainer"] |= {"max_epochs": 1, "default_root_dir": str(run)}
+    (tmp_path / "exp.yaml").write_text(yaml.safe_dump(config))
+    assert main(["fit", "--config", str(tmp_path / "exp.yaml")]) == 0
+    assert (run / "test/scores.json").is_file()
+    assert not (run / "test/curves.png").exists()  # the sound of a clip is needed
+    assert main(["detect", str(run), str(out / "corpus/audio/eval"), "--out", str(tmp_path / "found")]) == 0
+    root = ["--data.corpus.root", str(out / "corpus")]
+    assert main(["test", "--config", str(run / "config.yaml"), "--ckpt_path", "best", *root]) == 0
+    assert (run / "test/curves.png").is_file()

@@ -7,7 +7,8 @@ from typing import AnyStr
 
 from wsed.data import audio as sound
 from wsed.data.audio import SUFFIXES
-from wsed.data.packed.contents import packed_below
+from wsed.data.packed.contents import is_packed, pack_of, packed_below, packed_sound
+from wsed.data.packed.index import INDEX
 from wsed.errors import WsedError
 from wsed.text import composed
 
@@ -16,12 +17,15 @@ def walk(root: AnyStr) -> Iterator[tuple[AnyStr, list[AnyStr]]]:
     """Yield a folder and all folders below it with the names of their files, sorted; each folder once.
 
     Symbolic links are followed after all other folders. Hidden files and folders are left out. So are folders
-    `*_events/`, in which Scaper keeps the single events of a soundscape. In a folder that `wsed data pack` wrote, the
-    sound files that are packed are found too.
+    `*_events/`, in which Scaper keeps the single events of a soundscape. In the folder `corpus` of a pack, the packed
+    sound files are found instead, in the order of the folder that was packed.
     """
+    packed = _packed(root)
+    if packed is not None:
+        yield from packed.items()
+        return
     dot, events = (".", "_events") if isinstance(root, str) else (b".", b"_events")
     folders, links, seen = [root], list[AnyStr](), set[tuple[int, int]]()
-    packed = _packed(root)
     while folders or links:
         where = folders.pop() if folders else links.pop(0)
         try:
@@ -34,17 +38,14 @@ def walk(root: AnyStr) -> Iterator[tuple[AnyStr, list[AnyStr]]]:
         seen.add((state.st_dev, state.st_ino))
         visible = [entry for entry in inside if not entry.name.startswith(dot)]
         below = [entry for entry in visible if _is_folder(entry) and not entry.name.endswith(events)]
-        files = {entry.name for entry in visible if not _is_folder(entry)}
-        yield where, sorted(files.union(packed.pop(where, [])))
+        yield where, [entry.name for entry in visible if not _is_folder(entry)]
         folders += [entry.path for entry in reversed(below) if not entry.is_symlink()]
         links += [entry.path for entry in below if entry.is_symlink()]
-    yield from packed.items()  # whose folders do not exist
 
 
-def _packed(root: AnyStr) -> dict[AnyStr, list[AnyStr]]:
-    """The packed sound files in a folder and below it, by folder."""
+def _packed(root: AnyStr) -> dict[AnyStr, list[AnyStr]] | None:
     found = packed_below(os.fsdecode(root))
-    if isinstance(root, str):
+    if isinstance(root, str) or found is None:
         return found
     return {os.fsencode(folder): [os.fsencode(name) for name in names] for folder, names in found.items()}
 
@@ -57,8 +58,20 @@ def _is_folder(entry: os.DirEntry[AnyStr]) -> bool:
 
 
 def is_file(path: str | Path) -> bool:
-    """Whether a file exists; False for a name that is too long."""
-    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises an OSError for such names
+    """Whether a file exists, or is packed; False for a name that is too long."""
+    return os.path.isfile(path) or is_packed(path)  # noqa: PTH113 - Path.is_file raises an OSError for such names
+
+
+def state(path: str | Path) -> tuple[int, int]:
+    """The size of a sound file in bytes, and when it was changed, in ns; of a packed one, when it was packed."""
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        sound, pack = packed_sound(path), pack_of(path)
+        if sound is None or pack is None:
+            raise
+        return sound[0].nbytes, (pack[0] / INDEX).stat().st_mtime_ns
+    return found.st_size, found.st_mtime_ns
 
 
 def is_folder(path: str | Path) -> bool:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from wsed.data.sound_files import state
 from wsed.errors import WsedError
 from wsed.files import write_text
 from wsed.formats.event import Event
@@ -114,10 +115,9 @@ def _read(line: str) -> dict[str, object]:
 
 def _state(path: Path) -> list[object]:
     try:
-        state = path.stat()
+        return [str(path), *state(path)]
     except OSError:  # it was removed
         return [str(path)]
-    return [str(path), state.st_size, state.st_mtime_ns]
 
 
 def _is_current(line: Mapping[str, object]) -> bool:

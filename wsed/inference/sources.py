@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsed.data.audio import SUFFIXES
-from wsed.data.sound_files import is_file, sound_files
+from wsed.data.sound_files import is_file, sound_files, state
 from wsed.errors import WsedError
 
 
@@ -42,7 +42,7 @@ def share(sounds: Sequence[Sound], rank: int, ranks: int) -> list[Sound]:
         rank: rank of the process.
         ranks: number of processes.
     """
-    dealt = sorted(sounds, key=lambda sound: -sound.path.stat().st_size)[rank::ranks] if ranks > 1 else sounds
+    dealt = sorted(sounds, key=lambda sound: -state(sound.path)[0])[rank::ranks] if ranks > 1 else sounds
     mine = set(dealt)
     return [sound for sound in sounds if sound in mine]
 

@@ -9,6 +9,7 @@ import torch
 
 from wsed.data import audio, table
 from wsed.data.clip import Clip
+from wsed.data.sound_files import is_file
 from wsed.decoding.base import Decoder
 from wsed.models.base import Frontend, Network
 from wsed.report import pictures
@@ -91,7 +92,7 @@ class Evaluation:
         name = self.scores.clip_ids[place]
         sound = next((clip for clip in clips if clip.id == name), None)
         frontend = next((part for part in network.modules() if isinstance(part, Frontend)), None)
-        if sound is not None and frontend is not None:
+        if sound is not None and frontend is not None and is_file(sound.path):  # a reader may not need the file
             device = next(network.parameters()).device
             self.draw_curves(folder.picture("curves"), place, sound, frontend, device)
 

@@ -9,15 +9,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from wsed.cli.arguments import parsed
 from wsed.cli.types import positive, whole
+from wsed.data.packed.contents import CORPUS, Contents
 from wsed.data.packed.pack import SHARD_MB, damaged, pack
 from wsed.errors import WsedError, printable
 
 HELP = "decode and resample a corpus once, into a few large files"
 DESCRIPTION = """\
 Read every sound file of a folder at one sample rate and store the samples as int16 in shards. A training then maps
-the shards into memory and need not open, decode or resample files. The label files of the folder are copied, so that
-the pack can stand for the corpus. Run the same command again to continue packing that was stopped. Files that cannot
-be read are named and left out."""
+the shards into memory and need not open, decode or resample files. All text files are copied into OUT/corpus, which
+then stands for SOUNDS. Run the same command again to continue packing that was stopped, or after labels have changed.
+Sound files that cannot be read are named and left out."""
 
 EXAMPLES = """\
 examples:
@@ -26,7 +27,7 @@ examples:
 
 in the YAML of a training:
   data:
-    corpus: {class_path: desed, init_args: {root: packed/desed}}              or the folder that was packed
+    corpus: {class_path: desed, init_args: {root: packed/desed/corpus}}
     reader: {class_path: packed, init_args: {folder: packed/desed}}"""
 
 
@@ -78,7 +79,8 @@ def main(arguments: Sequence[str]) -> int:
             )
     if args.verify:
         for name in broken:
-            console.print(f"{args.out / name} is damaged: remove it and pack again", markup=False, soft_wrap=True)
+            fault = "has changed: pack" if name.startswith(f"{CORPUS}/") else "is damaged: remove it and pack"
+            console.print(f"{args.out / name} {fault} again", markup=False, soft_wrap=True)
         console.print("all checksums agree" if not broken else f"{len(broken)} damaged", markup=False)
         return 1 if broken else 0
     for reason in packed.refused:
@@ -89,5 +91,7 @@ def main(arguments: Sequence[str]) -> int:
         summary += f"; {packed.rounded} rounded to 16 bits (resampled, of several channels, or of more bits)"
     if packed.clipped:
         summary += f"; {packed.clipped} limited to full scale"
+    labels = len(Contents.read(args.out).labels)
+    summary += f"; {labels} label files copied into {args.out / CORPUS}" if labels else "; no label files copied"
     console.print(summary, markup=False, soft_wrap=True)
     return 1 if packed.refused else 0

@@ -16,7 +16,6 @@ from wsed.data.corpus.listing import Listing, Listings, row_findings, similar_la
 from wsed.data.doctor.clips import TOLERANCE, event_findings, missing, table_stats
 from wsed.data.doctor.probe import SILENT_PEAK, Probe, probe
 from wsed.data.findings import SEVERITIES, CorpusReport, Finding, Severity
-from wsed.data.packed.index import FACTS
 from wsed.errors import WsedError, near
 
 _VIDEO = re.compile(r"Y?[\w-]{11}_\d+\.\d+_\d+\.\d+")
@@ -51,12 +50,8 @@ def check(
         progress: called with the number of files that are done and the number of all files.
 
     Raises:
-        WsedError: there is no such folder or table, the folder has no tables, or it holds packed audio.
+        WsedError: there is no such folder or table, or the folder has no tables.
     """
-    if not isinstance(root, Corpus) and (Path(root) / FACTS).is_file():
-        raise WsedError(
-            f"{root} is packed audio: check the folder that was packed, then the pack by wsed data pack --verify {root}"
-        )
     corpus = listings_in(root, tables) if isinstance(root, Corpus) else listings_of(Path(root), tables)
     listings, folder = corpus.lists, corpus.folder
     known = corpus.labels if labels is None else tuple(labels)

@@ -1,6 +1,7 @@
 """The index of packed audio: where the samples of each file are."""
 
 import json
+import zlib
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +15,9 @@ from wsed.text import read_json_object
 
 FACTS, INDEX, VERSION = "pack.json", "index.npz", 1
 AGAIN = "run `wsed data pack` again with --overwrite"
+FULL = 32768
+"""The value of a sample of full scale."""
+
 COLUMNS = ("key", "shard", "first", "n_samples", "checksum")
 
 
@@ -147,3 +151,16 @@ def shard_path(folder: Path, number: int) -> Path:
     'shard_00003.i16'
     """
     return folder / f"shard_{number:05d}.i16"
+
+
+def open_shard(path: Path) -> NDArray[np.int16]:
+    """The samples of a shard, mapped into memory; no samples for a missing or an empty file."""
+    if not path.is_file() or not path.stat().st_size:
+        return np.zeros(0, np.int16)
+    return np.memmap(path, np.dtype("<i2"), mode="r")
+
+
+def checksum(samples: NDArray[np.int16], index: Index, row: int) -> int:
+    """CRC-32 of the samples of one file of a shard."""
+    first = int(index.first[row])
+    return zlib.crc32(samples[first : first + int(index.n_samples[row])].data)

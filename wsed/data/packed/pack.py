@@ -13,19 +13,18 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wsed.data import audio
-from wsed.data.packed.contents import PLAN, Contents, write_contents
-from wsed.data.packed.index import FACTS, INDEX, Facts, Index, shard_path
+from wsed.data.packed.contents import CONTENTS, CORPUS, Contents, copy_labels
+from wsed.data.packed.index import FACTS, FULL, INDEX, Facts, Index, checksum, open_shard, shard_path
 from wsed.data.processes import end_with_parent
-from wsed.data.sound_files import header, sound_files
+from wsed.data.sound_files import header, sound_files, state
 from wsed.errors import WsedError
 from wsed.files import locked, remove_leftovers, write_text, write_whole
 from wsed.text import read_json_object
 
 SHARD_MB = 256
-FULL = 32768
+PLAN = "plan.txt"
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def pack(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> PackResult:
-    """Pack all sound files in a folder and below it, and copy its label files. Packing that was interrupted continues.
+    """Pack all sound files in a folder and below it, and copy its text files. Packing that was stopped is continued.
 
     The samples are those that the reader `files` reads at this rate, rounded to 16 bits: exactly the same for 16-bit
     mono files of this rate.
@@ -81,7 +80,8 @@ def pack(
         progress: called with the number of finished shards and the number of all shards.
 
     Raises:
-        WsedError: there are no sound files, the disk has no room, or `out` holds a pack of other files.
+        WsedError: there are no sound files, the disk has no room, or `out` holds a pack of other files, or has another
+            folder `corpus`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as sounds, tempfile.TemporaryDirectory() as out:
@@ -98,6 +98,8 @@ def pack(
     out.mkdir(parents=True, exist_ok=True)
     with locked(out / ".lock"):
         _prepare(out, plan, overwrite)
+        inside = out.resolve().is_relative_to(source.resolve())  # a corpus there would find its labels twice
+        labels = {} if inside else copy_labels(source, out)
         shards = _shards(files, sample_rate, shard_mb, out)
         jobs = [(i, [names[n] for n in shard]) for i, shard in enumerate(shards)]
         done: list[PackResult] = []
@@ -107,7 +109,8 @@ def pack(
                 progress(len(done), len(jobs))
         index = Index.join([packed.index for packed in done])
         index.write(out / INDEX)
-        write_contents(source, [name for name, row in zip(names, index.find(names), strict=True) if row >= 0], out)
+        sounds = [name for name, row in zip(names, index.find(names), strict=True) if row >= 0]
+        Contents(sounds, labels).write(out)
         Facts(sample_rate, str(source.resolve()), plan, len(index)).write(out)
     refused = tuple(reason for packed in done for reason in packed.refused)
     return PackResult(index, sum(p.rounded for p in done), sum(p.clipped for p in done), refused)
@@ -131,26 +134,13 @@ def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None)
             names.append(path.name)
         if progress is not None:
             progress(done, len(shards))
-    return [*names, *Contents.read(out).damaged(out)]
-
-
-def open_shard(path: Path) -> NDArray[np.int16]:
-    """The samples of a shard, mapped into memory; no samples for a missing or an empty file."""
-    if not path.is_file() or not path.stat().st_size:
-        return np.zeros(0, np.int16)
-    return np.memmap(path, np.dtype("<i2"), mode="r")
-
-
-def checksum(samples: NDArray[np.int16], index: Index, row: int) -> int:
-    """CRC-32 of the samples of one file of a shard."""
-    first = int(index.first[row])
-    return zlib.crc32(samples[first : first + int(index.n_samples[row])].data)
+    return [*names, *(f"{CORPUS}/{name}" for name in Contents.read(out).changed(out))]
 
 
 def _plan(files: Sequence[Path], names: Sequence[str], sample_rate: int, shard_mb: float) -> str:
     hashed = sha256(f"{sample_rate} {shard_mb}".encode())
     for path, name in zip(files, names, strict=True):
-        hashed.update(f"{name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+        hashed.update(f"{name}\0{state(path)[0]}\0".encode("utf-8", "surrogateescape"))
     return hashed.hexdigest()[:16]
 
 
@@ -163,8 +153,10 @@ def _prepare(out: Path, plan: str, overwrite: bool) -> None:
                 f"{out} holds a pack of other files, another rate or another size of shards; "
                 "give another folder, or replace it with --overwrite"
             )
-        for path in [*out.glob("shard_*"), out / INDEX, out / FACTS]:
+        for path in [*out.glob("shard_*"), out / INDEX, out / FACTS, out / CONTENTS]:
             path.unlink(missing_ok=True)
+    elif not begun.is_file() and (out / CORPUS).exists():
+        raise WsedError(f"{out / CORPUS} exists, but not as part of a pack; give another folder")
     begun.write_text(plan)
 
 

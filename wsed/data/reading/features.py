@@ -24,6 +24,7 @@ from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
 from wsed.data.reading.base import READERS, Headers, Item, Reader
 from wsed.data.reading.files import Files
+from wsed.data.sound_files import state
 from wsed.data.trained import Frontend, Network
 from wsed.errors import WsedError
 from wsed.files import locked, remove_leftovers, write_whole
@@ -184,7 +185,7 @@ def _digest(frontend: Frontend) -> str:
 
 
 def _key(table: ClipTable, sample_rate: int, frontend: Frontend) -> str:
-    files = [(str(c.path), *_state(c.path), c.start, None if c.start is None else c.duration) for c in table.clips]
+    files = [(str(c.path), *state(c.path), c.start, None if c.start is None else c.duration) for c in table.clips]
     end = None if isinf(table.end) else table.end
     facts = ["with checksums", _digest(frontend), sample_rate, end, files]
     return hashlib.sha1(json.dumps(facts).encode()).hexdigest()[:16]
@@ -197,11 +198,6 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise WsedError(f"data.reader features: cannot write {path}: {error.strerror or error}") from None
-
-
-def _state(path: Path) -> tuple[int, int]:
-    state = path.stat()
-    return state.st_size, state.st_mtime_ns
 
 
 def _write(path: Path, audio: Dataset[Item], n_clips: int, frontend: Frontend) -> Shapes:

@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
 from wsed.data.columns import path_of
-from wsed.data.packed.index import FACTS, INDEX, Facts, Index, shard_path
-from wsed.data.packed.pack import FULL, checksum, open_shard
+from wsed.data.packed.contents import CORPUS
+from wsed.data.packed.index import FACTS, FULL, INDEX, Facts, Index, checksum, open_shard, shard_path
 from wsed.data.packed.store import Store, is_remote
 from wsed.data.reading.base import READERS, Headers, Item, Reader
 from wsed.data.trained import Network
@@ -72,8 +72,8 @@ class PackedDataset(Dataset[Item]):
 class Packed(Reader):
     """Reads clips from packed audio, whose samples are already decoded and resampled and are only copied.
 
-    The sound files themselves are not needed. Labels are read from the corpus as usual, which may be the folder of the
-    pack itself: it has copies of the label files.
+    The sound files themselves are not needed. Labels are read from the corpus as usual, whose root may be the folder
+    `corpus` of the pack: it has copies of the label files.
 
     Args:
         folder: folder that `wsed data pack` wrote, or its address on an object store, as `s3://bucket/desed`. Each
@@ -131,7 +131,7 @@ class Packed(Reader):
 
     def _rows(self, clips: Sequence[Clip], facts: Facts, index: Index) -> NDArray[np.int64]:
         roots: list[Path] = []
-        for root in (self.store.local, self.root or facts.source):
+        for root in (self.store.local / CORPUS, self.root or facts.source):
             roots += (Path(os.path.abspath(root)), Path(root).resolve())  # noqa: PTH100 - links may be kept or followed
         return index.find([_below(path_of(clips, i), roots) for i in range(len(clips))])
 

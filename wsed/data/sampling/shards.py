@@ -7,6 +7,7 @@ from torch.utils.data import Dataset, Sampler
 
 from wsed.data.clip import Clip
 from wsed.data.reading.base import Item
+from wsed.data.sound_files import state
 
 
 class Filled(Dataset[Item]):
@@ -71,6 +72,6 @@ def longest_first(clips: Sequence[Clip]) -> list[int]:
 
 def _size(clip: Clip) -> float:
     try:
-        return float(clip.path.stat().st_size)
+        return float(state(clip.path)[0])
     except OSError:
         return -1.0

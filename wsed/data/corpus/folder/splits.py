@@ -160,7 +160,7 @@ def _lacking(name: str, split: str, files: Sequence[Listed], settings: Splits) -
     if settings.column is not None:
         return (
             f"data.corpus.splits.column {settings.column!r}: no file of {split} has the class {name!r} ({len(mine)} "
-            "files of other splits have it); move such files to {split}, or leave the class out of data.corpus.classes"
+            f"files of other splits have it); move such files to {split}, or leave the class out of data.corpus.classes"
         )
     what, count = "files", len(mine)
     if settings.group is not None:
