@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.test_experiments import dcase2021, desed, ward  # noqa: F401  fixtures
 from tests.conftest import make_corpus
-from tests.distributed.campaign import DOUBLE, METRICS, PARAMETERS
+from tests.distributed.campaign import DOUBLE, METRICS, PARAMETERS, RANKS
 from tests.distributed.campaign_cases import cases, compared, second_tags
 
 HEAD = "| what | kind | parameters | metrics | parameters moved by | in float64 |\n|---|---|---|---|---|---|\n"
@@ -28,7 +28,7 @@ def table(tmp_path_factory):
 @pytest.fixture(scope="module")
 def single(tmp_path_factory):
     """The tiny corpus, where each clip has one tag, for episodes of classes."""
-    return make_corpus(tmp_path_factory.mktemp("single"))
+    return make_corpus(tmp_path_factory.mktemp("single"), clips=4 * RANKS)
 
 
 @pytest.fixture(scope="module")
