@@ -1,12 +1,14 @@
-"""DESED as the tasks of 2021 and 2023 lay it out: label tables of clips, and one short sound for all of them."""
+"""DESED as the tasks of 2021 and 2023 lay it out: label tables of clips, and a few short sounds for all of them."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+SOUNDS = 8
 EVENTS = ("filename", "onset", "offset", "event_label")
 Rows = Sequence[Sequence[object]]
 
@@ -18,7 +20,7 @@ SYNTHETIC = {
 
 
 def lay_out(root: Path, tables: Mapping[str, Rows], year: int, seconds: float, rate: int = 16000) -> Path:
-    """Write the tables, each with its header, and a link to a sound file for each clip.
+    """Write the tables, each with its header, and a link to one of some sound files for each clip.
 
     Args:
         root: of the corpus; in 2023, the synthetic clips lie in `dcase_synth` below it.
@@ -28,21 +30,22 @@ def lay_out(root: Path, tables: Mapping[str, Rows], year: int, seconds: float, r
         rate: Hz.
     """
     root.mkdir(parents=True)
-    sound = root / "sound.wav"
-    soundfile.write(sound, 0.1 * np.random.default_rng(0).standard_normal(round(seconds * rate)), rate)
+    sounds = [root / f"sound_{i}.wav" for i in range(SOUNDS)]
+    for i, sound in enumerate(sounds):
+        soundfile.write(sound, 0.1 * np.random.default_rng(i).standard_normal(round(seconds * rate)), rate)
     for name, rows in tables.items():
         below = root / "dcase_synth" if year == 2023 and name in SYNTHETIC else root
         place = (REAL | SYNTHETIC)[name]
         table = below / "metadata" / f"{place}.tsv"
         table.parent.mkdir(parents=True, exist_ok=True)
         table.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
-        link_all(sound, below / "audio" / place, dict.fromkeys(str(row[0]) for row in rows[1:]))
+        link_all(sounds, below / "audio" / place, dict.fromkeys(str(row[0]) for row in rows[1:]))
     return root
 
 
-def link_all(sound: Path, folder: Path, names: Iterable[str]) -> None:
+def link_all(sounds: Sequence[Path], folder: Path, names: Iterable[str]) -> None:
     folder.mkdir(parents=True)
-    for name in names:
+    for name, sound in zip(names, cycle(sounds)):
         os.link(sound, folder / name)
 
 
