@@ -110,7 +110,7 @@ class YAMNet(Pretrained):
         padded, valid = padding(valid, features)
         if padded:
             features = torch.where(valid[:, None], features, SILENCE)
-        clips, n, beyond = len(features), features.shape[2] // self.stride, PATCH - self.stride
+        clips, n, beyond = features.shape[0], features.shape[2] // self.stride, PATCH - self.stride
         around = F.pad(features, (beyond // 2, beyond - beyond // 2), value=SILENCE)
         if n == 0:  # shorter than a frame
             return Encoded(features.new_zeros(clips, 0, self.dim), valid[:, :0])
