@@ -82,7 +82,7 @@ class AST(Pretrained):
         padded, valid = padding(valid, features)
         if padded:
             features = torch.where(valid[:, None], features, self.filling.to(features.dtype))
-        clips, n = len(features), features.shape[2] // self.stride
+        clips, n = features.shape[0], features.shape[2] // self.stride
         step = self.tokens * self.stride  # of the features from one piece to the next
         n_pieces = max(1, -(-features.shape[2] // step))
         beyond = (n_pieces - 1) * step + self.length - features.shape[2]

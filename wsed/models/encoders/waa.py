@@ -65,7 +65,7 @@ class WAA(Encoder):
         self.normalize_steps = normalize_steps
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
-        clips, n = len(features), features.shape[2] // WINDOW
+        clips, n = features.shape[0], features.shape[2] // WINDOW
         if n == 0:
             raise WsedError(f"encoder waa: {features.shape[2]} frames are less than one window of {WINDOW}")
         windows = features[:, :, : n * WINDOW].transpose(1, 2)
