@@ -235,8 +235,8 @@ def test_a_pack_stands_for_the_folder_that_was_packed(tmp_path, capsys):
 
     before = tables(source, Files())
     assert main(["data", "pack", str(source), str(out), "--sample-rate", "8000"]) == 0
-    assert "5 label files copied into" in capsys.readouterr().out.replace("\n", " ")
-    assert sorted(path.name for path in (out / "corpus").iterdir()) == ["audio", "metadata"]
+    assert "5 text files copied into" in capsys.readouterr().out.replace("\n", " ")
+    assert sorted(path.name for path in (out / "corpus").iterdir()) == [".packed", "audio", "metadata"]
     shutil.rmtree(source)
     out.rename(moved)
     for reader in (Packed(moved), Files()):
@@ -251,7 +251,8 @@ def test_a_pack_stands_for_the_folder_that_was_packed(tmp_path, capsys):
         file.write("train_0.wav\thigh\n")
     capsys.readouterr()
     assert main(["data", "pack", "--verify", str(moved)]) == 1
-    assert "elsewhere/corpus/metadata/train/weak.tsv has changed: pack again" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "elsewhere/corpus/metadata/train/weak.tsv differs from what was packed: pack again" in said
 
 
 def test_labels_follow_the_folder_when_it_is_packed_again(sounds, tmp_path):
@@ -265,8 +266,28 @@ def test_labels_follow_the_folder_when_it_is_packed_again(sounds, tmp_path):
     (out / "contents.json").write_text("damaged")
     pack(sounds, out, 8000, workers=1)
     assert sorted(path.name for path in (out / "corpus/metadata/train").iterdir()) == ["strong.tsv", "tags.tsv"]
+
+
+def test_packing_removes_nothing_of_the_users(sounds, tmp_path):
+    out = tmp_path / "pack"
+    pack(sounds / "audio", out, 8000, workers=1)
+    (out / "corpus/mine.txt").write_text("mine")
+    for folder in ("corpus", "corpus/train"):  # the packed sounds are the only ones
+        with pytest.raises(WsedError, match=r"has the packed sounds of .*pack itself"):
+            pack(out / folder, out, 4000, workers=1, overwrite=True)
+    (sounds / "packed").symlink_to(tmp_path)  # leads to the pack, and around the folder itself
+    (sounds / "audio/gone.wav").symlink_to("nowhere")
+    (sounds / "tags.csv").write_bytes("file,tag".encode("utf-16"))
+    result = pack(sounds, out, 8000, workers=1, overwrite=True)
+    assert "no such file" in result.refused[0]
+    assert (out / "corpus/mine.txt").read_text() == "mine"
+    assert (out / "corpus/tags.csv").is_file()
+    assert not (out / "corpus/packed").exists()
+    (tmp_path / "other/corpus").mkdir(parents=True)
+    (tmp_path / "other/plan.txt").write_text("of an earlier version")
     with pytest.raises(WsedError, match="corpus exists, but not as part of a pack"):
-        pack(sounds / "audio", tmp_path, 8000, workers=1)
+        pack(sounds, tmp_path / "other", 8000, workers=1, overwrite=True)
+    assert (tmp_path / "other/corpus").is_dir()
 
 
 def test_a_pack_within_the_folder_is_not_a_second_corpus(sounds):
@@ -289,6 +310,9 @@ def test_a_packed_sound_is_read_as_if_its_file_were_there(sounds, tmp_path):
     assert [p.relative_to(root) for p in sound_files(root)] == [p.relative_to(sounds) for p in sound_files(sounds)]
     again = pack(root, tmp_path / "again", 8000, workers=1)
     assert sorted(again.index.checksum) == sorted(Index.read(tmp_path / "pack/index.npz").checksum)
+    (tmp_path / "link").symlink_to(root)
+    clips = [Clip("a", tmp_path / "link/audio/other.flac", "weak")]
+    assert Packed(tmp_path / "pack").headers(clips).unreadable == {}
     shard = tmp_path / "pack/shard_00000.i16"
     shard.write_bytes(b"\1" * shard.stat().st_size)
     with pytest.raises(WsedError, match="shard_00000"):

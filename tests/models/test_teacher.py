@@ -126,7 +126,7 @@ def test_a_process_without_mixes_does_not_let_synchronised_normalisation_wait(mo
     system = MeanTeacher(LABELS, Composed.example, interpolate=0.2).train()
     assert system(inputs).mixed is None
     system.student.encoder.norm = nn.SyncBatchNorm(2)
-    with pytest.raises(WsedError, match="one process has no clips without tags to mix"):
+    with pytest.raises(WsedError, match="in one process no clip without tags is left to mix"):
         system(inputs)
 
 

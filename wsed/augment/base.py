@@ -233,7 +233,7 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
     if early and batch.features is not None:
         what = "cached features and no audio; set reader: files, or remove the augmentation"
         if batch.audio is not None:
-            what = "features that other augmentations have changed; apply those later, or remove the augmentation"
+            what = "features for earlier augmentations; move those after it (from data.augment to views), or remove it"
         raise WsedError(f"augment {type(early[0]).__name__}: it changes the audio, but the batch holds {what}")
     batch = _in_turn(early, batch, generator)
     if late and batch.features is None:

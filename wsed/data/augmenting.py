@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from wsed.augment.mixup import Mixup
 from wsed.augment.partners import as_wide
 from wsed.data.audio import read
 from wsed.data.reading.features import differ, frontends
-from wsed.data.sound_files import sound_files
+from wsed.data.sound_files import is_folder, sound_files
 from wsed.data.trained import Network
 from wsed.errors import WsedError
 from wsed.types import Batch
@@ -65,7 +64,7 @@ def read_sounds(folder: str, sample_rate: int, name: str = "augment") -> list[ND
     Raises:
         WsedError: the folder is missing, has no sound files, or has a damaged one.
     """
-    if not Path(folder).is_dir():
+    if not is_folder(folder):
         raise WsedError(f"augment {name}: no such folder: {folder}")
     paths = sound_files(folder)
     if not paths:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsed.data.audio import SUFFIXES
-from wsed.data.sound_files import is_file, sound_files, state
+from wsed.data.sound_files import is_file, is_folder, sound_files, state
 from wsed.errors import WsedError
 
 
@@ -51,7 +51,7 @@ def _files(place: str) -> list[Path]:
     path = Path(place)
     if is_file(path):
         return [path]
-    if path.is_dir():
+    if is_folder(path):
         files = sound_files(path)
         if not files:
             raise WsedError(f"{place} holds no sound file, at any depth: none ends in {', '.join(SUFFIXES)}")

@@ -17,8 +17,8 @@ HELP = "decode and resample a corpus once, into a few large files"
 DESCRIPTION = """\
 Read every sound file of a folder at one sample rate and store the samples as int16 in shards. A training then maps
 the shards into memory and need not open, decode or resample files. All text files are copied into OUT/corpus, which
-then stands for SOUNDS. Run the same command again to continue packing that was stopped, or after labels have changed.
-Sound files that cannot be read are named and left out."""
+can be used in place of SOUNDS. Run the same command again to continue packing that was stopped, or after labels have
+changed. Sound files that cannot be read are named and left out."""
 
 EXAMPLES = """\
 examples:
@@ -79,8 +79,9 @@ def main(arguments: Sequence[str]) -> int:
             )
     if args.verify:
         for name in broken:
-            fault = "has changed: pack" if name.startswith(f"{CORPUS}/") else "is damaged: remove it and pack"
-            console.print(f"{args.out / name} {fault} again", markup=False, soft_wrap=True)
+            copied = name.startswith(f"{CORPUS}/")
+            fault = "differs from what was packed:" if copied else "is damaged: remove it and"
+            console.print(f"{args.out / name} {fault} pack again", markup=False, soft_wrap=True)
         console.print("all checksums agree" if not broken else f"{len(broken)} damaged", markup=False)
         return 1 if broken else 0
     for reason in packed.refused:
@@ -92,6 +93,6 @@ def main(arguments: Sequence[str]) -> int:
     if packed.clipped:
         summary += f"; {packed.clipped} limited to full scale"
     labels = len(Contents.read(args.out).labels)
-    summary += f"; {labels} label files copied into {args.out / CORPUS}" if labels else "; no label files copied"
+    summary += f"; {labels} text files copied into {args.out / CORPUS}" if labels else "; no text files copied"
     console.print(summary, markup=False, soft_wrap=True)
     return 1 if packed.refused else 0

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,9 @@ from wsed.files import write_text, write_whole
 from wsed.text import read_json_object
 
 CORPUS, CONTENTS = "corpus", "contents.json"
+
+MARK = ".packed"
+"""File in `corpus/` that names the copied files; the folder is of a pack if it is there."""
 
 HEAD = 4096
 """Bytes of a file that tell whether it is text."""
@@ -60,7 +64,7 @@ class Contents:
 
 
 def copy_labels(source: Path, pack: Path) -> dict[str, int]:
-    """Copy the folders and text files of a folder into `corpus/`, and remove what is there but no longer in the folder.
+    """Copy the folders and text files of a folder into `corpus/`, and remove copies whose files are gone.
 
     Args:
         source: folder that is packed.
@@ -70,7 +74,7 @@ def copy_labels(source: Path, pack: Path) -> dict[str, int]:
         the CRC-32 of each text file, by its path below the folder.
 
     Raises:
-        WsedError: a file cannot be copied.
+        WsedError: a file cannot be copied, or there is a folder `corpus` that is not of a pack.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
@@ -78,33 +82,41 @@ def copy_labels(source: Path, pack: Path) -> dict[str, int]:
     ...     source.mkdir()
     ...     _ = (source / "tags.csv").write_text("file,tag")
     ...     copy_labels(source, pack), (pack / "corpus/tags.csv").read_text()
-    ({'tags.csv': 747160424}, 'file,tag')
+    ({'tags.csv': 1430271592}, 'file,tag')
     """
-    target, labels = pack / CORPUS, dict[str, int]()
-    kept = {target}
-    for where, names in _folders(source):
-        inside = where.relative_to(source)
-        kept.update((target / inside, *(target / inside / name for name in names)))
+    target, mark = pack / CORPUS, pack / CORPUS / MARK
+    if os.path.lexists(target) and not mark.is_file():
+        raise WsedError(f"{target} exists, but not as part of a pack; give another folder")
+    folders = {where.relative_to(source): names for where, names in _folders(source, pack)}
+    wanted = {(inside / name).as_posix(): source / inside / name for inside, names in folders.items() for name in names}
+    earlier = mark.read_text().split("\n") if mark.is_file() else []
+    for name in filter(None, earlier):
+        if name not in wanted:
+            (target / name).unlink(missing_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
+    write_text(mark, "\n".join(dict.fromkeys([*earlier, *wanted])))  # before the copies, as it may be stopped
+    for name, file in wanted.items():
+        try:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            with write_whole(target / name) as part:
+                shutil.copyfile(file, part)
+        except OSError as error:
+            raise WsedError(f"cannot copy {file} into {target}: {error.strerror}") from None
+    for inside in folders:
         (target / inside).mkdir(parents=True, exist_ok=True)
-        for name in names:
-            try:
-                with write_whole(target / inside / name) as part:
-                    shutil.copyfile(where / name, part)
-            except OSError as error:
-                raise WsedError(f"cannot copy {where / name} into {target}: {error.strerror}") from None
-            labels[(inside / name).as_posix()] = _crc(target / inside / name) or 0
-    for path in sorted(target.rglob("*"), reverse=True):
-        if path not in kept:
-            path.rmdir() if path.is_dir() else path.unlink()
-    return labels
+    write_text(mark, "\n".join(wanted))
+    return {name: _crc(target / name) or 0 for name in wanted}
 
 
-def _folders(source: Path) -> Iterator[tuple[Path, list[str]]]:
+def _folders(source: Path, pack: Path) -> Iterator[tuple[Path, list[str]]]:
     """A folder and all below it, with the names of their text files; hidden ones are left out, links are followed."""
+    home, own = source.resolve(), pack.resolve()
     for place, folders, files in os.walk(source, followlinks=True):
         where = Path(place)
+        real = where.resolve()
         above = {folder.resolve() for folder in where.parents if folder.is_relative_to(source)}
-        if where.resolve() in above:  # a link to a folder above
+        around = where != source and home.is_relative_to(real)  # a link to a folder around the one that is packed
+        if real in above or around or real.is_relative_to(own):
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -112,13 +124,12 @@ def _folders(source: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 def _is_text(path: Path) -> bool:
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return b"\0" not in file.read(HEAD)
-    except OSError:
+    """Whether a file has no zero byte at its beginning, or begins like text in UTF-16."""
+    if not path.is_file():
         return False
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return b"\0" not in head or head.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
 
 
 def pack_of(path: str | Path) -> tuple[Path, str] | None:
@@ -148,14 +159,18 @@ def packed_below(folder: str) -> dict[str, list[str]] | None:
 def is_packed(path: str | Path) -> bool:
     """Whether a path is that of a packed sound file."""
     found = pack_of(path)
-    return found is not None and _rows(found[0])[1].find([found[1]])[0] >= 0
+    if found is None:
+        return False
+    index = _rows(found[0])[1]
+    row = int(index.find([found[1]])[0])
+    return row >= 0 and shard_path(found[0], int(index.shard[row])).is_file()
 
 
 def packed_sound(path: str | Path) -> tuple[NDArray[np.int16], int] | None:
     """The samples of a packed sound file, and their rate, Hz; None if the path is not of a pack.
 
     Raises:
-        WsedError: the samples are damaged.
+        WsedError: the samples are damaged or missing.
     """
     found = pack_of(path)
     if found is None:
@@ -166,6 +181,8 @@ def packed_sound(path: str | Path) -> tuple[NDArray[np.int16], int] | None:
     if row < 0:
         return None
     file = shard_path(pack, int(index.shard[row]))
+    if not file.is_file():
+        raise WsedError(f"{file} is missing, which has the samples of {path}")
     samples = open_shard(file)
     if checksum(samples, index, row) != index.checksum[row]:
         raise WsedError(f"{file} is damaged: remove it and run `wsed data pack` again")

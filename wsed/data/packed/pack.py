@@ -90,6 +90,8 @@ def pack(
     array([8000])
     """
     source, out = Path(source), Path(out)
+    if source.resolve().is_relative_to((out / CORPUS).resolve()):
+        raise WsedError(f"{source} has the packed sounds of {out} itself; give another folder for the pack")
     files = sound_files(source)
     if not files:
         raise WsedError(f"no sound file in {source} or below ({', '.join(audio.SUFFIXES)})")
@@ -140,8 +142,15 @@ def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None)
 def _plan(files: Sequence[Path], names: Sequence[str], sample_rate: int, shard_mb: float) -> str:
     hashed = sha256(f"{sample_rate} {shard_mb}".encode())
     for path, name in zip(files, names, strict=True):
-        hashed.update(f"{name}\0{state(path)[0]}\0".encode("utf-8", "surrogateescape"))
+        hashed.update(f"{name}\0{_size(path)}\0".encode("utf-8", "surrogateescape"))
     return hashed.hexdigest()[:16]
+
+
+def _size(path: Path) -> int:
+    try:
+        return state(path)[0]
+    except OSError:  # as for a link to nowhere, which is left out later
+        return -1
 
 
 def _prepare(out: Path, plan: str, overwrite: bool) -> None:
@@ -155,8 +164,6 @@ def _prepare(out: Path, plan: str, overwrite: bool) -> None:
             )
         for path in [*out.glob("shard_*"), out / INDEX, out / FACTS, out / CONTENTS]:
             path.unlink(missing_ok=True)
-    elif not begun.is_file() and (out / CORPUS).exists():
-        raise WsedError(f"{out / CORPUS} exists, but not as part of a pack; give another folder")
     begun.write_text(plan)
 
 

@@ -141,6 +141,8 @@ class Packed(Reader):
 
 def _below(path: Path, roots: Sequence[Path]) -> str:
     """The path below the first of the folders that it lies in; links stay as they are."""
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100
-    root = next((root for root in roots if absolute.is_relative_to(root)), None)
-    return path.as_posix() if root is None else absolute.relative_to(root).as_posix()
+    for absolute in (Path(os.path.abspath(path)), Path(os.path.realpath(path))):  # noqa: PTH100
+        for root in roots:
+            if absolute.is_relative_to(root):
+                return absolute.relative_to(root).as_posix()
+    return path.as_posix()

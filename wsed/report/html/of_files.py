@@ -103,10 +103,10 @@ def _shown(path: Path, reference: Reference, predictions: Predictions, files: Fi
     sounds: dict[str, Sound] = {}
     notes: tuple[str, ...] = ("no sound: give the folder of the clips with --audio",)
     if files.audio is not None:
-        if not files.audio.is_dir():
+        if not sound_files.is_folder(files.audio):
             raise WsedError(f"no such folder of sounds: {files.audio}")
         places = sound_files.locate(files.audio, reference.clip_ids)
-        sounds = {name: Sound(place) for name, place in places.items() if place.is_file()}
+        sounds = {name: Sound(place) for name, place in places.items() if sound_files.is_file(place)}
         missing = len(reference.clip_ids) - len(sounds)
         notes = (f"clips without a sound file in {files.audio}: {missing}",) if missing else ()
     threshold = files.threshold if files.reference is not None else None
