@@ -224,6 +224,7 @@ def test_a_pack_stands_for_the_folder_that_was_packed(tmp_path, capsys):
     (source / ".git").mkdir()
     (source / ".git/notes.txt").write_text("no labels")
     (source / "features.npz").write_bytes(b"PK\0")
+    (source / "metadata/damaged.mp3").write_bytes(b"without a zero")
     (source / "metadata/loop").symlink_to(source)
     (source / "metadata/old.tsv").symlink_to("nowhere")
     settings = {"batch": {"weak": 1, "unlabelled": 1}, "sample_rate": 8000, "workers": 0, "duration": None}
@@ -234,7 +235,7 @@ def test_a_pack_stands_for_the_folder_that_was_packed(tmp_path, capsys):
         return {split: data.table(split) for split in ("train", "validation", "test")}
 
     before = tables(source, Files())
-    assert main(["data", "pack", str(source), str(out), "--sample-rate", "8000"]) == 0
+    assert main(["data", "pack", str(source), str(out), "--sample-rate", "8000"]) == 1  # a damaged file is left out
     assert "5 text files copied into" in capsys.readouterr().out.replace("\n", " ")
     assert sorted(path.name for path in (out / "corpus").iterdir()) == [".packed", "audio", "metadata"]
     shutil.rmtree(source)

@@ -135,8 +135,8 @@ class MeanTeacher(Network):
         if not len(mixed):
             if any(isinstance(norm, nn.SyncBatchNorm) for norm in norms(self.student)):  # the others wait for this one
                 raise WsedError(
-                    "trainer.sync_batchnorm: in one process no clip without tags is left to mix, and the others would wait "
-                    "for it; in data.augment, set labels of mixup to soft, or set trainer.sync_batchnorm to false"
+                    "trainer.sync_batchnorm: in one process no clip without tags is left to mix, and the others would "
+                    "wait for it; in data.augment, set labels of mixup to soft, or set trainer.sync_batchnorm to false"
                 )
             return None
         return replace(self._output(self.student, mixed), teacher=both[1])

@@ -63,12 +63,13 @@ class Contents:
         return [name for name, crc in self.labels.items() if _crc(pack / CORPUS / name) != crc]
 
 
-def copy_labels(source: Path, pack: Path) -> dict[str, int]:
+def copy_labels(source: Path, pack: Path, sounds: tuple[str, ...] = ()) -> dict[str, int]:
     """Copy the folders and text files of a folder into `corpus/`, and remove copies whose files are gone.
 
     Args:
         source: folder that is packed.
         pack: folder of the pack, which does not lie in `source`.
+        sounds: suffixes of sound files, which are not copied.
 
     Returns:
         the CRC-32 of each text file, by its path below the folder.
@@ -87,14 +88,14 @@ def copy_labels(source: Path, pack: Path) -> dict[str, int]:
     target, mark = pack / CORPUS, pack / CORPUS / MARK
     if os.path.lexists(target) and not mark.is_file():
         raise WsedError(f"{target} exists, but not as part of a pack; give another folder")
-    folders = {where.relative_to(source): names for where, names in _folders(source, pack)}
+    folders = {where.relative_to(source): names for where, names in _folders(source, pack, sounds)}
     wanted = {(inside / name).as_posix(): source / inside / name for inside, names in folders.items() for name in names}
-    earlier = mark.read_text().split("\n") if mark.is_file() else []
-    for name in filter(None, earlier):
+    earlier: list[str] = json.loads(mark.read_text()) if mark.is_file() else []
+    for name in earlier:
         if name not in wanted:
             (target / name).unlink(missing_ok=True)
     target.mkdir(parents=True, exist_ok=True)
-    write_text(mark, "\n".join(dict.fromkeys([*earlier, *wanted])))  # before the copies, as it may be stopped
+    write_text(mark, json.dumps([*dict.fromkeys([*earlier, *wanted])]))  # before the copies, as it may be stopped
     for name, file in wanted.items():
         try:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -104,11 +105,11 @@ def copy_labels(source: Path, pack: Path) -> dict[str, int]:
             raise WsedError(f"cannot copy {file} into {target}: {error.strerror}") from None
     for inside in folders:
         (target / inside).mkdir(parents=True, exist_ok=True)
-    write_text(mark, "\n".join(wanted))
+    write_text(mark, json.dumps([*wanted]))
     return {name: _crc(target / name) or 0 for name in wanted}
 
 
-def _folders(source: Path, pack: Path) -> Iterator[tuple[Path, list[str]]]:
+def _folders(source: Path, pack: Path, sounds: tuple[str, ...]) -> Iterator[tuple[Path, list[str]]]:
     """A folder and all below it, with the names of their text files; hidden ones are left out, links are followed."""
     home, own = source.resolve(), pack.resolve()
     for place, folders, files in os.walk(source, followlinks=True):
@@ -120,7 +121,8 @@ def _folders(source: Path, pack: Path) -> Iterator[tuple[Path, list[str]]]:
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield where, [name for name in sorted(files) if not name.startswith(".") and _is_text(where / name)]
+        others = [name for name in sorted(files) if not name.startswith(".") and not name.lower().endswith(sounds)]
+        yield where, [name for name in others if _is_text(where / name)]
 
 
 def _is_text(path: Path) -> bool:

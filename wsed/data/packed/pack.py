@@ -101,7 +101,7 @@ def pack(
     with locked(out / ".lock"):
         _prepare(out, plan, overwrite)
         inside = out.resolve().is_relative_to(source.resolve())  # a corpus there would find its labels twice
-        labels = {} if inside else copy_labels(source, out)
+        labels = {} if inside else copy_labels(source, out, audio.SUFFIXES)
         shards = _shards(files, sample_rate, shard_mb, out)
         jobs = [(i, [names[n] for n in shard]) for i, shard in enumerate(shards)]
         done: list[PackResult] = []
