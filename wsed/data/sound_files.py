@@ -7,8 +7,7 @@ from typing import AnyStr
 
 from wsed.data import audio as sound
 from wsed.data.audio import SUFFIXES
-from wsed.data.packed.contents import is_packed, pack_of, packed_below, packed_sound
-from wsed.data.packed.index import INDEX
+from wsed.data.packed.contents import is_packed, packed_below, packed_state
 from wsed.errors import WsedError
 from wsed.text import composed
 
@@ -67,10 +66,9 @@ def state(path: str | Path) -> tuple[int, int]:
     try:
         found = Path(path).stat()
     except FileNotFoundError:
-        sound, pack = packed_sound(path), pack_of(path)
-        if sound is None or pack is None:
+        if (packed := packed_state(path)) is None:
             raise
-        return sound[0].nbytes, (pack[0] / INDEX).stat().st_mtime_ns
+        return packed
     return found.st_size, found.st_mtime_ns
 
 

@@ -51,10 +51,10 @@ def test_scores_are_those_that_are_published(shared, teacher):
         assert list(scores.shape[1:]) == golden["frames"]
         fine = F.interpolate(scores.clamp(min=1e-7).transpose(1, 2), features.shape[2], mode="linear").transpose(1, 2)
         clips, top = linear_softmax(fine)[0], [labels.index(label) for label in golden["top"]]
-        assert clips[top].tolist() == pytest.approx(list(golden["top"].values()), abs=2e-3)
-        assert clips.sum().item() == pytest.approx(golden["sum_of_clip_scores"], abs=1e-2)
+        assert clips[top].tolist() == pytest.approx(list(golden["top"].values()), abs=1e-3)
+        assert clips.sum().item() == pytest.approx(golden["sum_of_clip_scores"], abs=2e-3)
         frames = [scores[0, int(scores.shape[1] * share), top[0]].item() for share in (0.25, 0.5, 0.75)]
-        assert frames == pytest.approx(golden["frame_score_of_top_at_25_50_75_percent"], abs=4e-3)
+        assert frames == pytest.approx(golden["frame_score_of_top_at_25_50_75_percent"], abs=2e-3)
         # four frames per frame; the published curve is stretched over the frames that pooling leaves out
         assert output.clip_scores[0, top].tolist() == pytest.approx(list(golden["top"].values()), abs=2e-3)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,12 +161,14 @@ def packed_below(folder: str) -> dict[str, list[str]] | None:
 
 def is_packed(path: str | Path) -> bool:
     """Whether a path is that of a packed sound file."""
-    found = pack_of(path)
-    if found is None:
-        return False
-    index = _rows(found[0])[1]
-    row = int(index.find([found[1]])[0])
-    return row >= 0 and shard_path(found[0], int(index.shard[row])).is_file()
+    found = _find(path)
+    return found is not None and found.shard.is_file()
+
+
+def packed_state(path: str | Path) -> tuple[int, int] | None:
+    """Bytes of the samples of a packed sound file, and when it was packed, in ns; None if it is not packed."""
+    found = _find(path)
+    return None if found is None else (2 * found.n_samples, found.packed_at)
 
 
 def packed_sound(path: str | Path) -> tuple[NDArray[np.int16], int] | None:
@@ -174,26 +177,41 @@ def packed_sound(path: str | Path) -> tuple[NDArray[np.int16], int] | None:
     Raises:
         WsedError: the samples are damaged or missing.
     """
+    found = _find(path)
+    if found is None:
+        return None
+    if not found.shard.is_file():
+        raise WsedError(f"{found.shard} is missing, which has the samples of {path}")
+    samples = open_shard(found.shard)
+    if checksum(samples, found.rows, found.row) != found.rows.checksum[found.row]:
+        raise WsedError(f"{found.shard} is damaged: remove it and run `wsed data pack` again")
+    first = int(found.rows.first[found.row])
+    return samples[first : first + found.n_samples], found.sample_rate
+
+
+class _Row(NamedTuple):
+    """Where the samples of a packed sound file are."""
+
+    shard: Path
+    rows: Index
+    row: int
+    sample_rate: int
+    packed_at: int
+
+    @property
+    def n_samples(self) -> int:
+        return int(self.rows.n_samples[self.row])
+
+
+def _find(path: str | Path) -> _Row | None:
     found = pack_of(path)
     if found is None:
         return None
     pack, name = found
-    rate, index = _rows(pack)
+    packed_at = (pack / INDEX).stat().st_mtime_ns
+    rate, index = _index(pack, packed_at)
     row = int(index.find([name])[0])
-    if row < 0:
-        return None
-    file = shard_path(pack, int(index.shard[row]))
-    if not file.is_file():
-        raise WsedError(f"{file} is missing, which has the samples of {path}")
-    samples = open_shard(file)
-    if checksum(samples, index, row) != index.checksum[row]:
-        raise WsedError(f"{file} is damaged: remove it and run `wsed data pack` again")
-    first = int(index.first[row])
-    return samples[first : first + int(index.n_samples[row])], rate
-
-
-def _rows(pack: Path) -> tuple[int, Index]:
-    return _index(pack, (pack / INDEX).stat().st_mtime_ns)
+    return None if row < 0 else _Row(shard_path(pack, int(index.shard[row])), index, row, rate, packed_at)
 
 
 @lru_cache(maxsize=2)
