@@ -54,7 +54,11 @@ def euclidean(mode: Mode, alpha: float) -> Costs:
         d = distance(*products)
         return d if mode == "raw" else 1 / (1 + d)
 
-    return (lambda *products: far(*products).square()), (lambda *products: (alpha - far(*products)).relu())
+    return Costs(
+        positive=lambda *products: far(*products).square(),
+        negative=lambda *products: (alpha - far(*products)).relu(),
+        of_differences=True,
+    )
 
 
 def inner_product(sign: Sign, norm_on: NormOn, alpha: float) -> Costs:
@@ -69,7 +73,7 @@ def inner_product(sign: Sign, norm_on: NormOn, alpha: float) -> Costs:
         near = (alpha + hinge * d).relu()
         return near + (1 + d).square() if normed else near
 
-    return partial(cost, 1, norm_on != "none"), partial(cost, -1, norm_on == "all")
+    return Costs(partial(cost, 1, norm_on != "none"), partial(cost, -1, norm_on == "all"))
 
 
 def fpd(
@@ -177,16 +181,17 @@ class LearnedMarginFPD(FPD):
         """Move the margin towards the middle of the mean similarities; it stays where a kind of pairs is missing."""
         self.reduction = "mean_per_category"
         means = []
-        for costs in ((partial(raised, self.metric), nothing), (nothing, partial(raised, self.metric))):
-            self.costs = costs
+        found = partial(raised, self.metric)
+        for costs in ((found, nothing), (nothing, found)):
+            self.costs = Costs(*costs, of_differences=self.metric == "euclidean")
             means.append(super().forward(output, batch))
         self.reduction = "mean"
-        found = torch.stack(means)
+        mean = torch.stack(means)
         if world_size() > 1:  # each process has its share of the mean
-            dist.all_reduce(found)
-            found /= world_size()
-        moved = self.momentum * self.margin + (1 - self.momentum) * (found.mean() - 2).clamp(0, 1)
-        self.margin.copy_(torch.where(found.min() > 0, moved, self.margin))
+            dist.all_reduce(mean)
+            mean /= world_size()
+        moved = self.momentum * self.margin + (1 - self.momentum) * (mean.mean() - 2).clamp(0, 1)
+        self.margin.copy_(torch.where(mean.min() > 0, moved, self.margin))
 
 
 def similarity(metric: Metric, *products: Tensor) -> Tensor:
@@ -206,5 +211,5 @@ def nothing(*products: Tensor) -> Tensor:
 
 def margin_costs(metric: Metric, margin: Tensor) -> Costs:
     """The core's cost of positive pairs, and `[similarity - margin]_+` of negative pairs."""
-    positive, _ = core.euclidean(0.0) if metric == "euclidean" else core.inner_product(0.0)
-    return positive, (lambda *products: (similarity(metric, *products) - margin).relu())
+    costs = core.euclidean(0.0) if metric == "euclidean" else core.inner_product(0.0)
+    return costs._replace(negative=lambda *products: (similarity(metric, *products) - margin).relu())

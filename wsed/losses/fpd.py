@@ -1,6 +1,6 @@
 """The frame pairwise distance loss: frames of two clips should be close if they hold the same events, else distant."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -18,8 +18,20 @@ Metric = Literal["euclidean", "ip"]
 Reduction = Literal["mean", "sum", "mean_per_category"]
 Pairs = Literal["all", "real", "synthetic", "cross"]
 Wps = Literal["self", "teacher", "none"]
-Costs = tuple[Cost, Cost]
-"""Cost of positive pairs and cost of negative pairs."""
+
+
+class Costs(NamedTuple):
+    """Costs of pairs of frames from their inner products, see `wsed.ops.frame_pairs.Cost`.
+
+    Args:
+        positive: cost of a positive pair.
+        negative: cost of a negative pair.
+        of_differences: both depend on `a - b` alone, as distances do; see `wsed.ops.frame_pairs.pair_sum`.
+    """
+
+    positive: Cost
+    negative: Cost
+    of_differences: bool = False
 
 
 @checked
@@ -96,7 +108,7 @@ def euclidean(alpha: float) -> Costs:
     positive pairs cost `(1 - S)^2` and negative pairs `[S - alpha]_+`. Costs take the inner products `a.b`, `a.a` and
     `b.b` of pairs of frames, see `wsed.ops.frame_pairs.Cost`.
 
-    >>> positive, negative = euclidean(alpha=0.1)
+    >>> positive, negative, _ = euclidean(alpha=0.1)
     >>> pair = torch.tensor(0.0), torch.tensor(1.0), torch.tensor(0.0)
     >>> positive(*pair), negative(*pair)
     (tensor(0.2500), tensor(0.4000))
@@ -109,7 +121,7 @@ def euclidean(alpha: float) -> Costs:
         d = distance(*products)
         return (d / (1 + d)).square()  # 1 - S would round small distances away
 
-    return positive, (lambda *products: (similarity(*products) - alpha).relu())
+    return Costs(positive, (lambda *products: (similarity(*products) - alpha).relu()), of_differences=True)
 
 
 def inner_product(alpha: float) -> Costs:
@@ -117,7 +129,7 @@ def inner_product(alpha: float) -> Costs:
 
     The sign of Eq. 6 is the one that pulls positive pairs together.
 
-    >>> positive, negative = inner_product(alpha=0.1)
+    >>> positive, negative, _ = inner_product(alpha=0.1)
     >>> negative(torch.tensor(1.0), torch.tensor(1.0), torch.tensor(1.0))
     tensor(1.1000)
     """
@@ -126,7 +138,7 @@ def inner_product(alpha: float) -> Costs:
         c = cosine(*products)
         return (alpha - c).relu() + (1 - c).square()
 
-    return positive, (lambda *products: (alpha + cosine(*products)).relu())
+    return Costs(positive, lambda *products: (alpha + cosine(*products)).relu())
 
 
 def distance(ab: Tensor, aa: Tensor, bb: Tensor) -> Tensor:

@@ -107,11 +107,11 @@ def pair_sum(
     weights: Float[Tensor, "2"],
     positive: Cost,
     negative: Cost,
+    of_differences: bool = False,
 ) -> Float[Tensor, ""]:
     """Weighted sum of the costs of all positive and negative pairs, in float64.
 
-    Differentiable once, with respect to the embeddings. Inner products are computed in float64, since in float32 the
-    distance of two close frames far from the origin would be lost.
+    Differentiable once, with respect to the embeddings.
 
     Args:
         embeddings: any float type.
@@ -120,6 +120,8 @@ def pair_sum(
         weights: weight of the positive and of the negative pairs, float64.
         positive: cost of a positive pair, from differentiable operations.
         negative: cost of a negative pair, from differentiable operations.
+        of_differences: both costs depend on `a - b` alone. The mean of the frames at each time index is then subtracted
+            first, since the distance of two close frames far from the origin is lost in the rounding of inner products.
 
     >>> embeddings = torch.tensor([[[0.0, 0.0]], [[3.0, 4.0]]])
     >>> positive_pair = torch.tensor([[[0, 1], [0, 0]]], dtype=torch.int8)
@@ -129,7 +131,7 @@ def pair_sum(
     >>> pair_sum(embeddings, valid, positive_pair, weights, squared_distance, squared_distance)
     tensor(25., dtype=torch.float64)
     """
-    total: Tensor = _PairSum.apply(embeddings, valid, categories, weights, (positive, negative))
+    total: Tensor = _PairSum.apply(embeddings, valid, categories, weights, (positive, negative), of_differences)
     return total
 
 
@@ -138,11 +140,17 @@ class _PairSum(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, embeddings: Tensor, valid: Tensor, categories: Tensor, weights: Tensor, costs: tuple[Cost, Cost]
+        ctx: Any,
+        embeddings: Tensor,
+        valid: Tensor,
+        categories: Tensor,
+        weights: Tensor,
+        costs: tuple[Cost, Cost],
+        of_differences: bool,
     ) -> Tensor:
         total, slopes, needed = weights.new_zeros(()), [], ctx.needs_input_grad[0]
         of_kind = _of_used_pairs if host.on_cpu(categories) else _of_all_pairs
-        for part, frames in _chunks(embeddings, valid):
+        for part, frames in _chunks(embeddings, valid, of_differences):
             gram = frames @ frames.mT
             slope = torch.zeros_like(gram)
             for kind, cost in enumerate(costs):
@@ -150,16 +158,17 @@ class _PairSum(torch.autograd.Function):
             if needed:
                 slopes.append(slope + slope.mT)  # since a.b = b.a, and the derivative of a.a is 2 a
         ctx.save_for_backward(embeddings, valid, *slopes)
+        ctx.of_differences = of_differences
         return total
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None, None]:
         embeddings, valid, *slopes = ctx.saved_tensors
         whole = torch.empty_like(embeddings)
-        for (part, frames), slope in zip(_chunks(embeddings, valid), slopes, strict=True):
+        for (part, frames), slope in zip(_chunks(embeddings, valid, ctx.of_differences), slopes, strict=True):
             whole[:, part] = (grad * slope @ frames).transpose(0, 1)
-        return whole, None, None, None, None
+        return whole, None, None, None, None, None
 
 
 def _of_used_pairs(gram: Tensor, slope: Tensor, used: Tensor, weight: Tensor, cost: Cost, needed: bool) -> Tensor:
@@ -192,13 +201,21 @@ def _of_all_pairs(gram: Tensor, slope: Tensor, used: Tensor, weight: Tensor, cos
     return total.detach()
 
 
-def _chunks(embeddings: Tensor, valid: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """A few frames at a time, `[frame clip dim]` in float64, zero where they are not valid."""
+def _chunks(embeddings: Tensor, valid: Tensor, centred: bool) -> Iterator[tuple[slice, Tensor]]:
+    """A few frames at a time, `[frame clip dim]` in float64, zero where they are not valid.
+
+    If `centred`, the mean of the valid frames at each time index is subtracted.
+    """
     clips, n_frames, dim = embeddings.shape
     for part in _steps(n_frames, clips, dim):
         frames = embeddings.new_empty(part.stop - part.start, clips, dim, dtype=torch.float64)
         frames.copy_(embeddings[:, part].transpose(0, 1))
-        yield part, frames.masked_fill_(~valid[:, part].T[..., None], 0.0)
+        outside = ~valid[:, part].T[..., None]
+        frames.masked_fill_(outside, 0.0)
+        if centred:
+            count = (~outside).sum(1, keepdim=True).clamp(min=1)
+            frames.sub_(frames.sum(1, keepdim=True) / count).masked_fill_(outside, 0.0)
+        yield part, frames
 
 
 def _steps(n_frames: int, clips: int, dim: int) -> Iterator[slice]:
