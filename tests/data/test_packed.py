@@ -254,6 +254,24 @@ def test_a_pack_stands_for_the_folder_that_was_packed(tmp_path, capsys):
     assert main(["data", "pack", "--verify", str(moved)]) == 1
     said = capsys.readouterr().out
     assert "elsewhere/corpus/metadata/train/weak.tsv differs from what was packed: pack again" in said
+    (moved / "corpus/metadata/train/weak.tsv").unlink()
+    assert main(["data", "pack", "--verify", str(moved)]) == 1
+    assert "elsewhere/corpus/metadata/train/weak.tsv is missing: pack again" in capsys.readouterr().out
+    assert main(["data", "check", str(moved)]) == 2
+    assert f"{moved} is a pack; give the folder of its labels and sounds: {moved / 'corpus'}" in capsys.readouterr().err
+
+
+def test_names_of_sounds_that_are_not_packed_are_found(sounds, tmp_path, capsys):
+    out = tmp_path / "pack"
+    command = ["data", "pack", str(sounds / "audio"), str(out), "--sample-rate", "8000", "--workers", "1"]
+    assert main(command) == 0
+    names = out / "contents.json"
+    names.write_text(names.read_text().replace(".wav", ".flac", 1))
+    assert main(["data", "pack", "--verify", str(out)]) == 1
+    assert "contents.json is damaged: remove it and pack again" in capsys.readouterr().out
+    names.unlink()
+    assert main(command) == 0
+    assert damaged(out) == []
 
 
 def test_labels_follow_the_folder_when_it_is_packed_again(sounds, tmp_path):

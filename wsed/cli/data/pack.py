@@ -79,9 +79,7 @@ def main(arguments: Sequence[str]) -> int:
             )
     if args.verify:
         for name in broken:
-            copied = name.startswith(f"{CORPUS}/")
-            fault = "differs from what was packed:" if copied else "is damaged: remove it and"
-            console.print(f"{args.out / name} {fault} pack again", markup=False, soft_wrap=True)
+            console.print(f"{args.out / name} {_fault(args.out, name)} pack again", markup=False, soft_wrap=True)
         console.print("all checksums agree" if not broken else f"{len(broken)} damaged", markup=False)
         return 1 if broken else 0
     for reason in packed.refused:
@@ -96,3 +94,9 @@ def main(arguments: Sequence[str]) -> int:
     summary += f"; {labels} text files copied into {args.out / CORPUS}" if labels else "; no text files copied"
     console.print(summary, markup=False, soft_wrap=True)
     return 1 if packed.refused else 0
+
+
+def _fault(pack: Path, name: str) -> str:
+    if not (pack / name).exists():
+        return "is missing:"
+    return "differs from what was packed:" if name.startswith(f"{CORPUS}/") else "is damaged: remove it and"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wsed.data import table as tsv
 from wsed.data.clip import Clip, Timed
+from wsed.data.packed.contents import refuse_pack
 from wsed.data.sound_files import is_folder, is_outside, locate
 from wsed.errors import WsedError, near
 
@@ -51,6 +52,7 @@ def base(root: str | Path) -> Path:
             return folder
     if not root.is_dir():
         raise WsedError(f"no such folder: {root}")
+    refuse_pack(root)
     raise WsedError(f"{root} is not a DESED folder: no metadata/ or dataset/metadata/ in it; name the folder above")
 
 

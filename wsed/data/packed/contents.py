@@ -144,6 +144,12 @@ def pack_of(path: str | Path) -> tuple[Path, str] | None:
     return None
 
 
+def refuse_pack(folder: Path) -> None:
+    """Raise `WsedError` if a folder that should be a corpus is a pack: the corpus is its folder `corpus/`."""
+    if (folder / CONTENTS).is_file() and (folder / CORPUS / MARK).is_file():
+        raise WsedError(f"{folder} is a pack; give the folder of its labels and sounds: {folder / CORPUS}")
+
+
 def packed_below(folder: str) -> dict[str, list[str]] | None:
     """The names of the packed sound files in a folder and below it, by folder; None if the folder is not of a pack."""
     found = pack_of(folder)

@@ -119,7 +119,7 @@ def pack(
 
 
 def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None) -> list[str]:
-    """The shards that contain a file whose samples do not match their checksum, and the label files that have changed.
+    """The files of a pack that differ from what was packed: shards by checksums, names of sounds, and copied labels.
 
     Raises:
         WsedError: the folder holds no pack.
@@ -136,7 +136,10 @@ def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None)
             names.append(path.name)
         if progress is not None:
             progress(done, len(shards))
-    return [*names, *(f"{CORPUS}/{name}" for name in Contents.read(out).changed(out))]
+    contents = Contents.read(out)
+    if contents.sounds and ((index.find(contents.sounds) < 0).any() or len(set(contents.sounds)) != len(index)):
+        names.append(CONTENTS)
+    return [*names, *(f"{CORPUS}/{name}" for name in contents.changed(out))]
 
 
 def _plan(files: Sequence[Path], names: Sequence[str], sample_rate: int, shard_mb: float) -> str:

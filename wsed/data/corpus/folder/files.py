@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from wsed.data.audio import SUFFIXES
+from wsed.data.packed.contents import refuse_pack
 from wsed.data.sound_files import sound_files
 from wsed.errors import WsedError
 from wsed.text import composed
@@ -30,6 +31,7 @@ class SoundFiles:
         self.root = root
         self.paths = sound_files(root)
         if not self.paths:
+            refuse_pack(root)
             raise WsedError(
                 f"no sound file in {root} or below ({', '.join(SUFFIXES)}); set data.corpus.root to the folder of the "
                 "recordings"
