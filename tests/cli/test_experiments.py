@@ -259,7 +259,7 @@ def test_thresholds_of_events_are_refused_before_training_where_events_are_not_k
     assert fit("mmnet", "mmnet", "dcase2017", videos, tmp_path, "--trainer.max_epochs", "1", *tuning) == 2
     told = capsys.readouterr()
     assert f"the events of all clips of the {split} set" in told.err
-    assert "set evaluation.tuning.thresholds and evaluation.tuning.medians to null" in told.err
+    assert "set evaluation.tuning.thresholds, medians and gaps to null" in told.err
     assert "epoch 0" not in told.out
 
 

@@ -257,7 +257,8 @@ def slow_merge(events, gap):
     """Sorted by onset inside each clip and label, joined one by one."""
     out = []
     for clip, label, onset, offset in sorted(events):
-        if out and out[-1][:2] == [clip, label] and onset - out[-1][3] < max(gap - 1e-9, 0.0):
+        limit = gap[label] if isinstance(gap, list) else gap
+        if out and out[-1][:2] == [clip, label] and onset - out[-1][3] < max(limit - 1e-9, 0.0):
             out[-1][3] = max(out[-1][3], offset)
         else:
             out.append([clip, label, onset, offset])
@@ -268,7 +269,7 @@ row = st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(0, 20), st.int
 event_rows = st.lists(row, max_size=12).map(lambda rs: [(c, k, a / 10, (a + n) / 10) for c, k, a, n in rs])
 
 
-@given(event_rows, st.sampled_from([0.0, 0.1, 0.25, 0.5]))
+@given(event_rows, st.sampled_from([0.0, 0.1, 0.25, 0.5, [0.5, 0.0, 0.1]]))
 @settings(max_examples=150, deadline=None)
 def test_merge_gaps_equals_a_loop(events, gap):
     assert sorted(rows(merge_gaps(Events.of(events), gap))) == sorted(slow_merge(events, gap))

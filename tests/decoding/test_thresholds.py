@@ -14,7 +14,7 @@ from wsed.decoding import Decoder, StepDecoder, decode_at, merge_gaps, threshold
 from wsed.decoding.sebb import BoxDecoder, boxes_at
 from wsed.decoding.segments import segment_labels, segment_scores
 from wsed.decoding.thresholds import exact_thresholds, f1_at, grid_thresholds, random_thresholds
-from wsed.decoding.tuning import THRESHOLDS, tune_events
+from wsed.decoding.tuning import THRESHOLDS, Tuning, tune_events
 from wsed.errors import WsedError
 from wsed.metrics import event_counts, segment_counts, tag_counts
 from wsed.truth import Truth
@@ -272,6 +272,27 @@ def test_tuned_decoder_equals_a_loop_over_all_settings(collar):
     final = f1_of(tuned.apply(decoder), scores, truth, count)
     assert final.f1 == pytest.approx(best, nan_ok=True)
     assert final.macro_f1 == pytest.approx(tuned.macro)
+
+
+def test_each_label_gets_the_gap_that_is_best_for_it():
+    """Class 0 pauses for 0.5 s within an event, class 1 between two events."""
+    curve = torch.zeros(4, 60, 2)
+    curve[:, 10:20] = curve[:, 25:35] = 0.9
+    events = (0, 1.0, 3.5), (1, 1.0, 2.0), (1, 2.5, 3.5)
+    reference = Events.of([(clip, *event) for clip in range(4) for event in events])
+    truth, tuning = truth_of(reference, 4, 2), Tuning(thresholds="events", gaps=[0.0, 1.0])
+    decoder, done = tuning.tune(StepDecoder(), of(curve), truth, event_counts)
+    assert decoder.merge_gap == [1.0, 0.0]
+    assert done["gaps"] == [0.0, 1.0]
+    assert f1_of(decoder, of(curve), truth).f1.tolist() == [1.0, 1.0]
+    both = Tuning(thresholds="events", medians=[0.0, 0.3], gaps=[0.0, 1.0])
+    assert len(decoder.candidates(10.0, both.medians, both.gaps)) == 4
+    with pytest.raises(WsedError, match="3 values of merge_gap for 2 labels"):
+        dataclasses.replace(decoder, merge_gap=[0.0, 0.1, 0.2])(of(curve))
+    with pytest.raises(WsedError, match=r"gaps needs evaluation\.tuning\.thresholds"):
+        Tuning(tags="exact", gaps=[0.5])
+    with pytest.raises(WsedError, match="without medians, gaps and tags"):
+        Tuning(thresholds="events", gaps=[0.5]).check(BoxDecoder())
 
 
 def test_tuned_boxes_do_what_the_search_promises():

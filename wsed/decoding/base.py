@@ -150,18 +150,23 @@ class Decoder(ABC):
         parts = [replaced(self, {"threshold": value})(scores, tags).events for value in rising(thresholds).tolist()]
         return Events.cat(replace(part, clip=part.clip + i * len(scores)) for i, part in enumerate(parts))
 
-    def candidates(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
+    def candidates(
+        self, frame_rate: float, medians: Sequence[float] | None = None, gaps: Sequence[float] | None = None
+    ) -> list[Setting]:
         """Settings that a search for thresholds tries with each threshold; of equally good ones, the first is chosen.
 
         Args:
             frame_rate: frame rate of the scores.
             medians: windows of a median filter to try, in seconds; 0 means no filter.
+            gaps: gaps over which events are joined to try, in seconds.
 
         Raises:
-            WsedError: the thresholds of this decoder cannot be searched, or it has no median filter.
+            WsedError: the thresholds of this decoder cannot be searched, or it has no median filter or joins no events.
         """
         if medians is not None:
             raise WsedError(f"{type(self).__name__} has no median filter: set tuning.medians to null")
+        if gaps is not None:
+            raise WsedError(f"{type(self).__name__} joins no events over gaps: set tuning.gaps to null")
         return [{}]
 
     def inexact_for_segments(self) -> list[str]:

@@ -107,12 +107,14 @@ class BoxDecoder(Decoder):
             boxes = boxes[allowed.cpu()[boxes.events.clip, boxes.events.label]]
         return boxes_at(boxes, thresholds, len(scores))
 
-    def candidates(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
+    def candidates(
+        self, frame_rate: float, medians: Sequence[float] | None = None, gaps: Sequence[float] | None = None
+    ) -> list[Setting]:
         """Every combination of window and merging thresholds."""
-        if medians is not None or self.tags != "none":
+        if medians is not None or gaps is not None or self.tags != "none":
             raise WsedError(
-                "a box decoder is tuned without medians and without tags: set evaluation.tuning.medians to null and "
-                "evaluation.decoder.tags to none"
+                "a box decoder is tuned without medians, gaps and tags: set evaluation.tuning.medians and "
+                "evaluation.tuning.gaps to null, and evaluation.decoder.tags to none"
             )
         names = ("window", "merge_abs", "merge_rel")
         return [dict(zip(names, chosen, strict=True)) for chosen in product(WINDOWS, MERGE_ABS, MERGE_REL)]

@@ -39,7 +39,7 @@ class StepDecoder(Decoder):
         median: seconds of a median filter, rounded in the same way; a list has one value per label.
         threshold: frames with a score above it are active.
         low: hysteresis: an active class stays active until its score is at or below `low`.
-        merge_gap: join events of a class that are less than this many seconds apart.
+        merge_gap: join events of a class that are less than this many seconds apart; a list has one value per label.
         min_duration: drop events that are shorter than this many seconds, after joining.
         tags: classes that may have events in a clip; see `Decoder`.
         tag_threshold: threshold of clip scores for `tags: clip`.
@@ -58,7 +58,7 @@ class StepDecoder(Decoder):
     median: PerLabel | None = None
     threshold: PerLabel = 0.5
     low: float | None = None
-    merge_gap: float = 0.0
+    merge_gap: PerLabel = 0.0
     min_duration: float = 0.0
     tags: TagSource = "none"
     tag_threshold: PerLabel = 0.5
@@ -69,12 +69,13 @@ class StepDecoder(Decoder):
                 raise WsedError(f"decoder.{name} must be more than 0 seconds, not {windows}; null: no filter")
         times = {"rescale_edge": self.rescale_edge, "merge_gap": self.merge_gap, "min_duration": self.min_duration}
         for name, time in times.items():
-            if time is not None and not time >= 0:
+            if any(not value >= 0 for value in (time if isinstance(time, list) else [time or 0])):
                 raise WsedError(f"decoder.{name} must be 0 or more, not {time}")
         if self.low is not None and any(self.low > high for high in listed(self.threshold)):
             raise WsedError(f"decoder.low ({self.low}) must not be above decoder.threshold ({self.threshold})")
 
     def __call__(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Detections:
+        self._check_gaps(scores)
         curves, valid = self._smoothed(scores)
         active = self._active(curves, valid)
         allowed = self.allowed(scores, tags)
@@ -83,7 +84,7 @@ class StepDecoder(Decoder):
         runs = steps.Runs.of(active)
         events, inside = steps.cut(self.to_events(runs, curves, scores.frame_rate), scores.durations)
         total, frames = runs.sums(curves)[inside], (runs.stop - runs.first).cpu()[inside].double()
-        if self.merge_gap > 0:
+        if any(listed(self.merge_gap)):
             events, whole = steps.merged(events, self.merge_gap)
             total, frames = (torch.zeros(len(events)).double().index_add_(0, whole, part) for part in (total, frames))
         detections = Detections(events, total / frames)
@@ -109,7 +110,7 @@ class StepDecoder(Decoder):
     def reach(self) -> float:
         """Half of each filter, plus the longest gap that is joined and the shortest event, in seconds."""
         filters = (self.smooth or 0.0) / 2 + max(listed(self.median), default=0.0) / 2
-        return filters + self.merge_gap + self.min_duration
+        return filters + max(listed(self.merge_gap)) + self.min_duration
 
     def within(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
         """The scores of windows, rescaled like clips; classes that the tags exclude score 0."""
@@ -125,12 +126,16 @@ class StepDecoder(Decoder):
     def at(self, scores: Scores, thresholds: Sequence[float], tags: Bool[Tensor, "clip label"] | None = None) -> Events:
         """The events at each threshold, computed at once by `decode_at`."""
         self._check_searchable()
+        self._check_gaps(scores)
         return self._finished(decode_at(self.curves(scores), thresholds, self.allowed(scores, tags)))
 
-    def candidates(self, frame_rate: float, medians: Sequence[float] | None = None) -> list[Setting]:
-        """The windows of the median filter to try; a window of one frame means no filter."""
+    def candidates(
+        self, frame_rate: float, medians: Sequence[float] | None = None, gaps: Sequence[float] | None = None
+    ) -> list[Setting]:
+        """Every combination of a window of the median filter and a gap; a window of one frame means no filter."""
         self._check_searchable()
-        return [{}] if medians is None else [{"median": seconds or 1 / frame_rate} for seconds in medians]
+        settings: list[Setting] = [{}] if medians is None else [{"median": each or 1 / frame_rate} for each in medians]
+        return settings if gaps is None else [{**setting, "merge_gap": gap} for setting in settings for gap in gaps]
 
     def inexact_for_segments(self) -> list[str]:
         plain = StepDecoder()
@@ -144,6 +149,11 @@ class StepDecoder(Decoder):
     def _check_searchable(self) -> None:
         if self.low is not None:
             raise WsedError("thresholds are searched without hysteresis; set decoder.low to null")
+
+    def _check_gaps(self, scores: Scores) -> None:
+        n_labels = scores.need_frames()[0].shape[1]
+        if isinstance(self.merge_gap, list) and len(self.merge_gap) != n_labels:
+            raise WsedError(f"{len(self.merge_gap)} values of merge_gap for {n_labels} labels")
 
     def _active(
         self, curves: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"] | None
@@ -173,7 +183,7 @@ class StepDecoder(Decoder):
 
     def _finished(self, events: Events) -> Events:
         """The events after joining over gaps and dropping short events."""
-        if self.merge_gap > 0:
+        if any(listed(self.merge_gap)):
             events = steps.merge_gaps(events, self.merge_gap)
         return steps.min_duration(events, self.min_duration) if self.min_duration > 0 else events
 

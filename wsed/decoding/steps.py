@@ -214,11 +214,11 @@ def cut(events: Events, durations: Float[Tensor, " clip"]) -> tuple[Events, Bool
     return events if bool(inside.all()) else events[inside], inside
 
 
-def merge_gaps(events: Events, gap: float) -> Events:
+def merge_gaps(events: Events, gap: PerLabel) -> Events:
     """Join events of one clip and label that are less than `gap` seconds apart; the result is sorted.
 
-    Gaps that equal `gap` up to rounding (1 ns) are kept. Overlapping events are always joined. A joined event has the
-    gain of its first event.
+    A list has one gap per label. Events exactly `gap` apart, up to rounding (1 ns), are not joined. Overlapping events
+    always are. A joined event has the gain of its first event.
 
     >>> two = Events.of([(0, 0, 1.0, 2.0), (0, 0, 2.1, 3.0)])
     >>> merge_gaps(two, 0.2).offset.tolist()
@@ -227,7 +227,7 @@ def merge_gaps(events: Events, gap: float) -> Events:
     return merged(events, gap)[0]
 
 
-def merged(events: Events, gap: float) -> tuple[Events, Int[Tensor, " event"]]:
+def merged(events: Events, gap: PerLabel) -> tuple[Events, Int[Tensor, " event"]]:
     """The result of `merge_gaps`, and for each original event the index of the joined event that contains it.
 
     >>> merged(Events.of([(0, 0, 1.0, 2.0), (0, 0, 2.1, 3.0)]), 0.2)[1]
@@ -239,7 +239,8 @@ def merged(events: Events, gap: float) -> tuple[Events, Int[Tensor, " event"]]:
     events = events[order]
     group = _groups(events)
     reach = _latest_so_far(events.offset, group)
-    apart = events.onset[1:] - reach[:-1] >= max(gap - ROUNDING, 0.0)
+    least = torch.as_tensor(gap, dtype=torch.float64, device=group.device).sub(ROUNDING).clamp(min=0.0)
+    apart = events.onset[1:] - reach[:-1] >= (least[events.label[1:]] if least.ndim else least)
     edge = torch.ones(1, dtype=torch.bool, device=group.device)
     first = torch.cat([edge, apart | (group[1:] != group[:-1])])
     last = torch.cat([first[1:], edge])

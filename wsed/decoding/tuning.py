@@ -61,6 +61,8 @@ class Tuning:
             window and merging thresholds) or of one-second `segments` (over all thresholds).
         medians: windows of the median filter in seconds that are tried with the thresholds of events; 0 means no
             filter.
+        gaps: values of `merge_gap` in seconds that are tried with them: events of a class that are less than this far
+            apart are joined. One class is cut by short pauses, another is not.
 
     Raises:
         WsedError: there is nothing to tune, or a name is unknown.
@@ -80,14 +82,16 @@ class Tuning:
     tags: Search | None = None
     thresholds: Literal["events", "segments"] | None = None
     medians: list[float] | None = None
+    gaps: list[float] | None = None
 
     def __post_init__(self) -> None:
         if self.tags is None and self.thresholds is None:
             raise WsedError(
                 "evaluation.tuning: set thresholds (events or segments), tags (exact, grid or random), or both"
             )
-        if self.medians is not None and self.thresholds != "events":
-            raise WsedError("evaluation.tuning.medians needs evaluation.tuning.thresholds: events")
+        for name, tried in (("medians", self.medians), ("gaps", self.gaps)):
+            if tried is not None and self.thresholds != "events":
+                raise WsedError(f"evaluation.tuning.{name} needs evaluation.tuning.thresholds: events")
 
     def check_events(self, timed: Bool[Tensor, " clip"] | Bool[Tensor, "clip label"]) -> None:
         """Check that events are known in all clips, if thresholds of events or segments are tuned.
@@ -104,8 +108,8 @@ class Tuning:
         if self.thresholds is not None and not bool(clips.all()):
             raise WsedError(
                 f"evaluation.tuning.thresholds needs the events of all clips of the {self.split} set, and "
-                f"{int((~clips).sum())} of {len(clips)} have tags only: set evaluation.tuning.thresholds and "
-                "evaluation.tuning.medians to null, or take a set with events"
+                f"{int((~clips).sum())} of {len(clips)} have tags only: set evaluation.tuning.thresholds, "
+                "medians and gaps to null, or take a set with events"
             )
 
     def check(self, decoder: Decoder) -> None:
@@ -118,7 +122,7 @@ class Tuning:
             WsedError: a setting does not allow the search.
         """
         if self.thresholds == "events":
-            decoder.candidates(1.0, self.medians)
+            decoder.candidates(1.0, self.medians, self.gaps)
         elif self.thresholds == "segments" and (names := decoder.inexact_for_segments()):
             raise WsedError(
                 "evaluation.tuning.thresholds: segments is exact only if events are the frames above the threshold; "
@@ -169,7 +173,7 @@ class Tuning:
         tags = truth.tags if bool(truth.tagged.all()) else None
         if self.thresholds == "segments":
             return self._segments(decoder, scores, truth, tags)
-        settings = decoder.candidates(scores.frame_rate, self.medians)
+        settings = decoder.candidates(scores.frame_rate, self.medians, self.gaps)
         return tune_events(decoder, scores, truth, count, self.split, settings=settings, tags=tags)
 
     def _segments(self, decoder: Decoder, scores: Scores, truth: Truth, tags: Tensor | None) -> Tuned:

@@ -181,7 +181,7 @@ class Evaluation(pl.Callback):
             if decoder_file(trainer.ckpt_path).is_file():
                 rank_zero_info(f"{decoder_file(trainer.ckpt_path)} is not used: the checkpoint has changed since")
             return
-        fits = self.tuning is None or asdict(self.tuning).items() <= kept.tuned.items()
+        fits = self.tuning is None or all(kept.tuned.get(k) == v for k, v in asdict(self.tuning).items())
         fits &= same_network(kept.network, plain_spec(task.network))
         if fits and decoder_of(kept.untuned) == self._untuned:
             self.decoder, self.tuned = decoder_of(kept.decoder), dict(kept.tuned)
