@@ -21,7 +21,7 @@ def test_decoder(name):
     "settings",
     [
         {"rescale_edge": 3, "smooth": 0.5, "merge_gap": 0.2, "min_duration": 0.1},
-        {"median": [0.3, 0.7], "threshold": [0.3, 0.6]},
+        {"median": [0.3, 0.7], "threshold": [0.3, 0.6], "merge_gap": [0.4, 0.0]},
         {"tags": "clip", "tag_threshold": 0.7},
         {"low": 0.3},
     ],

@@ -1,6 +1,7 @@
 """Packed audio: the samples of the files, from a few large files."""
 
 import copy
+import json
 import pickle
 import shutil
 
@@ -261,15 +262,24 @@ def test_a_pack_stands_for_the_folder_that_was_packed(tmp_path, capsys):
     assert f"{moved} is a pack; give the folder of its labels and sounds: {moved / 'corpus'}" in capsys.readouterr().err
 
 
-def test_names_of_sounds_that_are_not_packed_are_found(sounds, tmp_path, capsys):
+@pytest.mark.parametrize("fault", ["renamed", "none", "twice", "removed"])
+def test_a_list_of_other_sounds_is_found(sounds, tmp_path, capsys, fault):
     out = tmp_path / "pack"
-    command = ["data", "pack", str(sounds / "audio"), str(out), "--sample-rate", "8000", "--workers", "1"]
+    command = ["data", "pack", str(sounds), str(out), "--sample-rate", "8000", "--workers", "1"]
     assert main(command) == 0
-    names = out / "contents.json"
-    names.write_text(names.read_text().replace(".wav", ".flac", 1))
+    file = out / "contents.json"
+    content = json.loads(file.read_text())
+    names = content["sounds"]
+    other = {"renamed": [*names[1:], "other.wav"], "none": [], "twice": [*names, names[0]], "removed": names}
+    file.write_text(json.dumps(content | {"sounds": other[fault]}))
+    if fault == "removed":
+        file.unlink()
+        with pytest.raises(WsedError, match="is a pack; give the folder"):
+            DESED(out).clips("train")
     assert main(["data", "pack", "--verify", str(out)]) == 1
-    assert "contents.json is damaged: remove it and pack again" in capsys.readouterr().out
-    names.unlink()
+    said = "is missing: pack again" if fault == "removed" else "is damaged: remove it and pack again"
+    assert f"contents.json {said}" in capsys.readouterr().out
+    file.unlink(missing_ok=True)
     assert main(command) == 0
     assert damaged(out) == []
 

@@ -151,6 +151,7 @@ def test_jsonargparse_reads_it_from_yaml():
         ({"rescale_edge": -1}, "decoder.rescale_edge must be 0 or more"),
         ({"merge_gap": -0.1}, "decoder.merge_gap must be 0 or more"),
         ({"merge_gap": [0.1, -0.1]}, "decoder.merge_gap must be 0 or more"),
+        ({"merge_gap": [0.1, float("inf")]}, "decoder.merge_gap must be 0 or more and finite"),
         ({"min_duration": float("nan")}, "decoder.min_duration must be 0 or more"),
         ({"threshold": [0.5, 0.2], "low": 0.3}, "decoder.low"),
         ({"tags": "some"}, "none.*clip.*oracle"),

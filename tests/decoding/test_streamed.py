@@ -12,6 +12,7 @@ DECODERS = [
     StepDecoder(),
     StepDecoder(threshold=[0.4, 0.6, 0.5], smooth=0.5, median=0.7, merge_gap=0.3, min_duration=0.4),
     StepDecoder(threshold=0.6, low=0.45, merge_gap=0.2),
+    StepDecoder(threshold=[0.4, 0.6, 0.5], merge_gap=[0.0, 0.3, 1.0]),
 ]
 
 

@@ -291,6 +291,9 @@ def test_each_label_gets_the_gap_that_is_best_for_it():
         dataclasses.replace(decoder, merge_gap=[0.0, 0.1, 0.2])(of(curve))
     with pytest.raises(WsedError, match=r"gaps needs evaluation\.tuning\.thresholds"):
         Tuning(tags="exact", gaps=[0.5])
+    for wrong in ([], [-1.0], [float("nan")], [float("inf")]):
+        with pytest.raises(WsedError, match=r"evaluation\.tuning\.gaps must have"):
+            Tuning(thresholds="events", gaps=wrong)
     with pytest.raises(WsedError, match="without medians, gaps and tags"):
         Tuning(thresholds="events", gaps=[0.5]).check(BoxDecoder())
 

@@ -67,10 +67,13 @@ class StepDecoder(Decoder):
         for name, windows in (("smooth", self.smooth), ("median", self.median)):
             if any(not window > 0 for window in listed(windows)):
                 raise WsedError(f"decoder.{name} must be more than 0 seconds, not {windows}; null: no filter")
-        times = {"rescale_edge": self.rescale_edge, "merge_gap": self.merge_gap, "min_duration": self.min_duration}
-        for name, time in times.items():
-            if any(not value >= 0 for value in (time if isinstance(time, list) else [time or 0])):
-                raise WsedError(f"decoder.{name} must be 0 or more, not {time}")
+        for name, times in (
+            ("rescale_edge", [self.rescale_edge or 0]),
+            ("merge_gap", listed(self.merge_gap)),
+            ("min_duration", [self.min_duration]),
+        ):
+            if not all(0 <= time < math.inf for time in times):
+                raise WsedError(f"decoder.{name} must be 0 or more and finite, not {getattr(self, name)}")
         if self.low is not None and any(self.low > high for high in listed(self.threshold)):
             raise WsedError(f"decoder.low ({self.low}) must not be above decoder.threshold ({self.threshold})")
 
@@ -110,7 +113,7 @@ class StepDecoder(Decoder):
     def reach(self) -> float:
         """Half of each filter, plus the longest gap that is joined and the shortest event, in seconds."""
         filters = (self.smooth or 0.0) / 2 + max(listed(self.median), default=0.0) / 2
-        return filters + max(listed(self.merge_gap)) + self.min_duration
+        return filters + max(listed(self.merge_gap), default=0.0) + self.min_duration
 
     def within(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Scores:
         """The scores of windows, rescaled like clips; classes that the tags exclude score 0."""
@@ -141,7 +144,7 @@ class StepDecoder(Decoder):
         plain = StepDecoder()
         settings = {
             "low": self.low != plain.low,
-            "merge_gap": self.merge_gap != plain.merge_gap,
+            "merge_gap": any(listed(self.merge_gap)),
             "min_duration": self.min_duration != plain.min_duration,
         }
         return [name for name, differs in settings.items() if differs]

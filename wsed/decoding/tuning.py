@@ -59,10 +59,9 @@ class Tuning:
             Chou, Jang & Yang 2018), or by random walks (`random`; Pellegrini & Cances 2019).
         thresholds: tune `threshold` for the F1 of `events` (over 0.01, 0.03, ..., 0.99; for box decoders also their
             window and merging thresholds) or of one-second `segments` (over all thresholds).
-        medians: windows of the median filter in seconds that are tried with the thresholds of events; 0 means no
+        medians: windows in seconds to try in place of the decoder's `median`, with each threshold of events; 0 means no
             filter.
-        gaps: values of `merge_gap` in seconds that are tried with them: events of a class that are less than this far
-            apart are joined. One class is cut by short pauses, another is not.
+        gaps: seconds to try in place of the decoder's `merge_gap`, with each threshold and window.
 
     Raises:
         WsedError: there is nothing to tune, or a name is unknown.
@@ -92,6 +91,8 @@ class Tuning:
         for name, tried in (("medians", self.medians), ("gaps", self.gaps)):
             if tried is not None and self.thresholds != "events":
                 raise WsedError(f"evaluation.tuning.{name} needs evaluation.tuning.thresholds: events")
+            if tried is not None and not (tried and all(0 <= seconds < math.inf for seconds in tried)):
+                raise WsedError(f"evaluation.tuning.{name} must have at least one value, all 0 s or more, not {tried}")
 
     def check_events(self, timed: Bool[Tensor, " clip"] | Bool[Tensor, "clip label"]) -> None:
         """Check that events are known in all clips, if thresholds of events or segments are tuned.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsed.data.audio import SUFFIXES
+from wsed.data.packed.contents import refuse_pack
 from wsed.data.sound_files import is_file, is_folder, sound_files, state
 from wsed.errors import WsedError
 
@@ -54,6 +55,7 @@ def _files(place: str) -> list[Path]:
     if is_folder(path):
         files = sound_files(path)
         if not files:
+            refuse_pack(path)
             raise WsedError(f"{place} holds no sound file, at any depth: none ends in {', '.join(SUFFIXES)}")
         return files
     if has_magic(place):

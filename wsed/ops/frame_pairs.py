@@ -120,8 +120,8 @@ def pair_sum(
         weights: weight of the positive and of the negative pairs, float64.
         positive: cost of a positive pair, from differentiable operations.
         negative: cost of a negative pair, from differentiable operations.
-        of_differences: both costs depend on `a - b` alone. The mean of the frames at each time index is then subtracted
-            first, since the distance of two close frames far from the origin is lost in the rounding of inner products.
+        of_differences: both costs depend on `a - b` alone. Then the mean of the frames at each time index is subtracted
+            first, so that rounding is relative to the spread of the frames, not to their distance from the origin.
 
     >>> embeddings = torch.tensor([[[0.0, 0.0]], [[3.0, 4.0]]])
     >>> positive_pair = torch.tensor([[[0, 1], [0, 0]]], dtype=torch.int8)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.fpd.readings import METRIC_OF, OPTIONS, LearnedMarginFPD, ReadingFPD, fpd
+from experiments.fpd.readings import METRIC_OF, OPTIONS, LearnedMarginFPD, ReadingFPD, euclidean, fpd, margin_costs
 from tests.losses import test_fpd as core
 from wsed import WsedError, testing
 from wsed.losses.fpd import FPD
@@ -62,6 +62,18 @@ def test_what_holds_of_the_core_holds_of_each_reading(options):
 
 def test_near_frames_far_from_the_origin_are_told_apart():
     core.tells_near_frames_apart(fpd, {"mode": "raw"})
+
+
+@pytest.mark.parametrize("costs", [euclidean("literal", 0.1), margin_costs("euclidean", torch.tensor(0.1))], ids=str)
+def test_costs_of_distances_depend_on_differences_alone(costs):
+    assert costs.of_differences
+    one, other, shift = torch.tensor([100.0, 1.0]), torch.tensor([100.0, 4.0]), torch.tensor([100.0, 0.0])
+
+    def products(a, b):
+        return a @ b, a @ a, b @ b
+
+    for cost in (costs.positive, costs.negative):
+        assert cost(*products(one, other)).item() == pytest.approx(cost(*products(one - shift, other - shift)).item())
 
 
 @pytest.mark.parametrize("options", FORMULAS, ids=str)

@@ -23,7 +23,7 @@ changed. Sound files that cannot be read are named and left out."""
 EXAMPLES = """\
 examples:
   wsed data pack data/desed packed/desed --sample-rate 16000
-  wsed data pack --verify packed/desed                          compare all checksums
+  wsed data pack --verify packed/desed                          check that nothing has changed
 
 in the YAML of a training:
   data:
@@ -45,11 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=whole(1), metavar="N", help="processes (default: one per core)")
     parser.add_argument("--overwrite", action="store_true", help="replace a pack of other files")
-    parser.add_argument("--verify", action="store_true", help="compare the checksums of an existing pack")
+    parser.add_argument(
+        "--verify", action="store_true", help="check an existing pack: its checksums and names"
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Pack with a progress bar and print a summary; 1 if files were left out or shards are damaged, else 0.
+    """Pack with a progress bar and print a summary; 1 if files were left out or have changed, else 0.
 
     Raises:
         WsedError: there are no sound files, or the pack cannot be written or read.
@@ -80,7 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     if args.verify:
         for name in broken:
             console.print(f"{args.out / name} {_fault(args.out, name)} pack again", markup=False, soft_wrap=True)
-        console.print("all checksums agree" if not broken else f"{len(broken)} damaged", markup=False)
+        console.print("all checksums agree" if not broken else f"{len(broken)} files are not as packed", markup=False)
         return 1 if broken else 0
     for reason in packed.refused:
         console.print(f"left out: {printable(reason)}", markup=False, soft_wrap=True)

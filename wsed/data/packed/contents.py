@@ -146,7 +146,7 @@ def pack_of(path: str | Path) -> tuple[Path, str] | None:
 
 def refuse_pack(folder: Path) -> None:
     """Raise `WsedError` if a folder that should be a corpus is a pack: the corpus is its folder `corpus/`."""
-    if (folder / CONTENTS).is_file() and (folder / CORPUS / MARK).is_file():
+    if (folder / CORPUS / MARK).is_file():
         raise WsedError(f"{folder} is a pack; give the folder of its labels and sounds: {folder / CORPUS}")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from wsed.data import audio
-from wsed.data.packed.contents import CONTENTS, CORPUS, Contents, copy_labels
+from wsed.data.packed.contents import CONTENTS, CORPUS, MARK, Contents, copy_labels
 from wsed.data.packed.index import FACTS, FULL, INDEX, Facts, Index, checksum, open_shard, shard_path
 from wsed.data.processes import end_with_parent
 from wsed.data.sound_files import header, sound_files, state
@@ -119,13 +119,14 @@ def pack(
 
 
 def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None) -> list[str]:
-    """The files of a pack that differ from what was packed: shards by checksums, names of sounds, and copied labels.
+    """The files of a pack that are not as they were packed: shards, the list of sounds, copied labels.
 
     Raises:
-        WsedError: the folder holds no pack.
+        WsedError: the folder holds no pack, or the list of sounds cannot be read.
     """
     out = Path(out)
     Facts.read(out)
+    contents = Contents.read(out)
     index = Index.read(out / INDEX)
     shards, names = np.unique(index.shard).tolist(), []
     for done, number in enumerate(shards, start=1):
@@ -136,9 +137,9 @@ def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None)
             names.append(path.name)
         if progress is not None:
             progress(done, len(shards))
-    contents = Contents.read(out)
-    if contents.sounds and ((index.find(contents.sounds) < 0).any() or len(set(contents.sounds)) != len(index)):
-        names.append(CONTENTS)
+    sounds, listed = contents.sounds, (out / CONTENTS).is_file() or (out / CORPUS / MARK).is_file()
+    if listed and not (len(sounds) == len(set(sounds)) == len(index) and (index.find(sounds) >= 0).all()):
+        names.append(CONTENTS)  # a pack of an earlier version has no such file
     return [*names, *(f"{CORPUS}/{name}" for name in contents.changed(out))]
 
 

@@ -15,6 +15,7 @@ from wsed.data.corpus.videos.layout import audio_folder, find_list, list_there, 
 from wsed.data.corpus.videos.listing import read_listings
 from wsed.data.corpus.videos.lists import ListedClips, read_list
 from wsed.data.findings import Finding
+from wsed.data.packed.contents import refuse_pack
 from wsed.errors import WsedError
 from wsed.types import Labels, Split
 
@@ -154,6 +155,7 @@ def lists_folder(root: Path, lists: Path | None) -> Path:
     if not folder.is_dir():
         setting = "root" if lists is None else "lists"
         raise WsedError(f"no such folder: {folder}; set data.corpus.{setting} to the folder of the lists")
+    refuse_pack(folder)
     return folder
 
 
