@@ -45,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=whole(1), metavar="N", help="processes (default: one per core)")
     parser.add_argument("--overwrite", action="store_true", help="replace a pack of other files")
-    parser.add_argument(
-        "--verify", action="store_true", help="check an existing pack: its checksums and names"
-    )
+    parser.add_argument("--verify", action="store_true", help="check an existing pack: its checksums and names")
 
 
 def main(arguments: Sequence[str]) -> int:
