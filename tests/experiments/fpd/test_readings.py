@@ -64,7 +64,9 @@ def test_near_frames_far_from_the_origin_are_told_apart():
     core.tells_near_frames_apart(fpd, {"mode": "raw"})
 
 
-@pytest.mark.parametrize("costs", [euclidean("literal", 0.1), margin_costs("euclidean", torch.tensor(0.1))], ids=str)
+@pytest.mark.parametrize(
+    "costs", [euclidean("literal", 0.1), margin_costs("euclidean", torch.tensor(0.1))], ids=["literal", "margin"]
+)
 def test_costs_of_distances_depend_on_differences_alone(costs):
     assert costs.of_differences
     one, other, shift = torch.tensor([100.0, 1.0]), torch.tensor([100.0, 4.0]), torch.tensor([100.0, 0.0])
