@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     if args.verify:
         for name in broken:
             console.print(f"{args.out / name} {_fault(args.out, name)} pack again", markup=False, soft_wrap=True)
-        console.print("all checksums agree" if not broken else f"{len(broken)} files are not as packed", markup=False)
+        console.print("all checksums agree" if not broken else f"not as packed: {len(broken)}", markup=False)
         return 1 if broken else 0
     for reason in packed.refused:
         console.print(f"left out: {printable(reason)}", markup=False, soft_wrap=True)
