@@ -181,17 +181,17 @@ class LearnedMarginFPD(FPD):
         """Move the margin towards the middle of the mean similarities; it stays where a kind of pairs is missing."""
         self.reduction = "mean_per_category"
         means = []
-        found = partial(raised, self.metric)
-        for costs in ((found, nothing), (nothing, found)):
+        cost = partial(raised, self.metric)
+        for costs in ((cost, nothing), (nothing, cost)):
             self.costs = Costs(*costs, of_differences=self.metric == "euclidean")
             means.append(super().forward(output, batch))
         self.reduction = "mean"
-        mean = torch.stack(means)
+        found = torch.stack(means)
         if world_size() > 1:  # each process has its share of the mean
-            dist.all_reduce(mean)
-            mean /= world_size()
-        moved = self.momentum * self.margin + (1 - self.momentum) * (mean.mean() - 2).clamp(0, 1)
-        self.margin.copy_(torch.where(mean.min() > 0, moved, self.margin))
+            dist.all_reduce(found)
+            found /= world_size()
+        moved = self.momentum * self.margin + (1 - self.momentum) * (found.mean() - 2).clamp(0, 1)
+        self.margin.copy_(torch.where(found.min() > 0, moved, self.margin))
 
 
 def similarity(metric: Metric, *products: Tensor) -> Tensor:
