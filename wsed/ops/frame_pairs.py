@@ -28,8 +28,11 @@ Cost = Callable[[Tensor, Tensor, Tensor], Tensor]
 Silence = Literal["ignore", "negative", "background"]
 """What to do with frames without labels."""
 
-CHUNK = 2**18
-"""Elements of the float64 matrices of one step (2 MB); larger ones are no faster."""
+CHUNK, ON_DEVICE = 2**18, 2**24
+"""Elements of the float64 matrices of one step, on a CPU (2 MB; larger ones are no faster) and on an accelerator.
+
+There (128 MB) each step starts as many operations, whatever its size: 256 clips of 10 s would need a hundred steps of
+2 MB."""
 
 
 @checked
@@ -75,7 +78,7 @@ def frame_categories(
     if known is not None:
         chosen = chosen & (known.float() @ known.float().T > 0)
     parts = []
-    for part in _steps(*active.shape):
+    for part in _steps(active):
         equal, disjoint, shared = _compare(active[part], known)
         if silence == "negative":
             disjoint, equal = disjoint & ~equal, equal & shared
@@ -206,8 +209,8 @@ def _chunks(embeddings: Tensor, valid: Tensor, centred: bool) -> Iterator[tuple[
 
     If `centred`, the mean of the valid frames at each time index is subtracted.
     """
-    clips, n_frames, dim = embeddings.shape
-    for part in _steps(n_frames, clips, dim):
+    clips, _, dim = embeddings.shape
+    for part in _steps(embeddings.transpose(0, 1)):
         frames = embeddings.new_empty(part.stop - part.start, clips, dim, dtype=torch.float64)
         frames.copy_(embeddings[:, part].transpose(0, 1))
         outside = ~valid[:, part].T[..., None]
@@ -218,8 +221,11 @@ def _chunks(embeddings: Tensor, valid: Tensor, centred: bool) -> Iterator[tuple[
         yield part, frames
 
 
-def _steps(n_frames: int, clips: int, dim: int) -> Iterator[slice]:
-    step = max(1, CHUNK // max(1, clips * max(clips, dim)))
+def _steps(frames: Tensor) -> Iterator[slice]:
+    """A few of the frames of `[frame clip dim]` at a time."""
+    n_frames, clips, dim = frames.shape
+    elements = CHUNK if host.on_cpu(frames) else ON_DEVICE
+    step = max(1, elements // max(1, clips * max(clips, dim)))
     return (slice(start, min(start + step, n_frames)) for start in range(0, n_frames, step))
 
 
