@@ -30,6 +30,16 @@ def test_folded_batch_norm_is_batch_norm(activation):
     torch.testing.assert_close(folded, plain, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("bands_first", [True, False])
+def test_the_first_convolution_reads_channels_last(bands_first):
+    """Else its backward pass on a GPU would copy the gradient of all channels: torch tells the format by strides."""
+    found, blocks = [], ConvBlocks(16, channels=8, pools=[(1, 4)])
+    blocks[0].register_forward_pre_hook(lambda _, inputs: found.append(inputs[0].stride()))
+    features = torch.randn(2, 16, 10) if bands_first else torch.randn(2, 10, 16).transpose(1, 2)
+    blocks(features, None)
+    assert found == [(160, 1, 16, 1)]
+
+
 def test_an_exported_network_computes_the_halves_of_a_gated_unit_apart(monkeypatch):
     torch.manual_seed(0)
     block = ConvBlocks(16, channels=8, pools=[(1, 4)], activation="glu").eval()[0]

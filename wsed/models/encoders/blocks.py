@@ -137,12 +137,24 @@ class ConvBlocks(nn.ModuleList):
         convolution adds at the end of an unpadded clip.
         """
         padded, valid = padding(valid, features)
-        x = features.transpose(1, 2)[:, None].contiguous(memory_format=torch.channels_last)
+        x = one_channel(features.transpose(1, 2))
         for block, time in zip(self, self._time_pools, strict=True):
             x = block(x * valid[:, None, :, None] if padded else x)
             n = valid.shape[1] // time
             valid = valid[:, : n * time].reshape(-1, n, time).all(2)
         return x.transpose(1, 2).flatten(2), valid
+
+
+def one_channel(images: Float[Tensor, "clip height width"]) -> Float[Tensor, "clip 1 height width"]:
+    """Images with an axis for their only channel, in channels-last format.
+
+    `contiguous(memory_format=torch.channels_last)` leaves the stride of a single channel as it is. The backward pass of
+    a convolution on a GPU reads it, and would then copy the gradient of all output channels into the other format.
+
+    >>> one_channel(torch.zeros(2, 5, 8)).stride()
+    (40, 1, 8, 1)
+    """
+    return images.contiguous()[..., None].permute(0, 3, 1, 2)
 
 
 def _each(value: int | Sequence[int], pools: Sequence[Sequence[int]], name: str) -> list[int]:

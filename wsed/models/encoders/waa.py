@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, Encoder
+from wsed.models.encoders.blocks import one_channel
 from wsed.ops.dropout import Dropout
 from wsed.ops.grid import padding
 from wsed.types import Encoded
@@ -69,7 +70,7 @@ class WAA(Encoder):
         if n == 0:
             raise WsedError(f"encoder waa: {features.shape[2]} frames are less than one window of {WINDOW}")
         windows = features[:, :, : n * WINDOW].transpose(1, 2)
-        x: Tensor = self.layers(windows.reshape(clips * n, 1, WINDOW, -1))
+        x: Tensor = self.layers(one_channel(windows.reshape(clips * n, WINDOW, -1)))
         steps = x.permute(0, 2, 3, 1).flatten(2)  # [window step dim], bands outermost in dim
         if self.normalize_steps:
             steps = F.normalize(steps.float(), dim=2)
