@@ -1,8 +1,9 @@
 """Trainings of one process and of several with the same clips in each step, compared: the table of the documentation.
 
 20 steps of SGD in float32 at a rate of 0.001 (at 0.02 some rows make ten of one difference in two steps), without
-dropout, and with batch normalisation that does not learn: its statistics are those of each process. The processes are
-started once and train all cases one after the other.
+dropout, and with batch normalisation that does not learn, unless it is synchronised: its statistics are those of each
+process. The processes are started once and train all cases one after the other, on the CPU or, with
+`CAMPAIGN_ACCELERATOR=gpu`, on one GPU that they share.
 """
 
 import contextlib
@@ -39,6 +40,9 @@ DOUBLE = 1e-9
 RANKS = int(os.environ.get("CAMPAIGN_RANKS", "2"))
 """Number of processes that are compared with one."""
 
+ACCELERATOR = os.environ.get("CAMPAIGN_ACCELERATOR", "cpu")
+"""Where they train."""
+
 CLIPS, STEPS, PER_EPOCH = 2 * RANKS, 20, 2
 """Clips of a source in a step of all processes, steps of a training and of an epoch."""
 
@@ -65,7 +69,7 @@ class Still(pl.Callback):
 
     def on_train_batch_start(self, trainer, task, *_):
         for module in task.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and not isinstance(module, nn.SyncBatchNorm):
                 module.eval()
             if isinstance(module, Dropout):
                 module.rate = 0.0
@@ -82,7 +86,7 @@ class Still(pl.Callback):
 
 
 def plain(task) -> dict[str, Any]:
-    return {name: value.detach().numpy().copy() for name, value in task.named_parameters()}
+    return {name: value.detach().cpu().numpy().copy() for name, value in task.named_parameters()}
 
 
 @contextlib.contextmanager
@@ -103,9 +107,11 @@ def in_float64() -> Iterator[None]:
         yield
 
 
-def as_rank(rank: int, ranks: int) -> None:
-    """Let Lightning take this process for one that torchrun has started."""
-    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "GROUP_RANK": 0}
+def as_rank(rank: int, ranks: int, nodes: int = 1) -> None:
+    """Let Lightning take this process for one that torchrun has started, on one node or on one node per process."""
+    node, local = (0, rank) if nodes == 1 else (rank, 0)
+    names = {"RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks // nodes}
+    names |= {"LOCAL_RANK": local, "GROUP_RANK": node}
     os.environ.update({name: str(value) for name, value in names.items()}, TORCHELASTIC_RUN_ID="here")
 
 
@@ -113,7 +119,8 @@ def trained(
     args: list[str], clips: int, out: Path, rank: int, ranks: int, rate: float, double: bool = False
 ) -> dict[str, Any]:
     """Parameters, logged values and the report of the test clips."""
-    as_rank(rank, ranks)
+    nodes = 1 if ACCELERATOR == "cpu" else ranks  # processes that share the first GPU, as if it were in each node
+    as_rank(rank, ranks, nodes)
     still = Still()
 
     class Watched(WsedCLI):
@@ -126,7 +133,8 @@ def trained(
                 self.model.double()
 
     settings = {
-        "default_root_dir": out, "devices": ranks, "accelerator": "cpu", "max_epochs": STEPS // PER_EPOCH,
+        "default_root_dir": out, "devices": ranks // nodes, "num_nodes": nodes, "accelerator": ACCELERATOR,
+        "max_epochs": STEPS // PER_EPOCH,
         "limit_train_batches": PER_EPOCH, "check_val_every_n_epoch": STEPS // PER_EPOCH, "logger": "false",
         "strategy": "ddp_find_unused_parameters_true", "enable_progress_bar": "false", "precision": "32-true",
     }  # fmt: skip
@@ -134,6 +142,7 @@ def trained(
     command += ["--evaluation.resamples", "0", "--data.eval_batch", str(clips), "--overwrite"]
     command += ["--model.optimizer", f"{{class_path: torch.optim.SGD, init_args: {{lr: {rate:.6f}}}}}"]
     command += ["--model.lr_scheduler", "null", "--test_checkpoint", "last", "--trainer.callbacks", "null"]
+    torch.backends.cudnn.allow_tf32 = False  # it keeps three digits
     Evaluation.draw_curves = pictures.class_f1 = lambda *_: None  # nobody looks at them
     with contextlib.ExitStack() as during:
         during.enter_context(contextlib.redirect_stdout(io.StringIO()))

@@ -12,7 +12,7 @@ import yaml
 import wsed
 from tests.cli.test_experiments import CORPUS, RECIPES, arguments, config_of
 from tests.cli.test_resume import SMALL
-from tests.distributed.campaign import CLIPS, RANKS, Found, far, trained
+from tests.distributed.campaign import ACCELERATOR, CLIPS, RANKS, Found, far, trained
 from tests.distributed.ranks import returned, send
 from wsed.registry import registry
 
@@ -162,6 +162,8 @@ def others() -> Iterator[Case]:
     limits = ["--trainer.limit_val_batches", "1", "--trainer.limit_test_batches", "1"]
     yield Case("one batch of validation and test", "other", small(more=limits))
     yield Case("fewer clips than three processes", "other", with_few_clips, clips=6, ranks=3)
+    if ACCELERATOR == "gpu":  # torch synchronises on GPUs only
+        yield Case("batch normalisation synchronised", "other", small(more=["--trainer.sync_batchnorm", "true"]))
 
 
 def with_few_clips(root: Path, folder: Path) -> list[str]:

@@ -1,7 +1,8 @@
 """Several processes train as one with the same batches: each loss, each augmentation and each row of the experiments.
 
 `CAMPAIGN=table.md pytest -m slow tests/distributed/test_campaign.py` writes the table that the documentation shows;
-with `CAMPAIGN_RANKS=3`, three processes are compared with one instead of two.
+with `CAMPAIGN_RANKS=3`, three processes are compared with one instead of two; with `CAMPAIGN_ACCELERATOR=gpu`, they
+share one GPU. Under `pytest -n`, each worker writes a table of its own, `table.gw0.md` and so on.
 """
 
 import os
@@ -21,6 +22,8 @@ HEAD = "| what | kind | parameters | metrics | parameters moved by | in float64 
 def table(tmp_path_factory):
     """The file that gets a row for each case."""
     path = Path(os.environ.get("CAMPAIGN", tmp_path_factory.mktemp("table") / "table.md"))
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        path = path.with_suffix(f".{worker}{path.suffix}")
     path.write_text(HEAD)
     return path
 
