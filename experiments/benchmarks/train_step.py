@@ -8,21 +8,31 @@ Adam. Losses: `mil` on tags; `fpd`, which is frame BCE and Frame Pairwise Distan
 For each number of clips and each loss it prints
 - clips per second over `--steps` steps, without waiting between them;
 - the share of each part in a step that waits after each part (so that its sum is a little more than a whole step);
+  "data" is the wait for a batch that another process reads from FLAC files;
 - the share of the time in which a kernel ran on the GPU;
 - the matrix products and convolutions in TFLOP/s, and in % of a large matrix product in the same precision.
 """
 
 import argparse
+import itertools
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import soundfile
 import torch
+from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
 from wsed import Batch, Composed, Events, Labels
+from wsed.data.collate import Collate
+from wsed.data.corpus.desed import DESED
+from wsed.data.module import SEDDataModule
+from wsed.data.reading.files import ClipDataset
 from wsed.losses.base import Loss
 from wsed.losses.bce import FrameBCE
 from wsed.losses.fpd import FPD
@@ -32,7 +42,9 @@ from wsed.models.frontends import LogMel
 from wsed.ops.memory import keep_freed_memory
 
 SECONDS, RATE, N_LABELS, EVENTS = 10, 22050, 10, 3
-PARTS = ("transfer", "frontend", "network", "loss", "backward", "optimiser")
+FILES = 32
+"""Sound files that are read again and again."""
+PARTS = ("data", "transfer", "frontend", "network", "loss", "backward", "optimiser")
 DTYPES = {"bf16": torch.bfloat16, "32": torch.float32}
 LOSSES: dict[str, Callable[[], list[tuple[Loss, float]]]] = {
     "mil": lambda: [(MIL(), 1.0)],
@@ -55,6 +67,36 @@ def clips_of(n: int) -> Batch:
     ids = tuple(map(str, range(n)))
     batch = Batch(audio, source + SECONDS * RATE, tags, known, events, known, source, ("weak",), ids)
     return batch.pin_memory() if torch.cuda.is_available() else batch
+
+
+def write_corpus(folder: Path) -> None:
+    """FLAC files of noise, in the layout of DESED."""
+    audio, metadata = folder / "audio/train/weak", folder / "metadata/train"
+    for place in (audio, metadata):
+        place.mkdir(parents=True)
+    draw = torch.Generator().manual_seed(0)
+    for i in range(FILES):
+        soundfile.write(audio / f"{i}.flac", 0.1 * torch.randn(SECONDS * RATE, generator=draw).numpy(), RATE)
+    rows = [f"{i}.flac\t{i % N_LABELS}" for i in range(FILES)]
+    (metadata / "weak.tsv").write_text("\n".join(["filename\tevent_labels", *rows]) + "\n")
+
+
+def batches(folder: Path, n: int) -> Iterator[Batch]:
+    """Batches of `n` clips without end, read ahead by another process as in a training."""
+    data = SEDDataModule(DESED(folder, validation=None), {"weak": n})
+    data.setup("fit")
+    table = data.table("train")
+    order = (i % FILES for i in itertools.count())
+    loader = DataLoader(
+        ClipDataset(table, RATE),
+        batch_size=n,
+        sampler=order,  # type: ignore[arg-type]
+        collate_fn=Collate(table),
+        num_workers=1,
+        prefetch_factor=4,
+        pin_memory=torch.cuda.is_available(),
+    )
+    return iter(loader)
 
 
 def build(device: str, compiled: bool) -> tuple[Composed, torch.optim.Optimizer]:
@@ -116,10 +158,14 @@ def shares(
     device: str,
     dtype: torch.dtype,
     steps: int,
+    read: Iterator[Batch],
 ) -> dict[str, float]:
     """The part of each in a step that waits after each part."""
     clock = Clock(device)
+    next(read)  # the reading process starts
     for _ in range(steps):
+        with clock.part("data"):
+            next(read)
         optimiser.zero_grad()
         with clock.part("transfer"):
             batch = clips.to(device, non_blocking=True)
@@ -166,7 +212,7 @@ def kernel_share(run: Callable[[], None], steps: int) -> float:
     return sum(event.self_device_time_total for event in kernels) / 1e6 / seconds
 
 
-def measure(args: argparse.Namespace, name: str, n: int, top: float) -> None:
+def measure(args: argparse.Namespace, name: str, n: int, top: float, corpus: Path) -> None:
     """Print what one kind of step costs."""
     device, dtype = args.device, DTYPES[args.precision]
     network, optimiser = build(device, args.compile)
@@ -185,7 +231,7 @@ def measure(args: argparse.Namespace, name: str, n: int, top: float) -> None:
     with FlopCounterMode(display=False) as counter:
         run()
     flops = counter.get_total_flops() / seconds / 1e12
-    parts = shares(network, losses, optimiser, clips, device, dtype, max(1, args.steps // 2))
+    parts = shares(network, losses, optimiser, clips, device, dtype, max(1, args.steps // 2), batches(corpus, n))
     busy = f"; a kernel runs {kernel_share(run, args.steps):.0%} of the time" if device == "cuda" else ""
     memory = f", at most {torch.cuda.max_memory_allocated() / 1e9:.1f} GB" if device == "cuda" else ""
     print(f"{name}, {n} clips: {1e3 * seconds:.1f} ms a step, {n / seconds:.0f} clips/s{memory}{busy}")
@@ -212,9 +258,11 @@ def main() -> None:
     top = ceiling(args.device, DTYPES[args.precision])
     name: Any = torch.cuda.get_device_name() if args.device == "cuda" else f"CPU, {args.threads} threads"
     print(f"{name}, torch {torch.__version__}, {args.precision}{', compiled' if args.compile else ''}", flush=True)
-    for loss in args.losses:
-        for n in args.clips:
-            measure(args, loss, n, top)
+    with tempfile.TemporaryDirectory() as folder:
+        write_corpus(Path(folder))
+        for loss in args.losses:
+            for n in args.clips:
+                measure(args, loss, n, top, Path(folder))
 
 
 if __name__ == "__main__":

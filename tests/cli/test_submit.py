@@ -52,6 +52,8 @@ def test_what_slurm_is_asked(tmp_path, monkeypatch, capsys):
         "partition=gpu", "account=sound",
     ):  # fmt: skip
         assert f"#SBATCH --{line}" in asked, asked
+    (started,) = [line for line in asked.splitlines() if line.startswith("srun ")]
+    assert "--kill-on-bad-exit=1" in started
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,18 @@ def test_a_process_that_dies_ends_the_job_within_a_minute(place):
     assert re.search("another process of this training has ended|terminated with code -9", job.log.read_text())
 
 
+def test_a_process_that_waits_for_others_to_start_hears_a_signal(place):
+    names = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1", "GROUP_RANK": "0"}
+    names |= {"TORCHELASTIC_RUN_ID": "here", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    command = [sys.executable, "-m", "wsed.cli.main", "fit", "--config", "exp.yaml", "--trainer.strategy", "ddp"]
+    job = Job([*command, "--trainer.devices", "1", "--trainer.num_nodes", "2"], place / "log", env=os.environ | names)
+    job.wait_for("MEMBER: 1/2")
+    time.sleep(1)
+    job.process.terminate()
+    assert job.end(30) == 128 + signal.SIGTERM, job.log.read_text()
+    assert "stopped; the other processes had not started (process 0 of 2, on " in job.log.read_text()
+
+
 def test_a_port_that_is_in_use_is_named(place):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -167,3 +179,18 @@ def test_two_processes_of_torchrun_search_the_same_trials(place):
     assert job.end(300) == 0, job.log.read_text()
     assert "best of 2 trials" in job.log.read_text()
     assert len((place / "runs/search/exp/trials.tsv").read_text().splitlines()) == 3
+
+
+def test_a_trial_on_two_devices_is_one_training(place):
+    """Lightning starts the second process of each trial, which has the settings of the first."""
+    (place / "space.yaml").write_text("model.optimizer.lr: {low: 1e-4, high: 1e-2, log: true}\n")
+    args = "search --config exp.yaml --space space.yaml --trials 2 --monitor val/loss --minimize"
+    args += " --trainer.max_epochs 1 --model.optimizer torch.optim.Adam"
+    job = Job([sys.executable, "-m", "wsed.cli.main", *args.split(), *DDP], place / "log")
+    assert job.end(300) == 0, job.log.read_text()
+    assert "best of 2 trials" in job.log.read_text()
+    trials = place / "runs/search/exp"
+    assert len((trials / "trials.tsv").read_text().splitlines()) == 3
+    logs = [log.read_text() for log in trials.rglob("log.txt")]
+    assert len(logs) == 2
+    assert all("MEMBER: 2/2" in log for log in logs)

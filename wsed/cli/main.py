@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from wsed.cli import verbs
 from wsed.cli.process import QuickEnd
-from wsed.cli.ranks import is_first
+from wsed.cli.ranks import is_first, whose
 from wsed.cli.stopped import Stopped
 from wsed.errors import WsedError, printable
 from wsed.files import no_room
@@ -70,7 +70,7 @@ def _run(args: list[str]) -> int:
     try:
         return _dispatch(args)
     except WsedError as error:
-        print(f"wsed: error: {printable(_last_message(str(error)))}", file=sys.stderr)
+        print(f"wsed: error: {printable(_last_message(str(error)))}{whose()}", file=sys.stderr)
         return 2
     except Stopped as stopped:
         if is_first():
@@ -86,7 +86,7 @@ def _run(args: list[str]) -> int:
     except Exception as error:  # of sqlite and zip files, too
         if (fault := no_room(error)) is None:
             raise
-        print(f"wsed: error: {fault}; make room, or write to another disk", file=sys.stderr)
+        print(f"wsed: error: {fault}; make room, or write to another disk{whose()}", file=sys.stderr)
         return 2
 
 

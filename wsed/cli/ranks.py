@@ -1,6 +1,7 @@
 """Which process of a training this is, before there is a trainer to ask."""
 
 import os
+import platform
 
 NAMES = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 """Variables in which torchrun, Lightning and SLURM set the rank of each process: 0 in the first."""
@@ -25,3 +26,13 @@ def place() -> tuple[int, int]:
         if rank in os.environ and ranks in os.environ:
             return int(os.environ[rank]), int(os.environ[ranks])
     return 0, 1
+
+
+def whose() -> str:
+    """Which of several processes says something, to follow a message; empty if there is one process.
+
+    >>> whose()
+    ''
+    """
+    rank, ranks = place()
+    return f" (process {rank} of {ranks}, on {platform.node()})" if ranks > 1 else ""

@@ -125,7 +125,10 @@ class Search:
         try:
             self._train(trial, report)
             if report.best is None:
-                raise WsedError(f"--monitor: the training logs no {self.monitor!r}; it logs {', '.join(report.logged)}")
+                raise WsedError(
+                    f"--monitor: the training logs no {self.monitor!r}; it logs "
+                    f"{', '.join(report.logged) or 'nothing, since it ended before a validation'}"
+                )
             self.study.tell(trial, report.best)
             outcome = f"{self.monitor} {report.best:.4g}"
         except optuna.TrialPruned:

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from types import FrameType
@@ -11,16 +12,20 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+import torch.distributed as dist
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from wsed.cli.lost import lost
-from wsed.cli.ranks import is_first
+from wsed.cli.ranks import is_first, whose
 from wsed.cli.stopped import Stopped
 
 REQUEUE = ("SIGUSR1", "SIGUSR2")
 """Signals that schedulers send before the end of the time (`sbatch --signal`); a SLURM job is then queued again."""
 
 ENDING = [vars(signal)[name] for name in ("SIGTERM", *REQUEUE) if name in vars(signal)]
+
+GRACE = 5
+"""Seconds that a process which waits for the others to start may take to react to a signal."""
 
 
 class Signals:
@@ -35,15 +40,24 @@ class Signals:
     def __init__(self) -> None:
         self.received: int | None = None
         self.training = False
+        self.meeting = False
+        """Whether this process is about to meet the others, until they have met: there is nothing to save yet."""
         self._before: dict[int, Any] = {}
+        self._fd = -1
 
     def __enter__(self) -> "Signals":
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.getsignal(number) for number in ENDING}
             self.take()
+            heard, told = os.pipe()
+            os.set_blocking(told, False)
+            self._fd = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+            threading.Thread(target=self._end_in_meeting, args=(heard,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._before:
+            os.close(signal.set_wakeup_fd(self._fd))
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
@@ -52,6 +66,21 @@ class Signals:
         """Replace the signal handlers of Lightning, which talk to other ranks in the middle of a step."""
         for number in self._before:
             signal.signal(number, self._handle)
+
+    def _end_in_meeting(self, fd: int) -> None:
+        """End the process by a signal that comes while torch waits for the others: Python hears nothing then."""
+        with os.fdopen(fd, "rb", buffering=0) as signals:
+            while number := signals.read(1):
+                if number[0] in ENDING and self._meets():
+                    time.sleep(GRACE)
+                    if self.received is None and self._meets():
+                        print(
+                            f"wsed: stopped; the other processes had not started{whose()}", file=sys.stderr, flush=True
+                        )
+                        os._exit(128 + number[0])
+
+    def _meets(self) -> bool:
+        return self.meeting and not dist.is_initialized()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         first, self.received = self.received is None, number

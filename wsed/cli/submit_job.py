@@ -46,6 +46,7 @@ def submit(args: argparse.Namespace, minutes: int, jobs: Sequence[Sequence[str]]
         cpus_per_task=args.cpus,
         timeout_min=minutes,
         slurm_signal_delay_s=WARNING,
+        slurm_srun_args=["--kill-on-bad-exit=1"],  # if a process dies, the others would wait for it
         slurm_additional_parameters={"requeue": True} | ({"account": args.account} if args.account else {}),
         **({"gpus_per_node": args.gpus} if args.gpus else {}),
         **({"slurm_partition": args.partition} if args.partition else {}),

@@ -134,6 +134,7 @@ class WsedCLI(LightningCLI):
             kwargs["enable_progress_bar"] = False
         trainer = super().instantiate_trainer(callbacks=[*own, *self.own_callbacks()], **kwargs)
         limit_waits(trainer, self._get(self.config_init, "rank_timeout"))
+        self.signals.meeting = trainer.world_size > 1
         return trainer
 
     def own_callbacks(self) -> list[Callback]:

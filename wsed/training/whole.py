@@ -38,6 +38,8 @@ class WholeCheckpoints(TorchCheckpointIO):
                     path.replace(run.before)
         except (OSError, RuntimeError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or " ".join(str(error).split())[:200]
-            raise WsedError(
-                f"cannot write {path}: {reason}; the existing checkpoints are whole: go on with --resume auto"
-            ) from None
+            there = next(path.parent.glob("[!.]*.ckpt"), None) is not None
+            rest = (
+                "the existing checkpoints are whole: go on with --resume auto" if there else "there is no other one yet"
+            )
+            raise WsedError(f"cannot write {path}: {reason}; {rest}") from None
