@@ -2,8 +2,10 @@
 
 import copy
 import json
+import os
 import pickle
 import shutil
+from pathlib import Path
 
 import fsspec
 import numpy as np
@@ -18,8 +20,10 @@ from wsed.cli.main import main
 from wsed.data import audio
 from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
+from wsed.data.corpus.audioset import AudioSet
 from wsed.data.corpus.desed import DESED
 from wsed.data.corpus.example_files import write_tones
+from wsed.data.corpus.videos.clips import VideoClips
 from wsed.data.module import SEDDataModule
 from wsed.data.packed.index import Index
 from wsed.data.packed.pack import damaged, pack
@@ -346,6 +350,44 @@ def test_a_packed_sound_is_read_as_if_its_file_were_there(sounds, tmp_path):
     shard.write_bytes(b"\1" * shard.stat().st_size)
     with pytest.raises(WsedError, match="shard_00000"):
         audio.read(root / "audio/other.flac", 8000)
+
+
+def test_packed_sounds_are_found_through_links(sounds, tmp_path, monkeypatch):
+    pack(sounds, tmp_path / "pack", 8000, workers=1)
+    (tmp_path / "folder").symlink_to(sounds / "audio")
+    (tmp_path / "mine/below").mkdir(parents=True)
+    (tmp_path / "mine/below/one.flac").symlink_to(tmp_path / "folder/other.flac")
+    (sounds / "audio/new.flac").symlink_to("other.flac")  # since it was packed
+    monkeypatch.chdir(tmp_path / "mine")
+    names = ("../folder/other.flac", "below/one.flac", "below/../../folder/new.flac", "audio/other.flac")
+    clips = [Clip(name, Path(name), "weak") for name in names]  # the last one is as in the pack, but not here
+    headers = Packed(tmp_path / "pack").headers(clips)
+    assert (headers.seconds.tolist(), headers.unreadable) == ([0.5] * 4, {})
+    gone = Clip("gone", Path("below/gone.flac"), "weak")
+    assert [*Packed(tmp_path / "pack").headers([*clips, gone]).unreadable] == [4]
+
+
+def test_clips_in_columns_are_looked_up_without_an_object_or_a_system_call_for_each(tmp_path, monkeypatch):
+    root, real, resolved, asked = tmp_path / "corpus", os.path.realpath, [], []
+    AudioSet.example(root)
+    pack(root, tmp_path / "pack", 8000, workers=1)
+    (tmp_path / "link").symlink_to(root)
+    corpus = AudioSet(tmp_path / "link")
+    few = corpus.clips("train")
+    assert [Path(path) for path in few.all_paths()] == [few.path(i) for i in range(len(few))]
+    clips = few.take(np.arange(len(few)).repeat(100))
+    listed = clips.table(corpus.labels, 0.5)
+    path = VideoClips.path
+    monkeypatch.setattr(VideoClips, "path", lambda self, i: (asked.append(i), path(self, i))[1])
+    monkeypatch.setattr(os.path, "islink", lambda _: pytest.fail("a file is looked at"))
+    monkeypatch.setattr(os.path, "realpath", lambda path, **how: (resolved.append(str(path)), real(path, **how))[1])
+    reader = Packed(tmp_path / "pack")
+    assert reader.headers(clips).seconds.tolist() == [1.0] * 600
+    dataset = reader.open(listed, 8000)
+    assert len(asked) < 60  # checks of types ask for a clip here and there
+    assert len(dataset[599].audio) == 4000
+    assert not [path for path in resolved if path.endswith(".wav")]
+    assert sum("link" in path for path in resolved) == 2  # the only folder, in `headers` and in `open`
 
 
 @pytest.mark.parametrize("kind", wsed.components("corpus"))

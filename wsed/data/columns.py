@@ -1,7 +1,7 @@
 """Clips as arrays, for corpora with millions of clips; and functions that take lists and arrays of clips alike."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -16,7 +16,7 @@ from wsed.types import Labels
 
 
 class Columns(Sequence[Clip]):
-    """A sequence of clips that is stored as arrays; a `Clip` is made only when an item is read.
+    """A sequence of clips that is stored as arrays; a `Clip` is made only when an item is read. Clips are whole files.
 
     Attributes:
         notes: notes for the user about the lists of the clips.
@@ -44,6 +44,10 @@ class Columns(Sequence[Clip]):
     @abstractmethod
     def path(self, index: int) -> Path:
         """The sound file of a clip, without making the clip."""
+
+    @abstractmethod
+    def all_paths(self) -> Iterable[str]:
+        """The sound files of all clips, as texts."""
 
     @abstractmethod
     def row(self, index: int) -> tuple[str, str, Path]:
@@ -79,6 +83,27 @@ def table_of(
 def path_of(clips: Sequence[Clip], index: int) -> Path:
     """The sound file of a clip."""
     return clips.path(index) if isinstance(clips, Columns) else clips[index].path
+
+
+def paths_of(clips: Sequence[Clip]) -> Iterable[str]:
+    """The sound files of all clips, as texts.
+
+    >>> list(paths_of([Clip("a.wav", Path("audio/a.wav"), "weak")]))
+    ['audio/a.wav']
+    """
+    return clips.all_paths() if isinstance(clips, Columns) else (str(clip.path) for clip in clips)
+
+
+def parts_of(clips: Sequence[Clip]) -> tuple[Float[np.ndarray, " clip"], Float[np.ndarray, " clip"]]:
+    """Where each clip begins in its file, and how long it is, in seconds; 0 and infinite if it is the whole file.
+
+    >>> parts_of([Clip("a.wav", Path("a.wav"), "weak"), Clip("b.wav", Path("b.wav"), "weak", start=3.0, duration=2.0)])
+    (array([0., 3.]), array([inf,  2.]))
+    """
+    if isinstance(clips, Columns):
+        return np.zeros(len(clips)), np.full(len(clips), inf)
+    lengths = [inf if clip.start is None or clip.duration is None else clip.duration for clip in clips]
+    return np.array([clip.start or 0.0 for clip in clips]), np.array(lengths)
 
 
 def take(clips: Sequence[Clip], index: NDArray[np.int64]) -> Sequence[Clip]:

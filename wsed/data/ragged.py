@@ -1,6 +1,6 @@
 """`Ragged`: rows of different lengths in one tensor, such as the labels of millions of clips."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +46,16 @@ class Ragged:
     def text(self, row: int) -> bytes:
         """A row as a byte string."""
         return bytes(self[row].numpy())
+
+    def texts_of(self, rows: Int[Tensor, " taken"]) -> Iterator[bytes]:
+        """These rows as byte strings, much faster than `text` for each; -1 is an empty one.
+
+        >>> list(Ragged.texts([b"a.wav", b"b.wav"]).texts_of(torch.tensor([1, -1, 0])))
+        [b'b.wav', b'', b'a.wav']
+        """
+        joined = self.values.numpy().tobytes()
+        for first, last in zip(self.first[rows].tolist(), self.first[rows + 1].tolist(), strict=True):
+            yield joined[first:last]
 
     @staticmethod
     def cat(parts: "Sequence[Ragged]") -> "Ragged":

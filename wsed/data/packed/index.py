@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -108,11 +109,11 @@ class Index:
             raise WsedError("the names of two files of the pack have the same hash; rename one of the files")
         return index
 
-    def find(self, names: list[str]) -> NDArray[np.int64]:
+    def find(self, names: Iterable[str]) -> NDArray[np.int64]:
         """The row of each name; -1 for a name that is not in the pack."""
-        wanted = np.fromiter(map(key_of, names), np.uint64, len(names))
+        wanted = np.fromiter(map(key_of, names), np.uint64)
         if not len(self):
-            return np.full(len(names), -1)
+            return np.full(len(wanted), -1)
         row = np.searchsorted(self.key, wanted).clip(max=len(self) - 1)
         return np.where(self.key[row] == wanted, row, -1)
 

@@ -1,8 +1,8 @@
 """The reader `packed`: it reads clips from packed audio, which `wsed data pack` makes."""
 
 import os
-from collections.abc import Sequence
-from math import inf, isinf
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
-from wsed.data.columns import path_of
+from wsed.data.columns import parts_of, path_of, paths_of
 from wsed.data.packed.contents import CORPUS
 from wsed.data.packed.index import FACTS, FULL, INDEX, Facts, Index, checksum, open_shard, shard_path
 from wsed.data.packed.store import Store, is_remote
@@ -109,14 +109,10 @@ class Packed(Reader):
         missing = np.flatnonzero(rows < 0)
         if len(missing):
             raise WsedError(f"{self._absent(table.clips[missing[0]].path)} (and {len(missing) - 1} more)")
-        starts = np.zeros(len(rows), dtype=np.int64)
-        most = np.full(len(rows), np.iinfo(np.int64).max)
-        for i, clip in enumerate(table.clips):
-            length = min(table.end, inf if clip.start is None or clip.duration is None else clip.duration)
-            starts[i] = round((clip.start or 0.0) * sample_rate)
-            if not isinf(length):
-                most[i] = round(length * sample_rate)
-        return PackedDataset(self.store, rows, starts, most)
+        starts, lengths = parts_of(table.clips)
+        most = np.minimum(np.minimum(lengths, table.end) * sample_rate, 2.0**62)  # the end is that of the file
+        first, most = (np.rint(column).astype(np.int64) for column in (starts * sample_rate, most))
+        return PackedDataset(self.store, rows, first, most)
 
     def headers(self, clips: Sequence[Clip]) -> Headers:
         """The durations of the files, from the index; clips that are not packed are unreadable."""
@@ -133,16 +129,29 @@ class Packed(Reader):
         roots: list[Path] = []
         for root in (self.store.local / CORPUS, self.root or facts.source):
             roots += (Path(os.path.abspath(root)), Path(root).resolve())  # noqa: PTH100 - links may be kept or followed
-        return index.find([_below(path_of(clips, i), roots) for i in range(len(clips))])
+        rows = index.find(_names(paths_of(clips), roots))
+        # a file that is not found may be a link to one that is; all others are found without a look at the disk
+        links = [i for i in np.flatnonzero(rows < 0).tolist() if os.path.islink(path_of(clips, i))]  # noqa: PTH114
+        rows[links] = index.find(_names((os.path.realpath(path_of(clips, i)) for i in links), roots))
+        return rows
 
     def _absent(self, path: Path) -> str:
         return f"{path} is not in the pack {self.folder}; run `wsed data pack` again, or set data.reader.root"
 
 
-def _below(path: Path, roots: Sequence[Path]) -> str:
-    """The path below the first of the folders that it lies in; links stay as they are."""
-    for absolute in (Path(os.path.abspath(path)), Path(os.path.realpath(path))):  # noqa: PTH100
+def _names(paths: Iterable[str], roots: Sequence[Path]) -> Iterator[str]:
+    """The path of each file below the first of the roots that it lies in. Each folder is looked at once, no file is."""
+    begin = cache(partial(_below, roots))
+    for path in paths:
+        cut = path.rfind(os.sep) + 1
+        yield begin(path[:cut]) + path[cut:]
+
+
+def _below(roots: Sequence[Path], folder: str) -> str:
+    """The path of a folder below the first of the roots that it lies in, with a slash; links stay if they can."""
+    for place in (os.path.abspath, os.path.realpath):
+        absolute = Path(place(folder))
         for root in roots:
             if absolute.is_relative_to(root):
-                return absolute.relative_to(root).as_posix()
-    return path.as_posix()
+                return f"{absolute.relative_to(root).as_posix()}/".removeprefix("./")
+    return f"{Path(folder).as_posix()}/".removeprefix("./")
