@@ -190,7 +190,7 @@ def packed_sound(path: str | Path) -> tuple[NDArray[np.int16], int] | None:
         raise WsedError(f"{found.shard} is missing, which has the samples of {path}")
     samples = open_shard(found.shard)
     if checksum(samples, found.rows, found.row) != found.rows.checksum[found.row]:
-        raise WsedError(f"{found.shard} is damaged: remove it and run `wsed data pack` again")
+        raise WsedError(f"{found.shard} is damaged, or of another pack: remove it and run `wsed data pack` again")
     first = int(found.rows.first[found.row])
     return samples[first : first + found.n_samples], found.sample_rate
 

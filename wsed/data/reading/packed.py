@@ -55,7 +55,9 @@ class PackedDataset(Dataset[Item]):
         samples = self._shards[shard]
         if not self._checked[row]:
             if checksum(samples, rows, row) != rows.checksum[row]:
-                raise WsedError(f"{shard_path(self.store.local, shard)} is damaged: remove it{self._remedy()}")
+                raise WsedError(
+                    f"{shard_path(self.store.local, shard)} is damaged, or of another pack: remove it{self._remedy()}"
+                )
             self._checked[row] = True
         start = int(rows.first[row]) + int(self.first[index])
         length = min(int(rows.n_samples[row]) - int(self.first[index]), int(self.most[index]))
