@@ -10,7 +10,7 @@ import pytest
 
 from wsed.cli.arguments import parsed
 from wsed.cli.check_flags import check_flags
-from wsed.cli.configs import _split, merged
+from wsed.cli.configs import merged, split_files
 from wsed.cli.flags import underscores
 from wsed.cli.main import RENAMED
 from wsed.cli.trusted import split_trusted
@@ -97,7 +97,7 @@ def test_commands_are_understood(line):
     elif name not in TRAININGS:
         parsed(name, module.add_arguments, rest)
     if name in TRAININGS:
-        files, flags = _split(split_trusted(rest)[0])
+        files, flags = split_files(split_trusted(rest)[0])
         assert all((ROOT / file).is_file() for file in files if file.startswith("experiments/")), files
         there = [str(ROOT / file) for file in files if (ROOT / file).is_file()]
         check_flags(underscores(flags), merged(there or [str(ROOT / "experiments/quickstart.yaml")]))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wsed import shipped
-from wsed.cli.configs import _split, merged
+from wsed.cli.configs import merged, split_files
 from wsed.cli.early import check_files
 from wsed.errors import WsedError
 from wsed.shipped import home, located, make_importable
@@ -35,7 +35,7 @@ def test_the_repository_is_its_own_home():
 
 
 def test_a_configuration_of_the_wheel(installed):
-    files, rest = _split(["fit", "--config", "experiments/quickstart.yaml", "--config=other.yaml", "--seed", "1"])
+    files, rest = split_files(["fit", "--config", "experiments/quickstart.yaml", "--config=other.yaml", "--seed", "1"])
     assert files == [str(installed / "quickstart.yaml"), "other.yaml"]
     assert rest == ["fit", "--seed", "1"]
     assert merged(files[:1]) == {"trainer": {"max_epochs": 7}}

@@ -1,5 +1,6 @@
 """Mistakes that are found before torch is imported."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,14 @@ import pytest
 import yaml
 
 from tests.cli.test_resume import SMALL
-from wsed.cli.check_settings import check_settings
-from wsed.cli.early import check_files
+from wsed.cli.check_settings import check_settings, sections, settings_of
+from wsed.cli.configs import merged
+from wsed.cli.early import SECTIONS, check_files
 from wsed.cli.names import expand
+from wsed.cli.signatures import Signatures
 from wsed.errors import WsedError
+from wsed.literals import members
+from wsed.registry import HOMES
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -30,7 +35,76 @@ MISTAKES = {
     "model: {network: {encodr: crnn}}": "model.network has no setting 'encodr' (did you mean encoder?)",
     "data: {augment: [gain, mixupp]}": "data.augment: unknown augment 'mixupp'",
     "data: {corpus: {class_path: desed, init_args: {rot: x}}}": "data.corpus has no setting 'rot'",
+    "model: {network: {encoder: {class_path: crnn, init_args: {channels: many}}}}": (
+        "model.network.encoder.channels is 'many', expected a whole number or a list; write channels: [many]"
+    ),
+    "model: {network: {encoder: {class_path: crnn, init_args: {pools: [[1, four]]}}}}": (
+        "model.network.encoder.pools is 'four', expected a whole number"
+    ),
+    "model: {network: {encoder: my_missing.models.Net}}": (
+        "model.network.encoder: cannot import my_missing.models (No module named 'my_missing'); known by name: ast, "
+    ),
+    "model: {network: {encoder: crnn, head: [framewise, clip_attn]}}": (
+        "model.network.head: unknown head 'clip_attn' (did you mean clip_attention?)"
+    ),
+    "model: {optimizer: {class_path: torch.optim.Adm, init_args: {lr: 1e-3}}}": (
+        "model.optimizer: unknown optimizer 'Adm' (did you mean Adam or RAdam or NAdam?); write optimizer: {class_path"
+    ),
+    "model: {optimizer: adamw}": "model.optimizer: unknown optimizer 'adamw' (did you mean AdamW?)",
+    "model: {optimizer: {class_path: SGD, init_args: {momentun: 0.9}}}": (
+        "model.optimizer has no setting 'momentun' (did you mean momentum?)"
+    ),
+    "model: {lr_scheduler: {class_path: torch.optim.lr_scheduler.StepLRR}}": (
+        "model.lr_scheduler: unknown lr_scheduler 'StepLRR' (did you mean StepLR or MultiStepLR?)"
+    ),
+    "trainer: {precision: fp16}": "trainer.precision: unknown precision 'fp16' (did you mean bf16 or 16?)",
+    "trainer: {max_epochs: ten}": "trainer.max_epochs is 'ten', expected a whole number or null",
 }
+
+LITERALS = {
+    "model: {network: {head: {class_path: framewise, init_args: {pooling: maxx}}}}": (
+        "model.network.head.pooling: unknown pooling 'maxx' (did you mean max or mean?); known: max, mean, linear_softm"
+    ),
+    "model: {losses: {apart: {loss: {class_path: fpd, init_args: {metric: euclid}}}}}": (
+        "model.losses.apart.loss.metric: unknown metric 'euclid' (did you mean euclidean?); known: euclidean, ip"
+    ),
+}
+"""Mistakes that are refused later while names are resolved, before `check_settings`."""
+
+LIGHTNING = {
+    "trainer: {callbacks: [{class_path: EarlyStoping, init_args: {monitor: val/score}}]}": (
+        "trainer.callbacks: there is no class 'EarlyStoping' (did you mean EarlyStopping?); write its name or import"
+    ),
+    "trainer: {callbacks: lightning.pytorch.callbacks.EarlyStoping}": (
+        "there is no class 'lightning.pytorch.callbacks.EarlyStoping' (did you mean EarlyStopping?)"
+    ),
+    "trainer: {callbacks: {class_path: EarlyStopping, init_args: {monitr: val/score}}}": (
+        "trainer.callbacks has no setting 'monitr' (did you mean monitor?)"
+    ),
+    "trainer: {logger: CSVLoger}": "trainer.logger: there is no class 'CSVLoger' (did you mean CSVLogger",
+    "data: {batch: {weak: -4}}": "data.batch has no clips: {'weak': -4}; write batch: {weak: 8}",
+}
+"""Mistakes that the parser, Lightning or the data module refuse later."""
+
+RIGHT = [
+    "model: {network: {encoder: {class_path: crnn, init_args: {channels: 8, dense: null, dropout: 0}}}}",
+    "model: {network: {encoder: {class_path: crnn, init_args: {channels: [8, 8], pools: [[1, 4], [2, 4]]}}}}",
+    "model: {network: {head: {class_path: framewise, init_args: {pooling: noisy_or}}}}",
+    "model: {losses: {apart: {loss: {class_path: fpd, init_args: {metric: ip, pairs: cross}}}}}",
+    "model: {losses: {apart: {loss: experiments.fpd.readings.LearnedMarginFPD}}}",
+    "model: {losses: {apart: {loss: json.decoder.Loss}}}",
+    "model: {optimizer: {class_path: torch.optim.SGD, init_args: {lr: 0.1, momentum: 0.9}}, lr_scheduler: null}",
+    "model: {optimizer: {class_path: Adam}, lr_scheduler: {class_path: StepLR, init_args: {step_size: 3}}}",
+    "model: {optimizer: my_optimisers.Lion, lr_scheduler: lightning.pytorch.cli.ReduceLROnPlateau}",
+    "data: {batch: {weak: 0, strong: 4}, holdout: 0.1}",
+    "data: {batch: {weak: 0}, episodes: {classes: 2}}",
+    "trainer: {precision: 16, max_epochs: null, deterministic: warn, devices: [0], limit_val_batches: 0.5}",
+    "trainer: {accelerator: mine, strategy: mine, max_time: '00:01:00:00', logger: false, profiler: simple}",
+    "trainer: {callbacks: [RichProgressBar, {class_path: EarlyStopping, init_args: {monitor: val/score}}, KeepBest]}",
+    "trainer: {callbacks: [MyEarlyStopping, {class_path: my_module.EarlyStoping}, EarlyStoping]}",
+    "trainer: {logger: {class_path: WandbLogger, init_args: {project: x, entity: y}}}",
+    "ckpt_path: null",
+]
 
 
 def mistake(check):
@@ -50,22 +124,88 @@ def test_mistakes_are_told_as_later(text, tmp_path):
     assert later.partition("; known")[0].partition(" (did")[0] in said
 
 
+@pytest.mark.parametrize("text", LITERALS | LIGHTNING)
+def test_mistakes_that_others_tell_later(text, tmp_path):
+    path = tmp_path / "exp.yaml"
+    path.write_text(text)
+    said = mistake(lambda: check_files(["--config", str(path)]))
+    assert (LITERALS | LIGHTNING)[text] in said
+    assert said.startswith(f"{path}: ")
+    if text in LITERALS:
+        later = mistake(lambda: expand(yaml.safe_load(text)))
+        assert later[later.index("unknown") :] in said
+
+
+@pytest.mark.parametrize("text", RIGHT)
+def test_values_that_may_be_right_are_passed(text, tmp_path):
+    (tmp_path / "exp.yaml").write_text(text)
+    check_files(["--config", str(tmp_path / "exp.yaml")])
+
+
+def test_a_value_that_is_replaced_may_be_wrong(tmp_path):
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text("data: {duration: 10s, batch: {weak: -4}}\nmodel: {optimizer: adamw}")
+    second.write_text("data: {duration: 10, batch: {weak: 4}}\nmodel: {optimizer: AdamW}")
+    check_files(["--config", str(first), "--config", str(second)])
+    flags = ["--data.duration=10", "--data.batch.weak", "4", "--model.optimizer", "AdamW"]
+    check_files(["--config", str(first), *flags])
+    check_files(["--config", str(first), "--print_config"])
+    assert "data.duration" in mistake(lambda: check_files(["--config", str(second), "--config", str(first)]))
+
+
+def test_a_class_beside_the_yaml_is_found(tmp_path, monkeypatch):
+    (tmp_path / "my_beside.py").write_text("raise RuntimeError('not to be imported')")
+    (tmp_path / "exp.yaml").write_text("model: {network: {encoder: my_beside.Net}}")
+    monkeypatch.chdir(tmp_path)
+    check_files(["--config", "exp.yaml"])
+
+
+def test_types_read_from_source_are_those_of_the_classes():
+    known, compared = Signatures.read(), 0
+    classes = {SECTIONS[section]: cls for section, cls in sections().items()}
+    for module, name in HOMES.values():
+        registry = getattr(importlib.import_module(module), name)
+        names = known.names[registry.kind]
+        classes |= {names[name]: registry[name] for name in registry.names() if known.classes.get(names.get(name))}
+    for name, cls in classes.items():
+        read, real = known.arguments(name) or {}, settings_of(cls)
+        assert not read or read.keys() == real.keys()
+        for setting, annotation in read.items():
+            plain = annotation.plain()
+            assert plain is None or set(members(plain)) == set(members(real[setting])), (name, setting)
+            compared += plain is not None
+    assert compared > 200
+
+
 def test_what_is_right_is_passed(tmp_path):
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump(SMALL))
     check_files([f"--config={path}", "--resume", "auto"])
     path.write_text("# nothing\n")
     check_files(["--config", str(path)])
-    files = [*EXPERIMENTS.glob("*/rows/*.yaml"), *EXPERIMENTS.glob("*/base*.yaml"), EXPERIMENTS / "quickstart.yaml"]
-    check_files([f"--config={file}" for file in files])
+    check_files([f"--config={EXPERIMENTS / 'quickstart.yaml'}"])
+
+
+@pytest.mark.parametrize("base", sorted(EXPERIMENTS.glob("*/base*.yaml")), ids=lambda path: path.parent.name)
+def test_rows_of_experiments_are_refused_only_as_later(base):
+    for row in base.parent.glob("rows/*.yaml"):
+        try:
+            check_files([f"--config={base}", f"--config={row}"])
+        except WsedError:  # a row of another base
+            mistake(lambda files=(base, row): check_settings(merged(files)))
 
 
 def test_neither_torch_nor_lightning_is_imported(tmp_path):
-    (tmp_path / "exp.yaml").write_text("model: {network: {encoder: crn}}")
+    texts = MISTAKES | LITERALS | LIGHTNING
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.yaml").write_text(text)
     code = (
-        "import sys; from wsed.cli.main import main; status = main(['fit', '--config', 'exp.yaml']); "
+        "import sys; from wsed.cli.main import main; "
+        f"status = {{main(['fit', '--config', f'{{i}}.yaml']) for i in range({len(texts)})}}; "
         "print(status, 'torch' in sys.modules, 'lightning' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "2 False False\n"
-    assert "unknown encoder 'crn' (did you mean crnn" in done.stderr
+    assert done.stdout == "{2} False False\n"
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(texts)
+    assert all(said in line for said, line in zip(texts.values(), lines, strict=True))

@@ -5,6 +5,7 @@ import inspect
 from functools import cache
 
 from wsed.cli.advice import EXAMPLES, check_beside, unknown
+from wsed.cli.source import exported, lacks, settings_in
 from wsed.errors import WsedError, near
 
 HOMES = {
@@ -14,8 +15,13 @@ HOMES = {
 """Settings that take a class of torch: its module, and its base class there."""
 
 
-def check_torch(value: object, path: str) -> None:
+def check_torch(value: object, path: str, *, importing: bool = True) -> None:
     """Refuse classes that torch does not have, and settings that they do not have; other import paths are not checked.
+
+    Args:
+        value: the class with its arguments.
+        path: the setting, one of `HOMES`.
+        importing: whether torch is imported for it; else its source is read, and what is not plain there is passed.
 
     Raises:
         WsedError: with the setting, similar names, and what to write.
@@ -37,17 +43,33 @@ def check_torch(value: object, path: str) -> None:
     home, _, last = name.rpartition(".")
     if home not in ("", module):
         return
-    classes = _classes(path)
-    if last not in classes:
-        kind = path.rpartition(".")[2]
-        same = [name for name in classes if name.lower() == last.lower()]
-        raise WsedError(f"{path}: unknown {kind} {last!r}{near(last, same or classes)}; write {EXAMPLES[path]}")
-    known = list(inspect.signature(classes[last]).parameters)[1:]
+    _check_name(last, path, importing)
+    known = _settings(last, path, importing)
     for key, item in arguments.items() if isinstance(arguments, dict) else ():
-        if key not in known:
+        if known is not None and key not in known:
             raise WsedError(unknown(path, str(key), known))
         if key == "lr" and not isinstance(item, int | float):
             raise WsedError(f"{path}.lr is {item!r}, expected a number")
+
+
+def _check_name(name: str, path: str, importing: bool) -> None:
+    module, base = HOMES[path]
+    if name in _classes(path) if importing else not lacks(module, name):
+        return
+    classes = (
+        _classes(path) if importing else [known for known in exported(module) if known[0].isupper() and known != base]
+    )
+    same = [known for known in classes if known.lower() == name.lower()]
+    kind = path.rpartition(".")[2]
+    raise WsedError(f"{path}: unknown {kind} {name!r}{near(name, same or classes)}; write {EXAMPLES[path]}")
+
+
+def _settings(name: str, path: str, importing: bool) -> list[str] | None:
+    """The settings of a class; None if they are not known."""
+    if importing:
+        return list(inspect.signature(_classes(path)[name]).parameters)[1:]
+    known = settings_in(HOMES[path][0], name)
+    return None if known is None else known[1:]
 
 
 @cache

@@ -85,7 +85,7 @@ def prepared(args: Sequence[str]) -> Iterator[list[str]]:
         WsedError: a file is missing, or is not a mapping in YAML.
     """
     args, trusted = split_trusted(args)
-    files, rest = _split(args)
+    files, rest = split_files(args)
     for file in files if not trusted else ():
         check_untrusted(read_yaml(file, "--config"))
     config, same = _merged(files)
@@ -106,10 +106,7 @@ def _check(files: Sequence[str], config: Config, flags: Sequence[str]) -> None:
     """Refuse mistakes with clearer messages than those of the parser."""
     where = f"{', '.join(files)}: " if files else ""
     named = check_flags(flags, config)
-    if any(
-        flag.startswith(("--help", "--print_config", "-h")) or flag.partition("=")[0].endswith(".help")
-        for flag in flags
-    ):
+    if asks_for_help(flags):
         return
     if not files and not any(name.startswith("model.") for name in named):
         raise WsedError("a training needs settings: add --config FILE.yaml, such as experiments/quickstart.yaml")
@@ -118,6 +115,18 @@ def _check(files: Sequence[str], config: Config, flags: Sequence[str]) -> None:
         require(config, named, ("model.network", "model.losses", "data.corpus"))
     except WsedError as error:
         raise WsedError(f"{where}{error}") from None
+
+
+def asks_for_help(flags: Sequence[str]) -> bool:
+    """Whether the arguments ask for help or for the configuration, and train nothing.
+
+    >>> asks_for_help(["--model.network.help", "composed"]), asks_for_help(["--overwrite"])
+    (True, False)
+    """
+    return any(
+        flag.startswith(("--help", "--print_config", "-h")) or flag.partition("=")[0].endswith(".help")
+        for flag in flags
+    )
 
 
 def _is_ascii(file: str) -> bool:
@@ -165,8 +174,12 @@ def _collect(value: object, names: set[str]) -> None:
         names |= {key for key in value if isinstance(key, str) and "-" in key}
 
 
-def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Files of `--config` (and `-c`), those of `experiments/` also from the library, and the other arguments."""
+def split_files(args: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Files of `--config` (and `-c`), those of `experiments/` also from the library, and the other arguments.
+
+    >>> split_files(["--config", "exp.yaml", "--overwrite"])
+    (['exp.yaml'], ['--overwrite'])
+    """
     files, rest, waiting = list[str](), list[str](), iter(args)
     for arg in waiting:
         flag, equals, value = arg.partition("=")

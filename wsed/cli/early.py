@@ -1,72 +1,111 @@
 """Finds mistakes in YAML files before torch is imported, which takes seconds: `check_settings` finds all others.
 
-The settings of classes are read from the source of wsed and Lightning. What is not plain from there is passed over.
+The settings of classes are read from the source of wsed, torch and Lightning. What is not plain there is passed over.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, distributions
 
-from wsed.cli.advice import OTHERS, unknown
+from wsed.cli import source
+from wsed.cli.advice import EXAMPLES, OTHERS, unknown
+from wsed.cli.annotations import Annotation
+from wsed.cli.check_settings import check_value
+from wsed.cli.check_torch import HOMES, check_torch
+from wsed.cli.configs import Config, asks_for_help, merge, split_files
+from wsed.cli.flags import underscores
 from wsed.cli.moved import translated
 from wsed.cli.signatures import Signatures
+from wsed.cli.trusted import DOTTED, check_untrusted
 from wsed.errors import WsedError, near
-from wsed.shipped import located
 from wsed.text import read_yaml
 
 SECTIONS = {"model": "SEDTask", "data": "SEDDataModule", "evaluation": "Evaluation", "trainer": "Trainer"}
-WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+LIGHTNING = {"trainer.callbacks": "lightning.pytorch.callbacks", "trainer.logger": "lightning.pytorch.loggers"}
+"""Settings that take classes of Lightning, and the module of the classes."""
 
 
 def check_files(args: Sequence[str]) -> None:
-    """Refuse a configuration with a section, setting or name that does not exist, or a number of another kind.
+    """Refuse a configuration with a section, setting or name that does not exist, or a value of another kind.
 
     Args:
-        args: of a training verb; the files are those of `--config`.
+        args: of a training verb; the files are those of `--config`, and settings in other arguments replace theirs.
 
     Raises:
         WsedError: a file is missing or no YAML, or names what does not exist, with near names.
     """
-    files = [arg.partition("=")[2] or after for arg, after in zip(args, [*args[1:], ""], strict=True) if _is(arg)]
-    known = Signatures.read()
+    files, rest = split_files(args)
+    if asks_for_help(rest):
+        return
+    config: Config = {}
     for file in files:
-        read = read_yaml(located(file), "--config")
-        config = translated(read)[0] if isinstance(read, dict) else {}
-        try:
-            for key, value in config.items():
-                if key not in SECTIONS and key not in OTHERS:
-                    raise WsedError(unknown("", key, [*SECTIONS, *OTHERS]))
-                if key in SECTIONS and isinstance(value, dict):
-                    _Check(known, whole=len(files) == 1).arguments(value, SECTIONS[key], key)
-        except WsedError as error:
-            raise WsedError(f"{', '.join(files)}: {error}") from None
+        read = read_yaml(file, "--config")
+        if isinstance(read, dict):
+            new = translated(read)[0]
+            config = merge(config, new)[0] if config else dict(new)
+    check = _Check(Signatures.read(), _flags(rest), whole=len(files) == 1, closed=_is_closed(config, rest))
+    try:
+        check.sections(config)
+    except WsedError as error:
+        raise WsedError(f"{', '.join(files)}: {error}") from None
+    finally:
+        source.statements.cache_clear()  # a training needs the memory
 
 
-def _is(arg: str) -> bool:
-    return arg == "--config" or arg.startswith("--config=")
+def _flags(args: Sequence[str]) -> set[str]:
+    """The settings that the command line replaces, such as `data.corpus.root`."""
+    names = [arg.partition("=")[0].lstrip("-").rstrip("+") for arg in (*args, *underscores(args))]
+    return {name.replace(".init_args", "") for name in names}
 
 
-@cache
+def _is_closed(config: Config, args: Sequence[str]) -> bool:
+    """Whether only wsed, torch and Lightning are named: other modules may define classes with any name."""
+    try:
+        check_untrusted([config, *(arg.partition("=")[2] or arg for arg in args)])
+    except WsedError:
+        return False
+    return True
+
+
 def plugins(kind: str) -> set[str]:
     """The names that other packages register.
 
     >>> plugins("loss")
     set()
     """
-    return {plugin.name for plugin in entry_points(group=f"wsed.{kind}")}
+    return {entry.name for entry in _entry_points() if entry.group == f"wsed.{kind}"}
+
+
+@cache
+def _entry_points() -> Sequence[EntryPoint]:
+    return [entry for package in distributions() for entry in package.entry_points]
 
 
 class _Check:
-    """Checks one file.
+    """Checks a configuration.
 
     Args:
         known: the classes.
-        whole: whether no other file is merged with it; else another may name the class of a component.
+        flags: settings whose values are replaced.
+        whole: whether it is that of one file; else another may name the class of a component.
+        closed: whether only wsed, torch and Lightning are named in it.
     """
 
-    def __init__(self, known: Signatures, *, whole: bool) -> None:
-        self.known, self.whole = known, whole
+    def __init__(self, known: Signatures, flags: Collection[str], *, whole: bool, closed: bool) -> None:
+        self.known, self.flags, self.whole, self.closed = known, flags, whole, closed
+
+    def sections(self, config: Config) -> None:
+        """Check all settings."""
+        for key, value in config.items():
+            if key not in SECTIONS and key not in OTHERS:
+                raise WsedError(unknown("", key, [*SECTIONS, *OTHERS]))
+            if key in SECTIONS and isinstance(value, dict):
+                self.arguments(value, SECTIONS[key], key)
+        data = config.get("data")
+        if isinstance(data, dict) and data.get("episodes") is None:
+            self.batch(data.get("batch"))
 
     def arguments(self, value: Mapping[str, object], cls: str, path: str) -> None:
         """Check the settings of a class."""
@@ -78,22 +117,33 @@ class _Check:
                 raise WsedError(unknown(path, str(key), list(settings)))
             self.value(item, settings[key], f"{path}.{key}")
 
-    def value(self, value: object, annotation: str, path: str) -> None:
-        """Check a value by the text of its annotation."""
-        inner = re.fullmatch(r"(?:Sequence|list|tuple)\[(.*)\](?: \| None)?", annotation)
-        entries = re.fullmatch(r"(?:Mapping|dict)\[str, (.*)\](?: \| None)?", annotation)
-        if inner or entries:
-            pairs = list(enumerate(value)) if inner and isinstance(value, list) else []
-            pairs = list(value.items()) if entries and isinstance(value, dict) else pairs
-            for key, item in pairs:
-                self.value(item, (inner or entries)[1], path if inner else f"{path}.{key}")  # type: ignore[index]
+    def value(self, value: object, annotation: Annotation, path: str) -> None:
+        """Check a value by its annotation."""
+        if value is None or path in self.flags:
             return
-        words = set(re.findall(r"\w+", annotation))
-        kinds = [kind for base, kind in self.known.bases.items() if words & {base, f"{base}Factory"}]
-        if kinds and isinstance(value, str | dict):
-            self.component(value, kinds[0], path)
-        elif words <= {*WORDS, "None"} and value is not None:
-            self.number(value, annotation, path)
+        if path in HOMES:
+            check_torch(value, path, importing=False)
+        elif path in LIGHTNING:
+            for item in value if isinstance(value, list) else [value]:
+                self.lightning(item, path)
+        elif (plain := annotation.plain()) is not None:
+            check_value(value, plain, path, self.flags)
+        else:
+            for member in annotation.members():
+                self.member(value, member, path)
+
+    def member(self, value: object, annotation: Annotation, path: str) -> None:
+        """Check a value by a member of a union, if the value has its form."""
+        items, values, words = annotation.items(), annotation.values(), annotation.words()
+        if items is not None:
+            for item in value if isinstance(value, list) else []:
+                self.value(item, items, path)
+        elif values is not None:
+            for key, item in value.items() if isinstance(value, dict) else []:
+                self.value(item, values, f"{path}.{key}")
+        elif kinds := [kind for base, kind in self.known.bases.items() if words & {base, f"{base}Factory"}]:
+            if isinstance(value, str | dict):
+                self.component(value, kinds[0], path)
         elif (
             len(others := words & set(self.known.classes)) == 1
             and isinstance(value, dict)
@@ -111,25 +161,46 @@ class _Check:
             if name is None:
                 default = self.known.defaults.get(kind)
                 name = default if self.whole and default and "init_args" not in value else None
-        if not isinstance(name, str) or not re.fullmatch(r"\w+", name):
+        if not isinstance(name, str) or name.endswith((".yaml", ".yml")):
             return
         others = plugins(kind)
+        known = sorted({*names, *others})
+        if DOTTED.fullmatch(name) and not source.is_found(name):
+            module, top = name.rpartition(".")[0], name.partition(".")[0]
+            why = f"cannot import {module} (No module named {top!r})"
+            raise WsedError(f"{path}: {why}; known by name: {', '.join(known)}")
+        if not re.fullmatch(r"\w+", name):
+            return
         if name in names:
             if isinstance(arguments, dict):
                 self.arguments(arguments, names[name], path)
         elif name not in others and name not in names.values() and name != "null":
-            known = sorted({*names, *others})
             raise WsedError(f"{path}: unknown {kind} {name!r}{near(name, known)}; known: {', '.join(known)}")
 
-    @staticmethod
-    def number(value: object, annotation: str, path: str) -> None:
-        """Check a value that is a number or a truth value."""
-        kinds = [kind for kind in annotation.split(" | ") if kind in WORDS]
-        fits = {"bool": bool, "int": int, "float": int | float}
-        if isinstance(value, bool):
-            right = "bool" in kinds
-        else:
-            right = any(isinstance(value, fits[kind]) for kind in kinds if kind != "bool")
-        if not right and isinstance(value, str | int | float | list):
-            words = " or ".join([*(WORDS[kind] for kind in kinds), *(["null"] if "None" in annotation else [])])
-            raise WsedError(f"{path} is {value!r}, expected {words}")
+    def lightning(self, value: object, path: str) -> None:
+        """Check a class of Lightning: its name and those of its arguments."""
+        name = value.get("class_path") if isinstance(value, dict) else value
+        if not isinstance(name, str):
+            return
+        module, (home, _, last) = LIGHTNING[path], name.rpartition(".")
+        if home in ("", module) and source.lacks(module, last) and (home == module or self.misspelt(last, module)):
+            similar = near(last, source.exported(module))
+            raise WsedError(f"{path}: there is no class {name!r}{similar}; write its name or import path")
+        arguments = value.get("init_args") if isinstance(value, dict) else None
+        settings = source.settings_in(module, last) if home in ("", module) else None
+        for key in arguments if isinstance(arguments, dict) else ():
+            if settings is not None and key not in settings:
+                raise WsedError(unknown(path, str(key), settings))
+
+    def misspelt(self, name: str, module: str) -> bool:
+        """Whether a name without a module can only be a slip: any imported class may be named so."""
+        similar = get_close_matches(name, source.exported(module), cutoff=0.85)
+        return (
+            bool(similar) and self.closed and name not in self.known.classes and not any(map(plugins, self.known.names))
+        )
+
+    def batch(self, value: object) -> None:
+        """Refuse a batch without clips."""
+        given = any(f"{flag}.".startswith(("data.batch.", "data.episodes.")) for flag in self.flags)
+        if isinstance(value, dict) and value and not given and all(type(n) is int and n <= 0 for n in value.values()):
+            raise WsedError(f"data.batch has no clips: {value}; write {EXAMPLES['data.batch']}")

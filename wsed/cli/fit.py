@@ -11,8 +11,8 @@ GROUP = "train"
 
 def main(args: Sequence[str]) -> int:
     """Run the verb and return the exit status."""
-    check_files(args)
     with importing():
+        check_files(args)
         from wsed.cli.training import run  # imports torch and Lightning: seconds
 
     return run(["fit", *args])

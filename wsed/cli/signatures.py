@@ -3,13 +3,15 @@
 import ast
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from wsed.cli.annotations import Annotation
+from wsed.cli.source import statements
+
 HOME = Path(__file__).parents[1]
 FOLDERS = ("losses", "models", "augment", "decoding", "data", "training", "metrics")
-LIGHTNING = "pytorch/trainer/trainer.py"
+TRAINER = "lightning.pytorch.trainer.trainer"
 
 
 class Class(NamedTuple):
@@ -22,7 +24,7 @@ class Class(NamedTuple):
     """
 
     bases: tuple[str, ...]
-    settings: dict[str, str] | None
+    settings: dict[str, Annotation] | None
     open: bool
 
 
@@ -54,19 +56,19 @@ class Signatures:
         """Read the source: half a second."""
         known, kinds, registered = cls(), dict[str, str](), list[tuple[str, str, str]]()
         files = [path for folder in FOLDERS for path in sorted((HOME / folder).rglob("*.py"))]
-        for path in [*files, *_trainer()]:
-            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for module in [*map(_module, files), TRAINER]:
+            for node in statements(module):
                 if isinstance(node, ast.AnnAssign | ast.Assign) and _calls(node.value, "Registry"):
                     kinds |= known._registry(node)
                 if isinstance(node, ast.ClassDef):
-                    known.classes[node.name] = None if node.name in known.classes else _class(node)
+                    known.classes[node.name] = None if node.name in known.classes else _class(node, module)
                     registered += [(variable, name, node.name) for variable, name in _registrations(node)]
         for variable, name, of in registered:
             if variable in kinds:
                 known.names.setdefault(kinds[variable], {})[name] = of
         return known
 
-    def arguments(self, name: str) -> dict[str, str] | None:
+    def arguments(self, name: str) -> dict[str, Annotation] | None:
         """The settings of a class with their annotations; None if they are not plain from its source."""
         found = self.classes.get(name)
         if found is None or (found.open and name != "SEDTask"):
@@ -93,10 +95,9 @@ class Signatures:
         return {ast.unparse(target): kind}
 
 
-def _trainer() -> list[Path]:
-    spec = find_spec("lightning")
-    folders = [] if spec is None or spec.submodule_search_locations is None else spec.submodule_search_locations
-    return [path for folder in folders if (path := Path(folder) / LIGHTNING).is_file()]
+def _module(path: Path) -> str:
+    parts = path.relative_to(HOME.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def _calls(value: ast.expr | None, name: str) -> bool:
@@ -113,20 +114,16 @@ def _registrations(node: ast.ClassDef) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def _class(node: ast.ClassDef) -> Class:
+def _class(node: ast.ClassDef, module: str) -> Class:
     bases = tuple(ast.unparse(base).partition("[")[0] for base in node.bases)
     made = next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"), None)
     if made is not None:
         arguments = [*made.args.posonlyargs, *made.args.args[1:], *made.args.kwonlyargs]
-        return Class(bases, {arg.arg: _text(arg.annotation) for arg in arguments}, made.args.kwarg is not None)
+        settings = {arg.arg: Annotation.of(arg.annotation, module) for arg in arguments}
+        return Class(bases, settings, made.args.kwarg is not None)
     if any(ast.unparse(part).startswith("dataclass") for part in node.decorator_list):
         fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]
         inherits = any(base not in ("ABC", "Protocol") for base in bases)
-        return Class(bases, {ast.unparse(part.target): _text(part.annotation) for part in fields}, inherits)
+        settings = {ast.unparse(part.target): Annotation.of(part.annotation, module) for part in fields}
+        return Class(bases, settings, inherits)
     return Class(bases, None, False)
-
-
-def _text(annotation: ast.expr | None) -> str:
-    text = "" if annotation is None else ast.unparse(annotation)
-    optional = text.removeprefix("Optional[")
-    return f"{optional[:-1]} | None" if optional != text else text.strip("'\"")
