@@ -1,4 +1,4 @@
-"""Trainings on a GPU: nothing waits for it, a killed one goes on to the bit, and a compiled one learns the same."""
+"""Trainings on a GPU: steps do not wait for it, killed ones go on to equal bits, compilation changes no gradients."""
 
 import os
 import random

@@ -16,12 +16,12 @@ HOMES = {
 
 
 def check_torch(value: object, path: str, *, importing: bool = True) -> None:
-    """Refuse classes that torch does not have, and settings that they do not have; other import paths are not checked.
+    """Refuse unknown classes of torch, and unknown settings of them; classes of other modules are not checked.
 
     Args:
         value: the class with its arguments.
         path: the setting, one of `HOMES`.
-        importing: whether torch is imported for it; else its source is read, and what is not plain there is passed.
+        importing: whether torch may be imported. If not, its source is read, and what it does not show is not refused.
 
     Raises:
         WsedError: with the setting, similar names, and what to write.

@@ -1,4 +1,4 @@
-"""Finds mistakes in YAML files before torch is imported, which takes seconds: `check_settings` finds all others.
+"""Finds many mistakes in YAML files before torch is imported, which takes seconds; others are found later.
 
 The settings of classes are read from the source of wsed, torch and Lightning. What is not plain there is passed over.
 """
@@ -28,13 +28,14 @@ LIGHTNING = {"trainer.callbacks": "lightning.pytorch.callbacks", "trainer.logger
 
 
 def check_files(args: Sequence[str]) -> None:
-    """Refuse a configuration with a section, setting or name that does not exist, or a value of another kind.
+    """Refuse unknown sections, settings and names, values of a wrong type, and a batch without clips.
 
     Args:
-        args: of a training verb; the files are those of `--config`, and settings in other arguments replace theirs.
+        args: the arguments of a training verb. The files of `--config` are merged and checked, but not the settings
+            that other arguments replace.
 
     Raises:
-        WsedError: a file is missing or no YAML, or names what does not exist, with near names.
+        WsedError: a file is missing, is not YAML, or has such a mistake; with similar names.
     """
     files, rest = split_files(args)
     if asks_for_help(rest):
@@ -89,7 +90,7 @@ class _Check:
     Args:
         known: the classes.
         flags: settings whose values are replaced.
-        whole: whether it is that of one file; else another may name the class of a component.
+        whole: whether there is a single file; only then is a component without a class taken for the default one.
         closed: whether only wsed, torch and Lightning are named in it.
     """
 
@@ -193,7 +194,7 @@ class _Check:
                 raise WsedError(unknown(path, str(key), settings))
 
     def misspelt(self, name: str, module: str) -> bool:
-        """Whether a name without a module can only be a slip: any imported class may be named so."""
+        """Whether a name without a module must be misspelt: it is close to a class, and nothing else can define it."""
         similar = get_close_matches(name, source.exported(module), cutoff=0.85)
         return (
             bool(similar) and self.closed and name not in self.known.classes and not any(map(plugins, self.known.names))

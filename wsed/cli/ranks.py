@@ -29,7 +29,9 @@ def place() -> tuple[int, int]:
 
 
 def whose() -> str:
-    """Which of several processes says something, to follow a message; empty if there is one process.
+    """Text to add to an error message: which of several processes it is from, and on which machine.
+
+    Empty for one process, and for processes that Lightning starts itself.
 
     >>> whose()
     ''

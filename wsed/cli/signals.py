@@ -25,7 +25,7 @@ REQUEUE = ("SIGUSR1", "SIGUSR2")
 ENDING = [vars(signal)[name] for name in ("SIGTERM", *REQUEUE) if name in vars(signal)]
 
 GRACE = 5
-"""Seconds that a process which waits for the others to start may take to react to a signal."""
+"""Seconds after a signal in which a process that waits for the others to start may end by itself."""
 
 
 class Signals:
@@ -41,7 +41,7 @@ class Signals:
         self.received: int | None = None
         self.training = False
         self.meeting = False
-        """Whether this process is about to meet the others, until they have met: there is nothing to save yet."""
+        """Whether there are other processes to connect to. Before they are connected, there is nothing to save."""
         self._before: dict[int, Any] = {}
         self._fd = -1
 
@@ -68,7 +68,7 @@ class Signals:
             signal.signal(number, self._handle)
 
     def _end_in_meeting(self, fd: int) -> None:
-        """End the process by a signal that comes while torch waits for the others: Python hears nothing then."""
+        """End the process if a signal comes while torch waits for the others: Python's handlers do not run then."""
         with os.fdopen(fd, "rb", buffering=0) as signals:
             while number := signals.read(1):
                 if number[0] in ENDING and self._meets():

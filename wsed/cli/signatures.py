@@ -53,7 +53,7 @@ class Signatures:
     @classmethod
     @cache
     def read(cls) -> "Signatures":
-        """Read the source: half a second."""
+        """Read the source: a fraction of a second."""
         known, kinds, registered = cls(), dict[str, str](), list[tuple[str, str, str]]()
         files = [path for folder in FOLDERS for path in sorted((HOME / folder).rglob("*.py"))]
         for module in [*map(_module, files), TRAINER]:

@@ -1,4 +1,7 @@
-"""What a module defines, read from the text of its file: the module is not imported, and nor is its package."""
+"""What a module defines, read from the text of its file: the module is not imported, and nor is its package.
+
+A thing is "plain" if the text alone shows it, without running the module.
+"""
 
 import ast
 import sys
@@ -29,7 +32,7 @@ def is_found(module: str) -> bool:
 
 @cache
 def file_of(module: str) -> Path | None:
-    """The file of a module of a package; None if it is not plain.
+    """The file of a package or of a module in one; None if it is not found, or if the module is in no package.
 
     >>> file_of("wsed.losses.mil").name, file_of("wsed.cli").name, file_of("wsed.gone")
     ('mil.py', '__init__.py', None)
@@ -77,7 +80,7 @@ DYNAMIC = {"*", "__getattr__", "globals", "vars", "setattr", "exec", "eval"}
 
 
 def lacks(module: str, name: str) -> bool:
-    """Whether it is sure that a module has no such class.
+    """Whether a module certainly does not define a name; False if its file is not found or may define names later.
 
     >>> lacks("torch.optim", "Adm"), lacks("torch.optim", "Adam"), lacks("no_such_module", "Adam")
     (True, False, False)

@@ -31,8 +31,8 @@ Silence = Literal["ignore", "negative", "background"]
 CHUNK, ON_DEVICE = 2**18, 2**24
 """Elements of the float64 matrices of one step, on a CPU (2 MB; larger ones are no faster) and on an accelerator.
 
-There (128 MB) each step starts as many operations, whatever its size: 256 clips of 10 s would need a hundred steps of
-2 MB."""
+On an accelerator (128 MB), the number of operations of a step does not depend on its size, so fewer and larger steps
+are faster. With 2 MB, 256 clips of 10 s would need about a hundred."""
 
 
 @checked
@@ -222,7 +222,7 @@ def _chunks(embeddings: Tensor, valid: Tensor, centred: bool) -> Iterator[tuple[
 
 
 def _steps(frames: Tensor) -> Iterator[slice]:
-    """A few of the frames of `[frame clip dim]` at a time."""
+    """Slices of the frames of `[frame clip dim]`, each of about `CHUNK` or `ON_DEVICE` elements."""
     n_frames, clips, dim = frames.shape
     elements = CHUNK if host.on_cpu(frames) else ON_DEVICE
     step = max(1, elements // max(1, clips * max(clips, dim)))

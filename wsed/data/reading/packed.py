@@ -142,7 +142,7 @@ class Packed(Reader):
 
 
 def _names(paths: Iterable[str], roots: Sequence[Path]) -> Iterator[str]:
-    """The path of each file below the first of the roots that it lies in. Each folder is looked at once, no file is."""
+    """Each path relative to the first root that contains it. The disk is asked once per folder, never for a file."""
     begin = cache(partial(_below, roots))
     for path in paths:
         cut = path.rfind(os.sep) + 1
@@ -150,7 +150,10 @@ def _names(paths: Iterable[str], roots: Sequence[Path]) -> Iterator[str]:
 
 
 def _below(roots: Sequence[Path], folder: str) -> str:
-    """The path of a folder below the first of the roots that it lies in, with a slash; links stay if they can."""
+    """A folder relative to the first root that contains it, ending in a slash.
+
+    Links are resolved only if no root contains it otherwise. Outside all roots, the folder stays as it is.
+    """
     for place in (os.path.abspath, os.path.realpath):
         absolute = Path(place(folder))
         for root in roots:

@@ -148,8 +148,9 @@ class ConvBlocks(nn.ModuleList):
 def one_channel(images: Float[Tensor, "clip height width"]) -> Float[Tensor, "clip 1 height width"]:
     """Images with an axis for their only channel, in channels-last format.
 
-    `contiguous(memory_format=torch.channels_last)` leaves the stride of a single channel as it is. The backward pass of
-    a convolution on a GPU reads it, and would then copy the gradient of all output channels into the other format.
+    `contiguous(memory_format=torch.channels_last)` does not change the strides of a single channel. On a GPU, the
+    backward pass of a convolution tells the format by these strides. It would take the input for contiguous, and copy
+    the gradient of all output channels into that format.
 
     >>> one_channel(torch.zeros(2, 5, 8)).stride()
     (40, 1, 8, 1)
