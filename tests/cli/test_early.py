@@ -82,6 +82,8 @@ LIGHTNING = {
         "trainer.callbacks has no setting 'monitr' (did you mean monitor?)"
     ),
     "trainer: {logger: CSVLoger}": "trainer.logger: there is no class 'CSVLoger' (did you mean CSVLogger",
+    "trainer: {strategy: dpp}": "trainer.strategy 'dpp' is not supported (did you mean ddp",
+    "trainer: {accelerator: cpuu}": "trainer.accelerator 'cpuu' is not supported (did you mean cpu",
     "data: {batch: {weak: -4}}": "data.batch has no clips: {'weak': -4}; write batch: {weak: 8}",
 }
 """Mistakes that the parser, Lightning or the data module refuse later."""
@@ -99,7 +101,8 @@ RIGHT = [
     "data: {batch: {weak: 0, strong: 4}, holdout: 0.1}",
     "data: {batch: {weak: 0}, episodes: {classes: 2}}",
     "trainer: {precision: 16, max_epochs: null, deterministic: warn, devices: [0], limit_val_batches: 0.5}",
-    "trainer: {accelerator: mine, strategy: mine, max_time: '00:01:00:00', logger: false, profiler: simple}",
+    "trainer: {accelerator: cuda, strategy: ddp, max_time: '00:01:00:00', logger: false, profiler: simple}",
+    "trainer: {accelerator: mine, callbacks: my_module.Registers, strategy: {class_path: my_module.Strategy}}",
     "trainer: {callbacks: [RichProgressBar, {class_path: EarlyStopping, init_args: {monitor: val/score}}, KeepBest]}",
     "trainer: {callbacks: [MyEarlyStopping, {class_path: my_module.EarlyStoping}, EarlyStoping]}",
     "trainer: {logger: {class_path: WandbLogger, init_args: {project: x, entity: y}}}",

@@ -54,6 +54,25 @@ EXAMPLES = {
 """Examples of what to write for a setting."""
 
 
+STRATEGIES = ("auto", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook", "ddp_find_unused_parameters_true")
+"""Strategies for several devices in which each device has the whole network."""
+
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
+"""Kinds of devices that Lightning knows; other packages may add more."""
+
+
+def check_word(path: str, word: str, known: Sequence[str]) -> None:
+    """Refuse a word for a setting that is not among the known ones.
+
+    Raises:
+        WsedError: with similar words.
+
+    >>> check_word("trainer.strategy", "ddp", STRATEGIES)
+    """
+    if word not in known:
+        raise WsedError(f"{path} {word!r} is not supported{near(word, known)}; known: {', '.join(known)}")
+
+
 def unknown(path: str, key: str, known: Sequence[str]) -> str:
     """The message about a setting that does not exist."""
     place = PLACES.get(key, "")

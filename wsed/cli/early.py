@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, distributions
 
 from wsed.cli import source
-from wsed.cli.advice import EXAMPLES, OTHERS, unknown
+from wsed.cli.advice import ACCELERATORS, EXAMPLES, OTHERS, STRATEGIES, check_word, unknown
 from wsed.cli.annotations import Annotation
 from wsed.cli.check_settings import check_value
 from wsed.cli.check_torch import HOMES, check_torch
@@ -122,7 +122,11 @@ class _Check:
         """Check a value by its annotation."""
         if value is None or path in self.flags:
             return
-        if path in HOMES:
+        if path == "trainer.strategy" and isinstance(value, str):
+            check_word(path, value, STRATEGIES)
+        elif path == "trainer.accelerator" and isinstance(value, str) and self.closed:
+            check_word(path, value, ACCELERATORS)
+        elif path in HOMES:
             check_torch(value, path, importing=False)
         elif path in LIGHTNING:
             for item in value if isinstance(value, list) else [value]:

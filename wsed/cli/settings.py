@@ -7,16 +7,14 @@ import torch
 from jsonargparse import Namespace
 
 from wsed.checkpoint import check_readable
+from wsed.cli.advice import STRATEGIES, check_word
 from wsed.cli.ranks import is_first
-from wsed.errors import WsedError, near
+from wsed.errors import WsedError
 from wsed.ops.precision import BFLOAT16, slow_bfloat16
 from wsed.run import RunFolder
 
 PRECISIONS = {"bf16-true": "bf16-mixed or 16-mixed", "16-true": "bf16-mixed or 16-mixed", "64-true": "32-true"}
 """Precisions that are refused, and what to use instead."""
-
-STRATEGIES = ("auto", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook", "ddp_find_unused_parameters_true")
-"""Strategies for several devices in which each device has the whole network."""
 
 SLOW = "note: this CPU has no instructions for bfloat16: --trainer.precision 32-true is up to ten times as fast"
 
@@ -62,9 +60,8 @@ def _on_cpu(accelerator: str) -> bool:
 
 def _check_strategy(trainer: Namespace) -> None:
     strategy = trainer.strategy
-    if isinstance(strategy, str) and strategy not in STRATEGIES:
-        known = ", ".join(STRATEGIES)
-        raise WsedError(f"trainer.strategy {strategy!r} is not supported{near(strategy, STRATEGIES)}; known: {known}")
+    if isinstance(strategy, str):
+        check_word("trainer.strategy", strategy, STRATEGIES)
     if trainer.sync_batchnorm and trainer.accelerator == "cpu":
         raise WsedError("trainer.sync_batchnorm needs GPUs, but trainer.accelerator is cpu: change one of them")
 
