@@ -85,3 +85,10 @@ def test_values_keep_their_hyphens():
     assert flags.underscores(["fit", "--ckpt-path", "a-b", "--trainer.max-epochs=3", "-c", "d-e.yaml"]) == [
         "fit", "--ckpt_path", "a-b", "--trainer.max_epochs=3", "-c", "d-e.yaml"
     ]  # fmt: skip
+
+
+def test_variables_of_other_programs_do_not_hide_an_error(monkeypatch, capsys):
+    monkeypatch.setenv("RANK", "a")
+    monkeypatch.setenv("WORLD_SIZE", "")
+    assert main(["evaluate", "--reference", "none.tsv", "--predictions", "none.tsv"]) == 2
+    assert "wsed: error: " in capsys.readouterr().err

@@ -352,6 +352,19 @@ def test_a_packed_sound_is_read_as_if_its_file_were_there(sounds, tmp_path):
         audio.read(root / "audio/other.flac", 8000)
 
 
+def test_a_link_outside_the_packed_folder_is_not_taken_for_a_packed_file_of_its_name(sounds, tmp_path, monkeypatch):
+    out, names = tmp_path / "pack", sorted(path.relative_to(sounds) for path in sounds.rglob("*.wav"))
+    assert main(["data", "pack", str(sounds), str(out), "--sample-rate", "8000"]) == 0
+    lengths = [soundfile.info(sounds / name).frames for name in names]
+    other = next(i for i, length in enumerate(lengths) if length != lengths[0])
+    link = tmp_path / "mine" / names[0]
+    link.parent.mkdir(parents=True)
+    link.symlink_to(sounds / names[other])
+    monkeypatch.chdir(tmp_path / "mine")
+    (found,) = Packed(out).headers([Clip("a.wav", names[0], "weak")]).seconds
+    assert round(8000 * found) == lengths[other]
+
+
 def test_packed_sounds_are_found_through_links(sounds, tmp_path, monkeypatch):
     pack(sounds, tmp_path / "pack", 8000, workers=1)
     (tmp_path / "folder").symlink_to(sounds / "audio")

@@ -150,10 +150,12 @@ def test_a_process_that_waits_for_others_to_start_hears_a_signal(place):
     command = [sys.executable, "-m", "wsed.cli.main", "fit", "--config", "exp.yaml", "--trainer.strategy", "ddp"]
     job = Job([*command, "--trainer.devices", "1", "--trainer.num_nodes", "2"], place / "log", env=os.environ | names)
     job.wait_for("MEMBER: 1/2")
-    time.sleep(1)
+    time.sleep(5)  # until torch waits
     job.process.terminate()
     assert job.end(30) == 128 + signal.SIGTERM, job.log.read_text()
-    assert "stopped; the other processes had not started (process 0 of 2, on " in job.log.read_text()
+    assert "wsed: stopped before the other processes had started; go on with --resume auto (process 0 of 2, on " in (
+        job.log.read_text()
+    )
 
 
 def test_a_port_that_is_in_use_is_named(place):

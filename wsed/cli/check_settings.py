@@ -45,7 +45,7 @@ def check_settings(config: Config, flags: Collection[str] = ()) -> None:
     """
     for key, value in config.items():
         if key not in sections() and key not in OTHERS:
-            raise WsedError(unknown("", key, [*sections(), *OTHERS]))
+            raise WsedError(unknown("", str(key), [*sections(), *OTHERS]))
         if key in sections() and isinstance(value, dict):
             _arguments(value, sections()[key], key, flags)
 

@@ -101,7 +101,7 @@ class _Check:
         """Check all settings."""
         for key, value in config.items():
             if key not in SECTIONS and key not in OTHERS:
-                raise WsedError(unknown("", key, [*SECTIONS, *OTHERS]))
+                raise WsedError(unknown("", str(key), [*SECTIONS, *OTHERS]))
             if key in SECTIONS and isinstance(value, dict):
                 self.arguments(value, SECTIONS[key], key)
         data = config.get("data")
@@ -124,7 +124,7 @@ class _Check:
             return
         if path == "trainer.strategy" and isinstance(value, str):
             check_word(path, value, STRATEGIES)
-        elif path == "trainer.accelerator" and isinstance(value, str) and self.closed:
+        elif path == "trainer.accelerator" and isinstance(value, str) and self.closed and not self.extended():
             check_word(path, value, ACCELERATORS)
         elif path in HOMES:
             check_torch(value, path, importing=False)
@@ -197,12 +197,14 @@ class _Check:
             if settings is not None and key not in settings:
                 raise WsedError(unknown(path, str(key), settings))
 
+    def extended(self) -> bool:
+        """Whether other packages add components: they may also add classes and accelerators to Lightning."""
+        return any(map(plugins, self.known.names))
+
     def misspelt(self, name: str, module: str) -> bool:
         """Whether a name without a module must be misspelt: it is close to a class, and nothing else can define it."""
         similar = get_close_matches(name, source.exported(module), cutoff=0.85)
-        return (
-            bool(similar) and self.closed and name not in self.known.classes and not any(map(plugins, self.known.names))
-        )
+        return bool(similar) and self.closed and name not in self.known.classes and not self.extended()
 
     def batch(self, value: object) -> None:
         """Refuse a batch without clips."""

@@ -36,5 +36,8 @@ def whose() -> str:
     >>> whose()
     ''
     """
-    rank, ranks = place()
+    try:
+        rank, ranks = place()
+    except ValueError:  # other programs, too, may have such variables
+        return ""
     return f" (process {rank} of {ranks}, on {platform.node()})" if ranks > 1 else ""

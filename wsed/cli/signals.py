@@ -1,5 +1,6 @@
 """Signals that end a run: a training saves first, everything else ends at once."""
 
+import contextlib
 import os
 import re
 import signal
@@ -43,29 +44,44 @@ class Signals:
         self.meeting = False
         """Whether there are other processes to connect to. Before they are connected, there is nothing to save."""
         self._before: dict[int, Any] = {}
-        self._fd = -1
+        self._told: int | None = None
 
     def __enter__(self) -> "Signals":
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.getsignal(number) for number in ENDING}
             self.take()
-            heard, told = os.pipe()
-            os.set_blocking(told, False)
-            self._fd = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-            threading.Thread(target=self._end_in_meeting, args=(heard,), daemon=True).start()
+            self._listen()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before:
-            os.close(signal.set_wakeup_fd(self._fd))
+        self.meeting = False
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
+        if self._told is not None:
+            _forget(self._told)
+            os.close(self._told)
+            self._told = None
 
     def take(self) -> None:
         """Replace the signal handlers of Lightning, which talk to other ranks in the middle of a step."""
         for number in self._before:
             signal.signal(number, self._handle)
+
+    def _listen(self) -> None:
+        """Hear of signals in a thread too, unless another library does so."""
+        if not hasattr(os, "register_at_fork"):  # Windows
+            return
+        heard, told = os.pipe()
+        os.set_blocking(told, False)
+        if (other := signal.set_wakeup_fd(told, warn_on_full_buffer=False)) != -1:
+            signal.set_wakeup_fd(other)
+            os.close(heard)
+            os.close(told)
+            return
+        self._told = told
+        os.register_at_fork(after_in_child=lambda: _forget(told))  # its signals are its own
+        threading.Thread(target=self._end_in_meeting, args=(heard,), daemon=True).start()
 
     def _end_in_meeting(self, fd: int) -> None:
         """End the process if a signal comes while torch waits for the others: Python's handlers do not run then."""
@@ -74,10 +90,9 @@ class Signals:
                 if number[0] in ENDING and self._meets():
                     time.sleep(GRACE)
                     if self.received is None and self._meets():
-                        print(
-                            f"wsed: stopped; the other processes had not started{whose()}", file=sys.stderr, flush=True
-                        )
-                        os._exit(128 + number[0])
+                        stopped = stop(number[0], "stopped before the other processes had started")
+                        print(f"wsed: {stopped}{whose()}", file=sys.stderr, flush=True)
+                        os._exit(stopped.status)
 
     def _meets(self) -> bool:
         return self.meeting and not dist.is_initialized()
@@ -93,6 +108,14 @@ class Signals:
             return self.received
         mine = torch.tensor(self.received or 0, device=trainer.strategy.root_device)
         return int(trainer.strategy.reduce(mine, reduce_op="max")) or None
+
+
+def _forget(told: int) -> None:
+    """No longer write signals to this file, if they still are."""
+    with contextlib.suppress(ValueError):  # not in the main thread
+        now = signal.set_wakeup_fd(-1)
+        if now not in (-1, told):
+            signal.set_wakeup_fd(now)
 
 
 class TakeSignals(pl.Callback):

@@ -14,6 +14,7 @@ from lightning.fabric.plugins.io import CheckpointIO
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 
 from wsed.checkpoint import start_from
 from wsed.cli.callbacks import EpochLine, KeepMemory
@@ -134,7 +135,8 @@ class WsedCLI(LightningCLI):
             kwargs["enable_progress_bar"] = False
         trainer = super().instantiate_trainer(callbacks=[*own, *self.own_callbacks()], **kwargs)
         limit_waits(trainer, self._get(self.config_init, "rank_timeout"))
-        self.signals.meeting = trainer.world_size > 1
+        forks = isinstance(trainer.strategy.launcher, _MultiProcessingLauncher)  # then this process meets nobody
+        self.signals.meeting = trainer.world_size > 1 and not forks
         return trainer
 
     def own_callbacks(self) -> list[Callback]:

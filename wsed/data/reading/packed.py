@@ -142,21 +142,30 @@ class Packed(Reader):
 
 
 def _names(paths: Iterable[str], roots: Sequence[Path]) -> Iterator[str]:
-    """Each path relative to the first root that contains it. The disk is asked once per folder, never for a file."""
+    """Each path relative to the first root that contains it. The disk is asked once per folder."""
     begin = cache(partial(_below, roots))
     for path in paths:
         cut = path.rfind(os.sep) + 1
-        yield begin(path[:cut]) + path[cut:]
+        place = begin(path[:cut])
+        yield _of_file(roots, path) if place is None else place + path[cut:]
 
 
-def _below(roots: Sequence[Path], folder: str) -> str:
-    """A folder relative to the first root that contains it, ending in a slash.
+def _of_file(roots: Sequence[Path], path: str) -> str:
+    """A file whose folder is outside all roots: relative to the root in which a link leads to it, or as it is."""
+    real = Path(os.path.realpath(path))
+    return next(
+        (real.relative_to(root).as_posix() for root in roots if real.is_relative_to(root)), Path(path).as_posix()
+    )
 
-    Links are resolved only if no root contains it otherwise. Outside all roots, the folder stays as it is.
+
+def _below(roots: Sequence[Path], folder: str) -> str | None:
+    """A folder relative to the first root that contains it, ending in a slash; None if none does.
+
+    Links are resolved only if no root contains it otherwise.
     """
     for place in (os.path.abspath, os.path.realpath):
         absolute = Path(place(folder))
         for root in roots:
             if absolute.is_relative_to(root):
                 return f"{absolute.relative_to(root).as_posix()}/".removeprefix("./")
-    return f"{Path(folder).as_posix()}/".removeprefix("./")
+    return None
