@@ -70,7 +70,7 @@ class Signals:
 
     def _listen(self) -> None:
         """Hear of signals in a thread too, unless another library does so."""
-        if not hasattr(os, "register_at_fork"):  # Windows
+        if os.name != "posix":
             return
         heard, told = os.pipe()
         os.set_blocking(told, False)
