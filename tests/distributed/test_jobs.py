@@ -153,8 +153,9 @@ def test_a_process_that_waits_for_others_to_start_hears_a_signal(place):
     time.sleep(5)  # until torch waits
     job.process.terminate()
     assert job.end(30) == 128 + signal.SIGTERM, job.log.read_text()
-    assert "wsed: stopped before the other processes had started; go on with --resume auto (process 0 of 2, on " in (
-        job.log.read_text()
+    assert (
+        "wsed: ended by SIGTERM; the other processes had not started; go on with --resume auto (process 0 of 2, on "
+        in (job.log.read_text())
     )
 
 

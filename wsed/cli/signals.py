@@ -90,7 +90,7 @@ class Signals:
                 if number[0] in ENDING and self._meets():
                     time.sleep(GRACE)
                     if self.received is None and self._meets():
-                        stopped = stop(number[0], "stopped before the other processes had started")
+                        stopped = stop(number[0], "the other processes had not started")
                         print(f"wsed: {stopped}{whose()}", file=sys.stderr, flush=True)
                         os._exit(stopped.status)
 
