@@ -54,11 +54,14 @@ def check_torch(value: object, path: str, *, importing: bool = True) -> None:
 
 def _check_name(name: str, path: str, importing: bool) -> None:
     module, base = HOMES[path]
-    if name in _classes(path) if importing else not lacks(module, name):
+    if importing:
+        classes = list(_classes(path))
+        found = name in classes
+    else:
+        classes = [known for known in exported(module) if known[0].isupper() and known != base]
+        found = not lacks(module, name)
+    if found:
         return
-    classes = (
-        _classes(path) if importing else [known for known in exported(module) if known[0].isupper() and known != base]
-    )
     same = [known for known in classes if known.lower() == name.lower()]
     kind = path.rpartition(".")[2]
     raise WsedError(f"{path}: unknown {kind} {name!r}{near(name, same or classes)}; write {EXAMPLES[path]}")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import EntryPoint, distributions
+from importlib.metadata import entry_points
 
 from wsed.cli import source
 from wsed.cli.advice import ACCELERATORS, EXAMPLES, OTHERS, STRATEGIES, check_word, unknown
@@ -76,12 +76,11 @@ def plugins(kind: str) -> set[str]:
     >>> plugins("loss")
     set()
     """
-    return {entry.name for entry in _entry_points() if entry.group == f"wsed.{kind}"}
+    return {entry.name for entry in _entry_points().select(group=f"wsed.{kind}")}
 
 
-@cache
-def _entry_points() -> Sequence[EntryPoint]:
-    return [entry for package in distributions() for entry in package.entry_points]
+_entry_points = cache(entry_points)
+"""Those of all packages, read once."""
 
 
 class _Check:

@@ -28,6 +28,9 @@ ENDING = [vars(signal)[name] for name in ("SIGTERM", *REQUEUE) if name in vars(s
 GRACE = 5
 """Seconds after a signal in which a process that waits for the others to start may end by itself."""
 
+HEARING: set[int] = set()
+"""Files to which the numbers of signals are written, for threads of `Signals`."""
+
 
 class Signals:
     """Handles signals while a verb runs. During a training, the first signal is kept until the training asks for it;
@@ -59,7 +62,8 @@ class Signals:
             signal.signal(number, handler)
         self._before = {}
         if self._told is not None:
-            _forget(self._told)
+            _forget()
+            HEARING.remove(self._told)
             os.close(self._told)
             self._told = None
 
@@ -80,7 +84,7 @@ class Signals:
             os.close(told)
             return
         self._told = told
-        os.register_at_fork(after_in_child=lambda: _forget(told))  # its signals are its own
+        HEARING.add(told)
         threading.Thread(target=self._end_in_meeting, args=(heard,), daemon=True).start()
 
     def _end_in_meeting(self, fd: int) -> None:
@@ -110,12 +114,16 @@ class Signals:
         return int(trainer.strategy.reduce(mine, reduce_op="max")) or None
 
 
-def _forget(told: int) -> None:
-    """No longer write signals to this file, if they still are."""
+def _forget() -> None:
+    """No longer write signals to a file of ours; those of another library stay."""
     with contextlib.suppress(ValueError):  # not in the main thread
         now = signal.set_wakeup_fd(-1)
-        if now not in (-1, told):
+        if now not in HEARING:
             signal.set_wakeup_fd(now)
+
+
+if os.name == "posix":
+    os.register_at_fork(after_in_child=_forget)  # the signals of a child are its own
 
 
 class TakeSignals(pl.Callback):

@@ -152,10 +152,8 @@ def _names(paths: Iterable[str], roots: Sequence[Path]) -> Iterator[str]:
 
 def _of_file(roots: Sequence[Path], path: str) -> str:
     """A file whose folder is outside all roots: relative to the root in which a link leads to it, or as it is."""
-    real = Path(os.path.realpath(path))
-    return next(
-        (real.relative_to(root).as_posix() for root in roots if real.is_relative_to(root)), Path(path).as_posix()
-    )
+    found = _relative(os.path.realpath(path), roots)
+    return Path(path).as_posix() if found is None else found
 
 
 def _below(roots: Sequence[Path], folder: str) -> str | None:
@@ -164,8 +162,12 @@ def _below(roots: Sequence[Path], folder: str) -> str | None:
     Links are resolved only if no root contains it otherwise.
     """
     for place in (os.path.abspath, os.path.realpath):
-        absolute = Path(place(folder))
-        for root in roots:
-            if absolute.is_relative_to(root):
-                return f"{absolute.relative_to(root).as_posix()}/".removeprefix("./")
+        if (found := _relative(place(folder), roots)) is not None:
+            return f"{found}/".removeprefix("./")
     return None
+
+
+def _relative(absolute: str, roots: Sequence[Path]) -> str | None:
+    """A path relative to the first root that contains it; None if none does."""
+    path = Path(absolute)
+    return next((path.relative_to(root).as_posix() for root in roots if path.is_relative_to(root)), None)
