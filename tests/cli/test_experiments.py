@@ -201,6 +201,8 @@ def arguments(paper, row, overlay, root, out):
     for name, term in config["model"]["losses"].items():
         if "exempt" in term["loss"].get("init_args", {}) and CORPUS.get(overlay) is None:
             args += [f"--model.losses.{name}.loss.init_args.exempt", "[[high, low]]"]
+    if overlay == "segments_128":  # the clips have fewer than the 128 frames that it pools
+        args += ["--model.network.init_args.frontend.init_args.hop_length", "200"]
     if "pretrained" in config["model"]["network"]["init_args"]:
         args += ["--model.network.init_args.pretrained", "null"]
     if config["model"]["network"]["init_args"].get("encoder", {}).get("class_path", "").endswith("Wav2Vec2"):

@@ -3,8 +3,12 @@
 import pytest
 import torch
 
+from wsed.errors import WsedError
 from wsed.models.encoders.blocks import ConvBlocks
 from wsed.models.encoders.cnn import CNN
+from wsed.models.encoders.conformer import Conformer
+from wsed.models.encoders.crnn import CRNN
+from wsed.models.encoders.resnet1d import ResNet1d
 
 
 def test_dropout_drops_whole_channels():
@@ -50,3 +54,11 @@ def test_an_exported_network_computes_the_halves_of_a_gated_unit_apart(monkeypat
         monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
         monkeypatch.setattr(block, "_normed", None)
         torch.testing.assert_close(block(x), together, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cls", [CNN, CRNN, Conformer, ResNet1d])
+def test_clips_that_are_too_short_to_be_pooled_are_refused(cls):
+    encoder = cls(64, pools=(4, 2)) if cls is ResNet1d else cls(64, pools=[(4, 2), (2, 2), (1, 2)])
+    assert encoder(torch.zeros(2, 64, 8), None).frames.shape[1] == 1
+    with pytest.raises(WsedError, match="clips of 7 frames are too short, since 8 frames are pooled"):
+        encoder(torch.zeros(2, 64, 7), None)

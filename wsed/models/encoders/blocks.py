@@ -96,7 +96,8 @@ class ConvBlocks(nn.ModuleList):
         dropout: dropout module after each block; no dropout if None.
 
     Raises:
-        WsedError: channels, kernels and pools differ in number, the pools leave no bands, or a kernel is even.
+        WsedError: channels, kernels and pools differ in number, the pools leave no bands, or a kernel is even; in
+            `forward`: the pools leave no frames.
 
     >>> frames, valid = ConvBlocks(16, channels=8, pools=[(1, 4), (2, 2)])(torch.zeros(2, 16, 10), None)
     >>> frames.shape
@@ -136,6 +137,7 @@ class ConvBlocks(nn.ModuleList):
         All frames hold signal if `valid` is None. Padding is set to zero before each block, like the zeros that a
         convolution adds at the end of an unpadded clip.
         """
+        check_length(features, self.stride)
         padded, valid = padding(valid, features)
         x = one_channel(features.transpose(1, 2))
         for block, time in zip(self, self._time_pools, strict=True):
@@ -143,6 +145,20 @@ class ConvBlocks(nn.ModuleList):
             n = valid.shape[1] // time
             valid = valid[:, : n * time].reshape(-1, n, time).all(2)
         return x.transpose(1, 2).flatten(2), valid
+
+
+def check_length(features: Float[Tensor, "clip band frame"], pooled: int) -> None:
+    """Refuse clips that are too short for pooling over so many frames, which would leave no frame.
+
+    >>> check_length(torch.zeros(1, 8, 4), 8)
+    Traceback (most recent call last):
+    wsed.errors.WsedError: encoder: clips of 4 frames are too short, since 8 frames are pooled; use smaller pools
+    """
+    if not torch.compiler.is_exporting() and features.shape[2] < pooled:
+        n = features.shape[2]
+        raise WsedError(
+            f"encoder: clips of {n} frames are too short, since {pooled} frames are pooled; use smaller pools"
+        )
 
 
 def one_channel(images: Float[Tensor, "clip height width"]) -> Float[Tensor, "clip 1 height width"]:

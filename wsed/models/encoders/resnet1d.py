@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, Encoder
+from wsed.models.encoders.blocks import check_length
 from wsed.models.init import he_init
 from wsed.ops.grid import padding
 from wsed.types import Encoded
@@ -186,6 +187,7 @@ class ResNet1d(Encoder):
         he_init(self)
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
+        check_length(features, self.stride)
         padded, valid = padding(valid, features)
         x = self.conv(zero_padding(self.start(features), valid if padded else None))
         outputs: list[tuple[Tensor, Tensor]] = []
