@@ -126,7 +126,7 @@ def test_a_killed_trial_goes_on_and_two_processes_share_a_study(files, tmp_path)
     assert trials[0].params == params
     assert max(trials[0].intermediate_values) == done + 2
     assert yaml.safe_load(settings.read_text())["trainer"]["max_epochs"] == done + 2
-    assert log.read_text().count("epoch 0 ") == 1  # not from the start
+    assert log.read_text().count("epoch 0") == 1  # not from the start
     assert all(sum(f"trial {n}:" in text for text in said) == 1 for n in range(3))
 
 

@@ -442,7 +442,7 @@ def test_a_training_that_is_interrupted_can_go_on(exp, tmp_path):
     process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeds)
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("epoch 0 "):
+        if line.startswith("epoch 0"):
             break
     process.send_signal(signal.SIGINT)
     _, message = process.communicate()

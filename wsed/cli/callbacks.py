@@ -65,9 +65,7 @@ class EpochLine(pl.Callback):
         if not trainer.is_global_zero:
             return
         values = {k: float(v) for k, v in logged.items() if not k.endswith("_micro")}
-        best = any(
-            isinstance(c, KeepBest) and c.best_epoch == trainer.current_epoch for c in trainer.checkpoint_callbacks
-        )
+        best = any(isinstance(c, KeepBest) and c.is_best(trainer.current_epoch) for c in trainer.checkpoint_callbacks)
         bar = trainer.progress_bar_callback
         width = WIDTH if bar is None else get_terminal_size().columns - 1
         line = epoch_line(trainer.current_epoch, values, time.monotonic() - self._start, best, width)

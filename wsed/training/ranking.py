@@ -107,6 +107,10 @@ class KeepBest(ModelCheckpoint):
             self.best, self.best_epoch = latest, trainer.current_epoch
         return better
 
+    def is_best(self, epoch: int) -> bool:
+        """Whether this epoch is the best so far, also before its checkpoint is written."""
+        return self.best_epoch == epoch or (self.ranks is not None and self.ranks.ranking > self.best)
+
     def state_dict(self) -> dict[str, Any]:
         """The state with the best ranking, so that a resumed training goes on from it."""
         return super().state_dict() | {"ranking": list(self.best), "best_epoch": self.best_epoch}
