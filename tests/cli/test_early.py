@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.cli.test_resume import SMALL
-from wsed.cli.check_settings import check_settings, sections, settings_of
+from wsed.cli.check_settings import check_settings, require, sections, settings_of
 from wsed.cli.configs import merged
 from wsed.cli.early import SECTIONS, check_files
 from wsed.cli.names import expand
@@ -58,6 +58,21 @@ MISTAKES = {
         "model.lr_scheduler: unknown lr_scheduler 'StepLRR' (did you mean StepLR or MultiStepLR?)"
     ),
     "trainer: {precision: fp16}": "trainer.precision: unknown precision 'fp16' (did you mean bf16 or 16?)",
+    "model: {losses: {tags: {loss: {class_path: frame_bce, init_args: {weigt: 1}}}}}": (
+        "model.losses.tags.loss has no setting 'weigt'"
+    ),
+    "model: {losses: {tags: {loss: {class_path: micro, init_args: {class_weight: log}}}}}": (
+        "model.losses.tags.loss has no setting 'class_weight' (did you mean class_weights?)"
+    ),
+    "model: {losses: {tags: {loss: {class_path: MIL, init_args: {poling: max}}}}}": (
+        "model.losses.tags.loss has no setting 'poling'"
+    ),
+    "model: {losses: {tags: {loss: wsed.losses.mil.MILL}}}": (
+        "model.losses.tags.loss: wsed.losses.mil has no MILL (did you mean MIL?); known by name: asymmetric_focal, "
+    ),
+    "evaluation: {decoder: {class_path: sebb, init_args: {windo: 1}}}": (
+        "evaluation.decoder has no setting 'windo' (did you mean window?)"
+    ),
     "trainer: {max_epochs: ten}": "trainer.max_epochs is 'ten', expected a whole number or null",
 }
 
@@ -84,9 +99,25 @@ LIGHTNING = {
     "trainer: {logger: CSVLoger}": "trainer.logger: there is no class 'CSVLoger' (did you mean CSVLogger",
     "trainer: {strategy: dpp}": "trainer.strategy 'dpp' is not supported (did you mean ddp",
     "trainer: {accelerator: cpuu}": "trainer.accelerator 'cpuu' is not supported (did you mean cpu",
+    "evaluation: {rank_by: [event_f2/macro]}": "evaluation.rank_by: unknown metric 'event_f2' (did you mean event_f1",
+    "evaluation: {metrics: [psds1, 'event_f2:onset_collar=1']}": "evaluation.metrics: unknown metric 'event_f2' (did",
+    "data: {corpus: {class_path: desed, init_args: {root: not/there}}}": "data.corpus.root: no such folder: not/there",
+    "data: {corpus: {class_path: pseudo, init_args: {corpus: {class_path: desed, init_args: {root: not/there}}}}}": (
+        "data.corpus.corpus.root: no such folder: not/there"
+    ),
     "data: {batch: {weak: -4}}": "data.batch has no clips: {'weak': -4}; write batch: {weak: 8}",
 }
 """Mistakes that the parser, Lightning or the data module refuse later."""
+
+LACKING = {
+    "model: {losses: {tags: {loss: mil}}}": "model.network is missing; write model: {network: {encoder: crnn}}",
+    "model: {network: {encoder: crnn}}": "model.losses is missing; write model: {losses: {tags: {loss: mil}}}",
+    "model: {network: {encoder: crnn}, losses: {tags: {loss: mil}}}": "data.corpus is missing; write data: {corpus: {c",
+    "# nothing": "model.network is missing",
+}
+"""Configurations that lack a part, and what is said."""
+
+ENOUGH = "model: {network: {encoder: crnn}, losses: {tags: {loss: mil}}}\ndata: {corpus: {class_path: desed}}"
 
 RIGHT = [
     "model: {network: {encoder: {class_path: crnn, init_args: {channels: 8, dense: null, dropout: 0}}}}",
@@ -94,7 +125,7 @@ RIGHT = [
     "model: {network: {head: {class_path: framewise, init_args: {pooling: noisy_or}}}}",
     "model: {losses: {apart: {loss: {class_path: fpd, init_args: {metric: ip, pairs: cross}}}}}",
     "model: {losses: {apart: {loss: experiments.fpd.readings.LearnedMarginFPD}}}",
-    "model: {losses: {apart: {loss: json.decoder.Loss}}}",
+    "model: {losses: {apart: {loss: json.decoder.JSONDecoder}}}",
     "model: {optimizer: {class_path: torch.optim.SGD, init_args: {lr: 0.1, momentum: 0.9}}, lr_scheduler: null}",
     "model: {optimizer: {class_path: Adam}, lr_scheduler: {class_path: StepLR, init_args: {step_size: 3}}}",
     "model: {optimizer: my_optimisers.Lion, lr_scheduler: lightning.pytorch.cli.ReduceLROnPlateau}",
@@ -107,6 +138,9 @@ RIGHT = [
     "trainer: {callbacks: [MyEarlyStopping, {class_path: my_module.EarlyStoping}, EarlyStoping]}",
     "trainer: {logger: {class_path: WandbLogger, init_args: {project: x, entity: y}}}",
     "ckpt_path: null",
+    "evaluation: {metrics: [psds1, 'event_f1:onset_collar=1'], rank_by: [event_f1/macro, psds1]}",
+    "data: {corpus: {init_args: {root: .}}}",
+    "data: {corpus: {class_path: json.JSONDecoder, init_args: {root: 's3://not/there'}}}",
 ]
 
 
@@ -141,26 +175,39 @@ def test_mistakes_that_others_tell_later(text, tmp_path):
 
 @pytest.mark.parametrize("text", RIGHT)
 def test_values_that_may_be_right_are_passed(text, tmp_path):
+    (tmp_path / "base.yaml").write_text(ENOUGH)
     (tmp_path / "exp.yaml").write_text(text)
-    check_files(["--config", str(tmp_path / "exp.yaml")])
+    check_files(["--config", str(tmp_path / "base.yaml"), "--config", str(tmp_path / "exp.yaml")])
+
+
+@pytest.mark.parametrize("text", LACKING)
+def test_what_is_missing_is_told(text, tmp_path):
+    path = tmp_path / "exp.yaml"
+    path.write_text(text)
+    assert mistake(lambda: check_files(["--config", str(path)])).startswith(f"{path}: {LACKING[text]}")
+    flags = ["--model.network.encoder=crnn", "--model.losses.tags.loss", "mil", "--data.corpus", "my.yaml"]
+    check_files(["--config", str(path), *flags])
+    check_files(["--config", str(path), "--print_config"])
 
 
 def test_a_value_that_is_replaced_may_be_wrong(tmp_path):
-    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    base, first, second = (tmp_path / f"{name}.yaml" for name in ("base", "first", "second"))
+    base.write_text(ENOUGH)
     first.write_text("data: {duration: 10s, batch: {weak: -4}}\nmodel: {optimizer: adamw}")
     second.write_text("data: {duration: 10, batch: {weak: 4}}\nmodel: {optimizer: AdamW}")
-    check_files(["--config", str(first), "--config", str(second)])
+    check_files(["--config", str(base), "--config", str(first), "--config", str(second)])
     flags = ["--data.duration=10", "--data.batch.weak", "4", "--model.optimizer", "AdamW"]
-    check_files(["--config", str(first), *flags])
+    check_files(["--config", str(base), "--config", str(first), *flags])
     check_files(["--config", str(first), "--print_config"])
     assert "data.duration" in mistake(lambda: check_files(["--config", str(second), "--config", str(first)]))
 
 
 def test_a_class_beside_the_yaml_is_found(tmp_path, monkeypatch):
     (tmp_path / "my_beside.py").write_text("raise RuntimeError('not to be imported')")
+    (tmp_path / "base.yaml").write_text(ENOUGH)
     (tmp_path / "exp.yaml").write_text("model: {network: {encoder: my_beside.Net}}")
     monkeypatch.chdir(tmp_path)
-    check_files(["--config", "exp.yaml"])
+    check_files(["--config", "base.yaml", "--config", "exp.yaml"])
 
 
 def test_types_read_from_source_are_those_of_the_classes():
@@ -169,10 +216,11 @@ def test_types_read_from_source_are_those_of_the_classes():
     for module, name in HOMES.values():
         registry = getattr(importlib.import_module(module), name)
         names = known.names[registry.kind]
-        classes |= {names[name]: registry[name] for name in registry.names() if known.classes.get(names.get(name))}
+        classes |= {names[name]: registry[name] for name in registry.names() if registry.kind != "metric"}
     for name, cls in classes.items():
-        read, real = known.arguments(name) or {}, settings_of(cls)
-        assert not read or read.keys() == real.keys()
+        read, real = known.arguments(name), settings_of(cls)
+        assert read is not None, name
+        assert read.keys() == real.keys(), name
         for setting, annotation in read.items():
             plain = annotation.plain()
             assert plain is None or set(members(plain)) == set(members(real[setting])), (name, setting)
@@ -184,18 +232,26 @@ def test_what_is_right_is_passed(tmp_path):
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump(SMALL))
     check_files([f"--config={path}", "--resume", "auto"])
-    path.write_text("# nothing\n")
-    check_files(["--config", str(path)])
-    check_files([f"--config={EXPERIMENTS / 'quickstart.yaml'}"])
+    check_files([f"--config={EXPERIMENTS / 'quickstart.yaml'}", *ROOTS])
 
 
 @pytest.mark.parametrize("base", sorted(EXPERIMENTS.glob("*/base*.yaml")), ids=lambda path: path.parent.name)
 def test_rows_of_experiments_are_refused_only_as_later(base):
     for row in base.parent.glob("rows/*.yaml"):
         try:
-            check_files([f"--config={base}", f"--config={row}"])
-        except WsedError:  # a row of another base
-            mistake(lambda files=(base, row): check_settings(merged(files)))
+            check_files([f"--config={base}", f"--config={row}", *ROOTS])
+        except WsedError:  # a row of another base, perhaps with several mistakes
+            mistake(lambda files=(base, row): _later(files))
+
+
+ROOTS = ("--data.corpus.root=.", "--data.corpus.corpus.root=.")
+"""Settings in place of folders that only a user has."""
+
+
+def _later(files):
+    config = merged(files)
+    check_settings(config)
+    require(config, ())
 
 
 def test_neither_torch_nor_lightning_is_imported(tmp_path):

@@ -62,6 +62,12 @@ def test_what_has_another_form_is_refused(config, message):
 
 
 def test_an_old_setting_on_the_command_line_names_the_new_one(tmp_path, capsys):
-    (tmp_path / "old.yaml").write_text(OLD)
+    (tmp_path / "old.yaml").write_text(OLD.replace("root: corpus", f"root: {tmp_path}"))
     assert main(["fit", "--config", str(tmp_path / "old.yaml"), "--data.init_args.root", "y"]) == 2
     assert "data.root is data.corpus.root since wsed 0.2" in capsys.readouterr().err
+
+
+def test_a_setting_that_has_changed_is_refused_with_its_file(tmp_path, capsys):
+    (tmp_path / "old.yaml").write_text("data: {features: folder}")
+    assert main(["fit", "--config", str(tmp_path / "old.yaml")]) == 2
+    assert f"{tmp_path / 'old.yaml'}: data.features is data.reader.folder" in capsys.readouterr().err

@@ -50,13 +50,13 @@ def check_settings(config: Config, flags: Collection[str] = ()) -> None:
             _arguments(value, sections()[key], key, flags)
 
 
-def require(config: Config, flags: Collection[str], names: Sequence[str]) -> None:
-    """Refuse a configuration that lacks settings.
+def require(config: Config, flags: Collection[str]) -> None:
+    """Refuse a configuration that lacks a network, losses or a corpus.
 
     Raises:
         WsedError: with the first missing setting, and what to write.
     """
-    for name in names:
+    for name in ("model.network", "model.losses", "data.corpus"):
         section, key = name.split(".")
         part = config.get(section)
         if key not in (part if isinstance(part, dict) else {}) and not any(
@@ -128,8 +128,10 @@ def settings_of(cls: type) -> dict[str, object]:
 
 def _takes_more(cls: type) -> bool:
     """Whether a class takes settings that its constructor does not name."""
-    if cls in sections().values():
-        return False
+    from torch.nn import Module
+
+    if cls in sections().values() or inspect.unwrap(cls.__init__) is Module.__init__:
+        return False  # that of `Module` takes any by its signature, and refuses all
     return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls).parameters.values())
 
 

@@ -112,7 +112,7 @@ def _check(files: Sequence[str], config: Config, flags: Sequence[str]) -> None:
         raise WsedError("a training needs settings: add --config FILE.yaml, such as experiments/quickstart.yaml")
     try:
         check_settings(config, named)
-        require(config, named, ("model.network", "model.losses", "data.corpus"))
+        require(config, named)
     except WsedError as error:
         raise WsedError(f"{where}{error}") from None
 

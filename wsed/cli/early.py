@@ -8,27 +8,31 @@ from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from wsed.cli import source
 from wsed.cli.advice import ACCELERATORS, EXAMPLES, OTHERS, STRATEGIES, check_word, unknown
 from wsed.cli.annotations import Annotation
-from wsed.cli.check_settings import check_value
+from wsed.cli.check_settings import check_value, require
 from wsed.cli.check_torch import HOMES, check_torch
 from wsed.cli.configs import Config, asks_for_help, merge, split_files
 from wsed.cli.flags import underscores
 from wsed.cli.moved import translated
 from wsed.cli.signatures import Signatures
 from wsed.cli.trusted import DOTTED, check_untrusted
-from wsed.errors import WsedError, near
+from wsed.errors import WsedError, check_option, near
 from wsed.text import read_yaml
 
 SECTIONS = {"model": "SEDTask", "data": "SEDDataModule", "evaluation": "Evaluation", "trainer": "Trainer"}
+METRICS = ("evaluation.metrics", "evaluation.rank_by")
+"""Settings that name metrics."""
+
 LIGHTNING = {"trainer.callbacks": "lightning.pytorch.callbacks", "trainer.logger": "lightning.pytorch.loggers"}
 """Settings that take classes of Lightning, and the module of the classes."""
 
 
 def check_files(args: Sequence[str]) -> None:
-    """Refuse unknown sections, settings and names, values of a wrong type, and a batch without clips.
+    """Refuse unknown and missing settings, unknown names, values of a wrong type, missing folders, and empty batches.
 
     Args:
         args: the arguments of a training verb. The files of `--config` are merged and checked, but not the settings
@@ -44,11 +48,16 @@ def check_files(args: Sequence[str]) -> None:
     for file in files:
         read = read_yaml(file, "--config")
         if isinstance(read, dict):
-            new = translated(read)[0]
+            try:
+                new = translated(read)[0]
+            except WsedError as error:
+                raise WsedError(f"{file}: {error}") from None
             config = merge(config, new)[0] if config else dict(new)
     check = _Check(Signatures.read(), _flags(rest), whole=len(files) == 1, closed=_is_closed(config, rest))
     try:
         check.sections(config)
+        if files:
+            require(config, check.flags)
     except WsedError as error:
         raise WsedError(f"{', '.join(files)}: {error}") from None
     finally:
@@ -104,8 +113,10 @@ class _Check:
             if key in SECTIONS and isinstance(value, dict):
                 self.arguments(value, SECTIONS[key], key)
         data = config.get("data")
-        if isinstance(data, dict) and data.get("episodes") is None:
-            self.batch(data.get("batch"))
+        if isinstance(data, dict):
+            self.folder(data.get("corpus"), "data.corpus")
+            if data.get("episodes") is None:
+                self.batch(data.get("batch"))
 
     def arguments(self, value: Mapping[str, object], cls: str, path: str) -> None:
         """Check the settings of a class."""
@@ -121,6 +132,8 @@ class _Check:
         """Check a value by its annotation."""
         if value is None or path in self.flags:
             return
+        if path in METRICS:
+            self.metrics(value, path)
         if path == "trainer.strategy" and isinstance(value, str):
             check_word(path, value, STRATEGIES)
         elif path == "trainer.accelerator" and isinstance(value, str) and self.closed and not self.extended():
@@ -173,13 +186,33 @@ class _Check:
             module, top = name.rpartition(".")[0], name.partition(".")[0]
             why = f"cannot import {module} (No module named {top!r})"
             raise WsedError(f"{path}: {why}; known by name: {', '.join(known)}")
-        if not re.fullmatch(r"\w+", name):
-            return
-        if name in names:
-            if isinstance(arguments, dict):
-                self.arguments(arguments, names[name], path)
-        elif name not in others and name not in names.values() and name != "null":
+        home, _, last = name.rpartition(".")
+        if DOTTED.fullmatch(name) and source.lacks(home, last):
+            why = f"{home} has no {last}{near(last, source.classes_in(home))}"
+            raise WsedError(f"{path}: {why}; known by name: {', '.join(known)}")
+        classes = {cls.rpartition(".")[2]: cls for cls in names.values()}
+        cls = names.get(name) or classes.get(name) or name
+        if re.fullmatch(r"\w+", name) and name not in (*known, *classes, "null"):
             raise WsedError(f"{path}: unknown {kind} {name!r}{near(name, known)}; known: {', '.join(known)}")
+        if isinstance(arguments, dict) and name not in others:
+            self.arguments(arguments, cls, path)
+
+    def metrics(self, value: object, path: str) -> None:
+        """Check the names of metrics; what follows the name, as in `event_f1:onset_collar=1`, is passed over."""
+        for item in value if isinstance(value, list) and self.closed else ():
+            if isinstance(item, str):
+                name = re.split("[:/]", item)[0]
+                check_option(path, "metric", name, sorted({*self.known.names["metric"], *plugins("metric")}))
+
+    def folder(self, corpus: object, path: str) -> None:
+        """Refuse a corpus of wsed whose folder does not exist."""
+        if not isinstance(corpus, dict) or "." in str(corpus.get("class_path", "")):
+            return
+        for key, item in corpus.items():
+            if key == "root" and f"{path}.root" not in self.flags and isinstance(item, str) and not Path(item).exists():
+                raise WsedError(f"{path}.root: no such folder: {item}")
+            if key in ("init_args", "corpus"):
+                self.folder(item, path if key == "init_args" else f"{path}.corpus")
 
     def lightning(self, value: object, path: str) -> None:
         """Check a class of Lightning: its name and those of its arguments."""

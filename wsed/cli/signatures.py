@@ -12,6 +12,8 @@ from wsed.cli.source import statements
 HOME = Path(__file__).parents[1]
 FOLDERS = ("losses", "models", "augment", "decoding", "data", "training", "metrics")
 TRAINER = "lightning.pytorch.trainer.trainer"
+WITHOUT_SETTINGS = ("ABC", "Protocol", "Generic", "object", "nn.Module")
+"""Bases without settings."""
 
 
 class Class(NamedTuple):
@@ -21,11 +23,13 @@ class Class(NamedTuple):
         bases: names of its bases.
         settings: annotations of its own constructor, by name; None: it has none.
         open: whether the constructor takes other settings too.
+        is_data: whether it is a dataclass: then it takes the settings of bases that are dataclasses, too.
     """
 
     bases: tuple[str, ...]
     settings: dict[str, Annotation] | None
     open: bool
+    is_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Signatures:
     """The classes of wsed and their settings.
 
     Attributes:
-        classes: by name; None for a name that several classes have.
+        classes: by name, and by module and name; None for a name that several classes have.
         names: the class of each registered name, by kind.
         bases: the kind of component whose base class has the name.
         leading: arguments that are no settings, by kind.
@@ -61,11 +65,13 @@ class Signatures:
                 if isinstance(node, ast.AnnAssign | ast.Assign) and _calls(node.value, "Registry"):
                     kinds |= known._registry(node)
                 if isinstance(node, ast.ClassDef):
-                    known.classes[node.name] = None if node.name in known.classes else _class(node, module)
-                    registered += [(variable, name, node.name) for variable, name in _registrations(node)]
+                    made, full = _class(node, module), f"{module}.{node.name}"
+                    known.classes.update({node.name: None if node.name in known.classes else made, full: made})
+                    registered += [(variable, name, full) for variable, name in _registrations(node)]
         for variable, name, of in registered:
             if variable in kinds:
-                known.names.setdefault(kinds[variable], {})[name] = of
+                short = of.rpartition(".")[2]
+                known.names.setdefault(kinds[variable], {})[name] = of if known.classes[short] is None else short
         return known
 
     def arguments(self, name: str) -> dict[str, Annotation] | None:
@@ -73,9 +79,11 @@ class Signatures:
         found = self.classes.get(name)
         if found is None or (found.open and name != "SEDTask"):
             return None
+        bases = [base for base in found.bases if base not in WITHOUT_SETTINGS]
         if found.settings is None:
-            inherited = [self.arguments(base) for base in found.bases if base in self.classes]
-            return inherited[0] if len(inherited) == 1 else None
+            return {} if not bases else self.arguments(bases[0]) if len(bases) == 1 else None
+        if found.is_data and any((of := self.classes.get(base)) is None or of.is_data for base in bases):
+            return None
         kind = next((kind for kind, names in self.names.items() if name in names.values()), "")
         settings = list(found.settings.items())[self.leading.get(kind, 0) :]
         return {key: annotation for key, annotation in settings if key != "moved"}
@@ -123,7 +131,6 @@ def _class(node: ast.ClassDef, module: str) -> Class:
         return Class(bases, settings, made.args.kwarg is not None)
     if any(ast.unparse(part).startswith("dataclass") for part in node.decorator_list):
         fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]
-        inherits = any(base not in ("ABC", "Protocol") for base in bases)
         settings = {ast.unparse(part.target): Annotation.of(part.annotation, module) for part in fields}
-        return Class(bases, settings, inherits)
+        return Class(bases, settings, False, is_data=True)
     return Class(bases, None, False)

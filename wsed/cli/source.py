@@ -5,7 +5,7 @@ A thing is "plain" if the text alone shows it, without running the module.
 
 import ast
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
@@ -85,11 +85,19 @@ def lacks(module: str, name: str) -> bool:
     >>> lacks("torch.optim", "Adm"), lacks("torch.optim", "Adam"), lacks("no_such_module", "Adam")
     (True, False, False)
     """
-    nodes = [node for statement in statements(module) for node in ast.walk(statement)]
-    defined = {one for node in nodes if isinstance(node, ast.stmt) for one in _names(node)}
-    defined |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    defined = {one for node in _nodes(module) if isinstance(node, ast.stmt) for one in _names(node)}
+    defined |= {node.id for node in _nodes(module) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    used = {node.id for node in _nodes(module) if isinstance(node, ast.Name)}
     return bool(defined) and name not in defined and not (defined | used) & DYNAMIC
+
+
+def classes_in(module: str) -> list[str]:
+    """The classes that a module defines.
+
+    >>> "MIL" in classes_in("wsed.losses.mil")
+    True
+    """
+    return [node.name for node in statements(module) if isinstance(node, ast.ClassDef)]
 
 
 def definition(module: str, name: str) -> tuple[str, Definition] | None:
@@ -126,6 +134,10 @@ def settings_in(module: str, name: str) -> list[str] | None:
     if [part.name for part in made] != ["__init__"] or made[0].decorator_list or made[0].args.kwarg is not None:
         return None
     return [arg.arg for arg in (*made[0].args.posonlyargs, *made[0].args.args, *made[0].args.kwonlyargs)][1:]
+
+
+def _nodes(module: str) -> Iterator[ast.AST]:
+    return (node for statement in statements(module) for node in ast.walk(statement))
 
 
 def _names(node: ast.stmt) -> list[str]:
