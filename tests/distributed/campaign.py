@@ -56,6 +56,11 @@ class Found:
     moved: float
     where: str
 
+    @property
+    def is_rounded(self) -> bool:
+        """Whether a difference is beyond the limits in float32."""
+        return self.parameters > min(PARAMETERS, self.moved / 100) or self.metrics > METRICS
+
 
 class Still(pl.Callback):
     """Nothing random in the network, and no statistics of batches; keeps what was trained and logged."""
@@ -140,7 +145,7 @@ def trained(
     }  # fmt: skip
     command = ["fit", *args, *(p for name, value in settings.items() for p in (f"--trainer.{name}", str(value)))]
     command += ["--evaluation.resamples", "0", "--data.eval_batch", str(clips), "--overwrite"]
-    command += ["--model.optimizer", f"{{class_path: torch.optim.SGD, init_args: {{lr: {rate:.6f}}}}}"]
+    command += ["--model.optimizer", f"{{class_path: torch.optim.SGD, init_args: {{lr: {rate:.9f}}}}}"]
     command += ["--model.lr_scheduler", "null", "--test_checkpoint", "last", "--trainer.callbacks", "null"]
     torch.backends.cudnn.allow_tf32 = False  # it keeps three digits
     Evaluation.draw_curves = pictures.class_f1 = lambda *_: None  # nobody looks at them
