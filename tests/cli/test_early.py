@@ -59,7 +59,7 @@ MISTAKES = {
     ),
     "trainer: {precision: fp16}": "trainer.precision: unknown precision 'fp16' (did you mean bf16 or 16?)",
     "model: {losses: {tags: {loss: {class_path: frame_bce, init_args: {weigt: 1}}}}}": (
-        "model.losses.tags.loss has no setting 'weigt'"
+        "model.losses.tags.loss has no settings, but 'weigt' is given"
     ),
     "model: {losses: {tags: {loss: {class_path: micro, init_args: {class_weight: log}}}}}": (
         "model.losses.tags.loss has no setting 'class_weight' (did you mean class_weights?)"

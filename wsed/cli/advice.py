@@ -75,6 +75,8 @@ def check_word(path: str, word: str, known: Sequence[str]) -> None:
 
 def unknown(path: str, key: str, known: Sequence[str]) -> str:
     """The message about a setting that does not exist."""
+    if not known:
+        return f"{path} has no settings, but {key!r} is given"
     place = PLACES.get(key, "")
     similar = f" (did you mean {place}?)" if place else near(key, known)
     owner = f"{path} has no setting" if path else "there is no setting"
