@@ -105,6 +105,9 @@ LIGHTNING = {
     "data: {corpus: {class_path: pseudo, init_args: {corpus: {class_path: desed, init_args: {root: not/there}}}}}": (
         "data.corpus.corpus.root: no such folder: not/there"
     ),
+    "data: {corpus: {class_path: desed, init_args: {train: {mine: t}}}, batch: {weka: 4, mine: 4}}": (
+        "data.batch: unknown source 'weka' (did you mean weak?); known: weak, strong, synthetic, unlabelled, mine"
+    ),
     "data: {batch: {weak: -4}}": "data.batch has no clips: {'weak': -4}; write batch: {weak: 8}",
 }
 """Mistakes that the parser, Lightning or the data module refuse later."""
@@ -140,6 +143,8 @@ RIGHT = [
     "ckpt_path: null",
     "evaluation: {metrics: [psds1, 'event_f1:onset_collar=1'], rank_by: [event_f1/macro, psds1]}",
     "data: {corpus: {init_args: {root: .}}}",
+    "data: {corpus: {init_args: {train: {mine: train/mine}}}, batch: {mine: 4, unlabelled: 4, other: null}}",
+    "data: {corpus: {class_path: dcase2017}, batch: {other: 4}}",
     "data: {corpus: {class_path: json.JSONDecoder, init_args: {root: 's3://not/there'}}}",
 ]
 
@@ -196,7 +201,8 @@ def test_a_value_that_is_replaced_may_be_wrong(tmp_path):
     first.write_text("data: {duration: 10s, batch: {weak: -4}}\nmodel: {optimizer: adamw}")
     second.write_text("data: {duration: 10, batch: {weak: 4}}\nmodel: {optimizer: AdamW}")
     check_files(["--config", str(base), "--config", str(first), "--config", str(second)])
-    flags = ["--data.duration=10", "--data.batch.weak", "4", "--model.optimizer", "AdamW"]
+    first.write_text(first.read_text().replace("weak: -4", "weka: -4"))
+    flags = ["--data.duration=10", "--data.batch", "{weak: 4}", "--model.optimizer", "AdamW"]
     check_files(["--config", str(base), "--config", str(first), *flags])
     check_files(["--config", str(first), "--print_config"])
     assert "data.duration" in mistake(lambda: check_files(["--config", str(second), "--config", str(first)]))

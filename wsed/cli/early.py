@@ -117,6 +117,7 @@ class _Check:
             self.folder(data.get("corpus"), "data.corpus")
             if data.get("episodes") is None:
                 self.batch(data.get("batch"))
+                self.sources(data.get("batch"), data.get("corpus"))
 
     def arguments(self, value: Mapping[str, object], cls: str, path: str) -> None:
         """Check the settings of a class."""
@@ -238,8 +239,28 @@ class _Check:
         similar = get_close_matches(name, source.exported(module), cutoff=0.85)
         return bool(similar) and self.closed and name not in self.known.classes and not self.extended()
 
+    def sources(self, batch: object, corpus: object) -> None:
+        """Refuse sources that a corpus cannot have, if its module lists them in `TRAIN` (DESED, AudioSet)."""
+        if not isinstance(batch, dict) or not isinstance(corpus, dict) or self.given("data.batch", "data.corpus"):
+            return
+        cls = self.known.names["corpus"].get(str(corpus.get("class_path")), "")
+        arguments = corpus.get("init_args") or {}
+        tables = source.literal(self.known.modules.get(cls, ""), "TRAIN")
+        if not isinstance(tables, dict) or not isinstance(arguments, dict):
+            return
+        known = [*tables, *(arguments.get("train") or {})]
+        for name, count in batch.items():
+            if count is not None and name not in known:
+                raise WsedError(
+                    f"data.batch: unknown source {name!r}{near(str(name), known)}; known: {', '.join(known)}"
+                )
+
+    def given(self, *paths: str) -> bool:
+        """Whether the command line has such a setting or one below it."""
+        return any(f"{flag}.".startswith(f"{path}.") for flag in self.flags for path in paths)
+
     def batch(self, value: object) -> None:
         """Refuse a batch without clips."""
-        given = any(f"{flag}.".startswith(("data.batch.", "data.episodes.")) for flag in self.flags)
+        given = self.given("data.batch", "data.episodes")
         if isinstance(value, dict) and value and not given and all(type(n) is int and n <= 0 for n in value.values()):
             raise WsedError(f"data.batch has no clips: {value}; write {EXAMPLES['data.batch']}")

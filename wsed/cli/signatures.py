@@ -38,6 +38,7 @@ class Signatures:
 
     Attributes:
         classes: by name, and by module and name; None for a name that several classes have.
+        modules: the module of each class, by the name of the class.
         names: the class of each registered name, by kind.
         bases: the kind of component whose base class has the name.
         leading: arguments that are no settings, by kind.
@@ -49,6 +50,7 @@ class Signatures:
     """
 
     classes: dict[str, Class | None] = field(default_factory=dict)
+    modules: dict[str, str] = field(default_factory=dict)
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     bases: dict[str, str] = field(default_factory=dict)
     leading: dict[str, int] = field(default_factory=dict)
@@ -65,6 +67,7 @@ class Signatures:
                 if isinstance(node, ast.AnnAssign | ast.Assign) and _calls(node.value, "Registry"):
                     kinds |= known._registry(node)
                 if isinstance(node, ast.ClassDef):
+                    known.modules[node.name] = module
                     made, full = _class(node, module), f"{module}.{node.name}"
                     known.classes.update({node.name: None if node.name in known.classes else made, full: made})
                     registered += [(variable, name, full) for variable, name in _registrations(node)]

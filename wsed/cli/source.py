@@ -91,6 +91,21 @@ def lacks(module: str, name: str) -> bool:
     return bool(defined) and name not in defined and not (defined | used) & DYNAMIC
 
 
+def literal(module: str, name: str) -> object:
+    """The value that a module gives a name, if it is written out; else None.
+
+    >>> list(literal("wsed.data.corpus.desed", "TRAIN"))
+    ['weak', 'strong', 'synthetic', 'unlabelled']
+    """
+    for node in statements(module):
+        if isinstance(node, ast.Assign) and _names(node) == [name]:
+            try:
+                return ast.literal_eval(node.value)
+            except ValueError:
+                return None
+    return None
+
+
 def classes_in(module: str) -> list[str]:
     """The classes that a module defines.
 
