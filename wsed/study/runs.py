@@ -55,7 +55,7 @@ def corpus_of(run: RunFolder, root: Path | None = None) -> Corpus:
 
     Args:
         run: the run.
-        root: folder of the corpus, if it has moved since the run.
+        root: folder of the corpus, if it has moved since the run; of the corpus in it for one with pseudo labels.
 
     Raises:
         WsedError: the configuration names no known corpus.
@@ -66,7 +66,7 @@ def corpus_of(run: RunFolder, root: Path | None = None) -> Corpus:
     """
     data = run.configuration().get("data")
     spec = Spec.read(data.get("corpus") if isinstance(data, Mapping) else None)
-    arguments = {**spec.init_args, **({} if root is None else {"root": str(root)})}
+    arguments = spec.init_args if root is None else _moved(spec.init_args, root)
     module, _, name = spec.class_path.rpartition(".")
     own = vars(sys.modules[module]).get(name) if module in sys.modules else None
     if isinstance(own, type) and issubclass(own, Corpus):
@@ -76,6 +76,15 @@ def corpus_of(run: RunFolder, root: Path | None = None) -> Corpus:
         corpus = build(Corpus, Spec(spec.class_path, arguments))
     assert isinstance(corpus, Corpus)
     return corpus
+
+
+def _moved(arguments: Mapping[str, object], root: Path) -> dict[str, object]:
+    """The arguments of a corpus in another folder."""
+    inner = arguments.get("corpus")
+    if isinstance(inner, Mapping):
+        moved = _moved(inner.get("init_args") or {}, root)
+        return {**arguments, "corpus": {**inner, "init_args": moved}}
+    return {**arguments, "root": str(root)}
 
 
 @checked

@@ -91,6 +91,13 @@ def test_recordings_of_clips(corpus, tmp_path):
     assert table.units(clips)[:3] == [frozenset({"rec_0"}), frozenset({"rec_0"}), frozenset({"rec_1"})]
 
 
+def test_a_corpus_within_a_corpus_may_have_moved(corpus, tmp_path):
+    inner = config("moved")["data"]["corpus"]
+    pseudo = {"class_path": "pseudo", "init_args": {"corpus": inner}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"data": {"corpus": pseudo}}))
+    assert len(table.corpus_of(RunFolder(tmp_path), corpus).clips("test")) == len(NAMES)
+
+
 def config(root):
     return {"data": {"corpus": {"class_path": "desed", "init_args": {"root": str(root)}}}}
 
