@@ -428,6 +428,16 @@ def test_callbacks_of_the_users_own_join_ours(exp, tmp_path, capsys):
     assert {path.name for path in (tmp_path / "checkpoints").iterdir()} >= {"best.ckpt", "last.ckpt"}
 
 
+def test_the_best_epoch_has_a_star(exp, tmp_path, capsys):
+    args = ["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path), "--test_after_fit", "false"]
+    assert main([*args, "--trainer.max_epochs", "1"]) == 0
+    assert "\nepoch 0*  loss" in capsys.readouterr().out
+    args += ["--overwrite", "--trainer.num_sanity_val_steps", "1", "--trainer.check_val_every_n_epoch", "2"]
+    assert main([*args, "--trainer.max_epochs", "2"]) == 0
+    lines = [line.partition("  ")[0] for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
+    assert lines == ["epoch 0", "epoch 1*"]
+
+
 def test_a_training_without_steps_says_so(exp, tmp_path, capsys):
     args = ["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path)]
     assert main([*args, "--trainer.limit_train_batches", "0"]) == 0

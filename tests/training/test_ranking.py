@@ -50,6 +50,18 @@ def test_a_resumed_training_goes_on_from_the_best_ranking(tmp_path):
     assert again.check_monitor_top_k(run, torch.tensor(0.5))
 
 
+def test_an_epoch_is_the_best_before_its_checkpoint_is_written(tmp_path):
+    evaluation = Evaluation()
+    keep, run = KeepBest(tmp_path, evaluation), trainer(tmp_path)
+    assert not keep.is_best(0)
+    evaluation.ranking = (0.5, 0.25)
+    assert keep.is_best(0)
+    assert keep.check_monitor_top_k(run, torch.tensor(0.5))
+    assert keep.is_best(0)
+    assert not keep.is_best(1)  # without validation, or with the same ranking
+    assert not KeepBest(tmp_path, None).is_best(0)
+
+
 def test_one_number_is_the_first_that_the_clips_give():
     assert first_number(report(0.25, 0.5, 0.75)) == 0.25
     assert first_number(report(0.75, names=("tagging_f1",))) == 0.75

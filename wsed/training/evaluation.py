@@ -307,7 +307,7 @@ class Evaluation(pl.Callback):
             for key, logged in self._metrics[name].logged(name, value).items():
                 full = f"{stage}/{key}"
                 task.log(full, number(logged), prog_bar=full in SHOWN, sync_dist=True)
-        if split == "validation":
+        if split == "validation" and not task.trainer.sanity_checking:  # no epoch has been trained yet
             self.ranking = ranking(report, self.rank_by)
             task.log("val/score", first_number(report, self.rank_by), sync_dist=True)
 
