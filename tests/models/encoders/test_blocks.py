@@ -5,6 +5,7 @@ import torch
 
 from wsed.errors import WsedError
 from wsed.models.encoders.blocks import ConvBlocks
+from wsed.models.encoders.cdur import CDur
 from wsed.models.encoders.cnn import CNN
 from wsed.models.encoders.conformer import Conformer
 from wsed.models.encoders.crnn import CRNN
@@ -56,9 +57,11 @@ def test_an_exported_network_computes_the_halves_of_a_gated_unit_apart(monkeypat
         torch.testing.assert_close(block(x), together, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("cls", [CNN, CRNN, Conformer, ResNet1d])
+@pytest.mark.parametrize("cls", [CNN, CRNN, Conformer, ResNet1d, CDur])
 def test_clips_that_are_too_short_to_be_pooled_are_refused(cls):
-    encoder = cls(64, pools=(4, 2)) if cls is ResNet1d else cls(64, pools=[(4, 2), (2, 2), (1, 2)])
-    assert encoder(torch.zeros(2, 64, 8), None).frames.shape[1] == 1
-    with pytest.raises(WsedError, match="clips of 7 frames are too short, since 8 frames are pooled"):
-        encoder(torch.zeros(2, 64, 7), None)
+    pools = {ResNet1d: {"pools": (4, 2)}, CDur: {}}
+    encoder = cls(64, **pools.get(cls, {"pools": [(4, 2), (2, 2), (1, 2)]}))
+    n = encoder.stride
+    assert encoder(torch.zeros(2, 64, n), None).frames.shape[1] == 1
+    with pytest.raises(WsedError, match=f"clips of {n - 1} frames are too short for pools over {n}"):
+        encoder(torch.zeros(2, 64, n - 1), None)

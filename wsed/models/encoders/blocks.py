@@ -152,12 +152,12 @@ def check_length(features: Float[Tensor, "clip band frame"], pooled: int) -> Non
 
     >>> check_length(torch.zeros(1, 8, 4), 8)
     Traceback (most recent call last):
-    wsed.errors.WsedError: encoder: clips of 4 frames are too short, since 8 frames are pooled; use smaller pools
+    wsed.errors.WsedError: encoder: clips of 4 frames are too short for pools over 8; use longer clips or smaller pools
     """
-    if not torch.compiler.is_exporting() and features.shape[2] < pooled:
-        n = features.shape[2]
+    n = features.shape[2]
+    if not torch.compiler.is_exporting() and n < pooled:
         raise WsedError(
-            f"encoder: clips of {n} frames are too short, since {pooled} frames are pooled; use smaller pools"
+            f"encoder: clips of {n} frames are too short for pools over {pooled}; use longer clips or smaller pools"
         )
 
 

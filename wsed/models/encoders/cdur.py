@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, FRONTENDS, Frontend
+from wsed.models.encoders.blocks import check_length
 from wsed.models.encoders.pretrained import Pretrained, load_tensors, read_tensors, wrong_frontend
 from wsed.models.frontends import LogMel
 from wsed.ops.grid import padding, whole_frames
@@ -49,7 +50,8 @@ class CDur(Pretrained):
         dropout: dropout after the last block.
 
     Raises:
-        WsedError: there are fewer than 64 bands, or the file holds other weights.
+        WsedError: there are fewer than 64 bands, or the file holds other weights; in `forward`: the pools leave no
+            frames.
 
     >>> CDur(n_bands=64)(torch.randn(2, 64, 20), None).frames.shape
     torch.Size([2, 5, 256])
@@ -81,6 +83,7 @@ class CDur(Pretrained):
         return CDurFeatures() if self.pretrained else None
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
+        check_length(features, self.stride)
         padded, valid = padding(valid, features)
         x = features.transpose(1, 2)[:, None]
         for layer in self.features:
