@@ -57,7 +57,7 @@ class Found:
     where: str
 
     @property
-    def is_rounded(self) -> bool:
+    def is_beyond(self) -> bool:
         """Whether a difference is beyond the limits in float32."""
         return self.parameters > min(PARAMETERS, self.moved / 100) or self.metrics > METRICS
 

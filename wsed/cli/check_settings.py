@@ -59,7 +59,7 @@ def require(config: Config, flags: Collection[str]) -> None:
     for name in ("model.network", "model.losses", "data.corpus"):
         section, key = name.split(".")
         part = config.get(section)
-        if key not in (part if isinstance(part, dict) else {}) and not any(
+        if not (part.get(key) if isinstance(part, dict) else None) and not any(
             f"{flag}.".startswith(f"{name}.") for flag in flags
         ):
             raise WsedError(f"{name} is missing; write {section}: {{{EXAMPLES[name]}}}")

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from wsed.cli import source
-from wsed.cli.advice import ACCELERATORS, EXAMPLES, OTHERS, STRATEGIES, check_word, unknown
+from wsed.cli.advice import ACCELERATORS, EXAMPLES, OTHERS, STRATEGIES, check_beside, check_word, unknown
 from wsed.cli.annotations import Annotation
 from wsed.cli.check_settings import check_value, require
 from wsed.cli.check_torch import HOMES, check_torch
@@ -44,7 +44,7 @@ def check_files(args: Sequence[str]) -> None:
     files, rest = split_files(args)
     if asks_for_help(rest):
         return
-    config: Config = {}
+    known, config = Signatures.read(), Config()
     for file in files:
         read = read_yaml(file, "--config")
         if isinstance(read, dict):
@@ -52,8 +52,8 @@ def check_files(args: Sequence[str]) -> None:
                 new = translated(read)[0]
             except WsedError as error:
                 raise WsedError(f"{file}: {error}") from None
-            config = merge(config, new)[0] if config else dict(new)
-    check = _Check(Signatures.read(), _flags(rest), whole=len(files) == 1, closed=_is_closed(config, rest))
+            config = merge(config, known.renamed(new))[0]
+    check = _Check(known, _flags(rest), whole=len(files) == 1, closed=_is_closed(config, rest))
     try:
         check.sections(config)
         if files:
@@ -172,48 +172,65 @@ class _Check:
     def component(self, value: str | dict[str, object], kind: str, path: str) -> None:
         """Check a name, or a class with its arguments."""
         name = value.get("class_path") if isinstance(value, dict) else value
-        names = self.known.names[kind]
         arguments: object = {}
         if isinstance(value, dict):
             arguments = value.get("init_args", {}) if "class_path" in value else value
             if name is None:
                 default = self.known.defaults.get(kind)
                 name = default if self.whole and default and "init_args" not in value else None
-        if not isinstance(name, str) or name.endswith((".yaml", ".yml")):
+        if not isinstance(name, str):
             return
-        others = plugins(kind)
-        known = sorted({*names, *others})
+        if name.endswith((".yaml", ".yml")):
+            raise WsedError(f"{path} names the file {name}; give files of settings by --config, from the top level on")
+        cls = self.class_of(name, kind, path)
+        if cls is not None and isinstance(value, dict) and self.whole:
+            check_beside(value, path)
+        if cls is not None and isinstance(arguments, dict):
+            self.arguments(arguments, cls, path)
+
+    def class_of(self, name: str, kind: str, path: str) -> str | None:
+        """The key of a class of wsed; None for other classes, of which only the name is checked."""
+        names, others = self.known.names[kind], plugins(kind)
+        known, (home, _, last) = sorted({*names, *others}), name.rpartition(".")
         if DOTTED.fullmatch(name) and not source.is_found(name):
-            module, top = name.rpartition(".")[0], name.partition(".")[0]
-            why = f"cannot import {module} (No module named {top!r})"
+            why = f"cannot import {home} (No module named {name.partition('.')[0]!r})"
             raise WsedError(f"{path}: {why}; known by name: {', '.join(known)}")
-        home, _, last = name.rpartition(".")
         if DOTTED.fullmatch(name) and source.lacks(home, last):
             why = f"{home} has no {last}{near(last, source.classes_in(home))}"
             raise WsedError(f"{path}: {why}; known by name: {', '.join(known)}")
-        classes = {cls.rpartition(".")[2]: cls for cls in names.values()}
-        cls = names.get(name) or classes.get(name) or name
-        if re.fullmatch(r"\w+", name) and name not in (*known, *classes, "null"):
+        cls = self.known.class_of(kind, name)
+        if re.fullmatch(r"\w+", name) and cls is None and name not in (*others, "null") and not self.extended():
             raise WsedError(f"{path}: unknown {kind} {name!r}{near(name, known)}; known: {', '.join(known)}")
-        if isinstance(arguments, dict) and name not in others:
-            self.arguments(arguments, cls, path)
+        if f"{home}.".startswith("wsed.") and last[:1].isupper() and last not in self.known.classes:
+            similar = near(last, [of.rpartition(".")[2] for of in names.values()])
+            raise WsedError(f"{path}: {home} has no {last}{similar}; known by name: {', '.join(known)}")
+        return cls
 
     def metrics(self, value: object, path: str) -> None:
         """Check the names of metrics; what follows the name, as in `event_f1:onset_collar=1`, is passed over."""
-        for item in value if isinstance(value, list) and self.closed else ():
+        for item in value if isinstance(value, list) and self.closed and not self.extended() else ():
             if isinstance(item, str):
-                name = re.split("[:/]", item)[0]
-                check_option(path, "metric", name, sorted({*self.known.names["metric"], *plugins("metric")}))
+                check_option(path, "metric", re.split("[:/]", item)[0], sorted(self.known.names["metric"]))
 
     def folder(self, corpus: object, path: str) -> None:
-        """Refuse a corpus of wsed whose folder does not exist."""
-        if not isinstance(corpus, dict) or "." in str(corpus.get("class_path", "")):
+        """Refuse a corpus of wsed whose folder does not exist, also within another corpus."""
+        arguments = self.arguments_of(corpus)
+        if arguments is None or path in self.flags:
             return
-        for key, item in corpus.items():
-            if key == "root" and f"{path}.root" not in self.flags and isinstance(item, str) and not Path(item).exists():
-                raise WsedError(f"{path}.root: no such folder: {item}")
-            if key in ("init_args", "corpus"):
-                self.folder(item, path if key == "init_args" else f"{path}.corpus")
+        root, is_read = arguments.get("root"), not {"lists", "audio"} <= arguments.keys()
+        if isinstance(root, str) and is_read and f"{path}.root" not in self.flags and not _is_folder(root):
+            raise WsedError(f"{path}.root: no such folder, or it cannot be read: {root}")
+        self.folder(arguments.get("corpus"), f"{path}.corpus")
+        several = arguments.get("corpora")
+        for name, inner in several.items() if isinstance(several, dict) else ():
+            self.folder(inner, f"{path}.corpora.{name}")
+
+    def arguments_of(self, corpus: object) -> dict[str, object] | None:
+        """The arguments of a corpus of wsed; None for any other value."""
+        name = corpus.get("class_path") if isinstance(corpus, dict) else None
+        arguments = (corpus.get("init_args") or {}) if isinstance(corpus, dict) else None
+        known = isinstance(name, str) and self.known.class_of("corpus", name) is not None
+        return arguments if known and isinstance(arguments, dict) else None
 
     def lightning(self, value: object, path: str) -> None:
         """Check a class of Lightning: its name and those of its arguments."""
@@ -241,14 +258,14 @@ class _Check:
 
     def sources(self, batch: object, corpus: object) -> None:
         """Refuse sources that a corpus cannot have, if its module lists them in `TRAIN` (DESED, AudioSet)."""
-        if not isinstance(batch, dict) or not isinstance(corpus, dict) or self.given("data.batch", "data.corpus"):
+        arguments = self.arguments_of(corpus)
+        if not isinstance(batch, dict) or arguments is None or self.given("data.batch", "data.corpus"):
             return
-        cls = self.known.names["corpus"].get(str(corpus.get("class_path")), "")
-        arguments = corpus.get("init_args") or {}
-        tables = source.literal(self.known.modules.get(cls, ""), "TRAIN")
-        if not isinstance(tables, dict) or not isinstance(arguments, dict):
+        cls = self.known.class_of("corpus", corpus["class_path"]) or ""  # type: ignore[index]
+        tables, own = source.literal(self.known.modules[cls], "TRAIN"), arguments.get("train") or {}
+        if not isinstance(tables, dict) or not isinstance(own, dict):
             return
-        known = [*tables, *(arguments.get("train") or {})]
+        known = [*tables, *own]
         for name, count in batch.items():
             if count is not None and name not in known:
                 raise WsedError(
@@ -264,3 +281,10 @@ class _Check:
         given = self.given("data.batch", "data.episodes")
         if isinstance(value, dict) and value and not given and all(type(n) is int and n <= 0 for n in value.values()):
             raise WsedError(f"data.batch has no clips: {value}; write {EXAMPLES['data.batch']}")
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:  # its name is too long, or it lies in a folder that cannot be read
+        return False

@@ -1,6 +1,7 @@
 """The settings of classes, read from source files without importing them."""
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -76,6 +77,35 @@ class Signatures:
                 short = of.rpartition(".")[2]
                 known.names.setdefault(kinds[variable], {})[name] = of if known.classes[short] is None else short
         return known
+
+    def class_of(self, kind: str, name: str) -> str | None:
+        """The key of a class of wsed by its registered name, its own name, or an import path; None if it is not known.
+
+        >>> Signatures.read().class_of("encoder", "crnn"), Signatures.read().class_of("encoder", "wsed.models.CRNN")
+        ('CRNN', 'CRNN')
+        """
+        of = self.names[kind]
+        if "." in name and not name.startswith("wsed."):
+            return None
+        return of.get(name) or {cls.rpartition(".")[2]: cls for cls in of.values()}.get(name.rpartition(".")[2])
+
+    def renamed(self, config: Mapping[str, object]) -> dict[str, object]:
+        """A configuration with one spelling for each class: two files may name it differently.
+
+        >>> Signatures.read().renamed({"first": {"class_path": "mil"}, "second": {"class_path": "wsed.losses.MIL"}})
+        {'first': {'class_path': 'MIL'}, 'second': {'class_path': 'MIL'}}
+        """
+        return {key: self._renamed(key, value) for key, value in config.items()}
+
+    def _renamed(self, key: str, value: object) -> object:
+        if isinstance(value, Mapping):
+            return self.renamed(value)
+        if isinstance(value, list):
+            return [self._renamed("", item) for item in value]
+        if key != "class_path" or not isinstance(value, str):
+            return value
+        found = {cls.rpartition(".")[2] for kind in self.names if (cls := self.class_of(kind, value)) is not None}
+        return found.pop() if len(found) == 1 else value
 
     def arguments(self, name: str) -> dict[str, Annotation] | None:
         """The settings of a class with their annotations; None if they are not plain from its source."""

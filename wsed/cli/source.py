@@ -5,7 +5,7 @@ A thing is "plain" if the text alone shows it, without running the module.
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
@@ -80,14 +80,15 @@ DYNAMIC = {"*", "__getattr__", "globals", "vars", "setattr", "exec", "eval"}
 
 
 def lacks(module: str, name: str) -> bool:
-    """Whether a module certainly does not define a name; False if its file is not found or may define names later.
+    """Whether a module defines other names by its text, but not this one; False if it may define names later.
 
     >>> lacks("torch.optim", "Adm"), lacks("torch.optim", "Adam"), lacks("no_such_module", "Adam")
     (True, False, False)
     """
-    defined = {one for node in _nodes(module) if isinstance(node, ast.stmt) for one in _names(node)}
-    defined |= {node.id for node in _nodes(module) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    used = {node.id for node in _nodes(module) if isinstance(node, ast.Name)}
+    nodes = [node for statement in statements(module) for node in ast.walk(statement)]
+    defined = {one for node in nodes if isinstance(node, ast.stmt) for one in _names(node)}
+    defined |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
     return bool(defined) and name not in defined and not (defined | used) & DYNAMIC
 
 
@@ -149,10 +150,6 @@ def settings_in(module: str, name: str) -> list[str] | None:
     if [part.name for part in made] != ["__init__"] or made[0].decorator_list or made[0].args.kwarg is not None:
         return None
     return [arg.arg for arg in (*made[0].args.posonlyargs, *made[0].args.args, *made[0].args.kwonlyargs)][1:]
-
-
-def _nodes(module: str) -> Iterator[ast.AST]:
-    return (node for statement in statements(module) for node in ast.walk(statement))
 
 
 def _names(node: ast.stmt) -> list[str]:
