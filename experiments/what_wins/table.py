@@ -85,12 +85,12 @@ class Drawn:
         return cls(found, groups_of(clips, ScoredClips.read(first, "test", clips).scores.clip_ids))
 
 
-def against(values: Values, drawn: Drawn | None, row: str, measure: str) -> Difference:
-    """The difference of a row from `best`."""
+def against(values: Values, drawn: Drawn | None, row: str, measure: str, other: str = WEAK) -> Difference:
+    """The difference of a row from another one."""
     of = {} if drawn is None else drawn.found
-    if drawn is not None and of.get(WEAK, {}).keys() & of.get(row, {}).keys():
-        return crossed(drawn.found[WEAK], drawn.found[row], COLUMN_OF[measure], drawn.groups)
-    return difference(paired(values[measure].get(WEAK, {}), values[measure][row]))
+    if drawn is not None and of.get(other, {}).keys() & of.get(row, {}).keys():
+        return crossed(drawn.found[other], drawn.found[row], COLUMN_OF[measure], drawn.groups)
+    return difference(paired(values[measure].get(other, {}), values[measure][row]))
 
 
 def table(values: Values, drawn: Drawn | None) -> str:
@@ -105,6 +105,18 @@ def table(values: Values, drawn: Drawn | None) -> str:
         lines.append([f"{row} ({len(seeds)})", *cells, *both])
     heads = [f"{name} - {WEAK} (share of the way)" for name in WAY]
     return markdown(["% (seeds)", *MEASURES, *heads], lines)
+
+
+def pairs(values: Values, drawn: Drawn | None) -> str:
+    """A line per pair of rows that the recipe compares, but for those with `best`; empty if no such rows ran."""
+    there = values["event_f1"]
+    lines = [
+        [f"{row} - {other} ({len(there[row].keys() & there[other].keys())})"]
+        + [str(against(values, drawn, row, m, other)) for m in WAY]
+        for other, row in RECIPE.compare
+        if other != WEAK and there.get(row, {}).keys() & there.get(other, {}).keys()
+    ]
+    return markdown(["rows (shared seeds)", *WAY], lines) + "\n\n" if lines else ""
 
 
 def main() -> None:
@@ -125,7 +137,7 @@ def main() -> None:
     verdicts = (
         claims_table(RECIPE.claims, values) if drawn is None else claims(RECIPE.claims, drawn.found, drawn.groups)
     )
-    print(f"{table(values, drawn)}\n\n{verdicts}")
+    print(f"{table(values, drawn)}\n\n{pairs(values, drawn)}{verdicts}")
 
 
 if __name__ == "__main__":

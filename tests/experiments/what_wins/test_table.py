@@ -20,7 +20,9 @@ def run(folder, value):
 
 
 def test_shares_of_the_way_are_of_common_seeds(tmp_path, monkeypatch, capsys):
-    for row, values in {"best": (0.30, 0.32), "mixup": (0.35, 0.37, 0.9), "strong": (0.50, 0.52)}.items():
+    rows = {"best": (0.30, 0.32), "mixup": (0.35, 0.37, 0.9), "strong": (0.50, 0.52)}
+    rows |= {"teacher": (0.2, 0.3, 0.4), "teacher_scored": (0.3, 0.4)}
+    for row, values in rows.items():
         for seed, value in enumerate(values):
             run(tmp_path / row / f"seed_{seed}", value)
     monkeypatch.setattr("sys.argv", ["table", str(tmp_path)])
@@ -28,6 +30,10 @@ def test_shares_of_the_way_are_of_common_seeds(tmp_path, monkeypatch, capsys):
     lines = {line.split(" | ")[0]: line for line in capsys.readouterr().out.splitlines()}
     assert lines["| mixup (3)"].endswith("| +5.0 [+5.0, +5.0] (25 %) | +5.0 [+5.0, +5.0] (25 %) |")
     assert lines["| best (2)"].startswith("| best (2) | 31.0 +- 1.4 |")
+    assert (
+        lines["| teacher_scored - teacher (2)"]
+        == "| teacher_scored - teacher (2) | +10.0 [+10.0, +10.0] | +10.0 [+10.0, +10.0] |"
+    )
     assert "| holds |" in lines["| events beat tags"]
 
 
