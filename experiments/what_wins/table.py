@@ -5,7 +5,7 @@
 Reads the reports `<runs>/<row>/seed_<n>/test/scores.json`. Differences are paired by seed; their 95 % intervals are
 over seeds and groups of recordings, as in ../compare, or over seeds alone where the scores of the runs are not there.
 The share of the way from tags to events is that of the row between `best` and `strong`, of the same seeds; it is told
-where `strong` is shown to be above `best`.
+where `strong` is shown to be above `best`. A second table has the pairs of rows that the recipe compares.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def table(values: Values, drawn: Drawn | None) -> str:
 
 
 def pairs(values: Values, drawn: Drawn | None) -> str:
-    """A line per pair of rows that the recipe compares, but for those with `best`; empty if no such rows ran."""
+    """A line per pair of rows that the recipe compares, except pairs with `best`; empty if no such rows ran."""
     there = values["event_f1"]
     lines = [
         [f"{row} - {other} ({len(there[row].keys() & there[other].keys())})"]

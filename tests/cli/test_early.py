@@ -121,7 +121,7 @@ LIGHTNING = {
     "data: {corpus: {class_path: joint, init_args: {corpora: {a: {class_path: desed, init_args: {root: no/no}}}}}}": (
         "data.corpus.corpora.a.root: no such folder"
     ),
-    "data: {corpus: corpus.yaml}": "data.corpus names the file corpus.yaml; give files of settings by --config",
+    "data: {corpus: corpus.yaml}": "data.corpus names the file corpus.yaml; pass it by --config",
     "model: {network: {encoder: wsed.models.CRN}}": "wsed.models has no CRN (did you mean CRNN",
     "data: {corpus: {class_path: desed, init_args: {train: {mine: t}}}, batch: {weka: 4, mine: 4}}": (
         "data.batch: unknown source 'weka' (did you mean weak?); known: weak, strong, synthetic, unlabelled, mine"

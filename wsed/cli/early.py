@@ -181,7 +181,9 @@ class _Check:
         if not isinstance(name, str):
             return
         if name.endswith((".yaml", ".yml")):
-            raise WsedError(f"{path} names the file {name}; give files of settings by --config, from the top level on")
+            raise WsedError(
+                f"{path} names the file {name}; pass it by --config, with settings from the top level (model: ...)"
+            )
         cls = self.class_of(name, kind, path)
         if cls is not None and isinstance(value, dict) and self.whole:
             check_beside(value, path)
@@ -257,7 +259,7 @@ class _Check:
         return bool(similar) and self.closed and name not in self.known.classes and not self.extended()
 
     def sources(self, batch: object, corpus: object) -> None:
-        """Refuse sources that a corpus cannot have, if its module lists them in `TRAIN` (DESED, AudioSet)."""
+        """Refuse sources that a corpus does not have, where its module lists all in `TRAIN` (DESED, AudioSet)."""
         arguments = self.arguments_of(corpus)
         if not isinstance(batch, dict) or arguments is None or self.given("data.batch", "data.corpus"):
             return
@@ -273,7 +275,7 @@ class _Check:
                 )
 
     def given(self, *paths: str) -> bool:
-        """Whether the command line has such a setting or one below it."""
+        """Whether the command line has one of these settings, or one below it."""
         return any(f"{flag}.".startswith(f"{path}.") for flag in self.flags for path in paths)
 
     def batch(self, value: object) -> None:

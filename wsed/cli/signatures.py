@@ -39,7 +39,7 @@ class Signatures:
 
     Attributes:
         classes: by name, and by module and name; None for a name that several classes have.
-        modules: the module of each class, by the name of the class.
+        modules: the module of each class, by its name; of several classes of a name, the module of the last.
         names: the class of each registered name, by kind.
         bases: the kind of component whose base class has the name.
         leading: arguments that are no settings, by kind.

@@ -80,7 +80,7 @@ DYNAMIC = {"*", "__getattr__", "globals", "vars", "setattr", "exec", "eval"}
 
 
 def lacks(module: str, name: str) -> bool:
-    """Whether a module defines other names by its text, but not this one; False if it may define names later.
+    """Whether the source of a module defines names, but not this one; False if it may define more when imported.
 
     >>> lacks("torch.optim", "Adm"), lacks("torch.optim", "Adam"), lacks("no_such_module", "Adam")
     (True, False, False)

@@ -55,7 +55,7 @@ def corpus_of(run: RunFolder, root: Path | None = None) -> Corpus:
 
     Args:
         run: the run.
-        root: folder of the corpus, if it has moved since the run; of the corpus in it for one with pseudo labels.
+        root: folder of the corpus, if it has moved since the run; for one with pseudo labels, of the corpus it wraps.
 
     Raises:
         WsedError: the configuration names no known corpus.
