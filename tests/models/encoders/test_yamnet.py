@@ -89,3 +89,14 @@ def test_what_cannot_work_is_refused(files, tmp_path):
         WsedError, match=r"of another network: missing: convolutions.26.bias.*; convolutions.1.weight is"
     ):
         YAMNet(64, pretrained=str(tmp_path / "other.onnx"))
+
+
+def test_patches_are_embedded_a_part_at_a_time(monkeypatch):
+    torch.manual_seed(0)
+    encoder, features = YAMNet(64, hop=24).eval(), torch.randn(2, 64, 200)
+    whole = encoder(features, None).frames
+    monkeypatch.setattr("wsed.models.encoders.yamnet.PART", 3)
+    with torch.no_grad():
+        torch.testing.assert_close(encoder(features, None).frames, whole)
+    with torch.no_grad():
+        assert encoder(features[:, :, :10], None).frames.shape[1] == 0

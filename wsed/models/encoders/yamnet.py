@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # an extra
 
 PATCH = 96
 """Frames of the features that an embedding is computed from: 0.96 s."""
+PART = 512
+"""Patches that are embedded at a time where no gradient is kept: 200 MB for each layer."""
 
 BANDS, OFFSET = 64, 0.001
 SILENCE = math.log(OFFSET)
@@ -119,11 +121,16 @@ class YAMNet(Pretrained):
         return Encoded(frames, whole_frames(valid, self.stride))
 
     def embeddings(self, patches: Float[Tensor, "patch 96 band"]) -> Float[Tensor, "patch dim"]:
-        """The embeddings of patches of features.
+        """The embeddings of patches of features; without gradients, those of `PART` patches at a time.
 
         >>> YAMNet(n_bands=64).embeddings(torch.zeros(2, 96, 64)).shape
         torch.Size([2, 1024])
         """
+        if torch.is_grad_enabled() or torch.compiler.is_exporting():
+            return self._embedded(patches)
+        return torch.cat([self._embedded(part) for part in patches.split(PART)])
+
+    def _embedded(self, patches: Float[Tensor, "patch 96 band"]) -> Float[Tensor, "patch dim"]:
         x = patches[:, None]
         for conv in self.convolutions:
             if conv.kernel_size != (1, 1):  # TensorFlow adds the odd zero at the end
