@@ -128,7 +128,7 @@ class YAMNet(Pretrained):
         """
         if torch.is_grad_enabled() or torch.compiler.is_exporting():
             return self._embedded(patches)
-        return torch.cat([self._embedded(part) for part in patches.split(PART)])
+        return torch.cat([self._embedded(part) for part in torch.split(patches, PART)])
 
     def _embedded(self, patches: Float[Tensor, "patch 96 band"]) -> Float[Tensor, "patch dim"]:
         x = patches[:, None]
