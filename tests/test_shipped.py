@@ -39,7 +39,8 @@ def test_a_configuration_of_the_wheel(installed):
     assert files == [str(installed / "quickstart.yaml"), "other.yaml"]
     assert rest == ["fit", "--seed", "1"]
     assert merged(files[:1]) == {"trainer": {"max_epochs": 7}}
-    check_files(["--config", "experiments/quickstart.yaml"])
+    rest = ["--model.network.encoder=crnn", "--model.losses.tags.loss=mil", "--data.corpus=desed"]
+    check_files(["--config", "experiments/quickstart.yaml", *rest])
     with pytest.raises(WsedError, match=r"no such --config: experiments/quick\.yaml"):
         check_files(["--config", "experiments/quick.yaml"])
 

@@ -136,7 +136,7 @@ LACKING = {
     "model: {network: {encoder: crnn}, losses: {tags: {loss: mil}}}": "data.corpus is missing; write data: {corpus: {c",
     "# nothing": "model.network is missing",
     "model: {network: null}": "model.network is missing",
-    "model: {network: {encoder: crnn}, losses: {}}": "model.losses is missing",
+    "model: {network: {encoder: crnn}, losses: {}}": "model.losses is empty; write model",
 }
 """Configurations that lack a part, and what is said."""
 

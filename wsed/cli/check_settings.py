@@ -59,10 +59,11 @@ def require(config: Config, flags: Collection[str]) -> None:
     for name in ("model.network", "model.losses", "data.corpus"):
         section, key = name.split(".")
         part = config.get(section)
-        if not (part.get(key) if isinstance(part, dict) else None) and not any(
-            f"{flag}.".startswith(f"{name}.") for flag in flags
-        ):
-            raise WsedError(f"{name} is missing; write {section}: {{{EXAMPLES[name]}}}")
+        given = part.get(key) if isinstance(part, dict) else None
+        if not given and not any(f"{flag}.".startswith(f"{name}.") for flag in flags):
+            raise WsedError(
+                f"{name} is {'missing' if given is None else 'empty'}; write {section}: {{{EXAMPLES[name]}}}"
+            )
 
 
 @cache
