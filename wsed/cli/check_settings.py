@@ -60,10 +60,19 @@ def require(config: Config, flags: Collection[str]) -> None:
         section, key = name.split(".")
         part = config.get(section)
         given = part.get(key) if isinstance(part, dict) else None
-        if not given and not any(f"{flag}.".startswith(f"{name}.") for flag in flags):
+        if not given and not is_given(flags, name):
             raise WsedError(
                 f"{name} is {'missing' if given is None else 'empty'}; write {section}: {{{EXAMPLES[name]}}}"
             )
+
+
+def is_given(flags: Collection[str], *paths: str) -> bool:
+    """Whether the command line has one of these settings, or one below it.
+
+    >>> is_given(["data.batch.weak"], "data.batch"), is_given(["data.batch_size"], "data.batch")
+    (True, False)
+    """
+    return any(f"{flag}.".startswith(f"{path}.") for flag in flags for path in paths)
 
 
 @cache

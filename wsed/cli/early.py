@@ -13,7 +13,7 @@ from pathlib import Path
 from wsed.cli import source
 from wsed.cli.advice import ACCELERATORS, EXAMPLES, OTHERS, STRATEGIES, check_beside, check_word, unknown
 from wsed.cli.annotations import Annotation
-from wsed.cli.check_settings import check_value, require
+from wsed.cli.check_settings import check_value, is_given, require
 from wsed.cli.check_torch import HOMES, check_torch
 from wsed.cli.configs import Config, asks_for_help, merge, split_files
 from wsed.cli.flags import underscores
@@ -216,8 +216,8 @@ class _Check:
 
     def folder(self, corpus: object, path: str) -> None:
         """Refuse a corpus of wsed whose folder does not exist, also within another corpus."""
-        arguments = self.arguments_of(corpus)
-        if arguments is None or path in self.flags:
+        cls, arguments = self.corpus(corpus)
+        if cls is None or path in self.flags:
             return
         root, is_read = arguments.get("root"), not {"lists", "audio"} <= arguments.keys()
         if isinstance(root, str) and is_read and f"{path}.root" not in self.flags and not _is_folder(root):
@@ -227,12 +227,12 @@ class _Check:
         for name, inner in several.items() if isinstance(several, dict) else ():
             self.folder(inner, f"{path}.corpora.{name}")
 
-    def arguments_of(self, corpus: object) -> dict[str, object] | None:
-        """The arguments of a corpus of wsed; None for any other value."""
-        name = corpus.get("class_path") if isinstance(corpus, dict) else None
-        arguments = (corpus.get("init_args") or {}) if isinstance(corpus, dict) else None
-        known = isinstance(name, str) and self.known.class_of("corpus", name) is not None
-        return arguments if known and isinstance(arguments, dict) else None
+    def corpus(self, value: object) -> tuple[str | None, dict[str, object]]:
+        """The key of a corpus of wsed, and its arguments; None and no arguments for any other value."""
+        name = value.get("class_path") if isinstance(value, dict) else None
+        cls = self.known.class_of("corpus", name) if isinstance(name, str) else None
+        arguments = value.get("init_args") if cls is not None and isinstance(value, dict) else None
+        return cls, arguments if isinstance(arguments, dict) else {}
 
     def lightning(self, value: object, path: str) -> None:
         """Check a class of Lightning: its name and those of its arguments."""
@@ -260,10 +260,9 @@ class _Check:
 
     def sources(self, batch: object, corpus: object) -> None:
         """Refuse sources that a corpus does not have, where its module lists all in `TRAIN` (DESED, AudioSet)."""
-        arguments = self.arguments_of(corpus)
-        if not isinstance(batch, dict) or arguments is None or self.given("data.batch", "data.corpus"):
+        cls, arguments = self.corpus(corpus)
+        if not isinstance(batch, dict) or cls is None or is_given(self.flags, "data.batch", "data.corpus"):
             return
-        cls = self.known.class_of("corpus", corpus["class_path"]) or ""  # type: ignore[index]
         tables, own = source.literal(self.known.modules[cls], "TRAIN"), arguments.get("train") or {}
         if not isinstance(tables, dict) or not isinstance(own, dict):
             return
@@ -274,13 +273,9 @@ class _Check:
                     f"data.batch: unknown source {name!r}{near(str(name), known)}; known: {', '.join(known)}"
                 )
 
-    def given(self, *paths: str) -> bool:
-        """Whether the command line has one of these settings, or one below it."""
-        return any(f"{flag}.".startswith(f"{path}.") for flag in self.flags for path in paths)
-
     def batch(self, value: object) -> None:
         """Refuse a batch without clips."""
-        given = self.given("data.batch", "data.episodes")
+        given = is_given(self.flags, "data.batch", "data.episodes")
         if isinstance(value, dict) and value and not given and all(type(n) is int and n <= 0 for n in value.values()):
             raise WsedError(f"data.batch has no clips: {value}; write {EXAMPLES['data.batch']}")
 
