@@ -47,14 +47,19 @@ def borders(truth: Sequence[Event], detected: Sequence[Event]) -> Borders:
     known = by_key(truth)
     pairs = []
     for event in detected:
-        overlaps = [(min(event.offset, t.offset) - max(event.onset, t.onset), t) for t in known.get(key(event), [])]
-        overlap, best = max(overlaps, key=lambda pair: pair[0], default=(0.0, event))
-        if overlap > 0:
+        if best := overlapped(event, known.get(key(event), [])):
             pairs.append((abs(event.onset - best.onset), abs(event.offset - best.offset)))
     errors = np.array(pairs).reshape(-1, 2)
     within = (errors[:, :, None] <= np.array(COLLARS)).sum(0) / (len(pairs) or np.nan)
     onsets, offsets = (tuple(row) for row in within.tolist())
     return Borders(len(detected), len(pairs) / max(len(detected), 1), onsets, offsets)
+
+
+def overlapped(event: Event, truth: Sequence[Event]) -> Event | None:
+    """The event that it overlaps most, if any."""
+    overlaps = [(min(event.offset, t.offset) - max(event.onset, t.onset), t) for t in truth]
+    overlap, best = max(overlaps, key=lambda pair: pair[0], default=(0.0, event))
+    return best if overlap > 0 else None
 
 
 def left_out(truth: Sequence[Event], detected: Sequence[Event], least: float) -> dict[str, tuple[int, int]]:
