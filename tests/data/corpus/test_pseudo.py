@@ -114,5 +114,8 @@ def test_mistakes_are_told_before_training(tmp_path, rows, settings, message):
 def test_predictions_that_are_not_there(tmp_path):
     with pytest.raises(WsedError, match=r"has no predictions\.tsv; run `wsed predict` first"):
         Pseudo(Street(), str(tmp_path))
-    assert Pseudo(Street()).sources == Street.sources
+    first = Pseudo(Street())  # to predict with
+    assert {clip.source for clip in first.clips("train", None)} == set(Street.sources)
+    with pytest.raises(WsedError, match=r"data\.batch asks for .pseudo.: set data\.corpus\.predictions"):
+        first.clips("train", ["weak", "pseudo"])
     assert len(Pseudo(Street()).clips("predict")) == 3

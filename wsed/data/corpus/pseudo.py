@@ -27,8 +27,8 @@ PSEUDO = "pseudo"
 class Pseudo(Corpus):
     """A corpus with a further source `pseudo`: its clips without labels, with the events that a network detected.
 
-    Without `predictions` this source is missing. The clips to predict are those without labels, so `wsed predict` with
-    this corpus writes what the next training needs.
+    The clips to predict are those without labels, so `wsed predict` with this corpus and without `predictions` writes
+    what the next training needs.
 
     Only events with a confidence of at least `least` are used. Clips without such events are left out of `pseudo`. In
     the others, classes without any event count as absent, and events of less confidence make their class unknown: its
@@ -37,7 +37,7 @@ class Pseudo(Corpus):
     Args:
         corpus: the corpus.
         predictions: the folder of a run after `wsed predict`, or a table of events with the columns filename, onset,
-            offset, event_label and confidence; None: no predictions yet.
+            offset, event_label and confidence; None: no predictions yet, so that `pseudo` cannot be trained on.
         source: name of the source of the clips without labels.
         least: lowest confidence of an event that is used, from 0 to 1.
         unsure: what events of less confidence mean: `unknown` as above, or `absent`, as if they were not there.
@@ -45,12 +45,12 @@ class Pseudo(Corpus):
             otherwise they count as true.
 
     Raises:
-        WsedError: `least` is not in [0, 1], the corpus has no such source, or (when clips are read) the table is
-            missing or names none of the clips, or an event that is used is of an unknown class.
+        WsedError: `least` is not in [0, 1], the corpus has no such source, or (when clips are read) there is no table,
+            it names none of the clips, or an event that is used is of an unknown class.
 
     >>> corpus = Pseudo(DESED(Path("data/desed"), labels=["Dog"]), source="unlabelled")
     >>> corpus.sources, corpus.has("predict")
-    (('weak', 'strong', 'synthetic', 'unlabelled'), True)
+    (('weak', 'strong', 'synthetic', 'unlabelled', 'pseudo'), True)
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Pseudo(Corpus):
     @property
     def sources(self) -> tuple[str, ...]:
         """The sources of the corpus, and `pseudo`."""
-        return self.corpus.sources if self.table is None else (*self.corpus.sources, PSEUDO)
+        return (*self.corpus.sources, PSEUDO)
 
     @property
     def annotated(self) -> Mapping[str, Collection[str]]:  # type: ignore[override]
@@ -107,7 +107,7 @@ class Pseudo(Corpus):
             return self.corpus.clips(split, sources)
         inner = None if sources is None else [source for source in sources if source != PSEUDO]
         clips = [] if inner == [] else list(self.corpus.clips(split, inner))
-        pseudo = self.table is not None and (sources is None or PSEUDO in sources)
+        pseudo = self.table is not None if sources is None else PSEUDO in sources
         return [*clips, *self._pseudo] if pseudo else clips
 
     def absent(self, split: Split) -> str:
@@ -154,7 +154,11 @@ class Pseudo(Corpus):
 
     @cached_property
     def _pseudo(self) -> list[Clip]:
-        assert self.table is not None
+        if self.table is None:
+            raise WsedError(
+                f"no clip has pseudo labels, but data.batch asks for {PSEUDO!r}: set data.corpus.predictions to the "
+                "folder of a run after `wsed predict` with this corpus"
+            )
         of: dict[str, list[Event]] = {clip.id: [] for clip in self._unlabelled}
         unsure: dict[str, set[str]] = {clip.id: set() for clip in self._unlabelled}
         named = False
