@@ -178,9 +178,9 @@ def facts_of(
     }
 
 
-def plain_spec(network: "Network") -> dict[str, Any] | None:
-    """The spec of a network as plain values; None if it has no spec."""
-    return None if _why(network) else spec_of(network).to_plain()
+def plain_spec(component: object) -> dict[str, Any] | None:
+    """The spec of a network or of a part of it as plain values; None if it has no spec."""
+    return None if _why(component) else spec_of(component).to_plain()
 
 
 def decoder_spec(decoder: "Decoder") -> dict[str, Any]:
@@ -196,10 +196,10 @@ def decoder_spec(decoder: "Decoder") -> dict[str, Any]:
         return Spec(path_of(type(decoder)), decoder.values()).to_plain()
 
 
-def _why(network: "Network") -> str:
+def _why(component: object) -> str:
     """The reason why a network has no spec; empty if it has one."""
     try:
-        spec_of(network)
+        spec_of(component)
     except WsedError as error:
         return str(error)
     return ""
@@ -224,14 +224,28 @@ def read_weights(path: str | Path, labels: Labels | None = None) -> dict[str, Te
     Raises:
         WsedError: the file is not a checkpoint, or has other classes.
     """
+    return read_network(path, labels)[0]
+
+
+def read_network(path: str | Path, labels: Labels | None = None) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+    """The weights of the network in a checkpoint, by name, and its spec as plain values, if the file holds it.
+
+    Args:
+        path: the checkpoint.
+        labels: the classes that the checkpoint must have; None: any classes.
+
+    Raises:
+        WsedError: the file is not a checkpoint, or has other classes.
+    """
     content = _read(Path(path))
-    known = content.get("wsed", {}).get("labels")
+    facts = content.get("wsed") or {}
+    known = facts.get("labels")
     if labels is not None and known is not None and list(known) != list(labels):
         raise WsedError(
             f"{path} has the classes {known}, the network {list(labels)}: set data.corpus.labels to the classes of the "
             "checkpoint"
         )
-    return _of_network(content["state_dict"])
+    return _of_network(content["state_dict"]), facts.get("network")
 
 
 def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], path: str | Path) -> None:
@@ -249,6 +263,49 @@ def load_exactly(network: nn.Module, weights: Mapping[str, Tensor], path: str | 
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise WsedError(f"{path} is a checkpoint of another network: {str(error)[:600]}") from None
+
+
+def load_frozen(network: "Network", path: str | Path, labels: Labels, setting: str) -> None:
+    """Load the weights of a checkpoint into a network that is not trained, and which must have the same settings.
+
+    Args:
+        network: changed in place.
+        path: the checkpoint.
+        labels: the classes that the checkpoint must have.
+        setting: the setting that describes the network, for the message.
+
+    Raises:
+        WsedError: the file is not a checkpoint, or is one of other classes or of another network.
+    """
+    weights, spec = read_network(path, labels)
+    load_exactly(network, weights, path)
+    check_same(network, spec, path, setting)
+
+
+def check_same(component: object, spec: object, path: str | Path, setting: str) -> None:
+    """Refuse a component whose settings are not those that its weights were trained with.
+
+    A component that one of the two leaves to a default is not compared.
+
+    Args:
+        component: the component.
+        spec: its spec in the checkpoint, as plain values; None if it is not known.
+        path: the checkpoint, for the message.
+        setting: the setting that describes the component, for the message.
+
+    Raises:
+        WsedError: a setting that both have differs.
+
+    >>> from wsed.decoding import StepDecoder
+    >>> check_same(StepDecoder(), {"init_args": {"threshold": 0.3}}, "a.ckpt", "decoder")
+    Traceback (most recent call last):
+    wsed.errors.WsedError: the weights in a.ckpt were trained with decoder.init_args.threshold 0.3, not 0.5: ...
+    """
+    for name, theirs, own in differences(spec or {}, plain_spec(component) or {}):
+        if (theirs is None and isinstance(own, Mapping)) or (own is None and isinstance(theirs, Mapping)):
+            continue
+        at = f"{setting}.{name}" if name else setting
+        raise WsedError(f"the weights in {path} were trained with {at} {theirs}, not {own}: set it to {theirs}")
 
 
 @dataclass(frozen=True)
@@ -312,15 +369,22 @@ def same_network(one: Mapping[str, object] | None, other: Mapping[str, object] |
     >>> same_network({"class_path": "mmnet", "init_args": {"mu": 0.5}}, {"class_path": "mmnet", "init_args": {}})
     True
     """
-    return one is None or other is None or _agree(one, other)
+    return one is None or other is None or not differences(one, other)
 
 
-def _agree(one: object, other: object) -> bool:
+def differences(one: object, other: object, at: str = "") -> list[tuple[str, object, object]]:
+    """The settings that two specs both have and that differ, and their two values.
+
+    >>> differences({"class_path": "waa", "init_args": {"dropout": 0.2}}, {"init_args": {"dropout": 0.0}})
+    [('init_args.dropout', 0.2, 0.0)]
+    """
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return all(_agree(one[key], other[key]) for key in one.keys() & other.keys())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_agree, one, other))
-    return bool(one == other)
+        both = [key for key in one if key in other]
+        return [found for key in both for found in differences(one[key], other[key], f"{at}.{key}" if at else str(key))]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [found for i, (a, b) in pairs for found in differences(a, b, f"{at}[{i}]")]
+    return [] if one == other else [(at, one, other)]
 
 
 def _read(path: Path) -> dict[str, Any]:

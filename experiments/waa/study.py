@@ -128,7 +128,7 @@ def make(study: Study, training: Training, folder: Path) -> None:
             str(folder / "features"),
             "--model.network.frontend.init_args.pretrained",
         ]
-        classifier += [str(best), "--model.network.head.init_args.aggregation", aggregation(training.method)]
+        classifier += [str(best), *as_in_stage_one(training.method)]
     fit(study, training, folder / "classifier", "classifier" if embeds else training.method, classifier)
     for test in study.missing(training):
         scores = tested(folder / "classifier", test, classifier)
@@ -142,10 +142,12 @@ def two_stages(row: str) -> bool:
     return "tags" not in merged(RECIPE.configs(row))["model"]["losses"]
 
 
-def aggregation(row: str) -> str:
-    """How a row makes one embedding of those of a clip's windows: as the classifier of stage two must."""
+def as_in_stage_one(row: str) -> list[str]:
+    """The settings with which stage two computes the embedding of a row, and makes one of those of a clip's windows."""
     network = merged(RECIPE.configs(row))["model"]["network"]["init_args"]
-    return network["head"].get("init_args", {}).get("aggregation", "mean")
+    flags = ["--model.network.head.init_args.aggregation"]
+    flags += [network["head"].get("init_args", {}).get("aggregation", "mean")]
+    return [*flags, "--model.network.frontend.init_args.encoder", json.dumps(network["encoder"])]
 
 
 def configs(row: str) -> list[str]:

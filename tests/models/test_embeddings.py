@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import wsed
-from wsed import Weighted, WsedError
+from wsed import Weighted, WsedError, testing
+from wsed.checkpoint import facts_of
 from wsed.data.corpus.desed import DESED
 from wsed.data.module import SEDDataModule
 from wsed.data.reading.features import Features
@@ -15,7 +16,8 @@ from wsed.losses.bce import ClipBCE
 from wsed.models.embeddings import Embeddings
 from wsed.models.encoders.cdur import CDur, CDurFeatures
 from wsed.models.encoders.identity import Identity
-from wsed.models.frontends import LogMel
+from wsed.models.encoders.waa import WAA
+from wsed.models.frontends import LogMel, Standardised, waa_logmel
 from wsed.models.network import Composed
 
 LABELS = wsed.Labels(["high", "low"])
@@ -62,3 +64,19 @@ def test_frames_that_are_valid_follow_from_the_length_alone():
 def test_a_frontend_that_the_encoder_was_not_trained_with_is_refused(file):
     with pytest.raises(WsedError, match="give `frontend: cdur`"):
         Embeddings(partial(CDur, pretrained=file), LogMel())
+
+
+def test_settings_of_the_earlier_run_that_have_no_weights_must_be_the_same(tmp_path):
+    earlier = Composed(LABELS, partial(WAA, normalize_steps=True), frontend=Standardised(waa_logmel()))
+    weights = {f"network.{name}": value for name, value in earlier.state_dict().items()}
+    torch.save({"state_dict": weights, "wsed": facts_of(earlier, {}, "0.2.0")}, path := str(tmp_path / "best.ckpt"))
+    with pytest.raises(WsedError, match=r"encoder\.init_args\.normalize_steps True, not False: set it to True"):
+        Embeddings(pretrained=path)
+    louder = LogMel(16000, 512, 160, 64, 125.0, 7500.0, win_length=400, power=2.0, scale="htk", log_offset=0.01)
+    with pytest.raises(WsedError, match=r"frontend\.init_args\.frontend\.init_args\.power 1\.0, not 2\.0"):
+        Embeddings(partial(WAA, normalize_steps=True), Standardised(louder), pretrained=path)
+    frontend = Embeddings(partial(WAA, normalize_steps=True), pretrained=path)  # the default is the same frontend
+    batch = testing.batch(sample_rate=frontend.sample_rate)
+    with torch.no_grad():
+        embeddings = earlier.eval().encoder(*earlier.frontend(batch.audio, batch.n_samples)).frames
+        assert torch.equal(frontend(batch.audio, batch.n_samples)[0], embeddings.transpose(1, 2))

@@ -7,6 +7,7 @@ import torch
 
 import wsed
 from wsed import WsedError, testing
+from wsed.checkpoint import facts_of
 from wsed.models.encoders.cnn import CNN
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
@@ -18,9 +19,9 @@ from wsed.models.systems import TagGated
 LABELS = wsed.Labels("abc")
 
 
-def part(encoder, head, rate=8000):
+def part(encoder, head, rate=8000, hop=160):
     def build(labels):
-        return Composed(labels, encoder, head, LogMel(rate, n_fft=256, hop_length=160, f_max=rate / 2))
+        return Composed(labels, encoder, head, LogMel(rate, n_fft=256, hop_length=hop, f_max=rate / 2))
 
     return build
 
@@ -35,7 +36,7 @@ def tagger(tmp_path):
     network = TAGGER(LABELS)
     path = tmp_path / "tagger.ckpt"
     weights = {f"network.{k}": v for k, v in network.state_dict().items()}
-    torch.save({"state_dict": weights, "wsed": {"labels": list(LABELS)}}, path)
+    torch.save({"state_dict": weights, "wsed": facts_of(network, {}, "0.2.0")}, path)
     return str(path), network.eval()
 
 
@@ -91,5 +92,9 @@ def test_parts_that_do_not_fit_are_refused(tagger, tmp_path):
         TagGated(wsed.Labels("xyz"), DETECTOR, TAGGER, pretrained=path)
     with pytest.raises(WsedError, match="of another network"):
         TagGated(LABELS, DETECTOR, part(CNN, partial(Tagging, hidden=9)), pretrained=path)
+    with pytest.raises(
+        WsedError, match=r"trained with .*\.tagger\..*\.frontend\..*hop_length 160, not 80: set it to 160"
+    ):
+        TagGated(LABELS, DETECTOR, part(CNN, partial(Tagging, hidden=8), hop=80), pretrained=path)
     with pytest.raises(WsedError, match="no such checkpoint"):
         TagGated(LABELS, DETECTOR, TAGGER, pretrained=str(tmp_path / "none.ckpt"))

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from wsed.checkpoint import read_weights
+from wsed.checkpoint import check_same, read_network
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet
 from wsed.models.base import FRONTENDS, EncoderFactory, Frontend
@@ -27,16 +27,15 @@ class Embeddings(Frontend):
     runs the encoder. The second stage of Turpault et al. 2020 trains a head on them, with the encoder `identity`.
 
     Args:
-        encoder: the encoder of the earlier run; by default that of Turpault et al. 2020. The weights must fit, but
-            settings without weights, such as `normalize_steps`, are not compared. An encoder such as `cdur` has its
-            weights from a file of its own.
+        encoder: the encoder of the earlier run, with the same settings; by default that of Turpault et al. 2020. An
+            encoder such as `cdur` has its weights from a file of its own.
         frontend: the frontend of the earlier run or of the pretrained encoder; `standardised` if None.
         pretrained: checkpoint of the earlier run. If None, the weights are those of the encoder, which are random
             unless it names a file, and the frontend learns from the training set as usual.
 
     Raises:
-        WsedError: the checkpoint does not exist, or it has another frontend or encoder; or the frontend is not the one
-            that the encoder was trained with.
+        WsedError: the checkpoint does not exist, or it has another frontend or encoder, or one with other settings; or
+            the frontend is not the one that the encoder was trained with.
 
     >>> Embeddings().n_bands
     130
@@ -93,7 +92,8 @@ class Embeddings(Frontend):
         return encoded.frames.transpose(1, 2), encoded.valid
 
     def _load(self, path: Path) -> None:
-        weights = read_weights(path)
+        weights, spec = read_network(path)
+        settings = (spec or {}).get("init_args", {})
         for part in PARTS:
             begin = f"{part}."
             own = {name.removeprefix(begin): value for name, value in weights.items() if name.startswith(begin)}
@@ -104,3 +104,4 @@ class Embeddings(Frontend):
                     f"frontend embeddings: {path} has another {part} than the one given; give the {part} of its run "
                     f"({str(error)[:400]})"
                 ) from None
+            check_same(getattr(self, part), settings.get(part), path, f"model.network.frontend.init_args.{part}")

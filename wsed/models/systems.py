@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from wsed.checkpoint import load_exactly, read_weights
+from wsed.checkpoint import load_frozen
 from wsed.errors import WsedError
 from wsed.models.base import NETWORKS, Network, NetworkFactory
 from wsed.models.network import Composed
@@ -47,7 +47,7 @@ class TagGated(Network):
         self.frozen = pretrained is not None
         self.provides = self.detector.provides | (frozenset() if self.frozen else {"clip_logits"})
         if pretrained is not None:
-            load_exactly(self.tagger, read_weights(pretrained, labels), pretrained)
+            load_frozen(self.tagger, pretrained, labels, "model.network.init_args.tagger")
             self.tagger.requires_grad_(requires_grad=False)
 
     @classmethod

@@ -10,7 +10,7 @@ from torch import nn
 from wsed.augment.base import WAVEFORM, Augment, Raw, augmented, flat, is_waveform, no_features
 from wsed.augment.draws import Draws, run_seed
 from wsed.augment.partners import as_wide
-from wsed.checkpoint import load_exactly, read_weights
+from wsed.checkpoint import load_frozen
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet, learners
 from wsed.models.base import NETWORKS, Frontend, Network, NetworkFactory
@@ -91,7 +91,7 @@ class MeanTeacher(Network):
         self.teacher.requires_grad_(requires_grad=False).eval()
         self.teacher.load_state_dict(self.student.state_dict())
         if pretrained is not None:
-            load_exactly(self.teacher, read_weights(pretrained, labels), pretrained)
+            load_frozen(self.teacher, pretrained, labels, "model.network.init_args.student")
         self.decay, self.fixed = decay, pretrained is not None
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         self._seed, self._step, self._drawn = run_seed(), 0, 0  # on the CPU, so that draws need not wait for the device

@@ -40,6 +40,13 @@ def started(root, out, *more):
     return done.stdout
 
 
+def test_stage_two_computes_the_embedding_as_stage_one_does():
+    *_, encoder = study.as_in_stage_one("triplet_per_step")
+    assert json.loads(encoder)["init_args"] == {"normalize_steps": True}
+    flags = study.as_in_stage_one("triplet_max")
+    assert flags[:2] == ["--model.network.head.init_args.aggregation", "max"]
+
+
 @pytest.mark.slow
 def test_cells_are_trained_once_and_tested_at_three_durations(root, tmp_path):
     chosen = ["--cells", "waa-triplet-0.2", "waa-end_to_end-1"]
