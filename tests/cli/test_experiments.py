@@ -24,7 +24,7 @@ RECIPES = {path.parent.name: read_recipe(path.parent) for path in sorted(EXPERIM
 CORPUS = dict.fromkeys(("dcase2018", "dcase2018_best", "dcase2018_baseline"), "dcase2018")
 CORPUS["desed2023"] = "desed2023"
 CORPUS |= {f"sprsound{rows}": "ward" for rows in ("", "_teacher", "_pseudo", "_everything", "_embeddings")}
-CORPUS |= {"desed": "dcase2021", "dcase2023": "dcase2023"}
+CORPUS |= {"desed": "dcase2021", **{f"dcase2023{rows}": "dcase2023" for rows in ("", "_beats", "_two_stages")}}
 CORPUS |= dict.fromkeys(("dcase2017", "audioset_22k", "audioset_1m"), "videos")
 """Of an overlay or a paper that needs a corpus in another layout than DESED's."""
 
