@@ -71,3 +71,8 @@ def test_a_setting_that_has_changed_is_refused_with_its_file(tmp_path, capsys):
     (tmp_path / "old.yaml").write_text("data: {features: folder}")
     assert main(["fit", "--config", str(tmp_path / "old.yaml")]) == 2
     assert f"{tmp_path / 'old.yaml'}: data.features is data.reader.folder" in capsys.readouterr().err
+
+
+def test_pseudo_labels_are_a_corpus_of_their_own(capsys):
+    assert main(["fit", "--data.train.pseudo", "runs/first"]) == 2
+    assert "set data.corpus to pseudo" in capsys.readouterr().err

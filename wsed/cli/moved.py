@@ -34,6 +34,12 @@ CHANGED = {
 }
 """Settings that are refused, since their value has another form now."""
 
+PSEUDO = (
+    "pseudo labels are a corpus of their own: set data.corpus to pseudo, with the corpus in data.corpus.corpus and the "
+    "folder of the run in data.corpus.predictions"
+)
+"""The message for `--data.train.pseudo`, as a user may try."""
+
 RENAMED = {"waa": "single_event"}
 """Corpora that were renamed."""
 
@@ -91,6 +97,8 @@ def check_arguments(args: Sequence[str]) -> None:
         if flag == "data":
             raise WsedError("--data is --data.corpus since wsed 0.2: name the corpus there")
         flag = flag.replace("data.init_args.", "data.")
+        if flag == "data.train.pseudo":
+            raise WsedError(PSEUDO)
         for old in (*MOVED, *CHANGED):
             if flag == old or flag.startswith(f"{old}."):
                 raise WsedError(_message(old))

@@ -105,3 +105,9 @@ def test_a_table_that_is_not_there_names_its_setting(corpus: Path, stage: str, s
 def test_a_share_of_no_clip_is_refused(corpus: Path) -> None:
     with pytest.raises(WsedError, match=r"0\.01 of 8 weak clips is less than one clip"):
         listed(module(DESED(corpus, validation=None), {"weak": 2}, holdout=0.01), "train")
+
+
+def test_a_table_that_the_user_names_must_exist_even_if_no_batch_asks_for_it(corpus: Path) -> None:
+    named = DESED(corpus, train={"mine": "train/mine"})
+    with pytest.raises(WsedError, match=r"Set data\.corpus\.train\.mine .* or take it out of data\.corpus\.train"):
+        named.clips("train", ["weak"])

@@ -98,6 +98,7 @@ class DESED(Corpus):
     def clips(self, split: Split, sources: Collection[str] | None = None) -> Sequence[Clip]:
         """The clips of a split, table by table; the error for a missing table names its setting."""
         if split == "train":
+            self._check_own_tables()
             existing = [name for name, table in self.train.items() if layout.table_file(self.root, table).is_file()]
             wanted = existing if sources is None else sources
             return [clip for name in wanted for clip in self._read(self.train[name], name)]
@@ -123,6 +124,12 @@ class DESED(Corpus):
         is_corpus = any((root / folder).is_dir() for folder in ("metadata", "dataset/metadata"))
         return read_listings(root, tables, cls.max_missing) if is_corpus else None
 
+    def _check_own_tables(self) -> None:
+        """Refuse a table of `train` that does not exist, even if no batch asks for it: the user has named it."""
+        for source, table in self.train.items():
+            if TRAIN.get(source) != table and not layout.table_file(self.root, table).is_file():
+                self._read(table, source)
+
     def _read(self, table: str, source: str) -> list[Clip]:
         """The clips of a table; the error for a missing table names its setting."""
         exists = layout.table_file(self.root, table).is_file()
@@ -136,6 +143,6 @@ class DESED(Corpus):
                 "validation": "set data.corpus.validation to null and data.holdout to 0.2 to hold training clips out",
                 "test": "set data.corpus.test to null for no test",
                 "predict": "leave it out for the test clips",
-            }.get(split, f"take {split} out of data.batch")
+            }.get(split, f"take {split} out of data.batch" if source in TRAIN else "take it out of data.corpus.train")
             setting = split if split in self.splits else f"train.{split}"
             raise WsedError(f"{error}. Set data.corpus.{setting} to another table, or {remedy}") from None
