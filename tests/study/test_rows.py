@@ -56,6 +56,25 @@ def test_a_recipe_says_what_makes_a_row(folder):
         ("  mil: {", "  mil: {base: [base.yaml, null], ", "mil.base is .*write a file, a list of files, or null"),
         ('"!mil"', '"!mill"', "did you mean mil"),
         ("rows: [mil, glu], m", "rows: [mil, gluu], m", "did you mean glu"),
+        ("expect: above", "expect: equal", r"recipe.yaml: claim 1 \(b\) expects `equal` without a margin"),
+        ("expect: above", "expect: equal, margin: 0", "without a margin"),
+        ("expect: above", "expect: equal, margin: one", r"recipe.yaml: claim 1 \(b\): margin is 'one'; write a number"),
+        ("expect: above", "expect: above, margin: .nan", "margin is nan"),
+        ("expect: above", "expect: above, margin: -1", "margin is -1"),
+        (
+            "measure: event_f1",
+            "measure: event_f11",
+            r"claim 1 \(b\): no measure 'event_f11' \(did you mean event_f1 or",
+        ),
+        ("measure: event_f1", "measure: event_f1/makro", r"no number 'makro' \(did you mean macro"),
+        ("measure: event_f1", "measure: event_f1/per_class/Dog/f11", r"of a class 'f11' \(did you mean f1"),
+        ("measure: event_f1", "measure: correlation/Dog", "correlation/CLASS/CLASS"),
+        ("tagging_f1: 68", "taging_f1: 68", r"rows.mil.paper: no measure 'taging_f1' \(did you mean tagging_f1"),
+        (
+            "seeds: 2",
+            "seeds: 2\nmeasures: {map: tagging/macro_app}",
+            r"measures.map: tagging has no number 'macro_app'",
+        ),
     ],
 )
 def test_mistakes_are_named(folder, old, new, message):
@@ -63,6 +82,15 @@ def test_mistakes_are_named(folder, old, new, message):
     (folder / "recipe.yaml").write_text(RECIPE.replace(old, new))
     with pytest.raises(WsedError, match=message):
         read_recipe(folder)
+
+
+@pytest.mark.parametrize(
+    "source", ["event_f1/micro", "segment_f1:length=0.1/macro", "event_f1/per_class/A/B/f1", "short_less_long_ap"]
+)
+def test_measures_are_paths_in_the_report_or_computed(folder, source):
+    own = RECIPE.replace("measure: event_f1", "measure: own") + f"measures: {{own: {source}, pair: correlation/A/B}}\n"
+    (folder / "recipe.yaml").write_text(own)
+    assert read_recipe(folder).claims[0].measure == "own"
 
 
 def test_pairs_are_those_of_claims_then_those_to_compare(folder):

@@ -67,7 +67,7 @@ class Claim:
             entry: the value in the YAML file.
 
         Raises:
-            WsedError: a field is missing, unknown or malformed.
+            WsedError: a field is missing, unknown or malformed, or `equal` has no margin.
 
         >>> Claim.read("claim", {"name": "a", "rows": ["fsl", "mil"], "measure": "event_f1", "expect": "above"}).second
         'mil'
@@ -85,8 +85,16 @@ class Claim:
             if field not in entry:
                 raise WsedError(f"{place} lacks {field}")
         first, second = map(str, rows)
-        name, measure, margin = str(entry["name"]), str(entry["measure"]), float(entry.get("margin", 0))
-        return cls(name, first, second, measure, cast("Expect", expect), margin)
+        name, measure, margin = str(entry["name"]), str(entry["measure"]), entry.get("margin", 0)
+        is_number = isinstance(margin, int | float) and not isinstance(margin, bool)
+        if not is_number or not 0 <= margin < math.inf:
+            raise WsedError(f"{place} ({name}): margin is {margin!r}; write a number of points, 0 or more")
+        if expect == "equal" and not margin:
+            raise WsedError(
+                f"{place} ({name}) expects `equal` without a margin, which no run can show: give the margin in points "
+                "within which the rows are equal, such as margin: 1"
+            )
+        return cls(name, first, second, measure, cast("Expect", expect), float(margin))
 
 
 @checked

@@ -9,6 +9,7 @@ from typing import get_args
 from wsed.errors import WsedError, near
 from wsed.study.claims import Claim
 from wsed.study.expected import Expected, read_expected
+from wsed.study.names import check_measure
 from wsed.study.scales import Scale, ScaleName, read_scale
 from wsed.text import read_yaml
 
@@ -120,7 +121,7 @@ def read_recipe(folder: Path) -> Recipe:
     """Read the recipe of a folder: `recipe.yaml`, `base.yaml` and `rows/*.yaml`.
 
     Raises:
-        WsedError: a file is missing, or a field of the recipe is unknown or malformed.
+        WsedError: a file is missing, a field of the recipe is unknown or malformed, or no run can have a measure.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -163,7 +164,18 @@ def read_recipe(folder: Path) -> Recipe:
     for name in (name for pair in recipe.pairs() for name in pair):
         if name not in others:
             recipe.row(name)
+    _check_measures(path, recipe)
     return recipe
+
+
+def _check_measures(path: Path, recipe: Recipe) -> None:
+    for name in recipe.measures:
+        check_measure(f"{path}: measures.{name}", name, recipe.measures)
+    for i, claim in enumerate(recipe.claims):
+        check_measure(f"{path}: claim {i + 1} ({claim.name})", claim.measure, recipe.measures)
+    for row in recipe.rows.values():
+        for name in row.paper:
+            check_measure(f"{path}: rows.{row.name}.paper", name, recipe.measures)
 
 
 def _row(folder: Path, name: str, entry: object, base: object, seeds: tuple[int, ...]) -> Row:
