@@ -76,6 +76,13 @@ def test_mistakes_are_one_line_before_anything_is_run(args, message, tmp_path, c
     assert not list((tmp_path / "out").glob("*/*"))
 
 
+def test_a_file_where_a_run_must_be_is_refused_before_the_corpus_is_made(tmp_path, capsys):
+    (tmp_path / "mmnet").touch()
+    assert main(["reproduce", "mmnet", "--scale", "smoke", "--out", str(tmp_path)]) == 2
+    assert f"{tmp_path / 'mmnet'} is a file, where a folder must be" in capsys.readouterr().err
+    assert not (tmp_path / "corpora").exists()
+
+
 def test_one_at_a_time_works_in_a_folder(tmp_path, capsys):
     with locked(tmp_path / ".lock"):
         assert main(["reproduce", "mmnet", "--out", str(tmp_path)]) == 2

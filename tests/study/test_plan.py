@@ -126,6 +126,16 @@ def test_folders_of_others_are_refused(recipe, tmp_path):
         job.state()
 
 
+@pytest.mark.parametrize("file", ["mil/seed_0", "mil", ""])
+def test_a_file_where_a_folder_must_be_is_refused(recipe, tmp_path, file):
+    (job,) = plan(recipe, recipe.scales["smoke"], tmp_path / "out", ["mil"], seeds=1)
+    place = tmp_path / "out" / file
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch()
+    with pytest.raises(WsedError, match=f"{place} is a file, where a folder must be"):
+        job.state()
+
+
 def test_another_corpus_or_scale_is_refused(recipe, tmp_path):
     for name, text in (("one", "a"), ("same", "a"), ("other", "b")):
         (tmp_path / name / "metadata").mkdir(parents=True)
@@ -152,6 +162,10 @@ def test_corpora_are_made_once_or_ones_own(recipe, tmp_path):
     assert made.done()
     with pytest.raises(WsedError, match="made with other settings"):
         corpus_of(recipe, "smoke", tmp_path, None, "my/sounds").done()
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/corpora").touch()
+    with pytest.raises(WsedError, match="taken/corpora is a file"):
+        corpus_of(recipe, "smoke", tmp_path / "taken", None, "builtin").done()
     assert corpus_of(recipe, "full", tmp_path, tmp_path, "builtin").words == f"DESED, in `{tmp_path}`"
 
 

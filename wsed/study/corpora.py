@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wsed.errors import WsedError
 from wsed.files import write_text
+from wsed.study.plan import refuse_file
 from wsed.study.pool import Pool
 from wsed.study.rows import Recipe
 from wsed.study.runner import tail
@@ -47,10 +48,11 @@ class StudyCorpus:
         """Whether it exists.
 
         Raises:
-            WsedError: another corpus was made in its place.
+            WsedError: another corpus was made in its place, or a file is there.
         """
         if self.made is None:
             return True
+        refuse_file(self.root)
         if not self.mark.is_file():
             return False
         begun = read_json_object(self.mark, "remove it").get("command")

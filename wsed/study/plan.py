@@ -21,6 +21,19 @@ MARK = "reproduce.json"
 """File in the folder of each run of `wsed reproduce`: its settings and, once it is done, the seconds that it took."""
 
 
+def refuse_file(folder: Path) -> None:
+    """Refuse a folder if a file has its place, or that of a folder in which it is.
+
+    Raises:
+        WsedError: there is such a file.
+
+    >>> refuse_file(Path("runs/none"))
+    """
+    for place in (folder, *folder.parents):
+        if place.is_file():
+            raise WsedError(f"{place} is a file, where a folder must be: move it away, or give another --out")
+
+
 @dataclass(frozen=True)
 class Job:
     """A run of a row with one seed: a training, or a test of the weights of another row.
@@ -73,8 +86,9 @@ class Job:
         """Whether the run is done, was begun and stopped, or is missing.
 
         Raises:
-            WsedError: the folder holds other files, or a run with other settings.
+            WsedError: the folder is a file or in one, or holds other files or a run with other settings.
         """
+        refuse_file(self.folder)
         kept = self._kept()
         if kept is None:
             if self.folder.is_dir() and any(self.folder.iterdir()):
