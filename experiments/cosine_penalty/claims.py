@@ -75,6 +75,7 @@ def verdicts(systems: dict[str, list[Run]]) -> None:
     measures: dict[str, Callable[[Run], float]] = {
         "event_f1": lambda r: float(class_f1(r, PAPER).mean()),
         "dishes_frying_correlation": lambda r: 100 * r.pair("Dishes", "Frying"),
+        "dishes_f1": lambda r: float(class_f1(r, PAPER)[r.labels.index("Dishes")]),
     }
     values = {
         name: {row: {r.seed: measure(r) for r in runs} for row, runs in systems.items()}
