@@ -64,7 +64,9 @@ def own_recipe(folder: Path, base: str = BASE) -> Path:
         (["mmnet", "--scale", "full"], "needs the corpus of the paper (DCASE 2017 task 4): give its folder by --root"),
         (["all", "--root", "data"], "name the paper instead of all"),
         (["all", "--scale", "full"], "no recipe makes its corpus at scale full: name one paper"),
-        (["mmnet", "--rows", "mmet"], "no row 'mmet'"),
+        (["mmnet", "--rows", "mmet"], "no row is called 'mmet' (did you mean mmnet"),
+        (["all", "--scale", "smoke", "--rows", "weak", "mmet"], "no row is called 'mmet' (did you mean mmnet"),
+        (["waa", "--rows", "classifier"], "does not say which setting takes its checkpoint (rows.classifier.takes)"),
         (["mmnet", "--root", "none"], "no such folder: none"),
         (["mmnet", "--mixtures", "2"], "--mixtures needs --soundbank DIR, and a scale that makes its corpus"),
         (["mmnet", "--mixtures", "2", "--soundbank", "gone"], "gone is not a soundbank"),
@@ -81,6 +83,19 @@ def test_a_file_where_a_run_must_be_is_refused_before_the_corpus_is_made(tmp_pat
     assert main(["reproduce", "mmnet", "--scale", "smoke", "--out", str(tmp_path)]) == 2
     assert f"{tmp_path / 'mmnet'} is a file, where a folder must be" in capsys.readouterr().err
     assert not (tmp_path / "corpora").exists()
+
+
+def test_with_all_papers_only_those_with_the_rows_are_run(tmp_path, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("wsed.study.corpora.make_corpora", lambda corpora, pool: None)
+    monkeypatch.setattr("wsed.study.plan.check_begun", lambda folder, *args: folder.mkdir(parents=True))
+    monkeypatch.setattr(
+        "wsed.study.runner.run_tasks", lambda tasks, pool, view: asked.extend(t.job.name for t in tasks)
+    )
+    monkeypatch.setattr(reproduce, "_write_results", lambda *args: None)
+    args = ["reproduce", "all", "--scale", "smoke", "--rows", "weak", "mil", "--seeds", "1", "--out", str(tmp_path)]
+    assert main(args) == 0
+    assert asked == ["cosine_penalty: mil, seed 0", "fpd: weak, seed 0"]
 
 
 def test_one_at_a_time_works_in_a_folder(tmp_path, capsys):

@@ -1,6 +1,7 @@
 """The runs of a study: what makes them, when they are done, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -78,6 +79,22 @@ def test_chosen_rows_bring_those_they_need(recipe, tmp_path):
     full = plan(recipe, recipe.scales["full"], tmp_path)
     assert {job.row.name: job.seed for job in full} == {"tagger": 0, "mil": 2, "mil_at": 2, "mil_oracle": 2}
     assert {job.needs for job in full if job.row.name == "mil_at"} == {tmp_path / "tagger/seed_0"}
+
+
+def test_patterns_leave_out_what_cannot_run_and_names_say_why(recipe, tmp_path):
+    smoke = recipe.scales["smoke"]
+    rows = dict.fromkeys(job.row.name for job in plan(recipe, smoke, tmp_path, ["*", "!mil_*"]))
+    assert list(rows) == ["tagger", "mil"]  # no row `other`: the recipe does not say how it gets its checkpoint
+    chosen = replace(smoke, rows=("*", "!mil"), seeds=1)
+    assert [job.row.name for job in plan(recipe, chosen, tmp_path)] == ["tagger", "mil_at", "mil", "mil_oracle"]
+    text = RECIPE.replace("takes: model.network.init_args.pretrained", "takes: x").replace(
+        "after: tagger}\n", "takes: x}\n"
+    )
+    (recipe.folder / "recipe.yaml").write_text(text)
+    with pytest.raises(WsedError, match=r"none of the overlays of the scale \(tiny\) is for the row other"):
+        plan(read_recipe(recipe.folder), smoke, tmp_path, ["other"])
+    with pytest.raises(WsedError, match="row other"):
+        plan(read_recipe(recipe.folder), smoke, tmp_path, ["oth*"])
 
 
 def test_a_run_goes_on_or_begins_anew_and_is_never_counted_before_it_is_done(recipe, tmp_path):
@@ -194,5 +211,7 @@ def test_mistakes_in_names_are_named(recipe, tmp_path):
         find_recipes("wa", "smoke")
     with pytest.raises(WsedError, match="did you mean mil"):
         plan(recipe, recipe.scales["smoke"], tmp_path, ["mill"])
-    with pytest.raises(WsedError, match="none of the overlays tiny is for the row other"):
+    with pytest.raises(
+        WsedError, match="the row other comes after tagger, but the recipe does not say which setting takes"
+    ):
         plan(recipe, recipe.scales["smoke"], tmp_path, ["other"])

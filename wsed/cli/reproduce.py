@@ -60,10 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scale",
         choices=("smoke", "small", "full"),
         default="small",
-        help="smoke: tests that all rows run; small: for two cores (default); full: the protocol of the paper",
+        help="smoke: tests that a few rows run; small: for two cores (default); full: the protocol of the paper",
     )
     parser.add_argument(
-        "--rows", nargs="+", default=[], metavar="ROW", help="names or patterns (default: those of the scale)"
+        "--rows",
+        nargs="+",
+        default=[],
+        metavar="ROW",
+        help="names or patterns, `!` in front takes out (default: those of the scale); with all, of any paper",
     )
     parser.add_argument("--seeds", type=whole(1), metavar="N", help="seeds of each row (default: those of the recipe)")
     parser.add_argument(
@@ -137,14 +141,16 @@ def reproduce(asked: Asked, out: Path) -> int:
     from wsed.study.corpora import make_corpora
     from wsed.study.plan import check_begun
     from wsed.study.pool import Pool
-    from wsed.study.recipes import find_recipes
+    from wsed.study.recipes import find_recipes, with_rows
     from wsed.study.runner import Task, run_tasks
 
-    recipes = find_recipes(asked.paper, asked.scale)
-    if asked.root is not None and len(recipes) > 1:
+    every_recipe = find_recipes(asked.paper, asked.scale)
+    rows_of = with_rows(every_recipe, asked.rows)
+    recipes = [recipe for recipe, _ in rows_of]
+    if asked.root is not None and len(every_recipe) > 1:
         raise WsedError("--root is the corpus of one paper: name the paper instead of all")
     console, gpus = Console(stderr=True), _gpus()
-    mixtures = _mixtures(asked, out, recipes, console, gpus)
+    mixtures = _mixtures(asked, out, rows_of, console, gpus)
     every = [job for mixture in mixtures for jobs in mixture.plans for job in jobs]
     states = [job.state() for job in every]  # refuses folders of others before anything is run
     _say_seeds(every, asked.mixtures, console)
@@ -163,8 +169,10 @@ def reproduce(asked: Asked, out: Path) -> int:
     return 1 if failures else 0
 
 
-def _mixtures(asked: Asked, out: Path, recipes: "Sequence[Recipe]", console: Console, gpus: int) -> list[_Mixture]:
-    """The corpora and runs of each mixture; the first has the soundbank as it is."""
+def _mixtures(
+    asked: Asked, out: Path, rows_of: "Sequence[tuple[Recipe, list[str]]]", console: Console, gpus: int
+) -> list[_Mixture]:
+    """The corpora and runs of each mixture, of recipes with their chosen rows; the first has the soundbank as it is."""
     from wsed.data.synth.exchange import exchange
     from wsed.study.corpora import corpus_of
     from wsed.study.plan import plan
@@ -174,8 +182,8 @@ def _mixtures(asked: Asked, out: Path, recipes: "Sequence[Recipe]", console: Con
     mixtures = []
     for i in range(asked.mixtures):
         folder, soundbank = (out / f"mixture_{i}", out / f"mixture_{i}/soundbank") if i else (out, asked.soundbank)
-        corpora = [corpus_of(recipe, asked.scale, folder, asked.root, str(soundbank)) for recipe in recipes]
-        plans = [plan(r, r.scales[asked.scale], folder / r.folder.name, asked.rows, asked.seeds) for r in recipes]
+        corpora = [corpus_of(recipe, asked.scale, folder, asked.root, str(soundbank)) for recipe, _ in rows_of]
+        plans = [plan(r, r.scales[asked.scale], folder / r.folder.name, rows, asked.seeds) for r, rows in rows_of]
         plans = [_precise(jobs, console if i == 0 else None, gpus) for jobs in plans]
         mixtures.append(_Mixture(folder, corpora, plans))
     for i, mixture in enumerate(mixtures[1:], 1):

@@ -5,14 +5,13 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
 
-from wsed.errors import WsedError, near
+from wsed.errors import WsedError
 from wsed.files import write_text
 from wsed.run import RunFolder
-from wsed.study.rows import Recipe, Row
+from wsed.study.rows import Recipe, Row, rows_matching
 from wsed.study.scales import Scale
 from wsed.text import read_json_object
 
@@ -164,7 +163,7 @@ def plan(recipe: Recipe, scale: Scale, out: Path, rows: Sequence[str] = (), seed
         seeds: number of seeds, instead of that of the scale or the row.
 
     Raises:
-        WsedError: there is no such row, or no overlay of the scale is for it.
+        WsedError: there is no such row, or it cannot run at the scale.
 
     >>> recipe = Recipe(Path("paper"), "A paper", {"mil": Row("mil", "MIL", (), (0, 1))}, {}, ())
     >>> [job.name for job in plan(recipe, Scale(), Path("runs"))]
@@ -189,20 +188,18 @@ def plan(recipe: Recipe, scale: Scale, out: Path, rows: Sequence[str] = (), seed
 
 
 def _chosen(recipe: Recipe, scale: Scale, patterns: Sequence[str]) -> list[Row]:
-    """The rows, and before them those that they need."""
-    for pattern in patterns:
-        if not any(fnmatch(name, pattern) for name in recipe.rows):
-            raise WsedError(f"--rows: no row {pattern!r} in {recipe.folder}{near(pattern, recipe.rows)}")
-    wanted = tuple(patterns) or scale.rows
-    names = [name for name in recipe.rows if any(fnmatch(name, pattern) for pattern in wanted)] if wanted else []
-    if not wanted:
-        names = [name for name in recipe.rows if _fits(recipe, scale, name)]
-    for name in names:
-        if not _fits(recipe, scale, name):
-            raise WsedError(f"{recipe.folder}: none of the overlays {', '.join(scale.overlays)} is for the row {name}")
+    """The rows, and before them those that they need; a pattern leaves out rows that cannot run at the scale."""
+    place = f"--rows in {recipe.folder}" if patterns else f"{recipe.folder / 'recipe.yaml'}: rows of a scale"
+    wanted = tuple(patterns) or scale.rows or ("*",)
+    names = rows_matching(place, wanted, list(recipe.rows))
+    reasons = {name: reason for name in names if (reason := why_not(recipe, scale, name)) is not None}
+    for name, reason in reasons.items():
+        if name in wanted or len(reasons) == len(names):
+            raise WsedError(f"{recipe.folder}: {reason}")
     order: dict[str, None] = {}
     for name in names:
-        _add(recipe, name, order)
+        if name not in reasons:
+            _add(recipe, name, order)
     return [recipe.row(name) for name in order]
 
 
@@ -214,10 +211,23 @@ def _add(recipe: Recipe, name: str, order: dict[str, None]) -> None:
     order[name] = None
 
 
-def _fits(recipe: Recipe, scale: Scale, row: str) -> bool:
-    if recipe.rows[row].after is not None and recipe.rows[row].takes is None:
-        return False  # the recipe does not say how the row gets its checkpoint
-    return not scale.overlays or _overlay(recipe, scale, row) is not None
+def why_not(recipe: Recipe, scale: Scale, row: str) -> str | None:
+    """Why `wsed reproduce` cannot run a row at a scale; None if it can.
+
+    >>> recipe = Recipe(Path("paper"), "A paper", {"mil": Row("mil", "MIL", (), (0,))}, {"tiny": ()}, ())
+    >>> why_not(recipe, Scale(), "mil")
+    >>> why_not(recipe, Scale(overlays=("tiny",)), "mil")
+    'none of the overlays of the scale (tiny) is for the row mil'
+    """
+    needed = recipe.rows[row].after
+    if needed is not None and recipe.rows[row].takes is None:
+        return (
+            f"the row {row} comes after {needed}, but the recipe does not say which setting takes its checkpoint "
+            f"(rows.{row}.takes); run it by its command in the README"
+        )
+    if scale.overlays and _overlay(recipe, scale, row) is None:
+        return f"none of the overlays of the scale ({', '.join(scale.overlays)}) is for the row {row}"
+    return None
 
 
 def _overlay(recipe: Recipe, scale: Scale, row: str) -> str | None:

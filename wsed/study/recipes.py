@@ -1,6 +1,7 @@
 """Finding recipes by name: in `experiments/` of the working folder, or of the library."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from wsed.errors import WsedError, near
@@ -53,6 +54,37 @@ def find_recipes(name: str, scale: str) -> list[Recipe]:
         there = ", ".join(recipe.scales) or "none"
         raise WsedError(f"{recipe.folder / 'recipe.yaml'} has no scale {scale}; it has: {there}")
     return [recipe]
+
+
+def with_rows(recipes: Sequence[Recipe], patterns: Sequence[str]) -> list[tuple[Recipe, list[str]]]:
+    """The recipes that have rows of these names, each with the names and patterns that it has rows for.
+
+    Args:
+        recipes: one recipe, which must have them all, or several, of which one must have each.
+        patterns: names and patterns of rows; if there are none, every recipe runs the rows of its scale.
+
+    Raises:
+        WsedError: no recipe has a row of a name; the message has similar names.
+
+    >>> from wsed.study.rows import Row
+    >>> one, other = (Recipe(Path(name), name, {name: Row(name, name, (), (0,))}, {}, ()) for name in ("mil", "cos"))
+    >>> [(recipe.title, rows) for recipe, rows in with_rows([one, other], ["co*"])]
+    [('cos', ['co*'])]
+    >>> with_rows([one, other], ["mill"])
+    Traceback (most recent call last):
+    wsed.errors.WsedError: --rows: no row is called 'mill' (did you mean mil?) in mil, cos
+    """
+    found = [(recipe, [p for p in patterns if _has(recipe, p)]) for recipe in recipes]
+    for pattern in patterns:
+        if not any(pattern in own for _, own in found):
+            names = [name for recipe in recipes for name in recipe.rows]
+            where = ", ".join(str(recipe.folder) for recipe in recipes)
+            raise WsedError(f"--rows: no row is called {pattern!r}{near(pattern, names)} in {where}")
+    return [(recipe, own) for recipe, own in found if not patterns or any(not p.startswith("!") for p in own)]
+
+
+def _has(recipe: Recipe, pattern: str) -> bool:
+    return any(fnmatch(name, pattern.removeprefix("!")) for name in recipe.rows)
 
 
 def _folders() -> Iterator[Path]:

@@ -220,10 +220,26 @@ def _seeds(place: str, entry: object) -> tuple[int, ...]:
 
 
 def _rows_of(place: str, entry: object, rows: Sequence[str]) -> tuple[str, ...]:
-    """The rows that names and patterns match; a pattern with `!` in front takes its rows out."""
     patterns = [entry] if isinstance(entry, str) else entry
     if not isinstance(patterns, list):
         raise WsedError(f"{place} is {entry!r}; name the rows it is for")
+    return rows_matching(place, patterns, rows)
+
+
+def rows_matching(place: str, patterns: Iterable[object], rows: Sequence[str]) -> tuple[str, ...]:
+    """The rows that names and patterns match; a pattern with `!` in front takes its rows out.
+
+    Args:
+        place: the place of the patterns, for messages.
+        patterns: names and patterns.
+        rows: names of all rows; the result is in their order.
+
+    Raises:
+        WsedError: a name or pattern matches no row; the message has similar names.
+
+    >>> rows_matching("scale", ["*", "!mil_*"], ["mil", "mil_at", "fsl"])
+    ('mil', 'fsl')
+    """
     chosen: list[str] = []
     for pattern in map(str, patterns):
         matched = _matching(place, pattern.removeprefix("!"), rows)

@@ -52,7 +52,7 @@ class Scale:
     Args:
         corpus: the corpus that is made; None: the user supplies it with `--root`.
         overlays: overlays of the recipe; the first one that is for a row is merged over it.
-        rows: names and patterns of the rows; if empty, all rows with an overlay.
+        rows: names and patterns of the rows, those with `!` in front take out; if empty, all rows with an overlay.
         seeds: number of seeds; None: those of each row.
         settings: settings of every run, by their names on the command line.
         paper: name of the corpus of the paper; None: another corpus is used.
