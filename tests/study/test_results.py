@@ -16,7 +16,7 @@ from wsed.scoring.facts import RunFacts
 from wsed.scoring.formats.run_scores import truth_of, write_scores
 from wsed.scoring.score import correlation, detect, score, system_of
 from wsed.study.measures import MeasuredRun
-from wsed.study.plan import plan
+from wsed.study.plan import earlier, plan
 from wsed.study.results import Failure, results
 from wsed.study.rows import read_recipe
 from wsed.study.runs import corpus_of
@@ -126,6 +126,24 @@ def test_one_seed_decides_nothing_and_failures_are_told(study):
     text = found.markdown()
     assert "open: 1 seed; a test needs 2 or more" in text
     assert "## Failed: paper: unrun, seed 0 (exit status 2)\n\n```\nwsed: error: no such file\n```" in text
+
+
+def test_finished_runs_of_earlier_calls_stay_in_the_report(study):
+    recipe, jobs, corpus = study
+    scale, out = recipe.scales["small"], jobs[0].folder.parents[1]
+    asked = plan(recipe, scale, out, ["cos", "unrun"], seeds=1)
+    found = results(recipe, "small", asked, corpus, "a toy", before=earlier(recipe, scale, out, asked))
+    assert {row: list(runs) for row, runs in found.runs.items()} == {
+        row: ["seed_0", "seed_1"] for row in ("mil", "cos")
+    }
+    assert [judged.difference.n for judged in found.judged()] == [2, 2]
+    assert {
+        "Made by earlier calls, not asked for now: mil, seed 0 1; cos, seed 1.",
+        "1 of 2 runs are not done.",
+    } <= set(found.notes)
+    other = replace(scale, settings={"trainer.max_epochs": 3})  # runs with other settings do not belong to it
+    found = results(recipe, "small", [], corpus, "a toy", before=earlier(recipe, other, out, []))
+    assert found.runs == {}
 
 
 def test_holes_in_the_corpus_of_the_paper_are_counted(study):

@@ -34,11 +34,11 @@ your own, or `all`. The corpus is made if the scale has one; finished runs are k
 same command continues a study that was stopped or killed; each run goes on from its last epoch.
 
 Writes OUT/PAPER/results.md and results.json: the values of the paper, ours (mean, deviation, best, seeds), and the
-verdict on each claim: holds, fails, equal (within a stated margin) or open. Intervals are over seeds and, if they are
-known, over test recordings. Numbers are never compared with those of the paper on another corpus. The rows are also
-written as tables for a paper, results.tex and results.csv, and report.html is the page of `wsed report` for the first
-run of the rows that the claims are about. With --mixtures, mixtures.md and mixtures.json have the verdicts over several
-divisions of the recordings."""
+verdict on each claim: holds, fails, equal (within a stated margin) or open. Finished runs of earlier calls with other
+--rows and --seeds are reported too. Intervals are over seeds and, if they are known, over test recordings. Numbers are
+never compared with those of the paper on another corpus. The rows are also written as tables for a paper, results.tex
+and results.csv, and report.html is the page of `wsed report` for the first run of the rows that the claims are about.
+With --mixtures, mixtures.md and mixtures.json have the verdicts over several divisions of the recordings."""
 
 EXAMPLES = """\
 examples:
@@ -128,11 +128,13 @@ class _Mixture:
         out: folder of the studies.
         corpora: the corpus of each study.
         plans: the runs of each study.
+        before: runs of earlier calls in the same folders.
     """
 
     out: Path
     corpora: "list[StudyCorpus]"
     plans: "list[list[Job]]"
+    before: "list[list[Job]]"
 
 
 def reproduce(asked: Asked, out: Path) -> int:
@@ -175,7 +177,7 @@ def _mixtures(
     """The corpora and runs of each mixture, of recipes with their chosen rows; the first has the soundbank as it is."""
     from wsed.data.synth.exchange import exchange
     from wsed.study.corpora import corpus_of
-    from wsed.study.plan import plan
+    from wsed.study.plan import earlier, plan
 
     if asked.mixtures > 1 and (asked.root is not None or asked.soundbank == "builtin"):
         raise WsedError("--mixtures needs --soundbank DIR, and a scale that makes its corpus from it")
@@ -185,7 +187,11 @@ def _mixtures(
         corpora = [corpus_of(recipe, asked.scale, folder, asked.root, str(soundbank)) for recipe, _ in rows_of]
         plans = [plan(r, r.scales[asked.scale], folder / r.folder.name, rows, asked.seeds) for r, rows in rows_of]
         plans = [_precise(jobs, console if i == 0 else None, gpus) for jobs in plans]
-        mixtures.append(_Mixture(folder, corpora, plans))
+        before = [
+            _precise(earlier(r, r.scales[asked.scale], folder / r.folder.name, jobs), None, gpus)
+            for (r, _), jobs in zip(rows_of, plans, strict=True)
+        ]
+        mixtures.append(_Mixture(folder, corpora, plans, before))
     for i, mixture in enumerate(mixtures[1:], 1):
         exchange(asked.soundbank, mixture.out / "soundbank", seed=i)
     return mixtures
@@ -206,10 +212,11 @@ def _write_results(
 
     pages, studies = [], []
     for mixture in mixtures:
-        for recipe, corpus, jobs_of in zip(recipes, mixture.corpora, mixture.plans, strict=True):
+        parts = zip(recipes, mixture.corpora, mixture.plans, mixture.before, strict=True)
+        for recipe, corpus, jobs_of, before in parts:
             folder, paper = mixture.out / recipe.folder.name, recipe.scales[asked.scale].paper is not None
             own = [failure for failure in failures if failure.folder in {job.folder for job in jobs_of}]
-            study = results(recipe, asked.scale, jobs_of, corpus.root, corpus.words, paper, own)
+            study = results(recipe, asked.scale, jobs_of, corpus.root, corpus.words, paper, own, before)
             studies.append(study)
             text = study.markdown()
             write_text(folder / "results.md", text)

@@ -170,21 +170,47 @@ def plan(recipe: Recipe, scale: Scale, out: Path, rows: Sequence[str] = (), seed
     ['paper: mil, seed 0', 'paper: mil, seed 1']
     """
     chosen = _chosen(recipe, scale, rows)
-    flags = tuple(part for name, value in scale.settings.items() for part in (f"--{name}", _text(value)))
     n_seeds = seeds or scale.seeds
     jobs: list[Job] = []
     for row in chosen:
         several = row.seeds if n_seeds is None else tuple(range(n_seeds))
-        configs = recipe.configs(row.name, _overlay(recipe, scale, row.name))
         source = row.weights_of or row.after
         for seed in several:
             needs = None
             if source is not None:
                 made = [job for job in jobs if job.row.name == source]
                 needs = next((job for job in made if job.seed == seed), made[0]).folder
-            place = out / row.name / f"seed_{seed}"
-            jobs.append(Job(recipe.folder.name, row, seed, place, configs, flags, needs))
+            jobs.append(_job(recipe, scale, row, seed, out / row.name / f"seed_{seed}", needs))
     return jobs
+
+
+def earlier(recipe: Recipe, scale: Scale, out: Path, asked: Sequence[Job]) -> list[Job]:
+    """The runs in the folder of a study that are not asked for now: rows and seeds of earlier calls, done or not.
+
+    Args:
+        recipe: the recipe.
+        scale: its scale.
+        out: folder of the runs.
+        asked: the runs that are asked for.
+
+    >>> recipe = Recipe(Path("paper"), "A paper", {"mil": Row("mil", "MIL", (), (0, 1))}, {}, ())
+    >>> earlier(recipe, Scale(), Path("runs/none"), [])
+    []
+    """
+    known = {job.folder for job in asked}
+    folders = [(row, place.parent) for row in recipe.rows for place in sorted(out.glob(f"{row}/seed_*/{MARK}"))]
+    there = [(row, folder, folder.name.removeprefix("seed_")) for row, folder in folders if folder not in known]
+    return [
+        _job(recipe, scale, recipe.row(row), int(seed), folder)
+        for row, folder, seed in there
+        if seed.isdecimal() and why_not(recipe, scale, row) is None
+    ]
+
+
+def _job(recipe: Recipe, scale: Scale, row: Row, seed: int, folder: Path, needs: Path | None = None) -> Job:
+    flags = tuple(part for name, value in scale.settings.items() for part in (f"--{name}", _text(value)))
+    configs = recipe.configs(row.name, _overlay(recipe, scale, row.name))
+    return Job(recipe.folder.name, row, seed, folder, configs, flags, needs)
 
 
 def _chosen(recipe: Recipe, scale: Scale, patterns: Sequence[str]) -> list[Row]:

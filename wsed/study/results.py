@@ -244,23 +244,28 @@ def results(
     corpus: str,
     comparable: bool = False,
     failures: Sequence[Failure] = (),
+    before: Sequence[Job] = (),
 ) -> Results:
-    """The results of the runs of a study that are done.
+    """The results of the runs of a study that are done, in the order of the recipe.
 
     Args:
         recipe: the recipe.
         scale: name of the scale.
-        jobs: the runs.
+        jobs: the runs that are asked for.
         root: folder of the corpus.
         corpus: the corpus, in words.
         comparable: whether it is the corpus of the paper.
         failures: runs that failed.
+        before: runs of earlier calls; those that are done with the settings of today are reported too.
 
     >>> recipe = Recipe(Path("paper"), "A paper", {}, {}, ())
     >>> dict(results(recipe, "smoke", [], Path("data"), "none").runs)
     {}
     """
-    done = [job for job in jobs if job.state() == "done"]
+    asked = [job for job in jobs if job.state() == "done"]
+    kept = [job for job in before if job.begun() and job.state() == "done"]
+    order = list(recipe.rows)
+    done = sorted([*asked, *kept], key=lambda job: (order.index(job.row.name), job.seed))
     clips, notes = None, []
     if done:
         try:
@@ -285,10 +290,19 @@ def results(
             notes.append("Intervals are over seeds only: no groups of the test clips are known.")
     if scale == "smoke":
         notes.append("A smoke run only tests that everything runs. Its numbers and verdicts mean nothing.")
-    missing = len(jobs) - len(done)
+    if kept:
+        notes.append(f"Made by earlier calls, not asked for now: {_in_words(kept)}.")
+    missing = len(jobs) - len(asked)
     if missing:
         notes.append(f"{missing} of {len(jobs)} runs are not done.")
     return Results(recipe, scale, corpus, comparable, runs, groups, kind, tuple(failures), tuple(notes))
+
+
+def _in_words(jobs: Sequence[Job]) -> str:
+    seeds: dict[str, list[int]] = {}
+    for job in jobs:
+        seeds.setdefault(job.row.name, []).append(job.seed)
+    return "; ".join(f"{row}, seed {' '.join(map(str, sorted(several)))}" for row, several in seeds.items())
 
 
 def _less(second: Statistic, first: Statistic) -> Statistic:
