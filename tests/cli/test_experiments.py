@@ -17,6 +17,7 @@ from tests.experiments.desed.layout import lay_out, small
 from wsed.cli.configs import merged
 from wsed.cli.main import main
 from wsed.data.corpus.videos.layout import DCASE2017_LABELS as LABELS
+from wsed.study.plan import plan
 from wsed.study.rows import read_recipe
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -231,6 +232,28 @@ def test_recipes_name_all_files():
         assert {*recipe.overlays} == {name for name in files if not name.startswith("base")}
         assert {*recipe.rows} == {path.stem for path in (recipe.folder / "rows").glob("*.yaml")}
         assert all(len(path.read_text().splitlines()) <= 20 for path in (recipe.folder / "rows").glob("*.yaml"))
+
+
+def made_sources(scale):
+    """The sources of a scale's corpus that not every corpus has."""
+    if scale.paper is not None:
+        return {"synthetic", "unlabelled"}
+    module = (scale.corpus.module if scale.corpus else None) or ""
+    return {"fpd": {"synthetic", "builtin"}, "what_wins": {"unlabelled"}}.get(module.split(".")[-2:][0], set())
+
+
+@pytest.mark.parametrize(
+    ("paper", "scale"), [(paper, scale) for paper, recipe in RECIPES.items() for scale in recipe.scales]
+)
+def test_scales_plan_only_rows_whose_clips_and_weights_are_there(paper, scale):
+    recipe, chosen = RECIPES[paper], RECIPES[paper].scales[scale]
+    for job in {job.row.name: job for job in plan(recipe, chosen, Path("runs"))}.values():
+        config = merged(job.configs)
+        drawn = {name for name, size in config["data"].get("batch", {}).items() if size}
+        missing = drawn & {"synthetic", "builtin", "unlabelled", "pseudo"} - made_sources(chosen)
+        assert not missing, job.name
+        encoder = config["model"]["network"]["init_args"].get("encoder", {}).get("class_path", "")
+        assert encoder.rpartition(".")[2] not in ("Wav2Vec2", "BEATs", "AST", "YAMNet"), job.name
 
 
 def test_documented_commands_merge_a_row_with_its_base_and_its_overlays():
