@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from experiments.waa import study, table
+from wsed.cli.configs import merged
 from wsed.cli.main import main
 from wsed.data.synth import builtin
 
@@ -45,6 +46,20 @@ def test_stage_two_computes_the_embedding_as_stage_one_does():
     assert json.loads(encoder)["init_args"] == {"normalize_steps": True}
     flags = study.as_in_stage_one("triplet_max")
     assert flags[:2] == ["--model.network.head.init_args.aggregation", "max"]
+
+
+@pytest.mark.parametrize("row", [name for name in study.RECIPE.rows if study.two_stages(name)])
+def test_every_embedding_has_a_row_for_stage_two_with_its_settings(row):
+    stage_two = study.RECIPE.rows[f"{row}_classifier"]
+    assert (stage_two.after, stage_two.takes) == (row, "model.network.frontend.init_args.pretrained")
+    flags = study.as_in_stage_one(row)
+    by_hand = dict(zip(flags[::2], flags[1::2], strict=True))
+    network = merged(study.RECIPE.configs(stage_two.name))["model"]["network"]["init_args"]
+    aggregation = network["head"].get("init_args", {}).get("aggregation", "mean")
+    assert by_hand["--model.network.head.init_args.aggregation"] == aggregation
+    first = json.loads(by_hand["--model.network.frontend.init_args.encoder"])
+    encoder = network["frontend"].get("init_args", {}).get("encoder", {"class_path": first["class_path"]})
+    assert encoder.get("init_args", {}) == first.get("init_args", {})
 
 
 @pytest.mark.slow
