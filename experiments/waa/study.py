@@ -82,7 +82,7 @@ class Study:
         shorter = {"epochs": self.epochs, "every": EVERY, "classifier_epochs": CLASSIFIER_EPOCHS, "extra": self.extra}
         rows = {f"{row}.yaml": RECIPE.configs(row)[-1] for row in (*methods, "classifier")}
         rows |= {name: HERE / name for name in ("base.yaml", "two_cores.yaml")}
-        corpora = {data: Path(root) / "metadata/train/strong.tsv" for data, root in self.roots.items()}
+        corpora = {data: table_of(data, Path(root)) for data, root in self.roots.items()}
         files = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in (rows | corpora).items()}
         return {name: json.dumps(value) for name, value in shorter.items()} | files
 
@@ -97,6 +97,17 @@ class Study:
                 "give them again, or another --out"
             )
         write_text(path, json.dumps(begun | asked, indent=1) + "\n")
+
+
+def table_of(data: str, root: Path) -> Path:
+    """The table of events by which the corpus of a study is recognised."""
+    path = root / "metadata/train/strong.tsv"
+    if not path.is_file():
+        raise SystemExit(
+            f"study.py: --{data} {root}: no {path}, the events of the training clips. `wsed data synth --recipe waa` "
+            "writes it; a table of another name must be copied there"
+        )
+    return path
 
 
 def run(study: Study, training: Training) -> float:

@@ -6,9 +6,12 @@ import sys
 import pytest
 
 from experiments.cosine_penalty import claims, pictures, table
+from tests.experiments import made_up
 from tests.experiments.made_up import LABELS, cells, make_corpus, make_run, numbers
+from wsed.types import Labels
 
 TAGGER = json.dumps({"decoder": {"tag_threshold": [0.5] * len(LABELS)}, "tagging_f1": {"macro": 1.0}})
+OTHER = {"Dishes": "Cough", "Frying": "Rale", "Speech": "Wheeze"}
 BEST = json.dumps(
     {
         "event_f1": {"macro": 1.0, "per_class": {label: {"f1": 1.0} for label in LABELS}},
@@ -29,6 +32,14 @@ def runs(tmp_path):
         for seed in (0, 1):
             make_run(tmp_path / f"runs/{row}/seed_{seed}", missed=missed)
     return tmp_path
+
+
+@pytest.fixture
+def other_classes(monkeypatch):
+    """Made-up runs and clips get other classes than the paper's."""
+    events = {clip: [(OTHER.get(c, c), *times) for c, *times in several] for clip, several in made_up.EVENTS.items()}
+    monkeypatch.setattr(made_up, "EVENTS", events)
+    monkeypatch.setattr(made_up, "LABELS", Labels([OTHER.get(label, label) for label in LABELS]))
 
 
 @pytest.fixture
@@ -73,3 +84,17 @@ def test_pictures_are_drawn(runs, printed):
     (runs / "out").mkdir()
     printed(pictures, "--out", str(runs / "out"))
     assert {path.name for path in (runs / "out").iterdir()} == {"curves.png", "correlation.png", "overlap.png"}
+
+
+def test_a_corpus_with_other_classes(other_classes, tmp_path, monkeypatch, capsys):
+    make_corpus(tmp_path / "corpus")
+    for row in ("fsl", "mil", "glu_mil", "glu_mil_cos", "glu_mil_cos_alpha_1"):
+        make_run(tmp_path / f"runs/{row}/seed_0")
+    for script, more in ((claims, ()), (pictures, ("--out", str(tmp_path)))):
+        arguments = [str(tmp_path / "runs"), "--reference", str(tmp_path / "corpus"), *more]
+        monkeypatch.setattr(sys, "argv", [script.__name__, *arguments])
+        script.main()
+    out = capsys.readouterr().out
+    assert "not judged, since the corpus lacks Dishes or Frying: the penalty decorrelates; " in out
+    assert cells(out)["GLU helps MIL"][-1] == "open"
+    assert (tmp_path / "curves.png").is_file()

@@ -62,6 +62,12 @@ def test_every_embedding_has_a_row_for_stage_two_with_its_settings(row):
     assert encoder.get("init_args", {}) == first.get("init_args", {})
 
 
+def test_a_corpus_without_the_table_is_named(tmp_path):
+    asked = study.Study(dict.fromkeys(study.DATA, str(tmp_path / "none")), tmp_path, None)
+    with pytest.raises(SystemExit, match=r"--waa_200ms .*none: no .*none/metadata/train/strong.tsv, the events of"):
+        asked.check_settings(["triplet"])
+
+
 @pytest.mark.slow
 def test_cells_are_trained_once_and_tested_at_three_durations(root, tmp_path):
     chosen = ["--cells", "waa-triplet-0.2", "waa-end_to_end-1"]
