@@ -9,6 +9,7 @@ from wsed.cli.main import main
 from wsed.errors import WsedError
 from wsed.metrics.groups import Groups
 from wsed.scoring.formats.groups import read_groups
+from wsed.scoring.report import Report
 
 HEAD = "filename\tonset\toffset\tevent_label"
 
@@ -41,6 +42,24 @@ def test_clips_of_a_group_are_drawn_together(files, tmp_path, capsys):
         assert any(note.startswith("intervals by ") for note in found["notes"]) == (groups is not None)
     assert widths["patient"] == widths[str(files / "patients.tsv")] > 1.8 * widths[None]
     assert widths[str(files / "provenance.tsv")] > widths[None]
+
+
+def test_the_text_says_what_was_drawn(files, tmp_path, capsys):
+    args = ["evaluate", "--reference", str(files / "reference.tsv"), "--metrics", "event_f1", "--json"]
+    found, out = str(files / "found.tsv"), str(tmp_path / "out.json")
+    assert main([*args, out, "--predictions", found]) == 0
+    assert "1000 resamples of the clips" in capsys.readouterr().out
+    assert "groups" not in json.loads((tmp_path / "out.json").read_text())["intervals"]
+    assert main([*args, out, "--predictions", found, "--groups", "patient"]) == 0
+    told = capsys.readouterr()
+    assert "1000 resamples of 4 groups of clips" in told.out
+    assert "of the clips" not in told.out
+    assert Report.read(tmp_path / "out.json").intervals.groups == 4
+    assert main([*args, out, "--predictions", found, found, "--groups", "patient", "--seeds"]) == 0
+    note = " ".join(capsys.readouterr().err.split())
+    assert "intervals by 4 groups of 20 clips; of each seed by itself, in the JSON file only" in note
+    first, _ = json.loads((tmp_path / "out.json").read_text())["seeds"]
+    assert first["intervals"]["groups"] == 4
 
 
 def test_files_name_the_groups(files):

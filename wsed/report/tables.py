@@ -193,7 +193,8 @@ def _about_intervals(report: Report, backend: str) -> Iterator[RenderableType]:
     how = report.intervals.how
     kind = "BCa" if how.method == "bca" else how.method
     own = "wsed's own " if backend != "native" else ""
-    yield Text(f"intervals: {own}{how.level:.0%} {kind} bootstrap, {how.resamples} resamples of the clips")
+    drawn = f"{report.intervals.groups} groups of clips" if report.intervals.groups else "the clips"
+    yield Text(f"intervals: {own}{how.level:.0%} {kind} bootstrap, {how.resamples} resamples of {drawn}")
     # the best F1 over thresholds, piPSDS and others that search over all clips have none
     if bare := [title_of(name) for name in ordered(list(report.computed)) if name not in report.intervals.ranges]:
         yield Text(f"no intervals of: {', '.join(bare)}")

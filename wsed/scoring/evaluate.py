@@ -144,11 +144,16 @@ def evaluate(
         facts = _input(str(reference), truth, each, limits, known, backend)
         sampled = samples(system, chosen) if resamples else []  # first, since scores then use the parts of a PSDS
         report = score(system, chosen) if backend == "native" else _official(system, backend, chosen)
-        notes = (*facts.notes, *_backend_notes(system, backend, report), *_group_notes(drawn_together, resamples))
+        notes = (
+            *facts.notes,
+            *_backend_notes(system, backend, report),
+            *_group_notes(drawn_together, resamples, seeds),
+        )
         report = replace(report, input=replace(facts, notes=notes))
         if resamples:
             drawn.append(sampled if drawn_together is None else by_group(sampled, drawn_together))
             intervals = resample(drawn[-1], how, lambda every: progress(every, "resampling"))
+            intervals = replace(intervals, groups=0 if drawn_together is None else len(drawn_together))
             report = replace(report, intervals=_of_computed(intervals, report))
         reports.append(report)
     if seeds:
@@ -270,11 +275,12 @@ def _backend_notes(system: System, backend: str, report: Report) -> list[str]:
     return notes
 
 
-def _group_notes(groups: Groups | None, resamples: int) -> list[str]:
+def _group_notes(groups: Groups | None, resamples: int, seeds: bool) -> list[str]:
     if groups is None or not resamples:
         return []
     several = "; some clips are in several: intervals are rather wide" if groups.overlap else ""
-    return [f"intervals by {len(groups)} groups of {len(groups.places)} clips{several}"]
+    where = "; of each seed by itself, in the JSON file only: the table has deviations over seeds" if seeds else ""
+    return [f"intervals by {len(groups)} groups of {len(groups.places)} clips{several}{where}"]
 
 
 def _of_computed(intervals: Intervals, report: Report) -> Intervals:

@@ -60,10 +60,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Confidence limits by metric and number."""
+    """Confidence limits by metric and number.
+
+    Attributes:
+        how: settings of the bootstrap.
+        ranges: limits by metric and number.
+        groups: number of groups of clips that were drawn whole; 0: each clip was drawn by itself.
+    """
 
     how: Resampling
     ranges: Mapping[str, Mapping[str, Range]] = field(default_factory=dict)
+    groups: int = 0
 
     def of(self, metric: str, number: str) -> Range | None:
         """The limits of a number; None if it has none."""
@@ -71,12 +78,13 @@ class Intervals:
 
     def to_dict(self) -> Plain:
         """Plain values by the keys of the JSON file."""
-        return {**asdict(self.how), **_nested(self.ranges)}
+        return {**asdict(self.how), **({"groups": self.groups} if self.groups else {}), **_nested(self.ranges)}
 
     @staticmethod
     def of_dict(plain: Plain) -> "Intervals":
         """From plain values; None becomes NaN."""
-        return Intervals(_how(plain), {name: _flat(part, Range, "low") for name, part in _metrics(plain)})
+        ranges = {name: _flat(part, Range, "low") for name, part in _metrics(plain)}
+        return Intervals(_how(plain), ranges, int(plain.get("groups", 0)))
 
 
 @dataclass(frozen=True)

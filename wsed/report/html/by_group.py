@@ -49,4 +49,5 @@ def with_groups(shown: Shown, groups: Groups, resamples: int) -> Shown:
         return replace(shown, groups=groups)
     intervals = resample(by_group(samples(shown.system, metrics_of(shown)), groups), Resampling(resamples))
     notes = (*shown.notes, f"intervals by {len(groups)} groups of {len(groups.places)} clips")
+    intervals = replace(intervals, groups=len(groups))
     return replace(shown, report=replace(shown.report, intervals=intervals), groups=groups, notes=notes)
