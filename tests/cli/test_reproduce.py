@@ -1,5 +1,6 @@
 """`wsed reproduce` through the command line: mistakes, a recipe of one's own, a kill, and all papers as smoke."""
 
+import csv
 import json
 import os
 import re
@@ -216,7 +217,14 @@ def test_all_papers_as_smoke(tmp_path):
     print(f"{time.monotonic() - start:.0f} s")
     for paper in ("compare", "cosine_penalty", "desed", "fpd", "mmnet", "waa", "what_wins"):
         found = json.loads((out / paper / "results.json").read_text())
-        assert found["rows"]
+        recipe, study = read_recipe(ROOT / "experiments" / paper), out / paper
+        planned = {job.row.name for job in plan(recipe, recipe.scales["smoke"], study)}
+        assert found["rows"].keys() == planned
+        with (study / "results.csv").open(newline="") as file:
+            assert {line[0] for line in csv.reader(file)} == {"system", *(recipe.rows[row].title for row in planned)}
+        assert (study / "results.tex").read_text().count(r"\\") == 1 + len(planned)
+        report = (study / "results.md").read_text()
+        assert all(part in report for part in ("## Rows", "## Claims", *(claim["name"] for claim in found["claims"])))
         assert found["claims"]
         assert not found["failures"]
         assert all(claim["seeds"] == 2 for claim in found["claims"])
