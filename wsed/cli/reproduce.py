@@ -155,7 +155,8 @@ def reproduce(asked: Asked, out: Path) -> int:
     mixtures = _mixtures(asked, out, rows_of, console, gpus)
     every = [job for mixture in mixtures for jobs in mixture.plans for job in jobs]
     states = [job.state() for job in every]  # refuses folders of others before anything is run
-    _say_seeds(every, asked.mixtures, console)
+    kept = [job for mixture in mixtures for jobs in mixture.before for job in jobs if job.begun()]
+    _say_seeds([*every, *kept], asked.mixtures, console)
     jobs = asked.jobs or gpus or os.cpu_count() or 1
     with Pool(jobs, _environment([recipe.folder for recipe in recipes], gpus), gpus) as pool:
         with console.status("making corpora") if console.is_terminal else contextlib.nullcontext():
