@@ -19,11 +19,16 @@ from wsed.data.augmenting import augment_batch, check
 from wsed.data.corpus.desed import DESED
 from wsed.losses.base import Weighted
 from wsed.losses.mil import MIL
+from wsed.models.embeddings import Embeddings
+from wsed.models.encoders.cdur import CDurFeatures
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.encoders.fusion import Fusion
 from wsed.models.encoders.module import ModuleEncoder
-from wsed.models.frontends import LogMel, Waveform
+from wsed.models.encoders.yamnet import YAMNetFeatures
+from wsed.models.fbank import FBank
+from wsed.models.frontends import LogMel, Standardised, Waveform
 from wsed.models.systems import TagGated
+from wsed.models.teacher import MeanTeacher
 from wsed.registry import registry
 from wsed.testing import batch
 from wsed.types import Batch
@@ -98,6 +103,48 @@ def test_one_of_several_frontends_cannot_be_changed():
     without = SimpleNamespace(labels=labels, sample_rate=8000, frame_rate=50.0, modules=lambda: iter(()))
     with pytest.raises(WsedError, match="Masked: it changes features, but this network has no frontend"):
         check([Masked()], without)
+
+
+@pytest.mark.parametrize(
+    "frontend",
+    [
+        LogMel(),
+        LogMel(power=1.0),
+        LogMel(log_offset=1e-9),
+        LogMel(power=1.0, log_offset=1e-9),
+        Standardised(),
+        CDurFeatures(),
+        YAMNetFeatures(),
+        FBank(),
+        FBank(window="povey", scale=32768.0, mean=15.41663, std=6.55582),
+    ],
+)
+def test_a_decibel_is_that_of_the_frontend(frontend):
+    sound = 10 * torch.randn(1, frontend.sample_rate, generator=torch.Generator().manual_seed(0))  # above all offsets
+    length = torch.tensor([frontend.sample_rate])
+    soft, loud = (frontend.raw(by * sound, length)[0] for by in (1.0, 10 ** (6 / 20)))
+    assert (loud - soft).mean().item() == pytest.approx(6 * frontend.decibel, rel=0.01)
+    network = composed(frontend=frontend)(wsed.Labels("abc"))
+    filters = [wsed.augment.FilterAugment(p=1.0), wsed.augment.FilterAugment(p=1.0)]
+    check([filters[0]], network)
+    MeanTeacher(wsed.Labels("abc"), composed(frontend=frontend), views=[Compose([filters[1]])])
+    features = torch.zeros(50, frontend.n_bands, 3)
+    for part in filters:
+        gains = part.change(features, *part.plan(_many(features), torch.Generator().manual_seed(0))[1])
+        assert 5 < gains.abs().max().item() / frontend.decibel <= 6.001
+
+
+def _many(features):
+    return replace(batch(n_clips=len(features)), features=features)
+
+
+@pytest.mark.parametrize("part", [wsed.augment.FilterAugment(), wsed.augment.FrequencyWarp()])
+def test_embeddings_have_no_frequency_bands(part):
+    labels, network = wsed.Labels("abc"), composed(frontend=Embeddings())
+    for make in (lambda: check([Compose([part])], network(labels)), lambda: MeanTeacher(labels, network, views=[part])):
+        with pytest.raises(WsedError, match="it changes features, but those of frontend embeddings are not logarithms"):
+            make()
+    check([wsed.augment.SpecAugment(), wsed.augment.MixStyle()], network(labels))
 
 
 def test_augmentations_are_checked_before_training(corpus: Path, tmp_path: Path):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from wsed.errors import WsedError
 from wsed.ops.clips import labels_on_cpu
 from wsed.registry import Registry
+from wsed.spec import name_of
 from wsed.transfer import sent
 from wsed.types import Batch, Events
 
@@ -46,6 +47,10 @@ class Augment(nn.Module):
     joint: bool = False
     """Whether the change of a clip depends on the other clips: it is mixed with one of them, or the draws depend on the
     longest. If so, the clips of all processes are padded to one length first."""
+    of_levels: bool = False
+    """Whether it only makes sense for features that are levels of frequency bands."""
+    decibel: float = 1.0
+    """The value of 1 dB in the unit of the features; `adapt` sets it to that of the frontend."""
 
     @classmethod
     def example(cls) -> "Augment":
@@ -209,6 +214,31 @@ def no_features(part: Augment, reason: str) -> WsedError:
     return WsedError(
         f"augment {name}: it changes features, but {reason}; use augmentations of audio, such as gain, noise"
     )
+
+
+def adapt(augment: Iterable[Augment], frontend: object) -> None:
+    """Prepare augmentations for the unit of the features that they will change; the others stay as they are.
+
+    Raises:
+        WsedError: one needs levels of frequency bands, and the frontend does not state `decibel`.
+
+    >>> from wsed.augment.filter_augment import FilterAugment
+    >>> from wsed.models import LogMel
+    >>> filters = FilterAugment()
+    >>> adapt([filters], LogMel(log_offset=1e-4))
+    >>> round(filters.decibel, 4)
+    0.2303
+    """
+    for part in flat(augment):
+        if part.of_levels:
+            decibel = getattr(frontend, "decibel", None)
+            if decibel is None:
+                raise no_features(
+                    part,
+                    f"those of {name_of(type(frontend))} are not logarithms of the levels of frequency bands (a "
+                    "frontend of your own that computes such features must state `decibel`)",
+                )
+            part.decibel = decibel
 
 
 def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generator, raw: Raw | None = None) -> Batch:

@@ -28,8 +28,8 @@ class FilterAugment(Planned):
         most: largest number of ranges; 6 and 5.
         width: smallest number of bands of a range; 6 and 4.
         p: probability that a clip is filtered.
-        unit: the value of 1 dB in the unit of the features: 1 if they are in decibels, 0.2303 (a tenth of the natural
-            logarithm of 10) if they are natural logarithms of the power.
+
+    The unit of the features is that of the frontend (`Frontend.decibel`); without a network, it is the decibel.
 
     Raises:
         WsedError: a setting is out of its range, or (in training) the ranges need more bands than there are.
@@ -45,6 +45,7 @@ class FilterAugment(Planned):
     """
 
     level = "features"
+    of_levels = True
 
     def __init__(
         self,
@@ -54,15 +55,13 @@ class FilterAugment(Planned):
         most: int = 6,
         width: int = 6,
         p: float = 0.8,
-        unit: float = 1.0,
     ) -> None:
         super().__init__()
         check_chance("filter_augment", p)
         check_range("filter_augment", "least and most", least, most, 2)
-        if decibels <= 0 or width < 1 or unit <= 0:
-            raise WsedError("augment filter_augment: decibels and unit must be above 0, and width at least 1")
-        self.kind, self.decibels, self.least, self.most, self.width = kind, decibels, least, most, width
-        self.p, self.unit = p, unit
+        if decibels <= 0 or width < 1:
+            raise WsedError("augment filter_augment: decibels must be above 0, and width at least 1")
+        self.kind, self.decibels, self.least, self.most, self.width, self.p = kind, decibels, least, most, width, p
 
     @classmethod
     def example(cls) -> Augment:
@@ -77,7 +76,7 @@ class FilterAugment(Planned):
                 f"augment filter_augment: {self.most} ranges of {self.width} bands or more need "
                 f"{self.most * self.width} bands, but the frontend has {n_bands}; lower most or width"
             )
-        gains = self.decibels * self.unit * curves(n_clips, n_bands, self, generator)
+        gains = self.decibels * self.decibel * curves(n_clips, n_bands, self, generator)
         (chance,) = arrays(n_clips, [1], generator)
         return batch, (torch.from_numpy(gains * (chance < self.p)),)
 

@@ -34,6 +34,7 @@ class FrequencyWarp(Planned):
     """
 
     level = "features"
+    of_levels = True
 
     def __init__(self, most: float = 0.1, p: float = 0.5) -> None:
         super().__init__()

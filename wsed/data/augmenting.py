@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from wsed.augment.base import WAVEFORM, Augment, augmented, flat, is_waveform, no_features
+from wsed.augment.base import WAVEFORM, Augment, adapt, augmented, flat, is_waveform, no_features
 from wsed.augment.draws import Draws
 from wsed.augment.mixup import Mixup
 from wsed.augment.partners import as_wide
@@ -32,12 +32,13 @@ def prepare(augment: Sequence[Augment], sample_rate: int) -> None:
 
 
 def check(augment: Sequence[Augment], network: Network) -> None:
-    """Check that the network has features to change, if an augmentation changes them.
+    """Check that the network has features to change, if an augmentation changes them, and adapt it to their unit.
 
     A waveform can be mixed (`Mixup`), but it has no bands and frames to mask.
 
     Raises:
-        WsedError: the network has no frontend, several that differ, or its frontend returns the waveform.
+        WsedError: the network has no frontend, several that differ, or its frontend returns the waveform; or an
+            augmentation of frequency bands gets other features, such as embeddings.
     """
     late = [part for part in flat(augment) if part.level == "features"]
     of_network = frontends(network) if late else []
@@ -51,6 +52,8 @@ def check(augment: Sequence[Augment], network: Network) -> None:
         raise no_features(late[0], f"this network has {len(of_network)} frontends that differ")
     if late and not of_network:
         raise no_features(late[0], "this network has no frontend that computes them")
+    if late:
+        adapt(late, of_network[0])
 
 
 def read_sounds(folder: str, sample_rate: int, name: str = "augment") -> list[NDArray[np.float32]]:

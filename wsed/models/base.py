@@ -15,7 +15,9 @@ class Frontend(nn.Module):
     """Base class of frontends: modules that compute features from audio.
 
     A frontend states `sample_rate` (Hz), `n_bands` and `frame_rate` (frames per second). `axis` names the rows of its
-    features in pictures. A frontend that must see the training set first overrides `learned` and `learn`, see
+    features in pictures. `decibel` is by how much the features of `raw` grow if the sound is 1 dB louder; None if they
+    are not logarithms of the levels of frequency bands (embeddings, the waveform). Augmentations such as
+    `filter_augment` need it. A frontend that must see the training set first overrides `learned` and `learn`, see
     `wsed.learning.LearnsFrom`.
 
     >>> from wsed.models import Waveform
@@ -37,6 +39,7 @@ class Frontend(nn.Module):
     n_bands: int
     frame_rate: float
     axis: str = "feature"
+    decibel: float | None = None
 
     @property
     def learned(self) -> bool:

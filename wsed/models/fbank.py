@@ -59,6 +59,7 @@ class FBank(Frontend):
         self.size, self.hop = round(0.025 * sample_rate), round(0.01 * sample_rate)
         self.frame_rate = sample_rate / self.hop
         self.scale, self.mean, self.std = scale, mean, std
+        self.decibel = math.log(10) / 10 / (2 * std)
         self.n_fft = 2 ** math.ceil(math.log2(self.size))
         taper = torch.hann_window(self.size, periodic=False).pow(0.85 if window == "povey" else 1.0)
         banks, _ = get_mel_banks(n_bands, self.n_fft, float(sample_rate), 20.0, 0.0, 100.0, -500.0, 1.0)

@@ -1,5 +1,6 @@
 """Frontends, which run on the device of the network: log-mel, standardised features, and the waveform itself."""
 
+import math
 from collections.abc import Iterable
 from typing import Literal
 
@@ -70,6 +71,7 @@ class LogMel(Frontend):
         self.sample_rate, self.n_bands, self.hop_length = sample_rate, n_bands, hop_length
         self.power, self.log_offset = power, log_offset
         self.frame_rate = sample_rate / hop_length
+        self.decibel = 1.0 if log_offset is None else power * math.log(10) / 20
         self.mel = torchaudio.transforms.MelSpectrogram(
             sample_rate,
             n_fft=n_fft,
@@ -151,6 +153,7 @@ class Standardised(Frontend):
         self.frontend = frontend if frontend is not None else waa_logmel()
         self.sample_rate, self.n_bands = self.frontend.sample_rate, self.frontend.n_bands
         self.frame_rate, self.axis = self.frontend.frame_rate, self.frontend.axis
+        self.decibel = self.frontend.decibel  # of `raw`, which is not standardised
         self.register_buffer("mean", torch.zeros(self.n_bands))
         self.register_buffer("std", torch.ones(self.n_bands))
         self.register_buffer("measured", torch.tensor(False))

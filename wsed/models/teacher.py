@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from wsed.augment.base import WAVEFORM, Augment, Raw, augmented, flat, is_waveform, no_features
+from wsed.augment.base import WAVEFORM, Augment, Raw, adapt, augmented, flat, is_waveform, no_features
 from wsed.augment.draws import Draws, run_seed
 from wsed.augment.partners import as_wide
 from wsed.checkpoint import load_frozen
@@ -48,7 +48,7 @@ class MeanTeacher(Network):
 
     Raises:
         WsedError: `decay` is not in [0, 1], `interpolate` is not above 0 and at most 1, the checkpoint is of another
-            network, or a view moves labels, or changes features of a student that takes the waveform.
+            network, or a view moves labels, or changes features that the student does not have (waveform, embeddings).
 
     >>> network = MeanTeacher(Labels(["dog", "cat"]), Composed.example)
     >>> "teacher" in network.provides
@@ -86,8 +86,10 @@ class MeanTeacher(Network):
         self.statistics, self.evaluated = statistics, evaluated
         self.student, self.teacher = student(labels), student(labels)
         late = [view for view in flat(views) if view.level == "features"]
-        if late and isinstance(self.frontend, Frontend) and is_waveform(self.frontend):
-            raise no_features(late[0], WAVEFORM)
+        if late and isinstance(self.frontend, Frontend):
+            if is_waveform(self.frontend):
+                raise no_features(late[0], WAVEFORM)
+            adapt(late, self.frontend)
         self.teacher.requires_grad_(requires_grad=False).eval()
         self.teacher.load_state_dict(self.student.state_dict())
         if pretrained is not None:
