@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -109,6 +110,35 @@ def test_a_folder_of_a_model_for_another_task_serves_and_one_that_lacks_weights_
     speech.configuration("wav2vec2", deeper).save_pretrained(tmp_path)
     with pytest.raises(WsedError, match=r"lack encoder.layers.2"):
         Wav2Vec2(1, config=deeper, pretrained=str(tmp_path))
+
+
+class Object:
+    """Something that weights never need."""
+
+
+@pytest.mark.parametrize("kind", ["half", "empty", "noise", "object", "half safetensors", "empty safetensors"])
+def test_weights_that_cannot_be_read_safely_are_refused(folder, kind):
+    path, encoder = folder
+    file = Path(path) / "model.safetensors"
+    if "safetensors" not in kind:
+        file.unlink()
+        file = Path(path) / "pytorch_model.bin"
+        torch.save({**encoder.model.state_dict(), **({"more": Object()} if kind == "object" else {})}, file)
+    whole = file.read_bytes()
+    part = {"half": whole[: len(whole) // 2], "empty": b"", "noise": bytes(range(256)) * 4, "object": whole}
+    file.write_bytes(part[kind.split()[0]])
+    with pytest.raises(WsedError, match=f"{file.name} cannot be read safely: it is damaged, or") as caught:
+        Wav2Vec2(1, "wavlm", SMALL, pretrained=path)
+    assert "weights_only" not in str(caught.value)
+
+
+def test_weights_of_another_shape_are_named(folder):
+    path, encoder = folder
+    (Path(path) / "model.safetensors").unlink()
+    weights = encoder.model.state_dict() | {"encoder.layer_norm.weight": torch.ones(3)}
+    torch.save(weights, Path(path) / "pytorch_model.bin")
+    with pytest.raises(WsedError, match=r"encoder.layer_norm.weight is \[3\], not \[16\]"):
+        Wav2Vec2(1, "wavlm", SMALL, pretrained=path)
 
 
 def test_settings_that_cannot_work_are_refused(transformers, monkeypatch):

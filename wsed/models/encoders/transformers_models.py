@@ -8,12 +8,16 @@ import torch
 from torch import nn
 
 from wsed.errors import WsedError, near
+from wsed.models.encoders.pretrained import few, read_tensors
 
 if TYPE_CHECKING:  # an extra
     from transformers import PretrainedConfig
 
 WHOLE = {"layerdrop": 0.0, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "apply_spec_augment": False}
 """Defaults with which every step trains every weight, so that all ranks have gradients of the same weights."""
+
+ENDINGS = ("*.safetensors", "*.bin")
+"""The files of a folder that hold weights."""
 
 SHAPES = (
     *("conv_", "do_stable", "feat_extract_", "hidden_act", "hidden_size", "intermediate_size", "max_bucket", "num_"),
@@ -74,7 +78,8 @@ def pretrained_model(config: "PretrainedConfig", folder: str) -> nn.Module:
         folder: a folder that `save_pretrained` of transformers wrote.
 
     Raises:
-        WsedError: the folder has no model of transformers, its configuration differs, or some weights are missing.
+        WsedError: the folder has no model of transformers, its configuration differs, some weights are missing or have
+            another shape, or a file of weights is damaged or holds pickled objects.
     """
     from transformers import AutoConfig, AutoModel
 
@@ -92,12 +97,21 @@ def pretrained_model(config: "PretrainedConfig", folder: str) -> nn.Module:
         raise WsedError(f"the weights in {folder} are of another configuration; give `config: {other}`")
     try:
         loaded, info = AutoModel.from_pretrained(
-            folder, config=config, local_files_only=True, dtype=torch.float32, output_loading_info=True
+            folder,
+            config=config,
+            local_files_only=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are reported below, by name
         )
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # torch, pickle and safetensors raise errors of many kinds
+        for file in sorted(path for ending in ENDINGS for path in Path(folder).glob(ending)):
+            read_tensors(file)  # says which file cannot be read, and why
         raise WsedError(f"{folder}: {str(error)[:300]}") from None
     if info["missing_keys"]:
         raise WsedError(f"the weights in {folder} lack {', '.join(sorted(info['missing_keys'])[:3])}")
+    if shapes := [f"{name} is {list(own)}, not {list(ours)}" for name, own, ours in sorted(info["mismatched_keys"])]:
+        raise WsedError(f"the weights in {folder} are of another configuration: {few(shapes, '; ')}")
     model: nn.Module = loaded
     return model
 
