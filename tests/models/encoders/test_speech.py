@@ -1,9 +1,9 @@
 """Encoders of the waveform: the samples as features, and wav2vec 2.0 and its relatives, small ones."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import torch
@@ -11,7 +11,9 @@ import torch
 import wsed
 from wsed import WsedError, testing
 from wsed.models.encoders import speech
+from wsed.models.encoders.audio_transformer import AST
 from wsed.models.encoders.speech import Wav2Vec2
+from wsed.models.encoders.transformers_models import random_model
 from wsed.models.frontends import Waveform
 from wsed.models.heads.clip_attention import ClipAttention
 from wsed.models.network import Composed
@@ -50,10 +52,35 @@ def test_the_waveform_has_mean_zero_and_variance_one():
 
 
 @pytest.mark.parametrize("norm", ["group", "layer"])
-@pytest.mark.parametrize("architecture", get_args(speech.Architecture))
+@pytest.mark.parametrize("architecture", ["wav2vec2", "hubert", "wavlm", "unispeech"])
 def test_encoder(transformers, architecture, norm):
     config = {**SMALL, "feat_extract_norm": norm, "do_stable_layer_norm": norm == "layer"}
     testing.check_encoder(lambda n: Wav2Vec2(n, architecture, config), n_bands=1, n_steps=600)
+
+
+@pytest.mark.parametrize("architecture", ["data2vec-audio", "unispeech-sat", "wav2vec2-conformer", "sew", "sew-d"])
+def test_every_model_of_a_waveform_is_an_encoder(transformers, architecture, tmp_path):
+    testing.check_encoder(lambda n: Wav2Vec2(n, architecture, SMALL), n_bands=1, n_steps=600)
+    model = random_model(speech.configuration(architecture, SMALL)).eval()
+    model.save_pretrained(tmp_path)
+    advice = f"give `encoder: {{class_path: wav2vec2, init_args: {{architecture: {architecture}}}}}`"
+    with pytest.raises(WsedError, match=re.escape(f"holds a {architecture}; {advice}")):
+        Wav2Vec2(1, config=SMALL, pretrained=str(tmp_path))
+    loaded = Wav2Vec2(1, architecture, SMALL, pretrained=str(tmp_path)).eval()
+    samples = torch.randn(2, 1, 400)
+    with torch.no_grad():
+        expected = model(torch.nn.functional.pad(samples[:, 0], loaded._pad)).last_hidden_state
+        torch.testing.assert_close(loaded(samples, None).frames, expected)
+
+
+def test_advice_names_an_encoder_that_takes_the_weights(transformers, tmp_path):
+    AST.example()[0](32).model.save_pretrained(tmp_path)
+    with pytest.raises(WsedError, match="holds a audio-spectrogram-transformer; give `encoder: ast`"):
+        Wav2Vec2(1, config=SMALL, pretrained=str(tmp_path))
+    with pytest.raises(WsedError, match="does not read a waveform; give `encoder: ast`"):
+        Wav2Vec2(1, "audio-spectrogram-transformer")
+    with pytest.raises(WsedError, match="speecht5 does not read a waveform; no encoder of wsed takes it"):
+        Wav2Vec2(1, "speecht5")
 
 
 def test_frames_are_320_samples_with_a_margin_on_both_sides(transformers):
@@ -90,7 +117,7 @@ def test_weights_come_from_a_folder(folder):
 
 def test_weights_that_do_not_fit_are_refused(folder, tmp_path):
     path, _ = folder
-    with pytest.raises(WsedError, match="give `architecture: wavlm`"):
+    with pytest.raises(WsedError, match=r"give `encoder: .*architecture: wavlm"):
         Wav2Vec2(1, config=SMALL, pretrained=path)
     with pytest.raises(WsedError, match=r"give `config: \{'hidden_size': 16\}`"):
         Wav2Vec2(1, "wavlm", {**SMALL, "hidden_size": 32}, pretrained=path)

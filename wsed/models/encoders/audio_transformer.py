@@ -11,13 +11,12 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, EncoderFactory, Frontend
 from wsed.models.encoders.pretrained import Pretrained
+from wsed.models.encoders.transformers_models import AST as ARCHITECTURE
 from wsed.models.encoders.transformers_models import configuration, pretrained_model, random_model
 from wsed.models.fbank import AST_MEAN, AST_STD, FBank
 from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
-
-NAME = "audio-spectrogram-transformer"
 
 
 @ENCODERS.register("ast")
@@ -49,7 +48,7 @@ class AST(Pretrained):
         freeze: bool = False,
     ) -> None:
         super().__init__()
-        settings = configuration(NAME, config or {}, "ast")
+        settings = configuration(ARCHITECTURE, config or {}, "ast")
         if settings.num_mel_bins != n_bands:
             raise WsedError(
                 f"encoder ast has {settings.num_mel_bins} bands in its config, the frontend has {n_bands}; give "

@@ -4,7 +4,7 @@ import json
 import math
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -13,19 +13,22 @@ from torch.nn import functional as F
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, EncoderFactory, Frontend
 from wsed.models.encoders.pretrained import Pretrained, by_length
-from wsed.models.encoders.transformers_models import configuration, pretrained_model, random_model
+from wsed.models.encoders.transformers_models import (
+    configuration,
+    encoder_for,
+    pretrained_model,
+    random_model,
+    reads_waveform,
+)
 from wsed.models.frontends import Waveform
 from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
-Architecture = Literal["wav2vec2", "hubert", "wavlm", "unispeech"]
-"""Names of the architectures in transformers; each reads a waveform and returns one frame per stride."""
-
 
 @ENCODERS.register("wav2vec2")
 class Wav2Vec2(Pretrained):
-    """wav2vec 2.0 (Baevski et al. 2020), HuBERT, WavLM or UniSpeech, on the frontend `waveform`. Needs extra `speech`.
+    """wav2vec 2.0 (Baevski et al. 2020), HuBERT, WavLM and others on the frontend `waveform`. Needs the extra `speech`.
 
     With the released strides, a frame is 320 samples: 50 frames per second at 16 kHz. Frame `i` is centred on the
     samples `[320 i, 320 (i + 1))`. Clips of different lengths are computed separately, one length at a time, since
@@ -34,7 +37,8 @@ class Wav2Vec2(Pretrained):
 
     Args:
         n_bands: 1, the waveform.
-        architecture: `wav2vec2`, `hubert`, `wavlm` or `unispeech`.
+        architecture: name in transformers of a model that reads waveforms: `wav2vec2`, `hubert`, `wavlm`, `unispeech`,
+            `unispeech-sat`, `data2vec-audio`, `wav2vec2-conformer`, `sew`, `sew-d`, or one of a later version.
         config: settings of the configuration in transformers that differ from its defaults (the base model). Masking
             and layer drop in training are off by default.
         pretrained: folder with weights, as written by `save_pretrained`; nothing is downloaded. Random weights if None.
@@ -48,7 +52,7 @@ class Wav2Vec2(Pretrained):
     def __init__(
         self,
         n_bands: int,
-        architecture: Architecture = "wav2vec2",
+        architecture: str = "wav2vec2",
         config: dict[str, Any] | None = None,
         pretrained: StartingWeights = None,
         freeze: bool = False,
@@ -57,7 +61,10 @@ class Wav2Vec2(Pretrained):
         if n_bands != 1:
             raise WsedError(f"encoder wav2vec2 takes the waveform, not {n_bands} bands; give `frontend: waveform`")
         settings = configuration(architecture, config or {})
+        if not reads_waveform(settings):
+            raise WsedError(f"encoder wav2vec2: {architecture} does not read a waveform; {encoder_for(architecture)}")
         self.model = random_model(settings) if pretrained is None else pretrained_model(settings, pretrained)
+        _drop_unused(self.model, settings)
         self.wanted = None if pretrained is None else trained_frontend(Path(pretrained))
         self.dim, self.stride = int(settings.hidden_size), math.prod(settings.conv_stride)
         field = 1  # receptive field of a frame in samples
@@ -87,6 +94,14 @@ class Wav2Vec2(Pretrained):
     def _frames(self, features: Float[Tensor, "clip 1 sample"]) -> Tensor:
         frames: Tensor = self.model(F.pad(features[:, 0], self._pad)).last_hidden_state
         return frames
+
+
+def _drop_unused(model: Any, settings: Any) -> None:
+    """Drop weights that no step trains: several processes would wait for their gradients."""
+    if settings.model_type == "unispeech-sat" and not (settings.mask_time_prob or settings.mask_feature_prob):
+        model.masked_spec_embed = None
+    if settings.model_type == "wav2vec2-conformer":  # it is built, but positions are relative or rotary
+        model.encoder.pos_conv_embed = None
 
 
 def trained_frontend(folder: Path) -> tuple[int, bool] | None:

@@ -16,12 +16,17 @@ if TYPE_CHECKING:  # an extra
 WHOLE = {"layerdrop": 0.0, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "apply_spec_augment": False}
 """Defaults with which every step trains every weight, so that all ranks have gradients of the same weights."""
 
+AST = "audio-spectrogram-transformer"
+"""The name of the encoder `ast` in transformers."""
+
 ENDINGS = ("*.safetensors", "*.bin")
 """The files of a folder that hold weights."""
 
 SHAPES = (
     *("conv_", "do_stable", "feat_extract_", "hidden_act", "hidden_size", "intermediate_size", "max_bucket", "num_"),
     *("patch_size", "frequency_stride", "time_stride", "max_length", "qkv_bias"),
+    *("squeeze_factor", "position_", "rotary_", "max_source", "relative_attention", "pos_att_type", "share_att_key"),
+    *("norm_rel_ebd", "max_position"),
 )
 """Prefixes of the settings that change what a model computes; other settings concern training and other tasks."""
 
@@ -38,9 +43,12 @@ def configuration(architecture: str, values: Mapping[str, object], encoder: str 
         WsedError: transformers is not installed, or the architecture or the name of a setting is unknown.
     """
     try:
-        from transformers import AutoConfig
+        from transformers import CONFIG_MAPPING, AutoConfig
     except ImportError:
         raise WsedError(f"encoder {encoder} needs transformers: pip install 'wsed[speech]'") from None
+    if architecture not in CONFIG_MAPPING:
+        known = near(architecture, CONFIG_MAPPING)
+        raise WsedError(f"encoder {encoder}: transformers has no architecture {architecture!r}{known}")
     defaults = AutoConfig.for_model(architecture).to_dict()
     for name in values:
         if name not in defaults:
@@ -50,6 +58,23 @@ def configuration(architecture: str, values: Mapping[str, object], encoder: str 
         return AutoConfig.for_model(architecture, **{**whole, **values})
     except Exception as error:  # its checks raise errors of several packages
         raise WsedError(f"encoder: config of {architecture}: {error}") from None
+
+
+def reads_waveform(config: "PretrainedConfig") -> bool:
+    """Whether a model reads a waveform and returns frames, as wav2vec 2.0 and its relatives do."""
+    has = all(getattr(config, name, None) for name in ("conv_stride", "conv_kernel", "num_feat_extract_layers"))
+    return has and not config.is_encoder_decoder
+
+
+def encoder_for(architecture: str) -> str:
+    """What to give for weights of an architecture, for messages."""
+    from transformers import AutoConfig
+
+    if architecture == AST:
+        return "give `encoder: ast`"
+    if reads_waveform(AutoConfig.for_model(architecture)):
+        return f"give `encoder: {{class_path: wav2vec2, init_args: {{architecture: {architecture}}}}}`"
+    return "no encoder of wsed takes it"
 
 
 def random_model(config: "PretrainedConfig") -> nn.Module:
@@ -91,7 +116,7 @@ def pretrained_model(config: "PretrainedConfig", folder: str) -> nn.Module:
         raise WsedError(f"{folder} holds no model of transformers: {str(error)[:300]}") from None
     wanted = config.to_dict()
     if saved["model_type"] != wanted["model_type"]:
-        raise WsedError(f"{folder} holds a {saved['model_type']}; give `architecture: {saved['model_type']}`")
+        raise WsedError(f"{folder} holds a {saved['model_type']}; {encoder_for(saved['model_type'])}")
     other = {k: saved[k] for k in wanted if k.startswith(SHAPES) and _plain(saved.get(k)) != _plain(wanted[k])}
     if other:
         raise WsedError(f"the weights in {folder} are of another configuration; give `config: {other}`")
