@@ -95,7 +95,8 @@ class Encoder(nn.Module):
 
     An encoder is built as `encoder(n_bands)`. It states `dim` and `stride` (time steps of the features per frame). In
     eval mode, the embeddings of a clip do not depend on its padding. An encoder that also returns embeddings at other
-    frame rates states their dim and stride in `levels`.
+    frame rates states their dim and stride in `levels`. `trained_rate` is the sample rate (Hz) of the audio that
+    pretrained weights were trained on; None if it is not known, or if `trained_with` says more.
 
     >>> from wsed.models import CRNN
     >>> encoder = CRNN(n_bands=64)
@@ -108,6 +109,7 @@ class Encoder(nn.Module):
     dim: int
     stride: int
     levels: tuple[tuple[int, int], ...] = ()
+    trained_rate: int | None = None
 
     @classmethod
     def example(cls) -> "tuple[EncoderFactory, Frontend | None]":

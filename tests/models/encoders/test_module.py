@@ -10,6 +10,7 @@ import wsed
 from wsed import WsedError
 from wsed.checkpoint import Checkpoint, facts_of
 from wsed.models.encoders.module import ModuleEncoder
+from wsed.models.frontends import LogMel
 
 CONVOLUTION = partial(nn.Conv1d, in_channels=64, out_channels=8, kernel_size=4, stride=4)
 ENCODER = partial(ModuleEncoder, module=CONVOLUTION, dim=8, stride=4, gives="dims_first")
@@ -34,6 +35,15 @@ def test_weights_come_from_a_file(tmp_path):
     torch.save(nn.Conv1d(64, 8, 3).state_dict(), tmp_path / "b.pth")
     with pytest.raises(WsedError, match=r"weight is \[8, 64, 3\], not \[8, 64, 4\]"):
         ENCODER(64, pretrained=str(tmp_path / "b.pth"))
+
+
+def test_another_frontend_than_the_one_of_the_settings_is_refused():
+    trained = partial(ENCODER, trained_frontend=LogMel(16000, hop_length=160))
+    network = wsed.Composed(wsed.Labels("ab"), trained, frontend=LogMel(16000, hop_length=160))
+    assert len(list(network.encoder.children())) == 1  # the frontend is only compared
+    with pytest.raises(WsedError, match=r"encoder module: its weights were trained on other .*hop_length: 160"):
+        wsed.Composed(wsed.Labels("ab"), trained, frontend=LogMel(16000))
+    wsed.Composed(wsed.Labels("ab"), ENCODER, frontend=LogMel(16000))
 
 
 def test_a_checkpoint_imports_nothing_that_it_names(tmp_path):

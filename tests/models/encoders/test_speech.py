@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,19 @@ def test_a_folder_of_a_model_for_another_task_serves_and_one_that_lacks_weights_
     speech.configuration("wav2vec2", deeper).save_pretrained(tmp_path)
     with pytest.raises(WsedError, match=r"lack encoder.layers.2"):
         Wav2Vec2(1, config=deeper, pretrained=str(tmp_path))
+
+
+def test_a_folder_without_a_description_of_its_audio_is_of_16_khz(folder):
+    path, _ = folder
+    labels, encoder = wsed.Labels("ab"), partial(Wav2Vec2, architecture="wavlm", config=SMALL, pretrained=path)
+    for normalise in (True, False):  # unknown without the file
+        Composed(labels, encoder, frontend=Waveform(normalise=normalise))
+    with pytest.raises(WsedError, match=r"audio of 16000 Hz, not 8000; set sample_rate of `frontend` to 16000"):
+        Composed(labels, encoder, frontend=Waveform(8000))
+    (Path(path) / "preprocessor_config.json").write_text('{"sampling_rate": 8000, "do_normalize": false}')
+    Composed(labels, encoder, frontend=Waveform(8000, normalise=False))
+    with pytest.raises(WsedError, match="trained on other features"):
+        Composed(labels, encoder, frontend=Waveform())
 
 
 class Object:

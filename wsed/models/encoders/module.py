@@ -35,6 +35,7 @@ class ModuleEncoder(Pretrained):
         gives: embeddings as `[clip frame dim]` (frames_first) or `[clip dim frame]` (dims_first).
         pretrained: file with the module's state_dict; if None, the weights are as the module's constructor leaves them.
         freeze: do not train the weights.
+        trained_frontend: the frontend that the weights were trained with; another one is then refused. None: any.
 
     Raises:
         WsedError: the file does not fit; in `forward`: the module returns something else than `dim` and `stride` say.
@@ -56,6 +57,7 @@ class ModuleEncoder(Pretrained):
         gives: Literal["frames_first", "dims_first"] = "frames_first",
         pretrained: StartingWeights = None,
         freeze: bool = False,
+        trained_frontend: Frontend | None = None,
     ) -> None:
         super().__init__()
         if stride < 1 or dim < 1:
@@ -64,6 +66,9 @@ class ModuleEncoder(Pretrained):
             raise WsedError(f"encoder module takes samples, not {n_bands} bands; give `frontend: waveform`")
         self.module = module()
         self.dim, self.stride, self.takes, self.gives = dim, stride, takes, gives
+        self._trained_with = (
+            None if trained_frontend is None else [trained_frontend]
+        )  # in a list: it is no part of this
         if pretrained is not None:
             load_tensors(self.module, read_tensors(pretrained), pretrained)
         if freeze:
@@ -74,6 +79,10 @@ class ModuleEncoder(Pretrained):
         """A convolution."""
         convolution = partial(nn.Conv1d, in_channels=64, out_channels=8, kernel_size=4, stride=4)
         return partial(cls, module=convolution, dim=8, stride=4, gives="dims_first"), None
+
+    def trained_with(self) -> Frontend | None:
+        """The frontend that the settings name."""
+        return None if self._trained_with is None else self._trained_with[0]
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
         padded, valid = padding(valid, features)

@@ -182,12 +182,17 @@ def check_frontend(encoder: Encoder, frontend: Frontend, setting: str = "fronten
         setting: the name of the setting that gives it, for the message.
 
     Raises:
-        WsedError: the features differ.
+        WsedError: the features differ, or if only the sample rate is known, that.
 
     >>> from wsed.models import CRNN, LogMel
     >>> check_frontend(CRNN(n_bands=64), LogMel())  # no pretrained weights: any frontend
     """
     wanted = encoder.trained_with()
+    if wanted is None and encoder.trained_rate not in (None, frontend.sample_rate):
+        raise WsedError(
+            f"{name_of(type(encoder))}: its weights were trained on audio of {encoder.trained_rate} Hz, not "
+            f"{frontend.sample_rate}; set sample_rate of `{setting}` to {encoder.trained_rate}"
+        )
     if wanted is None or _features_agree(frontend, wanted):
         return
     raise wrong_frontend(name_of(type(encoder)), wanted, name_of(type(frontend)), setting)

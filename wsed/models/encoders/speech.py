@@ -25,6 +25,9 @@ from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
+RATE = 16000
+"""Sample rate of the audio that published models were trained on, Hz."""
+
 
 @ENCODERS.register("wav2vec2")
 class Wav2Vec2(Pretrained):
@@ -66,6 +69,7 @@ class Wav2Vec2(Pretrained):
         self.model = random_model(settings) if pretrained is None else pretrained_model(settings, pretrained)
         _drop_unused(self.model, settings)
         self.wanted = None if pretrained is None else trained_frontend(Path(pretrained))
+        self.trained_rate = None if pretrained is None else RATE
         self.dim, self.stride = int(settings.hidden_size), math.prod(settings.conv_stride)
         field = 1  # receptive field of a frame in samples
         for kernel, stride in zip(reversed(settings.conv_kernel), reversed(settings.conv_stride), strict=True):
@@ -83,7 +87,10 @@ class Wav2Vec2(Pretrained):
         return partial(cls, config=sizes | {"num_conv_pos_embedding_groups": 2}), Waveform()
 
     def trained_with(self) -> Frontend | None:
-        """The frontend `waveform` as the file `preprocessor_config.json` of the folder of the weights describes it."""
+        """The frontend `waveform` as the file `preprocessor_config.json` of the folder of the weights describes it.
+
+        Without that file, which `save_pretrained` of a model does not write, only the sample rate is known.
+        """
         return None if self.wanted is None else Waveform(*self.wanted)
 
     def forward(self, features: Float[Tensor, "clip 1 sample"], valid: Bool[Tensor, "clip sample"] | None) -> Encoded:
@@ -113,4 +120,4 @@ def trained_frontend(folder: Path) -> tuple[int, bool] | None:
     if not file.is_file():
         return None
     facts = json.loads(file.read_text(encoding="utf-8"))
-    return int(facts.get("sampling_rate", 16000)), bool(facts.get("do_normalize", True))
+    return int(facts.get("sampling_rate", RATE)), bool(facts.get("do_normalize", True))
