@@ -220,6 +220,7 @@ def fit(paper, row, overlay, root, out, *more):
     return main(["fit", *args, "--trainer.accelerator", "cpu", "--trainer.default-root-dir", str(out), *more])
 
 
+@pytest.mark.filterwarnings("ignore:.*the weights are random and are not trained")  # of rows without their flag
 @pytest.mark.parametrize(("paper", "row", "overlay"), list(combinations()))
 def test_two_steps(paper, row, overlay, tmp_path, request):
     root = request.getfixturevalue(CORPUS.get(overlay or paper, "desed"))

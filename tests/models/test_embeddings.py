@@ -16,6 +16,7 @@ from wsed.losses.bce import ClipBCE
 from wsed.models.embeddings import Embeddings
 from wsed.models.encoders.cdur import CDur, CDurFeatures
 from wsed.models.encoders.identity import Identity
+from wsed.models.encoders.pretrained import random_and_frozen
 from wsed.models.encoders.waa import WAA
 from wsed.models.frontends import LogMel, Standardised, waa_logmel
 from wsed.models.network import Composed
@@ -51,6 +52,36 @@ def test_no_epoch_runs_a_frozen_encoder_whose_output_is_cached(corpus, file, tmp
     batch = next(iter(data.train_dataloader()))
     assert batch.features.shape == (4, 256, 12)  # 12.5 frames per second
     assert network(batch).valid.all()
+
+
+def random_parts():
+    return {
+        "encoder cdur": Composed(LABELS, partial(CDur, freeze=True), frontend=CDurFeatures()),
+        "frontend embeddings": Composed(LABELS, Identity, frontend=Embeddings(CDur, CDurFeatures())),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(random_parts()))
+@pytest.mark.filterwarnings("ignore:Found .* in eval mode")
+def test_a_training_warns_of_random_weights_that_it_does_not_change(corpus, name):
+    def fit(network):
+        data = SEDDataModule(DESED(corpus, labels=list(LABELS)), {"weak": 4}, duration=1.0, workers=0)
+        options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+        trainer = pl.Trainer(max_steps=1, limit_val_batches=0, enable_checkpointing=False, **options)
+        trainer.fit(wsed.SEDTask(network, {"clips": Weighted(ClipBCE())}), data)
+
+    network, other = random_parts()[name], random_parts()[name]
+    with pytest.raises(UserWarning, match=f"{name}: the weights are random and are not trained; give `pretrained`"):
+        fit(network)
+    other.load_state_dict(network.state_dict())  # as `--init-from` and a resumed training do
+    fit(other)
+
+
+def test_weights_from_a_file_are_not_random(file):
+    encoder = partial(CDur, pretrained=file, freeze=True)
+    for frontend in (CDurFeatures(), Embeddings(encoder, CDurFeatures()), Embeddings(Identity, CDurFeatures())):
+        network = Composed(LABELS, Identity if isinstance(frontend, Embeddings) else encoder, frontend=frontend)
+        assert random_and_frozen(network) == []
 
 
 def test_frames_that_are_valid_follow_from_the_length_alone():

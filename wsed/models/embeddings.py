@@ -10,7 +10,7 @@ from wsed.checkpoint import check_same, read_network
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet
 from wsed.models.base import FRONTENDS, EncoderFactory, Frontend
-from wsed.models.encoders.pretrained import check_frontend
+from wsed.models.encoders.pretrained import Pretrained, check_frontend, stays_random
 from wsed.models.encoders.waa import WAA
 from wsed.models.frontends import Standardised
 from wsed.spec import StartingWeights
@@ -56,6 +56,9 @@ class Embeddings(Frontend):
             self._load(Path(pretrained))
         self.requires_grad_(False)
         self.train(False)
+        given = pretrained is not None or (isinstance(self.encoder, Pretrained) and self.encoder.pretrained)
+        if not given and list(self.encoder.parameters()):
+            stays_random(self)
 
     def train(self, mode: bool = True) -> "Embeddings":
         """Stay in eval mode."""

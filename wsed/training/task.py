@@ -5,7 +5,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from wsed.errors import WsedError
 from wsed.losses.base import Weighted
 from wsed.models.base import Encoder, Network, NetworkFactory
+from wsed.models.encoders.pretrained import random_and_frozen
 from wsed.ops.reduce import count, world_size
 from wsed.training.arguments import check_terms, warn_of_moved
 from wsed.training.facts import LearnFacts
@@ -122,7 +123,12 @@ class SEDTask(pl.LightningModule):
         return [callback for callback in needed if type(callback) not in present]
 
     def on_fit_start(self) -> None:
-        """Report what the network computes and no loss reads."""
+        """Report what the network computes and no loss reads, and what stays random."""
+        if names := random_and_frozen(self.network):
+            rank_zero_warn(
+                f"{' and '.join(names)}: the weights are random and are not trained; give `pretrained`, unless this is "
+                "meant as a control"
+            )
         reads = frozenset[str]().union(*(need.output for need in self.needs.values()))
         if "teacher" in self.network.provides and not reads & {"teacher", "mixed"}:
             rank_zero_info(f"the teacher is not used: no loss reads it (losses: {', '.join(self.needs)})")

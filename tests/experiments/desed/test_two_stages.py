@@ -19,6 +19,7 @@ def weights(run):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*the weights are random and are not trained")
 def test_two_stages(tmp_path):
     pytest.importorskip("speechbrain", reason="the extra beats is not installed")
     root = lay_out(tmp_path / "dataset", small(), 2021, seconds=1.0)

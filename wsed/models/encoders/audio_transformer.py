@@ -63,6 +63,7 @@ class AST(Pretrained):
         of_features = self.wanted or (AST_MEAN, AST_STD)
         self.register_buffer("filling", torch.tensor(-of_features[0] / (2 * of_features[1])))
         self.n_bands = n_bands
+        self.pretrained = pretrained is not None
         if freeze:
             self.freeze()
 

@@ -71,6 +71,7 @@ class ModuleEncoder(Pretrained):
         )  # in a list: it is no part of this
         if pretrained is not None:
             load_tensors(self.module, read_tensors(pretrained), pretrained)
+        self.pretrained = True  # without a file, the module's constructor may have loaded some
         if freeze:
             self.freeze()
 

@@ -29,15 +29,52 @@ class Pretrained(Encoder):
     """
 
     frozen = False
+    pretrained = False
+    """Whether the weights are not random."""
 
     def freeze(self) -> None:
         """Do not train the weights; the encoder stays in eval mode."""
         self.frozen = True
         self.requires_grad_(requires_grad=False).eval()
+        if not self.pretrained:
+            stays_random(self)
 
     def train(self, mode: bool = True) -> "Pretrained":
         """A frozen encoder stays in eval mode."""
         return super().train(mode and not self.frozen)
+
+
+RANDOM = "_wsed_random_and_frozen"
+
+
+def stays_random(module: nn.Module) -> None:
+    """Note that the weights of a module are random and will not be trained, until other weights are loaded into it.
+
+    >>> layer = nn.Linear(1, 1)
+    >>> stays_random(layer)
+    >>> random_and_frozen(layer)
+    ['Linear']
+    >>> layer.load_state_dict(nn.Linear(1, 1).state_dict())
+    <All keys matched successfully>
+    >>> random_and_frozen(layer)
+    []
+    """
+    vars(module)[RANDOM] = True
+    module.register_load_state_dict_post_hook(_loaded)  # type: ignore[no-untyped-call]
+
+
+def _loaded(module: nn.Module, _keys: object) -> None:
+    vars(module)[RANDOM] = False
+
+
+def random_and_frozen(network: nn.Module) -> list[str]:
+    """The names of the parts of a network whose weights are random and not trained, by mistake as a rule.
+
+    >>> from wsed.models.encoders.cdur import CDur
+    >>> random_and_frozen(CDur(n_bands=64, freeze=True)), random_and_frozen(CDur(n_bands=64))
+    (['encoder cdur'], [])
+    """
+    return sorted({name_of(type(part)) for part in network.modules() if vars(part).get(RANDOM)})
 
 
 def by_length(

@@ -76,6 +76,7 @@ class Wav2Vec2(Pretrained):
             field = (field - 1) * stride + kernel
         beyond = field - self.stride
         self._pad = (beyond // 2, beyond - beyond // 2)
+        self.pretrained = pretrained is not None
         if freeze:
             self.freeze()
 
