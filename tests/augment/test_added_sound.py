@@ -63,13 +63,15 @@ def test_recordings_are_repeated_only_when_a_batch_is_longer_than_all_before():
 
 def test_a_folder_without_sound_is_refused_before_training(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(WsedError, match=r"Background: .*empty has no sound files"):
+    with pytest.raises(WsedError, match=r"augment background: folder .*empty has no sound files; give one with WAV"):
         prepare([Background(str(tmp_path / "empty"))], 8000)
-    with pytest.raises(WsedError, match="ImpulseResponse: no such folder"):
-        prepare([ImpulseResponse(str(tmp_path / "gone"))], 8000)
+    with pytest.raises(WsedError, match=r"augment impulse_response: folder .*gone does not exist; give the folder"):
+        prepare([Compose([ImpulseResponse(str(tmp_path / "gone"))])], 8000)
     soundfile.write(tmp_path / "empty" / "quiet.wav", np.zeros(100), 8000)
     with pytest.raises(WsedError, match="are silent"):
         prepare([Background(str(tmp_path / "empty"))], 8000)
+    with pytest.raises(WsedError, match=r"quiet.wav is a file, not a folder; give the folder that holds"):
+        prepare([Background(str(tmp_path / "empty" / "quiet.wav"))], 8000)
 
 
 def test_a_response_begins_at_its_peak_with_energy_1():

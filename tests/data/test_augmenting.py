@@ -17,6 +17,7 @@ from wsed import WsedError
 from wsed.augment.base import Augment, Compose
 from wsed.data.augmenting import augment_batch, check
 from wsed.data.corpus.desed import DESED
+from wsed.data.reading.features import Features
 from wsed.losses.base import Weighted
 from wsed.losses.mil import MIL
 from wsed.models.embeddings import Embeddings
@@ -152,6 +153,24 @@ def test_augmentations_are_checked_before_training(corpus: Path, tmp_path: Path)
     with pytest.raises(WsedError, match="this network takes the waveform"):
         serving(data, tmp_path, network=composed(*Fusion.example())(data.labels))
     serving(data, tmp_path, network=composed()(data.labels))
+
+
+def test_audio_cannot_be_changed_where_features_are_cached(corpus: Path, tmp_path: Path, monkeypatch):
+    def never(*_):
+        raise AssertionError("the features of the whole corpus are computed first")
+
+    monkeypatch.setattr(Features, "open", never)
+    inner = composed()
+    message = "augment gain: it changes the audio, but the batch holds cached features and no audio; set reader: files"
+    for augment, network in (
+        ([Compose([wsed.augment.Gain()])], inner),
+        ([], partial(MeanTeacher, student=inner, views=[wsed.augment.Gain()])),
+    ):
+        data = module(DESED(corpus, test=None), {"weak": 4}, augment=augment, reader=Features(tmp_path / "cache"))
+        with pytest.raises(WsedError, match=message):
+            serving(data, tmp_path, network=network(data.labels))
+    data = module(DESED(corpus, test=None), {"weak": 4}, augment=[Masked()], reader=Features(tmp_path / "cache"))
+    serving(data, tmp_path, network=inner(data.labels))
 
 
 def fitted(corpus: Path, folder: Path, epochs: int, checkpoint: Path | None = None) -> tuple[pl.Trainer, list[float]]:

@@ -39,9 +39,12 @@ def test_the_folder_detects(files, tmp_path, capsys):
 def test_files_that_do_not_fit_are_refused(files, tmp_path, capsys):
     (tmp_path / "two.txt").write_text("Dog\nCat\n")
     torch.save(CDur(64).state_dict(), tmp_path / "encoder.pth")
+    torch.save({"conv.weight": torch.zeros(3, 3)}, tmp_path / "other.pth")
     for weights, labels, message in (
         (files / "teacher.pth", tmp_path / "two.txt", "names 2 classes, but"),
-        (tmp_path / "encoder.pth", files / "labels.txt", "has 0 outputs"),
+        (tmp_path / "encoder.pth", files / "labels.txt", "missing: outputlayer.bias, outputlayer.weight"),
+        (tmp_path / "other.pth", files / "labels.txt", "missing: features.0.block.0.bias"),
+        (tmp_path / "other.pth", files / "labels.txt", "unknown: conv.weight"),
         (files / "teacher.pth", tmp_path / "none.txt", "none.txt"),
     ):
         assert main(["import", "gpv", str(weights), str(labels), str(tmp_path / "model")]) == 2

@@ -210,10 +210,31 @@ def no_features(part: Augment, reason: str) -> WsedError:
     >>> str(no_features(Unchanged(), "there are none"))[:61]
     'augment Unchanged: it changes features, but there are none; u'
     """
-    name = type(part).__name__
     return WsedError(
-        f"augment {name}: it changes features, but {reason}; use augmentations of audio, such as gain, noise"
+        f"{called(part)}: it changes features, but {reason}; use augmentations of audio, such as gain, noise"
     )
+
+
+def no_audio(part: Augment) -> WsedError:
+    """The error for an augmentation of audio where the features are cached.
+
+    >>> str(no_audio(Unchanged()))
+    'augment Unchanged: it changes the audio, but the batch holds cached features and no audio; set reader: files, \
+or remove the augmentation'
+    """
+    return WsedError(
+        f"{called(part)}: it changes the audio, but the batch holds cached features and no audio; set reader: files, "
+        "or remove the augmentation"
+    )
+
+
+def called(part: Augment) -> str:
+    """The name of an augmentation in messages.
+
+    >>> called(Unchanged()), called(Compose([Unchanged()]))
+    ('augment Unchanged', 'augment compose')
+    """
+    return f"augment {name_of(type(part)).removeprefix('augment ')}"
 
 
 def adapt(augment: Iterable[Augment], frontend: object) -> None:
@@ -261,10 +282,12 @@ def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generat
     parts = flat(augment)
     early, late = ([part for part in parts if part.level == level] for level in ("audio", "features"))
     if early and batch.features is not None:
-        what = "cached features and no audio; set reader: files, or remove the augmentation"
-        if batch.audio is not None:
-            what = "features for earlier augmentations; move those after it (from data.augment to views), or remove it"
-        raise WsedError(f"augment {type(early[0]).__name__}: it changes the audio, but the batch holds {what}")
+        if batch.audio is None:
+            raise no_audio(early[0])
+        raise WsedError(
+            f"{called(early[0])}: it changes the audio, but the batch holds features for earlier augmentations; move "
+            "those after it (from data.augment to views), or remove it"
+        )
     batch = _in_turn(early, batch, generator)
     if late and batch.features is None:
         if raw is None:

@@ -6,13 +6,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from wsed.augment.base import WAVEFORM, Augment, adapt, augmented, flat, is_waveform, no_features
+from wsed.augment.base import WAVEFORM, Augment, adapt, augmented, called, flat, is_waveform, no_audio, no_features
 from wsed.augment.draws import Draws
 from wsed.augment.mixup import Mixup
 from wsed.augment.partners import as_wide
 from wsed.data.audio import read
 from wsed.data.reading.features import differ, frontends
-from wsed.data.sound_files import is_folder, sound_files
+from wsed.data.sound_files import is_file, is_folder, sound_files
 from wsed.data.trained import Network
 from wsed.errors import WsedError
 from wsed.types import Batch
@@ -27,8 +27,19 @@ def prepare(augment: Sequence[Augment], sample_rate: int) -> None:
     Raises:
         WsedError: a folder is missing, has no sound files, or has a damaged one.
     """
-    for part in augment:
-        part.prepare(sample_rate, partial(read_sounds, name=type(part).__name__))
+    for part in flat(augment):
+        part.prepare(sample_rate, partial(read_sounds, name=called(part)))
+
+
+def check_audio(augment: Sequence[Augment], network: Network | None) -> None:
+    """Check that no augmentation changes audio, in a training on cached features; views of a teacher count.
+
+    Raises:
+        WsedError: one changes audio.
+    """
+    for part in flat([*augment, *getattr(network, "views", ())]):
+        if part.level == "audio":
+            raise no_audio(part)
 
 
 def check(augment: Sequence[Augment], network: Network) -> None:
@@ -62,20 +73,21 @@ def read_sounds(folder: str, sample_rate: int, name: str = "augment") -> list[ND
     Args:
         folder: folder of sound files.
         sample_rate: Hz.
-        name: name of the augmentation, for messages.
+        name: what reads them, for messages.
 
     Raises:
         WsedError: the folder is missing, has no sound files, or has a damaged one.
     """
     if not is_folder(folder):
-        raise WsedError(f"augment {name}: no such folder: {folder}")
+        problem = "is a file, not a folder" if is_file(folder) else "does not exist"
+        raise WsedError(f"{name}: folder {folder} {problem}; give the folder that holds the sound files")
     paths = sound_files(folder)
     if not paths:
-        raise WsedError(f"augment {name}: {folder} has no sound files")
+        raise WsedError(f"{name}: folder {folder} has no sound files; give one with WAV, FLAC or other sound files")
     sounds = [read(path, sample_rate, duration=HOUR / len(paths)) for path in paths]
     sounds = [sound for sound in sounds if np.abs(sound).max(initial=0) > 0]
     if not sounds:
-        raise WsedError(f"augment {name}: the sound files of {folder} are silent")
+        raise WsedError(f"{name}: all sound files in folder {folder} are silent; give one with sounds")
     return sounds
 
 

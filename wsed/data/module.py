@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from wsed.augment.base import Augment
 from wsed.augment.draws import run_seed
 from wsed.data import checks
-from wsed.data.augmenting import augment_batch, check, prepare
+from wsed.data.augmenting import augment_batch, check, check_audio, prepare
 from wsed.data.checks import Episodes
 from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
@@ -21,7 +21,7 @@ from wsed.data.holdout import Holdout
 from wsed.data.load import LoadedTable, TableLoader
 from wsed.data.processes import end_with_parent, start_method, unguarded_script
 from wsed.data.reading.base import Item, Reader
-from wsed.data.reading.features import FeatureDataset
+from wsed.data.reading.features import FeatureDataset, Features
 from wsed.data.reading.files import Files
 from wsed.data.same import check_same
 from wsed.data.sampling.base import EpochSampler, progress
@@ -141,6 +141,8 @@ class SEDDataModule(pl.LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         """Make the tables of the splits of a stage, and check that they meet the needs of the losses."""
+        if stage in (None, "fit") and isinstance(self.reader, Features):  # features are computed for long afterwards
+            check_audio(self.augment, self._network())
         for split in STAGES[stage]:
             if split not in self._tables:
                 self._set_up(split, stage)

@@ -6,7 +6,7 @@ from pathlib import Path
 from wsed.decoding import StepDecoder
 from wsed.errors import WsedError
 from wsed.inference.detector import Detector
-from wsed.models.encoders.cdur import OUTPUT, CDur, CDurFeatures
+from wsed.models.encoders.cdur import BANDS, OUTPUT, CDur, CDurFeatures, without_output
 from wsed.models.encoders.pretrained import load_tensors, read_tensors
 from wsed.models.heads.cdur import CDurHead
 from wsed.models.network import Composed
@@ -36,7 +36,11 @@ def gpv_detector(weights: str | Path, labels: str | Path) -> Detector:
     tensors = read_tensors(weights)
     output = {name.removeprefix(OUTPUT): value for name, value in tensors.items() if name.startswith(OUTPUT)}
     names = [line.strip() for line in read_text(Path(labels)).splitlines() if line.strip()]
-    n_outputs = len(output["bias"]) if "bias" in output else 0
+    load_tensors(CDur(BANDS), without_output(tensors), weights)  # names what does not fit
+    if missing := sorted({"weight", "bias"} - output.keys()):
+        names_missing = ", ".join(OUTPUT + name for name in missing)
+        raise WsedError(f"pretrained: {weights} is of another network: missing: {names_missing}")
+    n_outputs = output["bias"].numel()
     if len(names) != n_outputs:
         raise WsedError(f"{labels} names {len(names)} classes, but {weights} has {n_outputs} outputs")
     network = Composed(Labels(names), partial(CDur, pretrained=str(weights)), CDurHead, CDurFeatures())
