@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+import wsed
 from wsed import WsedError, testing
 from wsed.augment import Mixup, Noise, SpecAugment
 from wsed.augment.base import Augment, Compose, Unchanged, augmented
 from wsed.augment.draws import uniform
+from wsed.registry import registry
 
 
 class Louder(Augment):
@@ -124,3 +126,8 @@ def test_the_contract_notices(change, message):
 
 def test_what_changes_nothing_may_say_so():
     testing.check_augment(Unchanged(), changes=False)
+
+
+@pytest.mark.parametrize("name", sorted({*wsed.components("augment")} - {"compose"}))
+def test_the_docstring_names_the_source_of_the_defaults(name):
+    assert "\n    Source: " in registry("augment")[name].__doc__

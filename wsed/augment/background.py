@@ -24,6 +24,8 @@ class Noise(Planned):
     Raises:
         WsedError: a setting is out of its range.
 
+    Source: none; the defaults are our choice, from noise that is clearly heard to noise that is hardly heard.
+
     >>> from wsed.testing import batch
     >>> inputs = batch()
     >>> noisy = Noise(20.0, 20.0, p=1.0)(inputs, torch.Generator().manual_seed(0)).audio
@@ -65,6 +67,8 @@ class Background(Planned):
 
     Raises:
         WsedError: a setting is out of its range, or (before training) the folder has no sound files.
+
+    Source: none; the defaults are our choice.
 
     >>> background = Background("street", p=1.0)
     >>> background.prepare(8000, lambda folder, rate: [torch.ones(100).numpy()])

@@ -19,11 +19,13 @@ class FrequencyWarp(Planned):
     Features are interpolated between bands; outside the edges, the outermost band is repeated.
 
     Args:
-        most: largest change of scale; with 0.1, scales are from 0.9 to 1.1.
+        most: largest change of scale; with 0.1, which is our choice, scales are from 0.9 to 1.1.
         p: probability that a clip is warped; 0.5 in Schmid et al. 2024, 0.8 in PretrainedSED.
 
     Raises:
         WsedError: a setting is out of its range.
+
+    Source: Schmid et al. 2024 (DCASE 2024 task 4) and PretrainedSED, for the idea and `p`.
 
     >>> from wsed.testing import batch
     >>> from dataclasses import replace

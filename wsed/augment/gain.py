@@ -20,6 +20,8 @@ class Gain(Planned):
     Raises:
         WsedError: `low` is not below `high`, or one is not finite.
 
+    Source: none; the defaults are our choice: half to twice the amplitude.
+
     >>> from wsed.testing import batch
     >>> inputs = batch()
     >>> softer = Gain(-6.0, 0.0)(inputs, torch.Generator().manual_seed(0))

@@ -26,10 +26,12 @@ class ImpulseResponse(Planned):
     Args:
         folder: folder with one sound file per response, at any depth.
         p: probability that a clip is convolved; 0.5 in Schmid et al. 2024.
-        seconds: longest response, s; longer ones are cut off.
+        seconds: longest response, s; longer ones are cut off. 1 s is our choice.
 
     Raises:
         WsedError: a setting is out of its range, or (before training) the folder has no sound files.
+
+    Source: Schmid et al. 2024 (DCASE 2024 task 4), who take the responses of devices.
 
     >>> room = ImpulseResponse("rooms", p=1.0)
     >>> room.prepare(8000, lambda folder, rate: [torch.tensor([0.0, 2.0, 0.0]).numpy()])

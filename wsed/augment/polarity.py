@@ -19,6 +19,8 @@ class ReversePolarity(Planned):
     Raises:
         WsedError: `p` is not from 0 to 1.
 
+    Source: none; `p` is our choice: both signs are equally likely.
+
     >>> from wsed.testing import batch
     >>> inputs = batch()
     >>> bool((ReversePolarity(p=1.0)(inputs, torch.Generator()).audio == -inputs.audio).all())

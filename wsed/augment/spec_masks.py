@@ -19,11 +19,12 @@ class SpecAugment(Planned):
     Labels do not change, so keep time masks shorter than the shortest events.
 
     Args:
-        time: longest stretch, as a share of the clip; 0.05 to 0.3 in recent systems.
-        bands: widest group, as a share of the bands; up to 0.2 in pb_sed (Ebbers and Haeb-Umbach 2022).
-        time_masks: stretches of time per clip.
-        band_masks: groups of bands per clip.
-        p: probability that a clip is masked.
+        time: longest stretch, as a share of the clip; up to 0.2 in pb_sed (Ebbers and Haeb-Umbach 2022). Our choice is
+            half of it, since the labels of short events do not change.
+        bands: widest group, as a share of the bands; up to 0.2 in pb_sed.
+        time_masks: stretches of time per clip; one is our choice.
+        band_masks: groups of bands per clip; one is our choice.
+        p: probability that a clip is masked; 0.5 is our choice.
 
     Raises:
         WsedError: a setting is out of its range.
