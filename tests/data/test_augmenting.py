@@ -173,6 +173,21 @@ def test_audio_cannot_be_changed_where_features_are_cached(corpus: Path, tmp_pat
     serving(data, tmp_path, network=inner(data.labels))
 
 
+@pytest.mark.parametrize("name", wsed.components("augment"))
+def test_nothing_is_changed_in_evaluation(name, corpus: Path):
+    augment = registry("augment")[name].example()
+    data = module(DESED(corpus, test=None), {"weak": 4}, augment=[augment])
+    data.trainer = SimpleNamespace(training=False)
+    of = batch()
+    assert data.on_after_batch_transfer(of, 0) is of
+    if not augment.moves_labels:
+        labels = wsed.Labels("abc")
+        teacher = MeanTeacher(labels, composed(), views=[augment])
+        plain = MeanTeacher(labels, composed())
+        plain.load_state_dict(teacher.state_dict())
+        assert torch.equal(teacher.eval()(of).frame_logits, plain.eval()(of).frame_logits)
+
+
 def fitted(corpus: Path, folder: Path, epochs: int, checkpoint: Path | None = None) -> tuple[pl.Trainer, list[float]]:
     louder = Louder()
     data = module(DESED(corpus, test=None), {"weak": 4}, augment=[louder], eval_batch=4)
