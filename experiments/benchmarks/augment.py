@@ -26,7 +26,7 @@ import torch
 
 import wsed
 from wsed import Batch, Composed, Labels
-from wsed.augment import AUGMENTS, Augment, FilterAugment
+from wsed.augment import AUGMENTS, Augment, FilterAugment, ImpulseResponse
 from wsed.augment.base import augmented
 from wsed.augment.draws import Draws
 from wsed.losses.mil import MIL
@@ -40,15 +40,17 @@ from wsed.testing.accelerator import DEVICE, Accelerator, draws
 RATE, SECONDS = 22050, 10
 LABELS = Labels([f"class_{i}" for i in range(10)])
 LEFT_OUT = ("compose",)
+WITHOUT_EXAMPLE = {"filter_augment": FilterAugment, "impulse_response": lambda: ImpulseResponse("none")}
+"""Augmentations whose examples are smaller than usual."""
 
 
 def augmentations() -> dict[str, Augment]:
-    """Each registered augmentation, with its defaults where it needs no folder."""
+    """Each registered augmentation, with its defaults where it needs no folder; impulse responses last a second."""
     found = {}
     for name in wsed.components("augment"):
         if name not in LEFT_OUT:
-            made = FilterAugment() if name == "filter_augment" else AUGMENTS[name].example()
-            made.prepare(RATE, lambda _, rate: [np.ones(rate, np.float32)])
+            made = WITHOUT_EXAMPLE[name]() if name in WITHOUT_EXAMPLE else AUGMENTS[name].example()
+            made.prepare(RATE, lambda _, rate: [np.exp(-7 * np.arange(rate, dtype=np.float32) / rate)])  # 60 dB
             found[name] = made
     return found
 

@@ -8,7 +8,8 @@ import torch
 from wsed import WsedError, testing
 from wsed.augment import Background, Compose, ImpulseResponse, Noise, ReversePolarity
 from wsed.augment.impulse_response import convolve, stacked
-from wsed.data.augmenting import prepare
+from wsed.data import augmenting
+from wsed.data.augmenting import prepare, read_sounds
 
 
 def seeded(seed=0):
@@ -72,6 +73,39 @@ def test_a_folder_without_sound_is_refused_before_training(tmp_path):
         prepare([Background(str(tmp_path / "empty"))], 8000)
     with pytest.raises(WsedError, match=r"quiet.wav is a file, not a folder; give the folder that holds"):
         prepare([Background(str(tmp_path / "empty" / "quiet.wav"))], 8000)
+
+
+def written(folder, n_files, seconds):
+    draws = np.random.default_rng(0)
+    for i in range(n_files):
+        soundfile.write(folder / f"{i:03}.wav", draws.uniform(-0.5, 0.5, round(8000 * seconds)), 8000)
+    return str(folder)
+
+
+def test_many_short_files_are_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(augmenting, "HOUR", 5.0)
+    monkeypatch.setattr(augmenting, "LEAST", 1.0)
+    folder = written(tmp_path, 60, 0.25)
+    with pytest.warns(
+        UserWarning, match=r"augment x: about an hour .* of 60 files in folder .*, 20 are used, 0 of them"
+    ):
+        sounds = read_sounds(folder, 8000, "augment x")
+    assert [len(sound) for sound in sounds] == [2000] * 20
+    with pytest.warns(UserWarning, match="20 are used"):
+        again = read_sounds(folder, 8000)
+    assert all(np.array_equal(one, other) for one, other in zip(sounds, again, strict=True))
+    monkeypatch.setattr(augmenting, "HOUR", 15.1)
+    assert len(read_sounds(folder, 8000)) == 60  # no warning
+
+
+def test_few_long_files_are_cut_to_their_share(tmp_path, monkeypatch):
+    monkeypatch.setattr(augmenting, "HOUR", 3.0)
+    monkeypatch.setattr(augmenting, "LEAST", 0.5)
+    with pytest.warns(
+        UserWarning, match=r"of 2 files .*, 2 are used, 2 of them cut to 1.5 s; give a folder with fewer"
+    ):
+        sounds = read_sounds(written(tmp_path, 2, 2.0), 8000)
+    assert [len(sound) for sound in sounds] == [12000] * 2
 
 
 def test_a_response_begins_at_its_peak_with_energy_1():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 
 from wsed.augment.base import WAVEFORM, Augment, adapt, augmented, called, flat, is_waveform, no_audio, no_features
@@ -18,7 +19,10 @@ from wsed.errors import WsedError
 from wsed.types import Batch
 
 HOUR = 3600.0
-"""Seconds of sound that are read from a folder at most and kept in memory: 230 MB at 16 kHz."""
+"""Seconds of sound that are read from a folder and kept in memory, about the most: 230 MB at 16 kHz."""
+
+LEAST = 10.0
+"""Seconds that are read of each file, however many there are: an impulse response is whole."""
 
 
 def prepare(augment: Sequence[Augment], sample_rate: int) -> None:
@@ -68,7 +72,10 @@ def check(augment: Sequence[Augment], network: Network) -> None:
 
 
 def read_sounds(folder: str, sample_rate: int, name: str = "augment") -> list[NDArray[np.float32]]:
-    """The sound files of a folder at any depth, resampled and cut, so that all together last an hour at most.
+    """The sound files of a folder at any depth, resampled; together they last about an hour at most.
+
+    If they last longer, each is cut to its share of the hour, but not below 10 s; if they are too many even so, some of
+    them are drawn, the same in each run. A warning says what is left out.
 
     Args:
         folder: folder of sound files.
@@ -84,8 +91,21 @@ def read_sounds(folder: str, sample_rate: int, name: str = "augment") -> list[ND
     paths = sound_files(folder)
     if not paths:
         raise WsedError(f"{name}: folder {folder} has no sound files; give one with WAV, FLAC or other sound files")
-    sounds = [read(path, sample_rate, duration=HOUR / len(paths)) for path in paths]
-    sounds = [sound for sound in sounds if np.abs(sound).max(initial=0) > 0]
+    longest, samples = max(HOUR / len(paths), LEAST), 0
+    found: dict[int, NDArray[np.float32]] = {}
+    for place in np.random.default_rng(0).permutation(len(paths)).tolist():
+        if samples >= HOUR * sample_rate:
+            break
+        found[place] = read(paths[place], sample_rate, duration=longest)
+        samples += len(found[place])
+    cut = sum(len(sound) >= longest * sample_rate for sound in found.values())
+    if cut or len(found) < len(paths):
+        rank_zero_warn(
+            f"{name}: about an hour of sound is kept in memory, so of {len(paths)} files in folder {folder}, "
+            f"{len(found)} are used, {cut} of them cut to {longest:.4g} s; give a folder with fewer or shorter files "
+            "to choose them yourself"
+        )
+    sounds = [sound for _, sound in sorted(found.items()) if np.abs(sound).max(initial=0) > 0]
     if not sounds:
         raise WsedError(f"{name}: all sound files in folder {folder} are silent; give one with sounds")
     return sounds
