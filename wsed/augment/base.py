@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -185,6 +185,13 @@ class Rates(Protocol):
     frame_rate: float
 
 
+@runtime_checkable
+class Levels(Protocol):
+    """Something that may state `decibel`, such as a frontend."""
+
+    decibel: float | None
+
+
 def is_waveform(frontend: Rates) -> bool:
     """Whether the features of a frontend are the samples themselves.
 
@@ -252,7 +259,7 @@ def adapt(augment: Iterable[Augment], frontend: object) -> None:
     """
     for part in flat(augment):
         if part.of_levels:
-            decibel = getattr(frontend, "decibel", None)
+            decibel = frontend.decibel if isinstance(frontend, Levels) else None
             if decibel is None:
                 raise no_features(
                     part,

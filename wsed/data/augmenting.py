@@ -1,10 +1,11 @@
 """Augmentation of training batches on their device, with reproducible random draws."""
 
+import warnings
 from collections.abc import Sequence
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 
 from wsed.augment.base import WAVEFORM, Augment, adapt, augmented, called, flat, is_waveform, no_audio, no_features
@@ -25,6 +26,13 @@ LEAST = 10.0
 """Seconds that are read of each file, however many there are: an impulse response is whole."""
 
 
+@runtime_checkable
+class Viewed(Protocol):
+    """A network that augments its batches itself, such as `mean_teacher`."""
+
+    views: Sequence[Augment]
+
+
 def prepare(augment: Sequence[Augment], sample_rate: int) -> None:
     """Get augmentations ready for audio at a rate (Hz): they read the folders that they name.
 
@@ -41,7 +49,7 @@ def check_audio(augment: Sequence[Augment], network: Network | None) -> None:
     Raises:
         WsedError: one changes audio.
     """
-    for part in flat([*augment, *getattr(network, "views", ())]):
+    for part in flat([*augment, *(network.views if isinstance(network, Viewed) else ())]):
         if part.level == "audio":
             raise no_audio(part)
 
@@ -100,10 +108,11 @@ def read_sounds(folder: str, sample_rate: int, name: str = "augment") -> list[ND
         samples += len(found[place])
     cut = sum(len(sound) >= longest * sample_rate for sound in found.values())
     if cut or len(found) < len(paths):
-        rank_zero_warn(
+        warnings.warn(
             f"{name}: about an hour of sound is kept in memory, so of {len(paths)} files in folder {folder}, "
             f"{len(found)} are used, {cut} of them cut to {longest:.4g} s; give a folder with fewer or shorter files "
-            "to choose them yourself"
+            "to choose them yourself",
+            stacklevel=2,
         )
     sounds = [sound for _, sound in sorted(found.items()) if np.abs(sound).max(initial=0) > 0]
     if not sounds:

@@ -62,8 +62,7 @@ def configuration(architecture: str, values: Mapping[str, object], encoder: str 
 
 def reads_waveform(config: "PretrainedConfig") -> bool:
     """Whether a model reads a waveform and returns frames, as wav2vec 2.0 and its relatives do."""
-    has = all(getattr(config, name, None) for name in ("conv_stride", "conv_kernel", "num_feat_extract_layers"))
-    return has and not config.is_encoder_decoder
+    return {"conv_stride", "conv_kernel", "num_feat_extract_layers"} <= {*dir(config)} and not config.is_encoder_decoder
 
 
 def encoder_for(architecture: str) -> str:
