@@ -98,13 +98,13 @@ class Embeddings(Frontend):
         weights, spec = read_network(path)
         settings = (spec or {}).get("init_args", {})
         for part in PARTS:
-            begin = f"{part}."
+            begin, module = f"{part}.", getattr(self, part)
             own = {name.removeprefix(begin): value for name, value in weights.items() if name.startswith(begin)}
             try:
-                getattr(self, part).load_state_dict(own)
+                module.load_state_dict(own)
             except RuntimeError as error:
                 raise WsedError(
                     f"frontend embeddings: {path} has another {part} than the one given; give the {part} of its run "
                     f"({str(error)[:400]})"
                 ) from None
-            check_same(getattr(self, part), settings.get(part), path, f"model.network.frontend.init_args.{part}")
+            check_same(module, settings.get(part), path, f"model.network.frontend.init_args.{part}")
