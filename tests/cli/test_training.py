@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import lightning.pytorch as pl  # here: its log handler keeps the stderr it finds, which must not be a test's own
+import numpy as np
 import pytest
 import soundfile
 import torch
@@ -145,6 +146,25 @@ def test_tuned_settings_are_saved_with_the_checkpoint_and_used(exp, tmp_path, ca
     capsys.readouterr()
     assert main(["test", *config, "--evaluation.tuning", "{thresholds: segments, split: test, medians: null}"]) == 0
     assert "tuned on these clips" in capsys.readouterr().out
+
+
+def test_the_mean_of_the_weights_is_what_is_tuned_and_tested(exp, tmp_path, capsys):
+    averaging = {"class_path": "lightning.pytorch.callbacks.EMAWeightAveraging", "init_args": {"decay": 0.9}}
+    given = ["--trainer.callbacks", f"[{json.dumps(averaging)}]", "--trainer.default_root_dir", str(tmp_path)]
+    given += ["--evaluation.tuning", "{thresholds: events}", "--evaluation.resamples", "0"]
+    fast = ["--model.optimizer", "{class_path: torch.optim.SGD, init_args: {lr: 1.0}}"]
+    assert main(["fit", "--config", exp, *given, *fast, "--test_checkpoint", "last"]) == 0
+    assert "current_model_state" not in capsys.readouterr().err
+    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    name = "network.heads.0.linear.weight"
+    assert not torch.equal(last["state_dict"][name], last["current_model_state"][name])
+    files = [tmp_path / split / "frame_scores.npz" for split in ("validation", "test")]
+    after_fit = [dict(np.load(file)) for file in files]
+    assert main(["validate", "--config", exp, *given, "--ckpt_path", "last"]) == 0
+    assert main(["test", "--config", exp, *given, "--ckpt_path", "last"]) == 0
+    for file, before in zip(files, after_fit, strict=True):
+        now = np.load(file)
+        assert all(np.array_equal(now[clip], before[clip]) for clip in before)
 
 
 @pytest.mark.slow

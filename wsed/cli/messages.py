@@ -46,6 +46,7 @@ QUIET = (
     "predict returned None.*",
     ".*recommended to use .*sync_dist=True.*",  # scores are computed from all ranks' clips on each rank
     ".*in eval mode at the start of training.*",  # frozen parts: a tagger, a teacher
+    ".*WeightAveraging.*loading a checkpoint outside the 'fit' stage.*",  # the mean is what the checkpoint holds
     ".*lightning-hq.*",
     ".*args parameter is intended to run from within Python.*",
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -121,6 +122,12 @@ class SEDTask(pl.LightningModule):
         present = {type(callback) for callback in self.trainer.callbacks}  # type: ignore[attr-defined]
         needed = (CheckResume(), LearnFacts(), CheckLoss(), CheckGradients(), KeepState())
         return [callback for callback in needed if type(callback) not in present]
+
+    def setup(self, stage: str) -> None:
+        """After a training that averages the weights, evaluate their mean: checkpoints hold it as the network."""
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if stage != "fit" and isinstance(callback, WeightAveraging):
+                callback._average_model = None  # else Lightning would load the weights of the last step in its place
 
     def on_fit_start(self) -> None:
         """Report what the network computes and no loss reads, and what stays random."""
