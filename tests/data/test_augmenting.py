@@ -233,18 +233,51 @@ def test_training_batches_are_changed_and_no_others(corpus: Path, tmp_path: Path
     assert first + second == draws
 
 
-def test_a_training_with_every_augmentation_takes_its_steps(corpus, tmp_path):
-    soundfile.write(tmp_path / "hum.wav", np.random.default_rng(0).uniform(-0.1, 0.1, 4000), 8000)
+def every_augmentation(folder):
+    """One of each kind, of the sounds in a folder."""
+    soundfile.write(folder / "hum.wav", np.random.default_rng(0).uniform(-0.1, 0.1, 4000), 8000)
     names = set(wsed.components("augment")) - {"compose", "background", "impulse_response", "filter_augment"}
     augment = [registry("augment")[name]() for name in sorted(names)]
-    augment += [wsed.augment.Background(str(tmp_path)), wsed.augment.ImpulseResponse(str(tmp_path))]
-    augment += [wsed.augment.FilterAugment(width=4)]
-    labels = wsed.Labels(["high", "low"])
-    network = wsed.Composed(labels, lambda n: CRNN(n, channels=4), frontend=LogMel(8000, 256, 160, f_max=4000.0))
-    task = wsed.SEDTask(network, {"tags": Weighted(MIL())}, labels=labels)
-    data = wsed.SEDDataModule(DESED(corpus), batch={"weak": 4}, augment=augment, workers=0)
+    augment += [wsed.augment.Background(str(folder)), wsed.augment.ImpulseResponse(str(folder))]
+    return [*augment, wsed.augment.FilterAugment(width=4), Compose([wsed.augment.Background(str(folder), p=1.0)])]
+
+
+def takes_steps(network, data, folder):
+    """Two steps of a training."""
+    task = wsed.SEDTask(network, {"tags": Weighted(MIL())}, labels=data.labels)
     off = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
-    trainer = pl.Trainer(max_steps=2, limit_val_batches=1, accelerator="cpu", default_root_dir=tmp_path / "run", **off)
+    trainer = pl.Trainer(max_steps=2, limit_val_batches=1, accelerator="cpu", default_root_dir=folder, **off)
     trainer.fit(task, data)
     assert trainer.global_step == 2
     assert torch.isfinite(trainer.callback_metrics["train/loss"])
+
+
+def test_a_training_with_every_augmentation_takes_its_steps(corpus, tmp_path):
+    data = wsed.SEDDataModule(DESED(corpus), batch={"weak": 4}, augment=every_augmentation(tmp_path), workers=0)
+    takes_steps(composed(partial(CRNN, channels=4))(data.labels), data, tmp_path / "run")
+
+
+@pytest.mark.filterwarnings("ignore:.*in eval mode")  # the teacher
+def test_every_augmentation_that_keeps_labels_can_be_a_view(corpus, tmp_path):
+    views = [part for part in every_augmentation(tmp_path) if not part.moves_labels]
+    assert len(views) > 8
+    data = wsed.SEDDataModule(DESED(corpus), batch={"weak": 4}, workers=0)
+    network = MeanTeacher(data.labels, composed(partial(CRNN, channels=4)), views=views)
+    takes_steps(network, data, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("view", "student", "message"),
+    [
+        (wsed.augment.Background("nowhere"), composed(), "augment Background: no such folder: nowhere"),
+        (
+            Masked(),
+            partial(TagGated, detector=composed(), tagger=composed(frontend=LogMel(8000, 512, 160, f_max=4000.0))),
+            "2 frontends that",
+        ),
+    ],
+)
+def test_views_are_checked_before_training(corpus: Path, tmp_path: Path, view, student, message):
+    data = module(DESED(corpus, test=None), {"weak": 4})
+    with pytest.raises(WsedError, match=message):
+        serving(data, tmp_path, network=MeanTeacher(data.labels, student, views=[view]))

@@ -27,7 +27,7 @@ LEAST = 10.0
 
 
 @runtime_checkable
-class Viewed(Protocol):
+class HasViews(Protocol):
     """A network that augments its batches itself, such as `mean_teacher`."""
 
     views: Sequence[Augment]
@@ -49,9 +49,25 @@ def check_audio(augment: Sequence[Augment], network: Network | None) -> None:
     Raises:
         WsedError: one changes audio.
     """
-    for part in flat([*augment, *(network.views if isinstance(network, Viewed) else ())]):
+    for part in flat([*augment, *(network.views if isinstance(network, HasViews) else ())]):
         if part.level == "audio":
             raise no_audio(part)
+
+
+def prepare_views(network: Network, sample_rate: int) -> None:
+    """Check the augmentations that the parts of a network draw themselves, and get them ready, as `data.augment`.
+
+    Args:
+        network: the network.
+        sample_rate: of the audio, Hz.
+
+    Raises:
+        WsedError: the part has no features to change, or a folder is missing, has no sound files, or has a damaged one.
+    """
+    for part in network.modules():
+        if isinstance(part, HasViews) and isinstance(part, Network):
+            check(part.views, part)
+            prepare(part.views, sample_rate)
 
 
 def check(augment: Sequence[Augment], network: Network) -> None:

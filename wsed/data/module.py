@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from wsed.augment.base import Augment
 from wsed.augment.draws import run_seed
 from wsed.data import checks
-from wsed.data.augmenting import augment_batch, check, check_audio, prepare
+from wsed.data.augmenting import augment_batch, check, check_audio, prepare, prepare_views
 from wsed.data.checks import Episodes
 from wsed.data.clip_table import ClipTable
 from wsed.data.collate import Collate
@@ -157,6 +157,8 @@ class SEDDataModule(pl.LightningDataModule):
             if network is not None:
                 check(self.augment, network)
             prepare(self.augment, self._rate())
+        if stage in (None, "fit") and network is not None:
+            prepare_views(network, self._rate())
 
     def check_labels(self, split: Split) -> ClipTable:
         """Make the table of a split, so that its mistakes are reported before a long training."""
