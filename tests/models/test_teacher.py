@@ -15,6 +15,7 @@ from wsed.losses.fpd import FPD
 from wsed.models import interpolation
 from wsed.models import teacher as teacher_module
 from wsed.models.embeddings import Embeddings
+from wsed.models.encoders.cdur import CDur
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.encoders.fusion import Fusion
 from wsed.models.encoders.identity import Identity
@@ -81,6 +82,27 @@ def test_statistics_of_batch_norm_are_copied_averaged_or_those_of_the_teachers_o
     own(batch)
     assert not torch.allclose(buffers(own.teacher), buffers(own.student))
     assert not any(norm.training for norm in norms(own.eval().teacher))
+
+
+def frozen(labels):
+    frontend = LogMel(8000, n_fft=256, hop_length=160, f_max=4000.0)
+    return Composed(labels, partial(CDur, freeze=True), ClipAttention, frontend)
+
+
+def test_statistics_of_frozen_parts_stay_as_they_are():
+    system, batch = MeanTeacher(LABELS, frozen, statistics="recomputed").train(), testing.batch()
+    before = {name: value.clone() for name, value in system.teacher.encoder.state_dict().items()}
+    system(batch)
+    system.after_step()
+    torch.testing.assert_close(system.teacher.encoder.state_dict(), before, rtol=0, atol=0)
+
+    system = MeanTeacher(LABELS, student, statistics="recomputed")
+    held, *rest = norms(system.student)
+    held.requires_grad_(requires_grad=False)  # it goes on to see the batches, so the teacher gets its statistics
+    system.train()(batch)
+    system.after_step()
+    assert [norm.training for norm in norms(system.teacher)] == [False] + [True] * len(rest)
+    torch.testing.assert_close(norms(system.teacher)[0].running_mean, held.running_mean, rtol=0, atol=0)
 
 
 def buffers(network):

@@ -43,7 +43,8 @@ class MeanTeacher(Network):
         interpolate: for the loss `interpolation_consistency`: the student also scores mixes of the clips without tags,
             whose shares are drawn from the beta distribution with this parameter; 0.2 is usual. None: no mixes.
         statistics: statistics of the teacher's batch norms: `copied` from the student; `averaged` like the weights; or
-            `recomputed` from the teacher's batches, by which it then also normalises in training (DCASE baselines).
+            `recomputed` from the teacher's batches, by which it then also normalises in training (DCASE baselines),
+            except batch norms that are not trained.
         evaluated: `student` or `teacher`.
 
     Raises:
@@ -110,9 +111,6 @@ class MeanTeacher(Network):
         """The teacher stays in eval mode, except batch norms whose statistics are recomputed."""
         super().train(mode)
         self.teacher.eval()
-        if self.statistics == "recomputed" and not self.fixed:
-            for norm in norms(self.teacher):
-                norm.train(mode)
         return self
 
     def forward(self, batch: Batch) -> Output:
@@ -120,10 +118,17 @@ class MeanTeacher(Network):
             return self._output(self.student if self.evaluated == "student" else self.teacher, batch)
         if world_size() > 1 and (self.interpolate is not None or any(view.joint for view in self.views)):
             batch = as_wide(batch, self._raw)
+        if self.statistics == "recomputed" and not self.fixed:
+            self._recompute()
         output = self._output(self.student, self._view(batch))
         with torch.no_grad():
             teacher = self._output(self.teacher, self._view(batch))
         return replace(output, teacher=teacher, mixed=self._mixed(batch, teacher))
+
+    def _recompute(self) -> None:
+        """Let batch norms of the teacher normalise by its batches, where those of the student are trained just now."""
+        for own, norm in zip(norms(self.teacher), norms(self.student), strict=True):
+            own.train(norm.training and (trains(norm) or not list(norm.parameters())))
 
     def _mixed(self, batch: Batch, teacher: Output) -> Output | None:
         """The student's output for mixes of clips without tags, and that of the teacher."""
@@ -201,7 +206,8 @@ class MeanTeacher(Network):
     @torch.no_grad()
     def _copy_buffers(self, share: torch.Tensor | None = None) -> None:
         """Copy the student's buffers; with `share`, update statistics of batch norms as `statistics` says."""
-        of_norms = {id(buffer) for norm in norms(self.teacher) for buffer in norm.buffers()}
+        moved = [norm for norm in norms(self.teacher) if norm.training or self.statistics != "recomputed"]
+        of_norms = {id(buffer) for norm in moved for buffer in norm.buffers()}
         for own, new in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
             if share is None or self.statistics == "copied" or id(own) not in of_norms:
                 own.copy_(new)
@@ -227,3 +233,12 @@ def norms(network: nn.Module) -> list[nn.Module]:
     3
     """
     return [part for part in network.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+
+
+def trains(module: nn.Module) -> bool:
+    """Whether a module has weights that are trained.
+
+    >>> trains(nn.Linear(1, 1)), trains(nn.Linear(1, 1).requires_grad_(False)), trains(nn.ReLU())
+    (True, False, False)
+    """
+    return any(parameter.requires_grad for parameter in module.parameters())
