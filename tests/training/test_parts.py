@@ -4,10 +4,12 @@ from functools import partial
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from torch.utils.data import DataLoader
 
 import wsed
 from tests.training.small import batches, network, trainer
-from wsed import Weighted, WsedError
+from wsed import Weighted, WsedError, testing
 from wsed.losses.mil import MIL
 from wsed.training.parts import Part, parameter_groups
 from wsed.training.schedules import WarmUp
@@ -48,6 +50,63 @@ def test_a_part_waits_and_then_learns(tmp_path):
     same = [all(torch.equal(a, b) for a, b in zip(start, epoch, strict=True)) for epoch in seen]
     assert same == [True, True, False]
     assert not all(torch.equal(a, b) for a, b in zip(head, task.network.heads.parameters(), strict=True))
+
+
+class Frozen(wsed.SEDTask):
+    """Notes the state of the encoder at each step: its sum, whether it is in train mode, and what is trained of it."""
+
+    def __init__(self, **settings):
+        super().__init__(network(), {"tags": Weighted(MIL())}, SGD, **settings)
+        self.seen = []
+
+    def on_train_batch_end(self, *args):
+        encoder = self.network.encoder
+        total = float(sum(value.double().sum() for value in encoder.state_dict().values()))
+        trained = sum(weight.grad is not None for weight in encoder.parameters())
+        self.seen.append((total, {part.training for part in encoder.modules()}, trained))
+
+
+PARTS = (Part("encoder", frozen_epochs=2),)
+
+
+def test_statistics_of_a_part_that_waits_stay_and_no_gradient_is_computed_for_it(tmp_path):
+    task = Frozen(parts=PARTS)
+    never = task.network.encoder.gru.weight_ih_l0.requires_grad_(requires_grad=False)
+    graph = []
+    task.network.encoder.register_forward_hook(lambda _, inputs, output: graph.append(output.frames.requires_grad))
+    trainer(tmp_path, max_epochs=3).fit(task, batches(2), batches(1))  # validation does not end the waiting
+    trained = sum(weight.requires_grad for weight in task.network.encoder.parameters())
+    totals, modes, gradients = zip(*task.seen, strict=True)
+    assert len(set(totals[:4])) == 1
+    assert len(set(totals)) == 3
+    assert list(modes) == [{False}] * 4 + [{True}] * 2
+    assert list(gradients) == [0] * 4 + [trained] * 2
+    assert [of for of in graph if of] == [True] * 2
+    assert not never.requires_grad
+
+
+def test_a_training_that_ends_with_a_part_held_gives_it_back(tmp_path):
+    task = Frozen(parts=PARTS)
+    trainer(tmp_path).fit(task, batches(2))
+    assert all(weight.requires_grad for weight in task.network.encoder.parameters())
+    assert all(part.training for part in task.network.encoder.modules())
+
+
+def test_a_training_that_is_resumed_within_an_epoch_goes_on_as_the_whole_one(tmp_path):
+    whole, resumed = Frozen(parts=PARTS), Frozen(parts=PARTS)
+    loader = DataLoader([testing.batch(4)] * 2, batch_size=None)
+    saving = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=1, save_top_k=-1)
+    settings = {"max_epochs": 3, "enable_checkpointing": True}
+    trainer(tmp_path, **settings, callbacks=[EMAWeightAveraging(), saving]).fit(whole, loader)
+    path = {"ckpt_path": tmp_path / "step=3.ckpt", "weights_only": True}  # between the two batches of a frozen epoch
+    trainer(tmp_path / "b", **settings, callbacks=[EMAWeightAveraging()]).fit(resumed, loader, **path)
+    torch.testing.assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
+    assert resumed.seen == whole.seen[3:]
+
+
+def test_no_epoch_without_training(tmp_path):
+    with pytest.raises(WsedError, match="frozen_epochs leaves nothing to train in epoch 0"):
+        trainer(tmp_path).fit(Frozen(parts=[Part(".", frozen_epochs=1)]), batches(2))
 
 
 def test_a_warm_up_takes_a_step_per_step(tmp_path):

@@ -31,7 +31,7 @@ class CheckGradients(pl.Callback):
         if not parts:
             return
         told = f"no loss trains {', '.join(parts)}"
-        if not _needs_all(trainer):
+        if not needs_all(trainer):
             rank_zero_info(f"{told}: the weights stay as they are")
             return
         raise WsedError(
@@ -60,7 +60,11 @@ def untrained(module: nn.Module) -> list[str]:
     return list(parts)
 
 
-def _needs_all(trainer: pl.Trainer) -> bool:
-    """Whether processes wait for the gradient of each weight."""
+def needs_all(trainer: pl.Trainer) -> bool:
+    """Whether processes wait for the gradient of each weight.
+
+    >>> needs_all(pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False))
+    False
+    """
     strategy = trainer.strategy
     return isinstance(strategy, DDPStrategy) and not strategy._ddp_kwargs.get("find_unused_parameters", False)

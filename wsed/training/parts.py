@@ -25,7 +25,8 @@ class Part:
         weight_decay: that of the optimiser if None.
         layer_decay: factor of the rate from each layer to the one below it: the topmost layer has `lr`. The pattern
             then holds the number of the layer in brackets: `layers\.(\d+)`.
-        frozen_epochs: number of epochs before the parameters are trained.
+        frozen_epochs: number of epochs before the parameters are trained. Until then, modules without other weights are
+            in eval mode.
 
     Raises:
         WsedError: a setting is out of its range, or the pattern is not a regular expression.
@@ -91,25 +92,77 @@ def parameter_groups(named: Named, parts: Sequence[Part]) -> list[Group]:
     return groups
 
 
-def hold(optimizer: Optimizer, epoch: int) -> None:
-    """Drop the gradients of parts that are still frozen, so that a step does not change them.
+class Held:
+    """What is frozen in this epoch: weights of parts with `frozen_epochs`.
 
-    Args:
-        optimizer: with groups from `parameter_groups`.
-        epoch: the current epoch, from 0.
+    Modules that have no other weights are in eval mode: dropout is off, and statistics of batch norm stay. Each epoch
+    starts by giving back what was held, so that weights that were never trained stay so.
 
     >>> import torch
-    >>> layer = nn.Linear(2, 1)
-    >>> groups = parameter_groups(layer.named_parameters(), [Part("weight", frozen_epochs=1)])
-    >>> layer(torch.ones(1, 2)).backward()
-    >>> hold(torch.optim.SGD(groups, lr=0.1), epoch=0)
-    >>> layer.weight.grad is None, layer.bias.grad is None
-    (True, False)
+    >>> layers = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1))
+    >>> groups = parameter_groups(layers.named_parameters(), [Part("^0", frozen_epochs=1)])
+    >>> held, optimizer = Held(), torch.optim.SGD(groups, lr=0.1)
+    >>> held.start_epoch(layers, [optimizer], epoch=0)
+    >>> layers(torch.ones(2, 2)).sum().backward()
+    >>> layers[0].training, layers[0].weight.grad is None, layers[1].weight.grad is None
+    (False, True, False)
+    >>> held.drop_gradients()  # there are none here
+    >>> held.start_epoch(layers, [optimizer], epoch=1)
+    >>> layers[0].training, layers[0].weight.requires_grad
+    (True, True)
     """
-    for group in optimizer.param_groups:
-        if epoch < group.get("frozen_epochs", 0):
-            for parameter in group["params"]:
-                parameter.grad = None
+
+    def __init__(self) -> None:
+        self._weights: list[nn.Parameter] = []
+        self._modules: list[nn.Module] = []
+
+    def start_epoch(self, task: nn.Module, optimizers: Iterable[Optimizer], epoch: int, graph: bool = True) -> None:
+        """Release what the last epoch held, and hold what is frozen in this one.
+
+        Args:
+            task: what is trained.
+            optimizers: with groups from `parameter_groups`.
+            epoch: the current epoch, from 0.
+            graph: whether gradients may be left out of the backward pass; if not, they are computed and dropped.
+
+        Raises:
+            WsedError: nothing would be trained in this epoch.
+        """
+        self.release()
+        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        frozen = [weight for group in groups if epoch < group.get("frozen_epochs", 0) for weight in group["params"]]
+        self._weights = [weight for weight in frozen if weight.requires_grad]
+        if not self._weights:
+            return
+        held = {id(weight) for weight in self._weights}
+        if _trained(task) <= held:
+            raise WsedError(f"model.parts: frozen_epochs leaves nothing to train in epoch {epoch}, counted from 0")
+        within = [
+            module for part in task.modules() if _trained(part) and _trained(part) <= held for module in part.modules()
+        ]
+        self._modules = [module for module in within if module.training]
+        for module in self._modules:
+            module.training = False
+        for weight in self._weights if graph else ():
+            weight.requires_grad = False
+
+    def drop_gradients(self) -> None:
+        """Drop the gradients of what is held, if there are any, so that a step does not change it."""
+        for weight in self._weights:
+            weight.grad = None
+
+    def release(self) -> None:
+        """Give all back, as it was."""
+        for weight in self._weights:
+            weight.requires_grad = True
+        for module in self._modules:
+            module.training = True
+        self._weights, self._modules = [], []
+
+
+def _trained(module: nn.Module) -> set[int]:
+    """Identities of the weights that are trained."""
+    return {id(weight) for weight in module.parameters() if weight.requires_grad}
 
 
 def _place(name: str, parts: Sequence[Part]) -> tuple[int | None, int]:

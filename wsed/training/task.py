@@ -6,6 +6,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -20,9 +21,9 @@ from wsed.ops.reduce import count, world_size
 from wsed.training.arguments import check_terms, warn_of_moved
 from wsed.training.facts import LearnFacts
 from wsed.training.finite import CheckLoss
-from wsed.training.gradients import CheckGradients
+from wsed.training.gradients import CheckGradients, needs_all
 from wsed.training.mean import Mean
-from wsed.training.parts import Group, Part, hold, parameter_groups
+from wsed.training.parts import Group, Held, Part, parameter_groups
 from wsed.training.saving import CheckResume, check_labels, checkpoint_facts
 from wsed.training.schedules import interval
 from wsed.training.state import KeepState
@@ -103,6 +104,7 @@ class SEDTask(pl.LightningModule):
             term.loss.name_classes(network.labels)
         self.trained_steps = 0  # number of steps of the loaded checkpoint
         self._optimizer, self._lr_scheduler, self.parts = optimizer, lr_scheduler, tuple(parts)
+        self._held = Held()
         self._check()
         if compile:
             for module in self.network.modules():
@@ -125,6 +127,7 @@ class SEDTask(pl.LightningModule):
 
     def setup(self, stage: str) -> None:
         """After a training that averages the weights, evaluate their mean: checkpoints hold it as the network."""
+        self._held.release()  # of a training that was interrupted
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if stage != "fit" and isinstance(callback, WeightAveraging):
                 callback._average_model = None  # else Lightning would load the weights of the last step in its place
@@ -145,22 +148,28 @@ class SEDTask(pl.LightningModule):
             )
 
     def on_train_start(self) -> None:
-        """Tell the losses the epoch, also if a training is resumed within an epoch."""
-        for term in self.terms.values():
-            term.loss.start_epoch(self.current_epoch)
+        """Start the epoch, also if a training is resumed within it."""
+        self.on_train_epoch_start()
 
     def on_train_epoch_start(self) -> None:
-        """Tell the losses the epoch."""
+        """Tell the losses the epoch, and hold the weights that are still frozen (`Part.frozen_epochs`)."""
         for term in self.terms.values():
             term.loss.start_epoch(self.current_epoch)
+        whole = isinstance(self.trainer.strategy, SingleDeviceStrategy | DDPStrategy)  # others cut weights into shards
+        graph = whole and not needs_all(self.trainer)
+        self._held.start_epoch(self, self.trainer.optimizers, self.current_epoch, graph)
+
+    def on_train_end(self) -> None:
+        """Leave nothing frozen behind."""
+        self._held.release()
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """The weighted sum of the losses; each is logged under its name."""
         return self._objective(self(batch), batch, "train")
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Skip the parameters that are still frozen (`Part.frozen_epochs`)."""
-        hold(optimizer, self.current_epoch)
+        """Keep the step from the weights that are held."""
+        self._held.drop_gradients()
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Take an optimiser step, then call `Network.after_step`."""
