@@ -1,5 +1,6 @@
 """Settings of the optimiser by part."""
 
+import math
 from functools import partial
 
 import pytest
@@ -8,9 +9,10 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from torch.utils.data import DataLoader
 
 import wsed
-from tests.training.small import batches, network, trainer
+from tests.training.small import LABELS, batches, network, trainer
 from wsed import Weighted, WsedError, testing
 from wsed.losses.mil import MIL
+from wsed.models.teacher import MeanTeacher
 from wsed.training.parts import Part, parameter_groups
 from wsed.training.schedules import WarmUp
 
@@ -104,6 +106,15 @@ def test_a_training_that_is_resumed_within_an_epoch_goes_on_as_the_whole_one(tmp
     assert resumed.seen == whole.seen[3:]
 
 
+@pytest.mark.parametrize("pattern", ["network.teacher", "blocks"])
+def test_a_part_that_is_never_trained_is_refused(tmp_path, pattern):
+    system = MeanTeacher(LABELS, network)
+    system.student.encoder.blocks.requires_grad_(requires_grad=False)
+    task = wsed.SEDTask(system, {"tags": Weighted(MIL())}, parts=[Part(pattern, lr=0.1)])
+    with pytest.raises(WsedError, match=f"pattern '{pattern}' is found only in names of parameters that are never"):
+        trainer(tmp_path).fit(task, batches(2))
+
+
 def test_no_epoch_without_training(tmp_path):
     with pytest.raises(WsedError, match="frozen_epochs leaves nothing to train in epoch 0"):
         trainer(tmp_path).fit(Frozen(parts=[Part(".", frozen_epochs=1)]), batches(2))
@@ -131,7 +142,11 @@ def test_shapes(shape, wanted):
         (lambda: parameter_groups(names().items(), [Part("e"), Part("encoder")]), "'encoder' is found in no name"),
         (lambda: Part("(encoder"), "not a regular expression"),
         (lambda: Part("encoder", layer_decay=0.5), "needs lr"),
-        (lambda: Part("encoder", frozen_epochs=-1), "frozen_epochs 0 or more"),
+        (lambda: Part("encoder", frozen_epochs=-1), "frozen_epochs must be 0 or more, not -1"),
+        (lambda: Part("encoder", lr=-1e-3), r"of pattern 'encoder', lr must be 0 or more, not -0\.001"),
+        (lambda: Part("encoder", lr=math.nan), "lr must be 0 or more, not nan"),
+        (lambda: Part("encoder", weight_decay=-0.1), "weight_decay must be 0 or more"),
+        (lambda: Part(r"(\d)", lr=0.1, layer_decay=1.5), r"layer_decay must be above 0 and at most 1, not 1\.5"),
         (lambda: WarmUp(torch.optim.SGD(names().values(), lr=1), warmup=5, steps=4), "must hold, not warmup 5"),
     ],
 )

@@ -1,5 +1,6 @@
 """Settings of the optimiser for parts of the network: rates by part and by layer, and parts that start later."""
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -46,8 +47,16 @@ class Part:
             brackets = re.compile(self.pattern).groups
         except re.error as error:
             raise WsedError(f"model.parts: pattern {self.pattern!r} is not a regular expression: {error}") from None
-        if not 0 < self.layer_decay <= 1 or self.frozen_epochs < 0:
-            raise WsedError("model.parts: layer_decay must be above 0 and at most 1, frozen_epochs 0 or more")
+        at = f"model.parts: of pattern {self.pattern!r},"
+        if not 0 < self.layer_decay <= 1:
+            raise WsedError(f"{at} layer_decay must be above 0 and at most 1, not {self.layer_decay:g}")
+        for name, value in (
+            ("lr", self.lr),
+            ("weight_decay", self.weight_decay),
+            ("frozen_epochs", self.frozen_epochs),
+        ):
+            if value is not None and not 0 <= value < math.inf:
+                raise WsedError(f"{at} {name} must be 0 or more, not {value:g}")
         if self.layer_decay < 1 and (brackets != 1 or self.lr is None):
             raise WsedError(
                 f"model.parts: layer_decay needs lr, and a pattern with the number of the layer in brackets such as "
@@ -63,7 +72,8 @@ def parameter_groups(named: Named, parts: Sequence[Part]) -> list[Group]:
         parts: the parts; all other parameters form the first group, with the settings of the optimiser.
 
     Raises:
-        WsedError: a pattern is found in no name, or only in names that earlier parts have taken.
+        WsedError: a pattern is found in no name, only in names that earlier parts have taken, or only in names of
+            parameters that are never trained.
 
     >>> net = nn.ModuleDict({"encoder": nn.Linear(2, 2), "head": nn.Linear(2, 1)})
     >>> groups = parameter_groups(net.named_parameters(), [Part("encoder", lr=1e-4)])
@@ -86,6 +96,11 @@ def parameter_groups(named: Named, parts: Sequence[Part]) -> list[Group]:
             raise WsedError(
                 f"model.parts: pattern {part.pattern!r} is found in no name of a parameter, or only in names "
                 f"that earlier parts have taken; names are like {', '.join(names[:: max(1, len(names) // 3)][:3])}"
+            )
+        if not any(parameter.requires_grad for of_layer in layers.values() for parameter in of_layer):
+            raise WsedError(
+                f"model.parts: pattern {part.pattern!r} is found only in names of parameters that are never trained, "
+                "such as those of a teacher or of an encoder with freeze: true; take this part out, or name others"
             )
         top = max(layers)
         groups += [_group(part, layers[layer], top - layer) for layer in sorted(layers)]
