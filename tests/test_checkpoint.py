@@ -149,6 +149,20 @@ def test_fine_tuning_starts_from_what_fits_and_says_what_does_not(path):
         torch.testing.assert_close(value, before[name] if name in report.reshaped else old[name])
 
 
+def test_student_and_teacher_start_from_a_network_without_a_teacher(path):
+    plain = torch.load(path, weights_only=True)["state_dict"]
+    old = {name.removeprefix("network."): value for name, value in plain.items()}
+    for pretrained in (None, str(path)):
+        system = MeanTeacher(LABELS, network, pretrained=pretrained)
+        with torch.no_grad():
+            for weight in system.parameters():
+                weight += 1
+        moved = {name: value.clone() for name, value in system.teacher.state_dict().items()}
+        assert start_from(system, path).unused == ()
+        torch.testing.assert_close(dict(system.student.state_dict()), old)
+        torch.testing.assert_close(dict(system.teacher.state_dict()), moved if pretrained else old)
+
+
 def test_starting_from_another_kind_of_network_is_refused(path):
     with pytest.raises(WsedError, match="has no weight that fits"):
         start_from(torch.nn.Linear(2, 2), path)

@@ -6,7 +6,7 @@ Files are read with `weights_only=True`, and only registered components are buil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -340,8 +340,19 @@ class StartReport:
         return "; ".join(lines)
 
 
+@runtime_checkable
+class Wraps(Protocol):
+    """A network around another one, such as a mean teacher around its student."""
+
+    def of_wrapped(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of the other network, by the names that they have in this one."""
+        ...
+
+
 def start_from(network: nn.Module, path: str | Path) -> StartReport:
     """Load the weights of a checkpoint that fit a network by name and shape; the classes may differ.
+
+    Student and teacher of a `mean_teacher` take those of a network without one.
 
     Args:
         network: changed in place.
@@ -351,6 +362,8 @@ def start_from(network: nn.Module, path: str | Path) -> StartReport:
         WsedError: the file is not a checkpoint, or none of its weights fits.
     """
     weights, own = read_weights(path), network.state_dict()
+    if isinstance(network, Wraps) and not weights.keys() & own.keys():
+        weights = network.of_wrapped(weights)
     fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
     if not fitting:
         raise WsedError(f"{path} has no weight that fits the network: it is of another network")

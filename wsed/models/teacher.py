@@ -1,6 +1,6 @@
 """A student and a teacher in one network, for losses that read the teacher's scores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -189,6 +189,16 @@ class MeanTeacher(Network):
             part.learn(train)
         if not self.fixed:
             self._copy_buffers()
+
+    def of_wrapped(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Weights of a network without a teacher, by their names here: for the student, and for its running mean.
+
+        >>> network = MeanTeacher(Labels(["dog", "cat"]), Composed.example)
+        >>> list(network.of_wrapped({"encoder.weight": torch.ones(1)}))
+        ['student.encoder.weight', 'teacher.encoder.weight']
+        """
+        parts = ("student",) if self.fixed else ("student", "teacher")
+        return {f"{part}.{name}": value for part in parts for name, value in weights.items()}
 
     @torch.no_grad()
     def after_step(self) -> None:
