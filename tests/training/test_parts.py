@@ -129,10 +129,20 @@ def test_a_warm_up_takes_a_step_per_step(tmp_path):
     assert [group["lr"] for group in run.optimizers[0].param_groups] == pytest.approx([0.1 * share, 0.2 * share])
 
 
-@pytest.mark.parametrize(("shape", "wanted"), [("constant", [0.5, 1, 1, 1]), ("cosine", [0.5, 1, 1, 0.55])])
+def test_a_schedule_that_counts_steps_is_not_stepped_per_epoch(tmp_path):
+    schedule = partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=100)
+    task = wsed.SEDTask(network(), {"tags": Weighted(MIL())}, SGD, schedule)
+    with pytest.raises(WsedError, match=r"OneCycleLR counts steps.*use wsed.training.schedules.WarmUp"):
+        trainer(tmp_path).fit(task, batches(2))
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [("constant", [0.5, 1, 1, 1]), ("cosine", [0.5, 1, 1, 0.55]), ("falling", [0.5, 1, 1, 0.1**0.5, 0.1, 0.1])],
+)
 def test_shapes(shape, wanted):
     schedule = WarmUp(torch.optim.SGD(names().values(), lr=1), warmup=2, steps=4, shape=shape, last=0.1)
-    assert [schedule.factor(step) for step in range(4)] == pytest.approx(wanted)
+    assert [schedule.factor(step) for step in range(len(wanted))] == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +158,7 @@ def test_shapes(shape, wanted):
         (lambda: Part("encoder", weight_decay=-0.1), "weight_decay must be 0 or more"),
         (lambda: Part(r"(\d)", lr=0.1, layer_decay=1.5), r"layer_decay must be above 0 and at most 1, not 1\.5"),
         (lambda: WarmUp(torch.optim.SGD(names().values(), lr=1), warmup=5, steps=4), "must hold, not warmup 5"),
+        (lambda: WarmUp(torch.optim.SGD(names().values(), lr=1), 2, 4, "falling"), "falling needs last above 0"),
     ],
 )
 def test_mistakes_are_named(make, message):

@@ -50,8 +50,9 @@ class WarmUp(LambdaLR):
         warmup: steps until the highest rate.
         steps: steps of the whole training.
         shape: how rates rise and fall: `exponential` rises by `exp(-5 (1 - t)^2)` and stays (the DCASE baselines);
-            `cosine` rises linearly and falls to `last` as half a cosine; `constant` rises linearly and stays.
-        last: share of the highest rate at the end, for `cosine`.
+            `cosine` rises linearly and falls to `last` as half a cosine; `constant` rises linearly and stays; `falling`
+            rises linearly and falls to `last` exponentially, by the same factor each step.
+        last: share of the highest rate at the end, for `cosine` and `falling`; above 0 for `falling`.
 
     Raises:
         WsedError: a setting is out of its range.
@@ -69,13 +70,17 @@ class WarmUp(LambdaLR):
         optimizer: Optimizer,
         warmup: int,
         steps: int,
-        shape: Literal["cosine", "exponential", "constant"] = "cosine",
+        shape: Literal["cosine", "exponential", "constant", "falling"] = "cosine",
         last: float = 0.0,
     ) -> None:
         if not 0 <= warmup <= steps or steps < 1 or not 0 <= last <= 1:
             raise WsedError(
                 f"schedule WarmUp: 0 <= warmup <= steps, 1 <= steps and 0 <= last <= 1 must hold, not warmup {warmup}, "
                 f"steps {steps}, last {last:g}"
+            )
+        if shape == "falling" and last == 0:
+            raise WsedError(
+                "schedule WarmUp: shape falling needs last above 0, such as 0.01: an exponential is never 0"
             )
         self.warmup, self.steps, self.shape, self.last = warmup, steps, shape, last
         super().__init__(optimizer, lambda step: self.factor(step))  # a method would be saved with the state
@@ -85,9 +90,11 @@ class WarmUp(LambdaLR):
         if step < self.warmup:
             t = (step + 1) / self.warmup
             return math.exp(-5 * (1 - t) ** 2) if self.shape == "exponential" else t
-        if self.shape != "cosine":
+        if self.shape in ("constant", "exponential"):
             return 1.0
         t = min((step - self.warmup) / max(1, self.steps - self.warmup), 1.0)
+        if self.shape == "falling":
+            return float(self.last**t)
         return self.last + (1 - self.last) * (1 + math.cos(math.pi * t)) / 2
 
 

@@ -11,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from wsed.errors import WsedError
 from wsed.losses.base import Weighted
@@ -197,6 +197,11 @@ class SEDTask(pl.LightningModule):
         scheduler = self._lr_scheduler(optimizer)
         if isinstance(scheduler, ReduceLROnPlateau):
             raise WsedError("model.lr_scheduler: ReduceLROnPlateau is not supported, since schedules see no metric")
+        if isinstance(scheduler, OneCycleLR):
+            raise WsedError(
+                "model.lr_scheduler: OneCycleLR counts steps, but schedules of torch are stepped once per epoch; use "
+                "wsed.training.schedules.WarmUp, which rises and falls step by step"
+            )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": interval(scheduler)}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
