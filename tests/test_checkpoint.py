@@ -9,7 +9,8 @@ from torch.utils.data import DataLoader
 
 import wsed
 from wsed import testing
-from wsed.checkpoint import Checkpoint, facts_of, same_network, start_from
+from wsed.checkpoint import Checkpoint, facts_of, start_from
+from wsed.checkpoint_specs import same_network
 from wsed.errors import WsedError
 from wsed.losses.base import Weighted
 from wsed.losses.mil import MIL

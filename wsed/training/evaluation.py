@@ -8,7 +8,7 @@ from typing import Any, Literal
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 
-from wsed.checkpoint import decoder_spec, plain_spec, same_network
+from wsed.checkpoint_specs import decoder_spec, plain_spec, same_network
 from wsed.decoding import Decoder, StepDecoder, Tuning
 from wsed.errors import WsedError
 from wsed.literals import checked

@@ -5,7 +5,8 @@ from typing import Any, Protocol, runtime_checkable
 import lightning.pytorch as pl
 
 import wsed
-from wsed.checkpoint import decoder_spec, facts_of
+from wsed.checkpoint import facts_of
+from wsed.checkpoint_specs import decoder_spec
 from wsed.decoding import StepDecoder
 from wsed.errors import WsedError
 from wsed.models.base import Network

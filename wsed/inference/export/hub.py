@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from wsed.checkpoint import Checkpoint, decoder_spec, plain_spec
+from wsed.checkpoint import Checkpoint
+from wsed.checkpoint_specs import decoder_spec, plain_spec
 from wsed.errors import WsedError
 from wsed.files import write_folder, write_text
 from wsed.inference.detector import Detector

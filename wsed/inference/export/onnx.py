@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from wsed.checkpoint import decoder_spec
+from wsed.checkpoint_specs import decoder_spec
 from wsed.errors import WsedError
 from wsed.files import write_whole
 from wsed.inference.detector import Detector
