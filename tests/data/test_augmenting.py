@@ -269,7 +269,7 @@ def test_every_augmentation_that_keeps_labels_can_be_a_view(corpus, tmp_path):
 @pytest.mark.parametrize(
     ("view", "student", "message"),
     [
-        (wsed.augment.Background("nowhere"), composed(), "augment Background: no such folder: nowhere"),
+        (wsed.augment.Background("nowhere"), composed(), "augment background: folder nowhere does not exist"),
         (
             Masked(),
             partial(TagGated, detector=composed(), tagger=composed(frontend=LogMel(8000, 512, 160, f_max=4000.0))),

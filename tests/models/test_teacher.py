@@ -293,7 +293,7 @@ def test_a_view_of_features_of_the_waveform_is_refused():
     build, frontend = Fusion.example()
     fused = partial(Composed, encoder=build, frontend=frontend)
     for views in ([SpecAugment()], [Gain(), Compose([SpecAugment()])]):
-        with pytest.raises(WsedError, match=r"SpecAugment: it changes features, but this network takes the waveform"):
+        with pytest.raises(WsedError, match=r"spec_augment: it changes features, but this network takes the waveform"):
             MeanTeacher(LABELS, fused, views=views)
     system = MeanTeacher(LABELS, fused, views=[Gain(), Noise()]).train()
     assert system(testing.batch()).teacher is not None

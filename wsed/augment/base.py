@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -185,13 +185,6 @@ class Rates(Protocol):
     frame_rate: float
 
 
-@runtime_checkable
-class Levels(Protocol):
-    """Something that may state `decibel`, such as a frontend."""
-
-    decibel: float | None
-
-
 def is_waveform(frontend: Rates) -> bool:
     """Whether the features of a frontend are the samples themselves.
 
@@ -242,31 +235,6 @@ def called(part: Augment) -> str:
     ('augment Unchanged', 'augment compose')
     """
     return f"augment {name_of(type(part)).removeprefix('augment ')}"
-
-
-def adapt(augment: Iterable[Augment], frontend: object) -> None:
-    """Prepare augmentations for the unit of the features that they will change; the others stay as they are.
-
-    Raises:
-        WsedError: one needs levels of frequency bands, and the frontend does not state `decibel`.
-
-    >>> from wsed.augment.filter_augment import FilterAugment
-    >>> from wsed.models import LogMel
-    >>> filters = FilterAugment()
-    >>> adapt([filters], LogMel(log_offset=1e-4))
-    >>> round(filters.decibel, 4)
-    0.2303
-    """
-    for part in flat(augment):
-        if part.of_levels:
-            decibel = frontend.decibel if isinstance(frontend, Levels) else None
-            if decibel is None:
-                raise no_features(
-                    part,
-                    f"those of {name_of(type(frontend))} are not logarithms of the levels of frequency bands (a "
-                    "frontend of your own that computes such features must state `decibel`)",
-                )
-            part.decibel = decibel
 
 
 def augmented(batch: Batch, augment: Iterable[Augment], generator: torch.Generator, raw: Raw | None = None) -> Batch:

@@ -8,7 +8,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from wsed.augment.base import WAVEFORM, Augment, adapt, augmented, called, flat, is_waveform, no_audio, no_features
+from wsed.augment.adapt import adapt
+from wsed.augment.base import WAVEFORM, Augment, augmented, called, flat, is_waveform, no_audio, no_features
 from wsed.augment.draws import Draws
 from wsed.augment.mixup import Mixup
 from wsed.augment.partners import as_wide

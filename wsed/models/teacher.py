@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from wsed.augment.base import WAVEFORM, Augment, Raw, adapt, augmented, flat, is_waveform, no_features
+from wsed.augment.adapt import adapt
+from wsed.augment.base import WAVEFORM, Augment, Raw, augmented, flat, is_waveform, no_features
 from wsed.augment.draws import Draws, run_seed
 from wsed.augment.partners import as_wide
 from wsed.checkpoint import load_frozen
