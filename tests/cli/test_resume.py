@@ -110,7 +110,7 @@ def assert_same(folder, whole):
     assert not list((folder / "checkpoints").glob(".*"))
 
 
-def in_fork(exp, folder, *args, seconds=None, before=None):
+def in_fork(exp, folder, *args, seconds=None, before=None, at=None):
     """Train in a copy of this process, so that nothing is imported again; killed after some seconds. Its status."""
     pid = os.fork()
     if not pid:
@@ -121,7 +121,9 @@ def in_fork(exp, folder, *args, seconds=None, before=None):
             os.dup2(output, 2)
             if before is not None:
                 before()
-            status = fit(exp, folder, *args)
+            status = fit(exp, folder, *args, at=at)
+        except Stopped as stopped:
+            status = stopped.status
         except BaseException:
             traceback.print_exc()
         finally:
@@ -158,6 +160,19 @@ def test_a_signal_saves_within_an_epoch_and_ends_with_its_status(exp, whole, tmp
     assert last["global_step"] == step
     assert fit(exp, tmp_path) == 0
     assert_same(tmp_path, whole)
+
+
+@forks
+@slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_to_all_processes_lets_the_reading_ones_finish_the_epoch(exp, whole, tmp_path, number):
+    """As torchrun and schedulers send it. The validation that follows needs its reading process."""
+    args, run = ["--data.workers", "1"], tmp_path / "run"
+    at = At(2 * STEPS, lambda: os.killpg(0, number))
+    assert in_fork(exp, run, *args, before=os.setsid, at=at) == 128 + number, log_of(run)
+    assert torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2 * STEPS
+    assert fit(exp, run) == 0
+    assert_same(run, whole)
 
 
 def copied(whole, folder):

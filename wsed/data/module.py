@@ -19,7 +19,7 @@ from wsed.data.collate import Collate
 from wsed.data.corpus.base import Corpus
 from wsed.data.holdout import Holdout
 from wsed.data.load import LoadedTable, TableLoader
-from wsed.data.processes import end_with_parent, start_method, unguarded_script
+from wsed.data.processes import end_with_parent, reading_context, unguarded_script
 from wsed.data.reading.base import Item, Reader
 from wsed.data.reading.features import FeatureDataset, Features
 from wsed.data.reading.files import Files
@@ -254,7 +254,7 @@ class SEDDataModule(pl.LightningDataModule):
             pin_memory=torch.cuda.is_available(),  # so that nothing waits for the copy of a batch to the GPU
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,
-            multiprocessing_context=start_method() if workers else None,
+            multiprocessing_context=reading_context() if workers else None,
             worker_init_fn=end_with_parent if workers else None,
             generator=torch.Generator().manual_seed(self.seed),  # reading does not change the random numbers of dropout
             **batching,  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import sys
 import threading
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 
@@ -19,9 +20,13 @@ def _wait_for_parent() -> None:
         os._exit(1)
 
 
-def start_method() -> str:
-    """The start method of reading processes: `forkserver` if the system has it, else `spawn` (Windows)."""
-    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+def reading_context() -> BaseContext:
+    """What starts reading processes: a fork server if the system has it, else `spawn` (Windows)."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    from wsed.data.forkserver import ReadingContext
+
+    return ReadingContext()
 
 
 def unguarded_script() -> Path | None:

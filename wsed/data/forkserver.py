@@ -1,0 +1,52 @@
+"""Reading processes that outlive the signals which end a training, so that it can save first."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from multiprocessing import forkserver, popen_forkserver, resource_tracker
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.process import BaseProcess
+
+ENDING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that end a training. Schedulers send them to all its processes, and only the training itself must hear."""
+
+
+class Started(popen_forkserver.Popen):
+    """A process that does not hear SIGTERM, by which torch and Python end processes that are still running."""
+
+    def terminate(self) -> None:
+        self.kill()
+
+
+class ReadingProcess(ForkServerProcess):
+    """A process of `ReadingContext`."""
+
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Started:  # noqa: N802
+        return Started(process_obj)
+
+
+class ReadingContext(ForkServerContext):
+    """Starts processes that do not hear the signals in `ENDING`. They must end with their parent by themselves.
+
+    The fork server inherits the signals that are blocked when it starts, and its processes inherit them from it.
+    """
+
+    Process = ReadingProcess
+
+    def __init__(self) -> None:
+        super().__init__()
+        with _blocked():
+            resource_tracker.ensure_running()
+        with _blocked():  # anew, since starting a tracker lets SIGTERM through again
+            forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _blocked() -> Iterator[None]:
+    """Block the signals in this thread, and so in the processes that it starts; those that come meanwhile wait."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
