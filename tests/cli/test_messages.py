@@ -1,10 +1,15 @@
 """What a user is told of an error."""
 
+import os
+import signal
+import sys
+
 import pytest
 import torch
 from lightning.fabric.utilities import device_parser
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader
 
 from wsed.cli.messages import user_error
 from wsed.errors import WsedError
@@ -46,3 +51,23 @@ def test_a_gpu_where_there_is_none(accelerator):
     with pytest.raises(MisconfigurationException) as caught:
         Trainer(accelerator=accelerator, logger=False)
     assert str(user_error(caught.value)).endswith("set --trainer.accelerator cpu")
+
+
+class Dying:
+    """Clips for which the memory does not suffice."""
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+@pytest.mark.parametrize("start", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+def test_a_reading_process_that_dies(start):
+    with pytest.raises(RuntimeError) as caught:
+        next(iter(DataLoader(Dying(), num_workers=1, multiprocessing_context=start)))
+    said = str(user_error(caught.value))
+    assert said.startswith("a process that reads clips has died")
+    assert "lower data.workers" in said

@@ -59,6 +59,9 @@ TOO_MANY = re.compile(r"You requested gpu: \[(.*?)\]\s*But your machine only has
 NO_GPU = re.compile(r"No supported gpu backend|GPUs requested but none|(CUDA|MPS)Accelerator` can not run")
 """What Lightning says if there is no GPU."""
 
+READER_DIED = re.compile(r"DataLoader worker \(pid")
+"""What torch says if a process that reads clips has ended."""
+
 
 def quiet() -> None:
     """Silence the messages of Lightning that are meant for programmers."""
@@ -83,7 +86,7 @@ def user_error(error: Exception) -> Exception:
         if isinstance(cause, ModuleNotFoundError):
             return WsedError(str(cause))
     for cause in causes:
-        if (reason := lost(cause)) is not None:
+        if (reason := lost(cause) or _died(cause)) is not None:
             return WsedError(reason)
     if isinstance(error, MisconfigurationException | OSError):
         return WsedError(_devices(str(error)) or str(error))
@@ -93,6 +96,16 @@ def user_error(error: Exception) -> Exception:
         return _of_parser(error)
     setting = _setting(error) if isinstance(error, STATES) else None
     return error if setting is None else WsedError(f"{setting}: {_one_line(error)}")
+
+
+def _died(error: BaseException) -> str | None:
+    """What to do about a process that has ended while it read clips, if torch's message is about one."""
+    if not READER_DIED.search(str(error)):
+        return None
+    return (
+        "a process that reads clips has died, most often because the memory of the machine was full: lower "
+        "data.workers (0: the training reads the clips itself)"
+    )
 
 
 def _devices(text: str) -> str | None:
