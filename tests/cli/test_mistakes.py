@@ -3,20 +3,21 @@
 import copy
 import subprocess
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from lightning.pytorch import Trainer
+from jsonargparse import Namespace
+from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping
 
 from wsed.cli import verbs
 from wsed.cli.check_monitors import check_monitors
 from wsed.cli.configs import prepared
 from wsed.cli.messages import user_error
-from wsed.cli.settings import _check_strategy
+from wsed.cli.settings import _check_counts, _check_strategy
 from wsed.errors import WsedError
 
 BASE = yaml.safe_load("""
@@ -174,6 +175,19 @@ def one_cycle():
     torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1)
 
 
+def torchrun():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORLD_SIZE", "2")
+        TorchElasticEnvironment().validate_settings(num_devices=4, num_nodes=1)
+
+
+def srun():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_NTASKS", "4")
+        patch.delenv("SLURM_NTASKS_PER_NODE", raising=False)
+        SLURMEnvironment()
+
+
 @pytest.mark.parametrize(
     ("mistake", "sentence"),
     [
@@ -181,6 +195,9 @@ def one_cycle():
         (lambda: torch.optim.Adam([torch.zeros(1)], lr=-1.0), "model.optimizer: Invalid learning rate: -1.0"),
         (lambda: Trainer(accelerator="gpuu"), "trainer: You selected an invalid accelerator name"),
         (lambda: Trainer(accelerator="cpu", devices="many"), "trainer"),
+        (lambda: seed_everything(-1), "seed_everything: -1 is not in bounds"),
+        (torchrun, "trainer.devices and trainer.num_nodes must be what the scheduler starts: You set `devices=4`"),
+        (srun, "trainer.devices and trainer.num_nodes must be what the scheduler starts: You set `--ntasks=4`"),
     ],
 )
 def test_what_torch_and_lightning_refuse_names_the_setting(mistake, sentence):
@@ -263,3 +280,11 @@ def test_strategies_that_do_not_work_here(settings, sentence):
     with pytest.raises(WsedError, match=sentence):
         _check_strategy(Namespace(**{"strategy": "auto", "sync_batchnorm": False, "accelerator": "auto", **settings}))
     _check_strategy(Namespace(strategy="ddp", sync_batchnorm=False, accelerator="cpu"))
+
+
+@pytest.mark.parametrize("name", ["accumulate_grad_batches", "check_val_every_n_epoch"])
+def test_numbers_by_which_lightning_divides(name):
+    settings = {"accumulate_grad_batches": 1, "check_val_every_n_epoch": None}
+    _check_counts(Namespace(**settings))
+    with pytest.raises(WsedError, match=f"trainer.{name} must be 1 or more, not 0"):
+        _check_counts(Namespace(**{**settings, name: 0}))

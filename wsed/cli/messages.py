@@ -25,6 +25,8 @@ FOREIGN = {
     "lightning/pytorch/loops/": "the states of the checkpoint are damaged",
     "lightning/fabric/accelerators/": "trainer.accelerator",
     "lightning/fabric/utilities/device_parser.py": "trainer.devices",
+    "lightning/fabric/plugins/environments/": "trainer.devices and trainer.num_nodes must be what the scheduler starts",
+    "lightning/fabric/utilities/seed.py": "seed_everything",
 }
 """The setting that is at fault if a file of torch or Lightning raises an error."""
 

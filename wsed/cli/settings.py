@@ -45,6 +45,7 @@ def settle(verb: str, config: Namespace) -> None:
             f"{run.path} already holds a run: continue it with --resume auto, choose another folder with "
             "--trainer.default_root_dir, or pass --overwrite"
         )
+    _check_counts(config.trainer)
     _check_strategy(config.trainer)
     precision = str(config.trainer.precision)
     precision = f"{precision}-true" if precision == "64" else precision
@@ -56,6 +57,14 @@ def settle(verb: str, config: Namespace) -> None:
 
 def _on_cpu(accelerator: str) -> bool:
     return accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
+
+
+def _check_counts(trainer: Namespace) -> None:
+    """Refuse numbers by which Lightning divides, if they are 0."""
+    for name in ("accumulate_grad_batches", "check_val_every_n_epoch"):
+        value = trainer[name]
+        if value is not None and value < 1:
+            raise WsedError(f"trainer.{name} must be 1 or more, not {value}")
 
 
 def _check_strategy(trainer: Namespace) -> None:
