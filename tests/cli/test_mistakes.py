@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from jsonargparse import Namespace
+from jsonargparse import ArgumentParser, Namespace
 from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping
 
 from wsed.cli import verbs
@@ -188,6 +188,13 @@ def srun():
         SLURMEnvironment()
 
 
+def unknown_mode():
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--callbacks", type=list[Callback] | Callback | None)
+    args = ["--callbacks+=EarlyStopping", "--callbacks.monitor=x", "--callbacks.mode=maxx"]
+    parser.instantiate(parser.parse_args(args))
+
+
 @pytest.mark.parametrize(
     ("mistake", "sentence"),
     [
@@ -196,6 +203,7 @@ def srun():
         (lambda: Trainer(accelerator="gpuu"), "trainer: You selected an invalid accelerator name"),
         (lambda: Trainer(accelerator="cpu", devices="many"), "trainer"),
         (lambda: seed_everything(-1), "seed_everything: -1 is not in bounds"),
+        (unknown_mode, "trainer.callbacks: `mode` can be min, max, got maxx"),
         (torchrun, "trainer.devices and trainer.num_nodes must be what the scheduler starts: You set `devices=4`"),
         (srun, "trainer.devices and trainer.num_nodes must be what the scheduler starts: You set `--ntasks=4`"),
     ],

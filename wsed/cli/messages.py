@@ -30,7 +30,9 @@ FOREIGN = {
 }
 """The setting that is at fault if a file of torch or Lightning raises an error."""
 
-STATES = (ValueError, TypeError, RuntimeError, LookupError, AttributeError, AssertionError)
+STATES = (
+    ValueError, TypeError, RuntimeError, LookupError, AttributeError, AssertionError, MisconfigurationException
+)  # fmt: skip
 """Errors by which torch and Lightning refuse settings and the states of a checkpoint."""
 
 NOISE = ("Parser key", "Does not validate", "Subtypes:", "Errors:", "Given value", "Expected a <class 'NoneType'>")
@@ -96,8 +98,17 @@ def user_error(error: Exception) -> Exception:
         return WsedError(f"the checkpoint is of another network than the configuration builds: {str(error)[:600]}")
     if isinstance(error, ArgumentError):
         return _of_parser(error)
+    error = _refusal(error)
     setting = _setting(error) if isinstance(error, STATES) else None
     return error if setting is None else WsedError(f"{setting}: {_one_line(error)}")
+
+
+def _refusal(error: Exception) -> Exception:
+    """What a class of Lightning said of its settings when the parser built it; else the error itself."""
+    if not str(error).startswith("Does not validate"):
+        return error
+    said = (cause for cause in _causes(error) if isinstance(cause, MisconfigurationException))
+    return next(said, error)
 
 
 def _died(error: BaseException) -> str | None:
