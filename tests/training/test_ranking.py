@@ -1,14 +1,23 @@
 """Which epoch is kept as the best."""
 
+import re
+
 import pytest
 import torch
 
 from tests.training.small import trainer
 from wsed import WsedError
-from wsed.metrics.base import MetricValue
+from wsed.losses import MIL, Weighted
+from wsed.metrics.base import METRICS, MetricValue
+from wsed.metrics.embedding_metric import Embedding
+from wsed.metrics.f1 import EventF1
+from wsed.models import Composed
 from wsed.scoring.report import Report
+from wsed.testing.metrics import system
 from wsed.training.evaluation import Evaluation
-from wsed.training.ranking import RANK_BY, KeepBest, first_number, ranking
+from wsed.training.ranking import RANK_BY, KeepBest, check_rank_by, first_number, ranking
+from wsed.training.task import SEDTask
+from wsed.types import Labels
 
 NAMES = ("event_f1", "segment_f1", "tagging_f1")
 
@@ -78,6 +87,53 @@ def test_unknown_metrics_are_refused():
         Evaluation(metrics=["psds"])
     with pytest.raises(WsedError, match=r"metrics must be a list of names, not \[\]; known: .*event_f1"):
         Evaluation(metrics=[])
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("event_f1/makro", "unknown number of event_f1 'makro' (did you mean macro"),
+        ("psds1/macro", "unknown number of psds1 'macro'; known: value, without_variance_penalty"),
+        ("event_f1/per_class/Dog/f2", "unknown number of event_f1 'f2' (did you mean f1?)"),
+        ("event_f1/per_class/Dog", "unknown number of event_f1 'Dog'"),
+        ("tagging/per_class/Dog/f1", "unknown number of tagging 'per_class/Dog/f1'"),
+        ("recall_by_duration/al", "unknown number of recall_by_duration 'al' (did you mean all"),
+        ("embedding/centre", "unknown number of embedding 'centre' (did you mean centre_accuracy"),
+    ],
+)
+def test_numbers_that_a_metric_lacks_are_refused(path, sentence):
+    with pytest.raises(WsedError, match=re.escape(f"evaluation.rank_by: {sentence}")):
+        Evaluation(rank_by=[path])
+
+
+def test_classes_that_the_network_lacks_are_refused():
+    task = SEDTask(Composed.example(Labels(["Dog"])), {"tags": Weighted(MIL())})
+    Evaluation(rank_by=["event_f1/per_class/Dog/f1", "psds1/per_class/Dog/value"]).check(task)
+    with pytest.raises(WsedError, match=r"unknown class of event_f1 'Dgo' \(did you mean Dog\?\); known: Dog"):
+        Evaluation(rank_by=["event_f1/per_class/Dgo/f1"]).check(task)
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_all_numbers_of_a_metric_are_accepted(name):
+    metric = METRICS[name]()
+    clips = system()
+    if isinstance(metric, Embedding):
+        metric.centres = torch.eye(len(clips.labels))
+    value = metric.compute(clips)
+    assert set(value.numbers) == set(metric.numbers)
+    assert {number for own in value.per_class.values() for number in own} == set(metric.class_numbers)
+    paths = [name, *(f"{name}/{number}" for number in value.numbers)]
+    paths += [f"{name}/per_class/{label}/{number}" for label, own in value.per_class.items() for number in own]
+    check_rank_by(paths, labels=clips.labels)
+
+
+def test_a_metric_of_ones_own_may_have_any_number(monkeypatch):
+    class Mine(EventF1):
+        def compute(self, system):
+            return MetricValue({"mine": 0.5})
+
+    monkeypatch.setitem(METRICS._classes, "mine", Mine)
+    check_rank_by(["mine/mine", "mine/other"])
 
 
 def test_epochs_are_ranked_by_metrics_that_are_computed():

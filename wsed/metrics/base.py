@@ -146,6 +146,8 @@ class Metric(ABC):
         needs: the parts of a system that it reads; see `System.provides`.
         place: position in tables and reports; lower numbers come first.
         by_default: whether it is computed if no metrics are named.
+        numbers: names of the numbers that `compute` may give, by which `rank_by` is checked; empty: it is not checked.
+        class_numbers: names of the numbers of each class.
 
     >>> from wsed.metrics import EventF1
     >>> from wsed.testing.metrics import system
@@ -163,6 +165,8 @@ class Metric(ABC):
     needs: ClassVar[frozenset[str]]
     place: ClassVar[int] = 100
     by_default: ClassVar[bool] = True
+    numbers: ClassVar[tuple[str, ...]] = ()
+    class_numbers: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def compute(self, system: System) -> MetricValue:

@@ -12,7 +12,7 @@ import numpy as np
 from wsed.metrics.base import METRICS, Metric, MetricValue, ThresholdCurve
 from wsed.metrics.counts import Counts
 from wsed.metrics.events import Collars
-from wsed.metrics.f1 import EventF1, IntersectionF1, SegmentF1, f1_value
+from wsed.metrics.f1 import F1, EventF1, IntersectionF1, SegmentF1, f1_value
 from wsed.metrics.over_thresholds import (
     event_curves,
     intersection_curves,
@@ -25,6 +25,10 @@ from wsed.types import Labels
 
 MOST = 1000
 """Points of a curve that are kept for tables and pictures; the best one is among them."""
+
+
+KEPT = ("macro", "micro", "macro_precision", "macro_recall", "micro_precision", "micro_recall", "n_ref", "n_sys", "tp")
+"""Numbers that do not depend on which false alarm is paired with which miss."""
 
 
 class BestF1(Metric):
@@ -42,6 +46,7 @@ class BestF1(Metric):
 
     needs = frozenset({"events", "thresholds"})
     by_default = False
+    numbers, class_numbers = KEPT, (*F1.class_numbers, "threshold")
     counted: ClassVar[str]
 
     @abstractmethod
@@ -72,10 +77,6 @@ def best_value(curves: list[ThresholdCurve], labels: Labels) -> MetricValue:
         {label: {**own, "threshold": limits[label]} for label, own in value.per_class.items()},
         over_thresholds={label: curve.thin(MOST) for label, curve in zip(labels, curves, strict=True)},
     )
-
-
-KEPT = ("macro", "micro", "macro_precision", "macro_recall", "micro_precision", "micro_recall", "n_ref", "n_sys", "tp")
-"""Numbers that do not depend on which false alarm is paired with which miss."""
 
 
 @METRICS.register("best_event_f1")

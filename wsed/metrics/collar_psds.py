@@ -29,6 +29,7 @@ class CollarPSDS(Metric):
     """
 
     title, place, needs, by_default = "collar PSDS", 55, frozenset({"events", "psds", "thresholds"}), False
+    numbers, class_numbers = ("value",), ("value",)
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class Embedding(Metric):
 
     title, place, needs = "embeddings", 35, frozenset({"embeddings"})
     by_default: ClassVar[bool] = False
+    numbers = ("centre_accuracy", "scatter_ratio", "silhouette")
 
     def __init__(self, centres: Float[Tensor, "label dim"] | None = None) -> None:
         self.centres = centres

@@ -27,6 +27,12 @@ class F1(Metric):
     True
     """
 
+    numbers = (
+        "macro", "micro", "macro_precision", "macro_recall", "macro_error_rate", "micro_precision", "micro_recall",
+        "micro_error_rate", "macro_f_harmonic", "n_ref", "n_sys", "tp", "substitutions", "deletions", "insertions",
+    )  # fmt: skip
+    class_numbers = ("f1", "precision", "recall", "error_rate", "n_ref", "n_sys", "tp")
+
     @abstractmethod
     def counts(self, system: System) -> Counts:
         """Hits and totals over all clips."""

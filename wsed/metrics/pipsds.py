@@ -16,7 +16,7 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.metrics.base import METRICS, Metric, MetricValue
 from wsed.metrics.psds import PSDS, PSDS1, PSDS2, PSDSParameters, psds_from_scores
-from wsed.metrics.psds_metrics import psds_value
+from wsed.metrics.psds_metrics import PSDS_NUMBERS, psds_value
 from wsed.metrics.psds_reference import Timed
 from wsed.metrics.roc import Curve, effective_curve, staircase
 from wsed.metrics.system import System
@@ -116,6 +116,7 @@ class _PiPSDS(Metric):
     """
 
     needs, by_default = frozenset({"events", "psds", "frame_scores"}), False
+    numbers, class_numbers = PSDS_NUMBERS, ("value",)
     scenario: PSDSParameters
 
     def __init__(self, longest: float = 2.0, filters: int = 21) -> None:

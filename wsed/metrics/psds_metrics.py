@@ -8,6 +8,9 @@ from wsed.metrics.system import System
 from wsed.metrics.tagging import mean_known
 from wsed.types import Labels
 
+PSDS_NUMBERS = ("value", "without_variance_penalty")
+"""Names of the numbers of `psds_value`."""
+
 
 class PSDSMetric(Metric):
     """Base class of PSDS metrics, over all thresholds or from operating points; see `wsed.metrics.psds`.
@@ -16,6 +19,7 @@ class PSDSMetric(Metric):
     """
 
     needs = frozenset({"events", "psds"})
+    numbers, class_numbers = PSDS_NUMBERS, ("value",)
     parameters: PSDSParameters
 
     def compute(self, system: System) -> MetricValue:

@@ -16,6 +16,9 @@ class Tagging(Metric):
     """
 
     title, place, needs = "tagging", 45, frozenset({"clip_scores"})
+    numbers = (
+        "macro_ap", "macro_auroc", "macro_pauroc", "macro_d_prime", "micro_ap", "micro_auroc", "micro_pauroc",
+    )  # fmt: skip
 
     def compute(self, system: System) -> MetricValue:
         clips = system.need_tagged()

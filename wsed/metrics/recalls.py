@@ -52,6 +52,11 @@ class _Recall(Metric):
         return f"recall by {self.what}: {', '.join(parts)}"
 
 
+def _numbers(groups: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the numbers of a recall of these groups."""
+    return ("all", *(name for group in groups for name in (group, f"{group}, n_ref")))
+
+
 @METRICS.register("recall_by_duration")
 class RecallByDuration(_Recall):
     """Recall of true events by their duration.
@@ -73,6 +78,7 @@ class RecallByDuration(_Recall):
         *(f"{low:g} to {high:g} s" for low, high in pairwise(LIMITS)),
         f"{LIMITS[-1]:g} s or more",
     )
+    numbers = _numbers(names)
 
     def _groups(self, events: Columns) -> Int[np.ndarray, " event"]:
         seconds = np.round(events.offset - events.onset, 6)
@@ -97,6 +103,7 @@ class RecallByPolyphony(_Recall):
 
     title, place, what = "recall by polyphony", 61, "polyphony"
     names = ("alone", *(f"{n} at once" for n in range(2, MOST)), f"{MOST} or more at once")
+    numbers = _numbers(names)
 
     def _groups(self, events: Columns) -> Int[np.ndarray, " event"]:
         group: Int[np.ndarray, " event"] = np.minimum(polyphony(events), MOST) - 1

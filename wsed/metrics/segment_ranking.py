@@ -107,6 +107,7 @@ class SegmentRanking(Metric):
     """
 
     title, place, needs = "segment ranking", 47, frozenset({"frame_scores"})
+    numbers = ("macro_pauroc", "macro_auroc", "macro_ap")
 
     def __init__(self, length: float = 1.0) -> None:
         self.length = check_length(length)

@@ -99,12 +99,13 @@ class Evaluation(pl.Callback):
         self._collector = Collector()
 
     def check(self, task: SEDTask) -> None:
-        """Refuse a decoder whose settings have values for another number of classes than the network.
+        """Refuse settings that do not fit the classes of the network.
 
         Raises:
-            WsedError: a setting has one value per class, for another number of classes.
+            WsedError: a setting has one value per class, for another number of classes; or a class is unknown.
         """
         labels = task.network.labels
+        check_rank_by(self.rank_by, self.metrics, labels)
         for name, values in self.decoder.values().items():
             if isinstance(values, list) and len(values) != len(labels):
                 raise WsedError(

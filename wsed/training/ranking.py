@@ -1,7 +1,7 @@
 """The choice of the best epoch, by metrics of the validation clips that are compared one after the other."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -52,15 +52,20 @@ def default_rank_by(metrics: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(path for path in RANK_BY if path.partition("/")[0] in metrics) or tuple(metrics)
 
 
-def check_rank_by(rank_by: Sequence[str], metrics: Sequence[str] | None = None) -> None:
-    """Refuse metrics that are unknown or not computed.
+def check_rank_by(
+    rank_by: Sequence[str], metrics: Sequence[str] | None = None, labels: Iterable[str] | None = None
+) -> None:
+    """Refuse metrics that are unknown or not computed, and numbers that a metric does not have.
+
+    A number that never exists would rank all epochs alike, so that the first one would be kept as the best.
 
     Args:
         rank_by: metrics by which epochs are ranked.
         metrics: names of the metrics that are computed; None: the default ones.
+        labels: names of the classes; None: they are not checked.
 
     Raises:
-        WsedError: `rank_by` is empty, or a metric is unknown or not computed.
+        WsedError: `rank_by` is empty, or a metric or a number is unknown or not computed.
     """
     if not rank_by:
         raise WsedError("evaluation.rank_by is empty: name metrics, e.g. [event_f1/macro]")
@@ -69,6 +74,22 @@ def check_rank_by(rank_by: Sequence[str], metrics: Sequence[str] | None = None) 
         check_option("evaluation.rank_by", "metric", name, METRICS.names())
         if metrics is not None and name not in metrics:
             raise WsedError(f"evaluation.rank_by names {name}, which evaluation.metrics leaves out; add it there")
+        _check_number(path, labels)
+
+
+def _check_number(path: str, labels: Iterable[str] | None) -> None:
+    """Refuse a number that the metric does not have; a metric whose `compute` is not of wsed may have any."""
+    name, _, wanted = path.partition("/")
+    metric = METRICS[name]
+    if not wanted or not metric.numbers or not metric.compute.__module__.startswith("wsed."):
+        return
+    known = metric.numbers
+    if metric.class_numbers and wanted.startswith("per_class/"):
+        label, _, wanted = wanted.removeprefix("per_class/").rpartition("/")
+        known = metric.class_numbers
+        if labels is not None:
+            check_option("evaluation.rank_by", f"class of {name}", label, labels)
+    check_option("evaluation.rank_by", f"number of {name}", wanted, known)
 
 
 def number(value: float | int) -> float | int:
