@@ -64,6 +64,25 @@ def test_damaged_json(tmp_path: Path, text: str, message: str) -> None:
     assert read_json(path, "") == read_json_object(path, "") == {"a": 1}
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("data: {a: 1}\nmodel: {}\ndata: {b: 2}", "row 3: data is set twice, first in row 1; remove one of them"),
+        ("model:\n  losses:\n    - tags: 1\n      tags: 2", "row 4: tags is set twice, first in row 3"),
+        ("threshold: {0: 0.5, '0': 0.3}", "row 1: 0 is set twice"),
+    ],
+)
+def test_a_key_that_is_set_twice_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "exp.yaml").write_text(text)
+    with pytest.raises(WsedError, match=rf"exp\.yaml is not valid YAML: {message}"):
+        read_yaml(tmp_path / "exp.yaml")
+
+
+def test_keys_over_merged_ones_and_of_other_types_are_no_repetition() -> None:
+    assert parse_yaml("{a: &a {x: 1}, b: {<<: *a, x: 2}, c: *a}") == {"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 1}}
+    assert parse_yaml("{1: a, '1': b}") == {1: "a", "1": "b"}
+
+
 def test_yaml_keeps_names_of_classes() -> None:
     text = "labels: [yes, No, on, 0, 007, 1e3, null, Hu\u0308ndchen, 2024-01-01]"
     assert parse_yaml(text) == {"labels": ["yes", "No", "on", "0", "007", "1e3", "null", "H\u00fcndchen", "2024-01-01"]}

@@ -150,7 +150,8 @@ def parse_yaml(text: str) -> object:
     {'lr': 0.001, 'labels': ['yes', 'no', '0'], 'test': 'no'}
 
     Raises:
-        yaml.YAMLError: the text is not valid YAML, is nested too deeply, or expands to more than `MAX_NODES` values.
+        yaml.YAMLError: the text is not valid YAML, is nested too deeply, expands to more than `MAX_NODES` values, or
+            has a key twice in a mapping: the later one would replace the earlier one without a word.
     """
     loader = _Loader(text)
     try:
@@ -159,6 +160,7 @@ def parse_yaml(text: str) -> object:
             return None
         _size(node, {})
         _keep_class_names(node)
+        _check_keys(node)
         value: object = loader.construct_document(node)
         return value
     except RecursionError:
@@ -184,6 +186,7 @@ class _Loader(yaml.SafeLoader):
     """Reads `1e-3` as a number, and only `true` and `false` as booleans."""
 
 
+MERGE = "tag:yaml.org,2002:merge"
 _BOOL, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOL]
@@ -230,13 +233,32 @@ def _keep_class_names(node: yaml.Node) -> None:
                         _mark(companions.value)
 
 
+def _check_keys(node: yaml.Node) -> None:
+    """Refuse a mapping that has a key twice."""
+    pending, seen = [node], set[int]()
+    while pending:
+        node = pending.pop()
+        if id(node) in seen or isinstance(node, yaml.ScalarNode):
+            continue
+        seen.add(id(node))
+        pending += reversed(_below(node))
+        rows = dict[tuple[str, str], int]()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
+                continue
+            if (known := (key.tag, key.value)) in rows:
+                why = f"{key.value} is set twice, first in row {rows[known] + 1}; remove one of them"
+                raise yaml.MarkedYAMLError(problem=why, problem_mark=key.start_mark)
+            rows[known] = key.start_mark.line
+
+
 def _below(node: yaml.Node) -> list[yaml.Node]:
     return [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else list(node.value)
 
 
 def _mark(names: Iterable[yaml.Node]) -> None:
     for name in names:
-        if isinstance(name, yaml.ScalarNode) and name.tag != "tag:yaml.org,2002:merge":
+        if isinstance(name, yaml.ScalarNode) and name.tag != MERGE:
             name.tag, name.value = "tag:yaml.org,2002:str", composed(name.value)
 
 
