@@ -14,6 +14,7 @@ from wsed.cli.check_settings import check_settings, require, sections, settings_
 from wsed.cli.configs import merged
 from wsed.cli.early import SECTIONS, check_files
 from wsed.cli.names import expand
+from wsed.cli.search_trials import read_config
 from wsed.cli.signatures import Signatures
 from wsed.errors import WsedError
 from wsed.literals import members
@@ -82,6 +83,24 @@ MISTAKES = {
     ),
     "evaluation: {decoder: {class_path: sebb, init_args: {windo: 1}}}": (
         "evaluation.decoder has no setting 'windo' (did you mean window?)"
+    ),
+    "trainer: [x]": "trainer is ['x'], expected settings; write trainer: {max_epochs: 10}",
+    "evaluation: psds1": "evaluation is 'psds1', expected settings; write evaluation: {metrics: [event_f1, psds1]}",
+    "evaluation: [psds1]": "evaluation is ['psds1'], expected settings",
+    "trainer: {callbacks: {EarlyStopping: {}}}": (
+        "trainer.callbacks names no class: {'EarlyStopping': {}}; write callbacks: [{class_path: EarlyStopping, init_ar"
+    ),
+    "trainer: {callbacks: [{monitor: val/score}]}": "trainer.callbacks names no class: {'monitor': 'val/score'}",
+    "overwrite: maybe": "overwrite is 'maybe', expected true or false",
+    "rank_timeout: -5": "rank_timeout is -5, expected seconds above 0",
+    "seed_everything: abc": "seed_everything is 'abc', expected true or false or a whole number",
+    "test_checkpoint: bset": "test_checkpoint: unknown test_checkpoint 'bset' (did you mean best or last?)",
+    "every_n_train_steps: ten": "every_n_train_steps is 'ten', expected a whole number or null",
+    "model: {network: {encoder: {class_path: crnn, init_args: null}}}": (
+        "model.network.encoder: init_args is null, expected a mapping; leave it out if it is empty"
+    ),
+    "model: {lr_scheduler: {class_path: WarmUp}}": (
+        "model.lr_scheduler: WarmUp is a schedule of wsed; write class_path: wsed.training.schedules.WarmUp"
     ),
     "trainer: {max_epochs: ten}": "trainer.max_epochs is 'ten', expected a whole number or null",
 }
@@ -161,6 +180,10 @@ RIGHT = [
     "trainer: {callbacks: [MyEarlyStopping, {class_path: my_module.EarlyStoping}, EarlyStoping]}",
     "trainer: {logger: {class_path: WandbLogger, init_args: {project: x, entity: y}}}",
     "ckpt_path: null",
+    "{seed_everything: true, test_checkpoint: last, every_n_train_steps: '10', rank_timeout: 60, overwrite: true}",
+    "{seed_everything: '3', test_after_fit: 'false', resume: null, weights_only: false, verbose: true}",
+    "{trainer: null, evaluation: null}",
+    "model: {lr_scheduler: {class_path: wsed.training.schedules.WarmUp, init_args: {warmup: 1, steps: 4}}}",
     "evaluation: {metrics: [psds1, 'event_f1:onset_collar=1'], rank_by: [event_f1/macro, psds1]}",
     "data: {corpus: {init_args: {root: .}}}",
     "data: {corpus: {init_args: {train: {mine: train/mine}}}, batch: {mine: 4, unlabelled: 4, other: null}}",
@@ -215,6 +238,17 @@ def test_what_is_missing_is_told(text, tmp_path):
     flags = ["--model.network.encoder=crnn", "--model.losses.tags.loss", "mil", "--data.corpus", "desed"]
     check_files(["--config", str(path), *flags])
     check_files(["--config", str(path), "--print_config"])
+
+
+@pytest.mark.parametrize(
+    ("text", "what"), [("[model, data]", "a list"), ("model", "a text"), ("3", "a number"), ("true", "true or false")]
+)
+def test_a_file_without_settings_is_refused(text, what, tmp_path):
+    path = tmp_path / "exp.yaml"
+    path.write_text(text)
+    said = f"--config {path} holds {what}, not settings; write model: {{network: "
+    assert mistake(lambda: check_files(["--config", str(path)])).startswith(said)
+    assert mistake(lambda: merged([path])).startswith(said)
 
 
 def test_a_value_that_is_replaced_may_be_wrong(tmp_path):
@@ -292,6 +326,10 @@ def test_types_read_from_source_are_those_of_the_classes():
 def test_what_is_right_is_passed(tmp_path):
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump(SMALL))
+    (tmp_path / "config.yaml").write_text(
+        yaml.safe_dump(read_config([f"--config={path}", "--data.corpus.root=."]))
+    )  # as a run writes it
+    check_files([f"--config={tmp_path / 'config.yaml'}"])
     check_files([f"--config={path}", "--resume", "auto"])
     check_files([f"--config={EXPERIMENTS / 'quickstart.yaml'}", *ROOTS])
 

@@ -1,16 +1,20 @@
 """Advice in messages: where a setting is that users look for, and what to write."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
 
 import yaml
 
 from wsed.errors import WsedError, near
 
-OTHERS = (
-    "seed_everything", "test_after_fit", "test_checkpoint", "init_from", "overwrite", "ckpt_path", "weights_only",
-    "verbose", "return_predictions", "resume", "every_n_train_steps", "rank_timeout",
-)  # fmt: skip
-"""Settings outside model, data, evaluation and trainer."""
+OTHERS: dict[str, object] = {
+    "seed_everything": bool | int, "test_after_fit": bool, "test_checkpoint": Literal["best", "last"],
+    "init_from": str | None, "overwrite": bool, "ckpt_path": str | Path | None, "weights_only": bool | None,
+    "verbose": bool, "return_predictions": bool | None, "resume": Literal["auto"] | None,
+    "every_n_train_steps": int | None, "rank_timeout": float,
+}  # fmt: skip
+"""Settings outside model, data, evaluation and trainer, and the types of their values."""
 
 PLACES = {
     "epochs": "trainer.max_epochs",
@@ -50,6 +54,12 @@ EXAMPLES = {
     "model.lr_scheduler": "lr_scheduler: {class_path: torch.optim.lr_scheduler.StepLR, init_args: {step_size: 10}}",
     "data.corpus": "corpus: {class_path: desed, init_args: {root: data/desed}}",
     "data.batch": "batch: {weak: 8}",
+    "model": "model: {network: {encoder: crnn}, losses: {tags: {loss: mil}}}",
+    "data": "data: {corpus: {class_path: desed, init_args: {root: data/desed}}}",
+    "evaluation": "evaluation: {metrics: [event_f1, psds1]}",
+    "trainer": "trainer: {max_epochs: 10}",
+    "trainer.callbacks": "callbacks: [{class_path: EarlyStopping, init_args: {monitor: val/score, mode: max}}]",
+    "trainer.logger": "logger: {class_path: CSVLogger, init_args: {save_dir: logs}}",
 }
 """Examples of what to write for a setting."""
 
@@ -94,10 +104,44 @@ def check_beside(value: Mapping[str, object], path: str) -> None:
     Traceback (most recent call last):
     wsed.errors.WsedError: model.network.encoder: channels must be in init_args; write encoder: {class_path: ...
     """
+    arguments = value.get("init_args", {})
+    if "class_path" in value and not isinstance(arguments, Mapping):
+        given = "null" if arguments is None else repr(arguments)
+        raise WsedError(f"{path}: init_args is {given}, expected a mapping; leave it out if it is empty")
     beside = {key: item for key, item in value.items() if key not in ("class_path", "init_args", "dict_kwargs")}
     if "class_path" in value and beside:
         example = f"{{class_path: {value['class_path']}, init_args: {flow(beside)}}}"
         raise WsedError(f"{path}: {', '.join(map(str, beside))} must be in init_args; write {last(path)}: {example}")
+
+
+def check_section(value: object, path: str) -> None:
+    """Refuse a section that is not a mapping: the parser drops a list without a word, and takes a text for a file.
+
+    >>> check_section({"max_epochs": 3}, "trainer")
+    """
+    if value is not None and not isinstance(value, Mapping):
+        raise WsedError(f"{path} is {value!r}, expected settings; write {EXAMPLES[path]}")
+
+
+def check_named(value: object, path: str) -> None:
+    """Refuse a mapping without a class where a class of Lightning is wanted: the parser makes one that does nothing.
+
+    >>> check_named({"class_path": "RichProgressBar"}, "trainer.callbacks")
+    """
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict) and "class_path" not in item:
+            raise WsedError(f"{path} names no class: {item}; write {EXAMPLES[path]}")
+
+
+def holds(file: object, value: object) -> str:
+    """The message about a file that is a list or a text, not settings.
+
+    >>> holds("exp.yaml", ["crnn"])
+    '--config exp.yaml holds a list, not settings; write model: {network: {encoder: crnn}, losses: {tags: {loss: mil}}}'
+    """
+    words = {list: "a list", str: "a text", bool: "true or false"}
+    what = words.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
+    return f"--config {file} holds {what}, not settings; write {EXAMPLES['model']}"
 
 
 def last(path: str) -> str:

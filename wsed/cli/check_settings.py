@@ -3,19 +3,23 @@
 import importlib
 import inspect
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Literal, TypeAlias, get_args, get_origin
 
+import yaml
+
 from wsed.build import Part, arguments_of, is_mapping, is_sequence, part_of
-from wsed.cli.advice import EXAMPLES, OTHERS, check_beside, flow, last, unknown
+from wsed.cli.advice import EXAMPLES, OTHERS, check_beside, check_named, check_section, flow, last, unknown
 from wsed.cli.check_torch import HOMES, check_torch
 from wsed.cli.names import root
 from wsed.errors import WsedError, near
 from wsed.literals import members
 from wsed.registry import Registry
 from wsed.spec import REGISTERED
+from wsed.text import parse_yaml
 
 Config: TypeAlias = Mapping[str, object]
 
@@ -46,8 +50,32 @@ def check_settings(config: Config, flags: Collection[str] = ()) -> None:
     for key, value in config.items():
         if key not in sections() and key not in OTHERS:
             raise WsedError(unknown("", str(key), [*sections(), *OTHERS]))
+        if key in OTHERS:
+            check_other(value, key, flags)
+        elif key not in flags:
+            check_section(value, key)
         if key in sections() and isinstance(value, dict):
             _arguments(value, sections()[key], key, flags)
+
+
+def check_other(value: object, key: str, flags: Collection[str] = ()) -> None:
+    """Refuse a value of a setting outside the sections that is of a wrong type, or a time that is not positive.
+
+    >>> check_other("3", "seed_everything")  # a number in quotes, which the parser takes
+    """
+    kinds = list(members(OTHERS[key]))
+    if isinstance(value, str) and str not in kinds:
+        with suppress(yaml.YAMLError):
+            value = parse_yaml(value)
+    check_value(value, OTHERS[key], key, flags)
+    if key == "rank_timeout" and key not in flags and isinstance(value, int | float):
+        check_timeout(value)
+
+
+def check_timeout(seconds: float) -> None:
+    """Refuse a time to wait that is not positive."""
+    if not seconds > 0:
+        raise WsedError(f"rank_timeout is {seconds:g}, expected seconds above 0")
 
 
 def require(config: Config, flags: Collection[str]) -> None:
@@ -89,6 +117,8 @@ def check_value(value: object, annotation: object, path: str, flags: Collection[
     if path in HOMES:
         check_torch(value, path)
         return
+    if path in ("trainer.callbacks", "trainer.logger") and not is_given(flags, path):
+        check_named(value, path)
     if value is None or path in flags or not all(map(_is_known, kinds)):
         return
     if not any(_takes(value, kind, path, flags) for kind in kinds):

@@ -5,7 +5,7 @@ import inspect
 from functools import cache
 
 from wsed.cli.advice import EXAMPLES, check_beside, unknown
-from wsed.cli.source import exported, lacks, settings_in
+from wsed.cli.source import classes_in, exported, lacks, settings_in
 from wsed.errors import WsedError, near
 
 HOMES = {
@@ -13,6 +13,9 @@ HOMES = {
     "model.lr_scheduler": ("torch.optim.lr_scheduler", "LRScheduler"),
 }
 """Settings that take a class of torch: its module, and its base class there."""
+
+SCHEDULES = "wsed.training.schedules"
+"""Schedules that torch does not have."""
 
 
 def check_torch(value: object, path: str, *, importing: bool = True) -> None:
@@ -62,6 +65,8 @@ def _check_name(name: str, path: str, importing: bool) -> None:
         found = not lacks(module, name)
     if found:
         return
+    if path == "model.lr_scheduler" and name in classes_in(SCHEDULES):
+        raise WsedError(f"{path}: {name} is a schedule of wsed; write class_path: {SCHEDULES}.{name}")
     same = [known for known in classes if known.lower() == name.lower()]
     kind = path.rpartition(".")[2]
     raise WsedError(f"{path}: unknown {kind} {name!r}{near(name, same or classes)}; write {EXAMPLES[path]}")

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import yaml
 
+from wsed.cli.advice import holds
 from wsed.cli.check_flags import check_flags
 from wsed.cli.check_settings import check_settings, require
 from wsed.cli.flags import underscores
@@ -200,7 +201,7 @@ def _read(file: str | Path) -> tuple[Config, list[str]]:
     if value is None:
         return {}, []
     if not isinstance(value, dict):
-        raise WsedError(f"--config {file} holds {type(value).__name__}, not settings")
+        raise WsedError(holds(file, value))
     try:
         config, moved = translated(value)
         named = expand(config)

@@ -11,9 +11,20 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from wsed.cli import source
-from wsed.cli.advice import ACCELERATORS, EXAMPLES, OTHERS, STRATEGIES, check_beside, check_word, unknown
+from wsed.cli.advice import (
+    ACCELERATORS,
+    EXAMPLES,
+    OTHERS,
+    STRATEGIES,
+    check_beside,
+    check_named,
+    check_section,
+    check_word,
+    holds,
+    unknown,
+)
 from wsed.cli.annotations import Annotation
-from wsed.cli.check_settings import check_value, is_given, require
+from wsed.cli.check_settings import check_other, check_value, is_given, require
 from wsed.cli.check_torch import HOMES, check_torch
 from wsed.cli.configs import Config, asks_for_help, merge, split_files
 from wsed.cli.flags import underscores
@@ -47,7 +58,9 @@ def check_files(args: Sequence[str]) -> None:
     known, config = Signatures.read(), Config()
     for file in files:
         read = read_yaml(file, "--config")
-        if isinstance(read, dict):
+        if read is not None and not isinstance(read, dict):
+            raise WsedError(holds(file, read))
+        if read is not None:
             try:
                 new = translated(read)[0]
             except WsedError as error:
@@ -110,6 +123,10 @@ class _Check:
         for key, value in config.items():
             if key not in SECTIONS and key not in OTHERS:
                 raise WsedError(unknown("", str(key), [*SECTIONS, *OTHERS]))
+            if key in OTHERS:
+                check_other(value, key, self.flags)
+            elif key not in self.flags:
+                check_section(value, key)
             if key in SECTIONS and isinstance(value, dict):
                 self.arguments(value, SECTIONS[key], key)
         data = config.get("data")
@@ -236,6 +253,8 @@ class _Check:
 
     def lightning(self, value: object, path: str) -> None:
         """Check a class of Lightning: its name and those of its arguments."""
+        if not is_given(self.flags, path):
+            check_named(value, path)
         name = value.get("class_path") if isinstance(value, dict) else value
         if not isinstance(name, str):
             return

@@ -8,6 +8,7 @@ from jsonargparse import Namespace
 
 from wsed.checkpoint import check_readable
 from wsed.cli.advice import STRATEGIES, check_word
+from wsed.cli.check_settings import check_timeout
 from wsed.cli.ranks import is_first
 from wsed.errors import WsedError
 from wsed.ops.precision import BFLOAT16, slow_bfloat16
@@ -29,6 +30,7 @@ def settle(verb: str, config: Namespace) -> None:
     Raises:
         WsedError: there is no such checkpoint, a run would be overwritten, or a setting is not supported.
     """
+    check_timeout(config.rank_timeout)
     run = RunFolder(Path(config.trainer.default_root_dir or default_folder(config)))
     if verb != "fit" or not config.overwrite:
         run.check_version()
