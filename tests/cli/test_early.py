@@ -1,6 +1,7 @@
 """Mistakes that are found before torch is imported."""
 
 import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -105,6 +106,21 @@ MISTAKES = {
     "trainer: {max_epochs: ten}": "trainer.max_epochs is 'ten', expected a whole number or null",
 }
 
+FORMS = {
+    "data: {augment: gain}": "data.augment is 'gain', expected a list; write augment: [gain]",
+    "data: {windows: 3}": "data.windows is 3, expected settings (length, test_length",
+    "model: {losses: [mil]}": "model.losses is ['mil'], expected a mapping",
+    "model: {network: {encoder: [crnn]}}": "model.network.encoder is ['crnn'], expected an encoder",
+}
+"""Values of a form that a setting does not take."""
+
+NEEDED = {
+    "data: {corpus: {class_path: desed, init_args: {labels: [a]}}}": "data.corpus.root is missing; write root: ...",
+    "data: {corpus: {class_path: desed}}": "data.corpus.root is missing",
+    "model: {losses: {tags: {weight: 2}}}": "model.losses.tags.loss is missing",
+}
+"""Settings without a default that are left out."""
+
 LITERALS = {
     "model: {network: {head: {class_path: framewise, init_args: {pooling: maxx}}}}": (
         "model.network.head.pooling: unknown pooling 'maxx' (did you mean max or mean?); known: max, mean, linear_softm"
@@ -142,7 +158,7 @@ LIGHTNING = {
     ),
     "data: {corpus: corpus.yaml}": "data.corpus names the file corpus.yaml; pass it by --config",
     "model: {network: {encoder: wsed.models.CRN}}": "wsed.models has no CRN (did you mean CRNN",
-    "data: {corpus: {class_path: desed, init_args: {train: {mine: t}}}, batch: {weka: 4, mine: 4}}": (
+    "data: {corpus: {class_path: desed, init_args: {root: ., train: {mine: t}}}, batch: {weka: 4, mine: 4}}": (
         "data.batch: unknown source 'weka' (did you mean weak?); known: weak, strong, synthetic, unlabelled, mine"
     ),
     "data: {batch: {weak: -4}}": "data.batch has no clips: {'weak': -4}; write batch: {weak: 8}",
@@ -186,6 +202,9 @@ RIGHT = [
     "model: {lr_scheduler: {class_path: wsed.training.schedules.WarmUp, init_args: {warmup: 1, steps: 4}}}",
     "evaluation: {metrics: [psds1, 'event_f1:onset_collar=1'], rank_by: [event_f1/macro, psds1]}",
     "data: {corpus: {init_args: {root: .}}}",
+    "data: {augment: [], holdout: 0.2, windows: null, reader: memory}",
+    "data: {holdout: {share: 0.1}, windows: {length: 4.0}, augment: [gain, {class_path: noise}]}",
+    "model: {losses: {tags: {loss: mil, weight: {class_path: wsed.losses.Ramp, init_args: {steps: 4}}}}}",
     "data: {corpus: {init_args: {train: {mine: train/mine}}}, batch: {mine: 4, unlabelled: 4, other: null}}",
     "data: {corpus: {class_path: dcase2017}, batch: {other: 4}}",
     "data: {corpus: {class_path: audioset, init_args: {root: not/there, lists: ., audio: .}}}",
@@ -209,6 +228,34 @@ def test_mistakes_are_told_as_later(text, tmp_path):
     assert said.startswith(f"{path}: ")
     later = mistake(lambda: check_settings(expand(yaml.safe_load(text))))
     assert re.split("; known| \\(did|; write", later)[0] in said
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_values_of_another_form_are_told_as_later(text, tmp_path):
+    path = tmp_path / "exp.yaml"
+    path.write_text(text)
+    assert FORMS[text] in mistake(lambda: check_files(["--config", str(path)]))
+    assert FORMS[text].partition(" expected")[0] in mistake(lambda: check_settings(expand(yaml.safe_load(text))))
+
+
+@pytest.mark.parametrize("text", NEEDED)
+def test_what_has_no_default_must_be_given(text, tmp_path):
+    path = tmp_path / "exp.yaml"
+    path.write_text(text)
+    assert NEEDED[text] in mistake(lambda: check_files(["--config", str(path)]))
+    base = tmp_path / "base.yaml"
+    base.write_text(ENOUGH)
+    check_files(["--config", str(base), "--config", str(path)])  # a file may complete another one
+
+
+def test_what_must_be_given_is_that_of_the_classes():
+    known = Signatures.read()
+    for kind, (module, name) in HOMES.items():
+        registry = getattr(importlib.import_module(module), name)
+        for one in registry.names() if kind != "metric" else ():
+            needed = known.needed(known.names[kind][one])
+            parameters = inspect.signature(registry[one]).parameters
+            assert all(parameters[key].default is inspect.Parameter.empty for key in needed), one
 
 
 @pytest.mark.parametrize("text", LITERALS | LIGHTNING)
@@ -330,7 +377,7 @@ def test_what_is_right_is_passed(tmp_path):
         yaml.safe_dump(read_config([f"--config={path}", "--data.corpus.root=."]))
     )  # as a run writes it
     check_files([f"--config={tmp_path / 'config.yaml'}"])
-    check_files([f"--config={path}", "--resume", "auto"])
+    check_files([f"--config={path}", "--resume", "auto", "--data.corpus.root=."])
     check_files([f"--config={EXPERIMENTS / 'quickstart.yaml'}", *ROOTS])
 
 

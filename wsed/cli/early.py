@@ -21,6 +21,7 @@ from wsed.cli.advice import (
     check_section,
     check_word,
     holds,
+    last,
     unknown,
 )
 from wsed.cli.annotations import Annotation
@@ -145,6 +146,12 @@ class _Check:
             if key not in settings:
                 raise WsedError(unknown(path, str(key), list(settings)))
             self.value(item, settings[key], f"{path}.{key}")
+        needed = (
+            self.known.needed(cls) if self.whole and path not in SECTIONS and not is_given(self.flags, path) else []
+        )
+        for key in needed:
+            if key not in value:
+                raise WsedError(f"{path}.{key} is missing; write {key}: ... among the settings of {path}")
 
     def value(self, value: object, annotation: Annotation, path: str) -> None:
         """Check a value by its annotation."""
@@ -164,8 +171,41 @@ class _Check:
         elif (plain := annotation.plain()) is not None:
             check_value(value, plain, path, self.flags)
         else:
+            self.form(value, annotation, path)
             for member in annotation.members():
                 self.member(value, member, path)
+
+    def form(self, value: object, annotation: Annotation, path: str) -> None:
+        """Refuse a value whose form no member of a union takes, such as a text for a list."""
+        taken: list[type] = []
+        words: list[str] = []
+        for member in annotation.members():
+            found = self.forms(member)
+            if found is None:
+                return
+            taken += found[1]
+            words.append(found[0])
+        if not isinstance(value, tuple(taken)) and not (isinstance(value, str) and "." in value):
+            example = f"; write {last(path)}: [{value}]" if list in taken and isinstance(value, str) else ""
+            raise WsedError(f"{path} is {value!r}, expected {' or '.join(words)}{example}")
+
+    def forms(self, member: Annotation) -> tuple[str, list[type]] | None:
+        """In words what a member of a union takes, and its types; None if that is not plain."""
+        words = member.words()
+        if str(member) == "None":
+            return "null", []
+        if member.plain() in (int, float):
+            return "a number", [int, float]
+        if member.items() is not None:
+            return "a list", [list]
+        if member.values() is not None:
+            return "a mapping", [dict]
+        if kinds := [kind for base, kind in self.known.bases.items() if words & {base, f"{base}Factory"}]:
+            return f"{'an' if kinds[0][0] in 'aeo' else 'a'} {kinds[0]}", [str, dict]
+        if str(member) in self.known.classes:
+            settings = self.known.arguments(str(member))
+            return f"settings ({', '.join(settings)})" if settings else f"a {member}", [dict]
+        return None
 
     def member(self, value: object, annotation: Annotation, path: str) -> None:
         """Check a value by a member of a union, if the value has its form."""

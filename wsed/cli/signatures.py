@@ -25,12 +25,14 @@ class Class(NamedTuple):
         settings: annotations of its own constructor, by name; None: it has none.
         open: whether the constructor takes other settings too.
         is_data: whether it is a dataclass: then it takes the settings of bases that are dataclasses, too.
+        needed: its own settings without a default.
     """
 
     bases: tuple[str, ...]
     settings: dict[str, Annotation] | None
     open: bool
     is_data: bool = False
+    needed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,20 @@ class Signatures:
         settings = list(found.settings.items())[self.leading.get(kind, 0) :]
         return {key: annotation for key, annotation in settings if key != "moved"}
 
+    def needed(self, name: str) -> list[str]:
+        """The settings of a class that must be given, as far as they are plain from its source.
+
+        >>> Signatures.read().needed("DESED"), Signatures.read().needed("Weighted"), Signatures.read().needed("CRNN")
+        (['root'], ['loss'], [])
+        """
+        settings, found = self.arguments(name), self.classes.get(name)
+        if settings is None or found is None:
+            return []
+        if found.settings is None:
+            bases = [base for base in found.bases if base not in WITHOUT_SETTINGS]
+            return self.needed(bases[0]) if bases else []
+        return [key for key in found.needed if key in settings]
+
     def _registry(self, node: ast.AnnAssign | ast.Assign) -> dict[str, str]:
         """Note a registry; returns the name of its variable, and the kind."""
         call, target = node.value, node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
@@ -161,9 +177,14 @@ def _class(node: ast.ClassDef, module: str) -> Class:
     if made is not None:
         arguments = [*made.args.posonlyargs, *made.args.args[1:], *made.args.kwonlyargs]
         settings = {arg.arg: Annotation.of(arg.annotation, module) for arg in arguments}
-        return Class(bases, settings, made.args.kwarg is not None)
+        positional = [*made.args.posonlyargs, *made.args.args]
+        plain = positional[1 : len(positional) - len(made.args.defaults)]
+        keywords = zip(made.args.kwonlyargs, made.args.kw_defaults, strict=True)
+        needed = [arg.arg for arg in (*plain, *(arg for arg, default in keywords if default is None))]
+        return Class(bases, settings, made.args.kwarg is not None, needed=tuple(needed))
     if any(ast.unparse(part).startswith("dataclass") for part in node.decorator_list):
         fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]
         settings = {ast.unparse(part.target): Annotation.of(part.annotation, module) for part in fields}
-        return Class(bases, settings, False, is_data=True)
+        needed = [ast.unparse(part.target) for part in fields if part.value is None]
+        return Class(bases, settings, False, is_data=True, needed=tuple(needed))
     return Class(bases, None, False)
