@@ -414,3 +414,15 @@ def test_neither_torch_nor_lightning_is_imported(tmp_path):
     lines = done.stderr.splitlines()
     assert len(lines) == len(texts)
     assert all(said in line for said, line in zip(texts.values(), lines, strict=True))
+
+
+@pytest.mark.parametrize("verb", ["validate", "test", "predict"])
+def test_other_verbs_check_files_before_torch_is_imported(verb, tmp_path):
+    (tmp_path / "exp.yaml").write_text("modle: {}")
+    code = (
+        "import sys; from wsed.cli.main import main; "
+        f"print(main(['{verb}', '--config', 'exp.yaml', '--ckpt-path', 'best']), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "2 False\n"
+    assert "exp.yaml: there is no setting 'modle' (did you mean model?)" in done.stderr

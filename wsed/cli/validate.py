@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from wsed.cli.training import run
+from wsed.cli.early import check_files
+from wsed.cli.process import importing
 
 HELP = "score a checkpoint on the validation clips"
 GROUP = "train"
@@ -10,4 +11,8 @@ GROUP = "train"
 
 def main(args: Sequence[str]) -> int:
     """Run the verb and return the exit status."""
+    with importing():
+        check_files(args)
+        from wsed.cli.training import run  # imports torch and Lightning: seconds
+
     return run(["validate", *args])
