@@ -12,15 +12,16 @@ from wsed.cli.main import main
 submitit = pytest.importorskip("submitit", reason="the extra cluster is not installed")
 
 
-def config(folder, corpus):
+def config(folder, corpus, name="exp"):
     data = {"corpus": {"class_path": "desed", "init_args": {"root": str(corpus)}}, "batch": {"weak": 4}, "workers": 0}
-    path = folder / "exp.yaml"
+    path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump({**SMALL, "data": data}))
     return str(path)
 
 
-def test_a_job_for_each_seed_and_row(tmp_path, capsys):
-    for name in ("base", "one", "two"):
+def test_a_job_for_each_seed_and_row(tmp_path, corpus, capsys):
+    config(tmp_path, corpus, "base")
+    for name in ("one", "two"):
         (tmp_path / f"{name}.yaml").write_text("{}")
     rows = [str(tmp_path / f"{name}.yaml") for name in ("one", "two")]
     args = ["--config", str(tmp_path / "base.yaml"), "--rows", *rows, "--seeds", "2", "--gpus", "4", "--nodes", "2"]
@@ -32,7 +33,7 @@ def test_a_job_for_each_seed_and_row(tmp_path, capsys):
     assert all(line.endswith(f"{ends} --trainer.max_epochs 3") for line in said)
 
 
-def test_what_slurm_is_asked(tmp_path, monkeypatch, capsys):
+def test_what_slurm_is_asked(tmp_path, corpus, monkeypatch, capsys):
     sbatch = tmp_path / "bin" / "sbatch"
     sbatch.parent.mkdir()
     sbatch.write_text(f'#!/bin/sh\ncp "$1" {tmp_path}/asked\necho Submitted batch job 12\n')
@@ -41,8 +42,7 @@ def test_what_slurm_is_asked(tmp_path, monkeypatch, capsys):
         (sbatch.parent / name).write_text("#!/bin/sh\n")
         (sbatch.parent / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{sbatch.parent}:{os.environ['PATH']}")
-    (tmp_path / "exp.yaml").write_text("{}")
-    args = ["--config", str(tmp_path / "exp.yaml"), "--logs", str(tmp_path / "logs"), "--seeds", "3"]
+    args = ["--config", config(tmp_path, corpus), "--logs", str(tmp_path / "logs"), "--seeds", "3"]
     args += ["--gpus", "2", "--nodes", "2", "--time", "04:00:00", "--partition", "gpu", "--account", "sound"]
     assert main(["submit", *args]) == 0
     assert "job 12_2: wsed fit" in capsys.readouterr().out
@@ -62,13 +62,41 @@ def test_what_slurm_is_asked(tmp_path, monkeypatch, capsys):
         (["--config", "gone.yaml"], "no such configuration: gone.yaml"),
         (["--config", "exp.yaml", "--time", "4h"], "--time is '4h'; write HH:MM:SS"),
         (["--config", "exp.yaml"], "there is no SLURM here (no sbatch); --cluster local"),
+        (["--config", "exp.yaml", "--cluster", "local", "--nodes", "2"], "--nodes is 2, but --cluster local has this"),
+        (["--config", "exp.yaml", "--rows", "a/mil.yaml", "b/mil.yaml"], "a/mil.yaml and b/mil.yaml would both train"),
+        (
+            ["--config", "exp.yaml", "--seeds", "2", "--trainer.default_root_dir", "runs/one"],
+            "default_root_dir would be",
+        ),
+        (
+            ["--config", "exp.yaml", "--seeds", "2", "--seed-everything=7"],
+            "--seed_everything would be the same in all 2",
+        ),
+        (
+            ["--config", "exp.yaml", "--rows", "a/mil.yaml", "b/typo.yaml"],
+            "data has no setting 'bach' (did you mean batch",
+        ),
+        (
+            ["--config", "exp.yaml", "--trainer.max_epoch", "3"],
+            "--trainer.max_epoch: trainer has no setting 'max_epoch'",
+        ),
     ],
 )
-def test_mistakes(tmp_path, monkeypatch, capsys, args, said):
+def test_mistakes(tmp_path, corpus, monkeypatch, capsys, args, said):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "exp.yaml").write_text("{}")
+    config(tmp_path, corpus)
+    for name, text in (("a/mil", "{}"), ("b/mil", "{}"), ("b/typo", "data: {bach: {weak: 4}}")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.yaml").write_text(text)
     assert main(["submit", *args]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_an_experiment_of_the_library_is_found_in_any_folder(tmp_path, corpus, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    args = ["--config", "experiments/quickstart.yaml", "--dry-run", "--data.corpus.root", str(corpus)]
+    assert main(["submit", *args]) == 0
+    assert "runs/quickstart/seed_0" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -7,8 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from wsed.cli.arguments import parsed
+from wsed.cli.early import check_files
+from wsed.cli.flags import underscores
 from wsed.cli.types import whole
 from wsed.errors import WsedError
+from wsed.shipped import located
 
 HELP = "submit trainings to SLURM, a job for each seed and row; they continue after a preemption"
 GROUP = "train"
@@ -20,6 +23,9 @@ examples:
 
 Each job is `wsed fit --resume auto`: shortly before its time is over it saves and is queued again. Options that are not
 listed here are settings of the training, as for `wsed fit`."""
+
+OF_A_JOB = ("--seed_everything", "--trainer.default_root_dir")
+"""Settings that each job has for itself."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,14 +66,20 @@ def main(arguments: Sequence[str]) -> int:
     """Submit the jobs and return the exit status.
 
     Raises:
-        WsedError: submitit is not installed, a file is missing, or there is no such scheduler here.
+        WsedError: submitit is not installed, a file is missing or has a mistake, jobs would share a folder, or there is
+            no such scheduler here.
     """
     args = parsed("submit", add_arguments, arguments, settings=True)
     minutes = minutes_of(args.time)
     for path in [*args.config, *args.rows]:
-        if not path.is_file():
+        if not Path(located(str(path))).is_file():
             raise WsedError(f"no such configuration: {path}")
+    if args.cluster == "local" and args.nodes > 1:
+        raise WsedError(f"--nodes is {args.nodes}, but --cluster local has this machine only: leave --nodes out")
     jobs = commands(args)
+    _check_apart(args, len(jobs))
+    for job in jobs[:: args.seeds]:  # other seeds have the same settings
+        _check_settings(job)
     if args.dry_run:
         for job in jobs:
             print("wsed fit", *job)
@@ -80,6 +92,26 @@ def main(arguments: Sequence[str]) -> int:
         print(f"job {number}: wsed fit {' '.join(job)}")
     print(f"output of the jobs: {args.logs}")
     return 0
+
+
+def _check_apart(args: argparse.Namespace, jobs: int) -> None:
+    """Refuse jobs that would train in one folder: each would continue the run of another."""
+    rows: dict[str, Path] = {}
+    for row in args.rows:
+        if (same := rows.setdefault(row.stem, row)) is not row:
+            raise WsedError(f"--rows: {same} and {row} would both train in runs/{row.stem}: rename one of them")
+    flags = {flag.partition("=")[0] for flag in underscores(args.settings)}
+    if jobs > 1 and (fixed := sorted(flags & set(OF_A_JOB))):
+        raise WsedError(f"{fixed[0]} would be the same in all {jobs} jobs, but each has its own: leave it out")
+
+
+def _check_settings(job: Sequence[str]) -> None:
+    """Refuse the mistakes that `wsed fit` finds before it builds anything: the job would wait hours to say them."""
+    check_files(job)
+    from wsed.cli.configs import prepared
+
+    with prepared(["fit", *job]):
+        pass
 
 
 def commands(args: argparse.Namespace) -> list[list[str]]:
