@@ -5,6 +5,8 @@ import json
 import os
 import pickle
 import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
@@ -16,6 +18,7 @@ import yaml
 import wsed
 from tests.cli.test_resume import SMALL
 from tests.conftest import make_corpus
+from tests.distributed.ranks import free_port
 from wsed.cli.main import main
 from wsed.data import audio
 from wsed.data.clip import Clip
@@ -211,6 +214,57 @@ def test_a_store_that_fails_is_named(tmp_path, monkeypatch, error, said):
     monkeypatch.setattr("wsed.data.packed.store.PAUSE", 0)
     with pytest.raises(WsedError, match=said):
         Packed("s3://sounds/pack", cache=tmp_path).headers([])
+
+
+@pytest.fixture
+def server():
+    """A web server that answers with the status of its attribute, or not at all; it counts the files it is asked."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked += 1
+            if self.server.status is None:
+                self.server.over.wait(10)
+            else:
+                self.send_error(self.server.status)
+
+        def do_HEAD(self):  # fsspec asks for each file twice, first so
+            self.send_error(405)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.asked, server.status, server.over = 0, None, threading.Event()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.over.set()
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "tries", "said"),
+    [
+        (404, 1, "pack.json is not there: upload the whole folder"),
+        (503, 5, "pack.json: the store failed 5 times, the last time with ClientResponseError: 503"),
+        (None, 5, "pack.json: the store failed 5 times, the last time with SocketTimeoutError"),
+    ],
+)
+def test_a_web_server_that_fails_is_asked_again(server, tmp_path, monkeypatch, status, tries, said):
+    pytest.importorskip("aiohttp", reason="fsspec needs it for http")
+    monkeypatch.setattr("wsed.data.packed.store.PAUSE", 0)
+    monkeypatch.setattr("wsed.data.packed.store.LIMIT", 0.5, raising=False)
+    server.status = status
+    with pytest.raises(WsedError, match=said):
+        Packed(f"http://127.0.0.1:{server.server_port}/pack", cache=tmp_path).headers([])
+    assert server.asked == tries
+
+
+def test_a_web_server_that_is_not_there_is_named(tmp_path, monkeypatch):
+    pytest.importorskip("aiohttp", reason="fsspec needs it for http")
+    monkeypatch.setattr("wsed.data.packed.store.PAUSE", 0)
+    with pytest.raises(WsedError, match="failed 5 times, the last time with ClientConnectorError: Cannot connect"):
+        Packed(f"http://127.0.0.1:{free_port()}/pack", cache=tmp_path).headers([])
 
 
 def test_a_cache_of_an_earlier_pack_is_refused(sounds, tmp_path):

@@ -13,6 +13,9 @@ T = TypeVar("T")
 TRIES, PAUSE = 5, 1.0
 """How often a store is asked, and the seconds before it is asked again; they double each time."""
 
+LIMIT = 30.0
+"""Seconds without an answer of a web server after which it is asked again."""
+
 BLOCK = 8 * 2**20
 
 
@@ -79,7 +82,7 @@ class Store:
 def _read(address: str) -> bytes:
     import fsspec
 
-    with fsspec.open(address, "rb") as source:
+    with fsspec.open(address, "rb", **_settings(address)) as source:
         content: bytes = source.read()
     return content
 
@@ -87,9 +90,23 @@ def _read(address: str) -> bytes:
 def _copy(address: str, path: Path) -> None:
     import fsspec
 
-    with fsspec.open(address, "rb") as source, write_whole(path) as part, part.open("wb") as target:
+    opened = fsspec.open(address, "rb", **_settings(address))
+    with opened as source, write_whole(path) as part, part.open("wb") as target:
         while block := source.read(BLOCK):
             target.write(block)
+
+
+def _settings(address: str) -> dict[str, object]:
+    """The settings of fsspec for an address. Web servers get a limit between two answers, not for a whole file."""
+    if not _is_web(address):
+        return {}
+    from aiohttp import ClientTimeout
+
+    return {"client_kwargs": {"timeout": ClientTimeout(total=None, sock_connect=LIMIT, sock_read=LIMIT)}}
+
+
+def _is_web(address: str) -> bool:
+    return address.startswith(("http://", "https://"))
 
 
 def tried(ask: Callable[[], T], address: str) -> T:
@@ -108,13 +125,22 @@ def tried(ask: Callable[[], T], address: str) -> T:
     for count in range(TRIES):
         try:
             return ask()
-        except FileNotFoundError:
-            raise WsedError(f"{address} is not there: upload the whole folder that `wsed data pack` wrote") from None
         except (ImportError, ValueError) as error:  # no package for this kind of store, or no such kind
             raise WsedError(f"{address}: {error}") from None
         except Exception as error:  # each kind of store has its own
-            reason = f"{type(error).__name__}{f': {error}' if str(error) else ''}"
+            cause: BaseException = error
+            if isinstance(error, FileNotFoundError):
+                if _is_gone(error, address):
+                    text = f"{address} is not there: upload the whole folder that `wsed data pack` wrote"
+                    raise WsedError(text) from None
+                cause = error.__cause__ or error
+            reason = f"{type(cause).__name__}{f': {cause}' if str(cause) else ''}"
             if count == TRIES - 1:
                 raise WsedError(f"{address}: the store failed {TRIES} times, the last time with {reason}") from error
             time.sleep(PAUSE * 2**count)
     raise AssertionError
+
+
+def _is_gone(error: FileNotFoundError, address: str) -> bool:
+    """Whether a file is truly missing: of a web server, fsspec says so after any failure, with the failure as cause."""
+    return not _is_web(address) or error.__cause__ is None or getattr(error.__cause__, "status", None) == 404
