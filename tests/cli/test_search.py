@@ -280,14 +280,32 @@ def test_mistakes_in_the_space(files, tmp_path, capsys, space, said):
 
 
 def test_other_mistakes(files, tmp_path, capsys):
-    assert main(["search", *files, "--trials", "1", "--monitor", "val/f1", "--trainer.max_epochs", "1"]) == 2
-    assert "the training logs no 'val/f1'; it logs" in capsys.readouterr().err
+    assert main(["search", *files, "--trials", "2", "--monitor", "val_los", "--trainer.max_epochs", "3"]) == 2
+    said = "wsed: error: --monitor: the training logs no 'val_los' (did you mean val/loss"
+    assert said in capsys.readouterr().err
+    (failed,) = study(tmp_path).trials  # another trial would fail as well
+    assert failed.state.name == "FAIL"
+    epochs = [line for line in (tmp_path / "trial_0000/log.txt").read_text().splitlines() if line.startswith("epoch ")]
+    assert len(epochs) <= 1
     (tmp_path / "space.yaml").write_text("model.network.encoder.channels: {low: 1, high: 9}")
     assert main(["search", *files]) == 2
     assert "searches another space" in capsys.readouterr().err
     (tmp_path / "space.yaml").unlink()
     assert main(["search", *files]) == 2
     assert "cannot read --space" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", [(Path, "write_text"), (optuna.Study, "set_user_attr")])
+def test_a_study_that_was_killed_while_it_began_goes_on(files, tmp_path, monkeypatch, place):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*place, killed)
+        with pytest.raises(KeyboardInterrupt):
+            opened(files)
+    begun = opened(files)
+    assert (tmp_path / "study.id").read_text() == begun.user_attrs["folder"]
 
 
 def test_a_trial_that_breaks_is_not_tried_again(files, tmp_path, monkeypatch):

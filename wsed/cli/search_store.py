@@ -12,7 +12,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from wsed.cli.search_space import Range
 from wsed.errors import WsedError
-from wsed.files import locked, no_room
+from wsed.files import locked, no_room, write_text
 from wsed.text import read_text
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -74,11 +74,12 @@ def _readable(url: str) -> Iterator[None]:
 def _check_folder(study: optuna.Study, url: str, out: Path) -> None:
     """Refuse another folder: the locks in the folder show which trials run, and its checkpoints let them continue."""
     here = read_text(out / "study.id") if (out / "study.id").is_file() else None
-    there = study.user_attrs.get("folder")
+    there, place = study.user_attrs.get("folder"), f"{socket.gethostname()}:{out.resolve()} "
     if here is there is None:
-        folder = f"{socket.gethostname()}:{out.resolve()} {uuid.uuid4().hex}"
-        (out / "study.id").write_text(folder)
-        study.set_user_attr("folder", folder)
+        study.set_user_attr("folder", f"{place}{uuid.uuid4().hex}")
+        write_text(out / "study.id", study.user_attrs["folder"])
+    elif here is None and there is not None and there.startswith(place):  # killed before it wrote the file
+        write_text(out / "study.id", there)
     elif there is None:
         raise WsedError(f"{out} holds the trials of another study than {url}; choose another folder with --out")
     elif here != there:

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import lightning.pytorch as pl
 import optuna
@@ -19,9 +20,12 @@ from wsed.cli.search_space import Range, places, put
 from wsed.cli.search_store import alone
 from wsed.cli.training import WsedCLI
 from wsed.cli.training import run as train
-from wsed.errors import WsedError
+from wsed.errors import WsedError, near
 from wsed.files import no_room, try_lock, write_text
 from wsed.report.trials import draw_trials, write_trials
+
+NOT_LOGGED = "not_logged"
+"""Attribute of a trial whose training does not log the metric: the message."""
 
 
 class Search:
@@ -59,7 +63,7 @@ class Search:
         """Finish the trials of killed processes, then run new trials.
 
         Raises:
-            WsedError: all trials failed.
+                WsedError: all trials failed, or the first one does not log the metric.
         """
         failure = None
         while (taken := self._next()) is not None:
@@ -104,6 +108,8 @@ class Search:
         self._draw(trial)
         status = search_ranks.run_apart(trial.number, self.arguments, self._folder(trial.number) / "log.txt")
         done = self.study.get_trials(deepcopy=False)[trial.number]
+        if NOT_LOGGED in done.user_attrs:
+            raise WsedError(done.user_attrs[NOT_LOGGED])
         if status or not done.state.is_finished():
             if not done.state.is_finished():
                 self.study.tell(trial, state=TrialState.FAIL)
@@ -125,13 +131,12 @@ class Search:
         try:
             self._train(trial, report)
             if report.best is None:
-                raise WsedError(
-                    f"--monitor: the training logs no {self.monitor!r}; it logs "
-                    f"{', '.join(report.logged) or 'nothing, since it ended before a validation'}"
-                )
+                raise WsedError(report.not_logged())
             self.study.tell(trial, report.best)
             outcome = f"{self.monitor} {report.best:.4g}"
         except optuna.TrialPruned:
+            if report.best is None:
+                self._end(trial, report.not_logged())
             self.study.tell(trial, state=TrialState.PRUNED)
             outcome = f"stopped early, {self.monitor} {report.best:.4g}"
         except (WsedError, OSError) as error:
@@ -148,6 +153,14 @@ class Search:
             raise
         print(f"trial {trial.number}: {outcome}, {time.monotonic() - start:.0f} s", flush=True)
         return None
+
+    def _end(self, trial: optuna.Trial, message: str) -> NoReturn:
+        """End the study: no trial can log the metric."""
+        trial.set_user_attr(NOT_LOGGED, message)  # for the process that waits for a trial on several devices
+        self.study.tell(trial, state=TrialState.FAIL)
+        if self.ranks > 1:
+            search_ranks.tell(None)
+        raise WsedError(message)
 
     def _train(self, trial: optuna.Trial, report: "Report") -> None:
         folder = self._folder(trial.number)
@@ -241,7 +254,15 @@ class Report(pl.Callback):
         if trainer.state.fn != "fit":  # a validation that tunes the decoder
             return
         self.logged = sorted(trainer.callback_metrics)
-        _stop(trainer, self.monitor in trainer.callback_metrics and self._should_stop(trainer))
+        if self.monitor in trainer.callback_metrics:
+            _stop(trainer, self._should_stop(trainer))
+        else:  # values of the training come after the first validation
+            _stop(trainer, self.best is None and not self.monitor.startswith("train/"))
+
+    def not_logged(self) -> str:
+        """The message about a training that does not log the metric."""
+        known = ", ".join(self.logged) or "nothing, since it ended before a validation"
+        return f"--monitor: the training logs no {self.monitor!r}{near(self.monitor, self.logged)}; it logs {known}"
 
     def _should_stop(self, trainer: pl.Trainer) -> bool:
         """Report the value; whether others are better."""
