@@ -36,3 +36,26 @@ def test_a_machine_that_lacks_audio_ends_the_job(corpus, tmp_path, monkeypatch):
     assert all("no audio folder for table train/weak" in line for line in errors)
     assert sum("error: process 1" in line for line in errors) == 1
     assert not (run / "checkpoints").exists()
+
+
+@forks
+@pytest.mark.slow
+def test_a_machine_with_other_test_labels_ends_the_job_before_training(corpus, tmp_path, monkeypatch):
+    machine = tmp_path / "machine"
+    machine.mkdir()
+    shutil.copytree(corpus, machine / "corpus")
+    labels = machine / "corpus" / "metadata/eval/public.tsv"
+    labels.write_text("\n".join(labels.read_text().splitlines()[:-1]) + "\n")  # without the last event
+    (tmp_path / "corpus").symlink_to(corpus)
+    monkeypatch.chdir(tmp_path)
+    exp, run = experiment(tmp_path, "corpus", SMALL["model"]), tmp_path / "run"
+
+    def train(rank):
+        if rank == 1:
+            os.chdir(machine)
+        command = ["fit", "--config", exp, "--trainer.default_root_dir", str(run), "--trainer.devices", "2"]
+        return main([*command, "--trainer.strategy", "ddp"])
+
+    assert ended(begin(train, run)) == [2, 2], log_of(run)
+    assert "test: process 1 sees other clips or labels" in log_of(run)
+    assert not (run / "checkpoints").exists()

@@ -123,6 +123,7 @@ class SEDDataModule(pl.LightningDataModule):
         sources = tuple(name for name, clips in self.batch.items() if clips > 0) or None
         self.loader = TableLoader(corpus, self.reader, sources, self.holdout, windows, duration, max_missing)
         self._tables: dict[Split, ClipTable] = {}
+        self._checked: dict[Split, ClipTable] = {}
         self._datasets: dict[tuple[Split, int, bool], Dataset[Item]] = {}
 
     @property
@@ -146,6 +147,8 @@ class SEDDataModule(pl.LightningDataModule):
         for split in STAGES[stage]:
             if split not in self._tables:
                 self._set_up(split, stage)
+        if stage == "fit":
+            check_same(self._checked.pop("test", None), "test")  # it was read before the processes could meet
         if stage == "fit" and (reason := self.corpus.absent("test")):
             rank_zero_info(f"no test: {reason}")
         if stage in (None, "fit"):
@@ -162,7 +165,8 @@ class SEDDataModule(pl.LightningDataModule):
 
     def check_labels(self, split: Split) -> ClipTable:
         """Make the table of a split, so that its mistakes are reported before a long training."""
-        return self.loader.load(split).table
+        self._checked[split] = self.loader.load(split).table
+        return self._checked[split]
 
     def table(self, split: Split) -> ClipTable:
         """The table of a split, after `setup`."""

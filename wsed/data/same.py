@@ -32,11 +32,11 @@ def checksum(table: ClipTable) -> str:
     return total.hexdigest()
 
 
-def check_same(table: ClipTable, split: str) -> None:
+def check_same(table: ClipTable | None, split: str) -> None:
     """Refuse processes that see different clips; every rank must call it.
 
     Args:
-        table: the table of this process.
+        table: the table of this process; None if it has none.
         split: the split of the table, for the message.
 
     Raises:
@@ -45,7 +45,7 @@ def check_same(table: ClipTable, split: str) -> None:
     if world_size() == 1:
         return
     seen: list[tuple[str, int]] = [("", 0)] * world_size()
-    dist.all_gather_object(seen, (checksum(table), len(table.clips)))
+    dist.all_gather_object(seen, ("", 0) if table is None else (checksum(table), len(table.clips)))
     others = [rank for rank, (total, _) in enumerate(seen) if total != seen[0][0]]
     if others:
         which = ", ".join(map(str, others[:5]))

@@ -1,5 +1,6 @@
 """`KeepState`: saves what a resumed training needs to give the same result, beside what Lightning saves."""
 
+from fractions import Fraction
 from typing import Any
 
 import lightning.pytorch as pl
@@ -26,7 +27,7 @@ class KeepState(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        mine = {"random": random_state(pl_module.device), "means": _means(pl_module)}
+        mine = {"random": random_state(pl_module.device), "means": _means(pl_module), "clips": _clips(trainer)}
         ranks: list[dict[str, Any]] = [mine] * world_size()
         if world_size() > 1:
             dist.all_gather_object(ranks, mine)
@@ -41,7 +42,9 @@ class KeepState(pl.Callback):
         saved, self._saved = self._saved, None
         if saved is None or len(saved) != trainer.world_size:
             if saved is not None:
-                rank_zero_info(_other_ranks(len(saved), trainer.world_size, _within_epoch(trainer)))
+                text = _other_ranks(len(saved), trainer.world_size, _within_epoch(trainer))
+                clips = sum(rank.get("clips", 0) for rank in saved), _clips(trainer) * trainer.world_size
+                rank_zero_info(f"{text}{_other_clips(*clips)}")
             seed_rank(trainer.global_rank)
         else:
             mine = saved[trainer.global_rank]
@@ -80,3 +83,23 @@ def _other_ranks(then: int, now: int, within_epoch: bool) -> str:
     """The message about a training that is resumed on another number of processes."""
     text = f"the checkpoint is of {then} processes, and this training has {now}: random numbers differ"
     return f"{text}, and in this epoch some clips come twice or not at all" if within_epoch else text
+
+
+def _clips(trainer: pl.Trainer) -> int:
+    """The clips of this process in a step; 0 if `data.batch` does not tell."""
+    batch = getattr(trainer.datamodule, "batch", None)  # type: ignore[attr-defined]
+    return sum(batch.values()) * trainer.accumulate_grad_batches if isinstance(batch, dict) else 0
+
+
+def _other_clips(then: int, now: int) -> str:
+    """The end of the message if a step has another number of clips than before.
+
+    >>> _other_clips(4, 8)
+    '; a step has 8 clips instead of 4, since data.batch is per process: multiply data.batch by 1/2 to keep 4'
+    >>> _other_clips(4, 4)
+    ''
+    """
+    if not then or not now or then == now:
+        return ""
+    remedy = f"multiply data.batch by {Fraction(then, now)} to keep {then}"
+    return f"; a step has {now} clips instead of {then}, since data.batch is per process: {remedy}"
