@@ -156,11 +156,16 @@ class SEDDataModule(pl.LightningDataModule):
         network = self._network()
         if network is not None:
             checks.check_network(network, self.labels, self.sample_rate, self.windows)
-        if stage in (None, "fit") and self.augment:
+        if stage in (None, "fit"):
+            self._prepare_augmentations(network)
+
+    def _prepare_augmentations(self, network: Network | None) -> None:
+        """Check those of batches and of a teacher's views against the network, and let them read their folders."""
+        if self.augment:
             if network is not None:
                 check(self.augment, network)
             prepare(self.augment, self._rate())
-        if stage in (None, "fit") and network is not None:
+        if network is not None:
             prepare_views(network, self._rate())
 
     def check_labels(self, split: Split) -> ClipTable:
