@@ -1,6 +1,7 @@
 """Plausible mistakes, each with the sentence that answers it: what is wrong, where, near names, what to write."""
 
 import copy
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from wsed.cli import verbs
 from wsed.cli.check_monitors import check_monitors
 from wsed.cli.configs import prepared
 from wsed.cli.messages import user_error
-from wsed.cli.settings import _check_counts, _check_strategy
+from wsed.cli.settings import _check_counts, _check_processes, _check_strategy
 from wsed.errors import WsedError
 
 BASE = yaml.safe_load("""
@@ -296,3 +297,13 @@ def test_numbers_by_which_lightning_divides(name):
     _check_counts(Namespace(**settings))
     with pytest.raises(WsedError, match=f"trainer.{name} must be 1 or more, not 0"):
         _check_counts(Namespace(**{**settings, name: 0}))
+
+
+def test_many_more_processes_than_cores_are_refused():
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    for devices in (2 * cores + 1, str(32 * cores)):
+        with pytest.raises(WsedError, match=rf"trainer.devices is {devices}: .* may use {cores} cores: set it to"):
+            _check_processes(Namespace(devices=devices, accelerator="cpu"))
+    for devices in (2 * cores, "auto", 1):
+        _check_processes(Namespace(devices=devices, accelerator="cpu"))
+    _check_processes(Namespace(devices=32 * cores, accelerator="gpu"))

@@ -1,5 +1,6 @@
 """Finds the folder and the checkpoint of a run and refuses settings that cannot work, before anything is built."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def settle(verb: str, config: Namespace) -> None:
         )
     _check_counts(config.trainer)
     _check_strategy(config.trainer)
+    _check_processes(config.trainer)
     precision = str(config.trainer.precision)
     precision = f"{precision}-true" if precision == "64" else precision
     if precision in PRECISIONS:
@@ -75,6 +77,17 @@ def _check_strategy(trainer: Namespace) -> None:
         check_word("trainer.strategy", strategy, STRATEGIES)
     if trainer.sync_batchnorm and trainer.accelerator == "cpu":
         raise WsedError("trainer.sync_batchnorm needs GPUs, but trainer.accelerator is cpu: change one of them")
+
+
+def _check_processes(trainer: Namespace) -> None:
+    """Refuse many more processes than cores: they would fill the memory and slow each other down."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    devices = str(trainer.devices)
+    if devices.isdigit() and int(devices) > 2 * cores and _on_cpu(str(trainer.accelerator)):
+        raise WsedError(
+            f"trainer.devices is {devices}: on a CPU, so many processes would start, but this one may use {cores} "
+            f"cores: set it to {cores} or less"
+        )
 
 
 def default_folder(config: Namespace) -> Path:
