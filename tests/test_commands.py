@@ -22,8 +22,8 @@ from wsed.cli.main import main
 
 RATE = 8000
 ELSEWHERE = {
-    r"(experiments|\$E)/\S+\.yaml|runs/(first|second)|runs/search|runs/triplet": "tests/cli/test_experiments.py trains every "
-    "row of every recipe with its overlays; the other tests of tests/experiments run what follows",
+    r"(experiments|\$E)/\S+\.yaml|runs/(first|second)|runs/search|runs/triplet": "tests/cli/test_experiments.py trains "
+    "every row of every recipe with its overlays; the other tests of tests/experiments run what follows",
     r"\$HERE|\$RUN|RUN/|COPY/|DCASE2018_FOLDER": "tests/experiments/cosine_penalty runs the two passes",
     r"soundbank (\.\./shared|\$BANK)|recipe waa": "tests/data/synth and tests/cli/data/test_synth.py run the recipes",
     r"devices \d|strategy ddp": "tests/distributed trains in two processes",
