@@ -115,7 +115,7 @@ def test_the_merged_file_is_called_as_the_first(files):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("- a\n", "holds list, not settings"), ("a: [", "is not valid YAML"), (None, "no such --config")],
+    [("- a\n", "holds a list, not settings"), ("a: [", "is not valid YAML"), (None, "no such --config")],
 )
 def test_what_is_no_configuration_is_named(text, message, files, tmp_path, capsys):
     args = files(text or "")

@@ -26,6 +26,13 @@ class TrainingData(Protocol):
 
 
 @runtime_checkable
+class HasBatch(Protocol):
+    """A data module that knows how many clips of each source are in a batch of one process."""
+
+    batch: dict[str, int]
+
+
+@runtime_checkable
 class Tables(Protocol):
     """A data module with a table of clips for each split."""
 

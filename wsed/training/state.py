@@ -12,6 +12,7 @@ from torchmetrics import Metric
 
 from wsed.data.sampling.base import progress
 from wsed.ops.reduce import world_size
+from wsed.training.data import HasBatch
 from wsed.training.random_state import random_state, seed_rank, set_random_state
 
 
@@ -87,8 +88,10 @@ def _other_ranks(then: int, now: int, within_epoch: bool) -> str:
 
 def _clips(trainer: pl.Trainer) -> int:
     """The clips of this process in a step; 0 if `data.batch` does not tell."""
-    batch = getattr(trainer.datamodule, "batch", None)  # type: ignore[attr-defined]
-    return sum(batch.values()) * trainer.accumulate_grad_batches if isinstance(batch, dict) else 0
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not isinstance(data, HasBatch) or not isinstance(data.batch, dict):  # a data module of the user's own
+        return 0
+    return sum(data.batch.values()) * trainer.accumulate_grad_batches
 
 
 def _other_clips(then: int, now: int) -> str:

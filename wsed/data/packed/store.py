@@ -143,4 +143,4 @@ def tried(ask: Callable[[], T], address: str) -> T:
 
 def _is_gone(error: FileNotFoundError, address: str) -> bool:
     """Whether a file is truly missing: of a web server, fsspec says so after any failure, with the failure as cause."""
-    return not _is_web(address) or error.__cause__ is None or getattr(error.__cause__, "status", None) == 404
+    return not _is_web(address) or error.__cause__ is None or vars(error.__cause__).get("status") == 404
