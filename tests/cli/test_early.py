@@ -416,12 +416,16 @@ def test_neither_torch_nor_lightning_is_imported(tmp_path):
     assert all(said in line for said, line in zip(texts.values(), lines, strict=True))
 
 
-@pytest.mark.parametrize("verb", ["validate", "test", "predict"])
+BEST = ["--ckpt-path", "best"]
+MORE = {"search": ["--space", "space.yaml"], "validate": BEST, "test": BEST, "predict": BEST}
+
+
+@pytest.mark.parametrize("verb", MORE)
 def test_other_verbs_check_files_before_torch_is_imported(verb, tmp_path):
     (tmp_path / "exp.yaml").write_text("modle: {}")
     code = (
         "import sys; from wsed.cli.main import main; "
-        f"print(main(['{verb}', '--config', 'exp.yaml', '--ckpt-path', 'best']), 'torch' in sys.modules)"
+        f"print(main({[verb, '--config', 'exp.yaml', *MORE[verb]]}), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "2 False\n"

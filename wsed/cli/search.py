@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from wsed.cli.arguments import parsed
+from wsed.cli.early import check_files
 from wsed.cli.types import whole
 from wsed.errors import WsedError
 
@@ -69,6 +70,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     args = parsed("search", add_arguments, arguments, settings=True)
     _check_optuna()
+    base_arguments = [*(f"--config={path}" for path in args.config), *args.settings]
+    check_files(base_arguments)
     from wsed.cli.configs import run_name
     from wsed.cli.ranks import is_first
     from wsed.cli.search_ranks import TRIAL, join, tell
@@ -89,7 +92,7 @@ def main(arguments: Sequence[str]) -> int:
         while (number := tell(None)) is not None:
             follow(out, number)
         return 0
-    base = read_config([*(f"--config={path}" for path in args.config), *args.settings])
+    base = read_config(base_arguments)
     study = open_study(args, space, out)
     search = Search(study, base, space, out, args.monitor, args.trials, arguments, ranks)
     if TRIAL in os.environ:
