@@ -4,7 +4,7 @@ import json
 import re
 import stat
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -210,16 +210,23 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     return size
 
 
-def _keep_class_names(node: yaml.Node) -> None:
-    """Mark class names as text, so that the classes `no`, `1` and `null` keep their names."""
+def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:
+    """The mappings in a document, each once, in the order of the file."""
     pending, seen = [node], set[int]()
     while pending:
         node = pending.pop()
         if id(node) in seen or isinstance(node, yaml.ScalarNode):
             continue
         seen.add(id(node))
-        pending += _below(node)
-        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        pending += reversed(_below(node))
+        if isinstance(node, yaml.MappingNode):
+            yield node
+
+
+def _keep_class_names(node: yaml.Node) -> None:
+    """Mark class names as text, so that the classes `no`, `1` and `null` keep their names."""
+    for mapping in _mappings(node):
+        for key, value in mapping.value:
             if not isinstance(key, yaml.ScalarNode):
                 continue
             if key.value in (*CLASS_LISTS, "classes") and isinstance(value, yaml.SequenceNode):
@@ -235,15 +242,9 @@ def _keep_class_names(node: yaml.Node) -> None:
 
 def _check_keys(node: yaml.Node) -> None:
     """Refuse a mapping that has a key twice."""
-    pending, seen = [node], set[int]()
-    while pending:
-        node = pending.pop()
-        if id(node) in seen or isinstance(node, yaml.ScalarNode):
-            continue
-        seen.add(id(node))
-        pending += reversed(_below(node))
+    for mapping in _mappings(node):
         rows = dict[tuple[str, str], int]()
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        for key, _ in mapping.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
                 continue
             if (known := (key.tag, key.value)) in rows:

@@ -11,16 +11,18 @@ from tests.distributed.test_resumed import begin, ended, experiment
 from wsed.cli.main import main
 
 
-@forks
-@pytest.mark.slow
-def test_a_machine_that_lacks_audio_ends_the_job(corpus, tmp_path, monkeypatch):
-    machine = tmp_path / "machine"
-    machine.mkdir()
-    shutil.copytree(corpus, machine / "corpus")
-    shutil.rmtree(machine / "corpus" / "audio/train")
+@pytest.fixture
+def machine(corpus, tmp_path, monkeypatch):
+    """The working folder of process 1, with a copy of the corpus; process 0 works in `tmp_path`."""
+    shutil.copytree(corpus, tmp_path / "machine/corpus")
     (tmp_path / "corpus").symlink_to(corpus)
     monkeypatch.chdir(tmp_path)
-    exp, run = experiment(tmp_path, "corpus", SMALL["model"]), tmp_path / "run"
+    return tmp_path / "machine"
+
+
+def trained(machine, run):
+    """The exit statuses of two processes that train as one."""
+    exp = experiment(run.parent, "corpus", SMALL["model"])
 
     def train(rank):
         if rank == 1:
@@ -28,8 +30,15 @@ def test_a_machine_that_lacks_audio_ends_the_job(corpus, tmp_path, monkeypatch):
         command = ["fit", "--config", exp, "--trainer.default_root_dir", str(run), "--trainer.devices", "2"]
         return main([*command, "--trainer.strategy", "ddp"])
 
-    start = time.monotonic()
-    assert ended(begin(train, run)) == [2, 2], log_of(run)
+    return ended(begin(train, run))
+
+
+@forks
+@pytest.mark.slow
+def test_a_machine_that_lacks_audio_ends_the_job(machine, tmp_path):
+    shutil.rmtree(machine / "corpus" / "audio/train")
+    run, start = tmp_path / "run", time.monotonic()
+    assert trained(machine, run) == [2, 2], log_of(run)
     assert time.monotonic() - start < 60
     errors = [line for line in log_of(run).splitlines() if line.startswith("wsed: error: ")]
     assert len(errors) == 2
@@ -40,22 +49,10 @@ def test_a_machine_that_lacks_audio_ends_the_job(corpus, tmp_path, monkeypatch):
 
 @forks
 @pytest.mark.slow
-def test_a_machine_with_other_test_labels_ends_the_job_before_training(corpus, tmp_path, monkeypatch):
-    machine = tmp_path / "machine"
-    machine.mkdir()
-    shutil.copytree(corpus, machine / "corpus")
+def test_a_machine_with_other_test_labels_ends_the_job_before_training(machine, tmp_path):
     labels = machine / "corpus" / "metadata/eval/public.tsv"
     labels.write_text("\n".join(labels.read_text().splitlines()[:-1]) + "\n")  # without the last event
-    (tmp_path / "corpus").symlink_to(corpus)
-    monkeypatch.chdir(tmp_path)
-    exp, run = experiment(tmp_path, "corpus", SMALL["model"]), tmp_path / "run"
-
-    def train(rank):
-        if rank == 1:
-            os.chdir(machine)
-        command = ["fit", "--config", exp, "--trainer.default_root_dir", str(run), "--trainer.devices", "2"]
-        return main([*command, "--trainer.strategy", "ddp"])
-
-    assert ended(begin(train, run)) == [2, 2], log_of(run)
+    run = tmp_path / "run"
+    assert trained(machine, run) == [2, 2], log_of(run)
     assert "test: process 1 sees other clips or labels" in log_of(run)
     assert not (run / "checkpoints").exists()

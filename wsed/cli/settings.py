@@ -1,6 +1,5 @@
 """Finds the folder and the checkpoint of a run and refuses settings that cannot work, before anything is built."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from wsed.checkpoint import check_readable
 from wsed.cli.advice import STRATEGIES, check_word
 from wsed.cli.check_settings import check_timeout
 from wsed.cli.ranks import is_first
+from wsed.data.processes import n_cores
 from wsed.errors import WsedError
 from wsed.ops.precision import BFLOAT16, slow_bfloat16
 from wsed.run import RunFolder
@@ -81,8 +81,7 @@ def _check_strategy(trainer: Namespace) -> None:
 
 def _check_processes(trainer: Namespace) -> None:
     """Refuse many more processes than cores: they would fill the memory and slow each other down."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    devices = str(trainer.devices)
+    cores, devices = n_cores(), str(trainer.devices)
     if devices.isdigit() and int(devices) > 2 * cores and _on_cpu(str(trainer.accelerator)):
         raise WsedError(
             f"trainer.devices is {devices}: on a CPU, so many processes would start, but this one may use {cores} "

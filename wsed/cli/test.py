@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from wsed.cli.early import check_files
-from wsed.cli.process import importing
+from wsed.cli.trainer_verb import run_verb
 
 HELP = "score a checkpoint on the test clips"
 GROUP = "train"
@@ -11,8 +10,4 @@ GROUP = "train"
 
 def main(args: Sequence[str]) -> int:
     """Run the verb and return the exit status."""
-    with importing():
-        check_files(args)
-        from wsed.cli.training import run  # imports torch and Lightning: seconds
-
-    return run(["test", *args])
+    return run_verb("test", args)

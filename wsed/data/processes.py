@@ -8,6 +8,15 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 
 
+def n_cores() -> int:
+    """The number of cores that this process may use.
+
+    >>> n_cores() > 0
+    True
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def end_with_parent(_worker: int = 0) -> None:
     """End this process when its parent ends: a parent killed by SIGKILL cannot end its workers itself."""
     threading.Thread(target=_wait_for_parent, daemon=True).start()

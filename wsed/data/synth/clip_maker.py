@@ -1,7 +1,6 @@
 """Making the clips of a corpus, in one process or several."""
 
 import multiprocessing
-import os
 import signal
 import zlib
 from collections.abc import Generator, Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from wsed.data import audio
-from wsed.data.processes import end_with_parent
+from wsed.data.processes import end_with_parent, n_cores
 from wsed.data.synth.corpus_files import PARTS
 from wsed.data.synth.draw import draw_scene
 from wsed.data.synth.mix import Mix, SoundCache, mix
@@ -92,7 +91,7 @@ def make_clips(maker: ClipMaker, keys: Sequence[ClipKey], workers: int | None) -
     >>> list(make_clips(maker, [], workers=2))
     []
     """
-    n_workers = max(1, min(workers or _n_cores(), len(keys) // _CLIPS_PER_WORKER))
+    n_workers = max(1, min(workers or n_cores(), len(keys) // _CLIPS_PER_WORKER))
     if n_workers == 1:
         yield from map(maker.make, keys)
         return
@@ -139,7 +138,3 @@ def _begin_worker(maker: ClipMaker) -> None:
 def _make(key: ClipKey) -> ClipRecord:
     assert _maker is not None
     return _maker.make(key)
-
-
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
