@@ -98,3 +98,38 @@ def test_a_sound_that_is_held_out_is_in_no_other_source():
     assert {c.source for c in held} == {"weak"}
     assert {c.path for c in held}.isdisjoint(c.path for c in train)
     assert Counter(c.source for c in train) == {"weak": 2, "strong": 2}
+
+
+def of_patients(source: str, patients: list[str | None]) -> list[Clip]:
+    return [
+        Clip(f"{source}{i}", Path(f"{source}{i}"), source, frozenset("a"), groups={} if p is None else {"patient": p})
+        for i, p in enumerate(patients)
+    ]
+
+
+def test_a_group_that_is_held_out_is_in_no_other_source():
+    """Clips of another source and sound leave training with their patient or recording."""
+    patients = [f"p{i}" for i in range(10)]
+    clips = [*of_patients("weak", [*patients, *patients]), *of_patients("strong", patients)]
+    train, held = divided(clips, share=0.2, by="group", group="patient", sources=("weak",))
+    assert len(held) == 4
+    assert len(train) == 16 + 8
+    assert {c.groups["patient"] for c in held}.isdisjoint(c.groups["patient"] for c in train)
+    parts = [
+        Clip(f"{r}_{start}", Path(r), source, frozenset("a"), start=start, duration=5.0, recording=r)
+        for r in patients
+        for source, start in (("weak", 0.0), ("strong", 5.0))
+    ]
+    train, held = divided(parts, share=0.2, by="group", sources=("weak",))
+    assert {c.recording for c in held}.isdisjoint(c.recording for c in train)
+
+
+def test_clips_of_another_source_without_the_group():
+    """They may be of a patient that is held out, unless they are of another corpus."""
+    patients = [f"p{i}" for i in range(10)]
+    how = {"share": 0.2, "by": "group", "group": "patient"}
+    clips = [*of_patients("a/weak", patients), *of_patients("a/strong", [None])]
+    with pytest.raises(WsedError, match="'patient', but clip a/strong0 has no such group"):
+        divided(clips, sources=("a/weak",), **how)
+    clips = [*of_patients("a/weak", patients), *of_patients("b/strong", [None, "p3"])]
+    assert len(divided(clips, sources=("a/weak",), **how)[0]) >= 8

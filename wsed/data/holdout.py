@@ -65,7 +65,8 @@ class Holdout:
     def divide(self, table: ClipTable) -> tuple[Index, Index]:
         """The indices of the training clips and of the validation clips.
 
-        If a sound is held out in one source, its clips in other sources are left out of training too.
+        If a sound is held out in one source, its clips in other sources are left out of training too; so are all clips
+        of a group that is held out. In a joint corpus, only corpora with held-out clips must have the kind of group.
 
         Raises:
             WsedError: a source has no clips, no clip would be held out, or a clip has no such group.
@@ -83,6 +84,8 @@ class Holdout:
             )
         others = np.setdiff1d(np.arange(len(table.clips)), pool)
         others = others[~np.isin(sound[others], sound[held])]
+        if self.by == "group" and len(others):
+            others = others[~self._in_group(table, pool, held, others)]
         return np.sort(np.concatenate([train, others])), held
 
     def _sources(self, table: ClipTable) -> tuple[str, ...]:
@@ -117,6 +120,26 @@ class Holdout:
             classes[number[name]].update(table.labels[i].tolist())
         held = held_out(Ragged.lists(map(sorted, classes)), table.n_labels, self.share, self.seed)
         return np.array([bool(held[number[name]]) for name in names], dtype=bool)
+
+    def _in_group(self, table: ClipTable, pool: Index, held: Index, others: Index) -> NDArray[np.bool_]:
+        """Which of the other clips are of a group that is held out."""
+        groups = {group_of(table.clips[i], self.group) for i in held.tolist()}
+        corpora = {corpus_of(table.sources[number]) for number in np.unique(table.source.numpy()[pool]).tolist()}
+
+        def inside(clip: Clip) -> bool:
+            known = self.group is None or self.group in clip.groups or corpus_of(clip.source) in corpora
+            return known and group_of(clip, self.group) in groups
+
+        return np.array([inside(table.clips[i]) for i in others.tolist()], dtype=bool)
+
+
+def corpus_of(source: str) -> str:
+    """The corpus of a source of a joint corpus; empty for other corpora.
+
+    >>> corpus_of("desed/weak"), corpus_of("weak")
+    ('desed', '')
+    """
+    return source.rpartition("/")[0]
 
 
 def group_of(clip: Clip, group: str | None) -> str:
