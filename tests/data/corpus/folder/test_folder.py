@@ -354,6 +354,22 @@ def test_groups_that_leave_a_split_without_a_class(tmp_path):
         read(tmp_path, "t.csv", splits=Splits(group="patient", test=0.3))
 
 
+def test_a_group_that_only_one_table_knows(ward):
+    """Files of the other table take it from their row in the first; files without such a row are refused."""
+    drawn = Splits(group="patient", test=0.25)
+    corpus = Folder(ward, "tags.csv", "events.csv", splits=drawn)
+    patients = [{clip.groups.get("patient") for clip in corpus.clips(split)} for split in ("train", "test")]
+    assert not patients[0] & patients[1]
+    sounds(ward, "audio/p1_3.wav")
+    with (ward / "events.csv").open("a") as table:
+        table.write("p1_3.wav,1,2,Wheeze\n")
+    with pytest.raises(
+        WsedError,
+        match=r"group is 'patient', but events.csv has no such column.* 1 of its files \(first: audio/p1_3.wav",
+    ):
+        read(ward, "tags.csv", "events.csv", None, drawn)
+
+
 def test_an_event_without_a_file(tmp_path):
     sounds(tmp_path, "a.wav", "b.wav")
     text(tmp_path, "all.txt", "0.5\t1\tDog")

@@ -151,11 +151,12 @@ class Folder(Corpus):
 
     @cached_property
     def _read(self) -> "Read":
-        files, empty = join(self._files, self._tag_rows, self._event_rows, self._in_background)
+        tables = "" if self.tags is None else self.tags.table, "" if self.events is None else self.events.table
+        files, empty = join(self._files, self._tag_rows, self._event_rows, self._in_background, tables)
         mapped, incomplete = settle(files, self.classes)
         check_labels(self._files, files, mapped.names)
         tags = [None if file.tags is None else mapped.tags(file.tags) for file in files]
-        listed = [Listed(file.name, own, file.facts) for file, own in zip(files, tags, strict=True)]
+        listed = [Listed(file.name, own, file.facts, file.table) for file, own in zip(files, tags, strict=True)]
         of = assign(listed, self.splits, mapped.names)
         clips: dict[Split, list[Clip]] = {"train": [], "validation": [], "test": []}
         for file, own, split in zip(files, tags, of, strict=True):

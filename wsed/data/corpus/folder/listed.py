@@ -23,6 +23,7 @@ class OneFile:
         events: its events, with labels as they are written; None if they are unknown.
         facts: other cells by column.
         line: line number of its first row.
+        table: the table with its first row; empty if it has no row.
         background: whether it lies in a folder of background sounds.
     """
 
@@ -32,13 +33,22 @@ class OneFile:
     events: list[Timed] | None = None
     facts: dict[str, str] = field(default_factory=dict)
     line: int = 0
+    table: str = ""
     background: bool = False
 
 
 def join(
-    files: SoundFiles, tags: Iterable[Tagged], events: FoundEvents, background: Iterable[int]
+    files: SoundFiles, tags: Iterable[Tagged], events: FoundEvents, background: Iterable[int], tables: tuple[str, str]
 ) -> tuple[list[OneFile], int]:
-    """All files with what is known about them, missing files last, and the number of events of 0 s left out."""
+    """All files with what is known about them, missing files last, and the number of events of 0 s left out.
+
+    Args:
+        files: the sound files.
+        tags: the rows of the table of tags.
+        events: the events.
+        background: numbers of the files of background sounds.
+        tables: the names of the tables of tags and of events, for messages.
+    """
     known = [OneFile(name, path) for name, path in zip(files.names, files.paths, strict=True)]
     missing: dict[str, OneFile] = {}
 
@@ -49,15 +59,17 @@ def join(
         file = of(row.number, row.file)
         file.tags = (file.tags or set()) | set(row.tags)
         file.facts = {**row.facts, **file.facts}
-        file.line = file.line or row.line
+        file.line, file.table = file.line or row.line, tables[0]
     empty = 0
     for number in sorted(events.known):
         known[number].events = []
+        known[number].table = known[number].table or tables[1]
     for number, facts in events.facts.items():
         known[number].facts = {**facts, **known[number].facts}
     for timed in events.rows:
         file, event = of(timed.number, timed.event.file), timed.event
         file.events = [] if file.events is None else file.events
+        file.table = file.table or tables[1]
         if event.label and event.offset > event.onset:
             file.events.append((event.label, event.onset, event.offset))
         empty += bool(event.label) and event.offset <= event.onset

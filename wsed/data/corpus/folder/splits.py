@@ -26,11 +26,13 @@ class Listed(NamedTuple):
         name: its path below the folder.
         tags: its classes; None if they are unknown.
         facts: the other cells of its row, by column.
+        table: the table with its row; empty if it has no row.
     """
 
     name: str
     tags: frozenset[str] | None
     facts: Mapping[str, str]
+    table: str = ""
 
 
 def assign(files: Sequence[Listed], splits: Splits | None, classes: Sequence[str]) -> list[Split | None]:
@@ -87,11 +89,15 @@ def drawn(files: Sequence[Listed], splits: Splits, classes: Sequence[str]) -> li
     """Draw splits by the seed: each class has its share of the groups in each split, and no group is divided.
 
     Only files with tags are drawn. Files without labels are for training, or in no split if their group is held out.
+
+    Raises:
+        WsedError: the group of a file with a row is not known.
     """
     if splits.group is None:
         groups = [file.name for file in files]
     else:
         values = facts_of(files, splits.group, "data.corpus.splits.group")
+        _check_groups(files, values, splits.group)
         groups = [file.name if value is None else value for value, file in zip(values, files, strict=True)]
     index = {name: i for i, name in enumerate(classes)}
     of: dict[str, set[int]] = {}
@@ -111,6 +117,18 @@ def drawn(files: Sequence[Listed], splits: Splits, classes: Sequence[str]) -> li
         split.get(group, "train") if file.tags is not None or group not in split else None
         for file, group in zip(files, groups, strict=True)
     ]
+
+
+def _check_groups(files: Sequence[Listed], groups: Sequence[str | None], column: str) -> None:
+    """Refuse files with a row in a table that lacks the column of the groups."""
+    unknown = [file for file, group in zip(files, groups, strict=True) if group is None and file.table]
+    if unknown and column != FOLDER:
+        table = unknown[0].table
+        raise WsedError(
+            f"data.corpus.splits.group is {column!r}, but {table} has no such column, and no other table has a row for "
+            f"{len(unknown)} of its files (first: {unknown[0].name}): a {column} could be in several splits; add the "
+            f"column to {table}, or set data.corpus.splits to null"
+        )
 
 
 def _literal(name: str) -> Split:
