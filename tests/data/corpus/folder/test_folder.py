@@ -370,6 +370,24 @@ def test_a_group_that_only_one_table_knows(ward):
         read(ward, "tags.csv", "events.csv", None, drawn)
 
 
+def test_rows_of_a_file_that_differ_in_its_split_or_group(tmp_path):
+    """The first row does not decide; columns that are not used may differ."""
+    sounds(tmp_path, *(f"{name}.wav" for name in "abcd"))
+    header = "file,label,split,patient,annotator"
+    rows = ["a.wav,Dog,train,p1,x", "b.wav,Dog,train,p2,x", "c.wav,Cat,train,p3,x", "d.wav,Dog,test,p4,x"]
+    text(tmp_path, "t.csv", header, *rows, "a.wav,Cat,test,p5,y")
+    differ = "the rows of a.wav differ in"
+    with pytest.raises(WsedError, match=f"column: {differ} split: 'train' in t.csv:2, 'test' in t.csv:6; write"):
+        read(tmp_path, "t.csv", splits=Splits(column="split"))
+    with pytest.raises(WsedError, match=f"group: {differ} patient: 'p1' in t.csv:2, 'p5' in t.csv:6; write"):
+        read(tmp_path, "t.csv", splits=Splits(group="patient", test=0.3))
+    assert [clip.groups.get("annotator") for clip in Folder(tmp_path, "t.csv").clips("train")] == [None, "x", "x", "x"]
+    text(tmp_path, "t.csv", header, *rows)
+    text(tmp_path, "e.csv", "file,start,end,label,split", "d.wav,0,1,Dog,train")
+    with pytest.raises(WsedError, match=r"the rows of d.wav differ in split: 'test' in t.csv:5, 'train' in e.csv:2"):
+        read(tmp_path, "t.csv", "e.csv", splits=Splits(column="split"))
+
+
 def test_an_event_without_a_file(tmp_path):
     sounds(tmp_path, "a.wav", "b.wav")
     text(tmp_path, "all.txt", "0.5\t1\tDog")

@@ -156,7 +156,10 @@ class Folder(Corpus):
         mapped, incomplete = settle(files, self.classes)
         check_labels(self._files, files, mapped.names)
         tags = [None if file.tags is None else mapped.tags(file.tags) for file in files]
-        listed = [Listed(file.name, own, file.facts, file.table) for file, own in zip(files, tags, strict=True)]
+        listed = [
+            Listed(file.name, own, file.facts, file.table, file.differing)
+            for file, own in zip(files, tags, strict=True)
+        ]
         of = assign(listed, self.splits, mapped.names)
         clips: dict[Split, list[Clip]] = {"train": [], "validation": [], "test": []}
         for file, own, split in zip(files, tags, of, strict=True):

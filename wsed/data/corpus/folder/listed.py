@@ -21,7 +21,8 @@ class OneFile:
         path: where the file is or should be.
         tags: its labels as they are written; None if they are unknown.
         events: its events, with labels as they are written; None if they are unknown.
-        facts: other cells by column.
+        facts: other cells by column, of columns with the same value in all its rows.
+        differing: where two of its rows differ, by column.
         line: line number of its first row.
         table: the table with its first row; empty if it has no row.
         background: whether it lies in a folder of background sounds.
@@ -32,9 +33,19 @@ class OneFile:
     tags: set[str] | None = None
     events: list[Timed] | None = None
     facts: dict[str, str] = field(default_factory=dict)
+    differing: dict[str, str] = field(default_factory=dict)
     line: int = 0
     table: str = ""
     background: bool = False
+
+    def add(self, facts: Mapping[str, str], table: str, line: int) -> None:
+        """Add the cells of a row. A column is left out if two rows differ in it."""
+        for column, value in facts.items():
+            if column not in self.differing and self.facts.setdefault(column, value) != value:
+                first = f"{self.facts.pop(column)!r} in {self.table}:{self.line}"
+                self.differing[column] = f"{first}, {value!r} in {table}:{line}"
+        if not self.table:
+            self.table, self.line = table, line
 
 
 def join(
@@ -58,21 +69,19 @@ def join(
     for row in tags:
         file = of(row.number, row.file)
         file.tags = (file.tags or set()) | set(row.tags)
-        file.facts = {**row.facts, **file.facts}
-        file.line, file.table = file.line or row.line, tables[0]
+        file.add(row.facts, tables[0], row.line)
     empty = 0
     for number in sorted(events.known):
         known[number].events = []
-        known[number].table = known[number].table or tables[1]
-    for number, facts in events.facts.items():
-        known[number].facts = {**facts, **known[number].facts}
     for timed in events.rows:
         file, event = of(timed.number, timed.event.file), timed.event
         file.events = [] if file.events is None else file.events
-        file.table = file.table or tables[1]
+        file.add({} if timed.number is None else events.facts.get(timed.number, {}), tables[1], event.line)
         if event.label and event.offset > event.onset:
             file.events.append((event.label, event.onset, event.offset))
         empty += bool(event.label) and event.offset <= event.onset
+    for number in events.known:  # a label file may be empty
+        known[number].table = known[number].table or tables[1]
     for number in background:
         known[number].background = True
         known[number].tags = known[number].tags or set()

@@ -27,12 +27,14 @@ class Listed(NamedTuple):
         tags: its classes; None if they are unknown.
         facts: the other cells of its row, by column.
         table: the table with its row; empty if it has no row.
+        differing: where two rows differ, by column.
     """
 
     name: str
     tags: frozenset[str] | None
     facts: Mapping[str, str]
     table: str = ""
+    differing: Mapping[str, str] = {}
 
 
 def assign(files: Sequence[Listed], splits: Splits | None, classes: Sequence[str]) -> list[Split | None]:
@@ -124,6 +126,7 @@ def _check_groups(files: Sequence[Listed], groups: Sequence[str | None], column:
     unknown = [file for file, group in zip(files, groups, strict=True) if group is None and file.table]
     if unknown and column != FOLDER:
         table = unknown[0].table
+        unknown = [file for file in unknown if file.table == table]
         raise WsedError(
             f"data.corpus.splits.group is {column!r}, but {table} has no such column, and no other table has a row for "
             f"{len(unknown)} of its files (first: {unknown[0].name}): a {column} could be in several splits; add the "
@@ -139,9 +142,9 @@ def facts_of(files: Sequence[Listed], column: str, setting: str) -> list[str | N
     """The cell of a column for each file; None for files without a row.
 
     Raises:
-        WsedError: no table has the column, or the cell of a file is empty.
+        WsedError: no table has the column, the cell of a file is empty, or two rows of a file differ.
     """
-    known = dict.fromkeys(name for file in files for name in file.facts)
+    known = dict.fromkeys(name for file in files for name in (*file.facts, *file.differing))
     if column not in known and column != FOLDER:
         like = near(column, [*known, FOLDER])
         raise WsedError(
@@ -150,6 +153,9 @@ def facts_of(files: Sequence[Listed], column: str, setting: str) -> list[str | N
         )
     values: list[str | None] = []
     for file in files:
+        if column in file.differing:
+            rows = file.differing[column]
+            raise WsedError(f"{setting}: the rows of {file.name} differ in {column}: {rows}; write the same in each")
         own = folders(file.name)[:1]
         value = file.facts.get(column) if column in known else own[0] if own else None
         if value == "":
