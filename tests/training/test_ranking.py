@@ -114,7 +114,7 @@ def test_classes_that_the_network_lacks_are_refused():
 
 
 @pytest.mark.parametrize("name", METRICS.names())
-def test_all_numbers_of_a_metric_are_accepted(name):
+def test_all_numbers_of_a_metric_are_accepted_if_greater_is_better(name):
     metric = METRICS[name]()
     clips = system()
     if isinstance(metric, Embedding):
@@ -124,7 +124,20 @@ def test_all_numbers_of_a_metric_are_accepted(name):
     assert {number for own in value.per_class.values() for number in own} == set(metric.class_numbers)
     paths = [name, *(f"{name}/{number}" for number in value.numbers)]
     paths += [f"{name}/per_class/{label}/{number}" for label, own in value.per_class.items() for number in own]
-    check_rank_by(paths, labels=clips.labels)
+    scores = [path for path in paths if metric.is_score(path.partition("/")[2])]
+    check_rank_by(scores, labels=clips.labels)
+    assert set(metric.not_scores) <= {*metric.numbers, *metric.class_numbers}
+    for path in set(paths) - set(scores):
+        with pytest.raises(WsedError, match=f"a greater {re.escape(path)} is not better; name a score, such as event"):
+            check_rank_by([path], labels=clips.labels)
+
+
+def test_error_rates_and_counts_do_not_rank():
+    for number in ("macro_error_rate", "micro_error_rate", "deletions", "n_sys", "per_class/Dog/error_rate"):
+        with pytest.raises(WsedError, match=f"rank_by names segment_f1/{number}, but the best epoch has the greatest"):
+            Evaluation(rank_by=[f"segment_f1/{number}"])
+    with pytest.raises(WsedError, match="a greater best_event_f1/per_class/Dog/threshold is not better"):
+        Evaluation(rank_by=["best_event_f1/per_class/Dog/threshold"])
 
 
 def test_a_metric_of_ones_own_may_have_any_number(monkeypatch):

@@ -47,6 +47,7 @@ class BestF1(Metric):
     needs = frozenset({"events", "thresholds"})
     by_default = False
     numbers, class_numbers = KEPT, (*F1.class_numbers, "threshold")
+    not_scores = ("error_rate", "n_ref", "n_sys", "threshold")
     counted: ClassVar[str]
 
     @abstractmethod

@@ -32,6 +32,10 @@ class F1(Metric):
         "micro_error_rate", "macro_f_harmonic", "n_ref", "n_sys", "tp", "substitutions", "deletions", "insertions",
     )  # fmt: skip
     class_numbers = ("f1", "precision", "recall", "error_rate", "n_ref", "n_sys", "tp")
+    not_scores = (
+        "macro_error_rate", "micro_error_rate", "error_rate", "n_ref", "n_sys", "substitutions", "deletions",
+        "insertions",
+    )  # fmt: skip
 
     @abstractmethod
     def counts(self, system: System) -> Counts:

@@ -54,7 +54,12 @@ class _Recall(Metric):
 
 def _numbers(groups: tuple[str, ...]) -> tuple[str, ...]:
     """The names of the numbers of a recall of these groups."""
-    return ("all", *(name for group in groups for name in (group, f"{group}, n_ref")))
+    return ("all", *(name for pair in zip(groups, _counts(groups), strict=True) for name in pair))
+
+
+def _counts(groups: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the numbers of events of these groups."""
+    return tuple(f"{group}, n_ref" for group in groups)
 
 
 @METRICS.register("recall_by_duration")
@@ -78,7 +83,7 @@ class RecallByDuration(_Recall):
         *(f"{low:g} to {high:g} s" for low, high in pairwise(LIMITS)),
         f"{LIMITS[-1]:g} s or more",
     )
-    numbers = _numbers(names)
+    numbers, not_scores = _numbers(names), _counts(names)
 
     def _groups(self, events: Columns) -> Int[np.ndarray, " event"]:
         seconds = np.round(events.offset - events.onset, 6)
@@ -103,7 +108,7 @@ class RecallByPolyphony(_Recall):
 
     title, place, what = "recall by polyphony", 61, "polyphony"
     names = ("alone", *(f"{n} at once" for n in range(2, MOST)), f"{MOST} or more at once")
-    numbers = _numbers(names)
+    numbers, not_scores = _numbers(names), _counts(names)
 
     def _groups(self, events: Columns) -> Int[np.ndarray, " event"]:
         group: Int[np.ndarray, " event"] = np.minimum(polyphony(events), MOST) - 1

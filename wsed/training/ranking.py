@@ -55,7 +55,7 @@ def default_rank_by(metrics: Sequence[str] | None) -> tuple[str, ...]:
 def check_rank_by(
     rank_by: Sequence[str], metrics: Sequence[str] | None = None, labels: Iterable[str] | None = None
 ) -> None:
-    """Refuse metrics that are unknown or not computed, and numbers that a metric does not have.
+    """Refuse metrics that are unknown or not computed, and numbers that a metric does not have or that are no scores.
 
     A number that never exists would rank all epochs alike, so that the first one would be kept as the best.
 
@@ -65,13 +65,19 @@ def check_rank_by(
         labels: names of the classes; None: they are not checked.
 
     Raises:
-        WsedError: `rank_by` is empty, or a metric or a number is unknown or not computed.
+        WsedError: `rank_by` is empty, a metric or a number is unknown or not computed, or a greater number is not
+            better, as with error rates.
     """
     if not rank_by:
         raise WsedError("evaluation.rank_by is empty: name metrics, e.g. [event_f1/macro]")
     for path in rank_by:
         name = path.partition("/")[0]
         check_option("evaluation.rank_by", "metric", name, METRICS.names())
+        if not METRICS[name].is_score(path.removeprefix(name)):
+            raise WsedError(
+                f"evaluation.rank_by names {path}, but the best epoch has the greatest value, and a greater {path} is "
+                f"not better; name a score, such as {RANK_BY[0]}"
+            )
         if metrics is not None and name not in metrics:
             raise WsedError(f"evaluation.rank_by names {name}, which evaluation.metrics leaves out; add it there")
         _check_number(path, labels)
