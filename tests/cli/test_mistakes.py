@@ -12,9 +12,10 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from wsed.cli import verbs
+from wsed.cli.callbacks import PatientEarlyStopping
 from wsed.cli.check_monitors import check_monitors
 from wsed.cli.configs import prepared
 from wsed.cli.messages import user_error
@@ -168,7 +169,30 @@ def test_help_of_a_component(capsys, asked, printed):
 def test_a_callback_that_watches_what_is_not_logged():
     with pytest.raises(WsedError, match=r"EarlyStopping monitors 'val_loss', .* \(did you mean val/loss"):
         check_monitors([EarlyStopping("val_loss")], ["tags"])
-    check_monitors([EarlyStopping("val/loss_tags"), EarlyStopping("val/event_f1")], ["tags"])
+    check_monitors([EarlyStopping("val/loss_tags"), EarlyStopping("val/event_f1", mode="max")], ["tags"])
+
+
+@pytest.mark.parametrize("name", ["val/score", "val/event_f1", "val/event_f1_micro", "val/psds1", "val/silhouette"])
+def test_a_callback_that_waits_for_a_lower_score(name):
+    """`min` is the default of Lightning: the best epoch of a callback would be the worst one."""
+    with pytest.raises(
+        WsedError, match=f"EarlyStopping monitors '{name}' with mode 'min', .* greater .*: set mode: max"
+    ):
+        check_monitors([EarlyStopping(name)], ["tags"])
+    with pytest.raises(WsedError, match=r"ModelCheckpoint monitors .* set mode: max"):
+        check_monitors([ModelCheckpoint(monitor=name)], ["tags"])
+    with pytest.raises(WsedError, match=r"PatientEarlyStopping monitors .* set mode: max"):
+        check_monitors([PatientEarlyStopping(monitor=name)], ["tags"])
+    check_monitors([EarlyStopping(name, mode="max"), ModelCheckpoint(monitor=name, mode="max")], ["tags"])
+
+
+@pytest.mark.parametrize("name", ["val/loss", "train/loss", "val/loss_tags"])
+def test_a_callback_that_waits_for_a_greater_loss(name):
+    with pytest.raises(
+        WsedError, match=f"monitors '{name}' with mode 'max', but a lower value is better: set mode: min"
+    ):
+        check_monitors([EarlyStopping(name, mode="max")], ["tags"])
+    check_monitors([ModelCheckpoint()], ["tags"])
 
 
 def one_cycle():

@@ -295,6 +295,19 @@ def test_other_mistakes(files, tmp_path, capsys):
     assert "cannot read --space" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--monitor", "val/loss"], "--monitor val/loss: a lower value is better; add --minimize"),
+        (["--minimize"], "--monitor val/score: a greater value is better; leave out --minimize"),
+    ],
+)
+def test_a_study_of_the_worst_trials(files, tmp_path, capsys, arguments, said):
+    assert main(["search", *files, *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.glob("study*"))
+
+
 @pytest.mark.parametrize("place", [(Path, "write_text"), (optuna.Study, "set_user_attr")])
 def test_a_study_that_was_killed_while_it_began_goes_on(files, tmp_path, monkeypatch, place):
     def killed(*_, **__):

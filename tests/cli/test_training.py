@@ -439,7 +439,7 @@ def test_overwrite_replaces_a_run(exp, tmp_path):
 def test_callbacks_of_the_users_own_join_ours(exp, tmp_path, capsys):
     callbacks = [
         {"class_path": "ModelCheckpoint", "init_args": {"save_top_k": -1}},
-        {"class_path": "EarlyStopping", "init_args": {"monitor": "val/score"}},
+        {"class_path": "EarlyStopping", "init_args": {"monitor": "val/score", "mode": "max"}},
     ]
     config = changed(exp, tmp_path, trainer__callbacks=callbacks)
     args = ["fit", "--config", config, "--trainer.default_root_dir", str(tmp_path), "--test_after_fit", "false"]

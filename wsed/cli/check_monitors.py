@@ -1,6 +1,7 @@
-"""Finds callbacks that monitor a value that the training does not log, before the first epoch."""
+"""Finds callbacks that monitor a value that is not logged, or its wrong extreme, before the first epoch."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from lightning.pytorch import Callback
 from lightning.pytorch.utilities import rank_zero_warn
@@ -13,14 +14,17 @@ EMBEDDING = ("centre_accuracy", "scatter_ratio", "silhouette")
 
 
 def check_monitors(callbacks: Sequence[Callback], losses: Sequence[str]) -> None:
-    """Refuse callbacks that monitor unknown values, such as `val_loss`; warn if only the user's code may log them.
+    """Refuse callbacks that monitor unknown values, such as `val_loss`, or the least score or greatest loss.
+
+    A warning is printed if only the user's code may log the value.
 
     Args:
         callbacks: callbacks of the trainer.
         losses: names of the losses.
 
     Raises:
-        WsedError: a callback monitors a value that is not logged; the message has similar names.
+        WsedError: a callback monitors a value that is not logged, and the message has similar names; or its `mode` does
+            not fit the value.
     """
     terms = ["loss", *(f"loss_{name}" for name in losses)]
     metrics = [f"val/{name}{end}" for name in METRICS.names() for end in ("", "_micro")]
@@ -28,6 +32,7 @@ def check_monitors(callbacks: Sequence[Callback], losses: Sequence[str]) -> None
     known = ["val/score", *(f"{stage}/{term}" for stage in ("val", "train") for term in terms), *metrics]
     for callback in callbacks:
         name: object = vars(callback).get("monitor")
+        _check_mode(callback, name)
         own = type(callback).__module__.startswith("wsed.")  # these check it themselves
         if own or not isinstance(name, str) or name in known:
             continue
@@ -35,3 +40,27 @@ def check_monitors(callbacks: Sequence[Callback], losses: Sequence[str]) -> None
         if not name.startswith(("val/", "train/")):
             raise WsedError(f"{text}; logged are {', '.join(known[:8])}, ...")
         rank_zero_warn(f"{text}, unless by your own code")
+
+
+def best(name: str) -> Literal["min", "max"] | None:
+    """Which values of a logged number are best: the least of losses, the greatest of scores; None: not known.
+
+    >>> best("val/loss_tags"), best("val/score"), best("val/event_f1_micro"), best("val/mine")
+    ('min', 'max', 'max', None)
+    """
+    stage, _, number = name.partition("/")
+    if stage in ("train", "val") and (number == "loss" or number.startswith("loss_")):
+        return "min"
+    metric = number if number in METRICS else number.removesuffix("_micro")
+    is_score = metric in METRICS and METRICS[metric].is_score("")
+    return "max" if stage == "val" and (is_score or number in ("score", *EMBEDDING)) else None
+
+
+def _check_mode(callback: Callback, monitor: object) -> None:
+    mode, wanted = vars(callback).get("mode"), best(monitor) if isinstance(monitor, str) else None
+    if mode in ("min", "max") and wanted is not None and mode != wanted:
+        what = "a greater value is better" if wanted == "max" else "a lower value is better"
+        raise WsedError(
+            f"trainer.callbacks: {type(callback).__name__} monitors {monitor!r} with mode {mode!r}, but {what}: set "
+            f"mode: {wanted}"
+        )

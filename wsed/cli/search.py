@@ -65,13 +65,14 @@ def main(arguments: Sequence[str]) -> int:
     """Run trials until the study has `--trials` of them, and return the exit status.
 
     Raises:
-        WsedError: optuna is not installed, the space does not fit the configuration, the study has another space or
-            folder, or all trials failed.
+        WsedError: optuna is not installed, the space does not fit the configuration, `--minimize` does not fit the
+            metric, the study has another space or folder, or all trials failed.
     """
     args = parsed("search", add_arguments, arguments, settings=True)
     _check_optuna()
     base_arguments = [*(f"--config={path}" for path in args.config), *args.settings]
     check_files(base_arguments)
+    from wsed.cli.check_monitors import best
     from wsed.cli.configs import run_name
     from wsed.cli.ranks import is_first
     from wsed.cli.search_ranks import TRIAL, join, tell
@@ -79,6 +80,13 @@ def main(arguments: Sequence[str]) -> int:
     from wsed.cli.search_store import open_study
     from wsed.cli.search_trials import Search, follow, read_config
 
+    if best(args.monitor) == ("max" if args.minimize else "min"):
+        what = (
+            "a greater value is better; leave out --minimize"
+            if args.minimize
+            else "a lower value is better; add --minimize"
+        )
+        raise WsedError(f"--monitor {args.monitor}: {what}")
     space, name = read_space(args.space), run_name(args.config)
     out = args.out or Path("runs/search") / name
     if args.out is None and not out.exists() and (old := Path("runs/tune") / name).is_dir():
