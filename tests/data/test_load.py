@@ -7,7 +7,9 @@ import pytest
 import soundfile
 
 from wsed.data.clip import Clip
-from wsed.data.load import present
+from wsed.data.corpus.desed import DESED
+from wsed.data.holdout import Holdout
+from wsed.data.load import TableLoader, check_names, present
 from wsed.data.reading.files import Files
 from wsed.errors import WsedError
 
@@ -61,3 +63,35 @@ def test_no_holes_leave_no_report(tmp_path: Path) -> None:
     assert notes == ()
     assert not (tmp_path / "missing.tsv").exists()
     assert list(present([], Files(), "train", 0.0)[0]) == []
+
+
+def test_clips_to_score_of_one_name_are_refused() -> None:
+    """Scores are kept by name; the same sound in two lists is one clip."""
+    clips = [Clip("0.wav", Path(folder, "0.wav"), "validation") for folder in ("weak", "strong")]
+    with pytest.raises(WsedError, match=r"validation: two clips have the name 0.wav: weak/0.wav and strong/0.wav; "):
+        check_names(clips, "validation")
+    check_names([clips[0], clips[0]], "validation")
+    parts = [Clip("0.wav", Path("0.wav"), "test", start=start) for start in (0.0, 5.0)]
+    with pytest.raises(WsedError, match="test: two clips have the name"):
+        check_names(parts, "test")
+
+
+def test_held_out_clips_of_two_sources(tmp_path: Path) -> None:
+    """Files of DESED have the same names in two folders; before, one of two validation clips was scored."""
+    for source in ("weak", "strong"):
+        (tmp_path / "audio/train" / source).mkdir(parents=True)
+        for i in range(4):
+            sound(tmp_path / "audio/train" / source / f"{i}.wav")
+    (tmp_path / "metadata/train").mkdir(parents=True)
+    weak = [f"{i}.wav\tDog" for i in range(4)]
+    (tmp_path / "metadata/train/weak.tsv").write_text("\n".join(["filename\tevent_labels", *weak, ""]))
+    strong = [f"{i}.wav\t0.01\t0.05\tCat" for i in range(4)]
+    (tmp_path / "metadata/train/strong.tsv").write_text(
+        "\n".join(["filename\tonset\toffset\tevent_label", *strong, ""])
+    )
+    corpus = DESED(tmp_path, labels=["Cat", "Dog"], validation=None, test=None)
+    loader = TableLoader(corpus, Files(), ("weak", "strong"), Holdout(0.5, sources=("weak", "strong"), seed=1))
+    with pytest.raises(WsedError, match="validation: two clips have the name"):
+        loader.load("validation")
+    one = TableLoader(corpus, Files(), ("weak", "strong"), Holdout(0.5, sources=("weak",)))
+    assert len(one.load("validation").table.clips) == 2

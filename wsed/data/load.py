@@ -65,6 +65,8 @@ class TableLoader:
         clips, headers, notes = present(listed, self.reader, split, self._max_missing(), report)
         notes = (*self.corpus.notes(split), *(listed.notes if isinstance(listed, Columns) else ()), *notes)
         check_times(clips)
+        if split != "train":
+            check_names(clips, split)
         if self.windows is not None:
             notes = (*notes, *tags_unknown(clips, self.windows.seconds(split), split))
             windows = cut(clips, self.windows, split)
@@ -179,6 +181,24 @@ def check_times(clips: Sequence[Clip]) -> None:
             f"{clip.duration:g} s, its {label} begins at {onset:g}): are the times in milliseconds or samples? Give "
             "them in seconds (corpus folder: set data.corpus.events.unit to 0.001 for milliseconds)"
         )
+
+
+def check_names(clips: Sequence[Clip], split: Split) -> None:
+    """Refuse different clips with the same name, since scores are kept by name: those of one clip would be lost.
+
+    Raises:
+        WsedError: two clips have the same name; the message has both files.
+    """
+    if isinstance(clips, Columns):  # names are made of the video and the place in it
+        return
+    first: dict[str, Clip] = {}
+    for clip in clips:
+        other = first.setdefault(clip.id, clip)
+        if (other.path, other.start) != (clip.path, clip.start):
+            raise WsedError(
+                f"{split}: two clips have the name {clip.id}: {other.path} and {clip.path}; scores are kept by name: "
+                "rename one of them, or take the clips of one source only (data.holdout.sources)"
+            )
 
 
 MANY = 3
