@@ -173,15 +173,20 @@ class VideoClips(Columns):
     def table(
         self, labels: Labels, end: float = inf, annotated: Mapping[str, Collection[str]] | None = None
     ) -> ClipTable:
-        """The tags and events of the clips, with events cut at `end` seconds and at the end of their files."""
+        """The tags and events of the clips, with events cut at `end` seconds and at the end of their files.
+
+        A tag is left out if all its events begin later.
+        """
         stop = self.duration.nan_to_num(end).clamp(max=end)[self.events.rows]
         inside = self.events.values[:, 1] < stop
         cut = self.events.values.clone()
         cut[:, 2] = torch.minimum(cut[:, 2], stop)
         kept = torch.bincount(self.events.rows[inside], minlength=len(self))
+        tag = self.events.rows * len(self.names) + self.events.values[:, 0].long()  # a number for each class of a clip
+        beyond = tag[~inside][~torch.isin(tag[~inside], tag[inside])]
         return ClipTable(
             clips=self,
-            labels=self.held,
+            labels=self._held_without(beyond),
             n_labels=len(self.names),
             tagged=torch.ones(len(self), dtype=torch.bool),
             timed=self.timed,
@@ -192,6 +197,13 @@ class VideoClips(Columns):
             annotated=annotated_classes(self.sources, labels, annotated),
             end=end,
         )
+
+    def _held_without(self, tags: Int[Tensor, " tag"]) -> Ragged:
+        """The classes of each clip without some tags, each the number `clip * n_labels + label`."""
+        if not len(tags):
+            return self.held
+        kept = ~torch.isin(self.held.rows * len(self.names) + self.held.values, tags)
+        return Ragged.of(self.held.values[kept], torch.bincount(self.held.rows[kept], minlength=len(self)))
 
 
 def _joined(arrays: Sequence[NDArray[Number]]) -> NDArray[Number]:
