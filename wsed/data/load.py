@@ -115,7 +115,8 @@ def _as_validation(
 ) -> tuple[Sequence[Clip], Mapping[str, Collection[str]]]:
     """Held-out clips as validation clips. If they have several sources, a class is known if all sources annotate it."""
     if isinstance(clips, Columns):
-        return clips.renamed("validation"), {}
+        of_sources = (annotated.get(source, labels) for source in clips.used_sources())
+        return clips.renamed("validation"), {"validation": set(labels).intersection(*of_sources)}
     known: dict[str, set[str]] = {}
     for source in dict.fromkeys(clip.source for clip in clips):
         known.setdefault(_validation(source), set(labels)).intersection_update(annotated.get(source, labels))

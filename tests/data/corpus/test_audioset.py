@@ -21,6 +21,7 @@ from wsed.data.corpus.dcase2017 import DCASE2017
 from wsed.data.corpus.videos.layout import DCASE2017_LABELS
 from wsed.data.corpus.videos.lists import read_list
 from wsed.data.doctor.check import check
+from wsed.data.load import TableLoader
 from wsed.data.module import SEDDataModule
 from wsed.data.reading.files import Files
 from wsed.errors import WsedError
@@ -120,15 +121,17 @@ def test_a_batch_holds_what_the_lists_say(audioset: Path, tmp_path: Path) -> Non
     rows = {name: i for i, name in enumerate(batch.clip_ids)}
     row = rows[f"{video(3)}_30.000_31.000.wav"]
     assert batch.clip_labels[row].tolist() == [1, 1, 0, 0]
-    assert batch.tagged.all()
+    timed = batch.timed.any(1)
+    assert batch.tagged[~timed].all()
+    assert batch.tagged[timed].tolist() == batch.timed[timed].tolist() == [[True, True, True, False]] * 2
     row = rows[f"{video(20)}_30.000_40.000.wav"]
     assert [batch.sources[s] for s in batch.source[[row]]] == ["strong"]
     mine = batch.events[batch.events.clip == row]
     kept = zip(mine.label.tolist(), mine.onset.tolist(), mine.offset.tolist(), strict=True)
     assert list(kept) == [(2, 0.25, 0.75), (0, 0.5, 1.0)]  # cut where the file ends, left out after
-    assert batch.timed.all(1).sum() == batch.timed.any(1).sum() == 2
+    assert batch.clip_labels[row].tolist() == [1, 0, 1, 0]  # the event of Music is not in the file
     assert batch.audio.shape == (11, RATE)
-    assert data.label_counts() == [8, 3, 3, 0]
+    assert data.label_counts() == [8, 2, 3, 0]
 
 
 def test_few_clips_a_class_and_a_holdout(tmp_path: Path) -> None:
@@ -269,6 +272,35 @@ def test_the_real_training_list(real: Path, tmp_path: Path, notes) -> None:
     assert len(next(iter(data.train_dataloader()))) == 64
     with pytest.raises(WsedError, match=f"no list {dcase2017.TEST}.*data.corpus.lists"):
         data.setup("test")
+
+
+def test_classes_that_a_strong_list_never_has_are_unknown(audioset: Path, tmp_path: Path) -> None:
+    """No row has Fill (with liquid): its absence was not annotated, also if clips are held out or tested."""
+    test = "\n".join(["segment_id\tstart\tend\tlabel", *(f"{video(i)}_30000\t0.0\t0.5\t/m/09x0r" for i in (20, 21))])
+    (tmp_path / "audioset_eval_strong.tsv").write_text(test)
+    for name in ("class_labels_indices.csv", "audioset_train_strong.tsv"):
+        (tmp_path / name).write_text((audioset / name).read_text())
+    corpus = AudioSet(tmp_path, test="audioset_eval_strong.tsv", audio=audioset)
+    assert corpus.annotated == {"strong": ("Speech", "Music", "Car"), "test": ("Speech",), "predict": ("Speech",)}
+    data = module(corpus, {"strong": 1}, holdout=0.6)
+    for split, known in (("train", [1, 1, 1, 0]), ("validation", [1, 1, 1, 0]), ("test", [1, 0, 0, 0])):
+        assert data.loader.load(split).table.annotated.long().tolist() == [known]
+    assert "strong" not in AudioSet(audioset, train={"strong": "balanced_train_segments.csv"}).annotated
+
+
+def test_tags_without_an_event_stay_where_events_are_cut(tmp_path: Path) -> None:
+    """DCASE 2017: events known for some clips; a tag is left out if all its events begin after the end."""
+    names = [f"{letter * 11}_0.000_10.000.wav" for letter in "ab"]
+    horn, bus = DCASE2017_LABELS[0], DCASE2017_LABELS[8]
+    tags = "".join(f"{name}\t0.000\t10.000\t{label}\n" for name in names for label in (horn, bus))
+    for name in (dcase2017.TRAIN, dcase2017.TEST):
+        (tmp_path / name).write_text(tags)
+    strong = f"{names[0]}\t0.1\t0.4\t{horn}\n{names[0]}\t6\t7\t{horn}\n{names[0]}\t6\t7\t{bus}\n"
+    (tmp_path / dcase2017.TEST.replace("weak", "strong")).write_text(strong)
+    sounds(tmp_path, names, seconds=4.0)
+    table = TableLoader(DCASE2017(tmp_path), Files()).load("test").table
+    assert [[DCASE2017_LABELS[i] for i in row] for row in (table.labels[0], table.labels[1])] == [[horn], [horn, bus]]
+    assert table.events[:, 1].tolist() == [0.1]
 
 
 def test_held_out_clips_of_the_real_list_hold_a_like_share_of_each_class(real: Path) -> None:

@@ -1,6 +1,7 @@
 """AudioSet: two million clips with tags of 527 classes, some of them with events."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ import torch
 from wsed.data.corpus.base import CORPORA, Corpus
 from wsed.data.corpus.example_files import write_rows, write_tones
 from wsed.data.corpus.videos.corpus import VideoCorpus, lists_folder
-from wsed.data.corpus.videos.layout import CLASSES, find_list, read_classes
-from wsed.data.corpus.videos.lists import ListedClips, read_list
+from wsed.data.corpus.videos.layout import CLASSES, find_list, list_there, read_classes
+from wsed.data.corpus.videos.lists import ListedClips, labels_of_strong, read_list
 from wsed.types import Split
 
 TRAIN = {
@@ -30,7 +31,8 @@ class AudioSet(VideoCorpus):
 
     The sources of training clips are `balanced` (22 K), `unbalanced` (2 M), `unbalanced_1m` (the clips of `unbalanced`
     with tags besides Music and Speech: Chou, Jang & Yang 2018) and `strong` (103 K, with events). Labels in `strong`
-    that are not among the 527 classes are ignored. There are no validation clips: set `data.holdout`.
+    that are not among the 527 classes are ignored; classes that no row of such a list has were not annotated, and are
+    not known in its clips. There are no validation clips: set `data.holdout`.
 
     Args:
         root: folder with the lists (also `class_labels_indices.csv`), and with the clips in `audio/` or any subfolder.
@@ -64,6 +66,17 @@ class AudioSet(VideoCorpus):
         classes = read_classes(find_list(lists_folder(root, lists), CLASSES))
         splits: dict[Split, str | None] = {"validation": validation, "test": test, "predict": predict or test}
         super().__init__(root, classes, {**TRAIN, **(train or {})}, splits, TEST, lists, audio)
+
+    @cached_property
+    def annotated(self) -> Mapping[str, Collection[str]]:  # type: ignore[override]
+        """The classes that each list with events annotates: those that occur in it."""
+        known: dict[str, Collection[str]] = {}
+        for source, name in (*self.train.items(), *self._splits.items()):
+            path = None if name is None else list_there(self.lists, name)
+            labels = None if path is None else labels_of_strong(path)
+            if labels is not None:
+                known[source] = tuple(label for mid, label in self.classes.items() if mid in labels)
+        return known
 
     @classmethod
     def example(cls, folder: Path) -> Corpus:

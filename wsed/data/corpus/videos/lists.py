@@ -189,6 +189,17 @@ def rows(path: Path, problems: Problems = None) -> Iterator[Row]:
             tsv.report(RowError(path, line, str(error)), problems)
 
 
+def labels_of_strong(path: Path) -> frozenset[str] | None:
+    """The labels that occur in a list of AudioSet's strong part; None for other lists.
+
+    Raises:
+        WsedError: the file is missing, or is not text.
+    """
+    if _form(path) != "strong":
+        return None
+    return frozenset(line.rpartition("\t")[2].strip() for line in tsv.read_text(path).split("\n"))
+
+
 def _form(path: Path) -> str:
     """`audioset`, `strong` (AudioSet's), `tags` or `events` (DCASE 2017)."""
     if not path.is_file():
