@@ -1,6 +1,6 @@
 """`Clip`: a clip with its sound file, tags and events."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class Clip:
         confidence: confidence, from 0 to 1, of tags that are not certain, such as pseudo labels.
         unsure: classes whose events in this clip are not known, such as those with a pseudo label of low confidence.
             Unless they are in `tags`, it is not known either whether the clip holds them.
+        event_confidence: confidence of each event, in the order of `events`; empty: that of its class.
         groups: groups of the clip, by the kind of group: `{"patient": "p03", "site": "ward"}`.
     """
 
@@ -42,8 +43,30 @@ class Clip:
     groups: Mapping[str, str] = field(default_factory=dict, hash=False)
     confidence: Mapping[str, float] = field(default_factory=dict, hash=False)
     unsure: frozenset[str] = frozenset()
+    event_confidence: tuple[float, ...] = ()
+
+    @property
+    def confidences(self) -> tuple[float, ...]:
+        """The confidence of each event; 1 if it is certain.
+
+        >>> Clip("a.wav", Path("a.wav"), "weak", events=(("Dog", 0.0, 1.0),), confidence={"Dog": 0.5}).confidences
+        (0.5,)
+        """
+        return self.event_confidence or tuple(self.confidence.get(label, 1.0) for label, _, _ in self.events or ())
 
     @property
     def of_recording(self) -> str:
         """Name of the recording of the clip."""
         return self.id if self.recording is None else self.recording
+
+
+def greatest(events: Iterable[Timed], confidences: Iterable[float]) -> dict[str, float]:
+    """The greatest confidence of the events of each class.
+
+    >>> greatest([("Dog", 0.0, 1.0), ("Dog", 2.0, 3.0)], [0.5, 0.75])
+    {'Dog': 0.75}
+    """
+    result: dict[str, float] = {}
+    for (label, _, _), confidence in zip(events, confidences, strict=True):
+        result[label] = max(result.get(label, 0.0), confidence)
+    return result

@@ -33,6 +33,7 @@ class ClipTable:
         end: how many seconds of each clip are read.
         confidence: confidence of each class in each clip, 1 if it is certain; None: all are certain.
         unsure: which classes are `unsure` in each clip; None: none are.
+        event_confidence: confidence of each event; None: all are certain.
 
     >>> from pathlib import Path
     >>> table = ClipTable.of([Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}))], Labels(["Cat", "Dog"]))
@@ -53,6 +54,7 @@ class ClipTable:
     end: float = inf
     confidence: Float[Tensor, "clip label"] | None = None
     unsure: Bool[Tensor, "clip label"] | None = None
+    event_confidence: Float[Tensor, " event"] | None = None
 
     @staticmethod
     def of(
@@ -83,7 +85,7 @@ class ClipTable:
         number = {name: i for i, name in enumerate(sources)}
         index = {name: i for i, name in enumerate(labels)}
         tags: list[list[int]] = []
-        events: list[tuple[int, float, float]] = []
+        events: list[tuple[int, float, float, float]] = []
         first_event = [0]
         for clip in clips:
             _check_labels(clip, labels)
@@ -91,15 +93,17 @@ class ClipTable:
             read = {label for label, onset, _ in clip.events or () if onset < stop}
             beyond = {label for label, _, _ in clip.events or ()} - read
             tags.append(sorted(index[tag] for tag in (clip.tags or frozenset()) - beyond))
-            events += [(index[label], on, min(off, stop)) for label, on, off in clip.events or () if on < stop]
+            known = zip(clip.events or (), clip.confidences, strict=True)
+            events += [(index[label], on, min(off, stop), sure) for (label, on, off), sure in known if on < stop]
             first_event.append(len(events))
+        columns = torch.tensor(events, dtype=torch.float64).reshape(-1, 4)
         return ClipTable(
             tuple(clips),
             Ragged.lists(tags),
             len(labels),
             torch.tensor([c.tags is not None for c in clips], dtype=torch.bool),
             torch.tensor([c.events is not None for c in clips], dtype=torch.bool),
-            torch.tensor(events, dtype=torch.float64).reshape(-1, 3),
+            columns[:, :3].contiguous(),
             torch.tensor(first_event),
             torch.tensor([number[c.source] for c in clips], dtype=torch.long),
             sources,
@@ -107,6 +111,7 @@ class ClipTable:
             end,
             _confidence(clips, index),
             _unsure(clips, index),
+            columns[:, 3].contiguous() if any(clip.confidence or clip.event_confidence for clip in clips) else None,
         )
 
     @property

@@ -28,7 +28,9 @@ class Collate:
         """A batch in the order of the items."""
         table, index = self.table, torch.tensor([item.index for item in items])
         first, last = table.first_event[index], table.first_event[index + 1]
-        label, onset, offset = torch.cat([table.events[a:b] for a, b in zip(first, last, strict=True)]).unbind(1)
+        label, onset, offset = _taken(table.events, first, last).unbind(1)
+        sure = table.event_confidence
+        gain = torch.ones_like(onset) if sure is None else _taken(sure, first, last)
         clip = torch.repeat_interleave(torch.arange(len(items)), last - first)
         n_samples = torch.tensor([item.n_samples for item in items])
         annotated = table.annotated[table.source[index]] & (n_samples > 0)[:, None]  # nothing is known of fillers
@@ -39,7 +41,7 @@ class Collate:
             n_samples=n_samples,
             clip_labels=tags,
             tagged=table.tagged[index, None] & annotated & ~(unsure & (tags == 0)),
-            events=Events(clip, label.long(), onset, offset, self._gain(index[clip], label.long())),
+            events=Events(clip, label.long(), onset, offset, gain),
             timed=table.timed[index, None] & annotated & ~unsure,
             source=table.source[index],
             sources=table.sources,
@@ -48,10 +50,10 @@ class Collate:
             full=0 < min(n_samples.tolist()) == max(n_samples.tolist()),
         )
 
-    def _gain(self, clip: Int[Tensor, " event"], label: Int[Tensor, " event"]) -> Float[Tensor, " event"]:
-        """The confidence of events, 1 where they are certain."""
-        sure = self.table.confidence
-        return torch.ones(len(clip), dtype=torch.float64) if sure is None else sure[clip, label].double()
+
+def _taken(values: Tensor, first: Int[Tensor, " clip"], last: Int[Tensor, " clip"]) -> Tensor:
+    """The rows of some clips, each from `first` to `last`."""
+    return torch.cat([values[a:b] for a, b in zip(first.tolist(), last.tolist(), strict=True)])
 
 
 def _padded_audio(items: Sequence[Item]) -> Float[Tensor, "clip sample"] | None:

@@ -27,7 +27,10 @@ def checksum(table: ClipTable) -> str:
     names = [table.clips[i].id for i in range(0, len(table.clips), step)]
     total.update("\n".join([*names, *table.sources, repr(table.end)]).encode())
     labels = (table.labels.values, table.labels.lengths, table.tagged, table.timed, table.source, table.events)
-    for values in (*labels, *(part for part in (table.confidence, table.unsure) if part is not None)):
+    for values in (
+        *labels,
+        *(part for part in (table.confidence, table.unsure, table.event_confidence) if part is not None),
+    ):
         total.update(values.contiguous().numpy().tobytes())
     return total.hexdigest()
 

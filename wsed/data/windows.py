@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from wsed.data.clip import Clip, Timed
+from wsed.data.clip import Clip, Timed, greatest
 from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.types import Split
@@ -111,8 +111,9 @@ class Windows:
 def part_of(clip: Clip, start: float, duration: float) -> Clip:
     """A part of a clip, named after its times, with the parts of the events inside it.
 
-    The tags are those of the events inside; those of `unsure` classes are unknown. If only the tags of the clip are
-    known, the tags of its parts are unknown, unless the part is the whole clip or the clip has no tags.
+    The tags are those of the events inside, each with the greatest confidence of its events there; those of `unsure`
+    classes are unknown. If only the tags of the clip are known, the tags of its parts are unknown, unless the part is
+    the whole clip or the clip has no tags.
 
     >>> from pathlib import Path
     >>> part_of(Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"})), start=5.0, duration=10.0).id
@@ -123,22 +124,29 @@ def part_of(clip: Clip, start: float, duration: float) -> Clip:
         start: seconds from the start of the clip.
         duration: seconds.
     """
-    events: tuple[Timed, ...] | None = None
     whole = clip.duration is not None and start <= 0 and duration >= clip.duration
     tags = clip.tags if whole or not clip.tags else None
+    part = clip if clip.events is None else _with_events_in(clip, start, duration)
     if clip.events is not None:
-        stop = start + duration
-        events = tuple(
-            (label, max(onset - start, 0.0), min(offset - start, duration))
-            for label, onset, offset in clip.events
-            if onset < stop and offset > start
-        )
-        beyond = {label for label, _, _ in clip.events} - {label for label, _, _ in events}
+        beyond = {label for label, _, _ in clip.events} - {label for label, _, _ in part.events or ()}
         tags = (clip.tags or frozenset()) - beyond - (frozenset() if whole else clip.unsure)
     head, dot, suffix = clip.id.rpartition(".")
     name = f"{head or clip.id}_{start:.3f}_{start + duration:.3f}{dot + suffix if head else ''}"
     place = (clip.start or 0.0) + start
-    return replace(clip, id=name, recording=clip.of_recording, tags=tags, events=events, start=place, duration=duration)
+    return replace(part, id=name, recording=clip.of_recording, tags=tags, start=place, duration=duration)
+
+
+def _with_events_in(clip: Clip, start: float, duration: float) -> Clip:
+    """The clip with the parts of its events in a window, and the confidence of these events."""
+    events, sure = list[Timed](), list[float]()
+    for (label, onset, offset), confidence in zip(clip.events or (), clip.confidences, strict=True):
+        if onset < start + duration and offset > start:
+            events.append((label, max(onset - start, 0.0), min(offset - start, duration)))
+            sure.append(confidence)
+    if not clip.confidence:
+        return replace(clip, events=tuple(events))
+    of_tags = {**clip.confidence, **greatest(events, sure)}
+    return replace(clip, events=tuple(events), event_confidence=tuple(sure), confidence=of_tags)
 
 
 def window_starts(duration: float, length: float, hop: float) -> list[float]:

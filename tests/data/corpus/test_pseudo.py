@@ -86,10 +86,15 @@ def test_soft_labels_are_the_confidence_of_a_class_in_the_batch_and_in_its_windo
     items = [Item(i, 8, np.zeros(8, np.float32)) for i in (1, 0)]
     batch = Collate(table)(items)
     torch.testing.assert_close(batch.clip_labels, torch.tensor([[0.3, 0.9], [1.0, 0.0]]))
-    assert batch.events.gain.tolist() == pytest.approx([0.9, 0.9, 0.3])
+    assert batch.events.gain.tolist() == pytest.approx([0.9, 0.6, 0.3])
     frames = batch.frame_labels(4, 1.0)
-    torch.testing.assert_close(frames[0, :, 1], torch.tensor([0.0, 0.9, 0.0, 0.9]))
+    torch.testing.assert_close(frames[0, :, 1], torch.tensor([0.0, 0.9, 0.0, 0.6]))
     assert part_of(clips[1], 0.0, 5.0).confidence == {"Dog": 0.9, "Cat": 0.3}
+    second = part_of(clips[1], 2.5, 5.0)  # the surer of two events of Dog is over
+    assert (second.confidence, second.confidences) == ({"Dog": 0.6, "Cat": 0.3}, (0.6, 0.3))
+    parts = Collate(ClipTable.of([part_of(clips[1], start, 2.5) for start in (0.0, 2.5)], street.labels))(items)
+    torch.testing.assert_close(parts.clip_labels, torch.tensor([[0.3, 0.6], [0.3, 0.9]]))
+    assert parts.events.gain.tolist() == pytest.approx([0.6, 0.3, 0.9, 0.3])
     assert ClipTable.of(street.clips("train", ["weak"]), street.labels).confidence is None
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from wsed.data.clip import Clip
+from wsed.data.clip import Clip, greatest
 from wsed.data.corpus.base import CORPORA, Corpus
 from wsed.data.corpus.desed import DESED
 from wsed.data.corpus.example_files import write_rows, write_tones
@@ -194,14 +194,19 @@ class Pseudo(Corpus):
         return True
 
     def _with_events(self, clip: Clip, events: Sequence[Event], unsure: Collection[str]) -> Clip:
-        greatest: dict[str, float] = {}
-        for event in events:
-            assert event.confidence is not None
-            greatest[event.label] = max(greatest.get(event.label, 0.0), min(event.confidence, 1.0))
-        timed = tuple((event.label, event.onset, event.offset) for event in events if event.label not in unsure)
-        confidence = greatest if self.soft else {}
-        tags, doubtful = frozenset(greatest), frozenset(unsure)
-        return replace(clip, source=PSEUDO, tags=tags, events=timed, confidence=confidence, unsure=doubtful)
+        every = [(event.label, event.onset, event.offset) for event in events]
+        confidences = [min(event.confidence or 0.0, 1.0) for event in events]
+        of_tags = greatest(every, confidences)
+        known = [i for i, event in enumerate(events) if event.label not in unsure]
+        return replace(
+            clip,
+            source=PSEUDO,
+            tags=frozenset(of_tags),
+            events=tuple(every[i] for i in known),
+            confidence=of_tags if self.soft else {},
+            event_confidence=tuple(confidences[i] for i in known) if self.soft else (),
+            unsure=frozenset(unsure),
+        )
 
 
 def table_of(path: Path) -> Path:
