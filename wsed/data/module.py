@@ -21,7 +21,6 @@ from wsed.data.holdout import Holdout
 from wsed.data.load import LoadedTable, TableLoader
 from wsed.data.processes import end_with_parent, reading_context, unguarded_script
 from wsed.data.reading.base import Item, Reader
-from wsed.data.reading.features import FeatureDataset, Features
 from wsed.data.reading.files import Files
 from wsed.data.same import check_same
 from wsed.data.sampling.base import EpochSampler, progress
@@ -142,7 +141,7 @@ class SEDDataModule(pl.LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         """Make the tables of the splits of a stage, and check that they meet the needs of the losses."""
-        if stage in (None, "fit") and isinstance(self.reader, Features):  # features are computed for long afterwards
+        if stage in (None, "fit") and self.reader.makes_features:  # features are computed for long afterwards
             check_audio(self.augment, self._network())
         for split in STAGES[stage]:
             if split not in self._tables:
@@ -254,7 +253,7 @@ class SEDDataModule(pl.LightningDataModule):
 
     def _loader(self, split: Split, **batching: object) -> ItemLoader:
         dataset = self._dataset(split)
-        silence = dataset.shapes.silence if isinstance(dataset, FeatureDataset) else None
+        silence = self.reader.silence(dataset)
         workers = self._workers()
         return DataLoader(
             Filled(dataset) if self._rank()[1] > 1 else dataset,

@@ -42,13 +42,14 @@ def network(frontend=None, encoder=waa.WAA) -> Composed:
     return Composed(Labels(["high", "low"]), encoder, MLP, frontend or Standardised(SMALL())).eval()
 
 
-def module(root: Path, of=None, features: Path | None = None, **settings) -> SEDDataModule:
-    reader = Memory() if features is None else Features(features)
+def module(root: Path, of=None, features: Path | None = None, kept: bool = False, **settings) -> SEDDataModule:
+    reader = Memory() if features is None else Memory(Features(features)) if kept else Features(features)
     return serving(crops(root, reader=reader, **settings), root / "run", {"tags": Needs()}, of or network(), stage=None)
 
 
+@pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize("frontend", ["standardised", "embeddings"])
-def test_they_are_what_the_audio_gives(root, tmp_path, frontend):
+def test_they_are_what_the_audio_gives(root, tmp_path, frontend, kept):
     def build():
         torch.manual_seed(0)
         inner = Standardised(SMALL())
@@ -57,18 +58,18 @@ def test_they_are_what_the_audio_gives(root, tmp_path, frontend):
     found = {}
     for features in (None, tmp_path / "features"):
         net = network(build(), waa.WAA if frontend == "standardised" else Identity)
-        data = module(root, net, features=features)
+        data = module(root, net, features=features, kept=kept)
         net.frontend.learn(LoadedTrainingSet(data))  # of embeddings, what they are made from
         assert net.frontend.learned
         batches = [*data.train_dataloader(), *data.val_dataloader(), *data.test_dataloader()]
         assert all((batch.features is None) == (features is None) for batch in batches)
         found[features is None] = [(batch, net(batch)) for batch in batches]
-    for (audio, one), (kept, other) in zip(found[True], found[False], strict=True):
-        assert kept.clip_ids == audio.clip_ids
-        assert kept.audio is None
+    for (audio, one), (stored, other) in zip(found[True], found[False], strict=True):
+        assert stored.clip_ids == audio.clip_ids
+        assert stored.audio is None
         with pytest.raises(WsedError, match="features instead of audio"):
-            kept.samples()
-        torch.testing.assert_close(kept.n_samples, audio.n_samples)
+            stored.samples()
+        torch.testing.assert_close(stored.n_samples, audio.n_samples)
         torch.testing.assert_close(other.clip_logits, one.clip_logits)
         assert torch.equal(other.valid, one.valid)
     assert len(list((tmp_path / "features").glob("*.npy"))) == (3 if frontend == "standardised" else 4)
@@ -169,12 +170,14 @@ def test_clips_of_any_corpus_and_any_length(root, tmp_path):
     soundfile.write(root / "audio/train/weak/train_1.wav", np.ones(3000) / 4, RATE, subtype="PCM_16")
     table = root / "metadata/train/weak.tsv"
     net, batches = network(SMALL()), {}
-    for name, reader in (("audio", Files()), ("features", Features(tmp_path / "features"))):
+    features = Features(tmp_path / "features")
+    for name, reader in (("audio", Files()), ("features", features), ("kept", Memory(features))):
         data = whole(DESED(root, validation=None, test=None), {"weak": 8}, reader=reader)
         batches[name] = next(iter(serving(data, root / "run", network=net).train_dataloader()))
     assert table.is_file()
     assert batches["audio"].n_samples.tolist() == batches["features"].n_samples.tolist()
     assert 3000 in batches["audio"].n_samples.tolist()
+    torch.testing.assert_close(batches["kept"].features, batches["features"].features, rtol=0, atol=0)
     expected, valid = net.frontend.features(batches["audio"])
     found, also_valid = net.frontend.features(batches["features"])
     assert torch.equal(valid, also_valid)

@@ -85,6 +85,15 @@ class Reader(ABC):
         """Whether the items stay the same from now on: features change when a frontend learns from the training set."""
         return True
 
+    @property
+    def makes_features(self) -> bool:
+        """Whether its items hold features instead of audio."""
+        return False
+
+    def silence(self, dataset: Dataset[Item]) -> Float[np.ndarray, " band"] | None:
+        """The features of silence, with which features of a dataset of this reader are padded; None: zeros."""
+        return None
+
     def headers(self, clips: Sequence[Clip]) -> Headers:
         """The headers of the files of clips; by default each file is opened, but none is decoded."""
         return read_headers(clips)

@@ -142,6 +142,16 @@ class Features(Reader):
         """Whether the frontend has learned from the training set, if it must."""
         return frontend_of(network).learned
 
+    @property
+    def makes_features(self) -> bool:
+        """True."""
+        return True
+
+    def silence(self, dataset: Dataset[Item]) -> NDArray[np.float32]:
+        """The features of silence, from the file of the features."""
+        assert isinstance(dataset, FeatureDataset)
+        return dataset.shapes.silence
+
     def headers(self, clips: Sequence[Clip]) -> Headers:
         """The headers of the files, by the reader of the audio."""
         return self.reader.headers(clips)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from wsed.data.clip import Clip
@@ -46,6 +48,20 @@ class Memory(Reader):
     def open(self, table: ClipTable, sample_rate: int, network: Network | None = None) -> Dataset[Item]:
         """The items of the reader of the clips, kept in memory."""
         return KeptDataset(self.reader.open(table, sample_rate, network), len(table.clips))
+
+    def learned(self, network: Network | None) -> bool:
+        """As of the reader of the clips."""
+        return self.reader.learned(network)
+
+    @property
+    def makes_features(self) -> bool:
+        """As of the reader of the clips."""
+        return self.reader.makes_features
+
+    def silence(self, dataset: Dataset[Item]) -> NDArray[np.float32] | None:
+        """As of the reader of the clips."""
+        assert isinstance(dataset, KeptDataset)
+        return self.reader.silence(dataset.dataset)
 
     def headers(self, clips: Sequence[Clip]) -> Headers:
         """The headers of the files, by the reader of the clips."""
