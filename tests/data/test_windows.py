@@ -1,5 +1,6 @@
 """Windows: crops where the rules say, and windows of long recordings with what is known of each."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsed.data.clip import Clip
+from wsed.data.load import tags_unknown
 from wsed.data.windows import Windows, cut, part_of, window_starts
 from wsed.errors import WsedError
 
@@ -86,3 +88,23 @@ def test_a_crop_of_a_clip_with_several_events_is_around_one_and_has_the_tags_of_
     empty = Clip("empty.wav", Path("empty.wav"), "train", frozenset(), (), duration=10.0)
     with pytest.raises(WsedError, match=r"empty.wav .* holds no events, but data.windows.placement"):
         Windows(0.5, placement="onset").of(empty, "train")
+
+
+@pytest.mark.parametrize("seconds", [10.0, 10.01, 10.1])
+def test_a_clip_that_is_hardly_longer_than_a_window_is_read_once(seconds):
+    """Files of 10 s often last a little longer; the tags of the window are those of the clip."""
+    clip = Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}), duration=seconds)
+    (part,) = Windows(10.0).of(clip, "train")
+    assert (part.start, part.duration, part.tags) == (0.0, 10.0, {"Dog"})
+    assert tags_unknown([clip], 10.0, "train") == []
+    timed = replace(clip, events=(("Dog", 1.0, 2.0),), duration=seconds + 10)
+    assert [(part.start, part.tags) for part in Windows(10.0).of(timed, "train")] == [(0.0, {"Dog"}), (10.0, set())]
+
+
+def test_a_clip_that_is_longer_than_a_window_is_read_to_its_end():
+    clip = Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}), duration=10.2)
+    assert [part.start for part in Windows(10.0).of(clip, "train")] == pytest.approx([0.0, 0.2])
+    assert [part.tags for part in Windows(10.0).of(clip, "train")] == [None, None]
+    short = replace(clip, duration=0.3)
+    assert [part.start for part in Windows(0.2).of(short, "train")] == pytest.approx([0.0, 0.1])
+    assert len(Windows(0.2, hop=0.05).of(short, "train")) == 3

@@ -14,7 +14,7 @@ from wsed.data.columns import Columns, table_of, take, with_durations
 from wsed.data.corpus.base import Corpus
 from wsed.data.holdout import Holdout
 from wsed.data.reading.base import Headers, Reader
-from wsed.data.windows import Windows, cut
+from wsed.data.windows import Windows, cut, slack
 from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.types import Labels, Split
@@ -71,7 +71,9 @@ class TableLoader:
             notes = (*notes, *tags_unknown(clips, self.windows.seconds(split), split))
             windows = cut(clips, self.windows, split)
             return LoadedTable(ClipTable.of(windows, self.corpus.labels, annotated=annotated), notes)
-        if self.duration is not None and (longer := int((headers.seconds > self.duration + 0.1).sum())):
+        if self.duration is not None and (
+            longer := int((headers.seconds > self.duration + slack(self.duration)).sum())
+        ):
             if split == "train" and not isinstance(clips, Columns):
                 clips, note = _parts(clips, self.duration)
                 return LoadedTable(ClipTable.of(clips, self.corpus.labels, annotated=annotated), (*notes, note))
@@ -100,7 +102,7 @@ def _parts(clips: Sequence[Clip], seconds: float) -> tuple[list[Clip], str]:
     Reading only their first seconds would lose the rest, and the tags may belong to the rest.
     """
     windows, parts = Windows(seconds), list[Clip]()
-    longer = {id(clip) for clip in clips if clip.duration is not None and clip.duration > seconds + 0.1}
+    longer = {id(clip) for clip in clips if clip.duration is not None and clip.duration > seconds + slack(seconds)}
     for clip in clips:
         cuts = windows.of(clip, "train") if id(clip) in longer else [clip]
         parts += [replace(part, tags=clip.tags) if clip.events is None else part for part in cuts]
@@ -214,7 +216,7 @@ def tags_unknown(clips: Sequence[Clip], length: float, split: Split) -> list[str
         WsedError: all training clips with tags are such clips.
     """
     tagged = [clip for clip in clips if clip.tags]
-    longer = [clip for clip in tagged if clip.events is None and (clip.duration or 0.0) > length]
+    longer = [clip for clip in tagged if clip.events is None and (clip.duration or 0.0) > length + slack(length)]
     if not longer:
         return []
     text = (

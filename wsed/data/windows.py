@@ -12,6 +12,9 @@ from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.types import Split
 
+TOLERANCE = 0.1
+"""Greatest number of seconds by which a clip may be longer than what is read: files of 10 s often last 10.01 s."""
+
 Placement = Literal["onset", "contained", "centered"]
 
 
@@ -22,7 +25,8 @@ class Windows:
 
     With a `placement`, each clip has one crop around an event, the same in all epochs and runs. If the clip has several
     events, one of them is drawn, and the crop has the tags of all events that lie in it. Without a placement, windows
-    follow each other through the clip at a regular step.
+    follow each other through the clip at a regular step; the last one ends with the clip, unless it would add less
+    than `slack`.
 
     >>> from pathlib import Path
     >>> clip = Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"}), (("Dog", 4.0, 11.0),), duration=25.0)
@@ -84,6 +88,9 @@ class Windows:
             return [self._crop(clip, split, self.placement)]
         length, hop = self.seconds(split), self.hop or self.seconds(split)
         starts = window_starts(clip.duration, length, hop)
+        added = starts[-1] - starts[-2] if len(starts) > 1 else hop
+        if added < hop - 1e-6 and added <= slack(length) + 1e-6:
+            starts.pop()
         return [part_of(clip, start, min(length, clip.duration - start)) for start in starts]
 
     def _crop(self, clip: Clip, split: Split, placement: Placement) -> Clip:
@@ -113,7 +120,7 @@ def part_of(clip: Clip, start: float, duration: float) -> Clip:
 
     The tags are those of the events inside, each with the greatest confidence of its events there; those of `unsure`
     classes are unknown. If only the tags of the clip are known, the tags of its parts are unknown, unless the part is
-    the whole clip or the clip has no tags.
+    the whole clip (but for `slack`), or the clip has no tags.
 
     >>> from pathlib import Path
     >>> part_of(Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"})), start=5.0, duration=10.0).id
@@ -124,7 +131,7 @@ def part_of(clip: Clip, start: float, duration: float) -> Clip:
         start: seconds from the start of the clip.
         duration: seconds.
     """
-    whole = clip.duration is not None and start <= 0 and duration >= clip.duration
+    whole = clip.duration is not None and start <= 0 and clip.duration <= duration + slack(duration)
     tags = clip.tags if whole or not clip.tags else None
     part = clip if clip.events is None else _with_events_in(clip, start, duration)
     if clip.events is not None:
@@ -147,6 +154,15 @@ def _with_events_in(clip: Clip, start: float, duration: float) -> Clip:
         return replace(clip, events=tuple(events))
     of_tags = {**clip.confidence, **greatest(events, sure)}
     return replace(clip, events=tuple(events), event_confidence=tuple(sure), confidence=of_tags)
+
+
+def slack(length: float) -> float:
+    """By how many seconds a clip may be longer than the part that is read, and the part still counts as the whole clip.
+
+    >>> slack(10.0), slack(0.5)
+    (0.1, 0.05)
+    """
+    return min(TOLERANCE, length / 10)
 
 
 def window_starts(duration: float, length: float, hop: float) -> list[float]:
