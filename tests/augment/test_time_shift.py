@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from wsed import WsedError, testing
-from wsed.augment.time_shift import TimeShift
+from wsed.augment.time_shift import TimeShift, wrapped
 from wsed.types import Batch, Events
 
 RATE = 100
@@ -64,3 +64,38 @@ def test_it_asks_for_the_sample_rate_and_a_shift():
         TimeShift()(testing.batch(), torch.Generator())
     with pytest.raises(WsedError, match="seconds must be above 0"):
         TimeShift(0.0)
+
+
+@pytest.mark.parametrize("ends", ["wrap", "cut"])
+def test_an_event_to_the_end_of_a_clip_that_is_not_shifted_stays(ends):
+    """The times of an event may reach half a sample beyond the samples: it does not come back at the start."""
+    rate, n_samples = 16000, torch.tensor([48000, 47999, 40007])
+    seconds = n_samples.double() / rate
+    events = Events.of([(clip, 0, 2.0, seconds[clip].item() + 0.4 / rate) for clip in range(3)])
+    audio = torch.zeros(3, 48000)
+    tags = torch.ones(3, 1)
+    known = torch.ones(3, 1, dtype=torch.bool)
+    inputs = replace(
+        testing.batch(n_clips=3),
+        audio=audio,
+        n_samples=n_samples,
+        clip_labels=tags,
+        events=events,
+        tagged=known,
+        timed=known,
+    )
+    for p in (0.0, 1.0):
+        shift = TimeShift(1e-9, ends, p=p)  # of 0 samples
+        shift.prepare(rate, lambda *_: [])
+        found = shift(inputs, torch.Generator().manual_seed(0)).events
+        assert found.onset.tolist() == pytest.approx([2.0] * 3)
+        assert found.offset.tolist() == pytest.approx(seconds.tolist())
+
+
+def test_rounding_makes_no_event_at_the_seam():
+    onset = torch.arange(1, 2000, dtype=torch.float64) / 997
+    seconds = torch.full((1999,), 2.0070211, dtype=torch.float64)
+    events = Events(torch.arange(1999), torch.zeros(1999, dtype=torch.long), onset, seconds, torch.ones_like(onset))
+    found = wrapped(events, torch.zeros(1999), seconds)
+    assert len(found) == 1999
+    assert found.onset.min() > 0

@@ -14,6 +14,9 @@ from wsed.augment.frames import parts
 from wsed.errors import WsedError
 from wsed.types import Batch, Events
 
+ROUNDING = 1e-6
+"""Seconds, less than a sample, by which rounding may move the end of an event over the end of its clip."""
+
 
 @AUGMENTS.register("time_shift")
 class TimeShift(Planned):
@@ -109,6 +112,9 @@ class TimeShift(Planned):
 def wrapped(events: Events, shift: Float[Tensor, " clip"], seconds: Float[Tensor, " clip"]) -> Events:
     """Events on the CPU moved by a shift per clip; what leaves a clip at one end comes back at the other.
 
+    Parts of events that lie after the end of the clip are lost first: the times of an event may reach half a sample
+    beyond the samples.
+
     >>> moved = wrapped(Events.of([(0, 0, 1.0, 3.0)]), torch.tensor([2.0]), torch.tensor([4.0]))
     >>> moved.onset.tolist(), moved.offset.tolist()
     ([3.0, 0.0], [4.0, 1.0])
@@ -116,8 +122,8 @@ def wrapped(events: Events, shift: Float[Tensor, " clip"], seconds: Float[Tensor
     clip, label, onset, offset, gain, group = (column.numpy() for column in events.columns)
     length = seconds.numpy()[clip].astype(np.float64)
     first = (onset + shift.numpy()[clip]) % length
-    last = first + np.minimum(offset - onset, length)
-    over = (last > length).nonzero()[0]
+    last = first + np.minimum(offset, length) - onset
+    over = (last > length + ROUNDING).nonzero()[0]
     whole = np.concatenate([np.arange(len(clip)), over])  # what comes back follows after all others
     first = np.concatenate([first, np.zeros(len(over))])
     last = np.concatenate([np.minimum(last, length), (last - length)[over]])
@@ -134,7 +140,8 @@ def cut(events: Events, shift: Float[Tensor, " clip"], seconds: Float[Tensor, " 
     ([0], [3.0], [4.0])
     """
     by, length = shift[events.clip].double(), seconds[events.clip].double()
-    onset, offset = (events.onset + by).clamp(min=0), torch.minimum(events.offset + by, length)
+    onset = (events.onset + by).clamp(min=0)
+    offset = torch.minimum(torch.minimum(events.offset, length) + by, length)
     return _with_length(Events(events.clip, events.label, onset, offset, events.gain, events.group))
 
 
