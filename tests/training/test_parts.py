@@ -14,7 +14,7 @@ from wsed import Weighted, WsedError, testing
 from wsed.losses.mil import MIL
 from wsed.models.teacher import MeanTeacher
 from wsed.training.parts import Part, parameter_groups
-from wsed.training.schedules import WarmUp
+from wsed.training.schedules import Piecewise, WarmUp
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning's advice on workers and logging
 
@@ -129,11 +129,30 @@ def test_a_warm_up_takes_a_step_per_step(tmp_path):
     assert [group["lr"] for group in run.optimizers[0].param_groups] == pytest.approx([0.1 * share, 0.2 * share])
 
 
-def test_a_schedule_that_counts_steps_is_not_stepped_per_epoch(tmp_path):
-    schedule = partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=100)
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=100),
+        partial(torch.optim.lr_scheduler.CyclicLR, base_lr=1e-4, max_lr=0.1),
+    ],
+)
+def test_a_schedule_that_counts_steps_is_not_stepped_per_epoch(tmp_path, schedule):
     task = wsed.SEDTask(network(), {"tags": Weighted(MIL())}, SGD, schedule)
-    with pytest.raises(WsedError, match=r"OneCycleLR counts steps.*use wsed.training.schedules.WarmUp"):
+    with pytest.raises(WsedError, match=r"(OneCycleLR|CyclicLR) counts steps.*use wsed.training.schedules.WarmUp"):
         trainer(tmp_path).fit(task, batches(2))
+
+
+def test_a_schedule_that_replaces_the_rates_of_parts_is_refused():
+    schedule = partial(Piecewise, rates={0: 1e-3, 2: 1e-4})
+
+    def task(part: Part) -> wsed.SEDTask:
+        return wsed.SEDTask(network(), {"tags": Weighted(MIL())}, SGD, schedule, parts=[part])
+
+    with pytest.raises(
+        WsedError, match=r"Piecewise sets one rate .* replace every lr of model.parts; use torch.*MultiSt"
+    ):
+        task(Part("encoder", lr=1e-6)).configure_optimizers()
+    task(Part("encoder", weight_decay=0.0, frozen_epochs=1)).configure_optimizers()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import CyclicLR, LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from wsed.errors import WsedError
 from wsed.literals import checked
@@ -16,7 +16,8 @@ class Piecewise(LambdaLR):
     """A learning rate that is constant between certain epochs: `{0: 1e-3, 30: 5e-4, 60: 1e-4}`.
 
     Args:
-        optimizer: the optimiser; the rates replace its own rate in all parameter groups.
+        optimizer: the optimiser; the rates replace its own rate in all parameter groups, so that parts of the network
+            cannot have rates of their own.
         rates: learning rates by their first epoch, counted from 0; epoch 0 is needed.
 
     Raises:
@@ -106,3 +107,28 @@ def interval(scheduler: LRScheduler) -> str:
     'epoch'
     """
     return scheduler.interval if isinstance(scheduler, WarmUp) else "epoch"
+
+
+def check_schedule(scheduler: LRScheduler, own_rates: bool) -> None:
+    """Refuse schedules that would not do what their settings say.
+
+    Args:
+        scheduler: the schedule.
+        own_rates: whether parts of the network have learning rates of their own.
+
+    Raises:
+        WsedError: the schedule needs a metric, counts steps, or replaces the rates of the parts.
+    """
+    name = type(scheduler).__name__
+    if isinstance(scheduler, ReduceLROnPlateau):
+        raise WsedError("model.lr_scheduler: ReduceLROnPlateau is not supported, since schedules see no metric")
+    if isinstance(scheduler, OneCycleLR | CyclicLR):
+        raise WsedError(
+            f"model.lr_scheduler: {name} counts steps, but schedules of torch are stepped once per epoch; use "
+            "wsed.training.schedules.WarmUp, which rises and falls step by step"
+        )
+    if isinstance(scheduler, Piecewise) and own_rates:
+        raise WsedError(
+            "model.lr_scheduler: Piecewise sets one rate for all weights and would replace every lr of model.parts; "
+            "use torch.optim.lr_scheduler.MultiStepLR, which multiplies the rate of each part"
+        )

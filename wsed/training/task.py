@@ -11,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler
 
 from wsed.errors import WsedError
 from wsed.losses.base import Weighted
@@ -25,7 +25,7 @@ from wsed.training.gradients import CheckGradients, needs_all
 from wsed.training.mean import Mean
 from wsed.training.parts import Group, Held, Part, parameter_groups
 from wsed.training.saving import CheckResume, check_labels, checkpoint_facts
-from wsed.training.schedules import interval
+from wsed.training.schedules import check_schedule, interval
 from wsed.training.state import KeepState
 from wsed.types import Batch, Labels, Needs, Output
 
@@ -195,13 +195,7 @@ class SEDTask(pl.LightningModule):
         if self._lr_scheduler is None:
             return optimizer
         scheduler = self._lr_scheduler(optimizer)
-        if isinstance(scheduler, ReduceLROnPlateau):
-            raise WsedError("model.lr_scheduler: ReduceLROnPlateau is not supported, since schedules see no metric")
-        if isinstance(scheduler, OneCycleLR):
-            raise WsedError(
-                "model.lr_scheduler: OneCycleLR counts steps, but schedules of torch are stepped once per epoch; use "
-                "wsed.training.schedules.WarmUp, which rises and falls step by step"
-            )
+        check_schedule(scheduler, own_rates=any(part.lr is not None for part in self.parts))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": interval(scheduler)}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
