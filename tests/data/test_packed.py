@@ -73,6 +73,16 @@ def test_samples_are_those_of_the_files(sounds, tmp_path, window):
     assert Packed(tmp_path / "pack").headers(clips.clips).seconds == pytest.approx(Files().headers(clips.clips).seconds)
 
 
+def test_a_part_after_the_end_of_its_file_is_refused(sounds, tmp_path):
+    """As by the reader `files`, and before training; before, it was read as a clip of no samples."""
+    pack(sounds / "audio", tmp_path / "pack", 8000, workers=1)
+    clips = table(sounds, start=1.5, duration=1.0)
+    with pytest.raises(WsedError, match=r"holds no samples after 1.5 s"):
+        Files().open(clips, 8000)[0]
+    with pytest.raises(WsedError, match=r"holds no samples after 1.5 s \(clip .*, and \d more; `wsed data check`"):
+        Packed(tmp_path / "pack").open(clips, 8000)
+
+
 def test_several_processes_pack_as_one(sounds, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     result, other = (pack(sounds / "audio", out, 8000, shard_mb=0.03, workers=n) for out, n in ((one, 1), (two, 2)))

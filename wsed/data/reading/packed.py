@@ -99,7 +99,8 @@ class Packed(Reader):
         """The samples of the clips.
 
         Raises:
-            WsedError: there is no pack, it has another sample rate, or it lacks a clip.
+            WsedError: there is no pack, it has another sample rate, it lacks a clip, or a clip begins after the end of
+                its file.
         """
         facts, index = self._read()
         if facts.sample_rate != sample_rate:
@@ -114,6 +115,13 @@ class Packed(Reader):
         starts, lengths = parts_of(table.clips)
         most = np.minimum(np.minimum(lengths, table.end) * sample_rate, 2.0**62)  # the end is that of the file
         first, most = (np.rint(column).astype(np.int64) for column in (starts * sample_rate, most))
+        beyond = np.flatnonzero(np.minimum(index.n_samples[rows] - first, most) <= 0)
+        if len(beyond):
+            clip = table.clips[int(beyond[0])]
+            raise WsedError(
+                f"{clip.path} holds no samples after {clip.start or 0.0:g} s (clip {clip.id}, and {len(beyond) - 1} "
+                "more; `wsed data check` finds all such clips)"
+            )
         return PackedDataset(self.store, rows, first, most)
 
     def headers(self, clips: Sequence[Clip]) -> Headers:
