@@ -2,9 +2,12 @@
 
 import json
 from functools import partial
+from types import SimpleNamespace
 
+import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging
 
 import wsed
 from tests.training.small import batches, network, trainer
@@ -19,7 +22,8 @@ from wsed.metrics.embedding_metric import Embedding
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
 from wsed.models.network import Composed
-from wsed.training.evaluation import Evaluation, _learn_centres
+from wsed.training.centres import learn_centres
+from wsed.training.evaluation import Evaluation
 from wsed.training.ranking import KeepBest
 from wsed.training.task import SEDTask
 from wsed.tuned import read_tuned
@@ -130,11 +134,37 @@ def test_the_scores_are_on_disk_before_intervals_and_metrics_are_computed(tmp_pa
 
 
 def test_an_error_in_the_centres_of_classes_is_told_to_all(tmp_path, monkeypatch):
-    monkeypatch.setattr("wsed.training.evaluation.from_first", told)
+    monkeypatch.setattr("wsed.training.centres.from_first", told)
     monkeypatch.setattr(Embedding, "learn_centres", fails)
     task = SEDTask(network(), {"tags": Weighted(MIL())})
     with torch.no_grad(), pytest.raises(WsedError, match="process 0: killed"):
-        _learn_centres(Embedding(), trainer(tmp_path), task, batches(1))
+        learn_centres(Embedding(), trainer(tmp_path), task, batches(1))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_centres_of_classes_are_those_of_the_averaged_weights(tmp_path, monkeypatch, first):
+    """Weights are averaged for the validation, whatever the order of the callbacks is."""
+    learned, evaluated, trained = [], [], []
+
+    class Watch(pl.Callback):
+        def on_train_batch_end(self, trainer, task, *_):
+            trained.append(next(task.network.parameters()).detach().clone())
+
+        def on_validation_batch_end(self, trainer, task, *_):
+            evaluated.append(next(task.network.parameters()).detach().clone())
+
+    def learn(embedding, trainer, task, data):
+        learned.append(next(task.network.parameters()).detach().clone())
+
+    monkeypatch.setattr("wsed.training.evaluation.learn_centres", learn)
+    monkeypatch.setattr("wsed.training.evaluation.training_set", lambda _: SimpleNamespace(in_order=list))
+    evaluation, averaging = Evaluation(embeddings=True), EMAWeightAveraging(decay=0.9)
+    callbacks = [evaluation, averaging] if first else [averaging, evaluation]
+    task = SEDTask(network(), {"tags": Weighted(ClipBCE())}, partial(torch.optim.SGD, lr=1.0))
+    trainer(tmp_path, max_epochs=2, callbacks=[*callbacks, Watch()]).fit(task, batches(3), batches(2))
+    assert len(learned) == 2
+    assert torch.equal(torch.stack(learned), torch.stack(evaluated)[::2])
+    assert not torch.equal(learned[1], trained[-1])
 
 
 def test_mistakes_are_refused(tmp_path):

@@ -1,6 +1,6 @@
 """`Evaluation`: the callback that collects scores, tunes the decoder, computes metrics, and writes reports."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from wsed.scoring.facts import RunFacts
 from wsed.scoring.report import Report
 from wsed.scoring.resampling import Resampling, resample, samples
 from wsed.scoring.score import correlation, detect, score, system_of
+from wsed.training.centres import learn_centres
 from wsed.training.data import tables, training_set
 from wsed.training.ranking import check_rank_by, default_rank_by, first_number, number, ranking
 from wsed.training.task import SEDTask
@@ -97,6 +98,7 @@ class Evaluation(pl.Callback):
         self.ranking: tuple[float, ...] = ()  # metrics of the last validation
         self._untuned = self.decoder
         self._collector = Collector()
+        self._to_learn: Embedding | None = None  # without centres yet
 
     def check(self, task: SEDTask) -> None:
         """Refuse settings that do not fit the classes of the network.
@@ -148,6 +150,13 @@ class Evaluation(pl.Callback):
     def on_predict_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._collector.reset()
 
+    def on_validation_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object) -> None:
+        """Compute centres with the weights that are evaluated: callbacks that average weights have set them by now."""
+        self._learn_centres(trainer, _sed(pl_module))
+
+    def on_test_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: object) -> None:
+        self._learn_centres(trainer, _sed(pl_module))
+
     def on_validation_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Batch, *_: int
     ) -> None:
@@ -193,13 +202,16 @@ class Evaluation(pl.Callback):
 
     def _begin(self, trainer: pl.Trainer, task: SEDTask) -> None:
         self._collector.reset()
-        self._metrics = chosen_metrics(self.metrics)
+        self._metrics, self._to_learn = chosen_metrics(self.metrics), None
         if self._measures_embeddings(task):
-            embedding = Embedding()
-            data = training_set(trainer)
-            if data is not None:
-                _learn_centres(embedding, trainer, task, data.in_order())
-            self._metrics["embedding"] = embedding
+            self._metrics["embedding"] = self._to_learn = Embedding()
+
+    def _learn_centres(self, trainer: pl.Trainer, task: SEDTask) -> None:
+        """Compute the centres of classes for the metric `embedding`, once per evaluation."""
+        data = None if self._to_learn is None else training_set(trainer)
+        if data is not None and self._to_learn is not None:
+            learn_centres(self._to_learn, trainer, task, data.in_order())
+        self._to_learn = None
 
     def _measures_embeddings(self, task: SEDTask) -> bool:
         if self.embeddings is not None:
@@ -324,23 +336,6 @@ def check_thresholds(decoder: Decoder) -> None:
             values = value if isinstance(value, list) else [value]
             if any(isinstance(one, int | float) and not 0 <= one <= 1 for one in values):
                 raise WsedError(f"evaluation.decoder.{name} is {value}, but scores are in [0, 1]: set it in that range")
-
-
-def _learn_centres(embedding: Embedding, trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch]) -> None:
-    """Compute the centres of the metric on rank 0, from the embeddings of the training clips of all ranks."""
-    collector = Collector()
-    with trainer.precision_plugin.forward_context():  # the same precision as in the evaluation
-        for batch in batches:
-            moved = batch.to(task.device)
-            points = Output(clip_embedding=task(moved).clip_embedding)  # scores would fill the memory
-            collector.update(points, moved, task.network.sample_rate)
-    gathered = collector.first(Path(trainer.default_root_dir))
-
-    def learn() -> None:
-        assert gathered is not None
-        embedding.learn_centres(*gathered)
-
-    from_first(learn)
 
 
 def _sed(task: pl.LightningModule) -> SEDTask:
