@@ -186,6 +186,7 @@ def check_times(clips: Sequence[Clip]) -> None:
         )
 
 
+@checked
 def check_names(clips: Sequence[Clip], split: Split) -> None:
     """Refuse different clips with the same name, since scores are kept by name: those of one clip would be lost.
 

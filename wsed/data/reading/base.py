@@ -62,8 +62,11 @@ class Reader(ABC):
     ...         return [Item(i, sample_rate, np.zeros(sample_rate, np.float32)) for i in range(len(table.clips))]
     >>> table = ClipTable.of([Clip("a.wav", Path("a.wav"), "weak")], Labels(["Dog"]))
     >>> reader = Silence()
-    >>> reader.open(table, sample_rate=8000)[0].n_samples, reader.learned(None), reader.headers([]).unreadable
+    >>> dataset = reader.open(table, sample_rate=8000)
+    >>> dataset[0].n_samples, reader.learned(None), reader.headers([]).unreadable
     (8000, True, {})
+    >>> reader.makes_features, reader.silence(dataset)
+    (False, None)
     """
 
     @classmethod
