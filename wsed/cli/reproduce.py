@@ -16,7 +16,7 @@ from wsed.errors import WsedError
 
 if TYPE_CHECKING:
     from wsed.study.corpora import StudyCorpus
-    from wsed.study.plan import Job
+    from wsed.study.job import Job
     from wsed.study.pool import Pool
     from wsed.study.results import Failure, Results
     from wsed.study.rows import Recipe

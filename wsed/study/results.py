@@ -13,9 +13,9 @@ from wsed.scoring.plain import to_json
 from wsed.study.claims import Claim, Judged, judge_difference
 from wsed.study.compare import Difference, difference
 from wsed.study.crossed import crossed
+from wsed.study.job import Job
 from wsed.study.measures import MeasuredRun, clip_groups, missing_sounds
 from wsed.study.paper import Cell, Format, paper_table, surely_best
-from wsed.study.plan import Job
 from wsed.study.rows import Recipe
 from wsed.study.runs import corpus_of
 from wsed.study.table import markdown
