@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from wsed.data.processes import unguarded_script
+from wsed.cli import signals
+from wsed.data.processes import ENDING, unguarded_script
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,21 @@ def test_signals_to_all_processes_do_not_end_the_reading_ones_but_the_end_of_the
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, start_new_session=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert done.stdout.splitlines() == ["answers 3", "still starts others"]
+
+
+MASK = """
+import signal
+from wsed.data.forkserver import _blocked
+from wsed.data.processes import ENDING
+
+before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+with _blocked():
+    print(set(ENDING) == signal.pthread_sigmask(signal.SIG_BLOCK, ()) - before, *(number.name for number in ENDING))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_reading_processes_do_not_hear_the_signals_that_a_training_saves_at():
+    done = subprocess.run([sys.executable, "-c", MASK], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["True", "SIGTERM", "SIGUSR1", "SIGUSR2"], done.stderr
+    assert signals.ENDING is ENDING

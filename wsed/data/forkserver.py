@@ -7,8 +7,7 @@ from multiprocessing import forkserver, popen_forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
 
-ENDING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""Signals that end a training. Schedulers send them to all its processes, and only the training itself must hear."""
+from wsed.data.processes import ENDING
 
 
 class Started(popen_forkserver.Popen):
