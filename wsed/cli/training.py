@@ -33,7 +33,7 @@ from wsed.cli.signals import Signals, TakeSignals, end_with_first
 from wsed.cli.stopped import Stopped
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
-from wsed.files import try_lock
+from wsed.files import lock_holder, try_lock
 from wsed.run import RunFolder
 from wsed.training.evaluation import Evaluation
 from wsed.training.ranking import KeepBest
@@ -267,7 +267,7 @@ def _alone(folder: Path) -> ExitStack:
     if lock is None:
         raise WsedError(
             f"another `wsed fit` is training in {folder}: wait for it, or choose another folder with "
-            "--trainer.default_root_dir"
+            f"--trainer.default_root_dir{lock_holder(folder / 'fit.lock')}"
         )
     return lock
 
