@@ -14,6 +14,9 @@ REQUEUE = ("SIGUSR1", "SIGUSR2")
 ENDING = [signal.Signals[name] for name in ("SIGTERM", *REQUEUE) if name in signal.Signals.__members__]
 """Signals that end a training. Schedulers send them to all its processes, and only the training itself must hear."""
 
+ORPHANS: set[int] = set()
+"""Reading processes whose fork server was killed, so that this process no longer knows whether they run."""
+
 
 def n_cores() -> int:
     """The number of cores that this process may use.
