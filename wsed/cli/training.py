@@ -36,6 +36,7 @@ from wsed.errors import WsedError
 from wsed.files import lock_holder, try_lock
 from wsed.run import RunFolder
 from wsed.training.evaluation import Evaluation
+from wsed.training.parts import parameter_groups
 from wsed.training.ranking import KeepBest
 from wsed.training.task import SEDTask
 from wsed.training.whole import WholeCheckpoints
@@ -150,9 +151,10 @@ class WsedCLI(LightningCLI):
         return evaluation
 
     def after_instantiate_classes(self) -> None:
-        """Describe the network, and load the weights of `--init-from`."""
+        """Describe the network, and load the weights of `--init-from`; the patterns of `model.parts` are checked."""
         self.evaluation.check(self.model)
         if self.subcommand == "fit":
+            parameter_groups(self.model.named_parameters(), self.model.parts)
             check_monitors(self.trainer.callbacks, list(self.model.needs))  # type: ignore[attr-defined]
         network = self.model.network
         if self.trainer.is_global_zero:
