@@ -117,6 +117,10 @@ class Index:
         row = np.searchsorted(self.key, wanted).clip(max=len(self) - 1)
         return np.where(self.key[row] == wanted, row, -1)
 
+    def print_of(self, row: int) -> str:
+        """The number of samples of a file and their checksum, as a text."""
+        return f"{self.n_samples[row]} samples, checksum {self.checksum[row]:08x}"
+
     def write(self, path: Path) -> None:
         """Write the rows as `.npz`."""
         with write_whole(path) as part, part.open("wb") as file:

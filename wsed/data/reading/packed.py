@@ -123,6 +123,11 @@ class Packed(Reader):
         seconds = np.where(rows < 0, np.nan, index.n_samples[rows] / facts.sample_rate)
         return Headers(seconds, {int(i): self._absent(path_of(clips, int(i))) for i in np.flatnonzero(rows < 0)})
 
+    def prints(self, clips: Sequence[Clip]) -> list[str | None]:
+        """The number of samples of each clip and their checksum, from the index."""
+        facts, index = self._read()
+        return [None if row < 0 else index.print_of(row) for row in self._rows(clips, facts, index).tolist()]
+
     def _read(self) -> tuple[Facts, Index]:
         self.store.fetch_facts(FACTS)
         return Facts.read(self.store.local), Index.read(self.store.fetch(INDEX))
