@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Facts:
         plan: a hash of the names and sizes of the files, the sample rate and the size of a shard.
         n_files: number of files that are packed.
         version: version of the format.
+        prints: the fingerprints of some of the files, by name; a pack of an earlier version has none.
     """
 
     sample_rate: int
@@ -39,6 +40,7 @@ class Facts:
     plan: str
     n_files: int
     version: int = VERSION
+    prints: dict[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write the facts into the folder of a pack."""
