@@ -27,7 +27,7 @@ class Started(popen_forkserver.Popen):
         with _blocked():
             forkserver.ensure_running()  # a server that was killed is started anew
         try:
-            super()._launch(process_obj)  # type: ignore[misc]
+            super()._launch(process_obj)
         except (ConnectionError, EOFError) as error:
             raise WsedError(NOT_STARTED) from error
 
