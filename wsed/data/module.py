@@ -148,9 +148,8 @@ class SEDDataModule(pl.LightningDataModule):
             if split not in self._tables:
                 self._set_up(split, stage)
         if stage == "fit":
-            check_same(
-                self._checked.pop("test", None), "test", self.reader
-            )  # it was read before the processes could meet
+            # the test clips were listed before the processes could meet
+            check_same(self._checked.pop("test", None), "test", self.reader)
         if stage == "fit" and (reason := self.corpus.absent("test")):
             rank_zero_info(f"no test: {reason}")
         if stage in (None, "fit"):
