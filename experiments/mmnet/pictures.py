@@ -68,7 +68,7 @@ def telling(run: Run, n: int = 3) -> list[str]:
     found: dict[int, str] = {}
     for clip in np.argsort(-long.sum(1), kind="stable"):
         if short[clip].sum() == 1:
-            found.setdefault(int(short[clip].argmax()), test.scores.clip_ids[clip])
+            found.setdefault(int(short[clip].argmax()), test.scores.clip_ids[int(clip)])
     return list(found.values())[:n]
 
 
