@@ -202,6 +202,9 @@ def arguments(paper, row, overlay, root, out):
     for name, term in config["model"]["losses"].items():
         if "exempt" in term["loss"].get("init_args", {}) and CORPUS.get(overlay) is None:
             args += [f"--model.losses.{name}.loss.init_args.exempt", "[[high, low]]"]
+    for setting in ("length", "test_length"):  # the clips last 1 s; experiments/waa has segments of 10 s
+        if paper == "waa" and config["data"]["windows"].get(setting, 1) > 1:
+            args += [f"--data.windows.{setting}", "1"]
     if overlay == "segments_128":  # the clips have fewer than the 128 frames that it pools
         args += ["--model.network.init_args.frontend.init_args.hop_length", "200"]
     if "pretrained" in config["model"]["network"]["init_args"]:
