@@ -29,6 +29,7 @@ ALLOWED = {
     "wsed.models.encoders.audio_transformer.AST": "needs an extra package",
     "wsed.models.encoders.beats.BEATs": "needs an extra package",
     "wsed.models.encoders.speech.Wav2Vec2": "needs an extra package",
+    "wsed.models.encoders.whisper.Whisper": "needs an extra package",
     **{
         f"wsed.run.RunFolder.{name}": "reads the files of a finished run"
         for name in ("configuration", "detections", "labels", "report", "scores")

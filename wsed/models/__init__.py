@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wsed.models.encoders.resnet1d import ResNet1d
     from wsed.models.encoders.speech import Wav2Vec2
     from wsed.models.encoders.waa import WAA
+    from wsed.models.encoders.whisper import Whisper, WhisperFeatures
     from wsed.models.encoders.yamnet import YAMNet, YAMNetFeatures
     from wsed.models.fbank import FBank
     from wsed.models.frontends import LogMel, Standardised, Waveform
@@ -97,6 +98,8 @@ __all__ = [
     "Tagging",
     "Wav2Vec2",
     "Waveform",
+    "Whisper",
+    "WhisperFeatures",
     "YAMNet",
     "YAMNetFeatures",
 ]

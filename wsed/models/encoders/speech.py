@@ -1,6 +1,5 @@
 """Speech encoders that read waveforms (wav2vec 2.0, HuBERT, WavLM), from the package transformers."""
 
-import json
 import math
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from wsed.models.encoders.pretrained import Pretrained, by_length
 from wsed.models.encoders.transformers_models import (
     configuration,
     encoder_for,
+    feature_extractor,
     pretrained_model,
     random_model,
     reads_waveform,
@@ -88,9 +88,9 @@ class Wav2Vec2(Pretrained):
         return partial(cls, config=sizes | {"num_conv_pos_embedding_groups": 2}), Waveform()
 
     def trained_with(self) -> Frontend | None:
-        """The frontend `waveform` as the file `preprocessor_config.json` of the folder of the weights describes it.
+        """The frontend `waveform` as the feature extractor in the folder of the weights describes it.
 
-        Without that file, which `save_pretrained` of a model does not write, only the sample rate is known.
+        Without its file, which `save_pretrained` of a model does not write, only the sample rate is known.
         """
         return None if self.wanted is None else Waveform(*self.wanted)
 
@@ -115,10 +115,7 @@ def _drop_unused(model: Any, settings: Any) -> None:
 def trained_frontend(folder: Path) -> tuple[int, bool] | None:
     """Sample rate of the audio that the weights of a folder were trained on, and whether it was normalised.
 
-    None if the folder has no `preprocessor_config.json`.
+    None if the folder does not say.
     """
-    file = folder / "preprocessor_config.json"
-    if not file.is_file():
-        return None
-    facts = json.loads(file.read_text(encoding="utf-8"))
-    return int(facts.get("sampling_rate", RATE)), bool(facts.get("do_normalize", True))
+    facts = feature_extractor(folder)
+    return None if facts is None else (int(facts.get("sampling_rate", RATE)), bool(facts.get("do_normalize", True)))
