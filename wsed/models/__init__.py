@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from wsed.models.encoders.identity import Identity
     from wsed.models.encoders.module import ModuleEncoder
     from wsed.models.encoders.resnet1d import ResNet1d
-    from wsed.models.encoders.speech import Wav2Vec2
+    from wsed.models.encoders.speech import HuBERT, Wav2Vec2, WavLM
     from wsed.models.encoders.waa import WAA
     from wsed.models.encoders.whisper import Whisper, WhisperFeatures
     from wsed.models.encoders.yamnet import YAMNet, YAMNetFeatures
@@ -81,6 +81,7 @@ __all__ = [
     "Fusion",
     "Head",
     "HeadFactory",
+    "HuBERT",
     "Identity",
     "LogMel",
     "MMNet",
@@ -97,6 +98,7 @@ __all__ = [
     "TagGated",
     "Tagging",
     "Wav2Vec2",
+    "WavLM",
     "Waveform",
     "Whisper",
     "WhisperFeatures",

@@ -22,7 +22,7 @@ from wsed.models.encoders.transformers_models import (
 )
 from wsed.models.frontends import Waveform
 from wsed.ops.grid import padding, whole_frames
-from wsed.spec import StartingWeights
+from wsed.spec import StartingWeights, name_of
 from wsed.types import Encoded
 
 RATE = 16000
@@ -56,14 +56,15 @@ class Wav2Vec2(Pretrained):
         self,
         n_bands: int,
         architecture: str = "wav2vec2",
-        config: dict[str, Any] | None = None,
+        config: dict[str, object] | None = None,
         pretrained: StartingWeights = None,
         freeze: bool = False,
     ) -> None:
         super().__init__()
         if n_bands != 1:
-            raise WsedError(f"encoder wav2vec2 takes the waveform, not {n_bands} bands; give `frontend: waveform`")
-        settings = configuration(architecture, config or {})
+            name = name_of(type(self))
+            raise WsedError(f"{name} takes the waveform, not {n_bands} bands; give `frontend: waveform`")
+        settings = configuration(architecture, config or {}, name_of(type(self)).removeprefix("encoder "))
         if not reads_waveform(settings):
             raise WsedError(f"encoder wav2vec2: {architecture} does not read a waveform; {encoder_for(architecture)}")
         self.model = random_model(settings) if pretrained is None else pretrained_model(settings, pretrained)
@@ -83,7 +84,7 @@ class Wav2Vec2(Pretrained):
     @classmethod
     def example(cls) -> tuple[EncoderFactory, Frontend | None]:
         """A model with two layers of 16 dimensions, and the frontend `waveform`."""
-        sizes: dict[str, int | list[int]] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+        sizes: dict[str, object] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
         sizes |= {"intermediate_size": 16, "conv_dim": [8, 8], "conv_kernel": [10, 4], "conv_stride": [5, 4]}
         return partial(cls, config=sizes | {"num_conv_pos_embedding_groups": 2}), Waveform()
 
@@ -102,6 +103,42 @@ class Wav2Vec2(Pretrained):
     def _frames(self, features: Float[Tensor, "clip 1 sample"]) -> Tensor:
         frames: Tensor = self.model(F.pad(features[:, 0], self._pad)).last_hidden_state
         return frames
+
+
+@ENCODERS.register("hubert")
+class HuBERT(Wav2Vec2):
+    """HuBERT (Hsu et al. 2021): the encoder `wav2vec2` with `architecture: hubert`. Needs the extra `speech`.
+
+    Args:
+        n_bands: as in `Wav2Vec2`, as are the other arguments and errors.
+    """
+
+    def __init__(
+        self,
+        n_bands: int,
+        config: dict[str, object] | None = None,
+        pretrained: StartingWeights = None,
+        freeze: bool = False,
+    ) -> None:
+        super().__init__(n_bands, "hubert", config, pretrained, freeze)
+
+
+@ENCODERS.register("wavlm")
+class WavLM(Wav2Vec2):
+    """WavLM (Chen et al. 2022): the encoder `wav2vec2` with `architecture: wavlm`. Needs the extra `speech`.
+
+    Args:
+        n_bands: as in `Wav2Vec2`, as are the other arguments and errors.
+    """
+
+    def __init__(
+        self,
+        n_bands: int,
+        config: dict[str, object] | None = None,
+        pretrained: StartingWeights = None,
+        freeze: bool = False,
+    ) -> None:
+        super().__init__(n_bands, "wavlm", config, pretrained, freeze)
 
 
 def _drop_unused(model: Any, settings: Any) -> None:

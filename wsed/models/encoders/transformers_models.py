@@ -20,8 +20,8 @@ WHOLE = {"layerdrop": 0.0, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "app
 AST = "audio-spectrogram-transformer"
 """The name of the encoder `ast` in transformers."""
 
-ENCODERS = {AST: "ast", "whisper": "whisper"}
-"""The encoders for architectures that read a spectrogram."""
+ENCODERS = {AST: "ast", **{name: name for name in ("hubert", "wav2vec2", "wavlm", "whisper")}}
+"""The encoders that are for one architecture."""
 
 PARTS = {"whisper": "encoder"}
 """Architectures of which an encoder takes a part only: its name in the model of the folder."""
@@ -85,7 +85,7 @@ def encoder_for(architecture: str) -> str:
     if reads_waveform(AutoConfig.for_model(architecture)):
         return f"give `encoder: {{class_path: wav2vec2, init_args: {{architecture: {architecture}}}}}`"
     others = ", ".join(ENCODERS)
-    return f"no encoder of wsed takes it; they take {others}, and models of the waveform such as wav2vec2 and hubert"
+    return f"no encoder of wsed takes it; they take {others}, and other models that read a waveform and give frames"
 
 
 def random_model(config: "PretrainedConfig") -> nn.Module:
