@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wsed.models.encoders.resnet1d import ResNet1d
     from wsed.models.encoders.speech import HuBERT, Wav2Vec2, WavLM
     from wsed.models.encoders.waa import WAA
+    from wsed.models.encoders.wav2vec2_bert import Wav2Vec2Bert, Wav2Vec2BertFeatures
     from wsed.models.encoders.whisper import Whisper, WhisperFeatures
     from wsed.models.encoders.yamnet import YAMNet, YAMNetFeatures
     from wsed.models.fbank import FBank
@@ -98,6 +99,8 @@ __all__ = [
     "TagGated",
     "Tagging",
     "Wav2Vec2",
+    "Wav2Vec2Bert",
+    "Wav2Vec2BertFeatures",
     "WavLM",
     "Waveform",
     "Whisper",

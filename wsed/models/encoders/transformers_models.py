@@ -20,7 +20,11 @@ WHOLE = {"layerdrop": 0.0, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "app
 AST = "audio-spectrogram-transformer"
 """The name of the encoder `ast` in transformers."""
 
-ENCODERS = {AST: "ast", **{name: name for name in ("hubert", "wav2vec2", "wavlm", "whisper")}}
+ENCODERS = {
+    AST: "ast",
+    "wav2vec2-bert": "wav2vec2_bert",
+    **{name: name for name in ("hubert", "wav2vec2", "wavlm", "whisper")},
+}
 """The encoders that are for one architecture."""
 
 PARTS = {"whisper": "encoder"}
@@ -38,6 +42,7 @@ SHAPES = (
     *("squeeze_factor", "position_", "rotary_", "max_source", "relative_attention", "pos_att_type", "share_att_key"),
     *("norm_rel_ebd", "max_position"),
     *("d_model", "encoder_layers", "encoder_attention_heads", "encoder_ffn_dim", "activation_function", "scale_embed"),
+    *("feature_projection", "left_max", "right_max"),
 )
 """Prefixes of the settings that change what a model computes; other settings concern training and other tasks."""
 
