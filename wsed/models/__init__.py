@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wsed.models.encoders.audio_transformer import AST
     from wsed.models.encoders.beats import BEATs
     from wsed.models.encoders.cdur import CDur, CDurFeatures
+    from wsed.models.encoders.clap import CLAP
     from wsed.models.encoders.cnn import CNN
     from wsed.models.encoders.conformer import Conformer
     from wsed.models.encoders.crnn import CRNN
@@ -56,6 +57,7 @@ else:
 
 __all__ = [
     "AST",
+    "CLAP",
     "CNN",
     "CRNN",
     "ENCODERS",

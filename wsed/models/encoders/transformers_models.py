@@ -22,12 +22,13 @@ AST = "audio-spectrogram-transformer"
 
 ENCODERS = {
     AST: "ast",
+    "clap": "clap",
     "wav2vec2-bert": "wav2vec2_bert",
     **{name: name for name in ("hubert", "wav2vec2", "wavlm", "whisper")},
 }
 """The encoders that are for one architecture."""
 
-PARTS = {"whisper": "encoder"}
+PARTS = {"clap_audio_model": "audio_model", "whisper": "encoder"}
 """Architectures of which an encoder takes a part only: its name in the model of the folder."""
 
 ENDINGS = ("*.safetensors", "*.bin")
@@ -43,6 +44,7 @@ SHAPES = (
     *("norm_rel_ebd", "max_position"),
     *("d_model", "encoder_layers", "encoder_attention_heads", "encoder_ffn_dim", "activation_function", "scale_embed"),
     *("feature_projection", "left_max", "right_max"),
+    *("depths", "spec_size", "window_size", "patch_", "enable_", "fusion_type", "flatten_patch", "mlp_ratio", "aff_"),
 )
 """Prefixes of the settings that change what a model computes; other settings concern training and other tasks."""
 
@@ -99,10 +101,11 @@ def random_model(config: "PretrainedConfig") -> nn.Module:
     Raises:
         WsedError: a value of the configuration is invalid.
     """
-    from transformers import AutoModel
+    from transformers import AutoModel, ClapAudioModel
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-    build = {"whisper": WhisperEncoder}.get(config.model_type, AutoModel.from_config)
+    parts = {"clap_audio_model": ClapAudioModel, "whisper": WhisperEncoder}
+    build = parts.get(config.model_type, AutoModel.from_config)
     try:
         model: nn.Module = build(config)
     except ValueError as error:
@@ -132,7 +135,8 @@ def pretrained_model(config: "PretrainedConfig", folder: str) -> nn.Module:
         whole = AutoConfig.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise WsedError(f"{folder} holds no model of transformers: {str(error)[:300]}") from None
-    saved, wanted = whole.to_dict(), config.to_dict()
+    audio = whole.audio_config if whole.model_type == "clap" and config.model_type == "clap_audio_model" else whole
+    saved, wanted = audio.to_dict(), config.to_dict()
     if saved["model_type"] != wanted["model_type"]:
         raise WsedError(f"{folder} holds a {saved['model_type']}; {encoder_for(saved['model_type'])}")
     other = {k: saved[k] for k in wanted if k.startswith(SHAPES) and _plain(saved.get(k)) != _plain(wanted[k])}
