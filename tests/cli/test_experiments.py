@@ -188,11 +188,8 @@ def place_of(corpus, root):
     return {"root": str(root)}
 
 
-def arguments(paper, row, overlay, root, out):
-    """The settings of a row for a small corpus: wav2vec 2.0 made small, without earlier weights."""
-    files = RECIPES[paper].configs(row, overlay)
-    config = merged(files)
-    place = out / "base_place.yaml"
+def places(files, config, root):
+    """The settings that say where the files of a small corpus are; BEATs is made small."""
     settings = {"data": {"corpus": {"init_args": place_of(config["data"]["corpus"], root)}}}
     if any(file.stem == "base_beats" for file in files):
         pytest.importorskip("speechbrain", reason="the extra beats is not installed")
@@ -203,7 +200,15 @@ def arguments(paper, row, overlay, root, out):
         if "folder" in part.get("init_args", {}):
             part["init_args"]["folder"] = str(root / "audio/train/weak")
             settings["data"]["augment"] = augment
-    place.write_text(yaml.safe_dump(settings))
+    return settings
+
+
+def arguments(paper, row, overlay, root, out):
+    """The settings of a row for a small corpus: wav2vec 2.0 made small, without earlier weights."""
+    files = RECIPES[paper].configs(row, overlay)
+    config = merged(files)
+    place = out / "base_place.yaml"
+    place.write_text(yaml.safe_dump(places(files, config, root)))
     args = [*(f"--config={file}" for file in [*files, place]), "--data.workers", "0"]
     if "folder" in config["data"].get("reader", {}).get("init_args", {}):
         args += ["--data.reader.init_args.folder", str(out / "features")]
