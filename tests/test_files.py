@@ -1,14 +1,20 @@
 """Whole files, and locks between processes."""
 
+import errno
 import multiprocessing
 import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from wsed.files import locked, remove_leftovers, try_lock, write_folder, write_text, write_whole
+from wsed import files
+from wsed.errors import WsedError
+from wsed.files import lock_holder, locked, remove_leftovers, try_lock, write_folder, write_text, write_whole
 
 
 def test_a_file_appears_at_the_end_with_its_suffix_and_usual_permissions(tmp_path):
@@ -110,3 +116,70 @@ def test_a_lock_may_be_released_by_another_thread(tmp_path):
     again = try_lock(path)
     assert again is not None
     again.close()
+
+
+unix = pytest.mark.skipif(sys.platform == "win32", reason="flock")
+
+HOLD = """
+import errno, fcntl, os, sys, time
+
+def no_flock(*_):
+    raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+fcntl.flock = no_flock
+from wsed.files import locked
+
+with locked(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def refuse(monkeypatch):
+    """Let `flock` fail with an error number, as on some network file systems."""
+
+    def failing(number):
+        def flock(*_):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr("fcntl.flock", flock)
+
+    return failing
+
+
+@unix
+def test_without_flock_the_lock_of_a_killed_process_of_this_machine_is_taken_over(tmp_path, refuse):
+    path = tmp_path / "fit.lock"
+    refuse(errno.ENOSYS)
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        assert try_lock(path) is None
+        said = f"; process {process.pid} on {socket.gethostname()} holds {path}; if it has ended, delete this file"
+        assert lock_holder(path) == said
+        process.kill()
+    lock = try_lock(path)
+    assert lock is not None
+    lock.close()
+
+
+@unix
+def test_without_flock_a_wait_for_another_machine_names_the_file_to_delete(tmp_path, refuse, monkeypatch):
+    path = tmp_path / "fit.lock"
+    path.write_text("812\nnode7\n")
+    refuse(errno.ENOSYS)
+    monkeypatch.setattr(files, "PATIENCE", 0.1)
+    deleted = threading.Timer(0.5, path.unlink)
+    deleted.start()
+    said = "waiting for a lock; process 812 on node7 holds .*delete this file"
+    with pytest.warns(UserWarning, match=said), locked(path):
+        pass
+    deleted.join()
+
+
+@unix
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.ENOLCK])
+def test_a_file_system_without_any_locks_is_told(tmp_path, refuse, number):
+    refuse(number)
+    with pytest.raises(WsedError, match="its file system locks no files; choose a folder on another one"):
+        try_lock(tmp_path / "fit.lock")

@@ -4,11 +4,14 @@ import errno
 import os
 import secrets
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from wsed.errors import WsedError
 
 if TYPE_CHECKING:  # imported only when a lock is taken, so that `import wsed` stays quick
     from filelock import FileLock
@@ -16,6 +19,12 @@ if TYPE_CHECKING:  # imported only when a lock is taken, so that `import wsed` s
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 """Error numbers: the disk is full or read-only, or the file is too large for it."""
+
+NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
+"""Error numbers: the file system has no locks, or its server gives none."""
+
+PATIENCE = 10.0
+"""Seconds after which a process that waits for a lock says which process holds it."""
 
 
 def no_room(error: BaseException) -> str | None:
@@ -111,42 +120,90 @@ def remove_leftovers(path: str | Path) -> None:
 def locked(path: str | Path) -> Iterator[None]:
     """Let one process or thread at a time into the block. The lock of a process that dies is released.
 
+    A file system without `flock` cannot release it if the process was on another machine. A wait that takes longer than
+    `PATIENCE` then warns, with the file to delete.
+
     Args:
         path: file of the lock; it is created if it is missing and stays afterwards.
+
+    Raises:
+        WsedError: the file system can lock no files.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder, locked(Path(folder) / "cache.lock"):
     ...     print("only this process is here")
     only this process is here
     """
-    with _lock(path):
+    lock = _lock(path)
+    if not _taken(lock, PATIENCE):
+        if holder := lock_holder(path):
+            warnings.warn(f"waiting for a lock{holder}", stacklevel=3)
+        _taken(lock)
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def try_lock(path: str | Path) -> ExitStack | None:
     """Take a lock without waiting; None if another process holds it. Release it with `close()` or use it in `with`.
+
+    Raises:
+        WsedError: the file system can lock no files.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder, try_lock(Path(folder) / "cache.lock"):
     ...     print("locked")
     locked
     """
-    from filelock import Timeout
-
     lock = _lock(path)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
+    if not _taken(lock, 0):
         return None
     stack = ExitStack()
     stack.callback(lock.release)
     return stack
 
 
+def lock_holder(path: str | Path) -> str:
+    """The end of a message: which process holds a lock, and what to delete if it has ended; empty if it is not known.
+
+    It is known only on a file system without `flock`. There, a lock stays if its process has ended on another machine.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(Path(folder) / "fit.lock", os.linesep.join(["812", "node7", ""]))
+    ...     lock_holder(Path(folder) / "fit.lock").replace(folder, "run")
+    '; process 812 on node7 holds run/fit.lock; if it has ended, delete this file'
+    """
+    try:
+        number, machine, *_ = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except (OSError, ValueError):  # there is no such file, or it has fewer lines
+        return ""
+    return f"; process {number} on {machine} holds {path}; if it has ended, delete this file"
+
+
 def _lock(path: str | Path) -> "FileLock":
     from filelock import FileLock
 
     return FileLock(path, thread_local=False)  # one thread may acquire it and another release it
+
+
+def _taken(lock: "FileLock", seconds: float = -1) -> bool:
+    """Whether a lock could be taken within some seconds; it is waited for without end if they are negative."""
+    from filelock import Timeout
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "flock not supported")  # filelock then writes who holds the lock
+            lock.acquire(timeout=seconds)
+    except Timeout:
+        return False
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+            raise
+        text = f"cannot lock {lock.lock_file}: its file system locks no files; choose a folder on another one"
+        raise WsedError(text) from None
+    return True
 
 
 def _part(path: Path) -> Path:

@@ -10,26 +10,22 @@ seeds and groups of recordings: the recordings of the soundbank that soundscapes
 
 import argparse
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 
 from wsed.data.clip import Clip
 from wsed.data.table import read_rows
 from wsed.metrics import event_counts
-from wsed.metrics.base import default_metrics
 from wsed.metrics.bootstrap import ClipCounts, Statistic, clip_counts
 from wsed.metrics.groups import Groups
 from wsed.metrics.system import System
 from wsed.run import RunFolder
-from wsed.scoring.resampling import samples
 from wsed.scoring.score import system_of
-from wsed.study.claims import Claim, judge_difference
-from wsed.study.compare import Difference, spread
-from wsed.study.crossed import draws, of_draws
+from wsed.study.compare import spread
+from wsed.study.drawn import RESAMPLES, Drawn, Numbers, Recordings, statistics_of
+from wsed.study.measures import in_points
 from wsed.study.rows import read_recipe
 from wsed.study.runs import ScoredClips, by_row, corpus_of
 from wsed.study.table import markdown
@@ -49,20 +45,6 @@ METRICS = {
 SHORT, LONG = "short classes", "long classes"
 COLUMNS = ("event F1", SHORT, LONG, *list(METRICS)[1:])
 COLUMN_OF = {metric: column for column, (metric, _) in METRICS.items()}
-KEPT = "numbers.npz"
-Resampled = Float[np.ndarray, " resample"]
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """The columns of one run in %: of the test clips as they are, and of each draw of their groups."""
-
-    value: Mapping[str, float]
-    drawn: Mapping[str, Resampled]
-
-
-Seeds = Mapping[str, Numbers]
-"""The numbers of the runs of a row, by seed."""
 
 
 def units(clips: Iterable[Clip]) -> list[frozenset[str]]:
@@ -100,16 +82,14 @@ def recording(file: str) -> str:
 
 
 def statistics(system: System, labels: Labels) -> dict[str, Statistic]:
-    """The columns of a system as functions of the weights of its clips."""
-    metrics = {name: metric for name, metric in default_metrics().items() if name in {m for m, _ in METRICS.values()}}
-    found = {(each.metric, each.number): each.statistic for each in samples(system, metrics)}
-    columns = {column: found[key] for column, key in METRICS.items() if key in found}
+    """The columns of a system in points, as functions of the weights of its clips."""
+    columns = statistics_of(system, METRICS)
     clips = system.need_timed()
     counts = clip_counts(event_counts, clips.reference, clips.detected, clips.n_clips, clips.n_labels)
     for column, of in zip((SHORT, LONG), short_and_long(clips.reference, len(labels)), strict=True):
         if of:
             part = ClipCounts(counts.tp[:, of], counts.n_ref[:, of], counts.n_sys[:, of])
-            columns[column] = part.statistic("f1")
+            columns[column] = in_points(part.statistic("f1"))
     return columns
 
 
@@ -126,49 +106,34 @@ def short_and_long(reference: Events, n_labels: int) -> tuple[list[int], list[in
     return sorted(order[:half]), sorted(order[half:])
 
 
-def numbers(run: RunFolder, root: Path | None, resamples: int) -> Numbers:
+def numbers(run: RunFolder, root: Path | None, recordings: Recordings) -> Numbers:
     """The columns of a run, scored with its tuned decoder; kept in its folder."""
-    kept, scores = run.path / KEPT, run.split("test").frame_scores
-    if kept.is_file() and not (scores.is_file() and scores.stat().st_mtime > kept.stat().st_mtime):
-        with np.load(kept) as file:
-            found = {name: file[name] for name in file.files}
-        if all(len(values) == resamples + 1 for values in found.values()):
-            return Numbers({c: float(v[0]) for c, v in found.items()}, {c: v[1:] for c, v in found.items()})
-    corpus = corpus_of(run, root)
-    clips = corpus.clips("test")
-    scored = ScoredClips.read(run, "test", clips)
+    if (kept := Numbers.kept(run, recordings.resamples)) is not None:
+        return kept
+    scored = ScoredClips.read(run, "test", corpus_of(run, root).clips("test"))
     tuned = read_tuned(run.last) or read_tuned(run.best)
     if tuned is None:
         raise SystemExit(f"{run.path}: no tuned decoder beside its last checkpoint")
-    system = system_of(scored.scores, scored.truth, scored.labels, decoder_of(tuned.decoder))
-    groups = groups_of(clips, scored.scores.clip_ids)
-    weights = groups.clip_weights(draws(groups, resamples))
-    every = np.ones((1, weights.shape[1]))
-    columns = statistics(system, scored.labels)
-    result = Numbers(
-        {name: 100 * float(statistic(every)[0]) for name, statistic in columns.items()},
-        {name: 100 * statistic(weights) for name, statistic in columns.items()},
+    columns = statistics(
+        system_of(scored.scores, scored.truth, scored.labels, decoder_of(tuned.decoder)), scored.labels
     )
-    np.savez(kept, **{name: np.array([value, *result.drawn[name]]) for name, value in result.value.items()})
+    every = np.ones((1, len(scored.scores.clip_ids)))
+    values = {name: float(statistic(every)[0]) for name, statistic in columns.items()}
+    result = Numbers(values, recordings.draw(columns, scored.scores.clip_ids))
+    result.keep(run)
     return result
 
 
-def groups_of(clips: Iterable[Clip], ids: Sequence[str]) -> Groups:
+def recordings_of(clips: Iterable[Clip], ids: tuple[str, ...], resamples: int) -> Recordings:
     """The groups of recordings of clips, in the order of their ids."""
     by_id = {clip.id: clip for clip in clips}
-    return Groups.of([sorted(each) for each in units(by_id[name] for name in ids)])
+    own = [sorted(each) for each in units(by_id[name] for name in ids)]
+    return Recordings(Groups.of(own), ids, "groups of recordings", resamples)
 
 
-def difference(first: Seeds, second: Seeds, column: str, groups: Groups) -> Difference:
-    """Second minus first over the seeds that both have, with its interval over seeds and groups of recordings."""
-    seeds = sorted(first.keys() & second.keys())
-    values = [second[seed].value[column] - first[seed].value[column] for seed in seeds]
-    drawn = np.mean([second[seed].drawn[column] - first[seed].drawn[column] for seed in seeds], axis=0)
-    return of_draws(values, drawn, groups)
-
-
-def print_tables(found: Mapping[str, Seeds], groups: Groups) -> None:
+def print_tables(drawn: Drawn) -> None:
     """The values of the rows, their differences, and the verdicts."""
+    found = drawn.found
     columns = [name for name in COLUMNS if all(name in run.value for runs in found.values() for run in runs.values())]
     lines = [
         [f"{row} ({len(runs)})", *(spread(run.value[name] for run in runs.values()) for name in columns)]
@@ -176,26 +141,8 @@ def print_tables(found: Mapping[str, Seeds], groups: Groups) -> None:
     ]
     print(f"\n{markdown(['% (seeds)', *columns], lines)}")
     pairs = dict.fromkeys([*((BASE, row) for row in found if row != BASE), *RECIPE.pairs()])
-    lines = []
-    for first, second in pairs:
-        if shared := found.get(first, {}).keys() & found.get(second, {}).keys():
-            cells = (str(difference(found[first], found[second], name, groups)) for name in columns)
-            lines.append([f"{second} - {first} ({len(shared)})", *cells])
-    print(f"\n{markdown(['points, 95 % over seeds and recordings', *columns], lines)}")
-    print(f"\n{claims(RECIPE.claims, found, groups)}")
-
-
-def claims(of: Iterable[Claim], found: Mapping[str, Seeds], groups: Groups) -> str:
-    """A line per claim whose rows have runs, with its verdict."""
-    lines = []
-    for claim in of:
-        if found.get(claim.first, {}).keys() & found.get(claim.second, {}).keys():
-            between = difference(found[claim.first], found[claim.second], COLUMN_OF[claim.measure], groups)
-            judged = judge_difference(claim, between)
-            verdict = judged.verdict + (f": {judged.note}" if judged.note else "")
-            rows = f"{claim.second} - {claim.first} ({between.n})"
-            lines.append([claim.name, rows, claim.measure, str(between), claim.expect, verdict])
-    return markdown(["claim", "rows (shared seeds)", "measure", "points, 95 %", "expected", "verdict"], lines)
+    print(f"\n{drawn.differences('points, 95 % over seeds and recordings', list(pairs), columns)}")
+    print(f"\n{drawn.claims(RECIPE.claims, COLUMN_OF)}")
 
 
 def main() -> None:
@@ -203,24 +150,21 @@ def main() -> None:
     parser.add_argument("runs", type=Path, help="folder of the runs on one corpus")
     parser.add_argument("--root", type=Path, help="the corpus, if it is not where the runs found it")
     parser.add_argument("--rows", nargs="+", default=list(RECIPE.rows))
-    parser.add_argument("--resamples", type=int, default=300, help="of the groups of recordings (default: 300)")
+    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="draws of the groups (default: %(default)s)")
     args = parser.parse_args()
-    found = {
-        row: {run.path.name: numbers(run, args.root, args.resamples) for run in runs}
-        for row, runs in by_row(args.runs, args.rows).items()
-    }
-    if not found:
+    runs = by_row(args.runs, args.rows)
+    if not runs:
         raise SystemExit(f"no finished run of {', '.join(args.rows)} in {args.runs}")
-    first = next(iter(by_row(args.runs, found).values()))[0]
-    corpus = corpus_of(first, args.root)
-    clips = corpus.clips("test")
+    first = next(iter(runs.values()))[0]
+    clips = corpus_of(first, args.root).clips("test")
     truth = ScoredClips.read(first, "test", clips)
     short, long = short_and_long(truth.truth.events, len(truth.labels))
-    groups = groups_of(clips, truth.scores.clip_ids)
-    print(f"{len(clips)} test clips of {len(groups)} groups of recordings")
+    recordings = recordings_of(clips, truth.scores.clip_ids, args.resamples)
+    print(f"{len(clips)} test clips of {len(recordings.groups or ())} groups of recordings")
     for title, of in ((SHORT, short), (LONG, long)):
         print(f"{title}: {', '.join(truth.labels.names[c] for c in of)}")
-    print_tables(found, groups)
+    found = {row: {run.path.name: numbers(run, args.root, recordings) for run in of} for row, of in runs.items()}
+    print_tables(Drawn(found, recordings))
 
 
 if __name__ == "__main__":

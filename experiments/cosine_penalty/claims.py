@@ -1,14 +1,15 @@
 """The claims of Pellegrini & Cances 2019 on finished runs: differences with intervals, and the effect of the decoder.
 
-    python -m experiments.cosine_penalty.claims runs [--reference data/domestic]
+    python -m experiments.cosine_penalty.claims runs [--root data/domestic]
 
 Reads what `table.py` reads, and for class thresholds the validation scores of each run, which
-`wsed validate --config RUN/config.yaml --ckpt_path last` writes. Intervals are 95 % Student t, paired by seed.
+`wsed validate --config RUN/config.yaml --ckpt_path last` writes. Differences are paired by seed; their 95 % intervals
+are over seeds and the recordings in the test clips, or over seeds alone if the corpus does not name its recordings.
 """
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -23,21 +24,27 @@ from experiments.cosine_penalty.table import (
     ROWS,
     SHORT,
     Run,
+    counts_by_clip,
     f1_by_class,
     read_tagger,
     systems_of,
 )
 from wsed.decoding import Decoder, exact_thresholds, random_thresholds, tune_events
 from wsed.metrics import event_counts
+from wsed.metrics.bootstrap import ClipCounts, Statistic, clip_counts
 from wsed.metrics.clips import tag_counts
 from wsed.run import RunFolder
-from wsed.study.compare import difference, paired, spread
-from wsed.study.runs import ScoredClips, clips_of
-from wsed.study.table import claims_table, columns_table, markdown
+from wsed.study.compare import spread
+from wsed.study.drawn import RESAMPLES, Drawn, Numbers, Recordings
+from wsed.study.measures import correlation_of, in_points
+from wsed.study.runs import ScoredClips, clips_of, root_of
+from wsed.study.table import columns_table, markdown
 from wsed.truth import Truth
 from wsed.types import Split
 
 LOW = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.014, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.14, 0.2, 0.3, 0.5, 0.7)
+COLUMN_OF = {"event_f1": "event F1", "dishes_frying_correlation": "Dishes/Frying corr.", "dishes_f1": "Dishes"}
+"""The measures of the claims, as they are called here."""
 GAPS, WINDOWS = (0.2, 0.5, 1.0, 1.5), (0.2, 0.44, 0.8)
 
 
@@ -53,25 +60,76 @@ def print_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
     print(f"\n{markdown(head, lines)}")
 
 
-def differences(systems: dict[str, list[Run]]) -> None:
-    """Print the differences of all pairs of the recipe; short and long classes, and the pair, where there are both."""
-    first = next(iter(systems.values()))[0]
-    short = np.array([label in SHORT for label in first.labels])
-    columns: dict[str, Callable[[Run], float]] = {"event F1": lambda r: float(class_f1(r, PAPER).mean())}
+@dataclass(frozen=True)
+class Measure:
+    """A measure of a run in points, and the same as a function of clip weights, if it has one."""
+
+    value: Callable[[Run], float]
+    statistic: Callable[[Run], Statistic | None]
+
+
+def drawn_of(systems: dict[str, list[Run]], recordings: Recordings, measures: Mapping[str, Measure]) -> Drawn:
+    """The measures of all runs, with draws of the recordings in the test clips if they are known."""
+
+    def numbers(run: Run) -> Numbers:
+        values = {name: measure.value(run) for name, measure in measures.items()}
+        if recordings.groups is None:
+            return Numbers(values)
+        found = {name: measure.statistic(run) for name, measure in measures.items()}
+        known = {name: statistic for name, statistic in found.items() if statistic is not None}
+        return Numbers(values, recordings.draw(known, run.ids))
+
+    return Drawn({row: {run.seed: numbers(run) for run in runs} for row, runs in systems.items()}, recordings)
+
+
+@cache
+def class_counts(run: Run) -> ClipCounts | None:
+    """Counts of the events in each clip as in `class_f1`; None if the detections of a best system were not kept."""
+    if run.row not in BEST:
+        return counts_by_clip(run)
+    if not run.folder.split("test").predictions.is_file():
+        return None
+    events = run.folder.detections("test").events
+    return clip_counts(event_counts, run.truth, events, len(run.ids), len(run.labels))
+
+
+def mean_f1(classes: np.ndarray) -> Measure:
+    """Mean event F1 of some classes."""
+
+    def statistic(run: Run) -> Statistic | None:
+        counts = class_counts(run)
+        return None if counts is None else in_points(part_of(counts, classes).statistic("f1"))
+
+    return Measure(lambda run: float(class_f1(run, PAPER)[classes].mean()), statistic)
+
+
+def part_of(counts: ClipCounts, classes: np.ndarray) -> ClipCounts:
+    """The counts of some classes."""
+    return ClipCounts(counts.tp[:, classes], counts.n_ref[:, classes], counts.n_sys[:, classes])
+
+
+def measures_of(first: Run) -> dict[str, Measure]:
+    """The measures that are compared; those of classes that the corpus lacks are left out."""
+    labels = np.array(first.labels)
+    short = np.isin(labels, SHORT)
+    measures = {"event F1": mean_f1(np.ones_like(short))}
     if short.any() and not short.all():
-        columns["five short classes"] = lambda r: float(class_f1(r, PAPER)[short].mean())
-        columns["five long classes"] = lambda r: float(class_f1(r, PAPER)[~short].mean())
+        measures |= {"five short classes": mean_f1(short), "five long classes": mean_f1(~short)}
     if has_pair(first):
-        columns["Dishes/Frying corr."] = lambda r: 100 * r.pair("Dishes", "Frying")
+        pair = Measure(lambda r: 100 * r.pair("Dishes", "Frying"), lambda r: correlation_of(r.scored, "Dishes/Frying"))
+        measures |= {"Dishes/Frying corr.": pair, "Dishes": mean_f1(labels == "Dishes")}
+    return measures
+
+
+def differences(drawn: Drawn, columns: Sequence[str]) -> None:
+    """Print the differences of all pairs of the recipe; short and long classes, and the pair, where there are both."""
     lines = []
     for one, other in RECIPE.pairs():
-        both = [(a, b) for a in systems.get(one, []) for b in systems.get(other, []) if a.seed == b.seed]
-        if not both:
+        if not (seeds := drawn.shared(one, other)):
             continue
         claims = dict.fromkeys(claim.name for claim in RECIPE.claims if (claim.first, claim.second) == (one, other))
-        parts = [[value(b) - value(a) for a, b in both] for value in columns.values()]
-        about = [", ".join(claims) or "-", f"{other} - {one}", str(len(both))]
-        lines.append([*about, *(str(difference(part)) for part in parts)])
+        about = [", ".join(claims) or "-", f"{other} - {one}", str(len(seeds))]
+        lines.append([*about, *(str(drawn.difference(one, other, name)) for name in columns)])
     print_table(["claim", "rows", "shared seeds", *columns], lines)
 
 
@@ -80,18 +138,11 @@ def has_pair(run: Run) -> bool:
     return {"Dishes", "Frying"} <= set(run.labels)
 
 
-def verdicts(systems: dict[str, list[Run]]) -> None:
+def verdicts(drawn: Drawn, columns: Sequence[str]) -> None:
     """The verdicts on the claims of the recipe; those about classes that the corpus lacks are left out."""
-    measures: dict[str, Callable[[Run], float]] = {"event_f1": lambda r: float(class_f1(r, PAPER).mean())}
-    if has_pair(next(iter(systems.values()))[0]):
-        measures["dishes_frying_correlation"] = lambda r: 100 * r.pair("Dishes", "Frying")
-        measures["dishes_f1"] = lambda r: float(class_f1(r, PAPER)[r.labels.index("Dishes")])
-    values = {
-        name: {row: {r.seed: measure(r) for r in runs} for row, runs in systems.items()}
-        for name, measure in measures.items()
-    }
-    print(f"\n{claims_table([claim for claim in RECIPE.claims if claim.measure in values], values)}")
-    if skipped := [claim.name for claim in RECIPE.claims if claim.measure not in values]:
+    judged = [claim for claim in RECIPE.claims if COLUMN_OF[claim.measure] in columns]
+    print(f"\n{drawn.sentence(columns)}\n\n{drawn.claims(judged, COLUMN_OF)}")
+    if skipped := [claim.name for claim in RECIPE.claims if claim not in judged]:
         print(f"\nnot judged, since the corpus lacks Dishes or Frying: {'; '.join(skipped)}")
 
 
@@ -117,27 +168,39 @@ def crossed(run: Run) -> torch.Tensor:
     return meets.any(1)
 
 
+def recalled(run: Run, which: torch.Tensor) -> ClipCounts:
+    """Counts of some of the true events in each clip."""
+    found = run.detect(run.system_tags)
+    return clip_counts(event_counts, run.truth[which], found, len(run.ids), len(run.labels))
+
+
 def recall(run: Run, which: torch.Tensor) -> float:
-    counts = event_counts(run.truth[which], run.detect(run.system_tags), len(run.labels))
+    counts = recalled(run, which).total()
     return 100 * float(counts.tp.sum() / counts.n_ref.sum())
 
 
-def overlapped(systems: dict[str, list[Run]]) -> None:
+def gap(first: Run) -> Measure:
+    """Recall of the events that another class crosses less that of the others."""
+    which = crossed(first)
+
+    def statistic(run: Run) -> Statistic:
+        ours, theirs = (recalled(run, part).statistic("recall", "micro") for part in (which, ~which))
+        return lambda weights: 100 * (ours(weights) - theirs(weights))
+
+    return Measure(lambda run: recall(run, which) - recall(run, ~which), statistic)
+
+
+def overlapped(systems: dict[str, list[Run]], recordings: Recordings) -> None:
     first = next(iter(systems.values()))[0]
     n = int(crossed(first).sum())
-    names = (
-        f"crossed by another class ({n})",
-        f"alone ({len(first.truth) - n})",
-        "crossed - alone, minus that of glu_mil",
-    )
-    base: dict[str, float] = {}
+    name = "crossed - alone, minus that of glu_mil"
+    names = (f"crossed by another class ({n})", f"alone ({len(first.truth) - n})", name)
+    drawn = drawn_of(systems, recordings, {name: gap(first)})
     lines = []
-    for row, runs in {"glu_mil": systems.get("glu_mil", []), **systems}.items():
+    for row, runs in systems.items():
         cells = [[recall(r, which) for r in runs] for which in (crossed(first), ~crossed(first))]
-        gap = {r.seed: one - other for r, one, other in zip(runs, *cells, strict=True)}
-        base = base or gap
-        shared = paired(base, gap)
-        against = "" if row == "glu_mil" or not shared else str(difference(shared))
+        compared = row != "glu_mil" and drawn.shared("glu_mil", row)
+        against = str(drawn.difference("glu_mil", row, name)) if compared else ""
         lines.append([row, *map(spread, cells), against])
     print_table(["recall of true events, %", *names], lines)
 
@@ -153,64 +216,78 @@ def oracle(systems: dict[str, list[Run]]) -> None:
     print_table(["oracle tags: relative gain of the event F1, %", "over the tagger's", "over its own"], lines)
 
 
-def tuned(run: Run, held: Run, gaps: tuple[float, ...], windows: tuple[float, ...]) -> np.ndarray:
-    """Event F1 of each class in %, with the threshold, smoothing and joining that are best on the validation clips."""
+def tuned(run: Run, held: Run, gaps: tuple[float, ...], windows: tuple[float, ...]) -> ClipCounts:
+    """Counts of events; each class has the threshold, smoothing and joining that are best on the validation clips."""
     best = np.full(len(run.labels), -1.0)
-    found = np.zeros(len(run.labels))
-    for gap in gaps:
+    found = tuple(np.zeros((len(run.ids), len(run.labels)), dtype=np.int64) for _ in range(3))
+    for merge in gaps:
         for window in windows:
-            decoder = replace(PAPER, merge_gap=gap, smooth=window, tags="oracle")
+            decoder = replace(PAPER, merge_gap=merge, smooth=window, tags="oracle")
             truth = Truth.of_events(held.truth, len(held.ids), len(held.labels))
             fit = tune_events(
                 decoder, held.scores, truth, event_counts, "validation", thresholds=LOW, tags=held.system_tags
             )
             chosen = fit.apply(decoder)
-            there, here = f1_by_class(held, chosen), f1_by_class(run, chosen)
-            found = np.where(there > best, here, found)
+            there, here = f1_by_class(held, chosen), counts_by_clip(run, chosen)
+            parts = zip((here.tp, here.n_ref, here.n_sys), found, strict=True)
+            found = tuple(np.where(there > best, new, old) for new, old in parts)
             best = np.maximum(there, best)
-    return 100 * found
+    return ClipCounts(*found)
 
 
-def thresholds(runs: Path, reference: Path | None, systems: dict[str, list[Run]]) -> None:
+def tuned_measure(found: Mapping[Run, ClipCounts]) -> Measure:
+    """Event F1 with a tuned decoder; for the best systems, as they report it themselves."""
+
+    def value(run: Run) -> float:
+        return float(100 * np.asarray(found[run].total().f1).mean()) if run in found else float(run.reported.mean())
+
+    def statistic(run: Run) -> Statistic | None:
+        counts = found.get(run) or class_counts(run)
+        return None if counts is None else in_points(counts.statistic("f1"))
+
+    return Measure(value, statistic)
+
+
+def thresholds(runs: Path, root: Path | None, systems: dict[str, list[Run]], recordings: Recordings) -> None:
     """Compare decoders: the published one for all classes, and one per class; not without events to tune on."""
-    clips = clips_of(next(iter(systems.values()))[0].folder, "validation", reference)
+    clips = clips_of(next(iter(systems.values()))[0].folder, "validation", root)
     if not any(clip.events for clip in clips):
         return
     tagger = read_tagger(runs, "validation")
-    lines, tuned_f1 = [], {}
-    for row, each in systems.items():
-        held = [Run(r.folder, clips, tagger[0] if tagger else None, "validation") for r in each if r.validated]
-        if not held:
-            continue
-        mine = [r for r in each if r.validated]
-        if row in BEST:
-            tuned_f1[row] = {r.seed: [r.reported.mean()] * 2 for r in mine}
-            continue
-        cells = [[class_f1(r, PAPER).mean() for r in mine]]
-        for gaps, windows in (((0.2,), (0.44,)), (GAPS, WINDOWS)):
-            cells.append([tuned(r, h, gaps, windows).mean() for r, h in zip(mine, held, strict=True)])
-        tuned_f1[row] = {r.seed: list(pair) for r, *pair in zip(mine, *cells[1:], strict=True)}
-        lines.append([f"{row} ({len(mine)})", *map(spread, cells)])
-    if not lines:
+    validated = {row: mine for row, each in systems.items() if (mine := [run for run in each if run.validated])}
+    decoders = {"a threshold a class": ((0.2,), (0.44,)), "also smoothing and joining": (GAPS, WINDOWS)}
+    found: dict[str, dict[Run, ClipCounts]] = {name: {} for name in decoders}
+    for row, mine in validated.items():
+        for run in mine if row not in BEST else ():
+            held = Run(run.folder, clips, tagger[0] if tagger else None, "validation")
+            for name, (gaps, windows) in decoders.items():
+                found[name][run] = tuned(run, held, gaps, windows)
+    if not any(found.values()):
         return
-    columns = ("a threshold a class", "also smoothing and joining")
-    print_table(["event F1, %", "the paper's decoder", *columns], lines)
-    compared = []
-    for one, other in RECIPE.pairs():
-        seeds = sorted(tuned_f1.get(one, {}).keys() & tuned_f1.get(other, {}).keys())
-        if seeds:
-            changes = np.array([np.subtract(tuned_f1[other][s], tuned_f1[one][s]) for s in seeds]).T
-            compared.append([f"{other} - {one}", str(len(seeds)), *(str(difference(change)) for change in changes)])
-    print_table(["difference, tuned", "shared seeds", *columns], compared)
+    measures = {name: tuned_measure(of) for name, of in found.items()}
+    lines = [
+        [f"{row} ({len(mine)})", spread(class_f1(r, PAPER).mean() for r in mine)]
+        + [spread(measure.value(r) for r in mine) for measure in measures.values()]
+        for row, mine in validated.items()
+        if row not in BEST
+    ]
+    print_table(["event F1, %", "the paper's decoder", *decoders], lines)
+    drawn = drawn_of(validated, recordings, measures)
+    compared = [
+        [f"{other} - {one}", str(len(seeds)), *(str(drawn.difference(one, other, name)) for name in decoders)]
+        for one, other in RECIPE.pairs()
+        if (seeds := drawn.shared(one, other))
+    ]
+    print_table(["difference, tuned", "shared seeds", *decoders], compared)
 
 
-def tag_searches(runs: Path, reference: Path | None) -> None:
+def tag_searches(runs: Path, root: Path | None) -> None:
     """Print the tagging F1 with the thresholds of each search."""
     run = RunFolder(runs / "tagger" / "seed_0")
     if not run.split("validation").clip_scores.is_file():
         return
     splits: tuple[Split, ...] = ("validation", "test")
-    read = {split: ScoredClips.read(run, split, clips_of(run, split, reference), CLIP_SECONDS) for split in splits}
+    read = {split: ScoredClips.read(run, split, clips_of(run, split, root), CLIP_SECONDS) for split in splits}
     scores = {split: scored.clip_scores for split, scored in read.items()}
     tags = {split: scored.tags for split, scored in read.items()}
     half = torch.full((scores["test"].shape[1],), 0.5)
@@ -228,17 +305,26 @@ def tag_searches(runs: Path, reference: Path | None) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--reference", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="draws of the groups (default: %(default)s)")
     args = parser.parse_args()
-    systems = systems_of(args.runs, args.reference, (*ROWS, *BEST))
-    differences(systems)
-    verdicts(systems)
+    systems = systems_of(args.runs, args.root, (*ROWS, *BEST))
+    if not systems:
+        raise SystemExit(f"no finished run of {', '.join((*ROWS, *BEST))} in {args.runs}")
+    first = next(iter(systems.values()))[0]
+    clips = {clip.id: clip for clip in clips_of(first.folder, "test", args.root)}
+    where = args.root or root_of(first.folder)
+    recordings = Recordings.of(where, clips, first.ids, RECIPE.groups, args.resamples)
+    measures = measures_of(first)
+    drawn = drawn_of(systems, recordings, measures)
+    differences(drawn, [name for name in measures if name != "Dishes"])
+    verdicts(drawn, list(measures))
     bests = {row: systems.pop(row) for row in BEST if row in systems}
     best(bests)
     oracle(systems)
-    overlapped(systems)
-    thresholds(args.runs, args.reference, {**systems, **bests})
-    tag_searches(args.runs, args.reference)
+    overlapped(systems, recordings)
+    thresholds(args.runs, args.root, {**systems, **bests}, recordings)
+    tag_searches(args.runs, args.root)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Figures 3 and 4 of Pellegrini & Cances 2019, and the overlap of detected events, from finished runs.
 
-    python -m experiments.cosine_penalty.pictures runs [--reference data/domestic] --out experiments/cosine_penalty
+    python -m experiments.cosine_penalty.pictures runs [--root data/domestic] --out experiments/cosine_penalty
 
 Writes `curves.png` (one clip without and with the penalty), `correlation.png` and `overlap.png`.
 """
@@ -94,10 +94,10 @@ def overlap(path: Path, systems: dict[str, list[Run]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--reference", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it is not where they found it")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    systems = systems_of(args.runs, args.reference, [BARE, WITH, "glu_mil_cos_alpha_1"])
+    systems = systems_of(args.runs, args.root, [BARE, WITH, "glu_mil_cos_alpha_1"])
     curves(args.out / "curves.png", {name: systems[name][0] for name in systems})
     correlation(args.out / "correlation.png", systems)
     overlap(args.out / "overlap.png", systems)

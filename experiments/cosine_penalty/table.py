@@ -2,10 +2,10 @@
 
 The tags are its own, those of the tagger, the true ones, or none.
 
-    python -m experiments.cosine_penalty.table runs [--reference data/domestic] [--rows ...] [--learning-curve]
+    python -m experiments.cosine_penalty.table runs [--root data/domestic] [--rows ...] [--learning-curve]
 
 Reads `runs/<row>/seed_<n>/test/` and the test labels of the corpus that the runs name, or of the same kind in
-`--reference`; nothing is trained. The tags of the paper's system
+`--root`; nothing is trained. The tags of the paper's system
 are those of `runs/tagger/seed_0`, above its tuned thresholds. Mean and standard deviation over seeds (n - 1).
 """
 
@@ -22,6 +22,7 @@ from experiments.cosine_penalty.readings import MiscountingDecoder
 from wsed.data.clip import Clip
 from wsed.decoding import Decoder, StepDecoder
 from wsed.metrics import class_correlation, event_counts, mean_positive_correlation, overlap_seconds, segment_counts
+from wsed.metrics.bootstrap import ClipCounts, clip_counts
 from wsed.metrics.clips import tag_counts
 from wsed.run import RunFolder
 from wsed.scoring.formats.run_scores import read_scores
@@ -58,7 +59,7 @@ class Run:
         self.folder, self.seed, self.row = folder, folder.path.name, folder.path.parent.name
         self.validated = folder.split("validation").frame_scores.is_file()
         self.report = Report.read(folder.split(split).report)
-        scored = ScoredClips.read(folder, split, clips, CLIP_SECONDS)
+        self.scored = scored = ScoredClips.read(folder, split, clips, CLIP_SECONDS)
         self.labels, self.scores, self.tags = list(scored.labels), scored.scores, scored.tags
         self.ids, self.durations, self.rate = scored.scores.clip_ids, scored.scores.durations, scored.scores.frame_rate
         self.frames, self.valid = scored.scores.padded()
@@ -94,6 +95,11 @@ class Run:
     def system_tags(self) -> torch.Tensor:
         """The tags of the tagger, if there is one and the row needs it; otherwise those of the run."""
         return self.own if self.tagger is None or self.row in ONE_NETWORK else self.tagger
+
+
+def counts_by_clip(run: Run, decoder: Decoder = PAPER) -> ClipCounts:
+    """Counts of the events in each clip, with the tags of the system."""
+    return clip_counts(event_counts, run.truth, run.detect(run.system_tags, decoder), len(run.ids), len(run.labels))
 
 
 def f1_by_class(run: Run, decoder: Decoder = PAPER) -> np.ndarray:
@@ -196,12 +202,12 @@ def learning(run: Path) -> dict[int, dict[str, str]]:
     return found
 
 
-def systems_of(runs: Path, reference: Path | None, rows: Sequence[str] = ROWS) -> dict[str, list[Run]]:
+def systems_of(runs: Path, root: Path | None, rows: Sequence[str] = ROWS) -> dict[str, list[Run]]:
     """The finished runs of each row, with the tagger's tags."""
     found, tagger = by_row(runs, rows), read_tagger(runs)
     if not found:
         return {}
-    clips = clips_of(next(iter(found.values()))[0], "test", reference)
+    clips = clips_of(next(iter(found.values()))[0], "test", root)
     if tagger is not None:
         print(f"tagger: F1 {100 * tagger[1]:.1f} %")
     tags = tagger[0] if tagger else None
@@ -211,11 +217,11 @@ def systems_of(runs: Path, reference: Path | None, rows: Sequence[str] = ROWS) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--reference", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it is not where they found it")
     parser.add_argument("--rows", nargs="+", default=list(ROWS))
     parser.add_argument("--learning-curve", action="store_true", help="also validation scores by epoch")
     args = parser.parse_args()
-    systems = systems_of(args.runs, args.reference, args.rows)
+    systems = systems_of(args.runs, args.root, args.rows)
     if not systems:
         raise SystemExit(f"no finished run of {', '.join(args.rows)} in {args.runs}")
     print_all(systems)

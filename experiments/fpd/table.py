@@ -1,17 +1,17 @@
 """The tables and the figure of this folder's README from finished runs.
 
-    python -m experiments.fpd.table runs [--reference data/fpd] [--figure experiments/fpd/runs.png]
+    python -m experiments.fpd.table runs [--root data/fpd] [--figure experiments/fpd/runs.png]
 
 Reads `runs/<row>/seed_<n>/test/` and `validation/` (what `wsed validate --config RUN/config.yaml --ckpt_path last`
-writes) and the labels of the corpus that the runs name, or of the same kind in `--reference`; nothing is trained.
-Figures in %, mean and standard deviation over seeds (n - 1); differences to the baseline paired by seed, with 95 %
-Student t intervals. "Tuned": each class has the threshold and the median filter that are best for it on the validation
-clips.
+writes) and the labels of the corpus that the runs name, or of the same kind in `--root`; nothing is trained.
+Values in %, mean and standard deviation over seeds (n - 1). Differences are paired by seed; their 95 % intervals are
+over seeds and the recordings in the test clips, or over seeds alone if the corpus does not name its recordings. The
+numbers of a validated run are kept in its `numbers.npz`. "Tuned": each class has the threshold and the median filter
+that are best for it on the validation clips.
 """
 
 import argparse
-import json
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,71 +21,76 @@ from matplotlib.ticker import MaxNLocator
 from wsed.decoding import StepDecoder, Tuning
 from wsed.metrics import event_counts
 from wsed.run import RunFolder
-from wsed.scoring.score import score, system_of
-from wsed.study.compare import difference, known, p_text, paired, spread
+from wsed.scoring.score import system_of
+from wsed.study.compare import Difference, p_text, spread
+from wsed.study.drawn import RESAMPLES, Drawn, Numbers, Recordings, Seeds, statistics_of
 from wsed.study.rows import read_recipe
-from wsed.study.runs import ScoredClips, by_row, clips_of
-from wsed.study.table import claims_table, markdown
+from wsed.study.runs import ScoredClips, by_row, clips_of, root_of
+from wsed.study.table import markdown
 
 RECIPE = read_recipe(Path(__file__).parent)
 ROWS = tuple(RECIPE.rows)
-FIGURES = ("event F1", "tuned event F1", "segment F1", "tagging F1", "mAP", "PSDS1", "PSDS2")
+PICTURED = ("weak", "euc", "ip", "strong", "strong_attention", "weak_attention", "euc_attention")
+TUNED = "tuned event F1"
+METRICS = {
+    "event F1": ("event_f1", "macro"),
+    TUNED: ("event_f1", "macro"),
+    "segment F1": ("segment_f1", "macro"),
+    "tagging F1": ("tagging_f1", "macro"),
+    "mAP": ("tagging", "macro_ap"),
+    "PSDS1": ("psds1", "value"),
+    "PSDS2": ("psds2", "value"),
+}
 DECODER = StepDecoder(median=0.45, threshold=0.5, tags="clip")
 CLIP_SECONDS = 10.0
 TUNING = Tuning(thresholds="events", medians=[0.2, 0.45, 0.9, 1.8])
-Found = dict[str, dict[str, list[float]]]
 
 
-def figures(run: RunFolder, reference: Path | None) -> list[float]:
-    """The `FIGURES` of a run, kept in `figures.json`; the tuned one is NaN until the run has been validated."""
-    kept = run.path / "figures.json"
-    scores = run.split("test").frame_scores
-    if kept.is_file() and not (scores.is_file() and scores.stat().st_mtime > kept.stat().st_mtime):
-        return [float(value) for value in json.loads(kept.read_text())]
-    test = ScoredClips.read(run, "test", clips_of(run, "test", reference), CLIP_SECONDS)
-    found = score(system_of(test.scores, test.truth, test.labels, DECODER))
-    tuned = np.nan
-    if run.split("validation").frame_scores.is_file():
-        held = ScoredClips.read(run, "validation", clips_of(run, "validation", reference), CLIP_SECONDS)
+def numbers(run: RunFolder, root: Path | None, recordings: Recordings) -> Numbers:
+    """The columns of a run, kept in its folder; without the tuned one, and not kept, until the run was validated."""
+    if (kept := Numbers.kept(run, recordings.resamples)) is not None:
+        return kept
+    test = ScoredClips.read(run, "test", clips_of(run, "test", root), CLIP_SECONDS)
+    plain = {name: key for name, key in METRICS.items() if name != TUNED}
+    columns = statistics_of(system_of(test.scores, test.truth, test.labels, DECODER), plain)
+    validated = run.split("validation").frame_scores.is_file()
+    if validated:
+        held = ScoredClips.read(run, "validation", clips_of(run, "validation", root), CLIP_SECONDS)
         decoder, _ = TUNING.tune(DECODER, held.scores, held.truth, event_counts)
-        tuned = score(system_of(test.scores, test.truth, test.labels, decoder)).value("event_f1/macro")
-    f1 = [found.value(f"{name}/macro") for name in ("event_f1", "segment_f1", "tagging_f1")]
-    values = [f1[0], tuned, *f1[1:], *map(found.value, ("tagging/macro_ap", "psds1", "psds2"))]
-    values = [100 * float(value) for value in values]
-    if not np.isnan(tuned):
-        kept.write_text(json.dumps(values))
-    return values
+        columns |= statistics_of(system_of(test.scores, test.truth, test.labels, decoder), {TUNED: METRICS[TUNED]})
+    every = np.ones((1, len(test.scores.clip_ids)))
+    values = {name: float(statistic(every)[0]) for name, statistic in columns.items()}
+    result = Numbers(values, recordings.draw(columns, test.scores.clip_ids))
+    if validated:
+        result.keep(run)
+    return result
 
 
-def interval(values: Iterable[float]) -> str:
-    """Mean and 95 % interval of paired differences, and the p-value of their t-test; NaN values are left out."""
-    result = difference(known(values))
-    return f"{result}, {p_text(result.p)}" if result.n > 1 else str(result)
+def drawn_of(runs: Mapping[str, Sequence[RunFolder]], root: Path | None, resamples: int) -> Drawn:
+    """The numbers of all runs, with draws of the recordings in the test clips if the corpus names them."""
+    first = next(iter(runs.values()))[0]
+    clips = {clip.id: clip for clip in clips_of(first, "test", root)}
+    ids = ScoredClips.read(first, "test", clips.values(), CLIP_SECONDS).scores.clip_ids
+    recordings = Recordings.of(root or root_of(first), clips, ids, RECIPE.groups, resamples)
+    found = {row: {run.path.name: numbers(run, root, recordings) for run in of} for row, of in runs.items()}
+    return Drawn(found, recordings)
 
 
-def print_tables(found: Found) -> None:
+def cell(of: Difference) -> str:
+    """Mean and 95 % interval of paired differences, and the p-value of their t-test."""
+    return f"{of}, {p_text(of.p)}" if of.n > 1 and not np.isnan(of.p) else str(of)
+
+
+def print_tables(drawn: Drawn) -> None:
     lines = []
-    for row, runs in found.items():
-        columns = np.array(list(runs.values())).T
-        cells = (spread(known(column)) for column in columns)
-        lines.append([f"{row} ({len(runs)})", *cells, f"{columns[0].max():.1f}"])
-    print(markdown(["row (seeds)", *FIGURES, "best event F1"], lines))
-    lines = []
-    for row, runs in found.items():
-        name = baseline(row)
-        base = found.get(name, {})
-        if row == name or not (shared := base.keys() & runs.keys()):
-            continue
-        cells = [interval(paired(of_figure(base, i), of_figure(runs, i))) for i in range(len(FIGURES))]
-        lines.append([f"{row} - {name} ({len(shared)})", *cells])
-    print(f"\n{markdown(['difference (shared seeds)', *FIGURES], lines)}")
-    values = {"event_f1": {row: of_figure(runs, 0) for row, runs in found.items()}}
-    print(f"\n{claims_table(RECIPE.claims, values)}")
-
-
-def of_figure(runs: dict[str, list[float]], index: int) -> dict[str, float]:
-    """One of the `FIGURES` by seed."""
-    return {seed: values[index] for seed, values in runs.items()}
+    for row, runs in drawn.found.items():
+        columns = [[run.value[name] for run in runs.values() if name in run.value] for name in METRICS]
+        lines.append([f"{row} ({len(runs)})", *map(spread, columns), f"{max(columns[0]):.1f}"])
+    print(markdown(["row (seeds)", *METRICS, "best event F1"], lines))
+    pairs = [(baseline(row), row) for row in drawn.found if row != baseline(row)]
+    pairs = list(dict.fromkeys([*pairs, *RECIPE.pairs()]))
+    print(f"\n{drawn.differences('difference (shared seeds)', pairs, list(METRICS), cell)}")
+    print(f"\n{drawn.sentence(METRICS)}\n\n{drawn.claims(RECIPE.claims, {'event_f1': 'event F1'})}")
 
 
 def baseline(row: str) -> str:
@@ -93,13 +98,14 @@ def baseline(row: str) -> str:
     return "weak_builtin" if row.endswith("_builtin") else "weak"
 
 
-def draw(found: Found, path: Path) -> None:
+def draw(found: Mapping[str, Seeds], path: Path) -> None:
     """Event F1 of the runs of each row, sorted (figure 3 of the paper), as decoded at 0.5 and as tuned."""
     plot = Figure(figsize=(9, 3.5), layout="constrained")
     axes = plot.subplots(1, 2)
-    for ax, i, title in zip(axes, (0, 1), FIGURES[:2], strict=True):
-        for row in ("weak", "euc", "ip", "strong", "strong_attention"):
-            values = sorted((run[i] for run in found.get(row, {}).values()), reverse=True)
+    rows = [row for row in PICTURED if row in found]
+    for ax, title in zip(axes, ("event F1", TUNED), strict=True):
+        for row in rows:
+            values = sorted((run.value[title] for run in found[row].values() if title in run.value), reverse=True)
             ax.plot(range(1, len(values) + 1), values, marker="o", label=row)
         ax.set(title=title, xlabel="run, from the best")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -111,18 +117,17 @@ def draw(found: Found, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--reference", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it is not where they found it")
     parser.add_argument("--figure", type=Path, help="where to draw the sorted runs")
+    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="draws of the groups (default: %(default)s)")
     args = parser.parse_args()
-    found: Found = {
-        row: {run.path.name: figures(run, args.reference) for run in runs}
-        for row, runs in by_row(args.runs, ROWS).items()
-    }
-    if not found:
+    runs = by_row(args.runs, ROWS)
+    if not runs:
         raise SystemExit(f"no finished run of {', '.join(ROWS)} in {args.runs}")
-    print_tables(found)
+    drawn = drawn_of(runs, args.root, args.resamples)
+    print_tables(drawn)
     if args.figure:
-        draw(found, args.figure)
+        draw(drawn.found, args.figure)
 
 
 if __name__ == "__main__":

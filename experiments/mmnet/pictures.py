@@ -1,6 +1,6 @@
 """Figures 4, 5 and 6 of the paper from finished runs.
 
-    python -m experiments.mmnet.pictures runs [--reference data/domestic] --out experiments/mmnet [--clips ID ID ID]
+    python -m experiments.mmnet.pictures runs [--root data/domestic] --out experiments/mmnet [--clips ID ID ID]
 
 Writes `class_gain.png` (average precision of each class over mean pooling, and how long its events are), `clips.png`
 (what M&mnet says of some test clips, segment by segment) and `segments.png` (scores against the length of a segment,
@@ -68,7 +68,7 @@ def telling(run: Run, n: int = 3) -> list[str]:
     found: dict[int, str] = {}
     for clip in np.argsort(-long.sum(1), kind="stable"):
         if short[clip].sum() == 1:
-            found.setdefault(int(short[clip].argmax()), test.scores.clip_ids[clip])
+            found.setdefault(int(short[clip].argmax()), test.scores.clip_ids[int(clip)])
     return list(found.values())[:n]
 
 
@@ -158,13 +158,13 @@ def said(systems: dict[str, list[Run]], name: str, like: Run) -> str:
     return "\n".join(lines)
 
 
-def segments(path: Path, runs: Sequence[Path], reference: Path | None) -> bool:
+def segments(path: Path, runs: Sequence[Path], root: Path | None) -> bool:
     """Scores of the clips against the length of a segment (figure 6); whether there is something to draw.
 
     Each kind of network is drawn of the seeds that all its lengths have.
     """
     rows = sorted({p.name for folder in runs for p in folder.glob("mmnet*segments_*")} | {"mmnet", "mmnet_ms"})
-    systems = systems_of(runs, reference, rows)
+    systems = systems_of(runs, root, rows)
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True)
     ticks: set[float] = set()
@@ -201,18 +201,18 @@ def seconds_of(run: Run) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+")
-    parser.add_argument("--reference", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it is not where they found it")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--clips", nargs="+", default=[], help="test clips of figure 5")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    systems = systems_of(args.runs, args.reference)
+    systems = systems_of(args.runs, args.root)
     class_gain(args.out / "class_gain.png", systems)
     some = next((runs[0] for runs in systems.values()), None)
     if some is not None:
-        paths = {clip.id: clip.path for clip in clips_of(some.folder, "test", args.reference)}
+        paths = {clip.id: clip.path for clip in clips_of(some.folder, "test", args.root)}
         clips(args.out / "clips.png", systems, paths, args.clips)
-    if not segments(args.out / "segments.png", args.runs, args.reference):
+    if not segments(args.out / "segments.png", args.runs, args.root):
         print("segments.png is not drawn: it takes runs of M&mnet, plain and with `segments_*.yaml`, of the same seeds")
 
 

@@ -1,11 +1,12 @@
 """The tables of this folder's README from finished runs; nothing is trained.
 
-    python -m experiments.mmnet.table runs [more runs] [--reference data/domestic] [--rows ...]
+    python -m experiments.mmnet.table runs [more runs] [--root data/domestic] [--rows ...]
 
 Reads `<runs>/<row>/seed_<n>/test/`, the label tables of the corpus that the runs name (or of the same kind in
-`--reference`; clips that have tags only give no durations) and, for class thresholds, `validation/`, which rows
+`--root`; clips that have tags only give no durations) and, for class thresholds, `validation/`, which rows
 with `tuning` leave and `wsed validate --config RUN/config.yaml --ckpt_path last` writes for others. Mean and standard
-deviation over seeds (n - 1). Intervals are 95 % Student t of differences paired by seed.
+deviation over seeds (n - 1). Differences are paired by seed; their 95 % intervals are over seeds and the recordings in
+the test clips, or over seeds alone if the corpus does not name its recordings.
 """
 
 import argparse
@@ -20,14 +21,17 @@ from torch import Tensor
 
 from wsed.data.clip import Clip
 from wsed.decoding import grid_thresholds
+from wsed.metrics.bootstrap import ClipCounts, Statistic
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.counts import Counts
-from wsed.metrics.tagging import auroc, average_precision, mean_known, ranking_scores
+from wsed.metrics.tagging import Ranking, ap, auroc, average_precision, mean_known, ranking_scores
 from wsed.run import RunFolder
 from wsed.scoring.report import Report
+from wsed.study.drawn import RESAMPLES, Drawn, Numbers, Recordings
+from wsed.study.measures import MeasuredRun, in_points
 from wsed.study.rows import read_recipe
-from wsed.study.runs import ScoredClips, by_row, clips_of
-from wsed.study.table import claims_table, differences_table, rows_table
+from wsed.study.runs import ScoredClips, by_row, clips_of, root_of
+from wsed.study.table import rows_table
 from wsed.types import Split
 
 RECIPE = read_recipe(Path(__file__).parent)
@@ -143,67 +147,106 @@ LENGTHS: dict[str, Callable[[Run], float]] = {
 }
 
 
-MEASURES: dict[str, Callable[[Run], float]] = {
-    "map": COLUMNS["mAP"],
-    "f1": COLUMNS["F1"],
-    "event_f1": COLUMNS["event F1"],
-    "transient_less_long_ap": LENGTHS["transient - long"],
+COLUMN_OF = {
+    "map": "mAP",
+    "auc": "AUC",
+    "f1": "F1",
+    "recall": "R",
+    "precision": "P",
+    "event_f1": "event F1",
+    "transient_less_long_ap": "transient - long",
 }
-"""What the claims of the recipe are about."""
+"""The columns that the claims of the recipe are about."""
+
+
+def statistics(run: Run) -> dict[str, Statistic]:
+    """The columns of a run that can be drawn again, in points, as functions of the weights of its test clips."""
+    test, short = run.test, run.test.transient
+    transient, long, less, *recalls = LENGTHS
+    of_short, of_long = _mean(test, ap, short), _mean(test, ap, ~short)
+    columns = {"mAP": _mean(test, ap), "AUC": _mean(test, auroc), transient: of_short, long: of_long}
+    columns[less] = lambda weights: of_short(weights) - of_long(weights)
+    if (said := run.said()) is not None:
+        counts = ClipCounts(*(part.numpy().astype(np.int64) for part in (said & test.tags, test.tags, said)))
+        columns |= {"F1": in_points(counts.statistic("f1")), "R": in_points(counts.statistic("recall"))}
+        columns["P"] = in_points(counts.statistic("precision"))
+        for name, is_short in zip(recalls, (True, False), strict=True):
+            which = test.tags & ((test.seconds <= TRANSIENT) == is_short)
+            columns[name] = _share((said & which).sum(1).numpy(), which.sum(1).numpy())
+    events = MeasuredRun(run.folder, run.report, test).statistic("event_f1/macro")
+    return columns if events is None else columns | {"event F1": events}
+
+
+def _mean(test: Scored, ranking: Ranking, kept: np.ndarray | slice = slice(None)) -> Statistic:
+    """The mean of a ranking score over classes."""
+    return lambda weights: 100 * mean_known(ranking_scores(test.tags, test.clip_scores, ranking, weights)[:, kept])
+
+
+def _share(hits: np.ndarray, every: np.ndarray) -> Statistic:
+    """Hits of all, both counted per clip."""
+    return lambda weights: 100 * (weights @ hits) / np.maximum(weights @ every, 1e-9)
+
+
+def drawn_of(systems: dict[str, list[Run]], root: Path | None, resamples: int) -> Drawn:
+    """The columns of all runs, with draws of the recordings in the test clips if the corpus names them."""
+    first = next(iter(systems.values()))[0]
+    clips = {clip.id: clip for clip in clips_of(first.folder, "test", root)}
+    where = root or root_of(first.folder)
+    recordings = Recordings.of(where, clips, first.test.scores.clip_ids, RECIPE.groups, resamples)
+    columns = COLUMNS | LENGTHS
+
+    def numbers(run: Run) -> Numbers:
+        drawn = {} if recordings.groups is None else recordings.draw(statistics(run), run.test.scores.clip_ids)
+        return Numbers({name: measure(run) for name, measure in columns.items()}, drawn)
+
+    return Drawn({row: {run.seed: numbers(run) for run in runs} for row, runs in systems.items()}, recordings)
 
 
 def print_rows(systems: dict[str, list[Run]], columns: dict[str, Callable[[Run], float]]) -> None:
     print(f"\n{rows_table('% (seeds)', systems, columns)}")
 
 
-def print_differences(systems: dict[str, list[Run]], pairs: Iterable[tuple[str, str]]) -> None:
+def print_differences(drawn: Drawn, pairs: Iterable[tuple[str, str]]) -> None:
     """Second row less the first, on the seeds that both have."""
-    columns = {k: COLUMNS[k] for k in ("mAP", "AUC", "F1", "R", "event F1", "PSDS2")} | LENGTHS
-    values = {
-        row: {name: {run.seed: measure(run) for run in runs} for name, measure in columns.items()}
-        for row, runs in systems.items()
-    }
-    print(f"\n{differences_table('points (shared seeds)', values, pairs, list(columns))}")
+    columns = ["mAP", "AUC", "F1", "R", "event F1", "PSDS2", *LENGTHS]
+    print(f"\n{drawn.differences('points (shared seeds)', pairs, columns)}")
 
 
-def print_claims(systems: dict[str, list[Run]]) -> None:
-    """The verdicts on the claims of the recipe."""
-    values = {
-        name: {row: {run.seed: measure(run) for run in runs} for row, runs in systems.items()}
-        for name, measure in MEASURES.items()
-    }
-    print(f"\n{claims_table(RECIPE.claims, values)}")
+def print_claims(drawn: Drawn) -> None:
+    """Over what the intervals are, and the verdicts on the claims of the recipe."""
+    print(f"\n{drawn.sentence([*COLUMNS, *LENGTHS])}\n\n{drawn.claims(RECIPE.claims, COLUMN_OF)}")
 
 
-def systems_of(runs: Sequence[Path], reference: Path | None, rows: Iterable[str] = ROWS) -> dict[str, list[Run]]:
+def systems_of(runs: Sequence[Path], root: Path | None, rows: Iterable[str] = ROWS) -> dict[str, list[Run]]:
     """The finished runs of each row, in the order of the rows: of the first folder that has any."""
     found, splits = by_row(runs, rows), ("test", "validation")
     first = next((folders[0] for folders in found.values()), None)
-    clips = {} if first is None else {split: clips_of(first, split, reference) for split in splits}
+    clips = {} if first is None else {split: clips_of(first, split, root) for split in splits}
     return {row: [Run(folder, clips) for folder in folders] for row, folders in found.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", help="folders of runs; a row is read of the first that has it")
-    parser.add_argument("--reference", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it is not where they found it")
     parser.add_argument("--rows", nargs="+", default=list(ROWS))
+    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="draws of the groups (default: %(default)s)")
     args = parser.parse_args()
-    systems = systems_of(args.runs, args.reference, args.rows)
+    systems = systems_of(args.runs, args.root, args.rows)
     if not systems:
         raise SystemExit(f"no finished run of {', '.join(args.rows)} in {', '.join(map(str, args.runs))}")
-    test = next(iter(systems.values()))[0].test
+    test, drawn = next(iter(systems.values()))[0].test, drawn_of(systems, args.root, args.resamples)
     if not len(test.truth.events):
         print_rows(systems, COLUMNS)
-        print_claims(systems)
+        print_claims(drawn)
         return
     short = [label for label, is_short in zip(test.labels, test.transient, strict=True) if is_short]
     print(f"transient classes (half the test events last {TRANSIENT:g} s or less): {', '.join(short)}")
     print_rows(systems, COLUMNS)
     print_rows(systems, LENGTHS)
-    print_differences(systems, [(BASE, row) for row in systems if row != BASE])
-    print_differences(systems, RECIPE.pairs())
-    print_claims(systems)
+    print_differences(drawn, [(BASE, row) for row in systems if row != BASE])
+    print_differences(drawn, RECIPE.pairs())
+    print_claims(drawn)
 
 
 if __name__ == "__main__":

@@ -10,20 +10,18 @@ where `strong` is shown to be above `best`. A second table has the pairs of rows
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from experiments.compare.table import COLUMN_OF, KEPT, Seeds, claims, groups_of, numbers
-from experiments.compare.table import difference as crossed
-from wsed.metrics.groups import Groups
+from experiments.compare.table import COLUMN_OF, numbers, recordings_of
 from wsed.run import RunFolder
 from wsed.scoring.report import Report
-from wsed.study.compare import Difference, difference, paired, spread
+from wsed.study.compare import spread
+from wsed.study.drawn import KEPT, RESAMPLES, Drawn, Numbers, Recordings
 from wsed.study.rows import read_recipe
 from wsed.study.runs import ScoredClips, by_row, corpus_of
-from wsed.study.table import claims_table, markdown
+from wsed.study.table import markdown
 
 RECIPE = read_recipe(Path(__file__).parent)
 MEASURES = {
@@ -62,44 +60,32 @@ def share(values: Mapping[str, Mapping[str, float]], row: str) -> float:
     return float(gain / way) if way > 0 else float("nan")
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """The numbers of all runs for draws of the groups of recordings."""
-
-    found: Mapping[str, Seeds]
-    groups: Groups
-
-    @classmethod
-    def of(cls, runs: Mapping[str, Sequence[RunFolder]], root: Path | None, resamples: int) -> "Drawn | None":
-        """Of the rows whose runs all have their scores, or kept numbers; None if there are none."""
-        there = {
-            row: of
-            for row, of in runs.items()
-            if all((run.path / KEPT).is_file() or run.split("test").frame_scores.is_file() for run in of)
-        }
-        if not there:
-            return None
-        found = {row: {run.path.name: numbers(run, root, resamples) for run in of} for row, of in there.items()}
-        first = next(iter(there.values()))[0]
-        clips = corpus_of(first, root).clips("test")
-        return cls(found, groups_of(clips, ScoredClips.read(first, "test", clips).scores.clip_ids))
+def drawn_of(runs: Mapping[str, Sequence[RunFolder]], values: Values, root: Path | None, resamples: int) -> Drawn:
+    """The measures of all runs with the draws of those that have scores, or kept numbers."""
+    there = [
+        run for of in runs.values() for run in of if (run.path / KEPT).is_file() or run.split("test").scores.is_file()
+    ]
+    recordings = Recordings()
+    if there:
+        clips = corpus_of(there[0], root).clips("test")
+        recordings = recordings_of(clips, ScoredClips.read(there[0], "test", clips).scores.clip_ids, resamples)
+    found: dict[str, dict[str, Numbers]] = {}
+    for row, of in runs.items():
+        for run in of:
+            own = numbers(run, root, recordings).drawn if run in there else {}
+            drawn = {name: own[column] for name in MEASURES if (column := COLUMN_OF[name]) in own}
+            value = {name: rows[row][run.path.name] for name, rows in values.items()}
+            found.setdefault(row, {})[run.path.name] = Numbers(value, drawn)
+    return Drawn(found, recordings)
 
 
-def against(values: Values, drawn: Drawn | None, row: str, measure: str, other: str = WEAK) -> Difference:
-    """The difference of a row from another one."""
-    of = {} if drawn is None else drawn.found
-    if drawn is not None and of.get(other, {}).keys() & of.get(row, {}).keys():
-        return crossed(drawn.found[other], drawn.found[row], COLUMN_OF[measure], drawn.groups)
-    return difference(paired(values[measure].get(other, {}), values[measure][row]))
-
-
-def table(values: Values, drawn: Drawn | None) -> str:
+def table(values: Values, drawn: Drawn) -> str:
     """A line per row: its measures, its differences from `best`, and its share of the way."""
-    ways = [m for m in WAY if STRONG in values[m] and against(values, drawn, STRONG, m).low > 0]
+    ways = [m for m in WAY if STRONG in values[m] and drawn.difference(WEAK, STRONG, m).low > 0]
     lines = []
     for row, seeds in values["event_f1"].items():
         cells = [spread(of[row].values()) for of in values.values()]
-        gains = [str(against(values, drawn, row, m)) for m in WAY]
+        gains = [str(drawn.difference(WEAK, row, m)) for m in WAY]
         way = [f" ({100 * share(values[m], row):.0f} %)" if m in ways else "" for m in WAY]
         both = ["", ""] if row == WEAK else [f"{a}{b}" for a, b in zip(gains, way, strict=True)]
         lines.append([f"{row} ({len(seeds)})", *cells, *both])
@@ -107,12 +93,12 @@ def table(values: Values, drawn: Drawn | None) -> str:
     return markdown(["% (seeds)", *MEASURES, *heads], lines)
 
 
-def pairs(values: Values, drawn: Drawn | None) -> str:
+def pairs(values: Values, drawn: Drawn) -> str:
     """A line per pair of rows that the recipe compares, except pairs with `best`; empty if no such rows ran."""
     there = values["event_f1"]
     lines = [
         [f"{row} - {other} ({len(there[row].keys() & there[other].keys())})"]
-        + [str(against(values, drawn, row, m, other)) for m in WAY]
+        + [str(drawn.difference(other, row, m)) for m in WAY]
         for other, row in RECIPE.compare
         if other != WEAK and there.get(row, {}).keys() & there.get(other, {}).keys()
     ]
@@ -123,21 +109,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
     parser.add_argument("--root", type=Path, help="the corpus, if it is not where the runs found it")
-    parser.add_argument("--resamples", type=int, default=300, help="of the groups of recordings (default: 300)")
+    parser.add_argument("--resamples", type=int, default=RESAMPLES, help="draws of the groups (default: %(default)s)")
     args = parser.parse_args()
     runs = by_row(args.runs, RECIPE.rows)
     if not runs:
         raise SystemExit(f"no finished run of {', '.join(RECIPE.rows)} in {args.runs}")
     values = values_of(runs)
-    drawn = Drawn.of(runs, args.root, args.resamples)
-    print(f"Intervals are over seeds{'' if drawn is None else f' and {len(drawn.groups)} groups of recordings'}.")
-    if drawn is not None and (alone := runs.keys() - drawn.found.keys()):
+    drawn = drawn_of(runs, values, args.root, args.resamples)
+    print(drawn.recordings.sentence)
+    alone = [row for row, of in drawn.found.items() if not all(run.drawn for run in of.values())]
+    if drawn.recordings.groups is not None and alone:
         print(f"Over seeds alone, since their scores were not kept: {', '.join(sorted(alone))}.")
-    print()
-    verdicts = (
-        claims_table(RECIPE.claims, values) if drawn is None else claims(RECIPE.claims, drawn.found, drawn.groups)
-    )
-    print(f"{table(values, drawn)}\n\n{pairs(values, drawn)}{verdicts}")
+    print(f"\n{table(values, drawn)}\n\n{pairs(values, drawn)}{drawn.claims(RECIPE.claims)}")
 
 
 if __name__ == "__main__":

@@ -430,3 +430,51 @@ def test_other_verbs_check_files_before_torch_is_imported(verb, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "2 False\n"
     assert "exp.yaml: there is no setting 'modle' (did you mean model?)" in done.stderr
+
+
+LINES = {
+    "--modle.network crnn": "--modle.network: there is no setting 'modle' (did you mean model?)",
+    "--trainer.max-epoch 3": "--trainer.max_epoch: trainer has no setting 'max_epoch' (did you mean max_epochs",
+    "--data.batches.weak=4": "--data.batches.weak: data has no setting 'batches' (did you mean batch",
+    "--rank-timout 3": "--rank_timout: there is no setting 'rank_timout' (did you mean rank_timeout?)",
+    "--model.decoder.threshold 0.3": "model.decoder is evaluation.decoder since wsed 0.2",
+    "exp.yaml": "unexpected 'exp.yaml': give a configuration by --config exp.yaml",
+    "--ckpt-path gone.ckpt": "no such checkpoint: gone.ckpt",
+    "--init-from gone.ckpt": "no such checkpoint: gone.ckpt",
+}
+
+
+def test_mistakes_on_the_command_line_are_found_before_torch_is_imported(tmp_path):
+    (tmp_path / "exp.yaml").write_text(ENOUGH)
+    code = (
+        "import sys; from wsed.cli.main import main; "
+        f"status = {{main(['fit', '--config', 'exp.yaml', *line.split()]) for line in {[*LINES]}}}; "
+        "print(status, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "{2} False\n"
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(LINES)
+    assert all(said in line for said, line in zip(LINES.values(), lines, strict=True))
+
+
+def test_flags_and_checkpoints_that_may_be_right_are_passed(tmp_path):
+    enough = ENOUGH.replace("desed", "desed, init_args: {root: .}")
+    (tmp_path / "exp.yaml").write_text(f"{enough}\ninit_from: gone.ckpt")
+    (tmp_path / "there.ckpt").touch()
+    exp = ["--config", str(tmp_path / "exp.yaml")]
+    for line in (
+        f"--ckpt_path {tmp_path}/there.ckpt --trusted false",
+        "--ckpt_path best",
+        "--resume auto --overwrite",
+        "--init-from null --trainer.callbacks+ RichProgressBar --trainer.logger.save_dir x",
+    ):
+        check_files([*exp, *line.split()])
+    assert mistake(lambda: check_files(exp)) == "no such checkpoint: gone.ckpt"
+    assert "gone.ckpt" in mistake(lambda: check_files([*exp, "--ckpt_path", "null"]))
+
+
+def test_settings_of_sections_are_those_of_the_classes():
+    known = Signatures.read()
+    for name, cls in SECTIONS.items():
+        assert set(known.arguments(cls)) == set(settings_of(sections()[name]))

@@ -9,14 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 import yaml
 
+import wsed
 from tests.conftest import make_corpus
 from tests.data.dcase2018 import first_release, make_dcase2018
 from tests.experiments.desed.layout import lay_out, small
 from wsed.cli.configs import merged
 from wsed.cli.main import main
 from wsed.data.corpus.videos.layout import DCASE2017_LABELS as LABELS
+from wsed.models.encoders.cdur import CDur
 from wsed.study.plan import plan
 from wsed.study.rows import read_recipe
 
@@ -185,23 +188,36 @@ def place_of(corpus, root):
     return {"root": str(root)}
 
 
-def arguments(paper, row, overlay, root, out):
-    """The settings of a row for a small corpus: wav2vec 2.0 made small, without earlier weights."""
-    files = RECIPES[paper].configs(row, overlay)
-    config = merged(files)
-    place = out / "base_place.yaml"
+def places(files, config, root):
+    """The settings that say where the files of a small corpus are; BEATs is made small."""
     settings = {"data": {"corpus": {"init_args": place_of(config["data"]["corpus"], root)}}}
     if any(file.stem == "base_beats" for file in files):
         pytest.importorskip("speechbrain", reason="the extra beats is not installed")
         fused = {"init_args": {"pretrained_encoder": {"init_args": {"config": SMALL_BEATS}}}}
         settings["model"] = {"network": {"init_args": {"student": {"encoder": fused}}}}
-    place.write_text(yaml.safe_dump(settings))
+    augment = config["data"].get("augment", [])
+    for part in augment:  # recordings that the user must have
+        if "folder" in part.get("init_args", {}):
+            part["init_args"]["folder"] = str(root / "audio/train/weak")
+            settings["data"]["augment"] = augment
+    return settings
+
+
+def arguments(paper, row, overlay, root, out):
+    """The settings of a row for a small corpus: wav2vec 2.0 made small, without earlier weights."""
+    files = RECIPES[paper].configs(row, overlay)
+    config = merged(files)
+    place = out / "base_place.yaml"
+    place.write_text(yaml.safe_dump(places(files, config, root)))
     args = [*(f"--config={file}" for file in [*files, place]), "--data.workers", "0"]
     if "folder" in config["data"].get("reader", {}).get("init_args", {}):
         args += ["--data.reader.init_args.folder", str(out / "features")]
     for name, term in config["model"]["losses"].items():
         if "exempt" in term["loss"].get("init_args", {}) and CORPUS.get(overlay) is None:
             args += [f"--model.losses.{name}.loss.init_args.exempt", "[[high, low]]"]
+    for setting in ("length", "test_length"):  # the clips last 1 s; experiments/waa has segments of 10 s
+        if paper == "waa" and config["data"]["windows"].get(setting, 1) > 1:
+            args += [f"--data.windows.{setting}", "1"]
     if overlay == "segments_128":  # the clips have fewer than the 128 frames that it pools
         args += ["--model.network.init_args.frontend.init_args.hop_length", "200"]
     if "pretrained" in config["model"]["network"]["init_args"]:
@@ -225,6 +241,23 @@ def fit(paper, row, overlay, root, out, *more):
 def test_two_steps(paper, row, overlay, tmp_path, request):
     root = request.getfixturevalue(CORPUS.get(overlay or paper, "desed"))
     assert fit(paper, row, overlay, root, tmp_path, "--trainer.fast-dev-run", "2") == 0
+
+
+@pytest.mark.slow
+def test_everything_together_trains_on_published_weights(desed, shared, tmp_path):
+    """The flag that the row names, with the trained encoder in both student and teacher."""
+    weights = shared / "data/pretrained/gpv/teacher2.pth"
+    if not weights.is_file():
+        pytest.skip("no published weights")
+    file = EXPERIMENTS / "what_wins/rows/cdur_everything.yaml"
+    flag = re.search(r"(--model\S+\.pretrained) teacher2\.pth", file.read_text())[1]
+    short = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "2", "--evaluation.resamples", "0"]
+    assert fit("what_wins", "cdur_everything", "gaps", desed, tmp_path, *short, flag, str(weights)) == 0
+    network = wsed.load(tmp_path).network
+    encoders = [part.encoder.pretrained_encoder for part in (network.student, network.teacher)]
+    published = CDur(64, pretrained=str(weights)).state_dict()
+    for encoder in encoders:
+        assert all(torch.equal(value, published[name]) for name, value in encoder.state_dict().items())
 
 
 def test_recipes_name_all_files():

@@ -57,11 +57,20 @@ def own_recipe(folder: Path, base: str = BASE) -> Path:
     return folder
 
 
+def test_a_scale_that_a_recipe_lacks_is_named(tmp_path, capsys):
+    folder = own_recipe(tmp_path / "own")
+    assert main(["reproduce", str(folder), "--scale", "full", "--out", str(tmp_path / "out")]) == 2
+    assert "has no scale full; it has: small" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (["mnet"], "no recipe 'mnet' (did you mean mmnet?); known: compare, cosine_penalty"),
-        (["waa", "--scale", "full"], "has no scale full; it has: smoke, small"),
+        (
+            ["waa", "--scale", "full"],
+            "waa at scale full needs the corpus of the paper (WAA1): give its folder by --root",
+        ),
         (["mmnet", "--scale", "full"], "needs the corpus of the paper (DCASE 2017 task 4): give its folder by --root"),
         (["all", "--root", "data"], "name the paper instead of all"),
         (["all", "--scale", "full"], "no recipe makes its corpus at scale full: name one paper"),

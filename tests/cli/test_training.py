@@ -513,6 +513,10 @@ def test_a_run_is_not_overwritten_silently(run, exp, capsys):
         (["--data", "desed"], "--data is --data.corpus since wsed 0.2"),
         (["--data.root", "/nowhere"], "data.root is data.corpus.root since wsed 0.2"),
         (["--data.corpus.root", "/nowhere"], "no such folder: /nowhere"),
+        (
+            ["--model.parts", "[{pattern: encodr}]", "--data.corpus.labels", "[high]"],
+            "model.parts: pattern 'encodr' is found in no name of a parameter",
+        ),
         (["--data.corpus.labels", "[high]"], "has the label 'low', which is not one of data.corpus.labels (high)"),
         (
             ["--data.batch", "{weakly: 4}"],

@@ -28,7 +28,10 @@ ALLOWED = {
     "wsed.losses.metric_learning.MetricLearning": "needs an extra package",
     "wsed.models.encoders.audio_transformer.AST": "needs an extra package",
     "wsed.models.encoders.beats.BEATs": "needs an extra package",
-    "wsed.models.encoders.speech.Wav2Vec2": "needs an extra package",
+    "wsed.models.encoders.clap.CLAP": "needs an extra package",
+    **{f"wsed.models.encoders.speech.{name}": "needs an extra package" for name in ("HuBERT", "Wav2Vec2", "WavLM")},
+    "wsed.models.encoders.wav2vec2_bert.Wav2Vec2Bert": "needs an extra package",
+    "wsed.models.encoders.whisper.Whisper": "needs an extra package",
     **{
         f"wsed.run.RunFolder.{name}": "reads the files of a finished run"
         for name in ("configuration", "detections", "labels", "report", "scores")

@@ -429,6 +429,42 @@ def test_a_link_outside_the_packed_folder_is_not_taken_for_a_packed_file_of_its_
     assert round(8000 * found) == lengths[other]
 
 
+def test_a_pack_of_another_corpus_with_the_same_names_is_refused(sounds, tmp_path):
+    out = tmp_path / "pack"
+    pack(sounds, out, 8000, workers=1)
+    path = sounds / "audio/train/weak/train_0.wav"
+    clips = [Clip("a.wav", path, "weak")]
+    reader = Packed(out)
+    assert reader.headers(clips).seconds.tolist() == [1.0]
+    (said,) = reader.prints(clips)
+    assert said.startswith("8000 samples, checksum ")
+    sound = bytearray(path.read_bytes())
+    sound[-1] ^= 1
+    path.write_bytes(sound)  # another sound of the same size
+    what = "train_0.wav is not the file that .*pack has packed under this name: run `wsed data pack` again with --overw"
+    with pytest.raises(WsedError, match=what):
+        reader.headers(clips)
+    assert reader.headers([Clip("a.wav", out / "corpus/audio/train/weak/train_0.wav", "weak")]).unreadable == {}
+    with pytest.raises(WsedError, match="holds a pack of other files"):
+        pack(sounds, out, 8000, workers=1)
+    pack(sounds, out, 8000, workers=1, overwrite=True)
+    assert reader.prints(clips) != [said]
+    path.unlink()
+    assert reader.headers(clips).seconds.tolist() == [1.0]
+
+
+def test_a_pack_of_an_earlier_version_is_read_and_packed_again_as_before(sounds, tmp_path):
+    out = tmp_path / "pack"
+    before = pack(sounds, out, 8000, workers=1)
+    facts = json.loads((out / "pack.json").read_text())
+    assert facts.pop("prints")
+    (out / "pack.json").write_text(json.dumps(facts))
+    (out / "plan.txt").write_text((out / "plan.txt").read_text().split()[0])
+    assert len(Packed(out).prints(table(sounds).clips)) == len(before.index)
+    pack(sounds, out, 8000, workers=1)
+    assert "prints" in json.loads((out / "pack.json").read_text())
+
+
 def test_packed_sounds_are_found_through_links(sounds, tmp_path, monkeypatch):
     pack(sounds, tmp_path / "pack", 8000, workers=1)
     (tmp_path / "folder").symlink_to(sounds / "audio")

@@ -56,3 +56,16 @@ def test_a_machine_with_other_test_labels_ends_the_job_before_training(machine, 
     assert trained(machine, run) == [2, 2], log_of(run)
     assert "test: process 1 sees other clips or labels" in log_of(run)
     assert not (run / "checkpoints").exists()
+
+
+@forks
+@pytest.mark.slow
+def test_a_machine_with_another_sound_ends_the_job_before_training(machine, tmp_path):
+    path = sorted((machine / "corpus/audio/eval").rglob("*.wav"))[0]
+    sound = bytearray(path.read_bytes())
+    sound[-1] ^= 1
+    path.write_bytes(sound)
+    run = tmp_path / "run"
+    assert trained(machine, run) == [2, 2], log_of(run)
+    assert f"test: process 1 reads another sound for clip {path.name} ({len(sound)} bytes" in log_of(run)
+    assert not (run / "checkpoints").exists()

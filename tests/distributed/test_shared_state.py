@@ -8,7 +8,9 @@ import torch
 from tests.distributed.ranks import run
 from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
-from wsed.data.same import check_same
+from wsed.data.reading.base import Reader
+from wsed.data.reading.files import Files
+from wsed.data.same import SOUNDS, check_same
 from wsed.errors import WsedError
 from wsed.training.mean import Mean
 from wsed.training.random_state import random_state, seed_rank, set_random_state
@@ -21,7 +23,7 @@ def agreed(rank, ranks):
     for more in (0, rank):
         clips = [Clip(str(i), Path(str(i)), "weak", frozenset({"Dog"})) for i in range(2 + more)]
         try:
-            check_same(ClipTable.of(clips, Labels(["Dog"])), "train")
+            check_same(ClipTable.of(clips, Labels(["Dog"])), "train", Files())
         except WsedError as error:
             said.append(str(error))
     mean = Mean()
@@ -41,6 +43,42 @@ def test_two_processes():
     torch.manual_seed(5)
     assert first == torch.rand(3).tolist()  # process 0 draws what one process draws
     assert first != second
+
+
+class Heard(Reader):
+    """Tells another sound of one clip in process 1, and how many clips were asked for."""
+
+    def __init__(self, rank, other):
+        self.rank, self.other, self.asked = rank, other, 0
+
+    def open(self, table, sample_rate, network=None):
+        raise NotImplementedError
+
+    def prints(self, clips):
+        self.asked += len(clips)
+        if self.other == "unreadable pack" and self.rank == 1:
+            raise WsedError("there is no pack")
+        return ["other" if clip.id == self.other and self.rank == 1 else "same" for clip in clips]
+
+
+def heard(rank, ranks):
+    """What is said of a large table where process 1 reads another sound, and how many clips were looked at."""
+    clips = [Clip(str(i), Path(str(i)), "weak", frozenset({"Dog"})) for i in range(1000)]
+    table, said = ClipTable.of(clips, Labels(["Dog"])), []
+    for other in ("none", "999", "unreadable pack"):
+        reader = Heard(rank, other)
+        try:
+            check_same(table, "train", reader)
+        except WsedError as error:
+            said.append(str(error))
+    return said, reader.asked
+
+
+def test_a_process_that_reads_another_sound_under_the_same_names_is_named():
+    (said, asked), (other_said, _) = run(heard)
+    assert said[0].startswith("train: process 1 reads another sound for clip 999 (other) than process 0 (same)")
+    assert (said[1], other_said) == ("process 1: there is no pack", [said[0], "there is no pack"])
+    assert asked == SOUNDS
 
 
 def test_all_generators_are_kept():

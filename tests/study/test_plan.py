@@ -7,7 +7,8 @@ import pytest
 
 from wsed.errors import WsedError
 from wsed.study.corpora import corpus_of
-from wsed.study.plan import MARK, check_begun, plan
+from wsed.study.job import MARK
+from wsed.study.plan import check_begun, plan
 from wsed.study.recipes import find_recipes
 from wsed.study.rows import read_recipe
 
@@ -19,6 +20,8 @@ rows:
   mil: {paper: {event_f1: 20}}
   mil_at: {after: tagger, takes: model.network.init_args.pretrained}
   mil_oracle: {weights_of: mil}
+  pseudo: {predictions_of: mil}
+  again: {predictions_of: pseudo}
   other: {after: tagger}
 overlays: {tiny: ["*", "!other"]}
 claims: [{name: tags help, rows: [mil, mil_at], measure: event_f1, expect: above}]
@@ -36,7 +39,7 @@ scales:
 def recipe(tmp_path):
     folder = tmp_path / "paper"
     (folder / "rows").mkdir(parents=True)
-    names = ("tagger", "mil", "mil_at", "mil_oracle", "other")
+    names = ("tagger", "mil", "mil_at", "mil_oracle", "pseudo", "again", "other")
     for name in ("base", "tiny", *(f"rows/{row}" for row in names)):
         (folder / f"{name}.yaml").write_text("{}")
     (folder / "recipe.yaml").write_text(RECIPE)
@@ -57,7 +60,7 @@ def finish(job, config="test_checkpoint: last\nevaluation: {tuning: null}\n"):
 def test_rows_come_after_those_they_need(recipe, tmp_path):
     jobs = plan(recipe, recipe.scales["smoke"], tmp_path / "out")
     assert [(job.row.name, job.seed) for job in jobs] == [
-        (row, seed) for row in ("tagger", "mil", "mil_at", "mil_oracle") for seed in (0, 1)
+        (row, seed) for row in ("tagger", "mil", "mil_at", "mil_oracle", "pseudo", "again") for seed in (0, 1)
     ]
     at = next(job for job in jobs if job.name == "paper: mil_at, seed 1")
     assert at.needs == tmp_path / "out/tagger/seed_1"
@@ -77,16 +80,45 @@ def test_chosen_rows_bring_those_they_need(recipe, tmp_path):
     jobs = plan(recipe, recipe.scales["smoke"], tmp_path, ["mil_*"], seeds=1)
     assert [job.row.name for job in jobs] == ["tagger", "mil_at", "mil", "mil_oracle"]
     full = plan(recipe, recipe.scales["full"], tmp_path)
-    assert {job.row.name: job.seed for job in full} == {"tagger": 0, "mil": 2, "mil_at": 2, "mil_oracle": 2}
+    assert {job.row.name: job.seed for job in full} == {
+        "tagger": 0, "mil": 2, "mil_at": 2, "mil_oracle": 2, "pseudo": 2, "again": 2
+    }  # fmt: skip
     assert {job.needs for job in full if job.row.name == "mil_at"} == {tmp_path / "tagger/seed_0"}
+
+
+def test_a_row_trains_on_the_labels_that_another_row_predicts(recipe, tmp_path):
+    jobs = plan(recipe, recipe.scales["full"], tmp_path, ["again"], seeds=1)
+    assert [job.row.name for job in jobs] == ["mil", "pseudo", "again"]
+    mil, pseudo, again = jobs
+    finish(mil)
+    predict, fit = pseudo.commands(tmp_path / "data")
+    own = [f"--config={recipe.folder / name}.yaml" for name in ("base", "rows/pseudo")]
+    root = ["--data.corpus.corpus.root", str(tmp_path / "data")]
+    labels = str(pseudo.folder / "labels")
+    place = ["--trainer.default_root_dir", labels, "--ckpt_path", str(mil.folder / "checkpoints/last.ckpt")]
+    config = f"--config={mil.folder / 'config.yaml'}"
+    assert predict == ["predict", config, *own, *root, "--data.corpus.predictions", "null", *place]
+    assert fit[:5] == ["fit", *own, *root]
+    assert fit[-2:] == ["--data.corpus.predictions", labels]
+    # The second iteration predicts by the settings of the first, whose corpus is `pseudo` already.
+    finish(pseudo, "test_checkpoint: last\ndata: {corpus: {class_path: pseudo, init_args: {predictions: x}}}\n")
+    predict, _ = again.commands(tmp_path / "data")
+    assert predict[:4] == ["predict", f"--config={pseudo.folder / 'config.yaml'}", "--data.corpus.predictions", "null"]
+    # What is predicted is not predicted again.
+    (again.folder / "labels/predict").mkdir(parents=True)
+    (again.folder / "labels/predict/predictions.tsv").write_text("")
+    assert [line[0] for line in again.commands(tmp_path / "data")] == ["fit"]
 
 
 def test_patterns_leave_out_what_cannot_run_and_names_say_why(recipe, tmp_path):
     smoke = recipe.scales["smoke"]
     rows = dict.fromkeys(job.row.name for job in plan(recipe, smoke, tmp_path, ["*", "!mil_*"]))
-    assert list(rows) == ["tagger", "mil"]  # no row `other`: the recipe does not say how it gets its checkpoint
+    # There is no row `other`: the recipe does not say how it gets its checkpoint.
+    assert list(rows) == ["tagger", "mil", "pseudo", "again"]
     chosen = replace(smoke, rows=("*", "!mil"), seeds=1)
-    assert [job.row.name for job in plan(recipe, chosen, tmp_path)] == ["tagger", "mil_at", "mil", "mil_oracle"]
+    assert [job.row.name for job in plan(recipe, chosen, tmp_path)] == [
+        "tagger", "mil_at", "mil", "mil_oracle", "pseudo", "again"
+    ]  # fmt: skip
     text = RECIPE.replace("takes: model.network.init_args.pretrained", "takes: x").replace(
         "after: tagger}\n", "takes: x}\n"
     )

@@ -3,6 +3,7 @@
 import pytest
 
 from wsed.errors import WsedError
+from wsed.metrics import EventF1
 from wsed.study.rows import read_recipe
 
 RECIPE = """
@@ -66,14 +67,18 @@ def test_a_recipe_says_what_makes_a_row(folder):
             "measure: event_f11",
             r"claim 1 \(b\): no measure 'event_f11' \(did you mean event_f1 or",
         ),
-        ("measure: event_f1", "measure: event_f1/makro", r"no number 'makro' \(did you mean macro"),
-        ("measure: event_f1", "measure: event_f1/per_class/Dog/f11", r"of a class 'f11' \(did you mean f1"),
+        ("measure: event_f1", "measure: event_f1/makro", r"unknown number of event_f1 'makro' \(did you mean macro"),
+        (
+            "measure: event_f1",
+            "measure: event_f1/per_class/Dog/f11",
+            r"unknown number of event_f1 'f11' \(did you mean f1",
+        ),
         ("measure: event_f1", "measure: correlation/Dog", "correlation/CLASS/CLASS"),
         ("tagging_f1: 68", "taging_f1: 68", r"rows.mil.paper: no measure 'taging_f1' \(did you mean tagging_f1"),
         (
             "seeds: 2",
             "seeds: 2\nmeasures: {map: tagging/macro_app}",
-            r"measures.map: tagging has no number 'macro_app'",
+            r"measures.map: unknown number of tagging 'macro_app'",
         ),
     ],
 )
@@ -91,6 +96,23 @@ def test_measures_are_paths_in_the_report_or_computed(folder, source):
     own = RECIPE.replace("measure: event_f1", "measure: own") + f"measures: {{own: {source}, pair: correlation/A/B}}\n"
     (folder / "recipe.yaml").write_text(own)
     assert read_recipe(folder).claims[0].measure == "own"
+
+
+def test_a_metric_is_not_computed_to_learn_its_numbers(folder, monkeypatch):
+    def compute(self, system):
+        raise AssertionError
+
+    compute.__module__ = "wsed.metrics.f1"
+    monkeypatch.setattr(EventF1, "compute", compute)
+    (folder / "recipe.yaml").write_text(RECIPE.replace("measure: event_f1", "measure: event_f1/micro"))
+    assert read_recipe(folder).claims[0].measure == "event_f1/micro"
+
+
+@pytest.mark.parametrize("source", ["event_f1:collar=1/macro", "event_f1:collar=1"])
+def test_settings_that_a_metric_lacks_are_refused(folder, source):
+    (folder / "recipe.yaml").write_text(RECIPE + f"measures: {{own: '{source}'}}\n")
+    with pytest.raises(WsedError, match="event_f1 has no setting 'collar'"):
+        read_recipe(folder)
 
 
 def test_pairs_are_those_of_claims_then_those_to_compare(folder):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wsed.study.plan import Job
+from wsed.study.job import Job
 from wsed.study.pool import Outcome, Pool
 from wsed.study.rows import Row
 from wsed.study.runner import Task, epoch, run_tasks

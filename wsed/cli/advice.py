@@ -8,6 +8,9 @@ import yaml
 
 from wsed.errors import WsedError, near
 
+SECTIONS = {"model": "SEDTask", "data": "SEDDataModule", "evaluation": "Evaluation", "trainer": "Trainer"}
+"""The sections of a configuration, and the class whose settings each holds."""
+
 OTHERS: dict[str, object] = {
     "seed_everything": bool | int, "test_after_fit": bool, "test_checkpoint": Literal["best", "last"],
     "init_from": str | None, "overwrite": bool, "ckpt_path": str | Path | None, "weights_only": bool | None,

@@ -16,6 +16,12 @@ from wsed.text import parse_yaml
 SWITCHES = ("--overwrite",)
 """Flags without a value."""
 
+OF_PARSER = ("help", "print_config", "config", "h", "c")
+"""Flags of the parser."""
+
+OF_CLASS = ("class_path", "init_args", "dict_kwargs")
+"""What names a class and holds its settings."""
+
 
 def check_flags(args: Sequence[str], config: Mapping[str, object]) -> list[str]:
     """Refuse flags of settings that do not exist, and values of the wrong type.
@@ -32,12 +38,12 @@ def check_flags(args: Sequence[str], config: Mapping[str, object]) -> list[str]:
         SystemExit: after printing help that was asked for, such as `--model.network.help composed`.
     """
     names, state = [], state_of(config)
-    for flag, value in _pairs(args):
+    for flag, value in pairs(args):
         keys = flag.removesuffix("+").split(".")
         if len(keys) > 1 and keys[-1] == "help":
             print(setting_help(".".join(keys[:-1]), value, config))
             raise SystemExit(0)
-        if keys[0] in ("help", "print_config", "config", "h", "c"):
+        if keys[0] in OF_PARSER:
             continue
         annotation = _annotation(flag, keys, state)
         names.append(".".join(key for key in keys if key != "init_args"))
@@ -50,7 +56,7 @@ def check_flags(args: Sequence[str], config: Mapping[str, object]) -> list[str]:
     return names
 
 
-def _pairs(args: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+def pairs(args: Sequence[str]) -> Iterator[tuple[str, str | None]]:
     """Flags without hyphens, and their values."""
     waiting: str | None = None
     for arg in args:
@@ -79,7 +85,7 @@ def _annotation(flag: str, keys: Sequence[str], config: Mapping[str, object]) ->
     before: object = config.get(keys[0])
     path = keys[0]
     for key in keys[1:]:
-        if key in ("class_path", "init_args", "dict_kwargs"):
+        if key in OF_CLASS:
             return None
         known = settings_of(annotation) if isinstance(annotation, type) and annotation in sections().values() else {}
         if known and key not in known:

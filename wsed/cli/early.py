@@ -15,6 +15,7 @@ from wsed.cli.advice import (
     ACCELERATORS,
     EXAMPLES,
     OTHERS,
+    SECTIONS,
     STRATEGIES,
     check_beside,
     check_named,
@@ -25,6 +26,7 @@ from wsed.cli.advice import (
     unknown,
 )
 from wsed.cli.annotations import Annotation
+from wsed.cli.check_line import check_line
 from wsed.cli.check_settings import check_other, check_value, is_given, require
 from wsed.cli.check_torch import HOMES, check_torch
 from wsed.cli.configs import Config, asks_for_help, merge, split_files
@@ -35,7 +37,6 @@ from wsed.cli.trusted import DOTTED, check_untrusted
 from wsed.errors import WsedError, check_option, near
 from wsed.text import read_yaml
 
-SECTIONS = {"model": "SEDTask", "data": "SEDDataModule", "evaluation": "Evaluation", "trainer": "Trainer"}
 METRICS = ("evaluation.metrics", "evaluation.rank_by")
 """Settings that name metrics."""
 
@@ -44,11 +45,11 @@ LIGHTNING = {"trainer.callbacks": "lightning.pytorch.callbacks", "trainer.logger
 
 
 def check_files(args: Sequence[str]) -> None:
-    """Refuse unknown and missing settings, unknown names, values of a wrong type, missing folders, and empty batches.
+    """Refuse unknown and missing settings, unknown names, values of a wrong type, missing files, and empty batches.
 
     Args:
         args: the arguments of a training verb. The files of `--config` are merged and checked, but not the settings
-            that other arguments replace.
+            that other arguments replace. Of these, only the names are checked, and whether a checkpoint is there.
 
     Raises:
         WsedError: a file is missing, is not YAML, or has such a mistake; with similar names.
@@ -67,6 +68,7 @@ def check_files(args: Sequence[str]) -> None:
             except WsedError as error:
                 raise WsedError(f"{file}: {error}") from None
             config = merge(config, known.renamed(new))[0]
+    check_line(rest, config, known)
     check = _Check(known, _flags(rest), whole=len(files) == 1, closed=_is_closed(config, rest))
     try:
         check.sections(config)

@@ -11,6 +11,7 @@ from traceback import walk_tb
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from wsed.cli.lost import lost
+from wsed.data.processes import ORPHANS
 from wsed.errors import WsedError, near
 from wsed.text import short
 
@@ -115,6 +116,11 @@ def _died(error: BaseException) -> str | None:
     """What to do about a process that has ended while it read clips, if torch's message is about one."""
     if not READER_DIED.search(str(error)):
         return None
+    if ORPHANS:
+        return (
+            "the process that starts those that read clips was killed, most often because the memory of the machine "
+            "was full: lower data.workers, and go on with --resume auto"
+        )
     return (
         "a process that reads clips has died, most often because the memory of the machine was full: lower "
         "data.workers (0: the training reads the clips itself)"

@@ -16,7 +16,7 @@ from wsed.errors import WsedError
 
 if TYPE_CHECKING:
     from wsed.study.corpora import StudyCorpus
-    from wsed.study.plan import Job
+    from wsed.study.job import Job
     from wsed.study.pool import Pool
     from wsed.study.results import Failure, Results
     from wsed.study.rows import Recipe
@@ -106,7 +106,7 @@ class Asked:
 def main(arguments: Sequence[str]) -> int:
     """Run the studies, write and print their results; the exit status is 1 if a run failed."""
     asked = Asked(**vars(parsed("reproduce", add_arguments, arguments)))
-    from wsed.files import try_lock
+    from wsed.files import lock_holder, try_lock
 
     out = asked.out or Path("runs/reproduce") / asked.scale
     try:
@@ -115,7 +115,8 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         raise WsedError(f"--out {out} cannot be written: {error.strerror}") from None
     if lock is None:
-        raise WsedError(f"another `wsed reproduce` is running in {out}: wait for it, or give another --out")
+        holder = lock_holder(out / ".lock")
+        raise WsedError(f"another `wsed reproduce` is running in {out}: wait for it, or give another --out{holder}")
     with lock:
         return reproduce(asked, out)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from wsed.study.plan import Job
+from wsed.study.job import Job
 from wsed.study.runner import epoch
 
 

@@ -19,11 +19,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from wsed.cli.lost import lost
 from wsed.cli.ranks import is_first, whose
 from wsed.cli.stopped import Stopped
-
-REQUEUE = ("SIGUSR1", "SIGUSR2")
-"""Signals that schedulers send before the end of the time (`sbatch --signal`); a SLURM job is then queued again."""
-
-ENDING = [vars(signal)[name] for name in ("SIGTERM", *REQUEUE) if name in vars(signal)]
+from wsed.data.processes import ENDING, REQUEUE
 
 GRACE = 5
 """Seconds after a signal in which a process that waits for the others to start may end by itself."""

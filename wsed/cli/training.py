@@ -33,9 +33,10 @@ from wsed.cli.signals import Signals, TakeSignals, end_with_first
 from wsed.cli.stopped import Stopped
 from wsed.data.module import SEDDataModule
 from wsed.errors import WsedError
-from wsed.files import try_lock
+from wsed.files import lock_holder, try_lock
 from wsed.run import RunFolder
 from wsed.training.evaluation import Evaluation
+from wsed.training.parts import parameter_groups
 from wsed.training.ranking import KeepBest
 from wsed.training.task import SEDTask
 from wsed.training.whole import WholeCheckpoints
@@ -150,9 +151,10 @@ class WsedCLI(LightningCLI):
         return evaluation
 
     def after_instantiate_classes(self) -> None:
-        """Describe the network, and load the weights of `--init-from`."""
+        """Describe the network, and load the weights of `--init-from`; the patterns of `model.parts` are checked."""
         self.evaluation.check(self.model)
         if self.subcommand == "fit":
+            parameter_groups(self.model.named_parameters(), self.model.parts)
             check_monitors(self.trainer.callbacks, list(self.model.needs))  # type: ignore[attr-defined]
         network = self.model.network
         if self.trainer.is_global_zero:
@@ -267,7 +269,7 @@ def _alone(folder: Path) -> ExitStack:
     if lock is None:
         raise WsedError(
             f"another `wsed fit` is training in {folder}: wait for it, or choose another folder with "
-            "--trainer.default_root_dir"
+            f"--trainer.default_root_dir{lock_holder(folder / 'fit.lock')}"
         )
     return lock
 

@@ -1,18 +1,42 @@
 """Reading processes that outlive the signals which end a training, so that it can save first."""
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterator
 from multiprocessing import forkserver, popen_forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
 
-ENDING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""Signals that end a training. Schedulers send them to all its processes, and only the training itself must hear."""
+from wsed.data.processes import ENDING, ORPHANS
+from wsed.errors import WsedError
+
+NOT_STARTED = (
+    "a process that reads clips has ended at its start: what it printed says why; if it printed nothing, most often "
+    "the memory of the machine was full: lower data.workers (0: the training reads the clips itself)"
+)
+
+UNKNOWN = 255
+"""Exit status of a process whose fork server was killed before it could tell the true one."""
 
 
 class Started(popen_forkserver.Popen):
     """A process that does not hear SIGTERM, by which torch and Python end processes that are still running."""
+
+    def _launch(self, process_obj: BaseProcess) -> None:
+        with _blocked():
+            forkserver.ensure_running()  # a server that was killed is started anew
+        try:
+            super()._launch(process_obj)
+        except (ConnectionError, EOFError) as error:
+            raise WsedError(NOT_STARTED) from error
+
+    def poll(self, flag: int = os.WNOHANG) -> int | None:
+        """The exit status; None if the process still runs."""
+        before, status = self.returncode, super().poll(flag)
+        if before is None and status == UNKNOWN:
+            ORPHANS.add(self.pid)
+        return status
 
     def terminate(self) -> None:
         self.kill()

@@ -147,7 +147,8 @@ class SEDDataModule(pl.LightningDataModule):
             if split not in self._tables:
                 self._set_up(split, stage)
         if stage == "fit":
-            check_same(self._checked.pop("test", None), "test")  # it was read before the processes could meet
+            # the test clips were listed before the processes could meet
+            check_same(self._checked.pop("test", None), "test", self.reader)
         if stage == "fit" and (reason := self.corpus.absent("test")):
             rank_zero_info(f"no test: {reason}")
         if stage in (None, "fit"):
@@ -231,7 +232,7 @@ class SEDDataModule(pl.LightningDataModule):
             return self.loader.load(split, report)
 
         loaded = on_all(load)
-        check_same(loaded.table, split)
+        check_same(loaded.table, split, self.reader)
         self._tables[split] = loaded.table
         network = self._network()
         note = checks.rate_note(loaded.table.clips, network.sample_rate) if network and split == "train" else ""

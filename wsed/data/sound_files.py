@@ -1,15 +1,19 @@
 """The search for sound files in folders, and for the file of each clip."""
 
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import AnyStr
 
 from wsed.data import audio as sound
 from wsed.data.audio import SUFFIXES
-from wsed.data.packed.contents import is_packed, packed_below, packed_state
+from wsed.data.packed.contents import is_packed, packed_below, packed_print, packed_state
 from wsed.errors import WsedError
 from wsed.text import composed
+
+BLOCK = 4096
+"""Bytes of each block of a file that is read for its fingerprint."""
 
 
 def walk(root: AnyStr) -> Iterator[tuple[AnyStr, list[AnyStr]]]:
@@ -70,6 +74,28 @@ def state(path: str | Path) -> tuple[int, int]:
             raise
         return packed
     return found.st_size, found.st_mtime_ns
+
+
+def fingerprint(path: str | Path) -> str | None:
+    """The size of a sound file and a checksum of its first, middle and last 4 KiB; None if it cannot be read.
+
+    Of a packed file: the number of its samples and their checksum.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.wav").write_bytes(b"sound")
+    ...     fingerprint(Path(folder, "a.wav")), fingerprint(Path(folder, "b.wav"))
+    ('5 bytes, checksum 81a86ef2', None)
+    """
+    try:
+        with Path(path).open("rb") as file:
+            size, total = file.seek(0, os.SEEK_END), 0
+            for start in (0, size // 2, size - BLOCK):
+                file.seek(max(0, start))
+                total = zlib.crc32(file.read(BLOCK), total)
+    except OSError:
+        return packed_print(path)
+    return f"{size} bytes, checksum {total:08x}"
 
 
 def is_folder(path: str | Path) -> bool:

@@ -1,10 +1,10 @@
 """Metrics by name, with settings that differ from the defaults: `event_f1:onset_collar=0.5`."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
 
-from wsed.errors import WsedError, near
+from wsed.errors import WsedError, check_option, near
 from wsed.literals import hints_of, members
 from wsed.metrics.base import METRICS, Metric, default_metrics, ordered
 
@@ -55,6 +55,35 @@ def metric_of(text: str) -> Metric:
             raise WsedError(f"metric {text}: {name} has no setting {setting!r}{near(setting, allowed)}; {more}")
         values[setting] = _value(text, setting, value, set(members(hints.get(setting))))
     return made(**values)
+
+
+def check_number(owner: str, path: str, labels: Iterable[str] | None = None) -> None:
+    """Refuse a number that a metric does not have; a metric whose `compute` is not of wsed may have any.
+
+    Args:
+        owner: what names the number, for the message.
+        path: a metric, with or without settings, and a number: `event_f1/macro` or `event_f1/per_class/Dog/f1`.
+        labels: names of the classes; None: they are not checked.
+
+    Raises:
+        WsedError: the metric, a setting, the number or the class is unknown.
+
+    >>> check_number("claim 1", "segment_f1:length=0.1/macro")
+    >>> check_number("claim 1", "event_f1/makro")
+    Traceback (most recent call last):
+    wsed.errors.WsedError: claim 1: unknown number of event_f1 'makro' (did you mean macro or micro?); known: ...
+    """
+    name, _, wanted = path.partition("/")
+    metric = metric_of(name)
+    if not wanted or not metric.numbers or not type(metric).compute.__module__.startswith("wsed."):
+        return
+    known = metric.numbers
+    if metric.class_numbers and wanted.startswith("per_class/"):
+        label, _, wanted = wanted.removeprefix("per_class/").rpartition("/")
+        known = metric.class_numbers
+        if labels is not None:
+            check_option(owner, f"class of {name}", label, labels)
+    check_option(owner, f"number of {name}", wanted, known)
 
 
 def settings_of(name: str) -> Mapping[str, object]:

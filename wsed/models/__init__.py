@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wsed.models.encoders.audio_transformer import AST
     from wsed.models.encoders.beats import BEATs
     from wsed.models.encoders.cdur import CDur, CDurFeatures
+    from wsed.models.encoders.clap import CLAP
     from wsed.models.encoders.cnn import CNN
     from wsed.models.encoders.conformer import Conformer
     from wsed.models.encoders.crnn import CRNN
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from wsed.models.encoders.identity import Identity
     from wsed.models.encoders.module import ModuleEncoder
     from wsed.models.encoders.resnet1d import ResNet1d
-    from wsed.models.encoders.speech import Wav2Vec2
+    from wsed.models.encoders.speech import HuBERT, Wav2Vec2, WavLM
     from wsed.models.encoders.waa import WAA
+    from wsed.models.encoders.wav2vec2_bert import Wav2Vec2Bert, Wav2Vec2BertFeatures
+    from wsed.models.encoders.whisper import Whisper, WhisperFeatures
     from wsed.models.encoders.yamnet import YAMNet, YAMNetFeatures
     from wsed.models.fbank import FBank
     from wsed.models.frontends import LogMel, Standardised, Waveform
@@ -54,6 +57,7 @@ else:
 
 __all__ = [
     "AST",
+    "CLAP",
     "CNN",
     "CRNN",
     "ENCODERS",
@@ -80,6 +84,7 @@ __all__ = [
     "Fusion",
     "Head",
     "HeadFactory",
+    "HuBERT",
     "Identity",
     "LogMel",
     "MMNet",
@@ -96,7 +101,12 @@ __all__ = [
     "TagGated",
     "Tagging",
     "Wav2Vec2",
+    "Wav2Vec2Bert",
+    "Wav2Vec2BertFeatures",
+    "WavLM",
     "Waveform",
+    "Whisper",
+    "WhisperFeatures",
     "YAMNet",
     "YAMNetFeatures",
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wsed.errors import WsedError
 from wsed.files import write_text
-from wsed.study.plan import refuse_file
+from wsed.study.job import refuse_file
 from wsed.study.pool import Pool
 from wsed.study.rows import Recipe
 from wsed.study.runner import tail

@@ -93,13 +93,13 @@ class MeasuredRun:
         if name in COMPUTED:
             return COMPUTED[name](self.scored)
         if name == "correlation":
-            return _correlation_of(self.scored, number)
+            return correlation_of(self.scored, number)
         if name not in METRICS:
             return None
         system = self._system(self.scored)
         drawn = {each.number: each for each in samples(system, {name: METRICS[name]()})}
         each = drawn.get(number or next(iter(drawn), ""))
-        return None if each is None or each.n_clips != self.n_clips else _in_points(each.statistic)
+        return None if each is None or each.n_clips != self.n_clips else in_points(each.statistic)
 
     def _system(self, scored: ScoredClips) -> System:
         """The events and tags that the run detected, so that its decoder need not be built again."""
@@ -176,8 +176,13 @@ COMPUTED: Mapping[str, Callable[[ScoredClips], Statistic]] = {"short_less_long_a
 """Measures that no report has."""
 
 
-def _correlation_of(scored: ScoredClips, pair: str) -> Statistic | None:
-    """The correlation over clips of the mean scores of two classes, in points; None if it lacks one of them."""
+def correlation_of(scored: ScoredClips, pair: str) -> Statistic | None:
+    """The correlation over clips of the mean scores of two classes, in points; None if it lacks one of them.
+
+    Args:
+        scored: scores of the clips.
+        pair: `<class>/<class>`.
+    """
     places = _places(scored.labels.names, pair)
     if places is None or scored.scores.frames is None:
         return None
@@ -201,7 +206,12 @@ def _places(labels: tuple[str, ...], pair: str) -> tuple[int, int] | None:
     return (labels.index(first), labels.index(second)) if {first, second} <= set(labels) else None
 
 
-def _in_points(statistic: Statistic) -> Statistic:
+def in_points(statistic: Statistic) -> Statistic:
+    """A share as a number of points.
+
+    >>> in_points(lambda weights: weights[:, 0])(np.array([[0.5]])).tolist()
+    [50.0]
+    """
     return lambda weights: 100 * statistic(weights)
 
 

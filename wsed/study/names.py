@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 from wsed.errors import WsedError, near
 from wsed.metrics.base import METRICS
-from wsed.metrics.chosen import metric_of
+from wsed.metrics.chosen import check_number
 from wsed.study.measures import COMPUTED
-from wsed.testing.metrics import system
 
 
 def check_measure(place: str, name: str, measures: Mapping[str, str]) -> None:
@@ -26,7 +25,7 @@ def check_measure(place: str, name: str, measures: Mapping[str, str]) -> None:
     wsed.errors.WsedError: claim 1: no measure 'event_f11' (did you mean event_f1 or ...
     >>> check_measure("claim 1", "event_f1/makro", {})
     Traceback (most recent call last):
-    wsed.errors.WsedError: claim 1: event_f1 has no number 'makro' (did you mean macro or micro?)
+    wsed.errors.WsedError: claim 1: unknown number of event_f1 'makro' (did you mean macro or micro?); known: ...
     """
     metric, _, number = measures.get(name, name).partition("/")
     if metric in COMPUTED and not number:
@@ -42,19 +41,4 @@ def check_measure(place: str, name: str, measures: Mapping[str, str]) -> None:
             f"{place}: no measure {name!r}{near(bare, known)}; known: {', '.join(known)}, a path in the report such as "
             "event_f1/micro, and a metric of your own if it is a plugin"
         )
-    if number:
-        _check_number(place, metric, number)
-
-
-def _check_number(place: str, metric: str, number: str) -> None:
-    """By the numbers that the metric computes for a few made events."""
-    value = metric_of(metric).compute(system())
-    known, wanted, what = [*value.numbers], number, "number"
-    if number.startswith("per_class/"):
-        known, wanted, what = (
-            [*next(iter(value.per_class.values()), {})],
-            number.rpartition("/")[2],
-            "number of a class",
-        )
-    if wanted not in known:
-        raise WsedError(f"{place}: {metric} has no {what} {wanted!r}{near(wanted, known)}")
+    check_number(place, f"{metric}/{number}" if number else metric)

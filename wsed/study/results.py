@@ -13,9 +13,10 @@ from wsed.scoring.plain import to_json
 from wsed.study.claims import Claim, Judged, judge_difference
 from wsed.study.compare import Difference, difference
 from wsed.study.crossed import crossed
-from wsed.study.measures import MeasuredRun, clip_groups, missing_sounds
+from wsed.study.drawn import Recordings
+from wsed.study.job import Job
+from wsed.study.measures import MeasuredRun, missing_sounds
 from wsed.study.paper import Cell, Format, paper_table, surely_best
-from wsed.study.plan import Job
 from wsed.study.rows import Recipe
 from wsed.study.runs import corpus_of
 from wsed.study.table import markdown
@@ -273,21 +274,17 @@ def results(
             clips = {clip.id: clip for clip in read.clips("test")}
             notes += [f"The corpus is incomplete: {line}." for line in (missing_sounds(read) if comparable else ())]
         except (WsedError, OSError) as error:
-            notes.append(f"Intervals are over seeds only: the corpus cannot be read ({error}).")
+            notes.append(f"Intervals are over seeds alone: the corpus cannot be read ({error}).")
     runs: dict[str, dict[str, MeasuredRun]] = {}
     for job in done:
         run = MeasuredRun.read(RunFolder(job.folder), clips)
         runs.setdefault(job.row.name, {})[job.folder.name] = run
-    groups, kind = None, "recordings"
+    recordings = Recordings()
     if clips is not None:
         scored = (run.scored for of_row in runs.values() for run in of_row.values() if run.scored is not None)
         ids = tuple(next((each.scores.clip_ids for each in scored), ()))
-        by_name = clip_groups(root, clips, ids, recipe.groups) if ids and recipe.groups else []
-        kind = f"groups by {recipe.groups}" if by_name else kind
-        own = by_name or (clip_groups(root, clips, ids, None) if ids else [])
-        groups = Groups.of(own) if own and len({name for names in own for name in names}) > 1 else None
-        if groups is None:
-            notes.append("Intervals are over seeds only: no groups of the test clips are known.")
+        recordings = Recordings.of(root, clips, ids, recipe.groups)
+        notes += [recordings.sentence] if recordings.groups is None else []
     if scale == "smoke":
         notes.append("A smoke run only tests that everything runs. Its numbers and verdicts mean nothing.")
     if kept:
@@ -295,7 +292,9 @@ def results(
     missing = len(jobs) - len(asked)
     if missing:
         notes.append(f"{missing} of {len(jobs)} runs are not done.")
-    return Results(recipe, scale, corpus, comparable, runs, groups, kind, tuple(failures), tuple(notes))
+    return Results(
+        recipe, scale, corpus, comparable, runs, recordings.groups, recordings.kind, tuple(failures), tuple(notes)
+    )
 
 
 def _in_words(jobs: Sequence[Job]) -> str:

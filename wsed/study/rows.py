@@ -13,7 +13,7 @@ from wsed.study.names import check_measure
 from wsed.study.scales import Scale, ScaleName, read_scale
 from wsed.text import read_yaml
 
-ROW_FIELDS = ("title", "base", "paper", "seeds", "after", "takes", "weights_of")
+ROW_FIELDS = ("title", "base", "paper", "seeds", "after", "takes", "weights_of", "predictions_of")
 FIELDS = ("title", "base", "seeds", "rows", "overlays", "claims", "compare", "borrowed", "scales", "measures", "groups")
 
 
@@ -30,6 +30,8 @@ class Row:
         after: a row that must be trained before, since this row needs its checkpoint.
         weights_of: the row whose trained weights this row scores with other settings; this row is not trained.
         takes: the setting that gets the checkpoint of the row `after`.
+        predictions_of: the row that labels the clips without labels; this row, whose corpus is `pseudo`, trains on
+            these labels.
 
     >>> Row("mil", "MIL", configs=(Path("base.yaml"),), seeds=(0, 1)).seeds
     (0, 1)
@@ -43,6 +45,16 @@ class Row:
     after: str | None = None
     weights_of: str | None = None
     takes: str | None = None
+    predictions_of: str | None = None
+
+    @property
+    def needs(self) -> str | None:
+        """The row that must be trained before this one.
+
+        >>> Row("oracle", "", (), (0,), weights_of="mil").needs
+        'mil'
+        """
+        return self.weights_of or self.predictions_of or self.after
 
 
 @dataclass(frozen=True)
@@ -195,6 +207,7 @@ def _row(folder: Path, name: str, entry: object, base: object, seeds: tuple[int,
         str(fields["after"]) if "after" in fields else None,
         str(fields["weights_of"]) if "weights_of" in fields else None,
         str(fields["takes"]) if "takes" in fields else None,
+        str(fields["predictions_of"]) if "predictions_of" in fields else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from wsed.errors import WsedError
 from wsed.run import RunFolder
-from wsed.study.plan import Job
+from wsed.study.job import Job
 from wsed.study.pool import Outcome
 from wsed.study.results import Failure
 

@@ -87,6 +87,21 @@ def _moved(arguments: Mapping[str, object], root: Path) -> dict[str, object]:
     return {**arguments, "root": str(root)}
 
 
+def root_of(run: RunFolder) -> Path | None:
+    """The folder of the corpus that a run names, or of the corpus that it wraps; None if it names none.
+
+    >>> root_of(RunFolder(Path("runs/none")))
+    Traceback (most recent call last):
+    wsed.errors.WsedError: ...
+    """
+    data = run.configuration().get("data")
+    arguments = Spec.read(data.get("corpus") if isinstance(data, Mapping) else None).init_args
+    while isinstance(inner := arguments.get("corpus"), Mapping):
+        arguments = inner.get("init_args") or {}
+    root = arguments.get("root")
+    return None if root is None else Path(str(root))
+
+
 @checked
 def clips_of(run: RunFolder, split: Split, root: Path | None = None) -> Sequence[Clip]:
     """The clips of a split in the corpus of a run, as it needs them to read its scores.

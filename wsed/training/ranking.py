@@ -11,6 +11,7 @@ from torch import Tensor
 
 from wsed.errors import WsedError, check_option
 from wsed.metrics.base import METRICS
+from wsed.metrics.chosen import check_number
 from wsed.scoring.report import Report
 
 RANK_BY = ("event_f1/macro", "segment_f1/macro", "tagging_f1/macro", "embedding/centre_accuracy")
@@ -80,22 +81,7 @@ def check_rank_by(
             )
         if metrics is not None and name not in metrics:
             raise WsedError(f"evaluation.rank_by names {name}, which evaluation.metrics leaves out; add it there")
-        _check_number(path, labels)
-
-
-def _check_number(path: str, labels: Iterable[str] | None) -> None:
-    """Refuse a number that the metric does not have; a metric whose `compute` is not of wsed may have any."""
-    name, _, wanted = path.partition("/")
-    metric = METRICS[name]
-    if not wanted or not metric.numbers or not metric.compute.__module__.startswith("wsed."):
-        return
-    known = metric.numbers
-    if metric.class_numbers and wanted.startswith("per_class/"):
-        label, _, wanted = wanted.removeprefix("per_class/").rpartition("/")
-        known = metric.class_numbers
-        if labels is not None:
-            check_option("evaluation.rank_by", f"class of {name}", label, labels)
-    check_option("evaluation.rank_by", f"number of {name}", wanted, known)
+        check_number("evaluation.rank_by", path, labels)
 
 
 def number(value: float | int) -> float | int:

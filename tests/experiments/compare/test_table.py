@@ -77,12 +77,15 @@ def test_tables_of_finished_runs(corpus, tmp_path, monkeypatch, capsys):
 def test_kept_numbers_need_no_frame_scores(corpus, tmp_path):
     folder = tmp_path / "linear_softmax/seed_0"
     run(folder, corpus, 4)
-    first = table.numbers(RunFolder(folder), None, 20)
+    clips = table.corpus_of(RunFolder(folder)).clips("test")
+    recordings = table.recordings_of(clips, tuple(NAMES), 20)
+    first = table.numbers(RunFolder(folder), None, recordings)
     (folder / "test/frame_scores.npz").unlink()
-    again = table.numbers(RunFolder(folder), None, 20)
+    again = table.numbers(RunFolder(folder), None, recordings)
     assert again.value == first.value
     assert all((again.drawn[name] == first.drawn[name]).all() for name in first.drawn)
     assert len(np.unique(first.drawn["event F1"])) > 1
+    assert table.Numbers.kept(RunFolder(folder), 21) is None  # of other draws
 
 
 def test_recordings_of_clips(corpus, tmp_path):

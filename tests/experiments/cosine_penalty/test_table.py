@@ -7,7 +7,7 @@ import pytest
 
 from experiments.cosine_penalty import claims, pictures, table
 from tests.experiments import made_up
-from tests.experiments.made_up import LABELS, cells, make_corpus, make_run, numbers
+from tests.experiments.made_up import LABELS, cells, make_corpus, make_run, name_recordings, numbers
 from wsed.types import Labels
 
 TAGGER = json.dumps({"decoder": {"tag_threshold": [0.5] * len(LABELS)}, "tagging_f1": {"macro": 1.0}})
@@ -45,7 +45,7 @@ def other_classes(monkeypatch):
 @pytest.fixture
 def printed(runs, monkeypatch, capsys):
     def by(script, *more):
-        arguments = [f"{script.__name__}.py", str(runs / "runs"), "--reference", str(runs / "corpus"), *more]
+        arguments = [f"{script.__name__}.py", str(runs / "runs"), "--root", str(runs / "corpus"), *more]
         monkeypatch.setattr(sys, "argv", arguments)
         script.main()
         return capsys.readouterr().out
@@ -78,6 +78,32 @@ def test_claims_are_those_of_the_recipe(printed, monkeypatch):
     assert rows["best - mil"][0] == "1"
 
 
+def test_intervals_of_claims_are_over_recordings_too(tmp_path, monkeypatch, capsys):
+    """The seeds agree; one recording decides the difference."""
+    corpus = make_corpus(tmp_path / "corpus")
+    for row, missed in (("fsl", "Frying"), ("mil", "")):
+        for seed in (0, 1):
+            make_run(tmp_path / f"runs/{row}/seed_{seed}", missed=missed, clips="b")
+    monkeypatch.setattr(claims, "GAPS", (0.2,))
+    monkeypatch.setattr(claims, "WINDOWS", (0.44,))
+    monkeypatch.setattr(sys, "argv", ["claims.py", str(tmp_path / "runs"), "--root", str(corpus)])
+    claims.main()
+    out = capsys.readouterr().out
+    assert "Intervals are over seeds alone: no groups of the test clips are known." in out
+    assert cells(out)["MIL beats tags on every frame"][-1] == "holds"
+    name_recordings(corpus)
+    claims.main()
+    out = capsys.readouterr().out
+    assert "Intervals are over seeds and 5 recordings.\n" in out
+    assert cells(out)["MIL beats tags on every frame"][-1] == "open"
+
+
+def test_no_finished_run_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["claims.py", str(tmp_path)])
+    with pytest.raises(SystemExit, match="no finished run of fsl"):
+        claims.main()
+
+
 def test_pictures_are_drawn(runs, printed):
     for seed in (0, 1):
         make_run(runs / f"runs/glu_mil_cos_alpha_1/seed_{seed}")
@@ -91,10 +117,10 @@ def test_a_corpus_with_other_classes(other_classes, tmp_path, monkeypatch, capsy
     for row in ("fsl", "mil", "glu_mil", "glu_mil_cos", "glu_mil_cos_alpha_1"):
         make_run(tmp_path / f"runs/{row}/seed_0")
     for script, more in ((claims, ()), (pictures, ("--out", str(tmp_path)))):
-        arguments = [str(tmp_path / "runs"), "--reference", str(tmp_path / "corpus"), *more]
+        arguments = [str(tmp_path / "runs"), "--root", str(tmp_path / "corpus"), *more]
         monkeypatch.setattr(sys, "argv", [script.__name__, *arguments])
         script.main()
     out = capsys.readouterr().out
     assert "not judged, since the corpus lacks Dishes or Frying: the penalty decorrelates; " in out
-    assert cells(out)["GLU helps MIL"][-1] == "open"
+    assert cells(out)["GLU helps MIL"][-1] == "open: 1 seed; a test needs 2 or more"
     assert (tmp_path / "curves.png").is_file()

@@ -42,7 +42,7 @@ def draw(corpus, tmp_path, monkeypatch, capsys):
             figures[path.name] = figure
 
     def drawn(*more, reference=corpus):
-        args = ["pictures.py", str(tmp_path / "runs"), "--reference", str(reference), "--out", str(out), *more]
+        args = ["pictures.py", str(tmp_path / "runs"), "--root", str(reference), "--out", str(out), *more]
         monkeypatch.setattr(sys, "argv", args)
         pictures.main()
         assert {path.name for path in out.iterdir()} == set(figures)

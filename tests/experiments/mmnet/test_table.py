@@ -55,7 +55,7 @@ def printed(corpus, tmp_path, monkeypatch, capsys):
     run(tmp_path / "runs/att/seed_0", (0.9, 0.2, 0.3, 0.1), held=False)
     run(tmp_path / "other/glu_mil/seed_0", (0.9, 0.2, 0.3, 0.1), frames=True)
     (tmp_path / "runs/slat/seed_0").mkdir(parents=True)  # not finished
-    args = ["table.py", str(tmp_path / "runs"), str(tmp_path / "other"), "--reference", str(corpus)]
+    args = ["table.py", str(tmp_path / "runs"), str(tmp_path / "other"), "--root", str(corpus)]
     monkeypatch.setattr(sys, "argv", args)
     table.main()
     lines = capsys.readouterr().out.splitlines()
@@ -108,8 +108,35 @@ def test_claims_of_the_recipe_are_judged(printed):
     assert any(line.startswith("| M&mnet beats ATT | mmnet - att (1)") and "open" in line for line in lines)
 
 
+def test_intervals_are_over_recordings_too(corpus, tmp_path, monkeypatch, capsys):
+    """The seeds agree; one recording decides the difference."""
+    (corpus / "metadata/eval").mkdir(exist_ok=True)
+    rows = [f"{name}.wav\tforeground/{name}.wav\t" for name in "abcd"]
+    table_of = "\n".join(["filename\tsource_file\tbackground_file", *rows]) + "\n"
+    (corpus / "metadata/eval/provenance.tsv").write_text(table_of)
+    for seed in (0, 1):
+        run(tmp_path / f"runs/resnet/seed_{seed}", (0.9, 0.2, 0.3, 0.1))
+        run(tmp_path / f"runs/mmnet/seed_{seed}", (0.9, 0.8, 0.3, 0.1), psds1=0.25)
+    monkeypatch.setattr(sys, "argv", ["table.py", str(tmp_path / "runs"), "--root", str(corpus), "--resamples", "50"])
+    table.main()
+    lines = capsys.readouterr().out.splitlines()
+    claim = next(line for line in lines if line.startswith("| M&mnet beats mean pooling |"))
+    assert "| +8.3 [-" in claim
+    assert claim.endswith("| above | open |")
+    assert any(line.startswith("Intervals are over seeds and 4 recordings. Over seeds alone: ") for line in lines)
+
+
+def test_statistics_are_the_numbers_on_all_clips(corpus, tmp_path):
+    run(tmp_path / "runs/resnet/seed_0", (0.9, 0.2, 0.3, 0.1))
+    (one,) = table.systems_of([tmp_path / "runs"], corpus, ["resnet"])["resnet"]
+    drawn, columns = table.statistics(one), table.COLUMNS | table.LENGTHS
+    assert len(drawn) == 10
+    for name, statistic in drawn.items():
+        assert statistic(np.ones((1, 4)))[0] == pytest.approx(columns[name](one)), name
+
+
 def test_no_finished_run_is_told(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["table.py", str(tmp_path), "--reference", str(corpus), "--rows", "att"])
+    monkeypatch.setattr(sys, "argv", ["table.py", str(tmp_path), "--root", str(corpus), "--rows", "att"])
     with pytest.raises(SystemExit, match="no finished run of att"):
         table.main()
 

@@ -1,6 +1,7 @@
 """The study of `experiments/waa`: cells, what is skipped, the tables and the trends."""
 
 import fcntl
+import itertools
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments.waa import study, table
@@ -188,6 +190,43 @@ def test_a_training_waits_for_the_process_that_is_at_it(root, tmp_path):
     assert running.wait(120) == 0
     assert [path.name for path in folder.iterdir()] == [".lock"]
     assert "wsed fit" not in "".join(log.read_text() for log in tmp_path.glob("log_*.txt"))
+
+
+def test_intervals_are_over_the_recordings_too(paper, tmp_path, monkeypatch, capsys):
+    """Cells whose test clips were kept: the seeds agree, and one of three recordings decides the difference."""
+    labels, clips = ("Cat", "Dog"), [f"{i}.wav" for i in range(6)]
+    root = tmp_path / "data/waa"
+    (root / "metadata/eval").mkdir(parents=True)
+    (root / "audio/eval/public").mkdir(parents=True)
+    events = [f"{name}\t1\t2\t{labels[i % 2]}" for i, name in enumerate(clips)]
+    (root / "metadata/eval/public.tsv").write_text("\n".join(["filename\tonset\toffset\tevent_label", *events]) + "\n")
+    rows = [f"{name}\trec_{i // 2}\t" for i, name in enumerate(clips)]
+    (root / "metadata/eval/provenance.tsv").write_text("\n".join(["filename\tsource_file\tbackground_file", *rows]))
+    for test, train, seed in itertools.product(table.SECONDS, table.SECONDS, range(3)):
+        scores = np.array([[i % 2 == c for c in range(2)] for i in range(6)], dtype=np.float32)
+        scores[:2] = 0 if train == 10 else scores[:2]  # two of six clips, of one recording, are not tagged
+        folder = paper / f"waa-triplet-{train:g}/seed_{seed}/classifier"
+        there = folder / f"test_{test:g}/test"
+        there.mkdir(parents=True)
+        np.savez(
+            there / "clip_scores.npz", labels=list(labels), clip_ids=clips, clip_scores=scores, durations=np.ones(6)
+        )
+        (there / "scores.json").write_text(json.dumps({"clips": 6, "decoder": {"tag_threshold": 0.5}, "step": 0}))
+        (folder / "config.yaml").write_text("data: {corpus: {class_path: desed}}\n")
+        (paper / f"cells/waatriplet{train}{test}{seed}.json").write_text(
+            json.dumps(
+                {"data": "waa", "method": "triplet", "train": train, "seed": seed, "test": test}
+                | {"f1": 0.8 if train == 10 else 1.0}
+            )
+        )
+    monkeypatch.setattr(sys, "argv", ["table.py", str(paper), "--root", str(tmp_path / "data")])
+    table.main()
+    out = capsys.readouterr().out
+    assert "waa: Intervals are over seeds and 3 recordings. Over seeds alone: 54 results without scores." in out
+    assert "waa_200ms: Intervals are over seeds alone" in out
+    (line,) = [x for x in out.splitlines() if x.startswith("| (i) waa triplet: training on 10 s minus on 1 s")]
+    assert "-20.0 [" in line
+    assert "[-20.0, -20.0]" not in line
 
 
 def test_cells_that_are_missing_are_no_trend(paper, capsys):

@@ -11,9 +11,11 @@ import torch
 
 import wsed
 from wsed import WsedError, testing
+from wsed.build import build
+from wsed.models.base import EncoderFactory
 from wsed.models.encoders import speech
 from wsed.models.encoders.audio_transformer import AST
-from wsed.models.encoders.speech import Wav2Vec2
+from wsed.models.encoders.speech import HuBERT, Wav2Vec2, WavLM
 from wsed.models.encoders.transformers_models import random_model
 from wsed.models.frontends import Waveform
 from wsed.models.heads.clip_attention import ClipAttention
@@ -80,7 +82,9 @@ def test_advice_names_an_encoder_that_takes_the_weights(transformers, tmp_path):
         Wav2Vec2(1, config=SMALL, pretrained=str(tmp_path))
     with pytest.raises(WsedError, match="does not read a waveform; give `encoder: ast`"):
         Wav2Vec2(1, "audio-spectrogram-transformer")
-    with pytest.raises(WsedError, match="speecht5 does not read a waveform; no encoder of wsed takes it"):
+    with pytest.raises(
+        WsedError, match=r"speecht5 does not read a waveform; no encoder of wsed takes it; they take .*, whisper"
+    ):
         Wav2Vec2(1, "speecht5")
 
 
@@ -116,9 +120,24 @@ def test_weights_come_from_a_folder(folder):
     assert Wav2Vec2(1, "wavlm", SMALL, pretrained=path).train().model.training
 
 
+def test_wavlm_and_hubert_are_encoders_of_their_own_name(folder, tmp_path):
+    path, encoder = folder
+    spec = {"class_path": "wavlm", "init_args": {"config": SMALL, "pretrained": path, "freeze": True}}
+    loaded = build(EncoderFactory, spec)(1)
+    assert isinstance(loaded, WavLM)
+    assert all(torch.equal(v, encoder.state_dict()[k]) for k, v in loaded.state_dict().items())
+    with pytest.raises(WsedError, match="holds a wavlm; give `encoder: wavlm`"):
+        HuBERT(1, SMALL, path)
+    with pytest.raises(WsedError, match="encoder hubert takes the waveform, not 64 bands"):
+        HuBERT(64)
+    other = Wav2Vec2(1, "hubert", SMALL)
+    other.load_state_dict(HuBERT(1, SMALL).state_dict())
+    assert {"hubert", "wav2vec2", "wavlm"} <= {*wsed.components("encoder")}
+
+
 def test_weights_that_do_not_fit_are_refused(folder, tmp_path):
     path, _ = folder
-    with pytest.raises(WsedError, match=r"give `encoder: .*architecture: wavlm"):
+    with pytest.raises(WsedError, match="holds a wavlm; give `encoder: wavlm`"):
         Wav2Vec2(1, config=SMALL, pretrained=path)
     with pytest.raises(WsedError, match=r"give `config: \{'hidden_size': 16\}`"):
         Wav2Vec2(1, "wavlm", {**SMALL, "hidden_size": 32}, pretrained=path)

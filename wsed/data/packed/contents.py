@@ -177,6 +177,12 @@ def packed_state(path: str | Path) -> tuple[int, int] | None:
     return None if found is None else (2 * found.n_samples, found.packed_at)
 
 
+def packed_print(path: str | Path) -> str | None:
+    """The number of samples of a packed sound file and their checksum; None if it is not packed."""
+    found = _find(path)
+    return None if found is None else found.rows.print_of(found.row)
+
+
 def packed_sound(path: str | Path) -> tuple[NDArray[np.int16], int] | None:
     """The samples of a packed sound file, and their rate, Hz; None if the path is not of a pack.
 

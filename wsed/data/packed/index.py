@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Facts:
         plan: a hash of the names and sizes of the files, the sample rate and the size of a shard.
         n_files: number of files that are packed.
         version: version of the format.
+        prints: the fingerprints of some of the files, by name; a pack of an earlier version has none.
     """
 
     sample_rate: int
@@ -39,6 +40,7 @@ class Facts:
     plan: str
     n_files: int
     version: int = VERSION
+    prints: dict[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write the facts into the folder of a pack."""
@@ -116,6 +118,10 @@ class Index:
             return np.full(len(wanted), -1)
         row = np.searchsorted(self.key, wanted).clip(max=len(self) - 1)
         return np.where(self.key[row] == wanted, row, -1)
+
+    def print_of(self, row: int) -> str:
+        """The number of samples of a file and their checksum, as a text."""
+        return f"{self.n_samples[row]} samples, checksum {self.checksum[row]:08x}"
 
     def write(self, path: Path) -> None:
         """Write the rows as `.npz`."""

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,13 +18,16 @@ from wsed.data import audio
 from wsed.data.packed.contents import CONTENTS, CORPUS, MARK, Contents, copy_labels
 from wsed.data.packed.index import FACTS, FULL, INDEX, Facts, Index, checksum, open_shard, shard_path
 from wsed.data.processes import end_with_parent
-from wsed.data.sound_files import header, sound_files, state
+from wsed.data.sound_files import fingerprint, header, sound_files, state
 from wsed.errors import WsedError
 from wsed.files import locked, remove_leftovers, write_text, write_whole
 from wsed.text import read_json_object
 
 SHARD_MB = 256
 PLAN = "plan.txt"
+
+PRINTS = 256
+"""About how many files have a fingerprint in the pack."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +99,10 @@ def pack(
     if not files:
         raise WsedError(f"no sound file in {source} or below ({', '.join(audio.SUFFIXES)})")
     names = [path.relative_to(source).as_posix() for path in files]
-    plan = _plan(files, names, sample_rate, shard_mb)
+    plan, prints = _plan(files, names, sample_rate, shard_mb), _prints(source, names)
     out.mkdir(parents=True, exist_ok=True)
     with locked(out / ".lock"):
-        _prepare(out, plan, overwrite)
+        _prepare(out, plan, prints, overwrite)
         inside = out.resolve().is_relative_to(source.resolve())  # a corpus there would find its labels twice
         labels = {} if inside else copy_labels(source, out, audio.SUFFIXES)
         shards = _shards(files, sample_rate, shard_mb, out)
@@ -113,7 +116,7 @@ def pack(
         index.write(out / INDEX)
         sounds = [name for name, row in zip(names, index.find(names), strict=True) if row >= 0]
         Contents(sounds, labels).write(out)
-        Facts(sample_rate, str(source.resolve()), plan, len(index)).write(out)
+        Facts(sample_rate, str(source.resolve()), plan, len(index), prints=prints).write(out)
     refused = tuple(reason for packed in done for reason in packed.refused)
     return PackResult(index, sum(p.rounded for p in done), sum(p.clipped for p in done), refused)
 
@@ -143,6 +146,13 @@ def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None)
     return [*names, *(f"{CORPUS}/{name}" for name in contents.changed(out))]
 
 
+def _prints(source: Path, names: Sequence[str]) -> dict[str, str]:
+    """The fingerprints of some of the files, spread evenly, by which a reader tells another corpus with these names."""
+    few = names[:: max(1, len(names) // PRINTS)]
+    known = {name: fingerprint(source / name) for name in few if (source / name).is_file()}  # not of a packed sound
+    return {name: text for name, text in known.items() if text is not None}
+
+
 def _plan(files: Sequence[Path], names: Sequence[str], sample_rate: int, shard_mb: float) -> str:
     hashed = sha256(f"{sample_rate} {shard_mb}".encode())
     for path, name in zip(files, names, strict=True):
@@ -157,10 +167,11 @@ def _size(path: Path) -> int:
         return -1
 
 
-def _prepare(out: Path, plan: str, overwrite: bool) -> None:
-    """Keep the shards of the same plan; refuse those of another, or remove them."""
-    begun = out / PLAN
-    if begun.is_file() and begun.read_text() != plan:
+def _prepare(out: Path, plan: str, prints: Mapping[str, str], overwrite: bool) -> None:
+    """Keep the shards of the same plan and the same sounds; refuse those of another, or remove them."""
+    begun, now = out / PLAN, [plan, sha256(json.dumps(prints).encode()).hexdigest()[:16]]
+    before = begun.read_text().split() if begun.is_file() else []
+    if before != now[: len(before)]:  # an earlier version wrote the plan only
         if not overwrite:
             raise WsedError(
                 f"{out} holds a pack of other files, another rate or another size of shards; "
@@ -168,7 +179,7 @@ def _prepare(out: Path, plan: str, overwrite: bool) -> None:
             )
         for path in [*out.glob("shard_*"), out / INDEX, out / FACTS, out / CONTENTS]:
             path.unlink(missing_ok=True)
-    begun.write_text(plan)
+    begun.write_text("\n".join(now))
 
 
 def _shards(files: Sequence[Path], sample_rate: int, shard_mb: float, out: Path) -> list[list[int]]:

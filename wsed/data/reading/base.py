@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
 from wsed.data.columns import path_of
-from wsed.data.sound_files import header
+from wsed.data.sound_files import fingerprint, header
 from wsed.data.trained import Network
 from wsed.registry import Registry
 
@@ -100,6 +100,10 @@ class Reader(ABC):
     def headers(self, clips: Sequence[Clip]) -> Headers:
         """The headers of the files of clips; by default each file is opened, but none is decoded."""
         return read_headers(clips)
+
+    def prints(self, clips: Sequence[Clip]) -> list[str | None]:
+        """A text for each clip that differs if its file has other sound; None for a file that cannot be read."""
+        return [fingerprint(path_of(clips, i)) for i in range(len(clips))]
 
 
 def read_headers(clips: Sequence[Clip], open_files: bool = True) -> Headers:

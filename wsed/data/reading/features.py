@@ -156,6 +156,10 @@ class Features(Reader):
         """The headers of the files, by the reader of the audio."""
         return self.reader.headers(clips)
 
+    def prints(self, clips: Sequence[Clip]) -> list[str | None]:
+        """What tells the sound of the clips, by the reader of the audio."""
+        return self.reader.prints(clips)
+
 
 def frontend_of(network: Network | None) -> Frontend:
     """The frontend of a network; the first one if several compute the same features.

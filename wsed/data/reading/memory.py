@@ -66,3 +66,7 @@ class Memory(Reader):
     def headers(self, clips: Sequence[Clip]) -> Headers:
         """The headers of the files, by the reader of the clips."""
         return self.reader.headers(clips)
+
+    def prints(self, clips: Sequence[Clip]) -> list[str | None]:
+        """What tells the sound of the clips, by the reader of the clips."""
+        return self.reader.prints(clips)

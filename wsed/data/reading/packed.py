@@ -1,7 +1,7 @@
 """The reader `packed`: it reads clips from packed audio, which `wsed data pack` makes."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 
@@ -16,8 +16,12 @@ from wsed.data.packed.contents import CORPUS
 from wsed.data.packed.index import FACTS, FULL, INDEX, Facts, Index, checksum, open_shard, shard_path
 from wsed.data.packed.store import Store, is_remote
 from wsed.data.reading.base import READERS, Headers, Item, Reader
+from wsed.data.sound_files import fingerprint
 from wsed.data.trained import Network
 from wsed.errors import WsedError
+
+COMPARED = 16
+"""About how many sound files are compared with the pack, if they are there."""
 
 
 class PackedDataset(Dataset[Item]):
@@ -74,8 +78,9 @@ class PackedDataset(Dataset[Item]):
 class Packed(Reader):
     """Reads clips from packed audio, whose samples are already decoded and resampled and are only copied.
 
-    The sound files themselves are not needed. Labels are read from the corpus as usual, whose root may be the folder
-    `corpus` of the pack: it has copies of the label files.
+    The sound files themselves are not needed. If they are there, a few are compared with those that were packed. Labels
+    are read from the corpus as usual, whose root may be the folder `corpus` of the pack: it has copies of the label
+    files.
 
     Args:
         folder: folder that `wsed data pack` wrote, or its address on an object store, as `s3://bucket/desed`. Each
@@ -99,8 +104,8 @@ class Packed(Reader):
         """The samples of the clips.
 
         Raises:
-            WsedError: there is no pack, it has another sample rate, it lacks a clip, or a clip begins after the end of
-                its file.
+            WsedError: there is no pack, it is of other files, it has another sample rate, it lacks a clip, or a clip
+                begins after the end of its file.
         """
         facts, index = self._read()
         if facts.sample_rate != sample_rate:
@@ -131,6 +136,11 @@ class Packed(Reader):
         seconds = np.where(rows < 0, np.nan, index.n_samples[rows] / facts.sample_rate)
         return Headers(seconds, {int(i): self._absent(path_of(clips, int(i))) for i in np.flatnonzero(rows < 0)})
 
+    def prints(self, clips: Sequence[Clip]) -> list[str | None]:
+        """The number of samples of each clip and their checksum, from the index."""
+        facts, index = self._read()
+        return [None if row < 0 else index.print_of(row) for row in self._rows(clips, facts, index).tolist()]
+
     def _read(self) -> tuple[Facts, Index]:
         self.store.fetch_facts(FACTS)
         return Facts.read(self.store.local), Index.read(self.store.fetch(INDEX))
@@ -143,7 +153,21 @@ class Packed(Reader):
         # a file that is not found may be a link to one that is; all others are found without a look at the disk
         links = [i for i in np.flatnonzero(rows < 0).tolist() if os.path.islink(path_of(clips, i))]  # noqa: PTH114
         rows[links] = index.find(_names((os.path.realpath(path_of(clips, i)) for i in links), roots))
+        self._check_sounds(
+            clips, rows, dict(zip(index.find(facts.prints).tolist(), facts.prints.values(), strict=True))
+        )
         return rows
+
+    def _check_sounds(self, clips: Sequence[Clip], rows: NDArray[np.int64], prints: Mapping[int, str]) -> None:
+        """Refuse a pack of another corpus with the same names: of clips whose files are there, a few are compared."""
+        known = np.flatnonzero((rows >= 0) & np.isin(rows, list(prints)))
+        for i in known[:: max(1, len(known) // COMPARED)].tolist():
+            path = path_of(clips, i)
+            if path.is_file() and fingerprint(path) not in (None, prints[int(rows[i])]):
+                raise WsedError(
+                    f"{path} is not the file that {self.folder} has packed under this name: run `wsed data pack` again "
+                    f"with --overwrite; or if the pack is right, set data.corpus.root to {self.store.local / CORPUS}"
+                )
 
     def _absent(self, path: Path) -> str:
         return f"{path} is not in the pack {self.folder}; run `wsed data pack` again, or set data.reader.root"

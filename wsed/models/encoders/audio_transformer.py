@@ -1,6 +1,5 @@
 """The audio spectrogram transformer, from the package transformers."""
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +9,10 @@ from torch import Tensor
 
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, EncoderFactory, Frontend
+from wsed.models.encoders.pieces import pieces
 from wsed.models.encoders.pretrained import Pretrained
 from wsed.models.encoders.transformers_models import AST as ARCHITECTURE
-from wsed.models.encoders.transformers_models import configuration, pretrained_model, random_model
+from wsed.models.encoders.transformers_models import configuration, feature_extractor, pretrained_model, random_model
 from wsed.models.fbank import AST_MEAN, AST_STD, FBank
 from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
@@ -83,13 +83,8 @@ class AST(Pretrained):
         if padded:
             features = torch.where(valid[:, None], features, self.filling.to(features.dtype))
         clips, n = features.shape[0], features.shape[2] // self.stride
-        step = self.tokens * self.stride  # of the features from one piece to the next
-        n_pieces = max(1, -(-features.shape[2] // step))
-        beyond = (n_pieces - 1) * step + self.length - features.shape[2]
-        room = torch.zeros((), dtype=features.dtype, device=features.device) + self.filling
-        filled = torch.cat([features, room.expand(clips, features.shape[1], max(beyond, 0))], 2)
-        pieces = filled.unfold(2, self.length, step)[:, :, :n_pieces].permute(0, 2, 3, 1).flatten(0, 1)
-        tokens = self.model(pieces).last_hidden_state[:, 2:]
+        parts = pieces(features, self.length, self.tokens * self.stride, self.filling[None])
+        tokens = self.model(parts.transpose(1, 2)).last_hidden_state[:, 2:]
         frames = tokens.unflatten(1, (-1, self.tokens)).mean(1).reshape(clips, -1, self.dim)[:, :n]
         return Encoded(frames, whole_frames(valid, self.stride))
 
@@ -97,8 +92,7 @@ class AST(Pretrained):
 def trained_frontend(folder: Path) -> tuple[float, float]:
     """Mean and standard deviation of the features that the weights of a folder were trained on.
 
-    They are read from `preprocessor_config.json`; if it is missing, they are those of AudioSet.
+    If the folder does not say, they are those of AudioSet.
     """
-    file = folder / "preprocessor_config.json"
-    facts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    facts = feature_extractor(folder, sampling_rate=16000) or {}
     return float(facts.get("mean", AST_MEAN)), float(facts.get("std", AST_STD))

@@ -1,6 +1,5 @@
 """Speech encoders that read waveforms (wav2vec 2.0, HuBERT, WavLM), from the package transformers."""
 
-import json
 import math
 from functools import partial
 from pathlib import Path
@@ -16,13 +15,14 @@ from wsed.models.encoders.pretrained import Pretrained, by_length
 from wsed.models.encoders.transformers_models import (
     configuration,
     encoder_for,
+    feature_extractor,
     pretrained_model,
     random_model,
     reads_waveform,
 )
 from wsed.models.frontends import Waveform
 from wsed.ops.grid import padding, whole_frames
-from wsed.spec import StartingWeights
+from wsed.spec import StartingWeights, name_of
 from wsed.types import Encoded
 
 RATE = 16000
@@ -56,14 +56,15 @@ class Wav2Vec2(Pretrained):
         self,
         n_bands: int,
         architecture: str = "wav2vec2",
-        config: dict[str, Any] | None = None,
+        config: dict[str, object] | None = None,
         pretrained: StartingWeights = None,
         freeze: bool = False,
     ) -> None:
         super().__init__()
         if n_bands != 1:
-            raise WsedError(f"encoder wav2vec2 takes the waveform, not {n_bands} bands; give `frontend: waveform`")
-        settings = configuration(architecture, config or {})
+            name = name_of(type(self))
+            raise WsedError(f"{name} takes the waveform, not {n_bands} bands; give `frontend: waveform`")
+        settings = configuration(architecture, config or {}, name_of(type(self)).removeprefix("encoder "))
         if not reads_waveform(settings):
             raise WsedError(f"encoder wav2vec2: {architecture} does not read a waveform; {encoder_for(architecture)}")
         self.model = random_model(settings) if pretrained is None else pretrained_model(settings, pretrained)
@@ -83,14 +84,14 @@ class Wav2Vec2(Pretrained):
     @classmethod
     def example(cls) -> tuple[EncoderFactory, Frontend | None]:
         """A model with two layers of 16 dimensions, and the frontend `waveform`."""
-        sizes: dict[str, int | list[int]] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+        sizes: dict[str, object] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
         sizes |= {"intermediate_size": 16, "conv_dim": [8, 8], "conv_kernel": [10, 4], "conv_stride": [5, 4]}
         return partial(cls, config=sizes | {"num_conv_pos_embedding_groups": 2}), Waveform()
 
     def trained_with(self) -> Frontend | None:
-        """The frontend `waveform` as the file `preprocessor_config.json` of the folder of the weights describes it.
+        """The frontend `waveform` as the feature extractor in the folder of the weights describes it.
 
-        Without that file, which `save_pretrained` of a model does not write, only the sample rate is known.
+        Without its file, which `save_pretrained` of a model does not write, only the sample rate is known.
         """
         return None if self.wanted is None else Waveform(*self.wanted)
 
@@ -104,6 +105,42 @@ class Wav2Vec2(Pretrained):
         return frames
 
 
+@ENCODERS.register("hubert")
+class HuBERT(Wav2Vec2):
+    """HuBERT (Hsu et al. 2021): the encoder `wav2vec2` with `architecture: hubert`. Needs the extra `speech`.
+
+    Args:
+        n_bands: as in `Wav2Vec2`, as are the other arguments and errors.
+    """
+
+    def __init__(
+        self,
+        n_bands: int,
+        config: dict[str, object] | None = None,
+        pretrained: StartingWeights = None,
+        freeze: bool = False,
+    ) -> None:
+        super().__init__(n_bands, "hubert", config, pretrained, freeze)
+
+
+@ENCODERS.register("wavlm")
+class WavLM(Wav2Vec2):
+    """WavLM (Chen et al. 2022): the encoder `wav2vec2` with `architecture: wavlm`. Needs the extra `speech`.
+
+    Args:
+        n_bands: as in `Wav2Vec2`, as are the other arguments and errors.
+    """
+
+    def __init__(
+        self,
+        n_bands: int,
+        config: dict[str, object] | None = None,
+        pretrained: StartingWeights = None,
+        freeze: bool = False,
+    ) -> None:
+        super().__init__(n_bands, "wavlm", config, pretrained, freeze)
+
+
 def _drop_unused(model: Any, settings: Any) -> None:
     """Drop weights that no step trains: several processes would wait for their gradients."""
     if settings.model_type == "unispeech-sat" and not (settings.mask_time_prob or settings.mask_feature_prob):
@@ -115,10 +152,7 @@ def _drop_unused(model: Any, settings: Any) -> None:
 def trained_frontend(folder: Path) -> tuple[int, bool] | None:
     """Sample rate of the audio that the weights of a folder were trained on, and whether it was normalised.
 
-    None if the folder has no `preprocessor_config.json`.
+    None if the folder does not say.
     """
-    file = folder / "preprocessor_config.json"
-    if not file.is_file():
-        return None
-    facts = json.loads(file.read_text(encoding="utf-8"))
-    return int(facts.get("sampling_rate", RATE)), bool(facts.get("do_normalize", True))
+    facts = feature_extractor(folder)
+    return None if facts is None else (int(facts.get("sampling_rate", RATE)), bool(facts.get("do_normalize", True)))

@@ -1,5 +1,6 @@
 """Models of the package transformers with weights from a folder; nothing is downloaded."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,14 +20,31 @@ WHOLE = {"layerdrop": 0.0, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "app
 AST = "audio-spectrogram-transformer"
 """The name of the encoder `ast` in transformers."""
 
+ENCODERS = {
+    AST: "ast",
+    "clap": "clap",
+    "wav2vec2-bert": "wav2vec2_bert",
+    **{name: name for name in ("hubert", "wav2vec2", "wavlm", "whisper")},
+}
+"""The encoders that are for one architecture."""
+
+PARTS = {"clap_audio_model": "audio_model", "whisper": "encoder"}
+"""Architectures of which an encoder takes a part only: its name in the model of the folder."""
+
 ENDINGS = ("*.safetensors", "*.bin")
 """The files of a folder that hold weights."""
+
+EXTRACTORS = ("preprocessor_config.json", "processor_config.json")
+"""The files of a folder that may describe the features that its weights were trained on."""
 
 SHAPES = (
     *("conv_", "do_stable", "feat_extract_", "hidden_act", "hidden_size", "intermediate_size", "max_bucket", "num_"),
     *("patch_size", "frequency_stride", "time_stride", "max_length", "qkv_bias"),
     *("squeeze_factor", "position_", "rotary_", "max_source", "relative_attention", "pos_att_type", "share_att_key"),
     *("norm_rel_ebd", "max_position"),
+    *("d_model", "encoder_layers", "encoder_attention_heads", "encoder_ffn_dim", "activation_function", "scale_embed"),
+    *("feature_projection", "left_max", "right_max"),
+    *("depths", "spec_size", "window_size", "patch_", "enable_", "fusion_type", "flatten_patch", "mlp_ratio", "aff_"),
 )
 """Prefixes of the settings that change what a model computes; other settings concern training and other tasks."""
 
@@ -69,11 +87,12 @@ def encoder_for(architecture: str) -> str:
     """What to give for weights of an architecture, for messages."""
     from transformers import AutoConfig
 
-    if architecture == AST:
-        return "give `encoder: ast`"
+    if architecture in ENCODERS:
+        return f"give `encoder: {ENCODERS[architecture]}`"
     if reads_waveform(AutoConfig.for_model(architecture)):
         return f"give `encoder: {{class_path: wav2vec2, init_args: {{architecture: {architecture}}}}}`"
-    return "no encoder of wsed takes it"
+    others = ", ".join(ENCODERS)
+    return f"no encoder of wsed takes it; they take {others}, and other models that read a waveform and give frames"
 
 
 def random_model(config: "PretrainedConfig") -> nn.Module:
@@ -82,10 +101,13 @@ def random_model(config: "PretrainedConfig") -> nn.Module:
     Raises:
         WsedError: a value of the configuration is invalid.
     """
-    from transformers import AutoModel
+    from transformers import AutoModel, ClapAudioModel
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+    parts = {"clap_audio_model": ClapAudioModel, "whisper": WhisperEncoder}
+    build = parts.get(config.model_type, AutoModel.from_config)
     try:
-        model: nn.Module = AutoModel.from_config(config)
+        model: nn.Module = build(config)
     except ValueError as error:
         raise WsedError(f"encoder: config of {config.model_type}: {error}") from None
     return model
@@ -110,10 +132,11 @@ def pretrained_model(config: "PretrainedConfig", folder: str) -> nn.Module:
     if not Path(folder).is_dir():
         raise WsedError(f"pretrained: no such folder: {folder}")
     try:
-        saved = AutoConfig.from_pretrained(folder, local_files_only=True).to_dict()
+        whole = AutoConfig.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise WsedError(f"{folder} holds no model of transformers: {str(error)[:300]}") from None
-    wanted = config.to_dict()
+    audio = whole.audio_config if whole.model_type == "clap" and config.model_type == "clap_audio_model" else whole
+    saved, wanted = audio.to_dict(), config.to_dict()
     if saved["model_type"] != wanted["model_type"]:
         raise WsedError(f"{folder} holds a {saved['model_type']}; {encoder_for(saved['model_type'])}")
     other = {k: saved[k] for k in wanted if k.startswith(SHAPES) and _plain(saved.get(k)) != _plain(wanted[k])}
@@ -122,7 +145,7 @@ def pretrained_model(config: "PretrainedConfig", folder: str) -> nn.Module:
     try:
         loaded, info = AutoModel.from_pretrained(
             folder,
-            config=config,
+            config=whole if config.model_type in PARTS else config,
             local_files_only=True,
             dtype=torch.float32,
             output_loading_info=True,
@@ -132,12 +155,50 @@ def pretrained_model(config: "PretrainedConfig", folder: str) -> nn.Module:
         for file in sorted(path for ending in ENDINGS for path in Path(folder).glob(ending)):
             read_tensors(file)  # says which file cannot be read, and why
         raise WsedError(f"{folder}: {str(error)[:300]}") from None
-    if info["missing_keys"]:
-        raise WsedError(f"the weights in {folder} lack {', '.join(sorted(info['missing_keys'])[:3])}")
-    if shapes := [f"{name} is {list(own)}, not {list(ours)}" for name, own, ours in sorted(info["mismatched_keys"])]:
+    part = PARTS.get(config.model_type, "")
+    if missing := sorted(name for name in info["missing_keys"] if name.startswith(part)):
+        raise WsedError(f"the weights in {folder} lack {', '.join(missing[:3])}")
+    wrong = sorted(sizes for sizes in info["mismatched_keys"] if sizes[0].startswith(part))
+    if shapes := [f"{name} is {list(own)}, not {list(ours)}" for name, own, ours in wrong]:
         raise WsedError(f"the weights in {folder} are of another configuration: {few(shapes, '; ')}")
     model: nn.Module = loaded
+    if part:
+        model = random_model(config)
+        model.load_state_dict(loaded.get_submodule(part).state_dict())
     return model
+
+
+def feature_extractor(folder: str | Path, **fixed: object) -> dict[str, float | str] | None:
+    """The settings of the feature extractor of a folder, which say what its weights were trained on.
+
+    Args:
+        folder: a folder that `save_pretrained` of transformers wrote.
+        fixed: values that the settings must have where the folder names them.
+
+    Returns:
+        the settings; None if the folder has no file with them, since `save_pretrained` of a model writes none.
+
+    Raises:
+        WsedError: the file is damaged, or a setting has another value.
+
+    >>> feature_extractor("missing") is None
+    True
+    """
+    for file in (Path(folder) / name for name in EXTRACTORS):
+        if not file.is_file():
+            continue
+        try:
+            facts = json.loads(file.read_text(encoding="utf-8"))
+            facts = dict(facts.get("feature_extractor", facts))
+        except (ValueError, TypeError, AttributeError):
+            raise WsedError(
+                f"pretrained: {file} is damaged: it must hold the settings of a feature extractor"
+            ) from None
+        for name, value in fixed.items():
+            if facts.get(name, value) != value:
+                raise WsedError(f"pretrained: {file} has {name}: {facts[name]}; the frontend can only have {value}")
+        return facts
+    return None
 
 
 def _plain(value: object) -> object:
