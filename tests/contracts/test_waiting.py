@@ -25,7 +25,10 @@ LOOKS = ("_local_scalar_dense", "nonzero", "equal", "masked_select", "_unique2",
 METHODS = ("tolist", "item", "numpy", "cpu", "__bool__", "__float__", "__int__", "__index__")
 OWN_WAY = {
     "metric_learning": "the package's own losses and miners look",
-    **dict.fromkeys(("wav2vec2", "module", "beats"), "clips of different length go through one length at a time"),
+    **dict.fromkeys(
+        ("wav2vec2", "wavlm", "hubert", "wav2vec2_bert", "module", "beats"),
+        "clips of different length go through one length at a time",
+    ),
 }
 
 

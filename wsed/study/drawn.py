@@ -161,8 +161,8 @@ class Drawn:
     >>> drawn = Drawn({"mil": first, "glu": second})
     >>> print(drawn.difference("mil", "glu", "F1"))
     +3.0 [+3.0, +3.0]
-    >>> drawn.shared("mil", "glu"), drawn.alone(["F1"])
-    (['seed_0', 'seed_1'], [])
+    >>> drawn.shared("mil", "glu"), drawn.alone(["F1"]), drawn.sentence(["F1"])
+    (['seed_0', 'seed_1'], [], 'Intervals are over seeds alone: no groups of the test clips are known.')
     >>> print(drawn.differences("points", [("mil", "glu")], ["F1"]))
     | points | F1 |
     |---|---|

@@ -182,6 +182,15 @@ def correlation_of(scored: ScoredClips, pair: str) -> Statistic | None:
     Args:
         scored: scores of the clips.
         pair: `<class>/<class>`.
+
+    >>> import torch
+    >>> from wsed.truth import Truth
+    >>> from wsed.types import Events, Labels
+    >>> from wsed.values import Scores
+    >>> scores = Scores.of_clips(["a", "b"], [torch.tensor([[0.9, 0.1]]), torch.tensor([[0.2, 0.8]])], frame_rate=1.0)
+    >>> scored = ScoredClips(Labels(["Dog", "Rain"]), scores, Truth.of_events(Events.of([]), n_clips=2, n_labels=2))
+    >>> correlation_of(scored, "Dog/Rain")(np.ones((1, 2))).round(3).tolist(), correlation_of(scored, "Dog/Cat")
+    ([-100.0], None)
     """
     places = _places(scored.labels.names, pair)
     if places is None or scored.scores.frames is None:
