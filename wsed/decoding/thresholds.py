@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from wsed.decoding.base import Decoder, replaced
+from wsed.decoding.base import Decoder, listed, replaced
 from wsed.errors import WsedError
 
 ItemLabels = Bool[Tensor, "item label"]
@@ -31,7 +31,8 @@ class Tuned:
 
     Attributes:
         values: values of each setting of the decoder, such as `{"threshold": (0.31, 0.5)}`.
-        score: F1 of each label on the clips that were tuned on; NaN for a label without reference.
+        score: F1 of each label on the clips that were tuned on; NaN for a label without reference. A label whose score
+            is 0 keeps its values from before, which may differ from those that were tried.
         tuned_on: name of these clips. Scores on the same clips are too high, and a report must say so.
 
     >>> from wsed.decoding import StepDecoder
@@ -207,3 +208,18 @@ def _dtype(scores: Tensor) -> torch.dtype:
 
 def _tuned(setting: str, value: Float[Tensor, " label"], score: Float[Tensor, " label"], tuned_on: str) -> Tuned:
     return Tuned({setting: tuple(value.tolist())}, tuple(score.tolist()), tuned_on)
+
+
+def per_label(value: float | Sequence[float], n_labels: int, name: str) -> list[float]:
+    """The value of a setting for each label.
+
+    Raises:
+        WsedError: there is another number of values.
+
+    >>> per_label(0.5, 2, "threshold")
+    [0.5, 0.5]
+    """
+    values = listed(value)
+    if isinstance(value, Sequence) and len(values) != n_labels:
+        raise WsedError(f"{len(values)} values of {name} for {n_labels} labels")
+    return values if isinstance(value, Sequence) else values * n_labels
