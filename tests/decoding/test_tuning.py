@@ -56,3 +56,32 @@ def test_of_equally_good_thresholds_the_one_in_the_middle_is_chosen(decoder):
     assert tune_events(
         decoder, of(curve), Truth.of_events(events, 4, 3), event_counts, "val", thresholds=levels
     ).values == {"threshold": (0.3,) * 3}
+
+
+@pytest.mark.parametrize(
+    "tuning", [Tuning(tags="exact"), Tuning(tags="grid"), Tuning(tags="random"), Tuning(thresholds="segments")]
+)
+@pytest.mark.parametrize("own", [0.3, [0.2, 0.3, 0.4]])
+def test_a_class_without_positives_keeps_the_decoders_threshold(tuning, own):
+    """Class 2 is in no clip."""
+    noise = torch.rand(20, 60, 3, generator=torch.Generator().manual_seed(0))
+    curve = 0.2 * noise
+    curve[::2, 10:30, :2] += 0.5
+    events = Events.of([(clip, label, 1.0, 3.0) for clip in range(0, 20, 2) for label in (0, 1)])
+    truth, scores = Truth.of_events(events, 20, 3), of(curve, clip_scores=curve.amax(1))
+    decoder, done = tuning.tune(StepDecoder(threshold=own, tag_threshold=own), scores, truth, event_counts)
+    name = "tag_threshold" if tuning.tags else "threshold"
+    values = done["values"][name]
+    assert values[2] == (own if isinstance(own, float) else 0.4)
+    assert values == (decoder.tag_threshold if tuning.tags else decoder.threshold)
+    assert all(0.15 < value < 0.75 for value in values[:2])
+
+
+@pytest.mark.parametrize("tags", ["exact", "grid", "random"])
+def test_a_tag_that_is_never_found_keeps_the_decoders_threshold(tags):
+    """The decoder's own tags of class 1 score -inf where they are true, so that every threshold has an F1 of 0."""
+    true = torch.tensor([[True, True], [False, False]])
+    scores = Scores.of_padded(torch.zeros(2, 1, 2), 1.0, clip_scores=torch.tensor([[0.9, -torch.inf], [0.1, 0.2]]))
+    truth = dataclasses.replace(Truth.of_events(Events.of([]), 2, 2), tags=true)
+    decoder, _ = Tuning(tags=tags).tune(StepDecoder(tag_threshold=0.3), scores, truth, event_counts)
+    assert decoder.tag_threshold[1] == 0.3

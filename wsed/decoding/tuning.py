@@ -63,6 +63,9 @@ class Tuning:
             filter.
         gaps: seconds to try in place of the decoder's `merge_gap`, with each threshold and window.
 
+    A class whose best F1 is 0 keeps the decoder's own values. So does a class without positives, except in the search
+    for the F1 of events: there it gets the values with the best mean F1 of the other classes.
+
     Raises:
         WsedError: there is nothing to tune, or a name is unknown.
 
@@ -145,7 +148,7 @@ class Tuning:
         self.check(decoder)
         results: list[Tuned] = []
         if self.tags is not None:
-            results.append(self._tags(scores, truth))
+            results.append(self._tags(decoder, scores, truth))
             decoder = results[-1].apply(decoder)
         if self.thresholds is not None:
             results.append(self._thresholds(decoder, scores, truth, count))
@@ -153,7 +156,7 @@ class Tuning:
         values = {name: list(chosen) for tuned in results for name, chosen in tuned.values.items()}
         return decoder, asdict(self) | {"clips": len(truth), "values": values}
 
-    def _tags(self, scores: Scores, truth: Truth) -> Tuned:
+    def _tags(self, decoder: Decoder, scores: Scores, truth: Truth) -> Tuned:
         if scores.clip_scores is None or not bool(truth.tagged.any()):
             raise WsedError(
                 f"evaluation.tuning.tags: the network has no clip scores, or the {self.split} set has no known tags"
@@ -163,7 +166,8 @@ class Tuning:
         clips = truth.tagged.any(1)
         assert self.tags is not None
         search, true = SEARCHES[self.tags], truth.tags & truth.tagged
-        return search(true[clips], hidden[clips], self.split, setting="tag_threshold")
+        own = decoder.tag_threshold
+        return search(true[clips], hidden[clips], self.split, setting="tag_threshold", default=own)
 
     def _thresholds(self, decoder: Decoder, scores: Scores, truth: Truth, count: Count) -> Tuned:
         self.check_events(truth.timed)
@@ -182,7 +186,7 @@ class Tuning:
         true = segment_labels(truth.events, len(truth), table.shape[2], table.shape[1])
         unknown = ~truth.timed[:, None]
         true, table = true & ~unknown, table.masked_fill(unknown, -math.inf)
-        return exact_thresholds(true[counted], table[counted], self.split)
+        return exact_thresholds(true[counted], table[counted], self.split, default=decoder.threshold)
 
 
 def tune_events(
