@@ -129,8 +129,10 @@ def _thresholds(detector: "Detector", args: argparse.Namespace) -> list[float]:
     """The threshold of each class for the wanted precision or recall.
 
     Raises:
-        WsedError: the model was not calibrated.
+        WsedError: the model was not calibrated, or there are several models.
     """
+    if "," in args.model:
+        raise WsedError("--precision and --recall need the calibration of one model: averaged scores have none")
     if detector.calibration is None:
         raise WsedError(
             f"{args.model} has no calibration, which --precision and --recall need: run `wsed validate "
