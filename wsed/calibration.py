@@ -6,6 +6,8 @@ if the clip has a detection. `best.calibration.yaml` beside `best.ckpt` holds th
 file of the tuned decoder.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -104,6 +106,14 @@ class Calibration:
         """
         classes = {name: {key: list(row) for key, row in asdict(one).items()} for name, one in self.classes.items()}
         return {"classes": classes, "decoder": dict(self.decoder)}
+
+    def digest(self) -> str:
+        """The SHA-256 of the values.
+
+        >>> Calibration({}, {}).digest() == Calibration({}, {"low": None}).digest()
+        False
+        """
+        return hashlib.sha256(json.dumps(self.values(), sort_keys=True).encode()).hexdigest()
 
     def write(self, checkpoint: str | Path) -> Path:
         """Write the file beside a checkpoint and return its path."""

@@ -165,11 +165,12 @@ def _results(args: argparse.Namespace, job: "Detection", rank: int) -> "Results"
     from wsed.inference.loading import identity
     from wsed.inference.results import Results
 
-    chosen = job.chosen
+    chosen, calibration = job.chosen, job.detector.calibration
     settings = {
         "model": [identity(model) for model in args.model.split(",")],
         "decoder": job.detector.decoder.values(),
         "window": job.detector.window,
+        "calibration": None if calibration is None else calibration.digest(),
         "classes": None if chosen.classes is None else sorted(chosen.classes),
         "top": chosen.top,
         "min-duration": chosen.min_duration,
