@@ -6,6 +6,8 @@ if the clip has a detection. `best.calibration.yaml` beside `best.ckpt` holds th
 file of the tuned decoder.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -96,11 +98,27 @@ class Calibration:
             thresholds.append(usual if value is None else value)
         return thresholds, notes
 
+    def values(self) -> dict[str, object]:
+        """The calibration as plain values.
+
+        >>> Calibration({}, {"low": None}).values()
+        {'classes': {}, 'decoder': {'low': None}}
+        """
+        classes = {name: {key: list(row) for key, row in asdict(one).items()} for name, one in self.classes.items()}
+        return {"classes": classes, "decoder": dict(self.decoder)}
+
+    def digest(self) -> str:
+        """The SHA-256 of the values.
+
+        >>> Calibration({}, {}).digest() == Calibration({}, {"low": None}).digest()
+        False
+        """
+        return hashlib.sha256(json.dumps(self.values(), sort_keys=True).encode()).hexdigest()
+
     def write(self, checkpoint: str | Path) -> Path:
         """Write the file beside a checkpoint and return its path."""
         path = calibration_file(checkpoint)
-        classes = {name: {key: list(row) for key, row in asdict(one).items()} for name, one in self.classes.items()}
-        content = {"classes": classes, "decoder": dict(self.decoder), "checkpoint": digest(checkpoint)}
+        content = self.values() | {"checkpoint": digest(checkpoint)}
         write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
         return path
 
@@ -123,13 +141,25 @@ def read_calibration(checkpoint: str | Path, decoder: Decoder) -> Calibration | 
     try:
         assert isinstance(content, dict)
         known = content["checkpoint"] == digest(checkpoint) and content["decoder"] == settings_of(decoder)
-        classes = {
-            str(name): ClassCalibration(**{key: tuple(row) for key, row in one.items()})
-            for name, one in content["classes"].items()
-        }
+        calibration = calibration_of(content)
     except (AssertionError, KeyError, TypeError, AttributeError):
         raise WsedError(f"{path} is damaged: delete it, and calibrate with `wsed validate` again") from None
-    return Calibration(classes, content["decoder"]) if known else None
+    return calibration if known else None
+
+
+def calibration_of(values: Mapping[str, object]) -> Calibration:
+    """The calibration with these plain values; an AssertionError, KeyError, TypeError or AttributeError for others.
+
+    >>> calibration_of({"classes": {}, "decoder": {"low": None}})
+    Calibration(classes={}, decoder={'low': None})
+    """
+    rows, decoder = values["classes"], values["decoder"]
+    assert isinstance(rows, dict)
+    assert isinstance(decoder, dict)
+    classes = {
+        str(name): ClassCalibration(**{key: tuple(row) for key, row in one.items()}) for name, one in rows.items()
+    }
+    return Calibration(classes, decoder)
 
 
 def settings_of(decoder: Decoder) -> dict[str, object]:

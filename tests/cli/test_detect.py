@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from tests.inference.small import RATE, Loudness, detector, tones
+from wsed.calibration import Calibration, ClassCalibration
 from wsed.cli.main import main
 from wsed.decoding import StepDecoder
 from wsed.formats.reading import read_events
@@ -147,6 +148,22 @@ def test_a_folder_of_other_results_is_not_written_over(here, capsys):
     (here / "mine/notes.txt").touch()
     assert "mine exists and holds other files; name a new folder" in run(capsys, "in", "--out", "mine")[2]
     assert "in/a.wav is a file; name a folder" in run(capsys, "in", "--out", "in/a.wav")[2]
+
+
+def test_calibrated_confidences_are_not_mixed_with_others(here, capsys, monkeypatch):
+    """The model was calibrated between the two commands."""
+    run(capsys, "in/a.wav", "--out", "found")
+    for value, now in ((0.25, "now"), (0.5, "another")):
+        classes = {
+            name: ClassCalibration((0.5,), (0.5,), (1.0,), (0.0, 1.0), (value,) * 2) for name in ("loud", "soft")
+        }
+        made = Detector(Loudness(), StepDecoder(), 1.0, Calibration(classes, {}))
+        monkeypatch.setattr(loading, "load_all", lambda models, made=made: made)
+        status, _, err = run(capsys, "in", "--out", "found")
+        assert (status, "found holds events that were detected with another calibration (" in err) == (2, True)
+        assert run(capsys, "in", "--out", now)[0] == 0
+    assert "another calibration" in run(capsys, "in", "--out", "now")[2]
+    assert run(capsys, "in", "--out", "another")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,31 @@ def test_events_are_those_of_decoding_the_whole(decoder, size, every):
         assert mine == pytest.approx(theirs, abs=1e-6)
 
 
+@pytest.mark.parametrize(("size", "every"), [(7, 0.0), (50, 60.0)])
+def test_a_class_that_low_keeps_on_stays_on(size, every):
+    """An event far longer than the buffer, which is above the threshold only in its first second."""
+    scores = torch.full((6000, 2), 0.02)
+    scores[100:120], scores[120:5000, 0] = 0.9, 0.3
+    changes, _ = streamed(StepDecoder(threshold=0.6, low=0.1), scores, size, every)
+    assert sorted(c[:3] for c in changes if c.offset is not None) == [(0, 10.0, 500.0), (1, 10.0, 12.0)]
+
+
+@pytest.mark.parametrize("every", [0.0, 20.0])
+@pytest.mark.parametrize("filters", [{"smooth": 0.5}, {"median": 0.5}, {"smooth": 0.5, "merge_gap": 0.3}])
+def test_the_edges_of_a_buffer_switch_nothing(filters, every):
+    """At its ends, a filter mirrors the buffer; with hysteresis, a wrong score there lasted for seconds."""
+    decoder = StepDecoder(threshold=0.6, low=0.2, **filters)
+    noise = torch.randn(1, 2, 4000, generator=torch.Generator().manual_seed(1))
+    slow = torch.nn.functional.avg_pool1d(noise, 9, 1, 4)[0].T
+    scores = torch.sigmoid(slow / slow.std() * 1.2 - 0.8)
+    changes, _ = streamed(decoder, scores, 50, every)
+    ended = sorted(tuple(c) for c in changes if c.offset is not None)
+    whole = rows(decoder(Scores.of_clips(("a",), [scores], RATE)))
+    assert len(whole) > 100
+    for mine, theirs in zip(ended, whole, strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-6)
+
+
 def test_each_onset_is_told_before_its_offset():
     changes, _ = streamed(StepDecoder(), curve(100), 1)
     begun = {}

@@ -1,10 +1,12 @@
 """Events as other programs write them: read with the line at fault named."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from wsed.errors import WsedError
+from wsed.formats import label_studio
 from wsed.formats.event import Event
 from wsed.formats.reading import format_of, read_events
 from wsed.formats.table import Columns
@@ -134,3 +136,30 @@ def test_mistakes_are_named(tmp_path, name, text, message):
 def test_format_is_known_by_name_and_first_line(tmp_path):
     assert format_of(written(tmp_path, "b.txt", RAVEN)) == "raven"
     assert format_of(tmp_path / "missing.TextGrid") == "textgrid"
+
+
+def test_label_studio_gives_an_event_per_label_and_skips_what_was_cancelled(tmp_path):
+    def region(start, *labels):
+        return {"value": {"start": start, "end": start + 1, "labels": list(labels)}}
+
+    path = tmp_path / "export.json"
+    annotations = [
+        {"was_cancelled": True, "result": [region(5, "Ghost")]},
+        {"was_cancelled": False, "result": [region(0, "Dog", "Cat", "Dog"), {"type": "choices"}]},
+    ]
+    skipped = {"annotations": annotations[:1], "predictions": [{"result": [region(7, "Guess")]}]}
+    tasks = [
+        {"annotations": annotations},
+        skipped,
+        {"annotations": [], "predictions": [{"result": [region(2, "Dog")]}]},
+    ]
+    path.write_text(json.dumps([{"data": {"audio": f"{i}.wav"}, **task} for i, task in enumerate(tasks)]))
+    events = label_studio.read(path)
+    assert [(e.file, e.label, e.onset) for e in events] == [
+        ("0.wav", "Dog", 0),
+        ("0.wav", "Cat", 0),
+        ("2.wav", "Dog", 2),
+    ]
+    path.write_text(json.dumps({"data": {"audio": "a.wav"}, "annotations": [{"result": [region(0)]}]}))
+    with pytest.raises(WsedError, match="not an export of Label Studio"):
+        label_studio.read(path)

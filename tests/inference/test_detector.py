@@ -9,7 +9,7 @@ from tests.inference.small import RATE, Loudness, detector, tones
 from wsed.calibration import Calibration, ClassCalibration
 from wsed.decoding import StepDecoder
 from wsed.errors import WsedError
-from wsed.inference import Detector
+from wsed.inference import Detector, loading
 from wsed.inference.ensemble import Ensemble
 from wsed.inference.events import Chosen
 from wsed.types import Labels
@@ -176,3 +176,13 @@ def test_confidences_are_calibrated_in_files_and_streams():
     made = Detector(Loudness(), StepDecoder(), 1.0, Calibration(classes, {}))
     assert {event.confidence for event in made.detect(SOUND)} == {0.25}
     assert {each.confidence for each in made.stream().push(SOUND)} == {0.25}
+
+
+def test_averaged_scores_are_not_calibrated_and_a_note_says_so(monkeypatch, capsys):
+    classes = {name: ClassCalibration((0.5,), (0.25,), (1.0,), (0.0, 1.0), (0.25, 0.25)) for name in ("loud", "soft")}
+    known = {"a": Calibration(classes, {}), "b": None}
+    monkeypatch.setattr(loading, "load", lambda model: Detector(Loudness(), StepDecoder(), 1.0, known[model]))
+    assert loading.load_all(["a"]).calibration == known["a"]
+    assert capsys.readouterr().err == ""
+    assert loading.load_all(["a", "b"]).calibration is None
+    assert capsys.readouterr().err.startswith("wsed: the calibration of a is not used: ")

@@ -10,10 +10,13 @@ import pytest
 import torch
 
 import wsed
-from tests.inference.small import tones
+from tests.inference.small import Loudness, tones
 from tests.test_checkpoint import DECODER, LABELS, network, save
+from wsed.calibration import Calibration, ClassCalibration, settings_of
 from wsed.cli.main import main
+from wsed.decoding import StepDecoder
 from wsed.errors import WsedError
+from wsed.inference import Detector
 from wsed.inference.export import onnx as onnx_export
 from wsed.inference.export.onnx import export_onnx
 
@@ -116,6 +119,21 @@ def test_an_onnx_file_detects(tmp_path):
     assert [(e.label, e.onset, e.offset) for e in detector.detect(sound)] == [("loud", 0.5, 1.5)]
     both = list(detector.detect_many([sound[:3000], sound]))  # of two lengths in one batch
     assert [len(each.events) for each in both] == [0, 1]
+
+
+def test_an_onnx_file_keeps_the_calibration(tmp_path, monkeypatch):
+    pytest.importorskip("onnxscript")
+    model = made_by_hand(tmp_path / "other.onnx")
+    del model.metadata_props[:]
+    monkeypatch.setattr(onnx_export, "_exported", lambda *_: model)
+    monkeypatch.setattr(onnx_export, "_check", lambda *_: None)
+    one = ClassCalibration((0.5, 0.75), (0.25, 0.5), (1.0, 0.5), (0.0, 1.0), (0.25, 0.25))
+    decoder = StepDecoder(median=[0.06], threshold=0.5)
+    calibration = Calibration({"loud": one}, settings_of(decoder))
+    made = Detector(Loudness(wsed.Labels(["loud"])), decoder, 1.0, calibration)
+    loaded = wsed.load(export_onnx(made, tmp_path / "model.onnx"))
+    assert loaded.calibration == calibration
+    assert [event.confidence for event in loaded.detect(tones(3.0, (0.5, 1.5, 0.9)).numpy())] == [0.25]
 
 
 def test_an_export_that_differs_is_refused_and_nothing_is_left(checkpoint, tmp_path, monkeypatch):

@@ -65,3 +65,24 @@ def test_windows_that_leave_a_gap_are_refused():
     joiner.add(0, torch.zeros(5, 1))
     with pytest.raises(WsedError, match="gap before frame 6"):
         joiner.add(6, torch.zeros(5, 1))
+
+
+@pytest.mark.parametrize("n_samples", [8000, 9000, 12000, 12160, 20001, 23999, 24000])
+def test_a_stream_differs_from_a_file_in_the_first_half_of_the_last_window_only(n_samples):
+    """As `docs/how-to/detect.md` says: a stream has decided these frames before the last window is complete."""
+    grid = Grid(8000, 50.0, 1.0)
+    cutter, of_file, of_stream = Cutter(grid), Joiner(), Joiner()
+    files, streams, last = [], [], 0
+    complete = list(cutter.push(np.zeros(n_samples, np.float32)))
+    for i, window in enumerate([*complete, *cutter.finish()]):
+        scores = torch.full((-(-len(window.samples) // 160), 1), float(i))
+        files.append(of_file.add(window.start, scores))
+        streams.append(of_stream.add(window.start, scores))
+        if i < len(complete):
+            streams.append(of_stream.before(window.start + grid.hop))
+        last = window.start
+    whole, streamed = torch.cat([*files, of_file.rest()])[:, 0], torch.cat([*streams, of_stream.rest()])[:, 0]
+    differs = (whole != streamed).nonzero()[:, 0].tolist()
+    assert len(whole) == len(streamed)
+    assert all(last <= frame < last + grid.hop for frame in differs)
+    assert bool(differs) == (n_samples in (9000, 12160, 20001))  # with the others, the last window begins on the grid

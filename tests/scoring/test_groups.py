@@ -69,6 +69,19 @@ def test_files_name_the_groups(files):
     assert mixed.clip_weights(np.full((1, 22), 2.0)).tolist() == [[4.0] * 20]
 
 
+def test_clips_of_one_name_in_several_folders_are_not_confused(tmp_path):
+    """A recorder at each site numbers its files from 001."""
+    sites = tmp_path / "sites.csv"
+    sites.write_text("filename,site\nsite1/001.wav,a\nsite2/001.wav,b\nsite3/002.wav,c\n")
+    names = ["site1/001.wav", "site2/001.wav", "long/site3/002.flac"]
+    assert read_groups(sites, "reference.tsv", names).names == ("a", "b", "c")
+    with pytest.raises(WsedError, match=r"no group for 'long/site1/001.wav', nor for 1 other clip.* as the reference"):
+        read_groups(sites, "reference.tsv", [f"long/site{i}/00{1 + i // 3}.wav" for i in (1, 2, 3)])
+    sites.write_text("filename,site\nsite1/001.wav,a\nsite3/002.wav,c\n")
+    with pytest.raises(WsedError, match=r"no group for 'site2/001.wav'"):
+        read_groups(sites, "reference.tsv", names)
+
+
 @pytest.mark.parametrize(
     ("groups", "message"),
     [

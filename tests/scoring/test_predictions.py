@@ -541,6 +541,31 @@ def test_clips_by_name_without_folder_and_extension(tmp_path: Path) -> None:
         read_predictions(tmp_path / "s", reference)
 
 
+def test_score_files_in_subfolders(tmp_path: Path) -> None:
+    """`wsed detect --format scores` repeats the folders of the recordings."""
+    names = ("site1/001.wav", "site2/001.wav", "002.wav", "long/003.wav")
+    reference = read_reference(write(tmp_path, HEAD + "".join(f"{name}\t0\t1\tDog\n" for name in names)))
+    for folder, name in (("site1", "001"), ("site2", "001.wav"), ("site9", "002"), ("", "003"), (".cache", "002")):
+        write(tmp_path / "s" / folder, table([[1.0]], ["Dog"]), f"{name}.tsv")
+    said = read_predictions(tmp_path / "s", reference)
+    assert [reference.clip_ids[i] for i in said.detected(0.5).clip] == list(reference.clip_ids)
+    (tmp_path / "s/003.tsv").unlink()
+    said = read_predictions(tmp_path / "s", reference)  # no table in the folder itself
+    assert len(said.detected(0.5)) == 3
+    write(tmp_path / "s" / "long", table([[1.0]], ["Dog"]), "003.tsv")
+    write(tmp_path / "s" / "other", table([[1.0]], ["Dog"]), "003.tsv")  # of no clip: another file has the path
+    assert f"left out: 1 (first: {tmp_path}/s/other/003.tsv)" in read_predictions(tmp_path / "s", reference).notes[0]
+    write(tmp_path / "s" / "site8", table([[1.0]], ["Dog"]), "002.tsv")
+    with pytest.raises(WsedError, match=r"site8/002\.tsv and 002\.tsv are both of the clip '002\.wav'"):
+        read_predictions(tmp_path / "s", reference)
+    write(tmp_path / "s" / "site8", HEAD, "002.tsv")
+    with pytest.raises(WsedError, match="mixes tables of events"):
+        read_predictions(tmp_path / "s", reference)
+    write(tmp_path / "p" / "points", HEAD, "th_0.5.tsv")
+    with pytest.raises(WsedError, match="name the folder inside it"):
+        read_predictions(tmp_path / "p", reference)
+
+
 def test_an_empty_score_file_is_a_clip_without_frames(tmp_path: Path, truth: Reference) -> None:
     write(tmp_path / "s", table(QUIET), "a.tsv")
     write(tmp_path / "s", "", "b.tsv")

@@ -1,6 +1,7 @@
 """A training in plain Python: a network, losses, a trainer and `Evaluation`."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -62,6 +63,39 @@ def test_a_training_in_plain_python_is_scored_tuned_and_loaded(tmp_path, corpus)
     assert list(detector.labels) == ["high", "low"]
     assert detector.decoder == evaluation.decoder
     assert torch.equal(next(detector.network.parameters()), next(system.parameters()))
+
+
+def test_each_validation_tunes_anew(tmp_path, corpus):
+    """Also beside an earlier tuned decoder, so that the report is of these clips, with and without a checkpoint."""
+    data = wsed.SEDDataModule(DESED(corpus), batch={"weak": 4}, workers=0)
+    frontend = LogMel(8000, n_fft=256, hop_length=160, f_max=4000.0)
+    system = Composed(data.labels, partial(CRNN, channels=2, gru=2, dense=2), frontend=frontend)
+    task = SEDTask(system, {"tags": Weighted(MIL())})
+    evaluation = Evaluation(tuning=Tuning(thresholds="segments"), resamples=0)
+    run = trainer(tmp_path, callbacks=[evaluation], max_epochs=1)
+    run.fit(task, data)
+    last = tmp_path / "last.ckpt"
+    run.save_checkpoint(last)
+
+    def validate(path=None):
+        run.validate(task, data, ckpt_path=path, weights_only=True, verbose=False)
+        report = json.loads((tmp_path / "validation" / "scores.json").read_text())
+        assert report["tuned_on_these_clips"]
+        assert report["decoder"]["threshold"] == evaluation.decoder.threshold
+        return evaluation.decoder
+
+    first = validate(str(last))
+    kept = read_tuned(last)
+    other = {"class_path": "steps", "init_args": {**kept.decoder["init_args"], "threshold": [0.9, 0.8]}}
+    replace(kept, decoder=other, tuned={**kept.tuned, "clips": 1}).write(last)  # as from other validation clips
+    assert validate(str(last)) == first
+    assert read_tuned(last) == kept
+    assert validate() == first
+    with torch.no_grad():
+        for head in system.heads:
+            for weight in head.parameters():
+                weight.mul_(0.5)
+    assert validate() != first
 
 
 def test_a_tuning_is_forgotten_when_the_weights_change(tmp_path, corpus):

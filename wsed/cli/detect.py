@@ -129,8 +129,10 @@ def _thresholds(detector: "Detector", args: argparse.Namespace) -> list[float]:
     """The threshold of each class for the wanted precision or recall.
 
     Raises:
-        WsedError: the model was not calibrated.
+        WsedError: the model was not calibrated, or there are several models.
     """
+    if "," in args.model:
+        raise WsedError("--precision and --recall need the calibration of one model: averaged scores have none")
     if detector.calibration is None:
         raise WsedError(
             f"{args.model} has no calibration, which --precision and --recall need: run `wsed validate "
@@ -163,11 +165,12 @@ def _results(args: argparse.Namespace, job: "Detection", rank: int) -> "Results"
     from wsed.inference.loading import identity
     from wsed.inference.results import Results
 
-    chosen = job.chosen
+    chosen, calibration = job.chosen, job.detector.calibration
     settings = {
         "model": [identity(model) for model in args.model.split(",")],
         "decoder": job.detector.decoder.values(),
         "window": job.detector.window,
+        "calibration": None if calibration is None else calibration.digest(),
         "classes": None if chosen.classes is None else sorted(chosen.classes),
         "top": chosen.top,
         "min-duration": chosen.min_duration,

@@ -46,6 +46,8 @@ class Decoder(ABC):
     (tensor([[True]]), tensor([[True]]))
     >>> len(decoder.curves(scores)), len(decoder.ranked(scores)), len(decoder.allowed_curves(scores))
     (1, 1, 1)
+    >>> len(decoder.across().resumed(scores, known=None)[0])
+    1
     >>> decoder.candidates(frame_rate=1.0), decoder.inexact_for_segments(), decoder.values()["tags"]
     ([{}], [], 'clip')
     >>> decoder.within(scores).need_frames()[0].flatten().tolist() == curve.flatten().tolist()
@@ -135,6 +137,18 @@ class Decoder(ABC):
         'none'
         """
         return replaced(self, {"tags": "none"})
+
+    def resumed(
+        self, scores: Scores, known: Bool[Tensor, "known label"] | None
+    ) -> tuple[Detections, Bool[Tensor, "frame label"] | None]:
+        """The events of a part of a recording, and its active frames; None if they do not depend on earlier frames.
+
+        Args:
+            scores: scores of one clip, which is the part.
+            known: the active frames at the start of the part, as they were when the part before was decoded; None at
+                the start of the recording.
+        """
+        return self(scores), None
 
     def predicted_tags(self, scores: Scores) -> Bool[Tensor, "clip label"] | None:
         """The classes whose clip score is above `tag_threshold`; None without clip scores."""

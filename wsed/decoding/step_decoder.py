@@ -84,6 +84,26 @@ class StepDecoder(Decoder):
         allowed = self.allowed(scores, tags)
         if allowed is not None:
             active = steps.tag_filter(active, allowed.to(active.device))
+        return self._detections(scores, curves, active)
+
+    def resumed(
+        self, scores: Scores, known: Bool[Tensor, "known label"] | None
+    ) -> tuple[Detections, Bool[Tensor, "frame label"] | None]:
+        """The events of a part of a recording; with hysteresis, also its active frames, since a class may stay on."""
+        if self.low is None:
+            return self(scores), None
+        self._check_gaps(scores)
+        curves, valid = self._smoothed(scores)
+        active = self._active(curves, valid, known)
+        return self._detections(scores, curves, active), active[0]
+
+    def _detections(
+        self,
+        scores: Scores,
+        curves: Float[Tensor, "clip frame label"],
+        active: Bool[Tensor, "clip frame label"],
+    ) -> Detections:
+        """The runs of active frames as events, after joining and dropping."""
         runs = steps.Runs.of(active)
         events, inside = steps.cut(self.to_events(runs, curves, scores.frame_rate), scores.durations)
         total, frames = runs.sums(curves)[inside], (runs.stop - runs.first).cpu()[inside].double()
@@ -159,12 +179,21 @@ class StepDecoder(Decoder):
             raise WsedError(f"{len(self.merge_gap)} values of merge_gap for {n_labels} labels")
 
     def _active(
-        self, curves: Float[Tensor, "clip frame label"], valid: Bool[Tensor, "clip frame"] | None
+        self,
+        curves: Float[Tensor, "clip frame label"],
+        valid: Bool[Tensor, "clip frame"] | None,
+        known: Bool[Tensor, "known label"] | None = None,
     ) -> Bool[Tensor, "clip frame label"]:
-        """The active frames, before the tag filter, joining and dropping; padding is never active."""
+        """The active frames, before the tag filter, joining and dropping; padding is never active.
+
+        With hysteresis, the activity of the first frames may be `known`.
+        """
         if self.low is None:
             active = steps.threshold(curves, self.threshold)
         else:
+            if known is not None:  # an infinite score switches a class on or off, whatever the frames before it are
+                certain = torch.where(known[None], math.inf, -math.inf).to(curves.dtype)
+                curves = torch.cat([certain, curves[:, len(known) :]], 1)
             active = steps.hysteresis(curves, self.low, self.threshold)
         return active if valid is None else active & valid[..., None]
 

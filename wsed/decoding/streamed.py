@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from wsed.decoding.base import Decoder
@@ -51,7 +51,8 @@ class StreamedDecoder:
     """Decodes one recording, whose frame scores are pushed one part after the other.
 
     Events are decided as soon as the scores of the next `Decoder.reach` seconds are pushed. They equal those of
-    decoding the whole recording at once if `reach` is correct and events are shorter than `LONGEST`.
+    decoding the whole recording at once if `reach` is correct; of an event longer than `LONGEST`, the confidence may
+    differ. The activity of the frames that are already decided is kept, since hysteresis depends on it (`resumed`).
 
     Args:
         decoder: one that needs no clip scores (`Decoder.across`).
@@ -73,6 +74,7 @@ class StreamedDecoder:
         self._parts: list[Tensor] = []
         self._first = self._stop = self._decided = 0
         self._open: dict[int, _Open] = {}
+        self._active: Tensor | None = None  # of the decided frames in the buffer; None: not needed
 
     def push(self, frames: Float[Tensor, "frame label"]) -> list[Change]:
         """Add scores; returns the onsets and offsets that they decide."""
@@ -92,7 +94,7 @@ class StreamedDecoder:
 
     def _decide(self, decided: int, seconds: float, *, final: bool) -> list[Change]:
         buffer = torch.cat(self._parts)
-        spans = self._spans(buffer, max(seconds, 0.0))
+        spans, active = self._spans(buffer, max(seconds, 0.0))
         changes: list[Change] = []
         going = {span.label: span for span in spans if span.first <= self._decided < span.stop}
         for label in sorted(self._open.keys() - going.keys()):  # with more scores, the event has ended
@@ -106,17 +108,22 @@ class StreamedDecoder:
             if span.stop <= decided or final:
                 changes.append(self._close(span))
         self._decided = decided
+        self._active = None if active is None else active[: decided - self._first]
         self._forget(buffer, {span.label: span.confidence for span in spans if span.stop > decided})
         return changes
 
-    def _spans(self, buffer: Float[Tensor, "frame label"], seconds: float) -> list[_Span]:
+    def _spans(
+        self, buffer: Float[Tensor, "frame label"], seconds: float
+    ) -> tuple[list[_Span], Bool[Tensor, "frame label"] | None]:
+        """The events in the buffer, and its active frames, if they are needed later."""
         durations = torch.tensor([seconds], dtype=torch.float64)
-        detections = self.decoder(Scores.of_clips(("",), [buffer], self.frame_rate, durations))
+        scores = Scores.of_clips(("",), [buffer], self.frame_rate, durations)
+        detections, active = self.decoder.resumed(scores, self._active)
         first = (detections.events.onset * self.frame_rate).round().long() + self._first
         # the last frame of a recording may reach beyond its end, where the event is cut
         stop = (detections.events.offset * self.frame_rate - 1e-6).ceil().long() + self._first
         columns = (detections.events.label, first, stop, detections.confidence)
-        return [_Span(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+        return [_Span(*row) for row in zip(*(column.tolist() for column in columns), strict=True)], active
 
     def _change(self, span: _Span, stop: int | None) -> Change:
         begun = self._open[span.label]
@@ -140,6 +147,8 @@ class StreamedDecoder:
                 total = event.dropped + frames
                 mean = (event.dropped * event.mean + frames * confidence.get(label, event.mean)) / total
                 self._open[label] = _Open(event.first, total, mean)
+        if self._active is not None:
+            self._active = self._active[keep - self._first :].clone()
         self._parts, self._first = [buffer[keep - self._first :].clone()], keep
 
 

@@ -3,7 +3,8 @@
 Labels and scores are `[item label]`, where items are clips (for tags), frames or segments (see
 `wsed.decoding.segments`). The F1 of events is not a function of items; see `wsed.decoding.tuning`.
 
-A class without positives has no F1 (NaN, as in `wsed.metrics.Counts`) and keeps the default threshold.
+A class without positives has no F1 (NaN, as in `wsed.metrics.Counts`). It keeps the default threshold, as does a class
+whose best F1 is 0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from wsed.decoding.base import Decoder, replaced
+from wsed.decoding.base import Decoder, listed, replaced
 from wsed.errors import WsedError
 
 ItemLabels = Bool[Tensor, "item label"]
@@ -31,7 +32,8 @@ class Tuned:
 
     Attributes:
         values: values of each setting of the decoder, such as `{"threshold": (0.31, 0.5)}`.
-        score: F1 of each label on the clips that were tuned on; NaN for a label without reference.
+        score: F1 of each label on the clips that were tuned on; NaN for a label without reference. A label whose score
+            is 0 keeps its values from before, which may differ from those that were tried.
         tuned_on: name of these clips. Scores on the same clips are too high, and a report must say so.
 
     >>> from wsed.decoding import StepDecoder
@@ -55,7 +57,12 @@ class Tuned:
 
 
 def exact_thresholds(
-    labels: ItemLabels, scores: ItemScores, tuned_on: str, *, setting: str = "threshold", default: float = 0.5
+    labels: ItemLabels,
+    scores: ItemScores,
+    tuned_on: str,
+    *,
+    setting: str = "threshold",
+    default: float | Sequence[float] = 0.5,
 ) -> Tuned:
     """The threshold with the highest F1 of each label over all thresholds, by one sort and one cumulative sum.
 
@@ -67,7 +74,7 @@ def exact_thresholds(
         scores: scores above the threshold (strictly) are positive; -inf is never positive.
         tuned_on: name of this set of items.
         setting: setting of the decoder: `threshold`, or `tag_threshold` if items are clips.
-        default: threshold of labels without positives and of labels that score only -inf.
+        default: threshold of labels without positives and of labels whose best F1 is 0; one for all, or one per label.
 
     Raises:
         WsedError: the shapes differ.
@@ -78,9 +85,8 @@ def exact_thresholds(
     """
     falling, hits = _ranked(labels, scores)
     if not len(falling):
-        return _tuned(
-            setting, torch.full((labels.shape[1],), default), torch.full((labels.shape[1],), torch.nan), tuned_on
-        )
+        unknown = torch.full((labels.shape[1],), torch.nan)
+        return _tuned(setting, unknown, unknown, tuned_on, default)
     n_positive = torch.arange(1, len(falling) + 1, device=hits.device)[:, None].expand_as(falling)
     f1 = _f1(hits, n_positive)
     f1[:-1][falling[:-1] == falling[1:]] = -1.0  # equal scores are all positive or all negative
@@ -92,9 +98,8 @@ def exact_thresholds(
     middle = torch.where(middle < accepted, middle, rejected)  # neighbouring floats have no middle
     below_all = torch.where(accepted > 0, accepted / 2, accepted - 1e-6 * accepted.abs().clamp(min=1.0))
     value = torch.where(rejected.isfinite(), middle, below_all)
-    known, possible = hits[-1] > 0, falling[0] > -torch.inf
-    score = torch.where(known, f1.gather(0, best)[0].clamp(min=0.0), torch.nan)
-    return _tuned(setting, torch.where(known & possible, value, default), score, tuned_on)
+    score = torch.where(hits[-1] > 0, f1.gather(0, best)[0].clamp(min=0.0), torch.nan)
+    return _tuned(setting, value, score, tuned_on, default)
 
 
 def grid_thresholds(
@@ -104,7 +109,7 @@ def grid_thresholds(
     *,
     grid: Sequence[float] = HUNDREDTHS,
     setting: str = "threshold",
-    default: float = 0.5,
+    default: float | Sequence[float] = 0.5,
 ) -> Tuned:
     """The value of `grid` with the highest F1 of each label; of equally good values, the first.
 
@@ -117,9 +122,7 @@ def grid_thresholds(
     values = torch.tensor(grid, dtype=_dtype(scores), device=scores.device)[:, None].expand(-1, labels.shape[1])
     f1 = f1_at(labels, scores, values)
     best = f1.nan_to_num(-1.0).argmax(0, keepdim=True)
-    known = labels.any(0)
-    value = torch.where(known, values.gather(0, best)[0], default)
-    return _tuned(setting, value, f1.gather(0, best)[0], tuned_on)
+    return _tuned(setting, values.gather(0, best)[0], f1.gather(0, best)[0], tuned_on, default)
 
 
 def random_thresholds(
@@ -131,6 +134,7 @@ def random_thresholds(
     steps: int = 30,
     seed: int = 0,
     setting: str = "tag_threshold",
+    default: float | Sequence[float] = 0.5,
 ) -> Tuned:
     """The thresholds with the highest macro F1 on several random walks (Pellegrini & Cances 2019).
 
@@ -149,6 +153,7 @@ def random_thresholds(
         steps: number of steps of each walk.
         seed: seed of the random numbers.
         setting: setting of the decoder.
+        default: threshold of labels without positives and of labels whose F1 is 0; one for all, or one per label.
 
     >>> labels, scores = torch.tensor([[True], [False]]), torch.tensor([[0.75], [0.25]])
     >>> random_thresholds(labels, scores, "validation").values
@@ -168,7 +173,7 @@ def random_thresholds(
         bump = torch.exp(-((walk - 0.5) ** 2) / (2 * 0.08**2))
         width = 0.07 * (1 - step / (1.9 * max(steps, 1)))
         walk = walk + (2 * torch.rand(shape, generator=draw, dtype=dtype) - 1) * bump * width
-    return _tuned(setting, best, score, tuned_on)
+    return _tuned(setting, best, score, tuned_on, default)
 
 
 def f1_at(labels: ItemLabels, scores: ItemScores, thresholds: PerCandidate) -> PerCandidate:
@@ -205,5 +210,28 @@ def _dtype(scores: Tensor) -> torch.dtype:
     return torch.float64 if scores.dtype == torch.float64 else torch.float32
 
 
-def _tuned(setting: str, value: Float[Tensor, " label"], score: Float[Tensor, " label"], tuned_on: str) -> Tuned:
-    return Tuned({setting: tuple(value.tolist())}, tuple(score.tolist()), tuned_on)
+def _tuned(
+    setting: str,
+    value: Float[Tensor, " label"],
+    score: Float[Tensor, " label"],
+    tuned_on: str,
+    default: float | Sequence[float],
+) -> Tuned:
+    usual = per_label(default, len(value), setting)
+    rows = zip(value.tolist(), score.tolist(), usual, strict=True)
+    return Tuned({setting: tuple(new if f1 > 0 else old for new, f1, old in rows)}, tuple(score.tolist()), tuned_on)
+
+
+def per_label(value: float | Sequence[float], n_labels: int, name: str) -> list[float]:
+    """The value of a setting for each label.
+
+    Raises:
+        WsedError: there is another number of values.
+
+    >>> per_label(0.5, 2, "threshold")
+    [0.5, 0.5]
+    """
+    values = listed(value)
+    if isinstance(value, Sequence) and len(values) != n_labels:
+        raise WsedError(f"{len(values)} values of {name} for {n_labels} labels")
+    return values if isinstance(value, Sequence) else values * n_labels

@@ -1,7 +1,7 @@
 """Tuning: choosing the thresholds of a decoder on labelled clips after training."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, Protocol
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from wsed.decoding.base import Decoder, Setting, replaced
 from wsed.decoding.segments import segment_labels, segment_scores
-from wsed.decoding.thresholds import Tuned, exact_thresholds, grid_thresholds, random_thresholds
+from wsed.decoding.thresholds import Tuned, exact_thresholds, grid_thresholds, per_label, random_thresholds
 from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.truth import Truth
@@ -62,6 +62,9 @@ class Tuning:
         medians: windows in seconds to try in place of the decoder's `median`, with each threshold of events; 0 means no
             filter.
         gaps: seconds to try in place of the decoder's `merge_gap`, with each threshold and window.
+
+    A class whose best F1 is 0 keeps the decoder's own values. So does a class without positives, except in the search
+    for the F1 of events: there it gets the values with the best mean F1 of the other classes.
 
     Raises:
         WsedError: there is nothing to tune, or a name is unknown.
@@ -145,7 +148,7 @@ class Tuning:
         self.check(decoder)
         results: list[Tuned] = []
         if self.tags is not None:
-            results.append(self._tags(scores, truth))
+            results.append(self._tags(decoder, scores, truth))
             decoder = results[-1].apply(decoder)
         if self.thresholds is not None:
             results.append(self._thresholds(decoder, scores, truth, count))
@@ -153,7 +156,7 @@ class Tuning:
         values = {name: list(chosen) for tuned in results for name, chosen in tuned.values.items()}
         return decoder, asdict(self) | {"clips": len(truth), "values": values}
 
-    def _tags(self, scores: Scores, truth: Truth) -> Tuned:
+    def _tags(self, decoder: Decoder, scores: Scores, truth: Truth) -> Tuned:
         if scores.clip_scores is None or not bool(truth.tagged.any()):
             raise WsedError(
                 f"evaluation.tuning.tags: the network has no clip scores, or the {self.split} set has no known tags"
@@ -163,7 +166,8 @@ class Tuning:
         clips = truth.tagged.any(1)
         assert self.tags is not None
         search, true = SEARCHES[self.tags], truth.tags & truth.tagged
-        return search(true[clips], hidden[clips], self.split, setting="tag_threshold")
+        own = decoder.tag_threshold
+        return search(true[clips], hidden[clips], self.split, setting="tag_threshold", default=own)
 
     def _thresholds(self, decoder: Decoder, scores: Scores, truth: Truth, count: Count) -> Tuned:
         self.check_events(truth.timed)
@@ -182,7 +186,7 @@ class Tuning:
         true = segment_labels(truth.events, len(truth), table.shape[2], table.shape[1])
         unknown = ~truth.timed[:, None]
         true, table = true & ~unknown, table.masked_fill(unknown, -math.inf)
-        return exact_thresholds(true[counted], table[counted], self.split)
+        return exact_thresholds(true[counted], table[counted], self.split, default=decoder.threshold)
 
 
 def tune_events(
@@ -209,8 +213,9 @@ def tune_events(
         tags: the true tags, for a decoder with `tags: oracle`.
 
     Returns:
-        Values of `threshold` and of the settings. Of equally good pairs, the first is chosen. A label without reference
-        gets the pair with the best mean F1 of the other labels.
+        Values of `threshold` and of the settings. Of equally good settings, the first is chosen; of equally good
+        thresholds that follow one another, the one in the middle. A label without reference gets the pair with the best
+        mean F1 of the other labels. If the best F1 is 0, the decoder's own values are kept.
 
     Raises:
         WsedError: the thresholds of the decoder cannot be searched, tags that it needs are missing, or there is nothing
@@ -229,7 +234,16 @@ def tune_events(
     for setting in settings:
         events = replaced(decoder, setting).at(scores, thresholds, tags)
         grids.append(_f1(count, truth, events, len(thresholds)))
-    return _best(grids, settings, thresholds, tuned_on)
+    own = {name: _own(decoder, name, scores) for name in ("threshold", *settings[0])}
+    return _best(grids, settings, thresholds, own, tuned_on)
+
+
+def _own(decoder: Decoder, name: str, scores: Scores) -> list[float]:
+    """The decoder's own value of a setting, for each label."""
+    value = decoder.values()[name]
+    if value is None:  # no median filter: a window of one frame, as in `StepDecoder.candidates`
+        value = 1 / scores.frame_rate
+    return per_label(value, scores.n_labels, name)
 
 
 def _f1(count: Count, truth: Truth, events: Events, n_thresholds: int) -> Grid:
@@ -248,14 +262,27 @@ def _f1(count: Count, truth: Truth, events: Events, n_thresholds: int) -> Grid:
     return np.where(n_ref > 0, 2 * tp / np.maximum(n_ref + n_sys, 1), np.nan)
 
 
-def _best(grids: Sequence[Grid], settings: Sequence[Setting], thresholds: Sequence[float], tuned_on: str) -> Tuned:
-    f1 = np.concatenate(grids)
-    known = ~np.isnan(f1).any(0)
-    together = f1[:, known].sum(1).argmax()
-    best = np.where(known, np.nan_to_num(f1, nan=-1.0).argmax(0), together)
-    score = f1[best, np.arange(f1.shape[1])]
-    setting, at = np.divmod(best, len(thresholds))
-    values = {"threshold": tuple(float(thresholds[i]) for i in at)}
-    for name in settings[0]:
-        values[name] = tuple(settings[i][name] for i in setting)
-    return Tuned(values, tuple(score.tolist()), tuned_on)
+def _best(
+    grids: Sequence[Grid],
+    settings: Sequence[Setting],
+    thresholds: Sequence[float],
+    own: Mapping[str, Sequence[float]],
+    tuned_on: str,
+) -> Tuned:
+    f1 = np.stack(grids)  # [setting threshold label]
+    known = ~np.isnan(f1).any((0, 1))
+    together = f1[..., known].sum(2).round(9)  # sums of equal values may differ by rounding
+    values: dict[str, list[float]] = {name: list(each) for name, each in own.items()}
+    score = np.where(known, 0.0, np.nan)
+    for label in range(f1.shape[2]):
+        curves = f1[..., label] if known[label] else together
+        setting, first = np.unravel_index(curves.argmax(), curves.shape)
+        curve = curves[setting]
+        if not curve[first] > 0:  # nothing is detected rightly with any value: none is better than the user's own
+            continue
+        others = np.flatnonzero(curve[first:] != curve[first])
+        last = first + others[0] - 1 if len(others) else len(curve) - 1
+        for name in values:
+            values[name][label] = settings[setting][name] if name != "threshold" else thresholds[(first + last) // 2]
+        score[label] = f1[setting, first, label]
+    return Tuned({name: tuple(map(float, each)) for name, each in values.items()}, tuple(score.tolist()), tuned_on)

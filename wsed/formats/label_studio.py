@@ -37,6 +37,8 @@ def _region(i: int, event: Event) -> dict[str, object]:
 def read(path: str | Path) -> list[Event]:
     """The regions of all tasks: of their annotations, or of their predictions if there are no annotations.
 
+    A region with several labels is an event of each. Annotations that were cancelled are skipped.
+
     Raises:
         WsedError: the file is missing, or is not an export of Label Studio.
     """
@@ -47,7 +49,9 @@ def read(path: str | Path) -> list[Event]:
             assert isinstance(task, dict)
             file = task["data"]["audio"]
             results = task.get("annotations") or task.get("predictions") or []
-            events += [_event(file, region) for result in results for region in result["result"] if "value" in region]
+            kept = [result for result in results if result.get("was_cancelled") is not True]
+            regions = [region for result in kept for region in result["result"] if "value" in region]
+            events += [event for region in regions for event in _events(file, region)]
         except (AssertionError, KeyError, TypeError, AttributeError, IndexError, ValueError):
             raise WsedError(
                 f"{path} is not an export of Label Studio with regions of audio; export it as JSON"
@@ -55,8 +59,13 @@ def read(path: str | Path) -> list[Event]:
     return events
 
 
-def _event(file: str, region: Mapping[str, object]) -> Event:
+def _events(file: str, region: Mapping[str, object]) -> list[Event]:
+    """An event for each label of a region."""
     value, score = region["value"], region.get("score")
     assert isinstance(value, Mapping)
+    labels = value["labels"]
+    assert isinstance(labels, list)
+    assert labels
     confidence = float(score) if isinstance(score, int | float) else None
-    return Event(str(value["labels"][0]), float(str(value["start"])), float(str(value["end"])), confidence, str(file))
+    onset, offset = float(str(value["start"])), float(str(value["end"]))
+    return [Event(str(label), onset, offset, confidence, str(file)) for label in dict.fromkeys(labels)]

@@ -1,9 +1,10 @@
 """`load`: it loads a detector from a checkpoint, an exported file or a folder of a model hub."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsed.calibration import read_calibration
+from wsed.calibration import calibration_of, read_calibration
 from wsed.checkpoint import Checkpoint
 from wsed.inference.detector import Detector
 from wsed.inference.ensemble import Ensemble
@@ -56,8 +57,11 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
 def _of_onnx(path: Path) -> Detector:
     network = OnnxNetwork(path)
     decoder, seconds = network.about["decoder"], network.about["seconds"]
+    calibration = network.about.get("calibration")  # missing in files of earlier versions
     assert isinstance(decoder, dict)
-    return Detector(network, decoder_of(decoder), float(str(seconds)))
+    assert calibration is None or isinstance(calibration, dict)
+    known = None if calibration is None else calibration_of(calibration)
+    return Detector(network, decoder_of(decoder), float(str(seconds)), known)
 
 
 def model_file(model: str | Path) -> Path:
@@ -83,7 +87,8 @@ def identity(model: str | Path) -> str:
 def load_all(models: Sequence[str | Path]) -> Detector:
     """Load the detector of one model, or of several whose scores are averaged.
 
-    The decoder and the windows are those of the first model.
+    The decoder and the windows are those of the first model. Averaged scores are not calibrated: the calibration of a
+    model is that of its own scores, and a note on stderr names the models that have one.
 
     Raises:
         WsedError: a model cannot be loaded, or the models differ in classes or sample rate.
@@ -91,5 +96,12 @@ def load_all(models: Sequence[str | Path]) -> Detector:
     detectors = [load(model) for model in models]
     if len(detectors) == 1:
         return detectors[0]
+    calibrated = [str(model) for model, each in zip(models, detectors, strict=True) if each.calibration is not None]
+    if calibrated:
+        print(
+            f"wsed: the calibration of {', '.join(calibrated)} is not used: it is of the scores of one model, and the "
+            "scores of several are averaged. Confidences are mean scores",
+            file=sys.stderr,
+        )
     network = Ensemble([detector.network for detector in detectors], list(map(str, models)))
     return Detector(network, detectors[0].decoder, detectors[0].window)

@@ -41,6 +41,9 @@ class Stream:
     A time is final when the last window with it is complete and the decoder has its `reach` of scores after it. This
     takes at most `latency` seconds. Shorter windows have a shorter latency, but less context.
 
+    The events are those of `Detector.detect`, except in the first half of the last window: it ends with the sound, and
+    may begin before moments that are already decided. `detect` averages its scores there, too.
+
     Args:
         network: the network, in eval mode.
         decoder: turns frame scores into events.

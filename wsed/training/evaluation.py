@@ -133,13 +133,13 @@ class Evaluation(pl.Callback):
             self.tuning.check_events(data.table("validation").timed)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._take_tuned(trainer, _sed(pl_module))
+        self._take_tuned(trainer, _sed(pl_module), "validation")
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._take_tuned(trainer, _sed(pl_module))
+        self._take_tuned(trainer, _sed(pl_module), "test")
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._take_tuned(trainer, _sed(pl_module))
+        self._take_tuned(trainer, _sed(pl_module), "predict")
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._begin(trainer, _sed(pl_module))
@@ -181,24 +181,25 @@ class Evaluation(pl.Callback):
     def on_predict_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._report(trainer, _sed(pl_module), "predict")
 
-    def _take_tuned(self, trainer: pl.Trainer, task: SEDTask) -> None:
-        """Use the tuned decoder of the checkpoint, unless the settings differ from those of its tuning."""
-        if trainer.ckpt_path is None or trainer.state.fn == "fit":
+    def _take_tuned(self, trainer: pl.Trainer, task: SEDTask, split: EvaluatedSplit) -> None:
+        """Use the tuned decoder of the checkpoint, unless the settings differ, or this split is what tunes."""
+        path, tunes = trainer.ckpt_path, self.tuning is not None and self.tuning.split == split
+        if trainer.state.fn == "fit" or (path is None and not tunes):
             return
         self.decoder, self.tuned = self._untuned, None
-        kept = read_tuned(trainer.ckpt_path)
+        if tunes or path is None:
+            return
+        kept = read_tuned(path)
         if kept is None:
-            if decoder_file(trainer.ckpt_path).is_file():
-                rank_zero_info(f"{decoder_file(trainer.ckpt_path)} is not used: the checkpoint has changed since")
+            if decoder_file(path).is_file():
+                rank_zero_info(f"{decoder_file(path)} is not used: the checkpoint has changed since")
             return
         fits = self.tuning is None or all(kept.tuned.get(k) == v for k, v in asdict(self.tuning).items())
         fits &= same_network(kept.network, plain_spec(task.network))
         if fits and decoder_of(kept.untuned) == self._untuned:
             self.decoder, self.tuned = decoder_of(kept.decoder), dict(kept.tuned)
         else:
-            rank_zero_info(
-                "the tuned decoder of the checkpoint is not used: the settings of network, decoder or tuning differ"
-            )
+            rank_zero_info("the tuned decoder is not used: the settings of network, decoder or tuning differ")
 
     def _begin(self, trainer: pl.Trainer, task: SEDTask) -> None:
         self._collector.reset()
@@ -294,8 +295,7 @@ class Evaluation(pl.Callback):
             return
         if self.tuning.split == split:
             self.decoder, self.tuned = self.tuning.tune(self.decoder, scores, truth, event_counts)
-            path = trainer.ckpt_path
-            if path is not None:
+            if (path := trainer.ckpt_path) is not None:
                 decoder, untuned = decoder_spec(self.decoder), decoder_spec(self._untuned)
                 TunedDecoder(decoder, untuned, self.tuned, plain_spec(task.network)).write(path)
         elif split == "test":

@@ -13,7 +13,7 @@ from wsed.ops.grid import valid_frames
 from wsed.types import Batch, Labels, Output
 
 META = "wsed"
-"""The entry of the metadata that holds labels, rates, decoder and windows, as JSON."""
+"""The entry of the metadata that holds labels, rates, decoder, windows and calibration, as JSON."""
 
 EPS = 1e-7
 

@@ -43,7 +43,8 @@ def export_onnx(detector: Detector, path: str | Path) -> Path:
     """Write the network of a detector, with frontend, for clips of any number and length; returns the path.
 
     Input `audio [clip sample]` at the sample rate of the network; outputs `frame_scores [clip frame label]` and
-    `clip_scores [clip label]`, those that the network has. Labels, rates, decoder and windows are metadata (`wsed`).
+    `clip_scores [clip label]`, those that the network has. Labels, rates, decoder, windows and calibration are
+    metadata (`wsed`).
 
     Raises:
         WsedError: onnx is not installed, the file exists, the network cannot be exported, or its scores differ from
@@ -69,6 +70,7 @@ def export_onnx(detector: Detector, path: str | Path) -> Path:
             "provides": [f"{name}_logits" for name in scorer.outputs],
             "decoder": decoder_spec(detector.decoder),
             "seconds": detector.window,
+            "calibration": None if detector.calibration is None else detector.calibration.values(),
         }
         model.metadata_props.add(key=META, value=json.dumps(about))
         onnx.save(model, str(part))

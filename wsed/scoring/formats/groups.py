@@ -1,6 +1,7 @@
 """Reading of groups of clips: the patient, source recording or site of each clip."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wsed.data.table import read_columns, read_rows
@@ -9,6 +10,9 @@ from wsed.metrics.groups import Groups
 
 MIXED = ("source_file", "background_file")
 """Columns of `provenance.tsv` of `wsed data synth`, with a row for each recording in a clip."""
+
+Own = Mapping[str, None]
+"""The groups of a clip, in order."""
 
 
 def read_groups(groups: str | Path, reference: str | Path, clip_ids: Sequence[str]) -> Groups:
@@ -38,18 +42,36 @@ def read_groups(groups: str | Path, reference: str | Path, clip_ids: Sequence[st
     for _, row in read_rows(table, ["filename", *columns]):
         own = of.setdefault(row["filename"], {})
         own.update(dict.fromkeys(row[column] for column in columns if row[column]))
-    by_stem = {Path(name).stem: own for name, own in of.items()}
-    several = [of.get(name) or by_stem.get(Path(name).stem) or {} for name in clip_ids]
+    several = [own or {} for own in _found(of, clip_ids)]
     absent = [name for name, own in zip(clip_ids, several, strict=True) if not own]
     if absent:
         more = f", nor for {len(absent) - 1} other clips" if len(absent) > 1 else ""
-        raise WsedError(f"--groups: {table} has no group for {absent[0]!r}{more}")
+        raise WsedError(
+            f"--groups: {table} has no group for {absent[0]!r}{more}; name the clips as the reference does "
+            "(the name without folder and suffix is enough where no other clip has the same one)"
+        )
     groups_of_clips = Groups.of([tuple(own) for own in several])
     if len(groups_of_clips) < 2:
         raise WsedError(
             f"--groups: all clips are in the group {groups_of_clips.names[0]!r}; intervals need two groups or more"
         )
     return groups_of_clips
+
+
+def _found(of: Mapping[str, Own], clip_ids: Sequence[str]) -> list[Own | None]:
+    """The groups of each clip: those of its name, or else of the one row with its stem, if no other clip has the stem.
+
+    Two clips with one stem, such as `site1/001.wav` and `site2/001.wav`, are different clips.
+    """
+    of_stem, clips = dict[str, list[Own]](), Counter(Path(name).stem for name in clip_ids)
+    for name, own in of.items():
+        of_stem.setdefault(Path(name).stem, []).append(own)
+    found = []
+    for name in clip_ids:
+        stem = Path(name).stem
+        same = of_stem.get(stem, [])
+        found.append(of.get(name) or (same[0] if len(same) == clips[stem] == 1 else None))
+    return found
 
 
 def _columns(path: Path) -> list[str]:

@@ -147,7 +147,8 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
     * Operating points: a folder of such tables, each with its threshold as the last number of its name. A column of
       confidences is ignored, with a note.
     * Frame scores: a folder of tables `onset, offset, CLASS, CLASS...`, one per clip, in the format of
-      `sed_scores_eval`. A file has the name of its clip, with or without the extension of the sound file.
+      `sed_scores_eval`. A file has the name of its clip, with or without the extension of the sound file. Files in
+      subfolders are read, too: `night/a.tsv` is of the clip `night/a.wav`, or of the one clip `a.wav`.
     * Frame scores of a run of wsed: `frame_scores.npz`, or the folder that holds it. They are what the network
       predicted, before the decoder of the run.
 
@@ -169,8 +170,8 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
         return Predictions(name, "frame scores", (), (), scores, notes.lines())
     exchange = is_exchange(place)
     if place.is_dir() and not exchange:
-        files = sorted(p for p in place.iterdir() if p.suffix.lower() in TABLES and p.name[0] != "." and p.is_file())
-        if _kind_of_all(place, files) == "frame scores":
+        files, kind = _files(place)
+        if kind == "frame scores":
             scores = read_frame_scores(place, files, reference, notes, progress)
             return Predictions(name, "frame scores", (), (), scores, notes.lines())
         thresholds = _thresholds(files)
@@ -203,6 +204,23 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
 def odd_name(thresholds: Mapping[float, Path], odd: Sequence[float]) -> str:
     """The file name of the first of some thresholds, and the threshold that was read from it."""
     return f"{thresholds[odd[0]].name} is {odd[0]:g}" if odd else ""
+
+
+def _files(folder: Path) -> tuple[list[Path], Kind]:
+    """The tables in a folder, for frame scores also those in its subfolders, and their kind.
+
+    Raises:
+        WsedError: there are several kinds, or no tables.
+    """
+    inner = (p.relative_to(folder) for p in sorted(folder.rglob("*")) if p.suffix.lower() in TABLES and p.is_file())
+    every = [folder / p for p in inner if not any(part.startswith(".") for part in p.parts)]
+    files = [p for p in every if p.parent == folder]
+    kind: Kind = _kind_of_all(folder, files) if files else "frame scores"
+    if kind != "frame scores":
+        return files, kind
+    if _kind_of_all(folder, every) != "frame scores":  # operating points lie in the folder itself
+        raise WsedError(f"nothing to read in the folder {folder} itself; name the folder inside it that has the tables")
+    return every, kind
 
 
 def _kind_of_all(folder: Path, files: Sequence[Path]) -> Kind:

@@ -36,8 +36,9 @@ def read_frame_scores(
     Scores are float64, so that different scores in a file stay different: ties change a PSDS.
 
     Args:
-        folder: the folder, for messages.
-        files: the tables; each has the name of its clip, with or without the extension of the sound file.
+        folder: the folder.
+        files: the tables in it and its subfolders; each has the name of its clip, with or without the extension of the
+            sound file.
         reference: the clips and the classes.
         notes: gets warnings about clips and columns that are left out or missing.
         progress: wrapped around the files.
@@ -50,7 +51,7 @@ def read_frame_scores(
         WsedError: a table is malformed, tables have different classes, a class of the reference is missing, frames do
             not follow one another, two tables belong to one clip, or no table belongs to a clip of the reference.
     """
-    clip_of = _clips_of(files, reference)
+    clip_of = _clips_of(files, reference, folder)
     check_clips([str(file) for file in files if file not in clip_of], bool(clip_of), reference, notes, str(folder))
     labels = reference.labels.names
     borders = [np.zeros(1)] * len(reference.clip_ids)
@@ -142,27 +143,64 @@ def _note_silent(clips: Sequence[str], notes: Notes) -> None:
     notes.add(matter, len(clips), repr(clips[0]) if clips else "")
 
 
-def _clips_of(files: Iterable[Path], reference: Reference) -> dict[Path, int]:
-    """The clip of each file: the clip with the same name, or with that name without folder and audio extension."""
-    exact = {name: i for i, name in enumerate(reference.clip_ids)}
-    bare: dict[str, list[int]] = {}
-    for name, i in exact.items():
-        path = PurePosixPath(name)
-        bare.setdefault(path.stem if path.suffix.lower() in SUFFIXES else path.name, []).append(i)
+def _clips_of(files: Iterable[Path], reference: Reference, folder: Path | None = None) -> dict[Path, int]:
+    """The clip of each file.
+
+    It is the clip with the same path in the folder, with or without audio extension. Files that have none are those of
+    the clip with the same name without folder and audio extension, if no other file is of that clip by its path.
+    """
+    by_path, by_stem = _Clips(reference.clip_ids), _Clips(reference.clip_ids, folders=False)
     clip_of: dict[Path, int] = {}
     taken: dict[int, Path] = {}
+    left = []
     for file in files:
-        name = composed(file.stem)
-        clips = [exact[name]] if name in exact else bare.get(name, [])
-        if len(clips) > 1:
-            names = " and ".join(repr(reference.clip_ids[i]) for i in clips[:2])
-            raise WsedError(f"{file} may be of {names}; name score files like the clips with extension, plus .tsv")
-        for clip in clips:
-            if taken.setdefault(clip, file) != file:
-                other, name = taken[clip], reference.clip_ids[clip]
-                raise WsedError(f"{other} and {file.name} are both of the clip {name!r}; remove one of them")
-            clip_of[file] = clip
+        inner = file if folder is None else file.relative_to(folder)
+        name = composed(inner.with_suffix("").as_posix())
+        if (clip := by_path.of(file, name)) is None:
+            left.append(file)
+        else:
+            _take(clip, file, clip_of, taken, reference)
+    sure = set(taken)
+    for file in left:
+        clip = by_stem.of(file, composed(file.stem))
+        if clip is not None and clip not in sure:
+            _take(clip, file, clip_of, taken, reference)
     return clip_of
+
+
+def _take(clip: int, file: Path, clip_of: dict[Path, int], taken: dict[int, Path], reference: Reference) -> None:
+    """Note that a file is of a clip; a `WsedError` if another file is."""
+    if taken.setdefault(clip, file) != file:
+        raise WsedError(
+            f"{taken[clip]} and {file.name} are both of the clip {reference.clip_ids[clip]!r}; remove one of them"
+        )
+    clip_of[file] = clip
+
+
+class _Clips:
+    """Clips by their name, with or without audio extension; without `folders`, by the name without folders, too."""
+
+    def __init__(self, names: Sequence[str], *, folders: bool = True) -> None:
+        self._names = names
+        self._exact = {name: i for i, name in enumerate(names)}
+        self._bare: dict[str, list[int]] = {}
+        for name, i in self._exact.items():
+            path = PurePosixPath(name) if folders else PurePosixPath(PurePosixPath(name).name)
+            bare = path.with_suffix("") if path.suffix.lower() in SUFFIXES else path
+            for key in {path.as_posix(), bare.as_posix()}:
+                self._bare.setdefault(key, []).append(i)
+
+    def of(self, file: Path, name: str) -> int | None:
+        """The clip with this name; None if there is none.
+
+        Raises:
+            WsedError: several clips have the name.
+        """
+        clips = [self._exact[name]] if name in self._exact else self._bare.get(name, [])
+        if len(clips) > 1:
+            names = " and ".join(repr(self._names[i]) for i in clips[:2])
+            raise WsedError(f"{file} may be of {names}; name score files like the clips with extension, plus .tsv")
+        return clips[0] if clips else None
 
 
 class _Layouts:
