@@ -1,14 +1,16 @@
 """Trainings of one process and of several with the same clips in each step, compared: the table of the documentation.
 
-20 steps of SGD in float32 at a rate of 0.001 (at 0.02 some rows make ten of one difference in two steps), without
-dropout, and with batch normalisation that does not learn, unless it is synchronised: its statistics are those of each
-process. The processes are started once and train all cases one after the other, on the CPU or, with
-`CAMPAIGN_ACCELERATOR=gpu`, on one GPU that they share.
+One process first trains a network for 60 steps of Adam. From its weights, one process and several take 20 steps of SGD
+in float32, at a rate at which parameters move by about 0.001: from random weights, rounding grows without bound in some
+rows, and some metrics divide by spreads near zero. There is no dropout, and batch normalisation learns in the first
+part alone, unless it is synchronised: its statistics are those of each process. The processes are started once and
+train all cases one after the other, on the CPU or, with `CAMPAIGN_ACCELERATOR=gpu`, on one GPU that they share.
 """
 
 import contextlib
 import io
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -37,24 +39,33 @@ PARAMETERS, METRICS = 1e-5, 1e-6
 DOUBLE = 1e-9
 """The greatest difference of parameters in float64."""
 
-RANKS = int(os.environ.get("CAMPAIGN_RANKS", "2"))
-"""Number of processes that are compared with one."""
+RANKS = tuple(int(ranks) for ranks in os.environ.get("CAMPAIGN_RANKS", "2,3").split(","))
+"""Numbers of processes that are compared with one."""
 
 ACCELERATOR = os.environ.get("CAMPAIGN_ACCELERATOR", "cpu")
 """Where they train."""
 
-CLIPS, STEPS, PER_EPOCH = 2 * RANKS, 20, 2
+CLIPS, STEPS, PER_EPOCH = math.lcm(6, *RANKS), 20, 2
 """Clips of a source in a step of all processes, steps of a training and of an epoch."""
+
+EARLIER, ADAM = 60, 2e-3
+"""Steps that one process takes first, and their rate."""
+
+START = "start.pt"
+"""The weights that it trains, a file in the folder of that training."""
+
+MOVE, LEAST, FASTEST = 1e-3, 1e-4, 0.1
+"""What the rate makes of parameters: about so much in all steps, and at least; and the highest rate."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """The largest differences, how far the parameters moved in training, and which metric differs most."""
+    """The largest differences, the metric that differs most, and how far the parameters moved."""
 
     parameters: float
     metrics: float
-    moved: float
     where: str
+    moved: float
 
     @property
     def is_beyond(self) -> bool:
@@ -63,18 +74,30 @@ class Found:
 
 
 class Still(pl.Callback):
-    """Nothing random in the network, and no statistics of batches; keeps what was trained and logged."""
+    """Nothing random in the network; keeps the gradients, what was trained and what was logged.
 
-    def __init__(self) -> None:
+    Args:
+        start: weights to begin with; without them, batch normalisation learns.
+        fault: let each process keep its own gradients.
+    """
+
+    def __init__(self, start: Path | None, fault: bool = False) -> None:
         self.found: dict[str, Any] = {}
         self.start: dict[str, Any] = {}
+        self.weights, self.fault = start, fault
+        self.largest: list[float] = []
 
     def on_train_start(self, trainer, task):
+        if self.weights is not None:
+            task.load_state_dict(torch.load(self.weights, map_location=task.device))
+        if self.fault:
+            trainer.strategy.model.require_backward_grad_sync = False
         self.start = plain(task)
 
     def on_train_batch_start(self, trainer, task, *_):
         for module in task.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm) and not isinstance(module, nn.SyncBatchNorm):
+            norm = isinstance(module, nn.modules.batchnorm._BatchNorm) and not isinstance(module, nn.SyncBatchNorm)
+            if norm and self.weights is not None:
                 module.eval()
             if isinstance(module, Dropout):
                 module.rate = 0.0
@@ -85,9 +108,15 @@ class Still(pl.Callback):
             if hasattr(module, "config"):  # wav2vec 2.0 hides a part of the frames
                 module.config.apply_spec_augment = False
 
+    def on_before_optimizer_step(self, trainer, task, optimizer):
+        gradients = [value.grad.abs().max() for value in task.parameters() if value.grad is not None]
+        self.largest.append(float(torch.stack(gradients).max()))
+
     def on_train_end(self, trainer, task):
         self.found = plain(task) | {f"start {name}": value for name, value in self.start.items()}
         self.found |= {f"metric {k}": np.asarray(float(v)) for k, v in trainer.callback_metrics.items()}
+        if self.weights is None:
+            torch.save(task.state_dict(), Path(trainer.default_root_dir) / START)
 
 
 def plain(task) -> dict[str, Any]:
@@ -120,13 +149,8 @@ def as_rank(rank: int, ranks: int, nodes: int = 1) -> None:
     os.environ.update({name: str(value) for name, value in names.items()}, TORCHELASTIC_RUN_ID="here")
 
 
-def trained(
-    args: list[str], clips: int, out: Path, rank: int, ranks: int, rate: float, double: bool = False
-) -> dict[str, Any]:
-    """Parameters, logged values and the report of the test clips."""
-    nodes = 1 if ACCELERATOR == "cpu" else ranks  # processes that share the first GPU, as if it were in each node
-    as_rank(rank, ranks, nodes)
-    still = Still()
+def fitted(args: list[str], clips: int, out: Path, still: Still, double: bool = False, nodes: int = 1) -> None:
+    """Train quietly, on the command line, with the callback."""
 
     class Watched(WsedCLI):
         def own_callbacks(self):
@@ -138,22 +162,45 @@ def trained(
                 self.model.double()
 
     settings = {
-        "default_root_dir": out, "devices": ranks // nodes, "num_nodes": nodes, "accelerator": ACCELERATOR,
-        "max_epochs": STEPS // PER_EPOCH,
-        "limit_train_batches": PER_EPOCH, "check_val_every_n_epoch": STEPS // PER_EPOCH, "logger": "false",
-        "strategy": "ddp_find_unused_parameters_true", "enable_progress_bar": "false", "precision": "32-true",
+        "default_root_dir": out, "num_nodes": nodes, "accelerator": ACCELERATOR, "limit_train_batches": PER_EPOCH,
+        "logger": "false", "enable_progress_bar": "false", "precision": "32-true", "callbacks": "null",
     }  # fmt: skip
-    command = ["fit", *args, *(p for name, value in settings.items() for p in (f"--trainer.{name}", str(value)))]
-    command += ["--evaluation.resamples", "0", "--data.eval_batch", str(clips), "--overwrite"]
-    command += ["--model.optimizer", f"{{class_path: torch.optim.SGD, init_args: {{lr: {rate:.9f}}}}}"]
-    command += ["--model.lr_scheduler", "null", "--test_checkpoint", "last", "--trainer.callbacks", "null"]
+    command = ["fit", *(f"--trainer.{name}={value}" for name, value in settings.items()), "--overwrite"]
+    command += ["--evaluation.resamples", "0", "--data.eval_batch", str(clips), "--model.lr_scheduler", "null"]
     torch.backends.cudnn.allow_tf32 = False  # it keeps three digits
     Evaluation.draw_curves = pictures.class_f1 = lambda *_: None  # nobody looks at them
     with contextlib.ExitStack() as during:
         during.enter_context(contextlib.redirect_stdout(io.StringIO()))
         during.enter_context(contextlib.redirect_stderr(io.StringIO()))
         during.enter_context(in_float64() if double else contextlib.nullcontext())
-        train(command, Watched)
+        train([*command[:1], *args, *command[1:]], Watched)
+
+
+def begun(args: list[str], clips: int, out: Path, rank: int, ranks: int) -> float:
+    """Train a network in one process and save it; return the rate at which its parameters would then move by `MOVE`."""
+    as_rank(rank, ranks)
+    still = Still(None)
+    optimizer = f"{{class_path: torch.optim.Adam, init_args: {{lr: {ADAM}}}}}"
+    more = ["--trainer.devices", "1", "--trainer.max_epochs", str(EARLIER // PER_EPOCH)]
+    more += ["--trainer.limit_val_batches", "0", "--test_after_fit", "false"]
+    fitted([*args, *more, "--model.optimizer", optimizer], clips, out, still)
+    size = float(np.mean(still.largest[-STEPS:]))
+    return min(MOVE / STEPS / size, FASTEST) if size else FASTEST
+
+
+def trained(
+    args: list[str], clips: int, out: Path, rank: int, ranks: int, *,
+    start: Path, rate: float, double: bool = False, fault: bool = False
+) -> dict[str, Any]:  # fmt: skip
+    """Parameters, logged values and the report of the test clips."""
+    nodes = 1 if ACCELERATOR == "cpu" else ranks  # processes that share the first GPU, as if it were in each node
+    as_rank(rank, ranks, nodes)
+    still = Still(start, fault and ranks > 1)
+    optimizer = f"{{class_path: torch.optim.SGD, init_args: {{lr: {rate:.12f}}}}}"
+    more = ["--trainer.devices", str(ranks // nodes), "--trainer.max_epochs", str(STEPS // PER_EPOCH)]
+    more += ["--trainer.check_val_every_n_epoch", str(STEPS // PER_EPOCH), "--test_checkpoint", "last"]
+    more += ["--trainer.strategy", "ddp_find_unused_parameters_true"]
+    fitted([*args, *more, "--model.optimizer", optimizer], clips, out, still, double, nodes)
     if rank == 0 and (report := out / "test" / "scores.json").is_file():
         still.found |= {f"metric test{k}": np.asarray(v) for k, v in numbers(json.loads(report.read_text()))}
     return still.found

@@ -15,7 +15,7 @@ from wsed.metrics.bootstrap import bootstrap, clip_counts
 from wsed.metrics.system import System, no_clips
 from wsed.scoring.collect import Collector
 from wsed.scoring.resampling import Resampling, compare_samples, resample, samples
-from wsed.scoring.score import detect, score, system_of
+from wsed.scoring.score import correlation, detect, score, system_of
 from wsed.scoring.torchmetrics import TorchMetric, TorchReport
 from wsed.truth import Truth
 from wsed.types import Events
@@ -260,3 +260,15 @@ def test_centred_intervals_hold_the_score_of_many_classes():
     assert bare["high"] < value
     assert centred["low"] < value < centred["high"]
     assert centred["high"] - centred["low"] == pytest.approx(bare["high"] - bare["low"])
+
+
+def test_scores_that_hardly_vary_are_correlated_exactly():
+    """A mean over frames in float32 would keep none of these spreads, and would make some of constant scores."""
+    lengths, draw = [300, 411, 522, 633], np.random.default_rng(0)
+    constant = [torch.full((length, 1), 0.1) for length in lengths]
+    varied = [0.5 + torch.from_numpy(1e-6 * draw.standard_normal((length, 2))).float() for length in lengths]
+    clips = [torch.cat(parts, dim=1) for parts in zip(varied, constant, strict=True)]
+    found = correlation(Scores.of_clips([f"{i}.wav" for i in range(4)], clips, frame_rate=10.0), NAMES)
+    expected = np.corrcoef([clip[:, :2].double().mean(0).numpy() for clip in clips], rowvar=False)[0, 1]
+    assert found.matrix[0][1] == pytest.approx(expected, abs=1e-9)
+    assert found.matrix[2] == (0.0, 0.0, 1.0)
