@@ -443,7 +443,7 @@ def test_a_pack_of_another_corpus_with_the_same_names_is_refused(sounds, tmp_pat
     path.write_bytes(sound)  # another sound of the same size
     what = "train_0.wav is not the file that .*pack has packed under this name: run `wsed data pack` again with --overw"
     with pytest.raises(WsedError, match=what):
-        reader.headers(clips)
+        reader.open(ClipTable.of(clips, Labels(["Dog"])), 8000)
     assert reader.headers([Clip("a.wav", out / "corpus/audio/train/weak/train_0.wav", "weak")]).unreadable == {}
     with pytest.raises(WsedError, match="holds a pack of other files"):
         pack(sounds, out, 8000, workers=1)

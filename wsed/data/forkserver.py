@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
 from multiprocessing import forkserver, popen_forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -24,12 +25,20 @@ class Started(popen_forkserver.Popen):
     """A process that does not hear SIGTERM, by which torch and Python end processes that are still running."""
 
     def _launch(self, process_obj: BaseProcess) -> None:
+        try:
+            self._start(process_obj)
+        except (ConnectionError, EOFError):
+            self._fds: list[int] = []  # the first try filled it
+            time.sleep(0.2)  # a server that was killed is closed before it is seen to have ended
+            try:
+                self._start(process_obj)
+            except (ConnectionError, EOFError) as error:
+                raise WsedError(NOT_STARTED) from error
+
+    def _start(self, process_obj: BaseProcess) -> None:
         with _blocked():
             forkserver.ensure_running()  # a server that was killed is started anew
-        try:
-            super()._launch(process_obj)
-        except (ConnectionError, EOFError) as error:
-            raise WsedError(NOT_STARTED) from error
+        super()._launch(process_obj)
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:
         """The exit status; None if the process still runs."""

@@ -65,7 +65,7 @@ class Reader(ABC):
     >>> dataset = reader.open(table, sample_rate=8000)
     >>> dataset[0].n_samples, reader.learned(None), reader.headers([]).unreadable
     (8000, True, {})
-    >>> reader.makes_features, reader.silence(dataset), reader.prints(table.clips)
+    >>> reader.makes_features, reader.silence(Dataset()), reader.prints(table.clips)
     (False, None, [None])
     """
 

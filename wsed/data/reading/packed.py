@@ -1,7 +1,7 @@
 """The reader `packed`: it reads clips from packed audio, which `wsed data pack` makes."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 
@@ -117,6 +117,7 @@ class Packed(Reader):
         missing = np.flatnonzero(rows < 0)
         if len(missing):
             raise WsedError(f"{self._absent(table.clips[missing[0]].path)} (and {len(missing) - 1} more)")
+        self._check_sounds(table.clips, rows, facts, index)
         starts, lengths = parts_of(table.clips)
         most = np.minimum(np.minimum(lengths, table.end) * sample_rate, 2.0**62)  # the end is that of the file
         first, most = (np.rint(column).astype(np.int64) for column in (starts * sample_rate, most))
@@ -153,13 +154,11 @@ class Packed(Reader):
         # a file that is not found may be a link to one that is; all others are found without a look at the disk
         links = [i for i in np.flatnonzero(rows < 0).tolist() if os.path.islink(path_of(clips, i))]  # noqa: PTH114
         rows[links] = index.find(_names((os.path.realpath(path_of(clips, i)) for i in links), roots))
-        self._check_sounds(
-            clips, rows, dict(zip(index.find(facts.prints).tolist(), facts.prints.values(), strict=True))
-        )
         return rows
 
-    def _check_sounds(self, clips: Sequence[Clip], rows: NDArray[np.int64], prints: Mapping[int, str]) -> None:
+    def _check_sounds(self, clips: Sequence[Clip], rows: NDArray[np.int64], facts: Facts, index: Index) -> None:
         """Refuse a pack of another corpus with the same names: of clips whose files are there, a few are compared."""
+        prints = dict(zip(index.find(facts.prints).tolist(), facts.prints.values(), strict=True))
         known = np.flatnonzero((rows >= 0) & np.isin(rows, list(prints)))
         for i in known[:: max(1, len(known) // COMPARED)].tolist():
             path = path_of(clips, i)
