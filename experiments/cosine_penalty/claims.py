@@ -122,7 +122,7 @@ def measures_of(first: Run) -> dict[str, Measure]:
 
 
 def differences(drawn: Drawn, columns: Sequence[str]) -> None:
-    """Print the differences of all pairs of the recipe; short and long classes, and the pair, where there are both."""
+    """Print the differences of all pairs of the recipe, by column."""
     lines = []
     for one, other in RECIPE.pairs():
         if not (seeds := drawn.shared(one, other)):
@@ -180,7 +180,7 @@ def recall(run: Run, which: torch.Tensor) -> float:
 
 
 def gap(first: Run) -> Measure:
-    """Recall of the events that another class crosses less that of the others."""
+    """Recall of the events that another class crosses minus that of the others."""
     which = crossed(first)
 
     def statistic(run: Run) -> Statistic:
@@ -305,7 +305,7 @@ def tag_searches(runs: Path, root: Path | None) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it has moved")
     parser.add_argument("--resamples", type=int, default=RESAMPLES, help="draws of the groups (default: %(default)s)")
     args = parser.parse_args()
     systems = systems_of(args.runs, args.root, (*ROWS, *BEST))

@@ -94,7 +94,7 @@ def overlap(path: Path, systems: dict[str, list[Run]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it has moved")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     systems = systems_of(args.runs, args.root, [BARE, WITH, "glu_mil_cos_alpha_1"])

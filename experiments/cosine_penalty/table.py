@@ -4,9 +4,9 @@ The tags are its own, those of the tagger, the true ones, or none.
 
     python -m experiments.cosine_penalty.table runs [--root data/domestic] [--rows ...] [--learning-curve]
 
-Reads `runs/<row>/seed_<n>/test/` and the test labels of the corpus that the runs name, or of the same kind in
-`--root`; nothing is trained. The tags of the paper's system
-are those of `runs/tagger/seed_0`, above its tuned thresholds. Mean and standard deviation over seeds (n - 1).
+Reads `runs/<row>/seed_<n>/test/` and the test labels of the corpus that the runs name, or of one of the same kind in
+`--root`; nothing is trained. The tags of the paper's system are those of `runs/tagger/seed_0`, above its tuned
+thresholds. Mean and standard deviation over seeds (n - 1).
 """
 
 import argparse
@@ -217,7 +217,7 @@ def systems_of(runs: Path, root: Path | None, rows: Sequence[str] = ROWS) -> dic
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it has moved")
     parser.add_argument("--rows", nargs="+", default=list(ROWS))
     parser.add_argument("--learning-curve", action="store_true", help="also validation scores by epoch")
     args = parser.parse_args()

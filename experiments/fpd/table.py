@@ -3,7 +3,7 @@
     python -m experiments.fpd.table runs [--root data/fpd] [--figure experiments/fpd/runs.png]
 
 Reads `runs/<row>/seed_<n>/test/` and `validation/` (what `wsed validate --config RUN/config.yaml --ckpt_path last`
-writes) and the labels of the corpus that the runs name, or of the same kind in `--root`; nothing is trained.
+writes) and the labels of the corpus that the runs name, or of one of the same kind in `--root`; nothing is trained.
 Values in %, mean and standard deviation over seeds (n - 1). Differences are paired by seed; their 95 % intervals are
 over seeds and the recordings in the test clips, or over seeds alone if the corpus does not name its recordings. The
 numbers of a validated run are kept in its `numbers.npz`. "Tuned": each class has the threshold and the median filter
@@ -47,7 +47,7 @@ TUNING = Tuning(thresholds="events", medians=[0.2, 0.45, 0.9, 1.8])
 
 
 def numbers(run: RunFolder, root: Path | None, recordings: Recordings) -> Numbers:
-    """The columns of a run, kept in its folder; without the tuned one, and not kept, until the run was validated."""
+    """The columns of a run, kept in its folder. Before validation, the tuned one is missing and none is kept."""
     if (kept := Numbers.kept(run, recordings.resamples)) is not None:
         return kept
     test = ScoredClips.read(run, "test", clips_of(run, "test", root), CLIP_SECONDS)
@@ -117,7 +117,7 @@ def draw(found: Mapping[str, Seeds], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it has moved")
     parser.add_argument("--figure", type=Path, help="where to draw the sorted runs")
     parser.add_argument("--resamples", type=int, default=RESAMPLES, help="draws of the groups (default: %(default)s)")
     args = parser.parse_args()

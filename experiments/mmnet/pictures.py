@@ -3,9 +3,9 @@
     python -m experiments.mmnet.pictures runs [--root data/domestic] --out experiments/mmnet [--clips ID ID ID]
 
 Writes `class_gain.png` (average precision of each class over mean pooling, and how long its events are), `clips.png`
-(what M&mnet says of some test clips, segment by segment) and `segments.png` (scores against the length of a segment,
-from runs of M&mnet merged with `segments_<n>.yaml`, called `mmnet_segments_<n>`, and of the row itself; all points of
-a row are of the seeds that each of them has). `clips.png` needs the checkpoints and the audio.
+(what M&mnet predicts for some test clips, segment by segment) and `segments.png` (scores against the length of a
+segment, from runs of M&mnet merged with `segments_<n>.yaml`, called `mmnet_segments_<n>`, and of the row itself; all
+points of a row are of the seeds that each of them has). `clips.png` needs the checkpoints and the audio.
 """
 
 import argparse
@@ -201,7 +201,7 @@ def seconds_of(run: Run) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+")
-    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it has moved")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--clips", nargs="+", default=[], help="test clips of figure 5")
     args = parser.parse_args()

@@ -2,7 +2,7 @@
 
     python -m experiments.mmnet.table runs [more runs] [--root data/domestic] [--rows ...]
 
-Reads `<runs>/<row>/seed_<n>/test/`, the label tables of the corpus that the runs name (or of the same kind in
+Reads `<runs>/<row>/seed_<n>/test/`, the label tables of the corpus that the runs name (or of one of the same kind in
 `--root`; clips that have tags only give no durations) and, for class thresholds, `validation/`, which rows
 with `tuning` leave and `wsed validate --config RUN/config.yaml --ckpt_path last` writes for others. Mean and standard
 deviation over seeds (n - 1). Differences are paired by seed; their 95 % intervals are over seeds and the recordings in
@@ -183,7 +183,7 @@ def _mean(test: Scored, ranking: Ranking, kept: np.ndarray | slice = slice(None)
 
 
 def _share(hits: np.ndarray, every: np.ndarray) -> Statistic:
-    """Hits of all, both counted per clip."""
+    """The share of hits in %; hits and all are counted per clip."""
     return lambda weights: 100 * (weights @ hits) / np.maximum(weights @ every, 1e-9)
 
 
@@ -207,13 +207,13 @@ def print_rows(systems: dict[str, list[Run]], columns: dict[str, Callable[[Run],
 
 
 def print_differences(drawn: Drawn, pairs: Iterable[tuple[str, str]]) -> None:
-    """Second row less the first, on the seeds that both have."""
+    """Second row minus first, on the seeds that both have."""
     columns = ["mAP", "AUC", "F1", "R", "event F1", "PSDS2", *LENGTHS]
     print(f"\n{drawn.differences('points (shared seeds)', pairs, columns)}")
 
 
 def print_claims(drawn: Drawn) -> None:
-    """Over what the intervals are, and the verdicts on the claims of the recipe."""
+    """Print what the intervals are over, and the verdicts on the claims of the recipe."""
     print(f"\n{drawn.sentence([*COLUMNS, *LENGTHS])}\n\n{drawn.claims(RECIPE.claims, COLUMN_OF)}")
 
 
@@ -228,7 +228,7 @@ def systems_of(runs: Sequence[Path], root: Path | None, rows: Iterable[str] = RO
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+", help="folders of runs; a row is read of the first that has it")
-    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it is not where they found it")
+    parser.add_argument("--root", type=Path, help="the corpus of the runs, if it has moved")
     parser.add_argument("--rows", nargs="+", default=list(ROWS))
     parser.add_argument("--resamples", type=int, default=RESAMPLES, help="draws of the groups (default: %(default)s)")
     args = parser.parse_args()

@@ -51,7 +51,7 @@ Place = tuple[str, str, float, float]
 
 @dataclass(frozen=True)
 class Cells:
-    """F1 in % by seed, of each cell, and the same for each draw of the recordings in the test clips."""
+    """F1 in % of each cell, by seed, and the same for each draw of the recordings in the test clips."""
 
     f1: dict[Place, dict[int, float]] = field(default_factory=dict)
     drawn: dict[Place, dict[int, PerResample]] = field(default_factory=dict)
