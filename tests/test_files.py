@@ -181,5 +181,5 @@ def test_without_flock_a_wait_for_another_machine_names_the_file_to_delete(tmp_p
 @pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.ENOLCK])
 def test_a_file_system_without_any_locks_is_told(tmp_path, refuse, number):
     refuse(number)
-    with pytest.raises(WsedError, match="its file system locks no files; choose a folder on another one"):
+    with pytest.raises(WsedError, match="its file system does not support locks; choose a folder on another one"):
         try_lock(tmp_path / "fit.lock")

@@ -148,8 +148,10 @@ def read_calibration(checkpoint: str | Path, decoder: Decoder) -> Calibration | 
 
 
 def calibration_of(values: Mapping[str, object]) -> Calibration:
-    """The calibration with these plain values; an AssertionError, KeyError, TypeError or AttributeError for others.
+    """The calibration with these plain values.
 
+    Raises:
+        AssertionError, KeyError, TypeError, AttributeError: the values are not those of a calibration.
     >>> calibration_of({"classes": {}, "decoder": {"low": None}})
     Calibration(classes={}, decoder={'low': None})
     """

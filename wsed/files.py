@@ -21,7 +21,7 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 """Error numbers: the disk is full or read-only, or the file is too large for it."""
 
 NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
-"""Error numbers: the file system has no locks, or its server gives none."""
+"""Error numbers: the file system has no locks, or its server grants none."""
 
 PATIENCE = 10.0
 """Seconds after which a process that waits for a lock says which process holds it."""
@@ -120,8 +120,8 @@ def remove_leftovers(path: str | Path) -> None:
 def locked(path: str | Path) -> Iterator[None]:
     """Let one process or thread at a time into the block. The lock of a process that dies is released.
 
-    A file system without `flock` cannot release it if the process was on another machine. A wait that takes longer than
-    `PATIENCE` then warns, with the file to delete.
+    A file system without `flock` cannot release it if the process was on another machine. After `PATIENCE` seconds, a
+    process that waits there warns and names the file to delete.
 
     Args:
         path: file of the lock; it is created if it is missing and stays afterwards.
@@ -189,7 +189,7 @@ def _lock(path: str | Path) -> "FileLock":
 
 
 def _taken(lock: "FileLock", seconds: float = -1) -> bool:
-    """Whether a lock could be taken within some seconds; it is waited for without end if they are negative."""
+    """Whether a lock could be taken within some seconds; negative: wait without end."""
     from filelock import Timeout
 
     try:
@@ -201,7 +201,7 @@ def _taken(lock: "FileLock", seconds: float = -1) -> bool:
     except (NotImplementedError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in NO_LOCKS:
             raise
-        text = f"cannot lock {lock.lock_file}: its file system locks no files; choose a folder on another one"
+        text = f"cannot lock {lock.lock_file}: its file system does not support locks; choose a folder on another one"
         raise WsedError(text) from None
     return True
 

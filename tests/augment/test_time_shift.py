@@ -68,7 +68,7 @@ def test_it_asks_for_the_sample_rate_and_a_shift():
 
 @pytest.mark.parametrize("ends", ["wrap", "cut"])
 def test_an_event_to_the_end_of_a_clip_that_is_not_shifted_stays(ends):
-    """The times of an event may reach half a sample beyond the samples: it does not come back at the start."""
+    """An event may end up to half a sample after the last sample: it does not come back at the start."""
     rate, n_samples = 16000, torch.tensor([48000, 47999, 40007])
     seconds = n_samples.double() / rate
     events = Events.of([(clip, 0, 2.0, seconds[clip].item() + 0.4 / rate) for clip in range(3)])

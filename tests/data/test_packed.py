@@ -74,7 +74,7 @@ def test_samples_are_those_of_the_files(sounds, tmp_path, window):
 
 
 def test_a_part_after_the_end_of_its_file_is_refused(sounds, tmp_path):
-    """As by the reader `files`, and before training; before, it was read as a clip of no samples."""
+    """The reader `files` refuses it too. It is refused before training; earlier versions read a clip of no samples."""
     pack(sounds / "audio", tmp_path / "pack", 8000, workers=1)
     clips = table(sounds, start=1.5, duration=1.0)
     with pytest.raises(WsedError, match=r"holds no samples after 1.5 s"):

@@ -174,4 +174,4 @@ def test_the_message_about_a_reading_process_that_is_gone_names_the_fork_server_
     error = RuntimeError("DataLoader worker (pid(s) 3) exited unexpectedly")
     assert str(user_error(error)).startswith("a process that reads clips has died")
     monkeypatch.setattr(messages, "ORPHANS", {3})
-    assert str(user_error(error)).startswith("the process that starts those that read clips was killed")
+    assert str(user_error(error)).startswith("the process that starts the processes that read clips was killed")

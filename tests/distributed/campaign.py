@@ -52,10 +52,10 @@ EARLIER, ADAM = 60, 2e-3
 """Steps that one process takes first, and their rate."""
 
 START = "start.pt"
-"""The weights that it trains, a file in the folder of that training."""
+"""File of the weights that it trains, in the folder of that training."""
 
 MOVE, LEAST, FASTEST = 1e-3, 1e-4, 0.1
-"""What the rate makes of parameters: about so much in all steps, and at least; and the highest rate."""
+"""How far the rate should move parameters in all steps, how far they must move, and the highest rate."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Found:
 
 
 class Still(pl.Callback):
-    """Nothing random in the network; keeps the gradients, what was trained and what was logged.
+    """Makes nothing in the network random; keeps the gradients, what was trained and what was logged.
 
     Args:
         start: weights to begin with; without them, batch normalisation learns.

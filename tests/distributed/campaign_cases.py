@@ -28,12 +28,12 @@ class Case:
     """A training.
 
     Attributes:
-        name: how it is called.
+        name: its name.
         kind: loss, augmentation, row or other.
         args: settings as on the command line, from the folder of the corpus and one for files.
         corpus: name of the corpus.
-        batch: settings of a batch with so many clips of each source.
-        clips: of each source, in a step of all processes.
+        batch: settings of a batch with a given number of clips of each source.
+        clips: number of clips of each source, in a step of all processes.
         ranks: numbers of processes that are compared with one.
         must: the losses that must not be zero.
         move: about how far parameters move in the training that is compared.
@@ -125,7 +125,7 @@ def augmentations() -> Iterator[Case]:
 
 
 LESS = {"euc_cross": 3e-4}
-"""Rows whose gradient jumps on the way, as where a value of a ReLU changes its sign."""
+"""Rows whose gradient jumps during the training, as where a value of a ReLU changes its sign."""
 
 
 def rows() -> Iterator[Case]:

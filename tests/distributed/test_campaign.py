@@ -58,13 +58,13 @@ def test_several_processes_train_as_one(case, tmp_path, request, table, corpora)
     cells = {ranks: [f"{of.parameters:.1e}", f"{of.metrics:.1e}", ""] for ranks, of in found.items()}
     beyond = {ranks for ranks, of in found.items() if of.is_beyond}
     wide = compared(case, root, tmp_path, rate, double=True) if beyond else {}
-    for ranks in beyond:  # by rounding, if it is gone in float64
+    for ranks in beyond:  # by rounding alone, if the difference is gone in float64
         cells[ranks][1] += f" ({found[ranks].where})"
         cells[ranks][2] = f"{wide[ranks].parameters:.1e}, {wide[ranks].metrics:.1e}"
     moved = next(iter(found.values())).moved
     row = [cell for ranks in RANKS for cell in cells.get(ranks, ["", "", ""])]
     write(table, case, [*row, f"{moved:.1e}", f"{rate:.1e}"])
-    assert moved >= LEAST, f"{case.name}: so little says nothing"
+    assert moved >= LEAST, f"{case.name}: parameters move too little"
     for ranks in beyond:
         assert wide[ranks].parameters <= DOUBLE, found
         assert wide[ranks].metrics <= METRICS, wide[ranks].where
@@ -82,7 +82,7 @@ FAULTS = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "fault", "name"), FAULTS, ids=[name.replace(" ", "-") for *_, name in FAULTS])
 def test_the_campaign_sees_a_fault(model, fault, name, tmp_path, table, desed):  # noqa: F811
-    """So do the limits tell a fault from rounding."""
+    """The limits tell a fault from rounding."""
     case = Case(name, "fault", small(model=model), ranks=RANKS[:1])
     rate = begin(case, desed, tmp_path)
     (found,) = compared(case, desed, tmp_path, rate, fault=fault).values()

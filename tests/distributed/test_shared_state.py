@@ -46,7 +46,7 @@ def test_two_processes():
 
 
 class Heard(Reader):
-    """Tells another sound of one clip in process 1, and how many clips were asked for."""
+    """Gives another sound for one clip in process 1, and counts the clips that are asked for."""
 
     def __init__(self, rank, other):
         self.rank, self.other, self.asked = rank, other, 0
@@ -62,7 +62,7 @@ class Heard(Reader):
 
 
 def heard(rank, ranks):
-    """What is said of a large table where process 1 reads another sound, and how many clips were looked at."""
+    """The errors for a large table if process 1 reads another sound, and how many clips were compared."""
     clips = [Clip(str(i), Path(str(i)), "weak", frozenset({"Dog"})) for i in range(1000)]
     table, said = ClipTable.of(clips, Labels(["Dog"])), []
     for other in ("none", "999", "unreadable pack"):

@@ -32,7 +32,7 @@ def make_corpus(root: Path) -> Path:
 
 
 def name_recordings(root: Path) -> None:
-    """Tell of each test clip which recordings it is made of: those of `a` and `b` share their background."""
+    """Write which recordings each test clip is made of: `a` and `b` have the same background."""
     rows = [f"{name}.wav\tforeground/{name}.wav\tbackground/{name == 'c'}.wav" for name in EVENTS]
     path = root / "metadata/eval/provenance.tsv"
     path.write_text("\n".join(["filename\tsource_file\tbackground_file", *rows]) + "\n")

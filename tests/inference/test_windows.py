@@ -69,7 +69,7 @@ def test_windows_that_leave_a_gap_are_refused():
 
 @pytest.mark.parametrize("n_samples", [8000, 9000, 12000, 12160, 20001, 23999, 24000])
 def test_a_stream_differs_from_a_file_in_the_first_half_of_the_last_window_only(n_samples):
-    """As `docs/how-to/detect.md` says: a stream has decided these frames before the last window is complete."""
+    """As described in `docs/how-to/detect.md`: a stream decides these frames before the last window is complete."""
     grid = Grid(8000, 50.0, 1.0)
     cutter, of_file, of_stream = Cutter(grid), Joiner(), Joiner()
     files, streams, last = [], [], 0

@@ -498,7 +498,7 @@ def test_columns_without_use_are_left_out(tmp_path: Path, truth: Reference) -> N
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"a": QUIET, "a.wav": QUIET}, r"a\.tsv and a\.wav\.tsv are both of the clip 'a\.wav'; remove one"),
+        ({"a": QUIET, "a.wav": QUIET}, r"a\.tsv and a\.wav\.tsv both belong to the clip 'a\.wav'; remove one"),
         (
             {"x": QUIET, "y": QUIET},
             r"reference has none of its 2 clips; one is .*x\.tsv; one of the reference is 'a\.wav'",
@@ -556,7 +556,7 @@ def test_score_files_in_subfolders(tmp_path: Path) -> None:
     write(tmp_path / "s" / "other", table([[1.0]], ["Dog"]), "003.tsv")  # of no clip: another file has the path
     assert f"left out: 1 (first: {tmp_path}/s/other/003.tsv)" in read_predictions(tmp_path / "s", reference).notes[0]
     write(tmp_path / "s" / "site8", table([[1.0]], ["Dog"]), "002.tsv")
-    with pytest.raises(WsedError, match=r"site8/002\.tsv and 002\.tsv are both of the clip '002\.wav'"):
+    with pytest.raises(WsedError, match=r"site8/002\.tsv and 002\.tsv both belong to the clip '002\.wav'"):
         read_predictions(tmp_path / "s", reference)
     write(tmp_path / "s" / "site8", HEAD, "002.tsv")
     with pytest.raises(WsedError, match="mixes tables of events"):

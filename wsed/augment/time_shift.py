@@ -15,7 +15,7 @@ from wsed.errors import WsedError
 from wsed.types import Batch, Events
 
 ROUNDING = 1e-6
-"""Seconds, less than a sample, by which rounding may move the end of an event over the end of its clip."""
+"""Seconds, less than a sample, by which rounding may move the end of an event beyond the end of its clip."""
 
 
 @AUGMENTS.register("time_shift")
@@ -112,8 +112,7 @@ class TimeShift(Planned):
 def wrapped(events: Events, shift: Float[Tensor, " clip"], seconds: Float[Tensor, " clip"]) -> Events:
     """Events on the CPU moved by a shift per clip; what leaves a clip at one end comes back at the other.
 
-    Parts of events that lie after the end of the clip are lost first: the times of an event may reach half a sample
-    beyond the samples.
+    Events are first cut at the end of the clip, since an event may end up to half a sample after it.
 
     >>> moved = wrapped(Events.of([(0, 0, 1.0, 3.0)]), torch.tensor([2.0]), torch.tensor([4.0]))
     >>> moved.onset.tolist(), moved.offset.tolist()

@@ -20,7 +20,7 @@ OF_PARSER = ("help", "print_config", "config", "h", "c")
 """Flags of the parser."""
 
 OF_CLASS = ("class_path", "init_args", "dict_kwargs")
-"""What names a class and holds its settings."""
+"""Keys that name a class and hold its settings."""
 
 
 def check_flags(args: Sequence[str], config: Mapping[str, object]) -> list[str]:

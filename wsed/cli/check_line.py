@@ -1,4 +1,4 @@
-"""Finds mistakes on the command line before torch is imported: unknown flags, and checkpoints that are not there."""
+"""Finds mistakes on the command line before torch is imported: unknown flags and missing checkpoints."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +12,11 @@ from wsed.cli.trusted import split_trusted
 from wsed.errors import WsedError
 
 FOUND = ("best", "last")
-"""Checkpoints that are found in the folder of the run."""
+"""Names of checkpoints in the folder of the run."""
 
 
 def check_line(args: Sequence[str], config: Mapping[str, object], known: Signatures) -> None:
-    """Refuse unknown sections and settings of sections, and checkpoints that are no files.
+    """Refuse unknown sections, unknown settings of sections, and missing checkpoints.
 
     Settings within a component are checked later, when its class is known.
 

@@ -1,4 +1,4 @@
-"""Finds callbacks that monitor a value that is not logged, or its wrong extreme, before the first epoch."""
+"""Finds callbacks with a value that is not logged or with the wrong `mode`, before the first epoch."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -14,7 +14,7 @@ EMBEDDING = ("centre_accuracy", "scatter_ratio", "silhouette")
 
 
 def check_monitors(callbacks: Sequence[Callback], losses: Sequence[str]) -> None:
-    """Refuse callbacks that monitor unknown values, such as `val_loss`, or the least score or greatest loss.
+    """Refuse callbacks that monitor unknown values, such as `val_loss`, or whose `mode` does not fit the value.
 
     A warning is printed if only the user's code may log the value.
 
@@ -43,7 +43,7 @@ def check_monitors(callbacks: Sequence[Callback], losses: Sequence[str]) -> None
 
 
 def best(name: str) -> Literal["min", "max"] | None:
-    """Which values of a logged number are best: the least of losses, the greatest of scores; None: not known.
+    """Whether the lowest (`min`: losses) or greatest (`max`: scores) value of a logged number is best; None: unknown.
 
     >>> best("val/loss_tags"), best("val/score"), best("val/event_f1_micro"), best("val/mine")
     ('min', 'max', 'max', None)

@@ -49,7 +49,7 @@ def check_files(args: Sequence[str]) -> None:
 
     Args:
         args: the arguments of a training verb. The files of `--config` are merged and checked, but not the settings
-            that other arguments replace. Of these, only the names are checked, and whether a checkpoint is there.
+            that other arguments replace. For other arguments, only their names and missing checkpoints are checked.
 
     Raises:
         WsedError: a file is missing, is not YAML, or has such a mistake; with similar names.

@@ -118,8 +118,8 @@ def _died(error: BaseException) -> str | None:
         return None
     if ORPHANS:
         return (
-            "the process that starts those that read clips was killed, most often because the memory of the machine "
-            "was full: lower data.workers, and go on with --resume auto"
+            "the process that starts the processes that read clips was killed, most often because the memory of the "
+            "machine was full: lower data.workers, and go on with --resume auto"
         )
     return (
         "a process that reads clips has died, most often because the memory of the machine was full: lower "

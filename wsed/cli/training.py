@@ -151,7 +151,7 @@ class WsedCLI(LightningCLI):
         return evaluation
 
     def after_instantiate_classes(self) -> None:
-        """Describe the network, and load the weights of `--init-from`; the patterns of `model.parts` are checked."""
+        """Check the patterns of `model.parts`, describe the network, and load the weights of `--init-from`."""
         self.evaluation.check(self.model)
         if self.subcommand == "fit":
             parameter_groups(self.model.named_parameters(), self.model.parts)

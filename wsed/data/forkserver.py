@@ -18,7 +18,7 @@ NOT_STARTED = (
 )
 
 UNKNOWN = 255
-"""Exit status of a process whose fork server was killed before it could tell the true one."""
+"""Exit status of a process whose fork server was killed before it could report the true one."""
 
 
 class Started(popen_forkserver.Popen):
@@ -29,7 +29,7 @@ class Started(popen_forkserver.Popen):
             self._start(process_obj)
         except (ConnectionError, EOFError):
             self._fds: list[int] = []  # the first try filled it
-            time.sleep(0.2)  # a server that was killed is closed before it is seen to have ended
+            time.sleep(0.2)  # the connection to a killed server closes before `ensure_running` sees that it has ended
             try:
                 self._start(process_obj)
             except (ConnectionError, EOFError) as error:

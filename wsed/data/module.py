@@ -141,13 +141,13 @@ class SEDDataModule(pl.LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         """Make the tables of the splits of a stage, and check that they meet the needs of the losses."""
-        if stage in (None, "fit") and self.reader.makes_features:  # features are computed for long afterwards
+        if stage in (None, "fit") and self.reader.makes_features:  # computing them takes long
             check_audio(self.augment, self._network())
         for split in STAGES[stage]:
             if split not in self._tables:
                 self._set_up(split, stage)
         if stage == "fit":
-            # the test clips were listed before the processes could meet
+            # the test clips were listed before the processes could exchange anything
             check_same(self._checked.pop("test", None), "test", self.reader)
         if stage == "fit" and (reason := self.corpus.absent("test")):
             rank_zero_info(f"no test: {reason}")

@@ -12,7 +12,7 @@ REQUEUE = ("SIGUSR1", "SIGUSR2")
 """Signals that schedulers send before the end of the time (`sbatch --signal`); a SLURM job is then queued again."""
 
 ENDING = [signal.Signals[name] for name in ("SIGTERM", *REQUEUE) if name in signal.Signals.__members__]
-"""Signals that end a training. Schedulers send them to all its processes, and only the training itself must hear."""
+"""Signals that end a training. Schedulers send them to all its processes; only the training itself may receive them."""
 
 ORPHANS: set[int] = set()
 """Reading processes whose fork server was killed, so that this process no longer knows whether they run."""

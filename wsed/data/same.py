@@ -48,7 +48,7 @@ def checksum(table: ClipTable) -> str:
 def check_same(table: ClipTable | None, split: str, reader: Reader) -> None:
     """Refuse processes that see different clips, labels or sounds; every rank must call it.
 
-    Of the sounds, a few files are compared, see `Reader.prints`.
+    The sounds of a few clips are compared, see `Reader.prints`.
 
     Args:
         table: the table of this process; None if it has none.

@@ -13,7 +13,7 @@ from wsed.errors import WsedError
 from wsed.text import composed
 
 BLOCK = 4096
-"""Bytes of each block of a file that is read for its fingerprint."""
+"""Size in bytes of each block that is read for the fingerprint of a file."""
 
 
 def walk(root: AnyStr) -> Iterator[tuple[AnyStr, list[AnyStr]]]:
@@ -79,7 +79,7 @@ def state(path: str | Path) -> tuple[int, int]:
 def fingerprint(path: str | Path) -> str | None:
     """The size of a sound file and a checksum of its first, middle and last 4 KiB; None if it cannot be read.
 
-    Of a packed file: the number of its samples and their checksum.
+    If only the packed file is there: the number of its samples and their checksum.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

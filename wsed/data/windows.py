@@ -157,7 +157,7 @@ def _with_events_in(clip: Clip, start: float, duration: float) -> Clip:
 
 
 def slack(length: float) -> float:
-    """By how many seconds a clip may be longer than the part that is read, and the part still counts as the whole clip.
+    """By how many seconds a clip may be longer than the part that is read, if the part counts as the whole clip.
 
     >>> slack(10.0), slack(0.5)
     (0.1, 0.05)

@@ -141,12 +141,12 @@ class Decoder(ABC):
     def resumed(
         self, scores: Scores, known: Bool[Tensor, "known label"] | None
     ) -> tuple[Detections, Bool[Tensor, "frame label"] | None]:
-        """The events of a part of a recording, and its active frames; None if they do not depend on earlier frames.
+        """The events of a part of a recording, and its active frames (None if earlier frames do not matter for them).
 
         Args:
             scores: scores of one clip, which is the part.
-            known: the active frames at the start of the part, as they were when the part before was decoded; None at
-                the start of the recording.
+            known: which of the first frames are active, as decoded with the part before; None at the start of the
+                recording.
         """
         return self(scores), None
 

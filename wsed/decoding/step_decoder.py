@@ -89,7 +89,7 @@ class StepDecoder(Decoder):
     def resumed(
         self, scores: Scores, known: Bool[Tensor, "known label"] | None
     ) -> tuple[Detections, Bool[Tensor, "frame label"] | None]:
-        """The events of a part of a recording; with hysteresis, also its active frames, since a class may stay on."""
+        """The events of a part of a recording; with hysteresis also its active frames, as a class may stay active."""
         if self.low is None:
             return self(scores), None
         self._check_gaps(scores)

@@ -51,7 +51,7 @@ class StreamedDecoder:
     """Decodes one recording, whose frame scores are pushed one part after the other.
 
     Events are decided as soon as the scores of the next `Decoder.reach` seconds are pushed. They equal those of
-    decoding the whole recording at once if `reach` is correct; of an event longer than `LONGEST`, the confidence may
+    decoding the whole recording at once if `reach` is correct, but the confidence of an event longer than `LONGEST` may
     differ. The activity of the frames that are already decided is kept, since hysteresis depends on it (`resumed`).
 
     Args:

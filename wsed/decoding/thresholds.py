@@ -33,7 +33,7 @@ class Tuned:
     Attributes:
         values: values of each setting of the decoder, such as `{"threshold": (0.31, 0.5)}`.
         score: F1 of each label on the clips that were tuned on; NaN for a label without reference. A label whose score
-            is 0 keeps its values from before, which may differ from those that were tried.
+            is 0 keeps its earlier values, which need not be among those that were tried.
         tuned_on: name of these clips. Scores on the same clips are too high, and a report must say so.
 
     >>> from wsed.decoding import StepDecoder
@@ -226,7 +226,7 @@ def per_label(value: float | Sequence[float], n_labels: int, name: str) -> list[
     """The value of a setting for each label.
 
     Raises:
-        WsedError: there is another number of values.
+        WsedError: a list of values does not have one per label.
 
     >>> per_label(0.5, 2, "threshold")
     [0.5, 0.5]

@@ -213,9 +213,9 @@ def tune_events(
         tags: the true tags, for a decoder with `tags: oracle`.
 
     Returns:
-        Values of `threshold` and of the settings. Of equally good settings, the first is chosen; of equally good
-        thresholds that follow one another, the one in the middle. A label without reference gets the pair with the best
-        mean F1 of the other labels. If the best F1 is 0, the decoder's own values are kept.
+        Values of `threshold` and of the settings. Of equally good settings, the first is chosen; of consecutive
+        thresholds that are equally good, the middle one. A label without reference gets the pair with the best mean F1
+        of the other labels. If the best F1 is 0, the decoder's own values are kept.
 
     Raises:
         WsedError: the thresholds of the decoder cannot be searched, tags that it needs are missing, or there is nothing
@@ -278,7 +278,7 @@ def _best(
         curves = f1[..., label] if known[label] else together
         setting, first = np.unravel_index(curves.argmax(), curves.shape)
         curve = curves[setting]
-        if not curve[first] > 0:  # nothing is detected rightly with any value: none is better than the user's own
+        if not curve[first] > 0:  # no value gives a correct detection: none is better than the user's own
             continue
         others = np.flatnonzero(curve[first:] != curve[first])
         last = first + others[0] - 1 if len(others) else len(curve) - 1

@@ -37,7 +37,7 @@ def _region(i: int, event: Event) -> dict[str, object]:
 def read(path: str | Path) -> list[Event]:
     """The regions of all tasks: of their annotations, or of their predictions if there are no annotations.
 
-    A region with several labels is an event of each. Annotations that were cancelled are skipped.
+    A region with several labels gives one event per label. Cancelled annotations are skipped.
 
     Raises:
         WsedError: the file is missing, or is not an export of Label Studio.

@@ -87,8 +87,8 @@ def identity(model: str | Path) -> str:
 def load_all(models: Sequence[str | Path]) -> Detector:
     """Load the detector of one model, or of several whose scores are averaged.
 
-    The decoder and the windows are those of the first model. Averaged scores are not calibrated: the calibration of a
-    model is that of its own scores, and a note on stderr names the models that have one.
+    The decoder and the windows are those of the first model. Averaged scores are not calibrated, since the calibration
+    of a model holds only for its own scores; a note on stderr names the models that have one.
 
     Raises:
         WsedError: a model cannot be loaded, or the models differ in classes or sample rate.
@@ -99,8 +99,8 @@ def load_all(models: Sequence[str | Path]) -> Detector:
     calibrated = [str(model) for model, each in zip(models, detectors, strict=True) if each.calibration is not None]
     if calibrated:
         print(
-            f"wsed: the calibration of {', '.join(calibrated)} is not used: it is of the scores of one model, and the "
-            "scores of several are averaged. Confidences are mean scores",
+            f"wsed: the calibration of {', '.join(calibrated)} is not used: it holds for the scores of one model, and "
+            "here those of several are averaged. Confidences are mean scores",
             file=sys.stderr,
         )
     network = Ensemble([detector.network for detector in detectors], list(map(str, models)))

@@ -41,8 +41,8 @@ class Stream:
     A time is final when the last window with it is complete and the decoder has its `reach` of scores after it. This
     takes at most `latency` seconds. Shorter windows have a shorter latency, but less context.
 
-    The events are those of `Detector.detect`, except in the first half of the last window: it ends with the sound, and
-    may begin before moments that are already decided. `detect` averages its scores there, too.
+    The events are those of `Detector.detect`, except in the first half of the last window. This window ends with the
+    sound, so it may cover times that are already decided. There, `detect` averages its scores with those of the others.
 
     Args:
         network: the network, in eval mode.

@@ -148,8 +148,8 @@ class Metric(ABC):
         by_default: whether it is computed if no metrics are named.
         numbers: names of the numbers that `compute` may give, by which `rank_by` is checked; empty: it is not checked.
         class_numbers: names of the numbers of each class.
-        not_scores: those of both of which a greater value is not better: error rates, counts and thresholds. Epochs
-            cannot be ranked by them.
+        not_scores: names in `numbers` and `class_numbers` for which a greater value is not better: error rates, counts
+            and thresholds. Epochs cannot be ranked by them.
 
     >>> from wsed.metrics import EventF1
     >>> from wsed.testing.metrics import system
@@ -173,7 +173,7 @@ class Metric(ABC):
 
     @classmethod
     def is_score(cls, number: str) -> bool:
-        """Whether a greater value of a number is better; empty: of the main number.
+        """Whether a greater value of a number is better; an empty name means the main number.
 
         >>> METRICS["event_f1"].is_score(""), METRICS["event_f1"].is_score("macro_error_rate")
         (True, False)

@@ -58,7 +58,7 @@ def metric_of(text: str) -> Metric:
 
 
 def check_number(owner: str, path: str, labels: Iterable[str] | None = None) -> None:
-    """Refuse a number that a metric does not have; a metric whose `compute` is not of wsed may have any.
+    """Refuse a number that a metric does not have; a metric whose `compute` is not from wsed may have any number.
 
     Args:
         owner: what names the number, for the message.

@@ -27,7 +27,7 @@ from wsed.study.table import markdown
 KEPT = "numbers.npz"
 """File in the folder of a run that keeps its numbers, so that its scores are read once."""
 RESAMPLES = 300
-"""Draws of the groups of recordings."""
+"""Number of draws of the groups of recordings."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,8 @@ recordings.')
             root: folder of the corpus; None: it is not known.
             clips: clips by id.
             ids: the test clips, in the order of their scores.
-            by: name of the groups; without it, or if a clip lacks them, the recordings of `provenance.tsv` are taken.
+            by: name of the groups; without it, or if a clip has no such group, the recordings of `provenance.tsv` are
+                taken.
             resamples: number of draws.
 
         >>> Recordings.of(None, {}, ()).groups is None
@@ -81,7 +82,7 @@ recordings.')
 
     @property
     def sentence(self) -> str:
-        """Over what the intervals are."""
+        """A sentence that says what the intervals are over."""
         if self.groups is None:
             return "Intervals are over seeds alone: no groups of the test clips are known."
         return f"Intervals are over seeds and {len(self.groups)} {self.kind}."
@@ -196,7 +197,7 @@ class Drawn:
         return [name for name in columns if any(name in run.value and name not in run.drawn for run in runs)]
 
     def sentence(self, columns: Iterable[str]) -> str:
-        """Over what the intervals of the columns are."""
+        """Sentences that say what the intervals of the columns are over."""
         alone = self.alone(columns)
         return self.recordings.sentence + (f" Over seeds alone: {', '.join(alone)}." if alone else "")
 

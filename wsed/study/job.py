@@ -21,7 +21,7 @@ MARK = "reproduce.json"
 
 
 def refuse_file(folder: Path) -> None:
-    """Refuse a folder if a file has its place, or that of a folder in which it is.
+    """Refuse a folder if there is a file at its path, or at that of a folder above it.
 
     Raises:
         WsedError: there is such a file.
@@ -71,7 +71,7 @@ class Job:
 
     @property
     def log(self) -> Path:
-        """What the run prints."""
+        """The file with the output of the run."""
         return self.folder / "log.txt"
 
     def settings(self) -> str:
@@ -85,7 +85,7 @@ class Job:
         """Whether the run is done, was begun and stopped, or is missing.
 
         Raises:
-            WsedError: the folder is a file or in one, or holds other files or a run with other settings.
+            WsedError: the folder or one above it is a file, or it holds other files or a run with other settings.
         """
         refuse_file(self.folder)
         kept = self._kept()
@@ -145,16 +145,16 @@ class Job:
 
     @property
     def _labels(self) -> Path:
-        """Where the row that labels clips writes its predictions."""
+        """Where the row that labels the clips writes its predictions."""
         return self.folder / "labels"
 
     def _predicting(self, shared: list[str]) -> list[list[str]]:
-        """The other row predicts the clips without labels, unless it has done so."""
+        """The arguments with which the other row predicts the clips without labels; none if it has done so."""
         if SplitFolder(self._labels / "predict").predictions.is_file():
             return []
         assert self.needs is not None
         trained = RunFolder(self.needs)
-        # A row that was trained on pseudo labels has this corpus already; the network of this row may be another one.
+        # A row that was trained on pseudo labels has this corpus already; this row may have another network.
         own = _is_pseudo(trained)
         settings = [f"--config={trained.config}", *([] if own else shared), "--data.corpus.predictions", "null"]
         place = ["--trainer.default_root_dir", str(self._labels), "--ckpt_path", str(_tested(trained))]

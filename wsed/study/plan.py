@@ -1,4 +1,4 @@
-"""The runs of a study, each after the run that it needs; and the corpus that a study keeps to."""
+"""The runs of a study, each after the run that it needs, and the corpus that all of them use."""
 
 import hashlib
 import json

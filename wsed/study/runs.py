@@ -88,7 +88,7 @@ def _moved(arguments: Mapping[str, object], root: Path) -> dict[str, object]:
 
 
 def root_of(run: RunFolder) -> Path | None:
-    """The folder of the corpus that a run names, or of the corpus that it wraps; None if it names none.
+    """The folder of the corpus in a run's configuration, or of a corpus inside it; None if none is named.
 
     >>> root_of(RunFolder(Path("runs/none")))
     Traceback (most recent call last):

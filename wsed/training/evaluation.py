@@ -98,7 +98,7 @@ class Evaluation(pl.Callback):
         self.ranking: tuple[float, ...] = ()  # metrics of the last validation
         self._untuned = self.decoder
         self._collector = Collector()
-        self._to_learn: Embedding | None = None  # without centres yet
+        self._to_learn: Embedding | None = None  # the metric whose centres are not computed yet
 
     def check(self, task: SEDTask) -> None:
         """Refuse settings that do not fit the classes of the network.
@@ -182,7 +182,7 @@ class Evaluation(pl.Callback):
         self._report(trainer, _sed(pl_module), "predict")
 
     def _take_tuned(self, trainer: pl.Trainer, task: SEDTask, split: EvaluatedSplit) -> None:
-        """Use the tuned decoder of the checkpoint, unless the settings differ, or this split is what tunes."""
+        """Use the tuned decoder of the checkpoint, unless the settings differ or this split is tuned on."""
         path, tunes = trainer.ckpt_path, self.tuning is not None and self.tuning.split == split
         if trainer.state.fn == "fit" or (path is None and not tunes):
             return

@@ -31,8 +31,8 @@ class AudioSet(VideoCorpus):
 
     The sources of training clips are `balanced` (22 K), `unbalanced` (2 M), `unbalanced_1m` (the clips of `unbalanced`
     with tags besides Music and Speech: Chou, Jang & Yang 2018) and `strong` (103 K, with events). Labels in `strong`
-    that are not among the 527 classes are ignored; classes that no row of such a list has were not annotated, and are
-    not known in its clips. There are no validation clips: set `data.holdout`.
+    that are not among the 527 classes are ignored; classes that never occur in a list with events were not annotated,
+    and are unknown in its clips. There are no validation clips: set `data.holdout`.
 
     Args:
         root: folder with the lists (also `class_labels_indices.csv`), and with the clips in `audio/` or any subfolder.

@@ -120,7 +120,7 @@ class Index:
         return np.where(self.key[row] == wanted, row, -1)
 
     def print_of(self, row: int) -> str:
-        """The number of samples of a file and their checksum, as a text."""
+        """The number of samples of a file and their checksum, as text."""
         return f"{self.n_samples[row]} samples, checksum {self.checksum[row]:08x}"
 
     def write(self, path: Path) -> None:

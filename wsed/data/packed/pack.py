@@ -27,7 +27,7 @@ SHARD_MB = 256
 PLAN = "plan.txt"
 
 PRINTS = 256
-"""About how many files have a fingerprint in the pack."""
+"""Approximate number of files with a fingerprint in the pack."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def damaged(out: str | Path, progress: Callable[[int, int], None] | None = None)
 
 
 def _prints(source: Path, names: Sequence[str]) -> dict[str, str]:
-    """The fingerprints of some of the files, spread evenly, by which a reader tells another corpus with these names."""
+    """Fingerprints of some files, spread evenly, by which a reader recognises another corpus with the same names."""
     few = names[:: max(1, len(names) // PRINTS)]
     known = {name: fingerprint(source / name) for name in few if (source / name).is_file()}  # not of a packed sound
     return {name: text for name, text in known.items() if text is not None}
@@ -168,7 +168,7 @@ def _size(path: Path) -> int:
 
 
 def _prepare(out: Path, plan: str, prints: Mapping[str, str], overwrite: bool) -> None:
-    """Keep the shards of the same plan and the same sounds; refuse those of another, or remove them."""
+    """Keep shards of the same plan and the same sounds; refuse other shards, or remove them with `overwrite`."""
     begun, now = out / PLAN, [plan, sha256(json.dumps(prints).encode()).hexdigest()[:16]]
     before = begun.read_text().split() if begun.is_file() else []
     if before != now[: len(before)]:  # an earlier version wrote the plan only

@@ -94,7 +94,7 @@ class Reader(ABC):
         return False
 
     def silence(self, dataset: Dataset[Item]) -> Float[np.ndarray, " band"] | None:
-        """The features of silence, with which features of a dataset of this reader are padded; None: zeros."""
+        """The features of silence, which pad the features of a dataset of this reader; None: zeros."""
         return None
 
     def headers(self, clips: Sequence[Clip]) -> Headers:
@@ -102,7 +102,7 @@ class Reader(ABC):
         return read_headers(clips)
 
     def prints(self, clips: Sequence[Clip]) -> list[str | None]:
-        """A text for each clip that differs if its file has other sound; None for a file that cannot be read."""
+        """A text for each clip, which identifies the sound of its file; None for a file that cannot be read."""
         return [fingerprint(path_of(clips, i)) for i in range(len(clips))]
 
 

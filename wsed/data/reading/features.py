@@ -157,7 +157,7 @@ class Features(Reader):
         return self.reader.headers(clips)
 
     def prints(self, clips: Sequence[Clip]) -> list[str | None]:
-        """What tells the sound of the clips, by the reader of the audio."""
+        """The texts that identify the sound of the clips, from the reader of the audio."""
         return self.reader.prints(clips)
 
 

@@ -50,16 +50,16 @@ class Memory(Reader):
         return KeptDataset(self.reader.open(table, sample_rate, network), len(table.clips))
 
     def learned(self, network: Network | None) -> bool:
-        """As of the reader of the clips."""
+        """As in the reader of the clips."""
         return self.reader.learned(network)
 
     @property
     def makes_features(self) -> bool:
-        """As of the reader of the clips."""
+        """As in the reader of the clips."""
         return self.reader.makes_features
 
     def silence(self, dataset: Dataset[Item]) -> NDArray[np.float32] | None:
-        """As of the reader of the clips."""
+        """As in the reader of the clips."""
         assert isinstance(dataset, KeptDataset)
         return self.reader.silence(dataset.dataset)
 
@@ -68,5 +68,5 @@ class Memory(Reader):
         return self.reader.headers(clips)
 
     def prints(self, clips: Sequence[Clip]) -> list[str | None]:
-        """What tells the sound of the clips, by the reader of the clips."""
+        """The texts that identify the sound of the clips, from the reader of the clips."""
         return self.reader.prints(clips)

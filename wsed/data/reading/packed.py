@@ -21,7 +21,7 @@ from wsed.data.trained import Network
 from wsed.errors import WsedError
 
 COMPARED = 16
-"""About how many sound files are compared with the pack, if they are there."""
+"""Approximate number of sound files that are compared with the pack, if they are present."""
 
 
 class PackedDataset(Dataset[Item]):
@@ -78,9 +78,9 @@ class PackedDataset(Dataset[Item]):
 class Packed(Reader):
     """Reads clips from packed audio, whose samples are already decoded and resampled and are only copied.
 
-    The sound files themselves are not needed. If they are there, a few are compared with those that were packed. Labels
-    are read from the corpus as usual, whose root may be the folder `corpus` of the pack: it has copies of the label
-    files.
+    The sound files themselves are not needed. If they are present, a few are compared with those that were packed.
+    Labels are read from the corpus as usual. Its root may be the folder `corpus` of the pack, which has copies of the
+    label files.
 
     Args:
         folder: folder that `wsed data pack` wrote, or its address on an object store, as `s3://bucket/desed`. Each
@@ -157,7 +157,7 @@ class Packed(Reader):
         return rows
 
     def _check_sounds(self, clips: Sequence[Clip], rows: NDArray[np.int64], facts: Facts, index: Index) -> None:
-        """Refuse a pack of another corpus with the same names: of clips whose files are there, a few are compared."""
+        """Refuse a pack of another corpus with the same names, by a few of the sound files that are present."""
         prints = dict(zip(index.find(facts.prints).tolist(), facts.prints.values(), strict=True))
         known = np.flatnonzero((rows >= 0) & np.isin(rows, list(prints)))
         for i in known[:: max(1, len(known) // COMPARED)].tolist():

@@ -26,7 +26,7 @@ class CLAP(Pretrained):
 
     A frame is the mean over frequency of the last layer's output. Clips are computed in pieces of 10.24 s, the last one
     filled with silence. (In the pretraining, clips of 10 s were stretched to 10.24 s, and shorter ones repeated.)
-    Models with `enable_fusion` take each piece as a clip that is not too long. Weights need the frontend `logmel` with
+    Models with `enable_fusion` treat each piece as a clip that is not too long. Weights need the frontend `logmel` with
     the settings of the folder's feature extractor.
 
     Args:
@@ -80,7 +80,7 @@ class CLAP(Pretrained):
         return partial(cls, config=sizes), LogMel(8000, 256, 80, 8, 50.0)
 
     def trained_with(self) -> Frontend | None:
-        """The frontend `logmel` as the folder's feature extractor says, if there are pretrained weights."""
+        """The frontend `logmel` with the settings of the feature extractor, if there are pretrained weights."""
         return None if self.wanted is None else self.wanted()
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
@@ -97,7 +97,7 @@ class CLAP(Pretrained):
 def trained_frontend(folder: str, n_bands: int, fusion: bool) -> partial[LogMel]:
     """Builds the frontend that the weights of a folder were trained with.
 
-    If the folder does not say, it is that of the published models.
+    If the folder does not describe it, it is that of the published models.
     """
     facts = feature_extractor(folder, feature_size=n_bands) or {}
     return partial(

@@ -8,7 +8,7 @@ from torch import Tensor
 def pieces(
     features: Float[Tensor, "clip band frame"], length: int, step: int, filling: Float[Tensor, "#clip"]
 ) -> Float[Tensor, "piece band length"]:
-    """Pieces of the features, those of the first clip first; what the last piece of a clip lacks is filled.
+    """Pieces of the features, those of the first clip first; the last piece of a clip is filled up.
 
     Args:
         features: the features.

@@ -26,10 +26,10 @@ ENCODERS = {
     "wav2vec2-bert": "wav2vec2_bert",
     **{name: name for name in ("hubert", "wav2vec2", "wavlm", "whisper")},
 }
-"""The encoders that are for one architecture."""
+"""The encoders that take one architecture, by its name in transformers."""
 
 PARTS = {"clap_audio_model": "audio_model", "whisper": "encoder"}
-"""Architectures of which an encoder takes a part only: its name in the model of the folder."""
+"""Architectures of which an encoder takes only a part, and the name of the part in the model of the folder."""
 
 ENDINGS = ("*.safetensors", "*.bin")
 """The files of a folder that hold weights."""
@@ -84,7 +84,7 @@ def reads_waveform(config: "PretrainedConfig") -> bool:
 
 
 def encoder_for(architecture: str) -> str:
-    """What to give for weights of an architecture, for messages."""
+    """The encoder to give for weights of an architecture, for messages."""
     from transformers import AutoConfig
 
     if architecture in ENCODERS:
@@ -92,7 +92,7 @@ def encoder_for(architecture: str) -> str:
     if reads_waveform(AutoConfig.for_model(architecture)):
         return f"give `encoder: {{class_path: wav2vec2, init_args: {{architecture: {architecture}}}}}`"
     others = ", ".join(ENCODERS)
-    return f"no encoder of wsed takes it; they take {others}, and other models that read a waveform and give frames"
+    return f"no encoder of wsed takes it; they take {others}, and other models that turn a waveform into frames"
 
 
 def random_model(config: "PretrainedConfig") -> nn.Module:

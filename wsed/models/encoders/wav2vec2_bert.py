@@ -23,8 +23,7 @@ ARCHITECTURE = "wav2vec2-bert"
 class Wav2Vec2BertFeatures(FBank):
     """The features of the encoder `wav2vec2_bert`: `fbank` at 16 kHz, each band of a clip with mean 0 and variance 1.
 
-    They are computed as for SeamlessM4T. Windows that are not whole, at the end of a clip, do not count for mean and
-    variance.
+    They are computed as for SeamlessM4T. Incomplete windows at the end of a clip do not count for mean and variance.
 
     Args:
         n_bands: number of mel bands.
@@ -53,8 +52,8 @@ class Wav2Vec2BertFeatures(FBank):
 class Wav2Vec2Bert(Pretrained):
     """Wav2Vec2-BERT (Barrault et al. 2023, SeamlessM4T): 50 frames per second. Needs the extra `speech`.
 
-    Two frames of the features make one frame. Clips of different lengths are computed separately, one length at a time.
-    Weights need the frontend `wav2vec2_bert`.
+    Two frames of the features make one frame of the encoder. Clips of different lengths are computed separately, one
+    length at a time. Weights need the frontend `wav2vec2_bert`.
 
     Args:
         n_bands: number of bands of the features.

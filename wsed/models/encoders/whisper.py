@@ -18,7 +18,7 @@ from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
 RATE, SIZE, HOP = 16000, 400, 160
-"""Sample rate (Hz) of the audio, samples of a Fourier transform, and from one frame of the features to the next."""
+"""Sample rate (Hz), samples of a Fourier transform, and samples from one frame of the features to the next."""
 
 LEAST = -1.5
 """The features of digital silence: `(log10(1e-10) + 4) / 4`."""
@@ -28,9 +28,9 @@ LEAST = -1.5
 class WhisperFeatures(Frontend):
     """The features of the encoder `whisper` (Radford et al. 2023): 100 frames per second at 16 kHz.
 
-    They are `(log10(mel) + 4) / 4` of the power, at most 80 dB below the loudest value of the clip. The first frames
-    see the beginning of the clip mirrored, the last ones zeros after its end, as in the pretraining of clips below
-    30 s.
+    They are `(log10(mel) + 4) / 4` of the power; values are at most 80 dB below the loudest one of the clip. The clip
+    is continued by its mirror image before its beginning and by zeros after its end, as were clips below 30 s in the
+    pretraining.
 
     Args:
         n_bands: number of mel bands up to 8 kHz: 80, and 128 for version 3 of the large model.
@@ -77,9 +77,9 @@ class WhisperFeatures(Frontend):
 class Whisper(Pretrained):
     """The encoder of Whisper (Radford et al. 2023): 50 frames per second. Needs the extra `speech`.
 
-    The weights were trained on pieces of 30 s, the last one filled with silence, and each place in a piece has an
-    embedding of its own. By default clips are computed in such pieces, so a clip of 10 s takes as long as one of 30 s.
-    With `seconds`, pieces are shorter and have the first embeddings only. That takes less time, but is not what the
+    The weights were trained on pieces of 30 s, the last one filled with silence, and each position in a piece has an
+    embedding of its own. By default, clips are computed in such pieces, so a clip of 10 s takes as long as one of 30 s.
+    With `seconds`, pieces are shorter and use only the first embeddings. That takes less time, but is not what the
     weights were trained for. Weights need the frontend `whisper`.
 
     Args:
@@ -151,7 +151,7 @@ class Whisper(Pretrained):
 
 
 class Positions(nn.Module):
-    """The embeddings of the first places of a piece, which are not trained.
+    """The embeddings of the first positions in a piece, which are not trained.
 
     >>> Positions(torch.ones(3, 2))(torch.tensor([0])).tolist()
     [[1.0, 1.0]]
@@ -165,5 +165,5 @@ class Positions(nn.Module):
         self.num_embeddings = len(weight)
 
     def forward(self, places: Int[Tensor, " place"]) -> Float[Tensor, "place dim"]:
-        """The embeddings of some places."""
+        """The embeddings of some positions."""
         return self.weight[places]

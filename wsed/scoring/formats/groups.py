@@ -59,7 +59,7 @@ def read_groups(groups: str | Path, reference: str | Path, clip_ids: Sequence[st
 
 
 def _found(of: Mapping[str, Own], clip_ids: Sequence[str]) -> list[Own | None]:
-    """The groups of each clip: those of its name, or else of the one row with its stem, if no other clip has the stem.
+    """The groups of each clip, by its name; else by its stem, if only one row and no other clip have it.
 
     Two clips with one stem, such as `site1/001.wav` and `site2/001.wav`, are different clips.
     """

@@ -148,7 +148,7 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
       confidences is ignored, with a note.
     * Frame scores: a folder of tables `onset, offset, CLASS, CLASS...`, one per clip, in the format of
       `sed_scores_eval`. A file has the name of its clip, with or without the extension of the sound file. Files in
-      subfolders are read, too: `night/a.tsv` is of the clip `night/a.wav`, or of the one clip `a.wav`.
+      subfolders are read, too: `night/a.tsv` belongs to the clip `night/a.wav`, or else to the only clip `a.wav`.
     * Frame scores of a run of wsed: `frame_scores.npz`, or the folder that holds it. They are what the network
       predicted, before the decoder of the run.
 

@@ -146,8 +146,8 @@ def _note_silent(clips: Sequence[str], notes: Notes) -> None:
 def _clips_of(files: Iterable[Path], reference: Reference, folder: Path | None = None) -> dict[Path, int]:
     """The clip of each file.
 
-    It is the clip with the same path in the folder, with or without audio extension. Files that have none are those of
-    the clip with the same name without folder and audio extension, if no other file is of that clip by its path.
+    A file belongs to the clip with the same path in the folder, with or without audio extension. If there is none, it
+    belongs to the clip with the same name without folder and audio extension, unless another file has that clip's path.
     """
     by_path, by_stem = _Clips(reference.clip_ids), _Clips(reference.clip_ids, folders=False)
     clip_of: dict[Path, int] = {}
@@ -169,10 +169,10 @@ def _clips_of(files: Iterable[Path], reference: Reference, folder: Path | None =
 
 
 def _take(clip: int, file: Path, clip_of: dict[Path, int], taken: dict[int, Path], reference: Reference) -> None:
-    """Note that a file is of a clip; a `WsedError` if another file is."""
+    """Record that a file belongs to a clip; a `WsedError` if another file does."""
     if taken.setdefault(clip, file) != file:
         raise WsedError(
-            f"{taken[clip]} and {file.name} are both of the clip {reference.clip_ids[clip]!r}; remove one of them"
+            f"{taken[clip]} and {file.name} both belong to the clip {reference.clip_ids[clip]!r}; remove one of them"
         )
     clip_of[file] = clip
 

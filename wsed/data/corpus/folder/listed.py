@@ -21,8 +21,8 @@ class OneFile:
         path: where the file is or should be.
         tags: its labels as they are written; None if they are unknown.
         events: its events, with labels as they are written; None if they are unknown.
-        facts: other cells by column, of columns with the same value in all its rows.
-        differing: where two of its rows differ, by column.
+        facts: other cells, by column; without columns in which two of its rows differ.
+        differing: the cells of two rows that differ, with table and line, by column.
         line: line number of its first row.
         table: the table with its first row; empty if it has no row.
         background: whether it lies in a folder of background sounds.

@@ -27,7 +27,7 @@ class Listed(NamedTuple):
         tags: its classes; None if they are unknown.
         facts: the other cells of its row, by column.
         table: the table with its row; empty if it has no row.
-        differing: where two rows differ, by column.
+        differing: the cells of two rows that differ, with table and line, by column.
     """
 
     name: str

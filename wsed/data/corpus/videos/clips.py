@@ -199,7 +199,7 @@ class VideoClips(Columns):
         )
 
     def _held_without(self, tags: Int[Tensor, " tag"]) -> Ragged:
-        """The classes of each clip without some tags, each the number `clip * n_labels + label`."""
+        """The classes of each clip except for some tags, which are numbers `clip * n_labels + label`."""
         if not len(tags):
             return self.held
         kept = ~torch.isin(self.held.rows * len(self.names) + self.held.values, tags)
