@@ -1,6 +1,7 @@
 """Clips held out for validation: apart from training and stratified."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,5 +132,39 @@ def test_clips_of_another_source_without_the_group():
     clips = [*of_patients("a/weak", patients), *of_patients("a/strong", [None])]
     with pytest.raises(WsedError, match="'patient', but clip a/strong0 has no such group"):
         divided(clips, sources=("a/weak",), **how)
-    clips = [*of_patients("a/weak", patients), *of_patients("b/strong", [None, "p3"])]
-    assert len(divided(clips, sources=("a/weak",), **how)[0]) >= 8
+    clips = [*of_patients("a/weak", patients), *of_patients("b/strong", [None, *patients])]
+    train, held = divided(clips, sources=("a/weak",), **how)
+    assert [c for c in train if c.source == "b/strong"] == clips[10:]  # "p3" of b is not "p3" of a
+    assert len(held) == 2
+
+
+def test_only_clips_of_a_held_out_recording_or_patient_leave_training():
+    """Files of one name in two folders are two recordings, and patients of one name in two corpora two patients."""
+    names = [f"{i}.wav" for i in range(10)]
+    weak, strong = ([Clip(n, Path(source, n), source, frozenset("a")) for n in names] for source in ("weak", "strong"))
+    train, held = divided([*weak, *strong], share=0.3, by="group", sources=("weak",))
+    assert (len(train), len(held)) == (17, 3)
+    parts = [Clip(f"{n}_1", Path("weak", n), "strong", frozenset("a"), None, 5.0, 5.0, n) for n in names]
+    train, held = divided([*weak, *parts], share=0.3, by="group", sources=("weak",))
+    assert {c.path for c in held}.isdisjoint(c.path for c in train)
+    assert (len(train), len(held)) == (14, 3)
+    patients = [f"p{i}" for i in range(10)]
+    clips = [*of_patients("a/weak", patients), *of_patients("b/weak", patients), *of_patients("a/strong", patients)]
+    train, held = divided(clips, share=0.3, by="group", group="patient", sources=("a/weak",))
+    assert Counter(c.source for c in train) == {"a/weak": 7, "b/weak": 10, "a/strong": 7}
+    train, held = divided(clips, share=0.2, by="group", group="patient", sources=("a/weak", "b/weak"))
+    assert sum(c.source == "a/strong" for c in train) == 10 - sum(c.source == "a/weak" for c in held)
+
+
+@pytest.mark.parametrize("sources", [None, ("weak", "unlabelled")])
+def test_unlabelled_clips_without_the_group_stay_in_training(sources):
+    """As with splits that are drawn by group; those whose group is held out leave training."""
+    patients = [f"p{i}" for i in range(10)]
+    how = {"share": 0.2, "by": "group", "group": "patient", "sources": sources}
+    unlabelled = [replace(c, tags=None) for c in of_patients("unlabelled", [None, *patients])]
+    train, held = divided([*of_patients("weak", patients), *unlabelled], **how)
+    assert "unlabelled0" in {c.id for c in train}
+    assert len({c.groups["patient"] for c in held}) == 2
+    assert {c.groups["patient"] for c in held}.isdisjoint(c.groups.get("patient") for c in train)
+    with pytest.raises(WsedError, match="'patient', but clip strong0 has no such group; it has none; write it into"):
+        divided([*of_patients("weak", patients), *of_patients("strong", [None])], **how | {"sources": ("weak",)})

@@ -465,6 +465,23 @@ def test_a_pack_of_an_earlier_version_is_read_and_packed_again_as_before(sounds,
     assert "prints" in json.loads((out / "pack.json").read_text())
 
 
+def test_the_sounds_of_a_pack_of_an_earlier_version_are_not_certified(sounds, tmp_path):
+    """It has no fingerprints, so other sounds with the same names and sizes could be in its shards."""
+    out = tmp_path / "packed"
+    pack(sounds, out, 8000, workers=1)
+    (out / "plan.txt").write_text((out / "plan.txt").read_text().split()[0])
+    for path in sound_files(sounds):
+        path.write_bytes(path.read_bytes()[:-2] + b"\x01\x02")
+    before = {path.name: path.read_bytes() for path in out.glob("shard_*")}
+    for _ in range(2):
+        pack(sounds, out, 8000, workers=1)
+        assert {path.name: path.read_bytes() for path in out.glob("shard_*")} == before
+        assert json.loads((out / "pack.json").read_text())["prints"] == {}
+    pack(sounds, out, 8000, workers=1, overwrite=True)
+    assert {path.name: path.read_bytes() for path in out.glob("shard_*")} != before
+    assert json.loads((out / "pack.json").read_text())["prints"]
+
+
 def test_packed_sounds_are_found_through_links(sounds, tmp_path, monkeypatch):
     pack(sounds, tmp_path / "pack", 8000, workers=1)
     (tmp_path / "folder").symlink_to(sounds / "audio")

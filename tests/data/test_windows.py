@@ -67,6 +67,19 @@ def test_settings_that_cannot_be(settings, message):
         Windows(**settings)
 
 
+def test_events_keep_their_own_confidence():
+    """With and without a confidence of their class."""
+    timed = (("a", 0.0, 1.0), ("a", 6.0, 7.0), ("b", 7.0, 8.0))
+    clip = Clip("a.wav", Path("a.wav"), "weak", frozenset("ab"), timed, 10.0, event_confidence=(0.5, 0.9, 0.75))
+    parts = Windows(5.0).of(clip, "train")
+    assert [part.event_confidence for part in parts] == [(0.5,), (0.9, 0.75)]
+    assert [part.confidence for part in parts] == [{}, {}]
+    parts = Windows(5.0).of(replace(clip, confidence={"a": 0.9}), "train")
+    assert [part.confidence for part in parts] == [{"a": 0.5}, {"a": 0.9, "b": 0.75}]
+    with pytest.raises(WsedError, match=r"clip a.wav has 2 events, but event_confidence has 3 values"):
+        replace(clip, events=timed[:2])
+
+
 def test_a_clip_of_unknown_length_is_not_cut():
     with pytest.raises(WsedError, match=r"the duration of r.flac is not known: set data.reader"):
         Windows(1.0).of(Clip("r.flac", Path("r.flac"), "weak"), "train")

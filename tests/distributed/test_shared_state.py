@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.distributed.ranks import run
+from wsed.data import same
 from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
 from wsed.data.reading.base import Reader
@@ -79,6 +80,24 @@ def test_a_process_that_reads_another_sound_under_the_same_names_is_named():
     assert said[0].startswith("train: process 1 reads another sound for clip 999 (other) than process 0 (same)")
     assert (said[1], other_said) == ("process 1: there is no pack", [said[0], "there is no pack"])
     assert asked == SOUNDS
+
+
+def test_names_that_the_checksum_leaves_out_may_differ_too(monkeypatch):
+    tables = [
+        ClipTable.of(
+            [Clip(f"{'x' * (i % 2 * mark)}{i}", Path(str(i)), "weak", frozenset()) for i in range(90)], Labels(["Dog"])
+        )
+        for mark in (0, 1)
+    ]
+    monkeypatch.setattr(same, "NAMES", 45)
+    assert same.checksum(tables[0]) == same.checksum(tables[1])
+    seen = [same._Seen.of(table, Heard(0, "none")) for table in tables]
+    assert seen[0].sounds.keys() != seen[1].sounds.keys()
+    monkeypatch.setattr(same, "world_size", lambda: 2)
+    monkeypatch.setattr(same, "on_all", lambda do: do())
+    monkeypatch.setattr(same.dist, "all_gather_object", lambda gathered, mine: gathered.__setitem__(slice(None), seen))
+    with pytest.raises(WsedError, match=r"process 1 sees other clips or labels \(90 clips\) than process 0"):
+        check_same(tables[0], "train", Heard(0, "none"))
 
 
 def test_all_generators_are_kept():

@@ -559,7 +559,17 @@ def test_score_files_in_subfolders(tmp_path: Path) -> None:
     with pytest.raises(WsedError, match=r"site8/002\.tsv and 002\.tsv both belong to the clip '002\.wav'"):
         read_predictions(tmp_path / "s", reference)
     write(tmp_path / "s" / "site8", HEAD, "002.tsv")
-    with pytest.raises(WsedError, match="mixes tables of events"):
+    (tmp_path / "s/site9/002.tsv").rename(tmp_path / "s/002.tsv")
+    write(tmp_path / "s" / "site9", "name,value\nloss,1\n", "log.csv")
+    (tmp_path / "s/site8/003.tsv").write_text("")
+    said = read_predictions(tmp_path / "s", reference)  # the folder itself has frame scores
+    assert f"hold no frame scores, left out: 2 (first: {tmp_path}/s/site8/002.tsv)" in said.notes[0]
+    assert len(said.detected(0.5)) == 4
+    (tmp_path / "s/002.tsv").unlink()
+    (tmp_path / "s/site9/log.csv").unlink()
+    with pytest.raises(
+        WsedError, match=r"mixes tables of events \(site8/002.tsv\) and of frame scores \(long/003.tsv\)"
+    ):
         read_predictions(tmp_path / "s", reference)
     write(tmp_path / "p" / "points", HEAD, "th_0.5.tsv")
     with pytest.raises(WsedError, match="name the folder inside it"):

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wsed.errors import WsedError
+
 Timed = tuple[str, float, float]
 """An event: label, onset, offset (seconds)."""
 
@@ -30,6 +32,9 @@ class Clip:
             Unless they are in `tags`, it is not known either whether the clip holds them.
         event_confidence: confidence of each event, in the order of `events`; empty: that of its class.
         groups: groups of the clip, by the kind of group: `{"patient": "p03", "site": "ward"}`.
+
+    Raises:
+        WsedError: there is not one `event_confidence` for each event.
     """
 
     id: str
@@ -44,6 +49,13 @@ class Clip:
     confidence: Mapping[str, float] = field(default_factory=dict, hash=False)
     unsure: frozenset[str] = frozenset()
     event_confidence: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.event_confidence and len(self.event_confidence) != len(self.events or ()):
+            raise WsedError(
+                f"clip {self.id} has {len(self.events or ())} events, but event_confidence has "
+                f"{len(self.event_confidence)} values: give one for each event"
+            )
 
     @property
     def confidences(self) -> tuple[float, ...]:

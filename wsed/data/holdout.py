@@ -66,13 +66,17 @@ class Holdout:
         """The indices of the training clips and of the validation clips.
 
         If a sound is held out in one source, its clips in other sources are left out of training too; so are all clips
-        of a group that is held out. In a joint corpus, only corpora with held-out clips must have the kind of group.
+        of a group that is held out. Groups of two corpora of a joint corpus differ even if their names are the same,
+        and only corpora with held-out clips must have the kind of group. A clip with neither tags nor events whose
+        group is not known stays in training, as with `data.corpus.splits.group`: if unlabelled clips may be of a person
+        who is held out, write their group into a table, or leave them out.
 
         Raises:
-            WsedError: a source has no clips, no clip would be held out, or a clip has no such group.
+            WsedError: a source has no clips, no clip would be held out, or a clip with labels has no such group.
         """
         names = self._sources(table)
         pool = np.flatnonzero(np.isin(table.source.numpy(), [table.sources.index(name) for name in names]))
+        pool = pool[~self._unknown(table, pool)]
         several = len(table.sources) > 1
         sound = sounds(table.clips) if several else np.arange(len(table.clips))
         mask = self._by_group(table, pool) if self.by == "group" else self._by_clip(table, pool)
@@ -113,7 +117,7 @@ class Holdout:
 
     def _by_group(self, table: ClipTable, pool: Index) -> NDArray[np.bool_]:
         """Which clips of the pool are held out: whole groups; a group has the classes of all its clips."""
-        names = [group_of(table.clips[i], self.group) for i in pool.tolist()]
+        names = [self._name(table.clips[i]) for i in pool.tolist()]
         number = {name: i for i, name in enumerate(dict.fromkeys(names))}
         classes: list[set[int]] = [set() for _ in number]
         for i, name in zip(pool.tolist(), names, strict=True):
@@ -123,20 +127,41 @@ class Holdout:
 
     def _in_group(self, table: ClipTable, pool: Index, held: Index, others: Index) -> NDArray[np.bool_]:
         """Which of the other clips are of a group that is held out."""
-        groups = {group_of(table.clips[i], self.group) for i in held.tolist()}
-        corpora = {corpus_of(table.sources[number]) for number in np.unique(table.source.numpy()[pool]).tolist()}
+        if self.group is None:
+            recordings = {name for i in held.tolist() for name in _recordings(table.clips[i])}
+            return np.array([not recordings.isdisjoint(_recordings(table.clips[i])) for i in others.tolist()])
+        groups = {self._name(table.clips[i]) for i in held.tolist()}
+        corpora = {corpus_in(table.sources[number]) for number in np.unique(table.source.numpy()[pool]).tolist()}
+        unknown = self._unknown(table, others)
 
         def inside(clip: Clip) -> bool:
-            known = self.group is None or self.group in clip.groups or corpus_of(clip.source) in corpora
-            return known and group_of(clip, self.group) in groups
+            return corpus_in(clip.source) in corpora and self._name(clip) in groups
 
-        return np.array([inside(table.clips[i]) for i in others.tolist()], dtype=bool)
+        return np.array([not free and inside(table.clips[i]) for i, free in zip(others.tolist(), unknown, strict=True)])
+
+    def _name(self, clip: Clip) -> tuple[str, str]:
+        """The group of a clip, with its corpus, since two patients of a joint corpus may have one name."""
+        return corpus_in(clip.source), group_of(clip, self.group)
+
+    def _unknown(self, table: ClipTable, index: Index) -> NDArray[np.bool_]:
+        """Which of the clips have neither tags nor events nor the kind of group."""
+        blank = ~(table.tagged | table.timed).numpy()[index]
+        if self.group is not None:
+            for place in np.flatnonzero(blank).tolist():
+                blank[place] = self.group not in table.clips[int(index[place])].groups
+        return blank & (self.group is not None)
 
 
-def corpus_of(source: str) -> str:
-    """The corpus of a source of a joint corpus; empty for other corpora.
+def _recordings(clip: Clip) -> tuple[tuple[str, str], ...]:
+    """The file of a clip, and the name of its recording; the name of a whole file tells nothing about its sound."""
+    file = ("file", str(clip.path))
+    return (file,) if clip.recording is None else (file, ("recording", clip.recording))
 
-    >>> corpus_of("desed/weak"), corpus_of("weak")
+
+def corpus_in(source: str) -> str:
+    """The name of the corpus in the name of a source of a joint corpus; empty for other corpora.
+
+    >>> corpus_in("desed/weak"), corpus_in("weak")
     ('desed', '')
     """
     return source.rpartition("/")[0]
@@ -156,7 +181,10 @@ def group_of(clip: Clip, group: str | None) -> str:
         return clip.of_recording
     if group not in clip.groups:
         known = ", ".join(clip.groups) or "none"
-        raise WsedError(f"data.holdout.group is {group!r}, but clip {clip.id} has no such group; it has {known}")
+        raise WsedError(
+            f"data.holdout.group is {group!r}, but clip {clip.id} has no such group; it has {known}; write it into its "
+            "table, or leave the clip out"
+        )
     return clip.groups[group]
 
 

@@ -63,7 +63,7 @@ def check_same(table: ClipTable | None, split: str, reader: Reader) -> None:
     mine = on_all(lambda: _Seen() if table is None else _Seen.of(table, reader))
     seen = [mine] * world_size()
     dist.all_gather_object(seen, mine)
-    others = [rank for rank, other in enumerate(seen) if other.checksum != seen[0].checksum]
+    others = [rank for rank, other in enumerate(seen) if other.identity != seen[0].identity]
     if others:
         which = ", ".join(map(str, others[:5]))
         raise WsedError(
@@ -86,6 +86,11 @@ class _Seen:
     checksum: str = ""
     clips: int = 0
     sounds: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The checksum, and the names of the clips whose sounds are compared; it may leave these names out."""
+        return self.checksum, *self.sounds
 
     @classmethod
     def of(cls, table: ClipTable, reader: Reader) -> "_Seen":

@@ -150,9 +150,9 @@ def _with_events_in(clip: Clip, start: float, duration: float) -> Clip:
         if onset < start + duration and offset > start:
             events.append((label, max(onset - start, 0.0), min(offset - start, duration)))
             sure.append(confidence)
-    if not clip.confidence:
+    if not (clip.confidence or clip.event_confidence):
         return replace(clip, events=tuple(events))
-    of_tags = {**clip.confidence, **greatest(events, sure)}
+    of_tags = {**clip.confidence, **greatest(events, sure)} if clip.confidence else {}
     return replace(clip, events=tuple(events), event_confidence=tuple(sure), confidence=of_tags)
 
 

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -79,7 +79,7 @@ def pack(
         sample_rate: sample rate of the samples, Hz: that of the networks that will be trained.
         shard_mb: size of a shard in MB.
         workers: number of processes; None: one per core.
-        overwrite: whether a pack of other files is replaced.
+        overwrite: whether a pack of other files, or one of an earlier version, is replaced.
         progress: called with the number of finished shards and the number of all shards.
 
     Raises:
@@ -102,7 +102,7 @@ def pack(
     plan, prints = _plan(files, names, sample_rate, shard_mb), _prints(source, names)
     out.mkdir(parents=True, exist_ok=True)
     with locked(out / ".lock"):
-        _prepare(out, plan, prints, overwrite)
+        prints = _prepare(out, plan, prints, overwrite)
         inside = out.resolve().is_relative_to(source.resolve())  # a corpus there would find its labels twice
         labels = {} if inside else copy_labels(source, out, audio.SUFFIXES)
         shards = _shards(files, sample_rate, shard_mb, out)
@@ -167,19 +167,26 @@ def _size(path: Path) -> int:
         return -1
 
 
-def _prepare(out: Path, plan: str, prints: Mapping[str, str], overwrite: bool) -> None:
-    """Keep shards of the same plan and the same sounds; refuse other shards, or remove them with `overwrite`."""
+def _prepare(out: Path, plan: str, prints: dict[str, str], overwrite: bool) -> dict[str, str]:
+    """Keep shards of the same plan and the same sounds; refuse other shards, or remove them with `overwrite`.
+
+    Returns the fingerprints of the pack. An earlier version wrote the plan only. It is not known which sounds its
+    shards have, so they are kept without fingerprints, and with `overwrite` they are removed.
+    """
     begun, now = out / PLAN, [plan, sha256(json.dumps(prints).encode()).hexdigest()[:16]]
     before = begun.read_text().split() if begun.is_file() else []
-    if before != now[: len(before)]:  # an earlier version wrote the plan only
-        if not overwrite:
-            raise WsedError(
-                f"{out} holds a pack of other files, another rate or another size of shards; "
-                "give another folder, or replace it with --overwrite"
-            )
+    if before == now[:1] and not overwrite and any(out.glob("shard_*.i16")):
+        return {}
+    if before not in ([], now, now[:1]) and not overwrite:
+        raise WsedError(
+            f"{out} holds a pack of other files, another rate or another size of shards; "
+            "give another folder, or replace it with --overwrite"
+        )
+    if before not in ([], now):
         for path in [*out.glob("shard_*"), out / INDEX, out / FACTS, out / CONTENTS]:
             path.unlink(missing_ok=True)
     begun.write_text("\n".join(now))
+    return prints
 
 
 def _shards(files: Sequence[Path], sample_rate: int, shard_mb: float, out: Path) -> list[list[int]]:

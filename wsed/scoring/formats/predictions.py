@@ -149,6 +149,7 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
     * Frame scores: a folder of tables `onset, offset, CLASS, CLASS...`, one per clip, in the format of
       `sed_scores_eval`. A file has the name of its clip, with or without the extension of the sound file. Files in
       subfolders are read, too: `night/a.tsv` belongs to the clip `night/a.wav`, or else to the only clip `a.wav`.
+      Other tables in subfolders are left out, with a note, if the folder itself has frame scores.
     * Frame scores of a run of wsed: `frame_scores.npz`, or the folder that holds it. They are what the network
       predicted, before the decoder of the run.
 
@@ -170,7 +171,7 @@ def read_predictions(path: str | Path, reference: Reference, progress: Progress 
         return Predictions(name, "frame scores", (), (), scores, notes.lines())
     exchange = is_exchange(place)
     if place.is_dir() and not exchange:
-        files, kind = _files(place)
+        files, kind = _files(place, notes)
         if kind == "frame scores":
             scores = read_frame_scores(place, files, reference, notes, progress)
             return Predictions(name, "frame scores", (), (), scores, notes.lines())
@@ -206,8 +207,10 @@ def odd_name(thresholds: Mapping[float, Path], odd: Sequence[float]) -> str:
     return f"{thresholds[odd[0]].name} is {odd[0]:g}" if odd else ""
 
 
-def _files(folder: Path) -> tuple[list[Path], Kind]:
+def _files(folder: Path, notes: Notes) -> tuple[list[Path], Kind]:
     """The tables in a folder, for frame scores also those in its subfolders, and their kind.
+
+    If the folder itself has frame scores, other tables in its subfolders are left out and noted.
 
     Raises:
         WsedError: there are several kinds, or no tables.
@@ -215,12 +218,27 @@ def _files(folder: Path) -> tuple[list[Path], Kind]:
     inner = (p.relative_to(folder) for p in sorted(folder.rglob("*")) if p.suffix.lower() in TABLES and p.is_file())
     every = [folder / p for p in inner if not any(part.startswith(".") for part in p.parts)]
     files = [p for p in every if p.parent == folder]
-    kind: Kind = _kind_of_all(folder, files) if files else "frame scores"
+    if not files:
+        if _kind_of_all(folder, every) != "frame scores":  # operating points lie in the folder itself
+            raise WsedError(
+                f"nothing to read in the folder {folder} itself; name the folder inside it that has the tables"
+            )
+        return every, "frame scores"
+    kind = _kind_of_all(folder, files)
     if kind != "frame scores":
         return files, kind
-    if _kind_of_all(folder, every) != "frame scores":  # operating points lie in the folder itself
-        raise WsedError(f"nothing to read in the folder {folder} itself; name the folder inside it that has the tables")
-    return every, kind
+    others = [file for file in every if file.parent != folder and not _may_be_scores(file)]
+    notes.add("tables in subfolders that hold no frame scores, left out", len(others), "".join(map(str, others[:1])))
+    left = set(others)
+    return [file for file in every if file not in left], kind
+
+
+def _may_be_scores(path: Path) -> bool:
+    """Whether a table holds frame scores or is blank, as that of a clip without frames."""
+    try:
+        return _kind(path) in ("frame scores", None)
+    except WsedError:
+        return False
 
 
 def _kind_of_all(folder: Path, files: Sequence[Path]) -> Kind:
@@ -233,9 +251,9 @@ def _kind_of_all(folder: Path, files: Sequence[Path]) -> Kind:
     for file in files:
         kind = _kind(file)
         if kind is not None:
-            first.setdefault(kind, file)
+            first.setdefault(kind, file.relative_to(folder))
     if len(first) > 1:
-        events, scores = first["events"].name, first["frame scores"].name
+        events, scores = first["events"], first["frame scores"]
         raise WsedError(f"{folder} mixes tables of events ({events}) and of frame scores ({scores}); keep one kind")
     if not files:
         raise WsedError(f"nothing to read in the folder {folder}: no file in it ends in {', '.join(TABLES)}")

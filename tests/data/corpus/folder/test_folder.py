@@ -388,6 +388,18 @@ def test_rows_of_a_file_that_differ_in_its_split_or_group(tmp_path):
         read(tmp_path, "t.csv", "e.csv", splits=Splits(column="split"))
 
 
+def test_rows_of_events_that_differ_in_the_split_or_group_of_their_file(tmp_path):
+    """One such file does not take the column from the others."""
+    sounds(tmp_path, *(f"{name}.wav" for name in "abc"))
+    rows = ["a.wav,0,0.5,Dog,train,p1,x", "b.wav,0,0.5,Dog,test,p2,x", "c.wav,0,0.5,Dog,train,p3,x"]
+    text(tmp_path, "e.csv", "file,start,end,label,split,patient,note", *rows, "a.wav,0.6,0.8,Dog,test,p4,y")
+    with pytest.raises(WsedError, match=r"the rows of a.wav differ in split: 'train' in e.csv:2, 'test' in e.csv:5"):
+        read(tmp_path, events="e.csv", splits=Splits(column="split"))
+    with pytest.raises(WsedError, match=r"the rows of a.wav differ in patient: 'p1' in e.csv:2, 'p4' in e.csv:5"):
+        read(tmp_path, events="e.csv", splits=Splits(group="patient", test=0.3))
+    assert [clip.groups.get("note") for clip in Folder(tmp_path, None, "e.csv").clips("train")] == [None, "x", "x"]
+
+
 def test_an_event_without_a_file(tmp_path):
     sounds(tmp_path, "a.wav", "b.wav")
     text(tmp_path, "all.txt", "0.5\t1\tDog")

@@ -1,6 +1,6 @@
 """Events of sound files, from one file for all sound files or from one label file per sound file."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,10 +23,12 @@ class Timed:
     Attributes:
         event: the event as it is written; its label is empty if the row names a file without events.
         number: number of the sound file; None if the file is missing.
+        facts: the other cells of the row by column (patient, site, split).
     """
 
     event: Event
     number: int | None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,11 @@ class FoundEvents:
         rows: the rows of all files.
         known: the numbers of the sound files whose events are known, even if they have none.
         unused: label files that belong to no sound file.
-        facts: the other cells of a table by column (patient, site, split), by the number of the sound file.
     """
 
     rows: tuple[Timed, ...]
     known: frozenset[int]
     unused: tuple[Path, ...] = ()
-    facts: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
 
 def find_events(files: SoundFiles, events: EventTable) -> FoundEvents:
@@ -57,12 +57,12 @@ def find_events(files: SoundFiles, events: EventTable) -> FoundEvents:
 
 
 def _of_file(path: Path, files: SoundFiles, events: EventTable) -> FoundEvents:
-    facts: dict[int, dict[str, str]] = {}
+    facts: dict[int, dict[str, str]] = {}  # by line
     if format_of(path) == "table":
         cells = read_cells(path, events.separator)
         file = file_column(cells, files, events.file, f"{SETTING}.file")
         events = replace(events, file=cells.header[file])
-        facts = _facts(cells, [files.find(row[file], f"{path}:{line}: ") for line, row in cells.rows], file)
+        facts = _facts(cells, {cells.header[file], events.onset, events.offset, events.label})
     read = read_events(path, events, SETTING)
     if nameless := [event for event in read if not event.file]:
         if len(files) > 1:
@@ -71,20 +71,19 @@ def _of_file(path: Path, files: SoundFiles, events: EventTable) -> FoundEvents:
                 f"or {SETTING} to a folder of label files with the names of their sound files"
             )
         read = [event._replace(file=files.names[0]) for event in read]
-    rows = tuple(Timed(event, files.find(event.file, f"{path}:{event.line}: ")) for event in read)
+    numbers = [files.find(event.file, f"{path}:{event.line}: ") for event in read]
+    rows = tuple(
+        Timed(event, number, {} if number is None else facts.get(event.line, {}))
+        for event, number in zip(read, numbers, strict=True)
+    )
     check_there(path, {row.event.file: row.number for row in rows}, files, f"{SETTING}.file")
-    return FoundEvents(rows, frozenset(row.number for row in rows if row.number is not None), facts=facts)
+    return FoundEvents(rows, frozenset(row.number for row in rows if row.number is not None))
 
 
-def _facts(cells: Cells, numbers: Sequence[int | None], file: int) -> dict[int, dict[str, str]]:
-    """The cells that describe the file and not the event: those of columns that are constant within each file."""
-    first: dict[int, tuple[str, ...]] = {}
-    own = {i for i, name in enumerate(cells.header) if i != file and plain(name)[0] not in OF_EVENTS}
-    for number, (_, row) in zip(numbers, cells.rows, strict=True):
-        if number is not None:
-            before = first.setdefault(number, row)
-            own = {i for i in own if row[i] == before[i]}
-    return {number: {cells.header[i]: row[i] for i in sorted(own)} for number, row in first.items()}
+def _facts(cells: Cells, used: Collection[str | None]) -> dict[int, dict[str, str]]:
+    """The cells of each row that may describe its file, by line: those of columns that do not describe the event."""
+    own = [i for i, name in enumerate(cells.header) if name not in used and plain(name)[0] not in OF_EVENTS]
+    return {line: {cells.header[i]: row[i] for i in own} for line, row in cells.rows} if own else {}
 
 
 def _of_folder(folder: Path, files: SoundFiles, events: EventTable) -> FoundEvents:

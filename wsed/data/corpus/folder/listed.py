@@ -76,7 +76,7 @@ def join(
     for timed in events.rows:
         file, event = of(timed.number, timed.event.file), timed.event
         file.events = [] if file.events is None else file.events
-        file.add({} if timed.number is None else events.facts.get(timed.number, {}), tables[1], event.line)
+        file.add(timed.facts, tables[1], event.line)
         if event.label and event.offset > event.onset:
             file.events.append((event.label, event.onset, event.offset))
         empty += bool(event.label) and event.offset <= event.onset
