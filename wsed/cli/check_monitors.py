@@ -43,7 +43,9 @@ def check_monitors(callbacks: Sequence[Callback], losses: Sequence[str]) -> None
 
 
 def best(name: str) -> Literal["min", "max"] | None:
-    """Whether the lowest (`min`: losses) or greatest (`max`: scores) value of a logged number is best; None: unknown.
+    """Whether the lowest (`min`: losses) or greatest (`max`: scores) value of a logged number is best.
+
+    None if that is unknown, as for a metric that does not declare its `numbers`.
 
     >>> best("val/loss_tags"), best("val/score"), best("val/event_f1_micro"), best("val/mine")
     ('min', 'max', 'max', None)
@@ -51,8 +53,9 @@ def best(name: str) -> Literal["min", "max"] | None:
     stage, _, number = name.partition("/")
     if stage in ("train", "val") and (number == "loss" or number.startswith("loss_")):
         return "min"
-    metric = number if number in METRICS else number.removesuffix("_micro")
-    is_score = metric in METRICS and METRICS[metric].is_score("")
+    name = number if number in METRICS else number.removesuffix("_micro")
+    metric = METRICS[name] if name in METRICS else None
+    is_score = metric is not None and bool(metric.numbers) and metric.is_score("")
     return "max" if stage == "val" and (is_score or number in ("score", *EMBEDDING)) else None
 
 
