@@ -187,6 +187,13 @@ def test_a_callback_that_waits_for_a_lower_score(name):
     check_monitors([EarlyStopping(name, mode="max"), ModelCheckpoint(monitor=name, mode="max")], ["tags"])
 
 
+@pytest.mark.parametrize("count", [-1, 0])
+def test_a_callback_that_keeps_all_checkpoints_or_none_may_have_any_mode(count):
+    check_monitors([ModelCheckpoint(monitor="val/score", save_top_k=count)], ["tags"])
+    with pytest.raises(WsedError, match="monitors 'val_score', which is not logged"):
+        check_monitors([ModelCheckpoint(monitor="val_score", save_top_k=count)], ["tags"])
+
+
 @pytest.mark.parametrize("declared", [(), ("error",)])
 def test_a_metric_of_ones_own_for_which_lower_is_better(monkeypatch, declared):
     class Mine(METRICS["event_f1"]):

@@ -60,6 +60,8 @@ def best(name: str) -> Literal["min", "max"] | None:
 
 
 def _check_mode(callback: Callback, monitor: object) -> None:
+    if vars(callback).get("save_top_k") in (-1, 0):  # all checkpoints are kept, or none
+        return
     mode, wanted = vars(callback).get("mode"), best(monitor) if isinstance(monitor, str) else None
     if mode in ("min", "max") and wanted is not None and mode != wanted:
         what = "a greater value is better" if wanted == "max" else "a lower value is better"
