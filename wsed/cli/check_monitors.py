@@ -54,8 +54,7 @@ def best(name: str) -> Literal["min", "max"] | None:
     if stage in ("train", "val") and (number == "loss" or number.startswith("loss_")):
         return "min"
     name = number if number in METRICS else number.removesuffix("_micro")
-    metric = METRICS[name] if name in METRICS else None
-    is_score = metric is not None and bool(metric.numbers) and metric.is_score("")
+    is_score = name in METRICS and bool(METRICS[name].numbers) and METRICS[name].is_score("")
     return "max" if stage == "val" and (is_score or number in ("score", *EMBEDDING)) else None
 
 
