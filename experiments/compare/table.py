@@ -24,8 +24,9 @@ from wsed.metrics.system import System
 from wsed.run import RunFolder
 from wsed.scoring.score import system_of
 from wsed.study.compare import spread
-from wsed.study.drawn import RESAMPLES, Drawn, Numbers, Recordings, statistics_of
+from wsed.study.drawn import Drawn
 from wsed.study.measures import in_points
+from wsed.study.numbers import RESAMPLES, Numbers, Recordings, statistics_of
 from wsed.study.rows import read_recipe
 from wsed.study.runs import ScoredClips, by_row, corpus_of
 from wsed.study.table import markdown
@@ -108,7 +109,7 @@ def short_and_long(reference: Events, n_labels: int) -> tuple[list[int], list[in
 
 def numbers(run: RunFolder, root: Path | None, recordings: Recordings) -> Numbers:
     """The columns of a run, scored with its tuned decoder; kept in its folder."""
-    if (kept := Numbers.kept(run, recordings.resamples)) is not None:
+    if (kept := Numbers.kept(run, recordings)) is not None:
         return kept
     scored = ScoredClips.read(run, "test", corpus_of(run, root).clips("test"))
     tuned = read_tuned(run.last) or read_tuned(run.best)
@@ -120,7 +121,7 @@ def numbers(run: RunFolder, root: Path | None, recordings: Recordings) -> Number
     every = np.ones((1, len(scored.scores.clip_ids)))
     values = {name: float(statistic(every)[0]) for name, statistic in columns.items()}
     result = Numbers(values, recordings.draw(columns, scored.scores.clip_ids))
-    result.keep(run)
+    result.keep(run, recordings)
     return result
 
 

@@ -35,8 +35,9 @@ from wsed.metrics.bootstrap import ClipCounts, Statistic, clip_counts
 from wsed.metrics.clips import tag_counts
 from wsed.run import RunFolder
 from wsed.study.compare import spread
-from wsed.study.drawn import RESAMPLES, Drawn, Numbers, Recordings
+from wsed.study.drawn import Drawn
 from wsed.study.measures import correlation_of, in_points
+from wsed.study.numbers import RESAMPLES, Numbers, Recordings
 from wsed.study.runs import ScoredClips, clips_of, root_of
 from wsed.study.table import columns_table, markdown
 from wsed.truth import Truth

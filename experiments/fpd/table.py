@@ -23,7 +23,8 @@ from wsed.metrics import event_counts
 from wsed.run import RunFolder
 from wsed.scoring.score import system_of
 from wsed.study.compare import Difference, p_text, spread
-from wsed.study.drawn import RESAMPLES, Drawn, Numbers, Recordings, Seeds, statistics_of
+from wsed.study.drawn import Drawn
+from wsed.study.numbers import RESAMPLES, Numbers, Recordings, Seeds, statistics_of
 from wsed.study.rows import read_recipe
 from wsed.study.runs import ScoredClips, by_row, clips_of, root_of
 from wsed.study.table import markdown
@@ -48,7 +49,7 @@ TUNING = Tuning(thresholds="events", medians=[0.2, 0.45, 0.9, 1.8])
 
 def numbers(run: RunFolder, root: Path | None, recordings: Recordings) -> Numbers:
     """The columns of a run, kept in its folder. Before validation, the tuned one is missing and none is kept."""
-    if (kept := Numbers.kept(run, recordings.resamples)) is not None:
+    if (kept := Numbers.kept(run, recordings)) is not None:
         return kept
     test = ScoredClips.read(run, "test", clips_of(run, "test", root), CLIP_SECONDS)
     plain = {name: key for name, key in METRICS.items() if name != TUNED}
@@ -62,7 +63,7 @@ def numbers(run: RunFolder, root: Path | None, recordings: Recordings) -> Number
     values = {name: float(statistic(every)[0]) for name, statistic in columns.items()}
     result = Numbers(values, recordings.draw(columns, test.scores.clip_ids))
     if validated:
-        result.keep(run)
+        result.keep(run, recordings)
     return result
 
 

@@ -27,8 +27,9 @@ from wsed.metrics.counts import Counts
 from wsed.metrics.tagging import Ranking, ap, auroc, average_precision, mean_known, ranking_scores
 from wsed.run import RunFolder
 from wsed.scoring.report import Report
-from wsed.study.drawn import RESAMPLES, Drawn, Numbers, Recordings
+from wsed.study.drawn import Drawn
 from wsed.study.measures import MeasuredRun, in_points
+from wsed.study.numbers import RESAMPLES, Numbers, Recordings
 from wsed.study.rows import read_recipe
 from wsed.study.runs import ScoredClips, by_row, clips_of, root_of
 from wsed.study.table import rows_table

@@ -22,8 +22,9 @@ from wsed.metrics.groups import Groups
 from wsed.run import RunFolder
 from wsed.study.claims import Expect, verdict
 from wsed.study.compare import spread
-from wsed.study.drawn import RESAMPLES, Recordings, over
+from wsed.study.drawn import over
 from wsed.study.measures import MeasuredRun
+from wsed.study.numbers import RESAMPLES, Recordings
 from wsed.study.runs import ScoredClips, clips_of, root_of
 from wsed.study.table import markdown
 

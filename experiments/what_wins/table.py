@@ -18,7 +18,8 @@ from experiments.compare.table import COLUMN_OF, numbers, recordings_of
 from wsed.run import RunFolder
 from wsed.scoring.report import Report
 from wsed.study.compare import spread
-from wsed.study.drawn import KEPT, RESAMPLES, Drawn, Numbers, Recordings
+from wsed.study.drawn import Drawn
+from wsed.study.numbers import KEPT, RESAMPLES, Numbers, Recordings
 from wsed.study.rows import read_recipe
 from wsed.study.runs import ScoredClips, by_row, corpus_of
 from wsed.study.table import markdown

@@ -164,6 +164,15 @@ def test_calibrated_confidences_are_not_mixed_with_others(here, capsys, monkeypa
         assert run(capsys, "in", "--out", now)[0] == 0
     assert "another calibration" in run(capsys, "in", "--out", "now")[2]
     assert run(capsys, "in", "--out", "another")[0] == 0
+    log = here / "another/.wsed-detect.jsonl"
+    first, *rest = log.read_text().splitlines(keepends=True)
+    settings = {name: value for name, value in json.loads(first).items() if name != "calibration"}
+    log.write_text("".join([json.dumps(settings) + "\n", *rest]))  # as an earlier version wrote it
+    assert run(capsys, "in", "--out", "another")[0] == 0
+    monkeypatch.setattr(loading, "load_all", lambda models: Detector(Loudness(), StepDecoder(), 1.0))
+    assert "another calibration" in run(capsys, "in", "--out", "another")[2]  # now the folder says which one
+    log.write_text("".join(rest))
+    assert "another model" in run(capsys, "in", "--out", "another")[2]
 
 
 @pytest.mark.parametrize(

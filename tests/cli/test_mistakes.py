@@ -16,11 +16,12 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from wsed.cli import verbs
 from wsed.cli.callbacks import PatientEarlyStopping
-from wsed.cli.check_monitors import check_monitors
+from wsed.cli.check_monitors import best, check_monitors
 from wsed.cli.configs import prepared
 from wsed.cli.messages import user_error
 from wsed.cli.settings import _check_counts, _check_processes, _check_strategy
 from wsed.errors import WsedError
+from wsed.metrics.base import METRICS
 
 BASE = yaml.safe_load("""
 model:
@@ -184,6 +185,26 @@ def test_a_callback_that_waits_for_a_lower_score(name):
     with pytest.raises(WsedError, match=r"PatientEarlyStopping monitors .* set mode: max"):
         check_monitors([PatientEarlyStopping(monitor=name)], ["tags"])
     check_monitors([EarlyStopping(name, mode="max"), ModelCheckpoint(monitor=name, mode="max")], ["tags"])
+
+
+@pytest.mark.parametrize("count", [-1, 0])
+def test_a_callback_that_keeps_all_checkpoints_or_none_may_have_any_mode(count):
+    check_monitors([ModelCheckpoint(monitor="val/score", save_top_k=count)], ["tags"])
+    with pytest.raises(WsedError, match="monitors 'val_score', which is not logged"):
+        check_monitors([ModelCheckpoint(monitor="val_score", save_top_k=count)], ["tags"])
+
+
+@pytest.mark.parametrize("declared", [(), ("error",)])
+def test_a_metric_of_ones_own_for_which_lower_is_better(monkeypatch, declared):
+    class Mine(METRICS["event_f1"]):
+        numbers, not_scores = declared, declared
+
+    monkeypatch.setitem(METRICS._classes, "my_error", Mine)
+    check_monitors([EarlyStopping("val/my_error", mode="min"), EarlyStopping("val/my_error", mode="max")], ["tags"])
+    assert best("val/my_error") is None  # `wsed search` takes it with and without `--minimize`
+    monkeypatch.setattr(Mine, "numbers", ("score", "error"))
+    with pytest.raises(WsedError, match=r"a greater value is better: set mode: max"):
+        check_monitors([EarlyStopping("val/my_error", mode="min")], ["tags"])
 
 
 @pytest.mark.parametrize("name", ["val/loss", "train/loss", "val/loss_tags"])

@@ -377,6 +377,7 @@ def test_mistakes_in_the_test_labels_are_found_before_training(exp, tmp_path, co
             "unknown placement 'centred' (did you mean center",
         ),
         ({"evaluation__rank_by": ["event_f2/macro"]}, "unknown metric 'event_f2' (did you mean event_f1"),
+        ({"evaluation__rank_by": ["event_f1/macro_error_rate"]}, "a greater event_f1/macro_error_rate is not better"),
         (
             {"model__network__head": {"class_path": "framewise", "init_args": {"pooling": "auto"}}},
             "unknown pooling 'auto'",

@@ -100,10 +100,13 @@ def test_a_row_trains_on_the_labels_that_another_row_predicts(recipe, tmp_path):
     assert predict == ["predict", config, *own, *root, "--data.corpus.predictions", "null", *place]
     assert fit[:5] == ["fit", *own, *root]
     assert fit[-2:] == ["--data.corpus.predictions", labels]
-    # The second iteration predicts by the settings of the first, whose corpus is `pseudo` already.
+    # The second iteration predicts by the settings of the first, whose corpus is `pseudo` already, at the place of now.
     finish(pseudo, "test_checkpoint: last\ndata: {corpus: {class_path: pseudo, init_args: {predictions: x}}}\n")
-    predict, _ = again.commands(tmp_path / "data")
-    assert predict[:4] == ["predict", f"--config={pseudo.folder / 'config.yaml'}", "--data.corpus.predictions", "null"]
+    predict, _ = again.commands(tmp_path / "moved")
+    config, root = f"--config={pseudo.folder / 'config.yaml'}", ["--data.corpus.corpus.root", str(tmp_path / "moved")]
+    labels = str(again.folder / "labels")
+    place = ["--trainer.default_root_dir", labels, "--ckpt_path", str(pseudo.folder / "checkpoints/last.ckpt")]
+    assert predict == ["predict", config, *root, "--data.corpus.predictions", "null", *place]
     # What is predicted is not predicted again.
     (again.folder / "labels/predict").mkdir(parents=True)
     (again.folder / "labels/predict/predictions.tsv").write_text("")

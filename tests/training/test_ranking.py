@@ -15,7 +15,7 @@ from wsed.models import Composed
 from wsed.scoring.report import Report
 from wsed.testing.metrics import system
 from wsed.training.evaluation import Evaluation
-from wsed.training.ranking import RANK_BY, KeepBest, check_rank_by, first_number, ranking
+from wsed.training.ranking import RANK_BY, KeepBest, check_rank_by, check_scores, first_number, ranking
 from wsed.training.task import SEDTask
 from wsed.types import Labels
 
@@ -125,19 +125,24 @@ def test_all_numbers_of_a_metric_are_accepted_if_greater_is_better(name):
     paths = [name, *(f"{name}/{number}" for number in value.numbers)]
     paths += [f"{name}/per_class/{label}/{number}" for label, own in value.per_class.items() for number in own]
     scores = [path for path in paths if metric.is_score(path.partition("/")[2])]
-    check_rank_by(scores, labels=clips.labels)
+    check_rank_by(paths, labels=clips.labels)
+    check_scores(scores)
     assert set(metric.not_scores) <= {*metric.numbers, *metric.class_numbers}
     for path in set(paths) - set(scores):
         with pytest.raises(WsedError, match=f"a greater {re.escape(path)} is not better; name a score, such as event"):
-            check_rank_by([path], labels=clips.labels)
+            check_scores([path])
 
 
-def test_error_rates_and_counts_do_not_rank():
+def test_error_rates_and_counts_do_not_rank(tmp_path):
+    task = SEDTask(Composed.example(Labels(["Dog"])), {"tags": Weighted(MIL())})
     for number in ("macro_error_rate", "micro_error_rate", "deletions", "n_sys", "per_class/Dog/error_rate"):
         with pytest.raises(WsedError, match=f"rank_by names segment_f1/{number}, but the best epoch has the greatest"):
-            Evaluation(rank_by=[f"segment_f1/{number}"])
+            Evaluation(rank_by=[f"segment_f1/{number}"]).setup(trainer(tmp_path), task, "fit")
+    own = Evaluation(rank_by=["best_event_f1/per_class/Dog/threshold"])
     with pytest.raises(WsedError, match="a greater best_event_f1/per_class/Dog/threshold is not better"):
-        Evaluation(rank_by=["best_event_f1/per_class/Dog/threshold"])
+        own.setup(trainer(tmp_path), task, "fit")
+    for stage in ("validate", "test", "predict"):  # the configuration of an old run may name it
+        own.setup(trainer(tmp_path), task, stage)
 
 
 def test_a_metric_of_ones_own_may_have_any_number(monkeypatch):

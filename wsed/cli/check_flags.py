@@ -77,10 +77,29 @@ def pairs(args: Sequence[str]) -> Iterator[tuple[str, str | None]]:
         yield waiting, None
 
 
+def check_key(flag: str, path: str, key: str, known: Sequence[str]) -> None:
+    """Refuse a part of a flag that is not among the settings there.
+
+    Args:
+        flag: the flag, without hyphens.
+        path: the setting before the part, such as `data.corpus`.
+        key: the part.
+        known: names of the settings.
+
+    Raises:
+        WsedError: with the flag and similar names.
+
+    >>> check_key("trainer.epochs", "trainer", "epochs", ["max_epochs"])
+    Traceback (most recent call last):
+    wsed.errors.WsedError: --trainer.epochs: trainer has no setting 'epochs' (did you mean trainer.max_epochs?); ...
+    """
+    if key not in known:
+        raise WsedError(f"--{flag}: {unknown(path, key, known)}")
+
+
 def _annotation(flag: str, keys: Sequence[str], config: Mapping[str, object]) -> object:
     """The annotation of a setting; None if only the parser knows it."""
-    if keys[0] not in sections() and keys[0] not in OTHERS:
-        raise WsedError(f"--{flag}: {unknown('', keys[0], [*sections(), *OTHERS])}")
+    check_key(flag, "", keys[0], [*sections(), *OTHERS])
     annotation: object = sections().get(keys[0])
     before: object = config.get(keys[0])
     path = keys[0]
@@ -88,11 +107,11 @@ def _annotation(flag: str, keys: Sequence[str], config: Mapping[str, object]) ->
         if key in OF_CLASS:
             return None
         known = settings_of(annotation) if isinstance(annotation, type) and annotation in sections().values() else {}
-        if known and key not in known:
-            raise WsedError(f"--{flag}: {unknown(path, key, list(known))}")
+        if known:
+            check_key(flag, path, key, list(known))
         inner = below(annotation, key, before)
-        if inner is None and (names := settings_at(annotation, before)) and key not in names:
-            raise WsedError(f"--{flag}: {unknown(path, key, names)}")
+        if inner is None and (names := settings_at(annotation, before)):
+            check_key(flag, path, key, names)
         if inner is None and not known:
             return None
         annotation, before, path = known.get(key, inner), at(before, key), f"{path}.{key}"

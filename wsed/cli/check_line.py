@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsed.cli.advice import OTHERS, SECTIONS, unknown
-from wsed.cli.check_flags import OF_CLASS, OF_PARSER, pairs
+from wsed.cli.advice import OTHERS, SECTIONS
+from wsed.cli.check_flags import OF_CLASS, OF_PARSER, check_key, pairs
 from wsed.cli.flags import underscores
 from wsed.cli.moved import check_arguments
 from wsed.cli.signatures import Signatures
@@ -42,8 +42,7 @@ def check_line(args: Sequence[str], config: Mapping[str, object], known: Signatu
 
 
 def _check_name(flag: str, keys: Sequence[str], known: Signatures) -> None:
-    if keys[0] not in SECTIONS and keys[0] not in OTHERS:
-        raise WsedError(f"--{flag}: {unknown('', keys[0], [*SECTIONS, *OTHERS])}")
+    check_key(flag, "", keys[0], [*SECTIONS, *OTHERS])
     settings = known.arguments(SECTIONS[keys[0]]) if keys[0] in SECTIONS and len(keys) > 1 else None
-    if settings is not None and keys[1] not in {*settings, *OF_CLASS}:
-        raise WsedError(f"--{flag}: {unknown(keys[0], keys[1], list(settings))}")
+    if settings is not None and keys[1] not in OF_CLASS:
+        check_key(flag, keys[0], keys[1], list(settings))

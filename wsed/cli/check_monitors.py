@@ -43,7 +43,9 @@ def check_monitors(callbacks: Sequence[Callback], losses: Sequence[str]) -> None
 
 
 def best(name: str) -> Literal["min", "max"] | None:
-    """Whether the lowest (`min`: losses) or greatest (`max`: scores) value of a logged number is best; None: unknown.
+    """Whether the lowest (`min`: losses) or greatest (`max`: scores) value of a logged number is best.
+
+    None if that is unknown, as for a metric that does not declare its `numbers`.
 
     >>> best("val/loss_tags"), best("val/score"), best("val/event_f1_micro"), best("val/mine")
     ('min', 'max', 'max', None)
@@ -51,12 +53,14 @@ def best(name: str) -> Literal["min", "max"] | None:
     stage, _, number = name.partition("/")
     if stage in ("train", "val") and (number == "loss" or number.startswith("loss_")):
         return "min"
-    metric = number if number in METRICS else number.removesuffix("_micro")
-    is_score = metric in METRICS and METRICS[metric].is_score("")
+    name = number if number in METRICS else number.removesuffix("_micro")
+    is_score = name in METRICS and bool(METRICS[name].numbers) and METRICS[name].is_score("")
     return "max" if stage == "val" and (is_score or number in ("score", *EMBEDDING)) else None
 
 
 def _check_mode(callback: Callback, monitor: object) -> None:
+    if vars(callback).get("save_top_k") in (-1, 0):  # all checkpoints are kept, or none
+        return
     mode, wanted = vars(callback).get("mode"), best(monitor) if isinstance(monitor, str) else None
     if mode in ("min", "max") and wanted is not None and mode != wanted:
         what = "a greater value is better" if wanted == "max" else "a lower value is better"

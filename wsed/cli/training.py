@@ -37,7 +37,7 @@ from wsed.files import lock_holder, try_lock
 from wsed.run import RunFolder
 from wsed.training.evaluation import Evaluation
 from wsed.training.parts import parameter_groups
-from wsed.training.ranking import KeepBest
+from wsed.training.ranking import KeepBest, check_scores
 from wsed.training.task import SEDTask
 from wsed.training.whole import WholeCheckpoints
 from wsed.types import Split
@@ -154,6 +154,7 @@ class WsedCLI(LightningCLI):
         """Check the patterns of `model.parts`, describe the network, and load the weights of `--init-from`."""
         self.evaluation.check(self.model)
         if self.subcommand == "fit":
+            check_scores(self.evaluation.rank_by)
             parameter_groups(self.model.named_parameters(), self.model.parts)
             check_monitors(self.trainer.callbacks, list(self.model.needs))  # type: ignore[attr-defined]
         network = self.model.network

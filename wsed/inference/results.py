@@ -60,6 +60,8 @@ class Results:
         lines = map(_read, log.read_text(encoding="utf-8").splitlines())
         first, *rest = [line for line in lines if line] or [{}]
         for name, value in self._settings.items():
+            if name not in first and "model" in first:  # an earlier version did not write this setting
+                continue
             if first.get(name) != value:
                 raise WsedError(
                     f"--out {self.folder} holds events that were detected with another {name} "

@@ -146,10 +146,11 @@ class Metric(ABC):
         needs: the parts of a system that it reads; see `System.provides`.
         place: position in tables and reports; lower numbers come first.
         by_default: whether it is computed if no metrics are named.
-        numbers: names of the numbers that `compute` may give, by which `rank_by` is checked; empty: it is not checked.
+        numbers: names of the numbers that `compute` may give, the main one first. `rank_by` and the `mode` of callbacks
+            are checked by them; empty: they are not checked.
         class_numbers: names of the numbers of each class.
         not_scores: names in `numbers` and `class_numbers` for which a greater value is not better: error rates, counts
-            and thresholds. Epochs cannot be ranked by them.
+            and thresholds. Epochs cannot be ranked by them, and callbacks may monitor the main one with either `mode`.
 
     >>> from wsed.metrics import EventF1
     >>> from wsed.testing.metrics import system

@@ -135,7 +135,7 @@ class Job:
             return self._scoring(settings)
         before: list[list[str]] = []
         if self.row.predictions_of is not None:
-            before = self._predicting(shared)
+            before = self._predicting(root, shared)
             settings += ["--data.corpus.predictions", str(self._labels)]
         elif self.needs is not None:
             settings += [f"--{self.row.takes}", str(RunFolder(self.needs).checkpoint())]
@@ -148,15 +148,15 @@ class Job:
         """Where the row that labels the clips writes its predictions."""
         return self.folder / "labels"
 
-    def _predicting(self, shared: list[str]) -> list[list[str]]:
+    def _predicting(self, root: Path, shared: list[str]) -> list[list[str]]:
         """The arguments with which the other row predicts the clips without labels; none if it has done so."""
         if SplitFolder(self._labels / "predict").predictions.is_file():
             return []
         assert self.needs is not None
         trained = RunFolder(self.needs)
-        # A row that was trained on pseudo labels has this corpus already; this row may have another network.
-        own = _is_pseudo(trained)
-        settings = [f"--config={trained.config}", *([] if own else shared), "--data.corpus.predictions", "null"]
+        # A row that was trained on pseudo labels has this corpus, perhaps elsewhere; this row may have another network.
+        own = ["--data.corpus.corpus.root", str(root)] if _is_pseudo(trained) else shared
+        settings = [f"--config={trained.config}", *own, "--data.corpus.predictions", "null"]
         place = ["--trainer.default_root_dir", str(self._labels), "--ckpt_path", str(_tested(trained))]
         return [["predict", *settings, *place]]
 

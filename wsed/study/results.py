@@ -13,9 +13,9 @@ from wsed.scoring.plain import to_json
 from wsed.study.claims import Claim, Judged, judge_difference
 from wsed.study.compare import Difference, difference
 from wsed.study.crossed import crossed
-from wsed.study.drawn import Recordings
 from wsed.study.job import Job
 from wsed.study.measures import MeasuredRun, missing_sounds
+from wsed.study.numbers import Recordings
 from wsed.study.paper import Cell, Format, paper_table, surely_best
 from wsed.study.rows import Recipe
 from wsed.study.runs import corpus_of

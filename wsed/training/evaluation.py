@@ -25,7 +25,7 @@ from wsed.scoring.resampling import Resampling, resample, samples
 from wsed.scoring.score import correlation, detect, score, system_of
 from wsed.training.centres import learn_centres
 from wsed.training.data import tables, training_set
-from wsed.training.ranking import check_rank_by, default_rank_by, first_number, number, ranking
+from wsed.training.ranking import check_rank_by, check_scores, default_rank_by, first_number, number, ranking
 from wsed.training.task import SEDTask
 from wsed.truth import Truth
 from wsed.tuned import TunedDecoder, decoder_file, decoder_of, read_tuned
@@ -121,6 +121,8 @@ class Evaluation(pl.Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self.check(_sed(pl_module))
+        if stage == "fit":
+            check_scores(self.rank_by)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse a tuning that would fail after training, and drop an earlier tuned decoder."""

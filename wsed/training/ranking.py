@@ -56,7 +56,7 @@ def default_rank_by(metrics: Sequence[str] | None) -> tuple[str, ...]:
 def check_rank_by(
     rank_by: Sequence[str], metrics: Sequence[str] | None = None, labels: Iterable[str] | None = None
 ) -> None:
-    """Refuse metrics that are unknown or not computed, and numbers that a metric does not have or that are no scores.
+    """Refuse metrics that are unknown or not computed, and numbers that a metric does not have.
 
     A number that never exists would rank all epochs alike, so that the first one would be kept as the best.
 
@@ -66,22 +66,38 @@ def check_rank_by(
         labels: names of the classes; None: they are not checked.
 
     Raises:
-        WsedError: `rank_by` is empty, a metric or a number is unknown or not computed, or a greater number is not
-            better, as with error rates.
+        WsedError: `rank_by` is empty, or a metric or a number is unknown or not computed.
     """
     if not rank_by:
         raise WsedError("evaluation.rank_by is empty: name metrics, e.g. [event_f1/macro]")
     for path in rank_by:
         name = path.partition("/")[0]
         check_option("evaluation.rank_by", "metric", name, METRICS.names())
-        if not METRICS[name].is_score(path.removeprefix(name)):
+        if metrics is not None and name not in metrics:
+            raise WsedError(f"evaluation.rank_by names {name}, which evaluation.metrics leaves out; add it there")
+        check_number("evaluation.rank_by", path, labels)
+
+
+def check_scores(rank_by: Sequence[str]) -> None:
+    """Refuse numbers of known metrics for which a greater value is not better: only a training ranks by them.
+
+    Args:
+        rank_by: metrics by which epochs are ranked.
+
+    Raises:
+        WsedError: a greater number is not better, as with error rates.
+
+    >>> check_scores(["event_f1/macro_error_rate"])
+    Traceback (most recent call last):
+    wsed.errors.WsedError: evaluation.rank_by names event_f1/macro_error_rate, but the best epoch has the greatest ...
+    """
+    for path in rank_by:
+        name, _, wanted = path.partition("/")
+        if not METRICS[name].is_score(wanted):
             raise WsedError(
                 f"evaluation.rank_by names {path}, but the best epoch has the greatest value, and a greater {path} is "
                 f"not better; name a score, such as {RANK_BY[0]}"
             )
-        if metrics is not None and name not in metrics:
-            raise WsedError(f"evaluation.rank_by names {name}, which evaluation.metrics leaves out; add it there")
-        check_number("evaluation.rank_by", path, labels)
 
 
 def number(value: float | int) -> float | int:

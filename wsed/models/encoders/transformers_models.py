@@ -20,7 +20,7 @@ WHOLE = {"layerdrop": 0.0, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "app
 AST = "audio-spectrogram-transformer"
 """The name of the encoder `ast` in transformers."""
 
-ENCODERS = {
+ENCODER_OF = {
     AST: "ast",
     "clap": "clap",
     "wav2vec2-bert": "wav2vec2_bert",
@@ -87,11 +87,11 @@ def encoder_for(architecture: str) -> str:
     """The encoder to give for weights of an architecture, for messages."""
     from transformers import AutoConfig
 
-    if architecture in ENCODERS:
-        return f"give `encoder: {ENCODERS[architecture]}`"
+    if architecture in ENCODER_OF:
+        return f"give `encoder: {ENCODER_OF[architecture]}`"
     if reads_waveform(AutoConfig.for_model(architecture)):
         return f"give `encoder: {{class_path: wav2vec2, init_args: {{architecture: {architecture}}}}}`"
-    others = ", ".join(ENCODERS)
+    others = ", ".join(ENCODER_OF)
     return f"no encoder of wsed takes it; they take {others}, and other models that turn a waveform into frames"
 
 
@@ -104,8 +104,8 @@ def random_model(config: "PretrainedConfig") -> nn.Module:
     from transformers import AutoModel, ClapAudioModel
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-    parts = {"clap_audio_model": ClapAudioModel, "whisper": WhisperEncoder}
-    build = parts.get(config.model_type, AutoModel.from_config)
+    parts = {"audio_model": ClapAudioModel, "encoder": WhisperEncoder}
+    build = parts.get(PARTS.get(config.model_type, ""), AutoModel.from_config)
     try:
         model: nn.Module = build(config)
     except ValueError as error:
