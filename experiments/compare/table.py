@@ -134,7 +134,7 @@ def recordings_of(clips: Iterable[Clip], ids: tuple[str, ...], resamples: int) -
 
 def print_tables(drawn: Drawn) -> None:
     """The values of the rows, their differences, and the verdicts."""
-    found = drawn.found
+    found = drawn.numbers
     columns = [name for name in COLUMNS if all(name in run.value for runs in found.values() for run in runs.values())]
     lines = [
         [f"{row} ({len(runs)})", *(spread(run.value[name] for run in runs.values()) for name in columns)]

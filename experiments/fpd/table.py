@@ -84,11 +84,11 @@ def cell(of: Difference) -> str:
 
 def print_tables(drawn: Drawn) -> None:
     lines = []
-    for row, runs in drawn.found.items():
+    for row, runs in drawn.numbers.items():
         columns = [[run.value[name] for run in runs.values() if name in run.value] for name in METRICS]
         lines.append([f"{row} ({len(runs)})", *map(spread, columns), f"{max(columns[0]):.1f}"])
     print(markdown(["row (seeds)", *METRICS, "best event F1"], lines))
-    pairs = [(baseline(row), row) for row in drawn.found if row != baseline(row)]
+    pairs = [(baseline(row), row) for row in drawn.numbers if row != baseline(row)]
     pairs = list(dict.fromkeys([*pairs, *RECIPE.pairs()]))
     print(f"\n{drawn.differences('difference (shared seeds)', pairs, list(METRICS), cell)}")
     print(f"\n{drawn.sentence(METRICS)}\n\n{drawn.claims(RECIPE.claims, {'event_f1': 'event F1'})}")
@@ -128,7 +128,7 @@ def main() -> None:
     drawn = drawn_of(runs, args.root, args.resamples)
     print_tables(drawn)
     if args.figure:
-        draw(drawn.found, args.figure)
+        draw(drawn.numbers, args.figure)
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def main() -> None:
     values = values_of(runs)
     drawn = drawn_of(runs, values, args.root, args.resamples)
     print(drawn.recordings.sentence)
-    alone = [row for row, of in drawn.found.items() if not all(run.drawn for run in of.values())]
+    alone = [row for row, of in drawn.numbers.items() if not all(run.drawn for run in of.values())]
     if drawn.recordings.groups is not None and alone:
         print(f"Over seeds alone, since their scores were not kept: {', '.join(sorted(alone))}.")
     print(f"\n{table(values, drawn)}\n\n{pairs(values, drawn)}{drawn.claims(RECIPE.claims)}")

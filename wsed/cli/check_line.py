@@ -29,14 +29,14 @@ def check_line(args: Sequence[str], config: Mapping[str, object], known: Signatu
         WsedError: with the flag and similar names, or with the missing file.
     """
     check_arguments(args)
-    given = {name: config.get(name) for name in ("ckpt_path", "init_from", "resume")}
+    values = {name: config.get(name) for name in ("ckpt_path", "init_from", "resume")}
     for flag, value in pairs(underscores(split_trusted(args)[0])):
         keys = flag.removesuffix("+").split(".")
         if keys[0] not in OF_PARSER:
             _check_name(flag, keys, known)
-        given[flag] = None if value in ("null", "~", "") else value
+        values[flag] = None if value in ("null", "~", "") else value
     # the weights of `--init-from` are read only by a training that does not go on from a checkpoint
-    file = given["ckpt_path"] or (None if given["resume"] else given["init_from"])
+    file = values["ckpt_path"] or (None if values["resume"] else values["init_from"])
     if isinstance(file, str) and file not in FOUND and not Path(file).is_file():
         raise WsedError(f"no such checkpoint: {file}")
 

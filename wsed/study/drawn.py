@@ -23,7 +23,7 @@ class Drawn:
     """The numbers of the rows of a study.
 
     Args:
-        found: the numbers by row, then by seed.
+        numbers: the numbers by row, then by seed.
         recordings: the groups that are drawn.
 
     >>> from wsed.study.numbers import Numbers
@@ -41,16 +41,16 @@ class Drawn:
     | GLU helps | glu - mil (2) | F1 | +3.0 [+3.0, +3.0] | above | holds |
     """
 
-    found: Mapping[str, Seeds]
+    numbers: Mapping[str, Seeds]
     recordings: Recordings = field(default_factory=Recordings)
 
     def shared(self, first: str, second: str) -> list[str]:
         """The seeds that two rows share."""
-        return sorted(self.found.get(first, {}).keys() & self.found.get(second, {}).keys())
+        return sorted(self.numbers.get(first, {}).keys() & self.numbers.get(second, {}).keys())
 
     def difference(self, first: str, second: str, column: str) -> Difference:
         """Second row minus first, over their shared seeds and, where both have draws, over recordings."""
-        both = [(self.found[first][seed], self.found[second][seed]) for seed in self.shared(first, second)]
+        both = [(self.numbers[first][seed], self.numbers[second][seed]) for seed in self.shared(first, second)]
         both = [(a, b) for a, b in both if column in a.value and column in b.value]
         return over(
             [b.value[column] - a.value[column] for a, b in both],
@@ -62,7 +62,7 @@ class Drawn:
         """The columns whose intervals are over seeds alone, although there are groups of recordings."""
         if self.recordings.groups is None:
             return []
-        runs = [run for seeds in self.found.values() for run in seeds.values()]
+        runs = [run for seeds in self.numbers.values() for run in seeds.values()]
         return [name for name in columns if any(name in run.value and name not in run.drawn for run in runs)]
 
     def sentence(self, columns: Iterable[str]) -> str:
@@ -106,7 +106,7 @@ class Drawn:
         Raises:
             WsedError: a claim is about a measure that no run has.
         """
-        known = {name for seeds in self.found.values() for run in seeds.values() for name in run.value}
+        known = {name for seeds in self.numbers.values() for run in seeds.values() for name in run.value}
         lines = []
         for claim in claims:
             column = claim.measure if columns is None else columns.get(claim.measure, claim.measure)

@@ -13,7 +13,19 @@ from wsed.types import Batch, Output
 
 
 def learn_centres(embedding: Embedding, trainer: pl.Trainer, task: SEDTask, batches: Iterable[Batch]) -> None:
-    """Compute the centres of the metric on rank 0, from the embeddings of the training clips of all ranks."""
+    """Compute the centres of the metric on rank 0, from the embeddings of the training clips of all ranks.
+
+    Every rank must call it.
+
+    Args:
+        embedding: the metric; on rank 0 it gets the centres.
+        trainer: gives the precision, and the folder in which the ranks exchange embeddings.
+        task: the network that embeds the clips.
+        batches: batches of the training clips of this rank.
+
+    Raises:
+        WsedError: rank 0 could not compute the centres; on the other ranks, with its message.
+    """
     collector = Collector()
     with trainer.precision_plugin.forward_context():  # the same precision as in the evaluation
         for batch in batches:

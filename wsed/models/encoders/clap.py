@@ -58,10 +58,9 @@ class CLAP(Pretrained):
                 f"n_bands of the frontend to {settings.num_mel_bins}"
             )
         self.model = random_model(settings) if pretrained is None else pretrained_model(settings, pretrained)
-        for name in (
-            ("fusion_model", "mel_conv2d") if settings.enable_fusion else ()
-        ):  # only for clips that are too long
-            self.model.get_submodule(f"audio_encoder.patch_embed.{name}").requires_grad_(requires_grad=False)
+        if settings.enable_fusion:  # these weights are only for clips that are too long
+            for name in ("fusion_model", "mel_conv2d"):
+                self.model.get_submodule(f"audio_encoder.patch_embed.{name}").requires_grad_(requires_grad=False)
         layers = len(settings.depths) - 1
         self.dim = int(settings.patch_embeds_hidden_size) * 2**layers
         self.stride = int(settings.patch_stride[1]) * 2**layers

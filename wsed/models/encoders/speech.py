@@ -109,8 +109,18 @@ class Wav2Vec2(Pretrained):
 class HuBERT(Wav2Vec2):
     """HuBERT (Hsu et al. 2021): the encoder `wav2vec2` with `architecture: hubert`. Needs the extra `speech`.
 
+    With the released strides, there are 50 frames per second at 16 kHz.
+
     Args:
-        n_bands: as in `Wav2Vec2`, as are the other arguments and errors.
+        n_bands: 1, the waveform.
+        config: settings of the configuration in transformers that differ from its defaults (the base model); dimensions
+            are numbers of features, strides and kernels of the first convolution samples.
+        pretrained: folder with weights, as written by `save_pretrained`; nothing is downloaded. Random weights if None.
+        freeze: do not train the weights; the encoder then stays in eval mode.
+
+    Raises:
+        WsedError: transformers is not installed, a setting in `config` is unknown, the frontend is not `waveform`, or
+            the folder has no weights or weights of another configuration.
     """
 
     def __init__(
@@ -127,8 +137,18 @@ class HuBERT(Wav2Vec2):
 class WavLM(Wav2Vec2):
     """WavLM (Chen et al. 2022): the encoder `wav2vec2` with `architecture: wavlm`. Needs the extra `speech`.
 
+    With the released strides, there are 50 frames per second at 16 kHz.
+
     Args:
-        n_bands: as in `Wav2Vec2`, as are the other arguments and errors.
+        n_bands: 1, the waveform.
+        config: settings of the configuration in transformers that differ from its defaults (the base model); dimensions
+            are numbers of features, strides and kernels of the first convolution samples.
+        pretrained: folder with weights, as written by `save_pretrained`; nothing is downloaded. Random weights if None.
+        freeze: do not train the weights; the encoder then stays in eval mode.
+
+    Raises:
+        WsedError: transformers is not installed, a setting in `config` is unknown, the frontend is not `waveform`, or
+            the folder has no weights or weights of another configuration.
     """
 
     def __init__(
