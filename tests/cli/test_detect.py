@@ -86,6 +86,13 @@ def test_options_choose_events(here, capsys):
         assert len(found) == 1 if kept is None else found == kept
 
 
+@pytest.mark.parametrize("threshold", ["nan", "2", "-0.1"])
+def test_a_threshold_beyond_the_scores_is_refused(threshold, here, capsys):
+    with pytest.raises(SystemExit):
+        run(capsys, "in/a.wav", f"--threshold={threshold}")
+    assert f"argument --threshold: {threshold} is not a share (0 to 1)" in capsys.readouterr().err
+
+
 def test_a_channel_is_chosen(here, capsys):
     soundfile.write("in/two.wav", np.stack([SOUND, 0 * SOUND], axis=1), RATE)
     assert len(run(capsys, "in/two.wav", "--channel", "1")[1].splitlines()) == 5

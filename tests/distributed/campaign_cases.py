@@ -124,7 +124,10 @@ def augmentations() -> Iterator[Case]:
         yield Case(name, "augmentation", small(data={"augment": [part]}))
 
 
-LESS = {"euc_cross": 3e-4, "cos_prototypes": 3e-4, "macro": 3e-4, "beats": 1e-4, "two_stages_1": 1e-4}
+LESS = {
+    **dict.fromkeys(("euc_cross", "cos_prototypes", "macro", "slat"), 3e-4),
+    **dict.fromkeys(("beats", "two_stages_1", "no_teacher"), 1e-4),
+}
 """Rows whose gradient jumps during the training, as where a value of a ReLU changes its sign."""
 
 

@@ -55,6 +55,18 @@ def test_a_hub_folder_holds_all_that_a_stranger_needs(checkpoint, tmp_path, caps
     assert "my-detector exists; name another folder, or delete it" in capsys.readouterr().err
 
 
+def test_a_calibration_with_another_decoder_is_left_out_with_a_note(checkpoint, capsys):
+    classes = {name: ClassCalibration((0.5,), (0.25,), (1.0,), (0.0, 1.0), (0.25, 0.25)) for name in LABELS}
+    decoder = wsed.load(checkpoint).decoder
+    file = Calibration(classes, settings_of(decoder)).write(checkpoint)
+    assert wsed.load(checkpoint).calibration is not None
+    assert capsys.readouterr().err == ""
+    Calibration(classes, {"smooth": 9.0}).write(checkpoint)
+    assert wsed.load(checkpoint).calibration is None
+    assert capsys.readouterr().err.startswith(f"wsed: {file} is not used: it was made with other weights or another")
+    file.unlink()
+
+
 def test_a_damaged_hub_folder_is_refused(checkpoint, tmp_path):
     folder = tmp_path / "model"
     main(["export", str(checkpoint), "--to", "hub", str(folder)])

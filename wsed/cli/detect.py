@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: print a table)")
     parser.add_argument("--format", nargs="+", default=["tsv"], metavar="NAME", help="one or several (default: tsv)")
     limit = parser.add_mutually_exclusive_group()
-    limit.add_argument("--threshold", type=float, metavar="T", help="threshold of all classes (default: the model's)")
+    limit.add_argument("--threshold", type=share, metavar="T", help="threshold of all classes (default: the model's)")
     limit.add_argument("--precision", type=share, metavar="P", help="thresholds for this precision on validation clips")
     limit.add_argument("--recall", type=share, metavar="R", help="thresholds for this recall on validation clips")
     parser.add_argument(

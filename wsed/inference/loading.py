@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsed.calibration import calibration_of, read_calibration
+from wsed.calibration import calibration_file, calibration_of, read_calibration
 from wsed.checkpoint import Checkpoint
 from wsed.inference.detector import Detector
 from wsed.inference.ensemble import Ensemble
@@ -22,7 +22,8 @@ SUFFIXES = (".ckpt", ".onnx", ".safetensors")
 def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
     """Load the detector of a checkpoint, from `wsed fit` or from a training in Python; public as `wsed.load`.
 
-    A tuned decoder and a calibration beside the checkpoint (`best.decoder.yaml`, `best.calibration.yaml`) are used. The
+    A tuned decoder and a calibration beside the checkpoint (`best.decoder.yaml`, `best.calibration.yaml`) are used. A
+    note on stderr says if the calibration is left out, since it is of other weights or of another decoder. The
     file is read with `weights_only=True`, and only registered components are built. So a file from a stranger cannot
     execute code.
 
@@ -51,7 +52,14 @@ def load(checkpoint: str | Path, network: Network | None = None) -> Detector:
     else:
         network = opened.network()
     decoder = decoder_of(opened.decoder if tuned is None else tuned.decoder)
-    return Detector(network, decoder, opened.seconds, read_calibration(opened.path, decoder))
+    calibration, kept = read_calibration(opened.path, decoder), calibration_file(opened.path)
+    if calibration is None and kept.is_file():
+        print(
+            f"wsed: {kept} is not used: it was made with other weights or another decoder; calibrate again with "
+            "`wsed validate --config CONFIG --ckpt-path best --evaluation.calibration isotonic`",
+            file=sys.stderr,
+        )
+    return Detector(network, decoder, opened.seconds, calibration)
 
 
 def _of_onnx(path: Path) -> Detector:
