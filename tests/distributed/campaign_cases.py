@@ -124,11 +124,13 @@ def augmentations() -> Iterator[Case]:
         yield Case(name, "augmentation", small(data={"augment": [part]}))
 
 
-LESS = {
+MOVES = {
+    **dict.fromkeys(("end_to_end", "end_to_end_gated"), 1e-2),
     **dict.fromkeys(("euc_cross", "cos_prototypes", "macro", "slat"), 3e-4),
     **dict.fromkeys(("beats", "two_stages_1", "no_teacher"), 1e-4),
 }
-"""Rows whose gradient jumps during the training, as where a value of a ReLU changes its sign."""
+"""Rows that are moved by more or less than `MOVE`: their gradient becomes small, or jumps as a value of a ReLU changes
+its sign."""
 
 
 def rows() -> Iterator[Case]:
@@ -138,7 +140,7 @@ def rows() -> Iterator[Case]:
             config = config_of(paper, row)
             args = partial(narrow, paper, row)
             corpus = CORPUS.get(paper, "desed" if "batch" in config["data"] else "single")
-            yield Case(f"{paper}/{row}", "row", args, corpus, batch_of(config), move=LESS.get(row, MOVE))
+            yield Case(f"{paper}/{row}", "row", args, corpus, batch_of(config), move=MOVES.get(row, MOVE))
 
 
 def narrow(paper: str, row: str, root: Path, folder: Path) -> list[str]:
