@@ -145,11 +145,12 @@ class Holdout:
 
     def _unknown(self, table: ClipTable, index: Index) -> NDArray[np.bool_]:
         """Which of the clips have neither tags nor events nor the kind of group."""
+        if self.group is None:
+            return np.zeros(len(index), bool)
         blank = ~(table.tagged | table.timed).numpy()[index]
-        if self.group is not None:
-            for place in np.flatnonzero(blank).tolist():
-                blank[place] = self.group not in table.clips[int(index[place])].groups
-        return blank & (self.group is not None)
+        for place in np.flatnonzero(blank).tolist():
+            blank[place] = self.group not in table.clips[int(index[place])].groups
+        return blank
 
 
 def _recordings(clip: Clip) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from wsed.models.base import ENCODERS, EncoderFactory, Frontend
 from wsed.models.encoders.pieces import pieces
 from wsed.models.encoders.pretrained import Pretrained
 from wsed.models.encoders.transformers_models import AST as ARCHITECTURE
-from wsed.models.encoders.transformers_models import configuration, feature_extractor, pretrained_model, random_model
+from wsed.models.encoders.transformers_models import configuration, feature_extractor, model_of
 from wsed.models.fbank import AST_MEAN, AST_STD, FBank
 from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
@@ -54,7 +54,7 @@ class AST(Pretrained):
                 f"encoder ast has {settings.num_mel_bins} bands in its config, the frontend has {n_bands}; give "
                 f"`frontend: {{class_path: fbank, init_args: {{n_bands: {settings.num_mel_bins}}}}}`"
             )
-        self.model = random_model(settings) if pretrained is None else pretrained_model(settings, pretrained)
+        self.model = model_of(settings, pretrained)
         self.dim, self.stride = int(settings.hidden_size), int(settings.time_stride)
         self.length = int(settings.max_length)
         patch = settings.patch_size
@@ -63,9 +63,7 @@ class AST(Pretrained):
         of_features = self.wanted or (AST_MEAN, AST_STD)
         self.register_buffer("filling", torch.tensor(-of_features[0] / (2 * of_features[1])))
         self.n_bands = n_bands
-        self.pretrained = pretrained is not None
-        if freeze:
-            self.freeze()
+        self.begin(pretrained, freeze)
 
     @classmethod
     def example(cls) -> tuple[EncoderFactory, Frontend | None]:

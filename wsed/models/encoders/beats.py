@@ -74,12 +74,10 @@ class BEATs(Pretrained):
             raise wrong_frontend("encoder beats", frontend(), f"{n_bands} bands")
         self.model = Tokens(settings)
         self.dim = int(settings.encoder_embed_dim)
-        self.pretrained = pretrained is not None
         if pretrained is not None:
             check_configuration(settings, read_entry(pretrained, "cfg"), pretrained)
             load_tensors(self.model, renamed(read_tensors(pretrained)), pretrained)
-        if freeze:
-            self.freeze()
+        self.begin(pretrained, freeze)
 
     @classmethod
     def example(cls) -> tuple[EncoderFactory, Frontend | None]:

@@ -72,11 +72,9 @@ class CDur(Pretrained):
         )
         self.dropout = nn.Dropout(dropout)
         self.gru = nn.GRU(128 * (n_bands // BANDS), 128, batch_first=True, bidirectional=True)
-        self.pretrained = pretrained is not None
         if pretrained is not None:
             load_tensors(self, without_output(read_tensors(pretrained)), pretrained)
-        if freeze:
-            self.freeze()
+        self.begin(pretrained, freeze)
 
     def trained_with(self) -> Frontend | None:
         """The frontend `cdur` if there are pretrained weights."""

@@ -10,7 +10,7 @@ from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, EncoderFactory, Frontend
 from wsed.models.encoders.pieces import pieces
 from wsed.models.encoders.pretrained import Pretrained
-from wsed.models.encoders.transformers_models import configuration, feature_extractor, pretrained_model, random_model
+from wsed.models.encoders.transformers_models import configuration, feature_extractor, model_of
 from wsed.models.frontends import LogMel
 from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
@@ -57,7 +57,7 @@ class CLAP(Pretrained):
                 f"encoder clap has {settings.num_mel_bins} bands in its config, the frontend has {n_bands}; set "
                 f"n_bands of the frontend to {settings.num_mel_bins}"
             )
-        self.model = random_model(settings) if pretrained is None else pretrained_model(settings, pretrained)
+        self.model = model_of(settings, pretrained)
         if settings.enable_fusion:  # these weights are only for clips that are too long
             for name in ("fusion_model", "mel_conv2d"):
                 self.model.get_submodule(f"audio_encoder.patch_embed.{name}").requires_grad_(requires_grad=False)
@@ -67,9 +67,7 @@ class CLAP(Pretrained):
         self.length = int(settings.spec_size) * (int(settings.spec_size) // n_bands)
         self.wanted = None if pretrained is None else trained_frontend(pretrained, n_bands, settings.enable_fusion)
         self.register_buffer("silence", torch.tensor([SILENCE]), persistent=False)
-        self.pretrained = pretrained is not None
-        if freeze:
-            self.freeze()
+        self.begin(pretrained, freeze)
 
     @classmethod
     def example(cls) -> tuple[EncoderFactory, Frontend | None]:

@@ -32,6 +32,21 @@ class Pretrained(Encoder):
     pretrained = False
     """Whether the weights are not random."""
 
+    def begin(self, pretrained: str | None, freeze: bool) -> None:
+        """Called when the weights are there: keep whether they are pretrained, and freeze them if that is asked for.
+
+        Args:
+            pretrained: file or folder of the weights; None: they are random.
+            freeze: do not train the weights.
+
+        >>> from wsed.models.encoders.cdur import CDur
+        >>> CDur(n_bands=64).frozen, CDur(n_bands=64, freeze=True).frozen
+        (False, True)
+        """
+        self.pretrained = pretrained is not None
+        if freeze:
+            self.freeze()
+
     def freeze(self) -> None:
         """Do not train the weights; the encoder stays in eval mode."""
         self.frozen = True

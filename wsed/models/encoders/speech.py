@@ -16,8 +16,7 @@ from wsed.models.encoders.transformers_models import (
     configuration,
     encoder_for,
     feature_extractor,
-    pretrained_model,
-    random_model,
+    model_of,
     reads_waveform,
 )
 from wsed.models.frontends import Waveform
@@ -67,7 +66,7 @@ class Wav2Vec2(Pretrained):
         settings = configuration(architecture, config or {}, name_of(type(self)).removeprefix("encoder "))
         if not reads_waveform(settings):
             raise WsedError(f"encoder wav2vec2: {architecture} does not read a waveform; {encoder_for(architecture)}")
-        self.model = random_model(settings) if pretrained is None else pretrained_model(settings, pretrained)
+        self.model = model_of(settings, pretrained)
         _drop_unused(self.model, settings)
         self.wanted = None if pretrained is None else trained_frontend(Path(pretrained))
         self.trained_rate = None if pretrained is None else RATE
@@ -77,9 +76,7 @@ class Wav2Vec2(Pretrained):
             field = (field - 1) * stride + kernel
         beyond = field - self.stride
         self._pad = (beyond // 2, beyond - beyond // 2)
-        self.pretrained = pretrained is not None
-        if freeze:
-            self.freeze()
+        self.begin(pretrained, freeze)
 
     @classmethod
     def example(cls) -> tuple[EncoderFactory, Frontend | None]:

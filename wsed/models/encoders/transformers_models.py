@@ -95,6 +95,15 @@ def encoder_for(architecture: str) -> str:
     return f"no encoder of wsed takes it; they take {others}, and other models that turn a waveform into frames"
 
 
+def model_of(config: "PretrainedConfig", folder: str | None) -> nn.Module:
+    """The model of a configuration: with the weights of a folder, or with random ones if it is None.
+
+    Raises:
+        WsedError: as `random_model` and `pretrained_model`.
+    """
+    return random_model(config) if folder is None else pretrained_model(config, folder)
+
+
 def random_model(config: "PretrainedConfig") -> nn.Module:
     """A model with random weights.
 

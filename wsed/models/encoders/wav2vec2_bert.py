@@ -9,7 +9,7 @@ from torch import Tensor
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, FRONTENDS, EncoderFactory, Frontend
 from wsed.models.encoders.pretrained import Pretrained, by_length
-from wsed.models.encoders.transformers_models import configuration, feature_extractor, pretrained_model, random_model
+from wsed.models.encoders.transformers_models import configuration, feature_extractor, model_of
 from wsed.models.fbank import FBank
 from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
@@ -87,13 +87,11 @@ class Wav2Vec2Bert(Pretrained):
             )
         if settings.add_adapter:
             raise WsedError("encoder wav2vec2_bert has no adapter: leave add_adapter out of config")
-        self.model = random_model(settings) if pretrained is None else pretrained_model(settings, pretrained)
+        self.model = model_of(settings, pretrained)
         if pretrained is not None:
             feature_extractor(pretrained, sampling_rate=16000, num_mel_bins=n_bands, stride=self.stride)
         self.dim, self.n_bands = int(settings.hidden_size), n_bands
-        self.pretrained = pretrained is not None
-        if freeze:
-            self.freeze()
+        self.begin(pretrained, freeze)
 
     @classmethod
     def example(cls) -> tuple[EncoderFactory, Frontend | None]:

@@ -93,11 +93,9 @@ class YAMNet(Pretrained):
             convolutions += [nn.Conv2d(inputs, inputs, 3, stride, groups=inputs), nn.Conv2d(inputs, channels, 1)]
             inputs = channels
         self.convolutions = nn.ModuleList(convolutions)
-        self.pretrained = pretrained is not None
         if pretrained is not None:
             load_tensors(self, read_onnx(pretrained), pretrained)
-        if freeze:
-            self.freeze()
+        self.begin(pretrained, freeze)
 
     @classmethod
     def example(cls) -> tuple[EncoderFactory, Frontend | None]:
