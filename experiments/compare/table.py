@@ -118,9 +118,7 @@ def numbers(run: RunFolder, root: Path | None, recordings: Recordings) -> Number
     columns = statistics(
         system_of(scored.scores, scored.truth, scored.labels, decoder_of(tuned.decoder)), scored.labels
     )
-    every = np.ones((1, len(scored.scores.clip_ids)))
-    values = {name: float(statistic(every)[0]) for name, statistic in columns.items()}
-    result = Numbers(values, recordings.draw(columns, scored.scores.clip_ids))
+    result = Numbers.of(columns, scored.scores.clip_ids, recordings)
     result.keep(run, recordings)
     return result
 

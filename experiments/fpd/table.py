@@ -59,9 +59,7 @@ def numbers(run: RunFolder, root: Path | None, recordings: Recordings) -> Number
         held = ScoredClips.read(run, "validation", clips_of(run, "validation", root), CLIP_SECONDS)
         decoder, _ = TUNING.tune(DECODER, held.scores, held.truth, event_counts)
         columns |= statistics_of(system_of(test.scores, test.truth, test.labels, decoder), {TUNED: METRICS[TUNED]})
-    every = np.ones((1, len(test.scores.clip_ids)))
-    values = {name: float(statistic(every)[0]) for name, statistic in columns.items()}
-    result = Numbers(values, recordings.draw(columns, test.scores.clip_ids))
+    result = Numbers.of(columns, test.scores.clip_ids, recordings)
     if validated:
         result.keep(run, recordings)
     return result

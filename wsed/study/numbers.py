@@ -136,6 +136,25 @@ class Numbers:
     value: Mapping[str, float]
     drawn: Mapping[str, PerResample] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, statistics: Mapping[str, Statistic], ids: tuple[str, ...], recordings: Recordings) -> "Numbers":
+        """The numbers of a run, and the same for each draw of the groups.
+
+        Args:
+            statistics: functions of clip weights, by column.
+            ids: the test clips of the run.
+            recordings: the groups that are drawn.
+
+        Raises:
+            WsedError: the run was tested on other clips than those in the groups.
+
+        >>> Numbers.of({"n": lambda weights: weights.sum(1)}, ("1", "2"), Recordings()).value
+        {'n': 2.0}
+        """
+        every = np.ones((1, len(ids)))
+        values = {name: float(statistic(every)[0]) for name, statistic in statistics.items()}
+        return cls(values, recordings.draw(statistics, ids))
+
     def keep(self, run: RunFolder, recordings: Recordings) -> None:
         """Write the numbers into the folder of the run, with a digest of the groups that were drawn."""
         columns: dict[str, Any] = {n: np.array([value, *self.drawn.get(n, ())]) for n, value in self.value.items()}
