@@ -83,7 +83,7 @@ def write_corpus(folder: Path) -> None:
 
 def batches(folder: Path, n: int) -> Iterator[Batch]:
     """Batches of `n` clips without end, read ahead by another process as in a training."""
-    data = SEDDataModule(DESED(folder, validation=None), {"weak": n})
+    data = SEDDataModule(DESED(folder, validation=None), {"weak": min(n, FILES)})  # the loader below makes the batches
     data.setup("fit")
     table = data.table("train")
     order = (i % FILES for i in itertools.count())
