@@ -7,6 +7,7 @@ import yaml
 
 from tests.cli.test_experiments import SMALL_BEATS
 from tests.experiments.desed.layout import EVENTS, lay_out
+from wsed.cli.configs import merged
 from wsed.cli.main import main
 from wsed.data.corpus.desed import DESED
 from wsed.study.rows import read_recipe
@@ -51,10 +52,15 @@ def place_of(year, root):
 
 
 def fit(row, year, root, out, *more):
-    """The exit status of two steps of a row, with its own batches; BEATs is small and random."""
+    """The exit status of two steps of a row, with a sixth of its batches; BEATs is small and random."""
     files = RECIPE.configs(row, OVERLAY_2023[row] if year == 2023 else None)
     settings = {
-        "data": {"corpus": {"init_args": place_of(year, root)}, "workers": 0, "eval_batch": 4},
+        "data": {
+            "corpus": {"init_args": place_of(year, root)},
+            "batch": {source: n and n // 6 for source, n in merged(files)["data"]["batch"].items()},
+            "workers": 0,
+            "eval_batch": 4,
+        },
         "trainer": {"max_epochs": 1, "accelerator": "cpu", "check_val_every_n_epoch": 1, "logger": False}
         | {f"limit_{stage}_batches": 2 for stage in ("train", "val", "test")},
     }
