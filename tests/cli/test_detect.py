@@ -10,6 +10,7 @@ from tests.inference.small import RATE, Loudness, detector, tones
 from wsed.calibration import Calibration, ClassCalibration
 from wsed.cli.main import main
 from wsed.decoding import StepDecoder
+from wsed.formats.json import read as read_json
 from wsed.formats.reading import read_events
 from wsed.inference import Detector, loading
 from wsed.inference.ensemble import Ensemble
@@ -112,6 +113,51 @@ def test_a_damaged_file_is_named_and_passed_over(here, capsys):
     assert "skipped short.wav: " in err
     assert "2 of 4 files could not be read" in err
     assert {e.file for e in read_events(here / "found/events.tsv")} == {"a.wav", "night/b.flac"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("a\nb.wav", "holds a tab or a line break"),
+        ("a\tb.wav", "holds a tab or a line break"),
+        ("a\rb.wav", "holds a tab or a line break"),
+        ("a\udcffb.wav", "is not UTF-8"),  # the byte FF
+    ],
+)
+@pytest.mark.parametrize("form", ["tsv", "csv", "json", "raven"])
+def test_a_file_whose_name_no_table_holds_is_passed_over(here, capsys, name, why, form):
+    (here / "in/a.wav").rename(here / "in" / name)
+    soundfile.write("in/c.wav", SOUND, RATE)
+    for _ in range(2):  # the second time, only that file is left
+        status, _, err = run(capsys, "in", "--out", "found", "--format", form)
+        assert status == 1
+        skipped, count = [line for line in err.splitlines() if not line.startswith("written: ")]
+        assert skipped.startswith(f"wsed: skipped {name!r}: ")
+        assert skipped.endswith("; rename it")
+        assert why in skipped
+        assert count == "wsed: 1 of 3 files could not be read"
+        file = "raven.selections.txt" if form == "raven" else f"events.{form}"
+        events = read_json(here / "found" / file) if form == "json" else read_events(here / "found" / file)
+        assert {event.file.rpartition("in/")[2] for event in events} == {"c.wav", "night/b.flac"}
+
+
+@pytest.mark.parametrize("name", ["a\u2028b.wav", "a\x85b.wav"])
+def test_a_name_with_letters_that_end_a_line_for_python_is_kept(here, capsys, monkeypatch, name):
+    (here / "in/a.wav").rename(here / "in" / name)
+    run(capsys, "in", "--out", "found")
+    assert {event.file for event in read_events(here / "found/events.tsv")} == {name, "night/b.flac"}
+    read = []
+    monkeypatch.setattr(loading, "load_all", lambda models: Spy(read))
+    assert run(capsys, "in", "--out", "found")[0] == 0
+    assert read == []
+
+
+def test_only_formats_with_paths_need_a_folder_that_tables_can_hold(here, capsys):
+    (here / "in/night").rename(here / "in/late\tnight")
+    place = "in/late\tnight/b.flac"
+    assert run(capsys, place, "--out", "found")[0] == 0
+    status, _, err = run(capsys, place, "--out", "found", "--format", "raven")
+    assert (status, r"late\tnight/b.flac' holds a tab" in err) == (1, True)
 
 
 def test_what_is_done_is_not_done_again(here, capsys, monkeypatch):

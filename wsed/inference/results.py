@@ -103,7 +103,7 @@ class Results:
 
 
 def _line(value: Mapping[str, object]) -> str:
-    return json.dumps(value, ensure_ascii=False) + "\n"
+    return json.dumps(value) + "\n"  # ASCII: a name may hold letters that end a line, or bytes that are not UTF-8
 
 
 def _read(line: str) -> dict[str, object]:
