@@ -10,10 +10,12 @@ from tests.inference.small import RATE, Loudness, detector, tones
 from wsed.calibration import Calibration, ClassCalibration
 from wsed.cli.main import main
 from wsed.decoding import StepDecoder
+from wsed.errors import WsedError
 from wsed.formats.json import read as read_json
 from wsed.formats.reading import read_events
 from wsed.inference import Detector, loading
 from wsed.inference.ensemble import Ensemble
+from wsed.inference.results import Results
 
 SOUND = tones(3.0, (0.3, 0.7, 0.5), (1.4, 2.62, 0.5)).numpy()
 ROWS = [("loud", 0.3, 0.7), ("soft", 0.3, 0.7), ("loud", 1.4, 2.62), ("soft", 1.4, 2.62)]
@@ -201,6 +203,34 @@ def test_a_folder_of_other_results_is_not_written_over(here, capsys):
     (here / "mine/notes.txt").touch()
     assert "mine exists and holds other files; name a new folder" in run(capsys, "in", "--out", "mine")[2]
     assert "in/a.wav is a file; name a folder" in run(capsys, "in", "--out", "in/a.wav")[2]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ({"threshold": 0.5}, {"threshold": 0.9}, "another decoder (threshold 0.5, now 0.9); "),
+        ({}, {"low": 0.2, "merge_gap": 0.5}, "another decoder (low not set, now 0.2; merge_gap 0.0, now 0.5); "),
+        ({"threshold": [0.5, 0.4]}, {"threshold": [0.5, 0.3]}, "another decoder (threshold[1] 0.4, now 0.3); "),
+        ({}, {"threshold": [0.5, 0.3]}, "another decoder (threshold 0.5, now [0.5, 0.3]); "),
+        (
+            {"median": [0.1] * 9},
+            {"median": [0.3] * 9},
+            f"another decoder ({'; '.join(f'median[{i}] 0.1, now 0.3' for i in range(5))}; 4 more); ",
+        ),
+    ],
+)
+def test_the_settings_of_a_decoder_that_differ_are_named(tmp_path, before, now, said):
+    Results(tmp_path, {"model": ["sha"], "decoder": StepDecoder(**before).values()})
+    with pytest.raises(WsedError) as raised:
+        Results(tmp_path, {"model": ["sha"], "decoder": StepDecoder(**now).values()})
+    assert str(raised.value).endswith(f"were detected with {said}name another folder, or delete it")
+
+
+def test_all_settings_that_differ_are_named(here, capsys):
+    run(capsys, "in", "--out", "found")
+    _, _, err = run(capsys, "in", "--out", "found", "--threshold", "0.9", "--top", "3", "--window", "2")
+    assert "with another decoder (threshold 0.5, now 0.9) and another window (1.0, now 2.0) and another top (" in err
+    assert "(not set, now 3); name another folder, or delete it" in err
 
 
 def test_calibrated_confidences_are_not_mixed_with_others(here, capsys, monkeypatch):
