@@ -96,6 +96,13 @@ def test_a_threshold_beyond_the_scores_is_refused(threshold, here, capsys):
     assert f"argument --threshold: {threshold} is not a share (0 to 1)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("window", ["inf", "1e308"])
+def test_a_window_without_end_is_refused(window, here, capsys):
+    status, out, err = run(capsys, "in/a.wav", "--out", "found", "--window", window)
+    assert (status, out, (here / "found").exists()) == (2, "", False)
+    assert "a window must be a finite number of seconds above 0" in err
+
+
 def test_a_channel_is_chosen(here, capsys):
     soundfile.write("in/two.wav", np.stack([SOUND, 0 * SOUND], axis=1), RATE)
     assert len(run(capsys, "in/two.wav", "--channel", "1")[1].splitlines()) == 5

@@ -162,6 +162,18 @@ def test_a_stream_gives_the_events_of_the_file_within_its_latency(block):
         assert mine == sorted((event[0], round(event[of], 3)) for event in whole)
 
 
+@pytest.mark.parametrize("window", [0.0, -1.0, float("nan"), float("inf"), 1e308])
+def test_a_window_that_is_no_length_is_refused(window):
+    for use in (
+        lambda: detector().stream(window=window),
+        lambda: Detector(Loudness(), StepDecoder(), window=window).stream(),
+        lambda: Detector(Loudness(), StepDecoder(), window=window).detect(SOUND),
+        lambda: Detector(Loudness(), StepDecoder(), window=window).check(),
+    ):
+        with pytest.raises(WsedError, match=r"a window must be a finite number of seconds above 0, not .*: set window"):
+            use()
+
+
 def test_a_network_that_tags_only_is_refused():
     tagger = Loudness()
     tagger.provides = frozenset({"clip_logits"})
