@@ -162,6 +162,58 @@ def test_a_stream_gives_the_events_of_the_file_within_its_latency(block):
         assert mine == sorted((event[0], round(event[of], 3)) for event in whole)
 
 
+def test_a_stream_takes_sound_although_its_result_is_not_used():
+    stream = detector().stream()
+    stream.push(SOUND[: 3 * RATE])
+    later = stream.push(SOUND[3 * RATE :])
+    assert ("offset", "loud", 4.62) in {(each.kind, each.label, round(each.time, 2)) for each in later}
+
+
+def test_a_stream_takes_lists_and_the_same_buffer_again():
+    stream, other, buffer = detector().stream(), detector().stream(), np.zeros(500, np.float32)
+    heard, same = [], []
+    for first in range(0, len(SOUND) - 499, 500):
+        buffer[:] = SOUND[first : first + 500]
+        heard += stream.push(buffer)
+        same += other.push(SOUND[first : first + 500].tolist())
+    assert heard == same
+    assert [(each.kind, round(each.time, 2)) for each in heard if each.label == "loud"][:2] == [
+        ("onset", 0.3),
+        ("offset", 0.7),
+    ]
+    assert detector().stream().push([]) == []
+
+
+def test_a_stream_that_has_ended_takes_nothing():
+    stream = detector().stream()
+    with pytest.raises(WsedError, match="shorter than one frame"):
+        stream.finish()
+    assert stream.push(SOUND)
+    assert stream.finish() == []
+    for use in (stream.finish, lambda: stream.push(SOUND), lambda: stream.push([])):
+        with pytest.raises(WsedError, match=r"this stream has ended with `finish`; open a new one"):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("block", "what"),
+    [
+        (None, "not NoneType; average"),
+        (0.5, r"not float of shape \(\) and type float64"),
+        ("night.wav", r"not str of shape"),
+        ([0, 1], r"not list of shape \(2,\) and type int64; .*divide 16 bit"),
+        ([[0.0], [0.1, 0.2]], "not list; average"),
+        (np.zeros((2, 8), np.float32), r"not ndarray of shape \(2, 8\) and type float32; average channels"),
+        ([0.0, float("nan")], "holds NaN or infinite"),
+    ],
+)
+def test_blocks_that_hold_no_samples_are_refused_at_once(block, what):
+    stream = detector().stream()
+    with pytest.raises(WsedError, match=f"a stream takes blocks of finite mono float samples.*{what}"):
+        stream.push(block)
+    assert stream.push(SOUND)  # it goes on
+
+
 @pytest.mark.parametrize("window", [0.0, -1.0, float("nan"), float("inf"), 1e308])
 def test_a_window_that_is_no_length_is_refused(window):
     for use in (
