@@ -1,5 +1,9 @@
 """A detector on samples and files of any length, several files, several networks, and a stream."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -12,10 +16,12 @@ from wsed.errors import WsedError
 from wsed.inference import Detector, loading
 from wsed.inference.ensemble import Ensemble
 from wsed.inference.events import Chosen
+from wsed.inference.windowed import blocks_of
 from wsed.types import Labels
 
 EVENTS = ((0.3, 0.7, 0.5), (0.92, 1.08, 0.5), (2.4, 4.62, 0.5), (5.0, 5.4, 0.12))
 SOUND = tones(6.3, *EVENTS).numpy()
+ROOT = Path(__file__).parents[2]
 
 
 def times(events, label="loud"):
@@ -212,6 +218,42 @@ def test_blocks_that_hold_no_samples_are_refused_at_once(block, what):
     with pytest.raises(WsedError, match=f"a stream takes blocks of finite mono float samples.*{what}"):
         stream.push(block)
     assert stream.push(SOUND)  # it goes on
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        (3, "not int$"),
+        (None, "not NoneType$"),
+        (b"a.wav", "not bytes$"),
+        ([0.0, 0.1], r"not list; pass samples as np\.asarray\(samples\), and several recordings to detect_many$"),
+        (torch.zeros(8000), r"not Tensor; pass samples\.numpy\(force=True\)$"),
+    ],
+)
+def test_what_is_no_recording_is_refused(source, what):
+    with pytest.raises(WsedError, match=rf"a recording is a sound file \(str or Path\) or a NumPy array.*{what}"):
+        list(blocks_of(source, RATE, None))
+
+
+def test_what_is_no_recording_is_refused_by_all_methods():
+    """In another process, where annotations are not checked."""
+    script = """
+from tests.inference.small import detector
+from wsed.errors import WsedError
+made = detector()
+for use in (made.detect, made.scores, made.embeddings):
+    for source in (3, None):
+        try:
+            use(source)
+        except WsedError as error:
+            print(error)
+print(*[each.error for each in made.detect_many([3])])
+print(made.stream(window=2).latency)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    *said, latency = done.stdout.splitlines()
+    assert [line.rpartition(" ")[2] for line in said] == ["int", "NoneType"] * 3 + ["int"]
+    assert latency == "2.04"
 
 
 @pytest.mark.parametrize("window", [0.0, -1.0, float("nan"), float("inf"), 1e308])
