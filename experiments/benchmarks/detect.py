@@ -81,7 +81,7 @@ def stream(model: Path, sounds: list[Path]) -> None:
         live, late, spent = detector.stream(window), [], []
         for first in range(0, min(len(samples), 120 * rate), block):
             start = time.process_time()
-            events = list(live.push(samples[first : first + block]))
+            events = live.push(samples[first : first + block])
             spent.append(time.process_time() - start)
             late += [(first + block) / rate - event.time for event in events]
         measured = f"{np.median(late):.2f} s in the middle, {max(late):.2f} s at most" if late else "no event"

@@ -10,9 +10,12 @@ from tests.inference.small import RATE, Loudness, detector, tones
 from wsed.calibration import Calibration, ClassCalibration
 from wsed.cli.main import main
 from wsed.decoding import StepDecoder
+from wsed.errors import WsedError
+from wsed.formats.json import read as read_json
 from wsed.formats.reading import read_events
 from wsed.inference import Detector, loading
 from wsed.inference.ensemble import Ensemble
+from wsed.inference.results import Results
 
 SOUND = tones(3.0, (0.3, 0.7, 0.5), (1.4, 2.62, 0.5)).numpy()
 ROWS = [("loud", 0.3, 0.7), ("soft", 0.3, 0.7), ("loud", 1.4, 2.62), ("soft", 1.4, 2.62)]
@@ -93,6 +96,13 @@ def test_a_threshold_beyond_the_scores_is_refused(threshold, here, capsys):
     assert f"argument --threshold: {threshold} is not a share (0 to 1)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("window", ["inf", "1e308"])
+def test_a_window_without_end_is_refused(window, here, capsys):
+    status, out, err = run(capsys, "in/a.wav", "--out", "found", "--window", window)
+    assert (status, out, (here / "found").exists()) == (2, "", False)
+    assert "a window must be a finite number of seconds above 0" in err
+
+
 def test_a_channel_is_chosen(here, capsys):
     soundfile.write("in/two.wav", np.stack([SOUND, 0 * SOUND], axis=1), RATE)
     assert len(run(capsys, "in/two.wav", "--channel", "1")[1].splitlines()) == 5
@@ -112,6 +122,51 @@ def test_a_damaged_file_is_named_and_passed_over(here, capsys):
     assert "skipped short.wav: " in err
     assert "2 of 4 files could not be read" in err
     assert {e.file for e in read_events(here / "found/events.tsv")} == {"a.wav", "night/b.flac"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("a\nb.wav", "holds a tab or a line break"),
+        ("a\tb.wav", "holds a tab or a line break"),
+        ("a\rb.wav", "holds a tab or a line break"),
+        ("a\udcffb.wav", "is not UTF-8"),  # the byte FF
+    ],
+)
+@pytest.mark.parametrize("form", ["tsv", "csv", "json", "raven"])
+def test_a_file_whose_name_no_table_holds_is_passed_over(here, capsys, name, why, form):
+    (here / "in/a.wav").rename(here / "in" / name)
+    soundfile.write("in/c.wav", SOUND, RATE)
+    for _ in range(2):  # the second time, only that file is left
+        status, _, err = run(capsys, "in", "--out", "found", "--format", form)
+        assert status == 1
+        skipped, count = [line for line in err.splitlines() if not line.startswith("written: ")]
+        assert skipped.startswith(f"wsed: skipped {name!r}: ")
+        assert skipped.endswith("; rename it")
+        assert why in skipped
+        assert count == "wsed: 1 of 3 files could not be read"
+        file = "raven.selections.txt" if form == "raven" else f"events.{form}"
+        events = read_json(here / "found" / file) if form == "json" else read_events(here / "found" / file)
+        assert {event.file.rpartition("in/")[2] for event in events} == {"c.wav", "night/b.flac"}
+
+
+@pytest.mark.parametrize("name", ["a\u2028b.wav", "a\x85b.wav"])
+def test_a_name_with_letters_that_end_a_line_for_python_is_kept(here, capsys, monkeypatch, name):
+    (here / "in/a.wav").rename(here / "in" / name)
+    run(capsys, "in", "--out", "found")
+    assert {event.file for event in read_events(here / "found/events.tsv")} == {name, "night/b.flac"}
+    read = []
+    monkeypatch.setattr(loading, "load_all", lambda models: Spy(read))
+    assert run(capsys, "in", "--out", "found")[0] == 0
+    assert read == []
+
+
+def test_only_formats_with_paths_need_a_folder_that_tables_can_hold(here, capsys):
+    (here / "in/night").rename(here / "in/late\tnight")
+    place = "in/late\tnight/b.flac"
+    assert run(capsys, place, "--out", "found")[0] == 0
+    status, _, err = run(capsys, place, "--out", "found", "--format", "raven")
+    assert (status, r"late\tnight/b.flac' holds a tab" in err) == (1, True)
 
 
 def test_what_is_done_is_not_done_again(here, capsys, monkeypatch):
@@ -155,6 +210,34 @@ def test_a_folder_of_other_results_is_not_written_over(here, capsys):
     (here / "mine/notes.txt").touch()
     assert "mine exists and holds other files; name a new folder" in run(capsys, "in", "--out", "mine")[2]
     assert "in/a.wav is a file; name a folder" in run(capsys, "in", "--out", "in/a.wav")[2]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ({"threshold": 0.5}, {"threshold": 0.9}, "another decoder (threshold 0.5, now 0.9); "),
+        ({}, {"low": 0.2, "merge_gap": 0.5}, "another decoder (low not set, now 0.2; merge_gap 0.0, now 0.5); "),
+        ({"threshold": [0.5, 0.4]}, {"threshold": [0.5, 0.3]}, "another decoder (threshold[1] 0.4, now 0.3); "),
+        ({}, {"threshold": [0.5, 0.3]}, "another decoder (threshold 0.5, now [0.5, 0.3]); "),
+        (
+            {"median": [0.1] * 9},
+            {"median": [0.3] * 9},
+            f"another decoder ({'; '.join(f'median[{i}] 0.1, now 0.3' for i in range(5))}; 4 more); ",
+        ),
+    ],
+)
+def test_the_settings_of_a_decoder_that_differ_are_named(tmp_path, before, now, said):
+    Results(tmp_path, {"model": ["sha"], "decoder": StepDecoder(**before).values()})
+    with pytest.raises(WsedError) as raised:
+        Results(tmp_path, {"model": ["sha"], "decoder": StepDecoder(**now).values()})
+    assert str(raised.value).endswith(f"were detected with {said}name another folder, or delete it")
+
+
+def test_all_settings_that_differ_are_named(here, capsys):
+    run(capsys, "in", "--out", "found")
+    _, _, err = run(capsys, "in", "--out", "found", "--threshold", "0.9", "--top", "3", "--window", "2")
+    assert "with another decoder (threshold 0.5, now 0.9) and another window (1.0, now 2.0) and another top (" in err
+    assert "(not set, now 3); name another folder, or delete it" in err
 
 
 def test_calibrated_confidences_are_not_mixed_with_others(here, capsys, monkeypatch):

@@ -153,9 +153,10 @@ def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, 
     assert [(name, *event[1:], event[0]) for _, name, event in table.strong_rows(path) if event] == events
 
 
-def test_cells_that_would_break_the_table_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", ["\t", "\n", "\r"])
+def test_cells_that_would_break_the_table_are_refused(tmp_path: Path, mark: str) -> None:
     with pytest.raises(WsedError, match=r"table\.tsv: .*tab or a line break"):
-        table.write_rows(tmp_path / "table.tsv", ("filename",), [("a\tb.wav",)])
+        table.write_rows(tmp_path / "table.tsv", ("filename",), [(f"a{mark}b.wav",)])
     assert list(tmp_path.iterdir()) == []
 
 

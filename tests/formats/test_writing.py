@@ -122,6 +122,7 @@ def test_an_unknown_format_is_named_with_near_ones(tmp_path):
         write_events(tmp_path, "ravne", [])
 
 
-def test_a_name_that_no_table_can_hold_is_refused(tmp_path):
-    with pytest.raises(WsedError, match="holds a tab"):
-        write_events(tmp_path, "tsv", [Recording("a\tb.wav", "a.wav", 1.0, 8000, ())])
+@pytest.mark.parametrize(("name", "mark"), [("tsv", "\t"), ("tsv", "\n"), ("tsv", "\r"), ("csv", "\n"), ("csv", "\r")])
+def test_a_name_that_no_table_can_hold_is_refused(tmp_path, name, mark):
+    with pytest.raises(WsedError, match=r"holds a (tab or a )?line break"):
+        write_events(tmp_path, name, [Recording(f"a{mark}b.wav", "a.wav", 1.0, 8000, ())])

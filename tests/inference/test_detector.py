@@ -1,5 +1,9 @@
 """A detector on samples and files of any length, several files, several networks, and a stream."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -12,10 +16,12 @@ from wsed.errors import WsedError
 from wsed.inference import Detector, loading
 from wsed.inference.ensemble import Ensemble
 from wsed.inference.events import Chosen
+from wsed.inference.windowed import blocks_of
 from wsed.types import Labels
 
 EVENTS = ((0.3, 0.7, 0.5), (0.92, 1.08, 0.5), (2.4, 4.62, 0.5), (5.0, 5.4, 0.12))
 SOUND = tones(6.3, *EVENTS).numpy()
+ROOT = Path(__file__).parents[2]
 
 
 def times(events, label="loud"):
@@ -160,6 +166,106 @@ def test_a_stream_gives_the_events_of_the_file_within_its_latency(block):
     for kind, of in (("onset", 1), ("offset", 2)):
         mine = sorted((each.label, round(each.time, 3)) for each in heard if each.kind == kind)
         assert mine == sorted((event[0], round(event[of], 3)) for event in whole)
+
+
+def test_a_stream_takes_sound_although_its_result_is_not_used():
+    stream = detector().stream()
+    stream.push(SOUND[: 3 * RATE])
+    later = stream.push(SOUND[3 * RATE :])
+    assert ("offset", "loud", 4.62) in {(each.kind, each.label, round(each.time, 2)) for each in later}
+
+
+def test_a_stream_takes_lists_and_the_same_buffer_again():
+    stream, other, buffer = detector().stream(), detector().stream(), np.zeros(500, np.float32)
+    heard, same = [], []
+    for first in range(0, len(SOUND) - 499, 500):
+        buffer[:] = SOUND[first : first + 500]
+        heard += stream.push(buffer)
+        same += other.push(SOUND[first : first + 500].tolist())
+    assert heard == same
+    assert [(each.kind, round(each.time, 2)) for each in heard if each.label == "loud"][:2] == [
+        ("onset", 0.3),
+        ("offset", 0.7),
+    ]
+    assert detector().stream().push([]) == []
+
+
+def test_a_stream_that_has_ended_takes_nothing():
+    stream = detector().stream()
+    with pytest.raises(WsedError, match="shorter than one frame"):
+        stream.finish()
+    assert stream.push(SOUND)
+    assert stream.finish() == []
+    for use in (stream.finish, lambda: stream.push(SOUND), lambda: stream.push([])):
+        with pytest.raises(WsedError, match=r"this stream has ended with `finish`; open a new one"):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("block", "what"),
+    [
+        (None, "not NoneType; average"),
+        (0.5, r"not float of shape \(\) and type float64"),
+        ("night.wav", r"not str of shape"),
+        ([0, 1], r"not list of shape \(2,\) and type int64; .*divide 16 bit"),
+        ([[0.0], [0.1, 0.2]], "not list; average"),
+        (np.zeros((2, 8), np.float32), r"not ndarray of shape \(2, 8\) and type float32; average channels"),
+        ([0.0, float("nan")], "holds NaN or infinite"),
+    ],
+)
+def test_blocks_that_hold_no_samples_are_refused_at_once(block, what):
+    stream = detector().stream()
+    with pytest.raises(WsedError, match=f"a stream takes blocks of finite mono float samples.*{what}"):
+        stream.push(block)
+    assert stream.push(SOUND)  # it goes on
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        (3, "not int$"),
+        (None, "not NoneType$"),
+        (b"a.wav", "not bytes$"),
+        ([0.0, 0.1], r"not list; pass samples as np\.asarray\(samples\), and several recordings to detect_many$"),
+        (torch.zeros(8000), r"not Tensor; pass samples\.numpy\(force=True\)$"),
+    ],
+)
+def test_what_is_no_recording_is_refused(source, what):
+    with pytest.raises(WsedError, match=rf"a recording is a sound file \(str or Path\) or a NumPy array.*{what}"):
+        list(blocks_of(source, RATE, None))
+
+
+def test_what_is_no_recording_is_refused_by_all_methods():
+    """In another process, where annotations are not checked."""
+    script = """
+from tests.inference.small import detector
+from wsed.errors import WsedError
+made = detector()
+for use in (made.detect, made.scores, made.embeddings):
+    for source in (3, None):
+        try:
+            use(source)
+        except WsedError as error:
+            print(error)
+print(*[each.error for each in made.detect_many([3])])
+print(made.stream(window=2).latency)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    *said, latency = done.stdout.splitlines()
+    assert [line.rpartition(" ")[2] for line in said] == ["int", "NoneType"] * 3 + ["int"]
+    assert latency == "2.04"
+
+
+@pytest.mark.parametrize("window", [0.0, -1.0, float("nan"), float("inf"), 1e308])
+def test_a_window_that_is_no_length_is_refused(window):
+    for use in (
+        lambda: detector().stream(window=window),
+        lambda: Detector(Loudness(), StepDecoder(), window=window).stream(),
+        lambda: Detector(Loudness(), StepDecoder(), window=window).detect(SOUND),
+        lambda: Detector(Loudness(), StepDecoder(), window=window).check(),
+    ):
+        with pytest.raises(WsedError, match=r"a window must be a finite number of seconds above 0, not .*: set window"):
+            use()
 
 
 def test_a_network_that_tags_only_is_refused():

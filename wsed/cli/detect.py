@@ -26,8 +26,8 @@ DESCRIPTION = """\
 Detect events in sound files of any length, with a trained model: MODEL is a run's folder or a checkpoint.
 
 Without --out the events of all recordings are printed as a table. With --out they are written into a folder in each
---format, and the same command continues a detection that was stopped. A file that cannot be read is named and skipped;
-the exit status is then 1.
+--format, and the same command continues a detection that was stopped. A file that cannot be read, or whose name a
+table cannot hold (tabs, line breaks), is named and skipped; the exit status is then 1.
 
 formats
   tsv, csv       one table: filename, onset, offset, event_label, confidence
@@ -97,7 +97,8 @@ def main(arguments: Sequence[str]) -> int:
     else:
         _give(recordings, formats, args.out)
     for sound, error in failed:
-        print(f"wsed: skipped {sound.name}: {error}", file=sys.stderr)
+        name = sound.name if sound.name.isprintable() else repr(sound.name)
+        print(f"wsed: skipped {name}: {error}", file=sys.stderr)
     if failed:
         print(f"wsed: {len(failed)} of {len(mine)} files could not be read", file=sys.stderr)
     return 1 if failed else 0

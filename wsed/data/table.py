@@ -162,7 +162,7 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence
         for row in rows:
             cells = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in row]
             for cell in cells:
-                if "\t" in cell or "\n" in cell:
+                if "\t" in cell or "\n" in cell or "\r" in cell:
                     raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
             file.write("\t".join(cell if unquoted(cell) == cell else _quoted(cell) for cell in cells) + "\n")
 

@@ -19,9 +19,16 @@ def write_tsv(path: Path, recordings: Sequence[Recording]) -> None:
 
 
 def write_csv(path: Path, recordings: Sequence[Recording]) -> None:
-    """Events of all recordings with commas between cells, otherwise as `write_tsv`."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows(recordings)])
+    """Events of all recordings with commas between cells, otherwise as `write_tsv`.
+
+    Raises:
+        WsedError: a cell holds a line break.
+    """
+    text, lines = io.StringIO(), [COLUMNS, *rows(recordings)]
+    for cell in (cell for line in lines for cell in line):
+        if "\n" in cell or "\r" in cell:  # valid in quotes, but `read_events` and many programs read line by line
+            raise WsedError(f"{path}: {cell!r} holds a line break and cannot be a cell of a table")
+    csv.writer(text, lineterminator="\n").writerows(lines)
     write_text(path, text.getvalue())
 
 
@@ -56,7 +63,7 @@ def tabbed(path: Path, lines: Iterable[Sequence[str]]) -> str:
     text = []
     for line in lines:
         for cell in line:
-            if "\t" in cell or "\n" in cell:
+            if "\t" in cell or "\n" in cell or "\r" in cell:
                 raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
         text.append("\t".join(c if unquoted(c) == c else '"' + c.replace('"', '""') + '"' for c in line) + "\n")
     return "".join(text)

@@ -203,17 +203,22 @@ class Detector:
         Args:
             window: length of a window in seconds; None: that of the detector. Shorter windows detect events sooner, but
                 with less context.
+
+        Raises:
+            WsedError: `window` is not a finite number above 0, or the network or decoder cannot be used; see `check`.
         """
         self.check()
-        grid = Grid.of(self.network, self.window if window is None else window)
+        grid = self.grid if window is None else Grid.of(self.network, window)
         return Stream(self.network, self.decoder, grid, self._calibrated)
 
     def check(self) -> None:
-        """Refuse a network or decoder that cannot detect events in recordings without known tags.
+        """Refuse a network, decoder or length of windows with which no events can be detected in recordings.
 
         Raises:
-            WsedError: the network predicts tags only, or the decoder needs true tags.
+            WsedError: the network predicts tags only, the decoder needs true tags, or `window` is not a finite number
+                above 0.
         """
+        Grid.of(self.network, self.window)  # refuses a length that is none
         if "frame_logits" not in self.network.provides:
             raise WsedError(
                 "this network predicts only tags, but events need frame scores: train one whose head predicts them"

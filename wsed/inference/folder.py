@@ -22,6 +22,9 @@ from wsed.values import Scores
 OF_SCORES = {"scores": ".tsv", "pictures": ".png"}
 """Formats that contain frame scores, and the suffix of the file of each recording."""
 
+HOLD_PATHS = frozenset({"raven", "json", "label-studio"})
+"""Formats that contain the path of each recording, not only its name."""
+
 ALL = Chosen()
 
 KNOWN = (*FORMATS, *OF_SCORES)
@@ -66,8 +69,9 @@ class Detection:
             results: the folder that keeps the results; None: they are not kept.
             progress: called with a recording and the number of its seconds that are done.
         """
-        done = {sound: self._done(sound, results) for sound in sounds}
-        left = [sound for sound in sounds if done[sound] is None]
+        unwritable = {sound: fault for sound in sounds if (fault := self._fault(sound)) is not None}
+        done = {sound: self._done(sound, results) for sound in sounds if sound not in unwritable}
+        left = [sound for sound, recording in done.items() if recording is None]
         detected = self.detector.detect_many(
             [sound.path for sound in left],
             self.batch,
@@ -77,7 +81,19 @@ class Detection:
             progress=lambda i, seconds: progress(left[i], seconds),
         )
         for sound in sounds:
-            yield done[sound] or self._keep(sound, next(detected), results)
+            if sound in unwritable:
+                yield self._skip(sound, unwritable[sound], results)
+            else:
+                yield done[sound] or self._keep(sound, next(detected), results)
+
+    def _fault(self, sound: Sound) -> WsedError | None:
+        """Why the name of a recording, or its path, cannot be written; None if it can be."""
+        text = str(sound.path) if HOLD_PATHS.intersection(self.formats) else sound.name
+        if any(mark in text for mark in "\t\n\r"):
+            return WsedError(f"{text!r} holds a tab or a line break, which end a cell or row of a table; rename it")
+        if any("\ud800" <= letter <= "\udfff" for letter in text):  # bytes that Python could not decode
+            return WsedError(f"{text!r} is not UTF-8, as all written files are; rename it")
+        return None
 
     def _done(self, sound: Sound, results: Results | None) -> Recording | None:
         """The result of an earlier run for a recording; None if it is not complete."""
@@ -88,9 +104,7 @@ class Detection:
 
     def _keep(self, sound: Sound, detected: Detected, results: Results | None) -> Recording | WsedError:
         if detected.error is not None:
-            if results is not None:
-                results.skip(sound, detected.error)
-            return detected.error
+            return self._skip(sound, detected.error, results)
         events = tuple(Event(*event, confidence=event.confidence, file=sound.name) for event in detected.events)
         rate = audio.info(sound.path).sample_rate
         recording = Recording(sound.name, str(sound.path), detected.duration, rate, events)
@@ -99,6 +113,12 @@ class Detection:
                 self._write_scores(results.folder, sound, recording, detected.scores)
             results.keep(sound, recording)
         return recording
+
+    @staticmethod
+    def _skip(sound: Sound, error: WsedError, results: Results | None) -> WsedError:
+        if results is not None:
+            results.skip(sound, error)
+        return error
 
     def _write_scores(self, folder: Path, sound: Sound, recording: Recording, scores: Scores) -> None:
         for name in self.formats:

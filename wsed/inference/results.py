@@ -17,6 +17,9 @@ LOG = ".wsed-detect.jsonl"
 LOGS = ".wsed-detect*.jsonl"
 """These files of all processes; the one above is that of the first."""
 
+SHOWN = 5
+"""Number of values that a message names, of one that differs per class."""
+
 
 class Results:
     """The recordings of one detection in a folder.
@@ -59,14 +62,18 @@ class Results:
         """The recordings of a file, whose settings must be those of this detection."""
         lines = map(_read, log.read_text(encoding="utf-8").splitlines())
         first, *rest = [line for line in lines if line] or [{}]
-        for name, value in self._settings.items():
-            if name not in first and "model" in first:  # an earlier version did not write this setting
-                continue
-            if first.get(name) != value:
-                raise WsedError(
-                    f"--out {self.folder} holds events that were detected with another {name} "
-                    f"({_short(first.get(name))}, now {_short(value)}); name another folder, or delete it"
-                )
+        # an earlier version did not write all settings; without a model, the line is not that of the settings
+        compared = self._settings.keys() & first.keys() if "model" in first else {"model"}
+        faults = [
+            f"another {name} ({_in_short(_differences('', first.get(name), value))})"
+            for name, value in self._settings.items()
+            if name in compared and first.get(name) != value
+        ]
+        if faults:
+            raise WsedError(
+                f"--out {self.folder} holds events that were detected with {' and '.join(faults)}; "
+                "name another folder, or delete it"
+            )
         return rest
 
     def of(self, sound: Sound) -> Recording | None:
@@ -103,7 +110,7 @@ class Results:
 
 
 def _line(value: Mapping[str, object]) -> str:
-    return json.dumps(value, ensure_ascii=False) + "\n"
+    return json.dumps(value) + "\n"  # ASCII: a name may hold letters that end a line, or bytes that are not UTF-8
 
 
 def _read(line: str) -> dict[str, object]:
@@ -128,6 +135,22 @@ def _is_current(line: Mapping[str, object]) -> bool:
     return isinstance(state, list) and state == _state(Path(str(state[0])))
 
 
+def _differences(name: str, before: object, now: object) -> list[str]:
+    """Each setting whose value differs, with both values: `threshold 0.5, now 0.9`."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        names = [each for each in {**before, **now} if before.get(each, ...) != now.get(each, ...)]
+        return [text for each in names for text in _differences(f"{name}{each}", before.get(each), now.get(each))]
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now) > 1:  # a value per class
+        pairs = enumerate(zip(before, now, strict=True))
+        return [text for i, (old, new) in pairs if old != new for text in _differences(f"{name}[{i}]", old, new)]
+    return [f"{name} {_short(before)}, now {_short(now)}".lstrip()]
+
+
+def _in_short(differences: list[str]) -> str:
+    more = [f"{len(differences) - SHOWN} more"] if len(differences) > SHOWN else []
+    return "; ".join([*differences[:SHOWN], *more])
+
+
 def _short(value: object) -> str:
-    text = str(value)
+    text = "not set" if value is None else str(value)
     return text if len(text) <= 40 else f"{text[:40]}..."

@@ -1,6 +1,6 @@
 """`Stream`: it detects events while the sound comes in."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,7 +36,7 @@ class Boundary:
 
 
 class Stream:
-    """Takes blocks of samples and yields onsets and offsets as soon as they are final.
+    """Takes blocks of samples and returns onsets and offsets as soon as they are final.
 
     A time is final when the last window with it is complete and the decoder has its `reach` of scores after it. This
     takes at most `latency` seconds. Shorter windows have a shorter latency, but less context.
@@ -49,6 +49,17 @@ class Stream:
         decoder: turns frame scores into events.
         grid: the positions of the windows.
         calibrate: function that calibrates the confidence of a change; None: confidences are scores.
+
+    >>> from wsed.decoding import StepDecoder
+    >>> from wsed.models import Composed
+    >>> from wsed.types import Labels
+    >>> network = Composed.example(Labels(["Dog"])).eval()
+    >>> stream = Stream(network, StepDecoder(threshold=1.0), Grid.of(network, 1.0))
+    >>> stream.push(np.zeros(8000, dtype=np.float32)), stream.push([0.0, 0.1]), stream.finish()
+    ([], [], [])
+    >>> stream.push([0.0, 0.1])
+    Traceback (most recent call last):
+    wsed.errors.WsedError: this stream has ended with `finish`; open a new one, with `Detector.stream`
     """
 
     def __init__(
@@ -57,7 +68,7 @@ class Stream:
         self.network, self.grid, self._calibrate = network, grid, calibrate
         self._cutter = Cutter(grid)
         self._track = Track(decoder, network.frame_rate, every=0.0)
-        self._settled = 0
+        self._settled, self._ended = 0, False
         self._reach = decoder.across().reach
 
     @property
@@ -65,37 +76,68 @@ class Stream:
         """Greatest time in seconds until an onset or offset is reported, without the time to compute."""
         return self.grid.length / self.grid.sample_rate + self._reach + 2 / self.grid.frame_rate
 
-    def push(self, block: NDArray[np.float32]) -> Iterator[Boundary]:
-        """Add samples `[sample]` at the sample rate of the network; yields the onsets and offsets that are final now.
+    def push(self, block: NDArray[np.generic] | Sequence[float]) -> list[Boundary]:
+        """Add samples `[sample]` at the sample rate of the network; returns the onsets and offsets that are final now.
+
+        The samples are copied, so a buffer can be used again.
 
         Raises:
-            WsedError: the samples are not finite mono float samples.
+            WsedError: the samples are not finite mono float samples, or the stream has ended.
         """
-        if block.ndim != 1 or not np.issubdtype(block.dtype, np.floating) or not np.isfinite(block).all():
-            raise WsedError("a stream takes blocks of finite mono float samples [sample] in [-1, 1]")
-        for window in self._cutter.push(block.astype(np.float32, copy=False)):
-            yield from self._add(window)
+        self._check_open()
+        changes: list[Change] = []
+        for window in self._cutter.push(_samples(block)):
+            changes += self._add(window)
             self._settled = window.start + self.grid.hop
-            yield from self._boundaries(self._track.settle(self._settled))
+            changes += self._track.settle(self._settled)
+        return self._boundaries(changes)
 
-    def finish(self) -> Iterator[Boundary]:
-        """End the sound; yields the remaining onsets and offsets.
+    def finish(self) -> list[Boundary]:
+        """End the sound; returns the remaining onsets and offsets.
 
         Raises:
-            WsedError: the whole sound is shorter than one frame.
+            WsedError: the whole sound is shorter than one frame, or the stream has ended before.
         """
-        for window in self._cutter.finish():
-            yield from self._add(window)
-        yield from self._boundaries(self._track.finish(self._cutter.n_samples / self.grid.sample_rate))
+        self._check_open()
+        changes = [change for window in self._cutter.finish() for change in self._add(window)]
+        self._ended = True
+        return self._boundaries(changes + self._track.finish(self._cutter.n_samples / self.grid.sample_rate))
 
-    def _add(self, window: Window) -> Iterator[Boundary]:
+    def _check_open(self) -> None:
+        if self._ended:
+            raise WsedError("this stream has ended with `finish`; open a new one, with `Detector.stream`")
+
+    def _add(self, window: Window) -> list[Change]:
         (scores,) = predict(self.network, [window.samples])
-        yield from self._boundaries(self._track.add(window.start, scores))
+        return self._track.add(window.start, scores)
 
-    def _boundaries(self, changes: list[Change]) -> Iterator[Boundary]:
-        names = self.network.labels.names
-        for change in changes if self._calibrate is None else map(self._calibrate, changes):
-            if change.offset is None:
-                yield Boundary("onset", names[change.label], change.onset, change.confidence)
-            else:
-                yield Boundary("offset", names[change.label], change.offset, change.confidence)
+    def _boundaries(self, changes: list[Change]) -> list[Boundary]:
+        known = changes if self._calibrate is None else map(self._calibrate, changes)
+        return [self._boundary(change) for change in known]
+
+    def _boundary(self, change: Change) -> Boundary:
+        label = self.network.labels.names[change.label]
+        if change.offset is None:
+            return Boundary("onset", label, change.onset, change.confidence)
+        return Boundary("offset", label, change.offset, change.confidence)
+
+
+def _samples(block: object) -> NDArray[np.float32]:
+    """A copy of a block, since the caller may use its buffer again.
+
+    Raises:
+        WsedError: these are not finite mono float samples.
+    """
+    try:
+        samples = np.asarray(block)
+    except (TypeError, ValueError, RuntimeError):  # lists of several lengths, a tensor on another device
+        samples = np.empty((), dtype=object)
+    if samples.ndim != 1 or not np.issubdtype(samples.dtype, np.floating):
+        of = f" of shape {samples.shape} and type {samples.dtype}" if samples.dtype != object else ""
+        raise WsedError(
+            "a stream takes blocks of finite mono float samples [sample] in [-1, 1], an array or a list, not "
+            f"{type(block).__name__}{of}; average channels, and divide 16 bit samples by 32768"
+        )
+    if not np.isfinite(samples).all():
+        raise WsedError("a stream takes blocks of finite mono float samples, but this block holds NaN or infinite ones")
+    return samples.astype(np.float32)

@@ -25,6 +25,14 @@ Source: TypeAlias = str | Path | NDArray[np.generic]
 """A sound file, or float32 samples at the rate of the network."""
 
 
+OTHERS: dict[type, str] = {
+    list: "; pass samples as np.asarray(samples), and several recordings to detect_many",
+    tuple: "; pass samples as np.asarray(samples), and several recordings to detect_many",
+    Tensor: "; pass samples.numpy(force=True)",
+}
+"""What to do with values of other types that hold samples."""
+
+
 class End(NamedTuple):
     """The end of a recording with `n_samples` at the sample rate of the network, or the error when it was read."""
 
@@ -61,11 +69,17 @@ def blocks_of(source: Source, sample_rate: int, channel: int | None) -> Iterator
     """The samples of a recording in blocks.
 
     Raises:
-        WsedError: the file cannot be read, or the samples are not mono, not float or not finite.
+        WsedError: the file cannot be read, the samples are not mono, not float or not finite, or the source is neither
+            a file nor an array.
     """
     if isinstance(source, str | Path):
         yield from stream(source, sample_rate, channel)
         return
+    if not isinstance(source, np.ndarray):
+        raise WsedError(
+            "a recording is a sound file (str or Path) or a NumPy array of float samples [sample] in [-1, 1], not "
+            f"{type(source).__name__}{OTHERS.get(type(source), '')}"
+        )
     if source.ndim != 1:
         raise WsedError(f"detect needs mono samples [sample], not shape {source.shape}; average channels")
     if not np.issubdtype(source.dtype, np.floating) or not np.isfinite(source).all():

@@ -1,7 +1,9 @@
 """Windows of a recording, which are cut while it is read."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -23,14 +25,28 @@ class Grid:
         frame_rate: frame rate of its output, frames per second.
         seconds: length of a window, in seconds.
 
+    Raises:
+        WsedError: the length of a window is not a finite number above 0.
+
     >>> grid = Grid(sample_rate=100, frame_rate=10.0, seconds=2.0)
     >>> grid.length, grid.hop, grid.sample(grid.hop)
     (200, 10, 100)
+    >>> Grid(sample_rate=100, frame_rate=10.0, seconds=0.0)
+    Traceback (most recent call last):
+    wsed.errors.WsedError: the length of a window must be a finite number of seconds above 0, not 0.0: set window
     """
 
     sample_rate: int
     frame_rate: float
     seconds: float
+
+    def __post_init__(self) -> None:
+        given: object = self.seconds
+        seconds = float(given) if isinstance(given, Real) else math.nan
+        if not seconds > 0 or not math.isfinite(seconds * self.sample_rate):
+            raise WsedError(
+                f"the length of a window must be a finite number of seconds above 0, not {given!r}: set window"
+            )
 
     @staticmethod
     def of(network: Network, seconds: float) -> "Grid":
