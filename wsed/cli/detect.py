@@ -189,8 +189,8 @@ def _detect(
 
     from wsed.data.sound_files import state
 
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    console = Console(stderr=True, markup=False)
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn()
     recordings, failed = [], list[tuple["Sound", WsedError]]()
     sizes = {sound: state(sound.path)[0] for sound in sounds}
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

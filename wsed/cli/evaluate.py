@@ -157,8 +157,8 @@ def main(arguments: Sequence[str]) -> int:
 
     args = parsed("evaluate", add_arguments, arguments)
     _check(args)
-    errors = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    errors = Console(stderr=True, markup=False)
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         result = evaluate(
             args.reference,
@@ -268,21 +268,21 @@ def _print_notes(reports: "Sequence[Report]", errors: Console) -> None:
 def _print_seeds(reports: "Sequence[Report]", errors: Console) -> None:
     from wsed.report.tables import seeds_table
 
-    console = Console()
+    console = Console(markup=False)
     width = console.width if console.is_terminal else 1000
     _print_notes(reports, errors)
     table = seeds_table({_name(report): report for report in reports}, width)
-    Console(width=width).print(table, highlight=False)
+    Console(width=width, markup=False).print(table, highlight=False)
 
 
 def _print(reports: "Sequence[Report]", comparison: "Comparison | None", errors: Console) -> None:
     from wsed.report.tables import comparison_table, full_width, score_table
 
-    console = Console()
+    console = Console(markup=False)
     width = console.width
     if not console.is_terminal:  # a file or a pipe: nothing is cut
         width = full_width(reports[0])
-        console = Console(width=max(80, width))
+        console = Console(width=max(80, width), markup=False)
     _print_notes(reports, errors)
     for report in reports:
         console.print(f"{_name(report)}: {report.clips} clips", soft_wrap=True, markup=False, highlight=False)

@@ -92,8 +92,8 @@ def main(arguments: Sequence[str]) -> int:
     from wsed.report.html.page import Contents, write_page
     from wsed.report.html.snr import NAME, read_snr, tables_of
 
-    errors = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    errors = Console(stderr=True, markup=False)
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
 
         def progress(items: Iterable[T], what: str) -> Iterable[T]:

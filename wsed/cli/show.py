@@ -66,7 +66,7 @@ def show_several(runs: Sequence[Path], stage: Split = "test") -> None:
     columns = columns_of(rows)
     cells = [[_two_lines(str(row.cell(column))) for column in columns] for row in rows]
     head = [header(column).replace(" ", "\n") for column in columns]
-    Console().print(runs_table([row.name for row in rows], head, cells), highlight=False)
+    Console(markup=False).print(runs_table([row.name for row in rows], head, cells), highlight=False)
     print("F1 in per cent; ± standard deviation over seeds, [interval over clips]; `wsed table` for a paper")
 
 
@@ -83,7 +83,7 @@ def show(run: Path, stage: Split = "test") -> None:
     """
     if not run.is_dir():
         raise WsedError(f"no such run: {run}")
-    console, folder = Console(), RunFolder.open(run)
+    console, folder = Console(markup=False), RunFolder.open(run)
     if seeds := folder.seeds():
         scored = {seed.path.name: seed.report(stage) for seed in seeds if seed.split(stage).report.is_file()}
         if not scored:

@@ -96,8 +96,8 @@ def main(arguments: Sequence[str]) -> int:
     args = parsed("data check", add_arguments, arguments)
     labels = read_labels(args.labels) if args.labels is not None else None
     root, seconds = of_training(args.root) if args.root.suffix in (".yaml", ".yml") else (args.root, SECONDS)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True, markup=False), transient=True) as bar:
         task = bar.add_task("headers" if args.quick else "clips", total=None)
         report = check(
             root,
@@ -113,8 +113,8 @@ def main(arguments: Sequence[str]) -> int:
     if args.json is not None:
         _write_json(report, args.json)
     # A pipe has no width: wide enough that no table wraps.
-    console = Console(highlight=False)
-    show(report, console if console.is_terminal else Console(highlight=False, width=120), args.show)
+    console = Console(highlight=False, markup=False)
+    show(report, console if console.is_terminal else Console(highlight=False, markup=False, width=120), args.show)
     return 0 if report.ok else 1
 
 

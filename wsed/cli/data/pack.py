@@ -55,9 +55,9 @@ def main(arguments: Sequence[str]) -> int:
         WsedError: there are no sound files, or the pack cannot be written or read.
     """
     args = parsed("data pack", add_arguments, arguments)
-    console = Console(highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(highlight=False, markup=False)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True, markup=False), transient=True) as bar:
         task = bar.add_task("shards", total=None)
 
         def progress(done: int, total: int) -> None:

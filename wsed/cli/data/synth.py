@@ -73,9 +73,11 @@ def main(arguments: Sequence[str]) -> int:
         WsedError: the recipe, soundbank or folder cannot be used.
     """
     args = parsed("data synth", add_arguments, arguments)
-    console = Console()
+    console = Console(markup=False)
     times = (MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description}"), BarColumn(), *times, console=console, transient=True) as bar:
+    with Progress(
+        TextColumn("{task.description}", markup=False), BarColumn(), *times, console=console, transient=True
+    ) as bar:
         task = bar.add_task("examining the soundbank", total=None)
         summary = synthesise(
             args.out,
