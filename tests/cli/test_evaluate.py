@@ -92,15 +92,6 @@ def test_a_system_that_is_always_right(files, tmp_path, capsys):
     assert max(map(len, shown.splitlines()[1:])) <= 80
 
 
-def test_a_class_in_brackets_is_shown_as_it_is(tmp_path, capsys):
-    """`[bold]` is markup in the tables of rich, which would show nothing of it."""
-    events = table(tmp_path / "events.tsv", ("a.wav\t1.0\t2.0\t[bold]", "a.wav\t4.0\t5.0\t[other]"))
-    assert main(["evaluate", "--reference", events, "--predictions", events]) == 0
-    shown = capsys.readouterr().out
-    assert "[bold]" in shown
-    assert "[other]" in shown
-
-
 def test_only_the_metrics_that_are_named_are_computed(files, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out.json"
     wanted = [
