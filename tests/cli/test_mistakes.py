@@ -158,13 +158,21 @@ def test_a_flag_lies_over_the_configuration(tmp_path):
 @pytest.mark.parametrize(
     ("asked", "printed"),
     [("--data.help desed", "root (must be set)"), ("--model.network.help composed", "encoder (must be set)"),
-     ("--model.network.encoder.help crnn", "channels: 64"), ("--model.losses.tags.loss.help", "takes a loss")],
+     ("--model.network.encoder.help crnn", "channels: 64"), ("--model.losses.tags.loss.help", "takes a loss"),
+     ("--evaluation.tuning.help", "what is tuned, on which"), ("--evaluation.tuning.help", "\n  split: validation"),
+     ("--evaluation.help", "resamples: 1000"), ("--data.windows.help", "length (must be set)"),
+     ("--data.augment.help mixup", "init_args"), ("--model.parts.help", "lr: null")],
 )  # fmt: skip
 def test_help_of_a_component(capsys, asked, printed):
     with pytest.raises(SystemExit) as ended, prepared(["fit", *asked.split()]):
         pass
     assert ended.value.code == 0
     assert printed in capsys.readouterr().out
+
+
+def test_help_of_a_setting_without_further_settings():
+    said = "--evaluation.rank_by.help: evaluation.rank_by has no settings below it; see --evaluation.help or --help"
+    assert said in refused(["--evaluation.rank_by.help"])
 
 
 def test_a_callback_that_watches_what_is_not_logged():
