@@ -137,7 +137,12 @@ def test_mistakes_on_the_command_line(tmp_path, args, sentence):
 
 
 def test_no_configuration_at_all():
-    assert "add --config FILE.yaml" in refused([])
+    assert refused([]) == "wsed fit needs settings: add --config FILE.yaml, such as experiments/quickstart.yaml"
+    for verb in ("validate", "test", "predict"):
+        with pytest.raises(WsedError) as caught, prepared([verb, "--ckpt_path", "best"]):
+            pass
+        assert str(caught.value).startswith(f"wsed {verb} needs the settings of a training: add --config with that")
+        assert str(caught.value).endswith("such as runs/exp/seed_0/config.yaml, and --ckpt_path best, last or a file")
     with pytest.raises(WsedError, match=r"unknown verb .train. .did you mean fit"):
         verbs.run("train", [])
 
