@@ -116,6 +116,11 @@ def test_mistakes_are_told_before_training(tmp_path, rows, settings, message):
         corpus(tmp_path, rows, **settings).clips("train")
 
 
+def test_a_setting_is_refused_before_the_table_is_looked_for():
+    with pytest.raises(WsedError, match=r"unknown unsure 'maybe' .*; known: unknown, absent"):
+        Pseudo(Street(), "runs/gone", unsure="maybe")
+
+
 def test_predictions_that_are_not_there(tmp_path):
     with pytest.raises(WsedError, match=r"has no predictions\.tsv; run `wsed predict` first"):
         Pseudo(Street(), str(tmp_path))
