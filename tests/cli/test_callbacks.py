@@ -44,3 +44,10 @@ def test_the_line_of_an_epoch_fits_80_columns():
     assert len(line) <= 80
     assert line.startswith("epoch 199*  loss 1.23e+04  F1 event 100 segment 100 tags 100  PSDS1 1.000")
     assert line.endswith("  999 s")
+
+
+def test_an_epoch_line_says_loss_once():
+    values = {f"{split}/{name}": 0.5 for split in ("train", "val") for name in ("loss", "loss_loss", "loss_tags")}
+    words = epoch_line(0, values, 1.0, width=200).split()
+    named = [word for word in words if "loss" in word]
+    assert named == ["loss", "val/loss", "val/loss_loss", "val/loss_tags", "train/loss_loss", "train/loss_tags"]

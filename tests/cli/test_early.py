@@ -128,6 +128,9 @@ LITERALS = {
     "model: {losses: {apart: {loss: {class_path: fpd, init_args: {metric: euclid}}}}}": (
         "model.losses.apart.loss.metric: unknown metric 'euclid' (did you mean euclidean?); known: euclidean, ip"
     ),
+    "data: {corpus: {class_path: pseudo, init_args: {predictions: gone, unsure: maybe}}}": (
+        "data.corpus.unsure: unknown unsure 'maybe' (did you mean absent?); known: unknown, absent"
+    ),
 }
 """Mistakes that are refused later while names are resolved, before `check_settings`."""
 

@@ -137,7 +137,12 @@ def test_mistakes_on_the_command_line(tmp_path, args, sentence):
 
 
 def test_no_configuration_at_all():
-    assert "add --config FILE.yaml" in refused([])
+    assert refused([]) == "wsed fit needs settings: add --config FILE.yaml, such as experiments/quickstart.yaml"
+    for verb in ("validate", "test", "predict"):
+        with pytest.raises(WsedError) as caught, prepared([verb, "--ckpt_path", "best"]):
+            pass
+        assert str(caught.value).startswith(f"wsed {verb} needs the settings of a training: add --config with that")
+        assert str(caught.value).endswith("such as runs/exp/seed_0/config.yaml, and --ckpt_path best, last or a file")
     with pytest.raises(WsedError, match=r"unknown verb .train. .did you mean fit"):
         verbs.run("train", [])
 
@@ -158,13 +163,21 @@ def test_a_flag_lies_over_the_configuration(tmp_path):
 @pytest.mark.parametrize(
     ("asked", "printed"),
     [("--data.help desed", "root (must be set)"), ("--model.network.help composed", "encoder (must be set)"),
-     ("--model.network.encoder.help crnn", "channels: 64"), ("--model.losses.tags.loss.help", "takes a loss")],
+     ("--model.network.encoder.help crnn", "channels: 64"), ("--model.losses.tags.loss.help", "takes a loss"),
+     ("--evaluation.tuning.help", "what is tuned, on which"), ("--evaluation.tuning.help", "\n  split: validation"),
+     ("--evaluation.help", "resamples: 1000"), ("--data.windows.help", "length (must be set)"),
+     ("--data.augment.help mixup", "init_args"), ("--model.parts.help", "lr: null")],
 )  # fmt: skip
 def test_help_of_a_component(capsys, asked, printed):
     with pytest.raises(SystemExit) as ended, prepared(["fit", *asked.split()]):
         pass
     assert ended.value.code == 0
     assert printed in capsys.readouterr().out
+
+
+def test_help_of_a_setting_without_further_settings():
+    said = "--evaluation.rank_by.help: evaluation.rank_by has no settings below it; see --evaluation.help or --help"
+    assert said in refused(["--evaluation.rank_by.help"])
 
 
 def test_a_callback_that_watches_what_is_not_logged():

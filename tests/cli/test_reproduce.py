@@ -19,6 +19,7 @@ from tests.data.synth.tones import write_bank
 from wsed.cli import reproduce
 from wsed.cli.main import main
 from wsed.files import locked
+from wsed.metrics.base import MetricValue
 from wsed.run import RunFolder
 from wsed.scoring.report import Report
 from wsed.study.claims import Claim
@@ -100,7 +101,7 @@ def test_with_all_papers_only_those_with_the_rows_are_run(tmp_path, monkeypatch,
     monkeypatch.setattr("wsed.study.corpora.make_corpora", lambda corpora, pool: None)
     monkeypatch.setattr("wsed.study.plan.check_begun", lambda folder, *args: folder.mkdir(parents=True))
     monkeypatch.setattr(
-        "wsed.study.runner.run_tasks", lambda tasks, pool, view: asked.extend(t.job.name for t in tasks)
+        "wsed.study.runner.run_tasks", lambda tasks, pool, view, stop: asked.extend(t.job.name for t in tasks)
     )
     monkeypatch.setattr(reproduce, "_write_results", lambda *args: None)
     args = ["reproduce", "all", "--scale", "smoke", "--rows", "weak", "mil", "--seeds", "1", "--out", str(tmp_path)]
@@ -141,7 +142,7 @@ def test_verdicts_over_mixtures_come_with_the_results_of_each(tmp_path, capsys, 
     monkeypatch.setattr("wsed.study.corpora.make_corpora", lambda corpora, pool: made.extend(corpora))
     monkeypatch.setattr("wsed.study.plan.check_begun", lambda folder, *args: folder.mkdir(parents=True))
 
-    def failing(tasks, pool, view):
+    def failing(tasks, pool, view, stop):
         asked.extend(task.job.folder for task in tasks)
         return [Failure(task.job.name, "no", "", task.job.folder) for task in tasks if "mixture_1" in str(task.root)]
 
@@ -158,6 +159,99 @@ def test_verdicts_over_mixtures_come_with_the_results_of_each(tmp_path, capsys, 
     args[args.index(bank)] = str(tmp_path / "other")
     assert main(["reproduce", *args, "--mixtures", "3"]) == 2
     assert "mixture_1/soundbank has soundbank" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(signal.SIGINT, "wsed: stopped; "), (signal.SIGTERM, "wsed: ended by SIGTERM; ")]
+)
+def test_a_study_that_is_stopped_writes_the_results_of_finished_runs(tmp_path, capsys, monkeypatch, number, said):
+    """Runs are not trained here: the first one is marked as done, then the signal comes."""
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+
+    def one_then_a_signal(tasks, pool, view, stop):
+        assert not stop()
+        job = tasks[0].job
+        job.mark()
+        report = RunFolder(job.folder).split("test").report
+        report.parent.mkdir()
+        Report(4, {"event_f1": MetricValue({"macro": 0.25})}).write(report)
+        job.mark(1.0)
+        signal.raise_signal(number)
+        assert stop()
+        return []
+
+    monkeypatch.setattr("wsed.study.runner.run_tasks", one_then_a_signal)
+    recipe, study = own_recipe(tmp_path / "own"), tmp_path / "out/own"
+    command = [
+        "reproduce",
+        str(recipe),
+        "--root",
+        str(make_corpus(tmp_path / "corpus")),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main([*command, "--rows", "mil", "oracle"]) == 128 + number
+    shown = capsys.readouterr()
+    end = "3 of 4 runs are missing, the results have the others; the same command goes on"
+    assert shown.err.splitlines()[-1] == f"{said}{end}"
+    assert "| mil | event_f1 | 20.0 | 25.0 |" in shown.out
+    assert shown.out.startswith((study / "results.md").read_text())
+    assert "3 of 4 runs are not done." in (study / "results.md").read_text()
+    assert json.loads((study / "results.json").read_text())["rows"]["mil"]["event_f1"]["seeds"] == {"seed_0": 25.0}
+    assert (study / "results.csv").is_file()
+    assert (study / "results.tex").is_file()
+    assert not (study / "report.html").exists()
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+
+
+def test_a_stop_before_the_first_run_or_a_second_one_ends_at_once(tmp_path, capsys, monkeypatch):
+    def while_corpora_are_made(corpora, pool):
+        signal.raise_signal(signal.SIGTERM)
+
+    def twice(tasks, pool, view, stop):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    recipe, corpus = own_recipe(tmp_path / "own"), make_corpus(tmp_path / "corpus")
+    command = ["reproduce", str(recipe), "--root", str(corpus), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("wsed.study.runner.run_tasks", twice)
+    assert main(command) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "wsed: stopped; files that were written are kept"
+    monkeypatch.setattr("wsed.study.corpora.make_corpora", while_corpora_are_made)
+    assert main(command) == 143
+    said = "wsed: ended by SIGTERM; files that were written are kept; the same command goes on"
+    assert capsys.readouterr().err.splitlines()[-1] == said
+    assert not (tmp_path / "out/own/results.md").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_ends_the_runs_and_the_same_command_goes_on(tmp_path, number):
+    recipe = own_recipe(tmp_path / "own")
+    args = ["reproduce", str(recipe), "--root", str(make_corpus(tmp_path / "corpus")), "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "wsed.cli.main", *args, "--jobs", "1", "--seeds", "2", "--rows", "mil"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    first, second = (tmp_path / f"out/own/mil/seed_{i}" for i in (0, 1))
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not (second / "log.txt").is_file():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    assert err.splitlines()[-1].endswith(
+        "1 of 2 runs are missing, the results have the others; the same command goes on"
+    )
+    assert (first / "test/scores.json").is_file()
+    assert (tmp_path / "out/own/results.md").read_text() in out
+    log = (second / "log.txt").read_text()
+    time.sleep(1)
+    assert (second / "log.txt").read_text() == log  # nobody goes on with it
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "2 runs, 1 done before" in done.stderr
 
 
 @pytest.mark.slow

@@ -73,6 +73,15 @@ def test_a_row_that_fails_does_not_stop_the_others(tmp_path):
     assert {each.state() for each in jobs} == {"done"}
 
 
+def test_a_stop_leaves_the_runs_in_progress_and_those_that_wait(tmp_path):
+    """A run that ends by the same signal, as in a SLURM job, has not failed."""
+    jobs = [job(tmp_path, row) for row in ("mil", "other", "last")]
+    pool, watched = Writes(jobs=1, failing=("other",)), Watched()
+    assert run_tasks([Task(each, tmp_path) for each in jobs], pool, watched, lambda: len(pool.logs) == 2) == []
+    assert [each.state() for each in jobs] == ["done", "begun", "missing"]
+    assert watched.lines == [("started", "mil", 0), ("done", "mil", 0), ("started", "other", 0)]
+
+
 def test_runs_of_a_seed_come_before_those_of_the_next_and_done_ones_are_kept(tmp_path):
     jobs = [job(tmp_path, row, seed) for row in ("a", "b") for seed in (0, 1)]
     jobs[2].mark()

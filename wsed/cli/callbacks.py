@@ -93,6 +93,8 @@ def _percent(share: float) -> str:
 def epoch_line(epoch: int, values: Mapping[str, float], seconds: float, best: bool = False, width: int = WIDTH) -> str:
     """One line of an epoch: training loss, main scores and time; further scores if there is room.
 
+    `loss` is that of training; the losses on validation clips keep the `val/` of their names.
+
     Args:
         epoch: number of the epoch.
         values: logged values by their names.
@@ -105,6 +107,8 @@ def epoch_line(epoch: int, values: Mapping[str, float], seconds: float, best: bo
     'epoch 3*  loss 0.5000  F1 event 12.3 tags 45.1  PSDS1 0.250  66 s'
     >>> epoch_line(12, {"train/loss": 0.5, "val/onset_f1": 0.25}, 5400)
     'epoch 12  loss 0.5000  onset_f1 0.2500  90 min'
+    >>> epoch_line(0, {"train/loss": 0.5, "val/loss": 0.75}, 12)
+    'epoch 0  loss 0.5000  val/loss 0.7500  12 s'
     """
     parts = [f"epoch {epoch}{'*' if best else ''}"]
     if "train/loss" in values:
@@ -119,7 +123,8 @@ def epoch_line(epoch: int, values: Mapping[str, float], seconds: float, best: bo
     end = time_ if seconds < 1000 else f"{seconds / 60:.0f} min"
     known = {"train/loss", "val/psds1", "val/score", *F1}
     for name in sorted(values.keys() - known, key=lambda name: (not name.startswith("val/"), "loss" in name, name)):
-        longer = [*parts, f"{name.removeprefix('val/')} {values[name]:.4f}"]
+        shown = name if name.startswith("val/loss") else name.removeprefix("val/")
+        longer = [*parts, f"{shown} {values[name]:.4f}"]
         if len("  ".join([*longer, end])) > width:
             break
         parts = longer

@@ -93,7 +93,7 @@ def prepared(args: Sequence[str]) -> Iterator[list[str]]:
     hyphens: set[str] = set()
     _collect(config, hyphens)
     verb, rest = rest[:1], underscores(rest[1:], hyphens)
-    _check(files, config, rest)
+    _check(files, config, rest, "".join(verb))
     rest = [*verb, *resolve_arguments(rest, config)]
     with TemporaryDirectory() as folder:
         if not same or not all(map(_is_ascii, files)):  # the parser would read other letters by the locale
@@ -103,19 +103,30 @@ def prepared(args: Sequence[str]) -> Iterator[list[str]]:
         yield [*rest[:1], *(f"--config={file}" for file in files), *rest[1:]]
 
 
-def _check(files: Sequence[str], config: Config, flags: Sequence[str]) -> None:
+def _check(files: Sequence[str], config: Config, flags: Sequence[str], verb: str) -> None:
     """Refuse mistakes with clearer messages than those of the parser."""
     where = f"{', '.join(files)}: " if files else ""
     named = check_flags(flags, config)
     if asks_for_help(flags):
         return
     if not files and not any(name.startswith("model.") for name in named):
-        raise WsedError("a training needs settings: add --config FILE.yaml, such as experiments/quickstart.yaml")
+        raise WsedError(_without_settings(verb))
     try:
         check_settings(config, named)
         require(config, named)
     except WsedError as error:
         raise WsedError(f"{where}{error}") from None
+
+
+def _without_settings(verb: str) -> str:
+    """The message about a verb to which neither a configuration nor a setting of a network is given."""
+    if verb == "fit":
+        return "wsed fit needs settings: add --config FILE.yaml, such as experiments/quickstart.yaml"
+    run = "runs/exp/seed_0/config.yaml"
+    return (
+        f"wsed {verb} needs the settings of a training: add --config with that of its run, such as {run}, and "
+        "--ckpt_path best, last or a file"
+    )
 
 
 def asks_for_help(flags: Sequence[str]) -> bool:

@@ -31,7 +31,8 @@ Run the rows of a paper's tables with several seeds, and judge its claims by pai
 
 PAPER is the name of a folder of experiments/ (here, or in the library), the path of a folder with a recipe.yaml of
 your own, or `all`. The corpus is made if the scale has one; finished runs are kept, and only missing ones are made. The
-same command continues a study that was stopped or killed; each run goes on from its last epoch.
+same command continues a study that was stopped or killed; each run goes on from its last epoch. After Ctrl-C or SIGTERM
+the results of the finished runs are written, without a page, before the command ends.
 
 Writes OUT/PAPER/results.md and results.json: the values of the paper, ours (mean, deviation, best, seeds), and the
 verdict on each claim: holds, fails, equal (within a stated margin) or open. Finished runs of earlier calls with other
@@ -139,7 +140,12 @@ class _Mixture:
 
 
 def reproduce(asked: Asked, out: Path) -> int:
-    """Make what is missing, then write and print the results of each study."""
+    """Make what is missing, then write and print the results of each study, also of runs that were stopped.
+
+    Raises:
+        Stopped: after a signal during the runs; the results of finished runs are written, but no pages.
+    """
+    from wsed.cli.ending import Ending
     from wsed.cli.reproduce_view import View
     from wsed.study.corpora import make_corpora
     from wsed.study.plan import check_begun
@@ -152,24 +158,32 @@ def reproduce(asked: Asked, out: Path) -> int:
     recipes = [recipe for recipe, _ in rows_of]
     if asked.root is not None and len(every_recipe) > 1:
         raise WsedError("--root is the corpus of one paper: name the paper instead of all")
-    console, gpus = Console(stderr=True), _gpus()
+    console, gpus = Console(stderr=True, markup=False), _gpus()
     mixtures = _mixtures(asked, out, rows_of, console, gpus)
     every = [job for mixture in mixtures for jobs in mixture.plans for job in jobs]
     states = [job.state() for job in every]  # refuses folders of others before anything is run
     kept = [job for mixture in mixtures for jobs in mixture.before for job in jobs if job.begun()]
     _say_seeds([*every, *kept], asked.mixtures, console)
     jobs = asked.jobs or gpus or os.cpu_count() or 1
-    with Pool(jobs, _environment([recipe.folder for recipe in recipes], gpus), gpus) as pool:
-        with console.status("making corpora") if console.is_terminal else contextlib.nullcontext():
-            make_corpora([corpus for mixture in mixtures for corpus in mixture.corpora], pool)
-        tasks = []
-        for mixture in mixtures:
-            for recipe, corpus, jobs_of in zip(recipes, mixture.corpora, mixture.plans, strict=True):
-                check_begun(mixture.out / recipe.folder.name, asked.scale, corpus.root)
-                tasks += [Task(job, corpus.root) for job in jobs_of]
-        with View(console, total=len(states), done=states.count("done"), jobs=jobs) as view:
-            failures = run_tasks(tasks, pool, view)
-        _write_results(asked, recipes, mixtures, failures, pool)
+    environment = _environment([recipe.folder for recipe in recipes], gpus)
+    with Ending() as ending:
+        with Pool(jobs, environment, gpus) as pool:
+            with console.status("making corpora") if console.is_terminal else contextlib.nullcontext():
+                make_corpora([corpus for mixture in mixtures for corpus in mixture.corpora], pool)
+            tasks = []
+            for mixture in mixtures:
+                for recipe, corpus, jobs_of in zip(recipes, mixture.corpora, mixture.plans, strict=True):
+                    check_begun(mixture.out / recipe.folder.name, asked.scale, corpus.root)
+                    tasks += [Task(job, corpus.root) for job in jobs_of]
+            with View(console, total=len(states), done=states.count("done"), jobs=jobs) as view, ending.keeping():
+                failures = run_tasks(tasks, pool, view, ending.came)
+            if not ending.came():
+                _write_results(asked, recipes, mixtures, failures, pool)
+        if ending.came():  # by now, the processes of the runs have ended
+            console.print("stopping: the results of finished runs are written", highlight=False)
+            _write_results(asked, recipes, mixtures, failures, None)
+            missing = sum(job.state() != "done" for job in every)
+            raise ending.stopped(f"{missing} of {len(every)} runs are missing, the results have the others")
     return 1 if failures else 0
 
 
@@ -204,9 +218,9 @@ def _write_results(
     recipes: "Sequence[Recipe]",
     mixtures: Sequence[_Mixture],
     failures: "Sequence[Failure]",
-    pool: "Pool",
+    pool: "Pool | None",
 ) -> None:
-    """Write and print the results of each study, then those over mixtures."""
+    """Write and print the results of each study, then those over mixtures; without processes, no pages."""
     from wsed.data.synth.exchange import share_of_tests
     from wsed.files import write_text
     from wsed.study.mixtures import Mixtures
@@ -226,7 +240,7 @@ def _write_results(
             write_text(folder / "results.tex", study.table("latex") + "\n")
             write_text(folder / "results.csv", study.table("csv") + "\n")
             print(f"{text}\n{folder / 'results.md'}, {folder / 'results.json'}\n", flush=True)
-            if shown := _on_page(study):
+            if pool is not None and (shown := _on_page(study)):
                 pages.append((page := folder / "report.html", pool.submit([_report(shown, page)], _log_of(page))))
     share = share_of_tests(asked.soundbank) if len(mixtures) > 1 else 0.0
     for i, recipe in enumerate(recipes if len(mixtures) > 1 else ()):

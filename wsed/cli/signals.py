@@ -155,11 +155,17 @@ class TakeSignals(pl.Callback):
         self.signals.take()
 
 
-def stop(number: int, text: str) -> Stopped:
-    """The exception that ends the process; the first process of a SLURM job that is about to end queues it again."""
+def stop(number: int, text: str, then: str = "go on with --resume auto") -> Stopped:
+    """The exception that ends the process; the first process of a SLURM job that is about to end queues it again.
+
+    Args:
+        number: number of the signal.
+        text: what happened to the work.
+        then: how to go on with it, unless the job is queued again.
+    """
     if signal.Signals(number).name in REQUEUE and is_first() and SLURMEnvironment.detect():
         return Stopped(number, f"{text}; {requeue()}")
-    return Stopped(number, f"{text}; go on with --resume auto")
+    return Stopped(number, f"{text}; {then}")
 
 
 def requeue() -> str:

@@ -8,10 +8,12 @@ class Stopped(SystemExit):
 
     Args:
         signum: number of the signal.
-        text: what happened to the training.
+        text: what happened to the work.
 
     >>> Stopped(15, "saved").status, str(Stopped(15, "saved"))
     (143, 'ended by SIGTERM; saved')
+    >>> Stopped(2, "saved").status, str(Stopped(2, "saved"))  # by Ctrl-C
+    (130, 'stopped; saved')
     """
 
     def __init__(self, signum: int, text: str = "files that were written are kept") -> None:
@@ -19,4 +21,5 @@ class Stopped(SystemExit):
         super().__init__(self.status)
 
     def __str__(self) -> str:
-        return f"ended by {signal.Signals(self.signum).name}; {self.text}"
+        how = "stopped" if self.signum == signal.SIGINT else f"ended by {signal.Signals(self.signum).name}"
+        return f"{how}; {self.text}"

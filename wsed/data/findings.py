@@ -25,7 +25,7 @@ class Finding:
         message: what is wrong and how to fix it.
         table: the label table, such as `train/weak`, or the list, such as `eval_segments.csv`; empty for a file that
             no table lists.
-        row: line number in that table; the header is line 1.
+        row: line number in that table; the header is line 1. It is 0 for a file without a row.
         clip: name of the clip in the table.
         file: the sound file, relative to the corpus.
     """
@@ -43,7 +43,7 @@ class Finding:
         """The place of the finding: table and row, then the file or clip."""
         own = self.table.endswith((".csv", ".tsv", ".txt", "/"))
         name = self.table if own else f"metadata/{self.table}.tsv"
-        table = name + (f":{self.row}" if self.row else "") if self.table else ""
+        table = name + (f":{self.row}" if self.row else "") if self.table and self.row != 0 else ""
         return " ".join(part for part in (table, short(self.file or self.clip)) if part)
 
 

@@ -1,7 +1,7 @@
 """Runs what is missing of a study, several runs side by side, and collects what failed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,13 +67,16 @@ class _Silent:
     def ended(self, job: Job, seconds: float, failure: str | None, /) -> None: ...
 
 
-def run_tasks(tasks: Sequence[Task], pool: _Processes, watch: _Watch | None = None) -> list[Failure]:
+def run_tasks(
+    tasks: Sequence[Task], pool: _Processes, watch: _Watch | None = None, stop: Callable[[], bool] = lambda: False
+) -> list[Failure]:
     """Make the runs that are not done; returns those that failed. A run that fails does not stop the others.
 
     Args:
         tasks: the runs, each after the run that it needs.
         pool: the processes.
         watch: is told of each run that begins and ends.
+        stop: whether to return now, several times per second; runs in progress are left to the pool.
 
     >>> from wsed.study.pool import Pool
     >>> with Pool(1) as pool:
@@ -81,8 +84,8 @@ def run_tasks(tasks: Sequence[Task], pool: _Processes, watch: _Watch | None = No
     []
     """
     watch = watch or _Silent()
-    runner = _Runner(tasks, pool, watch)
-    while runner.waiting or runner.running:
+    runner = _Runner(tasks, pool, watch, stop)
+    while (runner.waiting or runner.running) and not stop():
         runner.start()
         runner.finish()
         watch.alive([task.job for task in runner.running.values()])
@@ -92,11 +95,11 @@ def run_tasks(tasks: Sequence[Task], pool: _Processes, watch: _Watch | None = No
 class _Runner:
     """The runs that wait, those in progress, and those that failed."""
 
-    def __init__(self, tasks: Sequence[Task], pool: _Processes, watch: _Watch) -> None:
+    def __init__(self, tasks: Sequence[Task], pool: _Processes, watch: _Watch, stop: Callable[[], bool]) -> None:
         self.waiting = sorted((task for task in tasks if task.job.state() != "done"), key=lambda task: task.job.seed)
         self.running: dict[Future[Outcome], Task] = {}
         self.failures: dict[Path, Failure] = {}
-        self._pool, self._watch = pool, watch
+        self._pool, self._watch, self._stop = pool, watch, stop
 
     def start(self) -> None:
         """Start runs whose checkpoint exists, as long as a process is free."""
@@ -128,6 +131,8 @@ class _Runner:
             reason = outcome.failure
             if reason is None and not RunFolder(job.folder).split("test").report.is_file():
                 reason = "it left no report of the test clips"
+            if reason is not None and self._stop():  # it was stopped too, as all processes of a SLURM job are
+                continue
             if reason is None:
                 job.mark(outcome.seconds)
             self._ended(job, outcome.seconds, reason)

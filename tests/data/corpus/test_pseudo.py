@@ -116,6 +116,11 @@ def test_mistakes_are_told_before_training(tmp_path, rows, settings, message):
         corpus(tmp_path, rows, **settings).clips("train")
 
 
+def test_a_setting_is_refused_before_the_table_is_looked_for():
+    with pytest.raises(WsedError, match=r"unknown unsure 'maybe' .*; known: unknown, absent"):
+        Pseudo(Street(), "runs/gone", unsure="maybe")
+
+
 def test_predictions_that_are_not_there(tmp_path):
     with pytest.raises(WsedError, match=r"has no predictions\.tsv; run `wsed predict` first"):
         Pseudo(Street(), str(tmp_path))
@@ -124,3 +129,29 @@ def test_predictions_that_are_not_there(tmp_path):
     with pytest.raises(WsedError, match=r"data\.batch asks for .pseudo.: set data\.corpus\.predictions"):
         first.clips("train", ["weak", "pseudo"])
     assert len(Pseudo(Street()).clips("predict")) == 3
+
+
+@pytest.mark.parametrize(
+    ("header", "missing"),
+    [
+        ("filename\tevent_labels", "onset, offset, confidence"),
+        ("filename\tonset\toffset\tevent_label", "confidence"),
+        ("where,what", "filename, onset, offset, event_label, confidence"),
+    ],
+)
+def test_a_table_of_labels_is_not_one_of_predictions(tmp_path, header, missing):
+    """The advice of a table of labels, to name its columns, would lead nowhere: this corpus has no such setting."""
+    table = tmp_path / "labels.tsv"
+    table.write_text(f"{header}\n")
+    with pytest.raises(WsedError) as caught:
+        Pseudo(Street(), str(table)).clips("train")
+    assert f"{table} is not a table that `wsed predict` has written: it has no column {missing} (" in str(caught.value)
+    assert "run `wsed predict` with this corpus and --data.corpus.predictions null" in str(caught.value)
+    assert "columns." not in str(caught.value)
+
+
+def test_a_table_of_another_program_may_have_other_names(tmp_path):
+    table = tmp_path / "events.csv"
+    table.write_text("file,start_ms,end_ms,label,score\na.wav,1000,2000,Dog,0.9\n")
+    (clip,) = Pseudo(Street(), str(table)).clips("train", ["pseudo"])
+    assert clip.events == (("Dog", 1.0, 2.0),)

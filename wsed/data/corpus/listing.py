@@ -17,7 +17,7 @@ RARE = 10
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table: line number, clip, labels, and the event if there is one."""
+    """A row of a table: line number (0: the clip has no row), clip, labels, and the event if there is one."""
 
     line: int
     clip: str

@@ -14,13 +14,17 @@ from wsed.data.corpus.example_files import write_rows, write_tones
 from wsed.data.corpus.listing import Listings
 from wsed.data.findings import Finding
 from wsed.errors import WsedError, check_option, near
+from wsed.formats.cells import CONFIDENCE, FILE, LABEL, OFFSET, ONSET, read_cells
 from wsed.formats.event import Event
-from wsed.formats.reading import read_events
+from wsed.formats.reading import format_of, read_events
 from wsed.split_folder import SplitFolder
 from wsed.types import Labels, Split
 
 PSEUDO = "pseudo"
 """The source of the clips with pseudo labels."""
+
+COLUMNS = {"filename": FILE, "onset": ONSET, "offset": OFFSET, "event_label": LABEL, "confidence": CONFIDENCE}
+"""The columns of a table that `wsed predict` writes, and the names that a table of another program may have instead."""
 
 
 @CORPORA.register("pseudo")
@@ -46,7 +50,7 @@ class Pseudo(Corpus):
 
     Raises:
         WsedError: `least` is not in [0, 1], the corpus has no such source, or (when clips are read) there is no table,
-            it names none of the clips, or an event that is used is of an unknown class.
+            it lacks a column or names none of the clips, or an event that is used is of an unknown class.
 
     >>> corpus = Pseudo(DESED(Path("data/desed"), labels=["Dog"]), source="unlabelled")
     >>> corpus.sources, corpus.has("predict")
@@ -162,6 +166,7 @@ class Pseudo(Corpus):
         of: dict[str, list[Event]] = {clip.id: [] for clip in self._unlabelled}
         unsure: dict[str, set[str]] = {clip.id: set() for clip in self._unlabelled}
         named = False
+        check_columns(self.table)
         for event in read_events(self.table):
             named |= event.file in of
             if event.file not in of or not event.label or event.offset <= event.onset:
@@ -226,3 +231,27 @@ def table_of(path: Path) -> Path:
         rest = "" if path.is_dir() else "folder of a run after `wsed predict`"
         raise WsedError(f"data.corpus.predictions: {what}{rest}")
     return table
+
+
+def check_columns(path: Path) -> None:
+    """Refuse a table that lacks a column of those that `wsed predict` writes, such as a table of labels.
+
+    Raises:
+        WsedError: with the missing columns, and how to make the table.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "predictions.csv")
+    ...     _ = path.write_text("filename,onset,offset,event_label,confidence")
+    ...     check_columns(path)
+    """
+    if format_of(path) != "table":
+        return
+    cells = read_cells(path)
+    missing = [name for name, usual in COLUMNS.items() if cells.column(None, usual, "") is None]
+    if missing:
+        raise WsedError(
+            f"data.corpus.predictions: {path} is not a table that `wsed predict` has written: it has no column "
+            f"{', '.join(missing)} (its columns: {', '.join(cells.header)}); run `wsed predict` with this corpus and "
+            "--data.corpus.predictions null, then give the folder of that run"
+        )

@@ -203,6 +203,7 @@ def test_the_doctor_examines_it(ward):
         ("tags.csv test", 2),
         ("events.csv train", 3),
         ("events.csv test", 1),
+        ("background train", 1),
     ]
     assert report.labels == ("Crackle", "Wheeze")
     assert report.ok
@@ -212,6 +213,27 @@ def test_the_doctor_examines_it(ward):
     finding = next(f for f in broken.findings if f.check == "event_outside")
     assert finding.where == "events.csv:10 audio/p1_1.wav"
     assert not broken.ok
+
+
+def test_the_doctor_examines_files_without_a_row_since_a_training_uses_them(ward):
+    """They are its unlabelled clips. A file of no split is not used."""
+    sounds(ward, "audio/more/a.wav", "audio/more/b.wav")
+    (ward / "audio/more/b.wav").write_bytes(b"<html>not found</html>")
+    (ward / "tags.csv").write_text((ward / "tags.csv").read_text() + "none.wav,p9,Wheeze,fold7\n")
+    sounds(ward, "audio/none.wav", seconds=2.5)
+    folder = Folder(ward, "tags.csv", "events.csv", MERGED, Splits(column="split"))
+    assert {"unlabelled", "background"} <= set(folder.sources)
+    report = check(folder, duration=2.0)
+    kinds = {table.table: (table.kind, table.clips, table.readable) for table in report.tables}
+    assert kinds["unlabelled train"] == ("unlabelled", 2, 1)
+    assert kinds["background train"] == ("weak", 1, 1)
+    assert [f.file for f in report.findings if f.check == "unlisted"] == ["audio/none.wav"]
+    (unreadable,) = [f for f in report.findings if f.check == "unreadable"]
+    assert (unreadable.where, unreadable.table, unreadable.severity) == ("audio/more/b.wav", "unlabelled", "error")
+    assert [t.table for t in check(folder, duration=2.0, tables=["tags.csv"]).tables] == [
+        "tags.csv train",
+        "tags.csv test",
+    ]
 
 
 def test_guess(ward, tmp_path):

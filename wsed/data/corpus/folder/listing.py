@@ -1,6 +1,9 @@
-"""The tables of a folder as the data doctor sees them: a list for each table and split."""
+"""The tables of a folder as the data doctor sees them: a list for each table and split.
 
-from collections.abc import Mapping, Sequence
+Files without a row are used too: as clips without labels, or as background. They have lists of their own.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wsed.data.clip import Clip
@@ -38,7 +41,7 @@ def listings(
     clips: Mapping[Split, Sequence[Clip]],
     notes: Sequence[str] = (),
 ) -> Listings:
-    """A list for each table and split; the notes are in the first list."""
+    """A list for each table and split, and for the used files that no table lists; the notes are in the first list."""
     of_clip = {clip.id: split for split, of in clips.items() for clip in of}
     paths = {clip.id: clip.path for of in clips.values() for clip in of}
     findings = [Finding("note", "folder", text) for text in notes]
@@ -50,6 +53,7 @@ def listings(
                 there = {row.clip: paths[row.clip] for row in mine}
                 lists.append(Listing(name, kind, mine, there, tuple(findings), split))
                 findings = []
+    lists += _without_rows(clips, {clip for listing in lists for clip in listing.files})
     return Listings(files.root, files.root, tuple(lists), classes.names, MAX_MISSING)
 
 
@@ -77,3 +81,16 @@ def _tables(files: SoundFiles, classes: ClassMap, tables: Tables) -> list[tuple[
         single = tables.events.endswith((".csv", ".tsv", ".txt"))
         result.append((tables.events if single else f"{tables.events}/", "strong", timed))
     return result
+
+
+def _without_rows(clips: Mapping[Split, Sequence[Clip]], listed: Collection[str]) -> Iterator[Listing]:
+    """The lists `unlabelled` and `background`: the clips of each split that no table lists."""
+    for split, of in clips.items():
+        others = [clip for clip in of if clip.id not in listed]
+        for name, kind, mine in (
+            ("unlabelled", "unlabelled", [clip for clip in others if clip.tags is None]),
+            ("background", "weak", [clip for clip in others if clip.tags is not None]),
+        ):
+            if mine:
+                rows = tuple(Row(0, clip.id) for clip in mine)
+                yield Listing(name, kind, rows, {clip.id: clip.path for clip in mine}, part=split)
