@@ -15,7 +15,9 @@ from wsed.formats.json import read as read_json
 from wsed.formats.reading import read_events
 from wsed.inference import Detector, loading
 from wsed.inference.ensemble import Ensemble
+from wsed.inference.folder import Detection
 from wsed.inference.results import Results
+from wsed.inference.sources import Sound
 
 SOUND = tones(3.0, (0.3, 0.7, 0.5), (1.4, 2.62, 0.5)).numpy()
 ROWS = [("loud", 0.3, 0.7), ("soft", 0.3, 0.7), ("loud", 1.4, 2.62), ("soft", 1.4, 2.62)]
@@ -120,7 +122,7 @@ def test_a_damaged_file_is_named_and_passed_over(here, capsys):
     assert "skipped broken.wav: " in err
     assert "is truncated" in err
     assert "skipped short.wav: " in err
-    assert "2 of 4 files could not be read" in err
+    assert "2 of 4 files were skipped" in err
     assert {e.file for e in read_events(here / "found/events.tsv")} == {"a.wav", "night/b.flac"}
 
 
@@ -144,7 +146,7 @@ def test_a_file_whose_name_no_table_holds_is_passed_over(here, capsys, name, why
         assert skipped.startswith(f"wsed: skipped {name!r}: ")
         assert skipped.endswith("; rename it")
         assert why in skipped
-        assert count == "wsed: 1 of 3 files could not be read"
+        assert count == "wsed: 1 of 3 files were skipped"
         file = "raven.selections.txt" if form == "raven" else f"events.{form}"
         events = read_json(here / "found" / file) if form == "json" else read_events(here / "found" / file)
         assert {event.file.rpartition("in/")[2] for event in events} == {"c.wav", "night/b.flac"}
@@ -231,6 +233,19 @@ def test_the_settings_of_a_decoder_that_differ_are_named(tmp_path, before, now, 
     with pytest.raises(WsedError) as raised:
         Results(tmp_path, {"model": ["sha"], "decoder": StepDecoder(**now).values()})
     assert str(raised.value).endswith(f"were detected with {said}name another folder, or delete it")
+
+
+def test_settings_without_a_model_are_compared_and_unset_ones_are_no_difference(tmp_path):
+    Results(tmp_path, {"threshold": 0.5, "decoder": {"median": 0.3}})
+    Results(tmp_path, {"threshold": 0.5, "decoder": {"median": 0.3, "low": None}})  # an earlier version had no `low`
+    with pytest.raises(WsedError, match=r"another threshold \(0\.5, now 0\.9\)"):
+        Results(tmp_path, {"threshold": 0.9, "decoder": {"median": 0.3}})
+
+
+def test_a_recording_that_is_named_twice_is_detected_twice(here):
+    sound = Sound("a.wav", here / "in/a.wav")
+    first, second = Detection(detector()).of([sound, sound])
+    assert first == second
 
 
 def test_all_settings_that_differ_are_named(here, capsys):
@@ -332,7 +347,7 @@ def test_several_processes_share_the_recordings(here, capsys, monkeypatch):
         monkeypatch.setenv("RANK", str(rank))
         said.append(run(capsys, *args))
     assert [status for status, _, _ in said] == [1, 0, 0]
-    assert "1 of 2 files could not be read" in said[0][2]
+    assert "1 of 2 files were skipped" in said[0][2]
     assert "2 of 6 recordings are done here; the last process writes the events" in said[1][2]
     assert len(read) == len(set(read)) == 6
     for name in ("events.tsv", "scores/night/b.flac.tsv"):

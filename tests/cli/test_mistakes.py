@@ -176,7 +176,7 @@ def test_help_of_a_component(capsys, asked, printed):
 
 
 def test_help_of_a_setting_without_further_settings():
-    said = "--evaluation.rank_by.help: evaluation.rank_by has no settings below it; see --evaluation.help or --help"
+    said = "--evaluation.rank_by.help: there is no help for evaluation.rank_by; see --evaluation.help or --help"
     assert said in refused(["--evaluation.rank_by.help"])
 
 

@@ -117,6 +117,17 @@ def test_processes_answer_fail_and_die(tmp_path, monkeypatch):
         os.kill(pid, 0)  # the pool ends its processes
 
 
+def test_a_process_that_starts_while_the_pool_ends_is_ended_too(tmp_path):
+    (tmp_path / "pid.py").write_text("import time; time.sleep(300)")
+    environment = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}"}
+    start = time.monotonic()
+    for _ in range(3):
+        with Pool(2, environment) as pool:
+            pool.submit([[]], tmp_path / "log.txt", "pid")
+            pool.submit([[]], tmp_path / "log.txt", "pid")
+    assert time.monotonic() - start < 200
+
+
 def read(path: Path) -> int:
     lines = path.read_text().splitlines() if path.is_file() else []
     return int(lines[1]) if len(lines) > 1 else 0

@@ -166,6 +166,6 @@ def test_epochs_are_ranked_by_metrics_that_are_computed():
 def test_the_help_names_the_default_ones_and_gives_an_example():
     """It is all that `wsed fit --help` prints of the setting: it must not send readers to a name in the code."""
     help_ = " ".join((Evaluation.__doc__ or "").partition("rank_by:")[2].partition("calibration:")[0].split())
-    assert f"None: {', '.join(RANK_BY)};" in help_
+    assert f"None: {', '.join(RANK_BY)}. " in help_
     assert "RANK_BY" not in help_
     check_rank_by(help_.partition("such as `[")[2].partition("]")[0].split(", "))

@@ -100,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
         name = sound.name if sound.name.isprintable() else repr(sound.name)
         print(f"wsed: skipped {name}: {error}", file=sys.stderr)
     if failed:
-        print(f"wsed: {len(failed)} of {len(mine)} files could not be read", file=sys.stderr)
+        print(f"wsed: {len(failed)} of {len(mine)} files were skipped", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 from wsed.cli.stopped import Stopped
-from wsed.data.processes import ENDING
+from wsed.data.processes import ENDING, REQUEUE
 
 GOES_ON = "the same command goes on"
 """How to go on after a signal."""
@@ -30,6 +30,8 @@ class Ending:
     def __enter__(self) -> "Ending":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, *ENDING):
+                if signal.getsignal(number) == signal.SIG_IGN:  # as of Ctrl-C, by a shell that runs a job with `&`
+                    continue
                 self._restoring.callback(signal.signal, number, signal.signal(number, self._handle))
         return self
 
@@ -64,10 +66,12 @@ class Ending:
         elif number == signal.SIGINT:
             raise KeyboardInterrupt
         else:
-            raise _stopped(number, "files that were written are kept")
+            raise _stopped(self.received or number, "files that were written are kept")
 
 
 def _stopped(number: int, text: str) -> Stopped:
+    if signal.Signals(number).name not in REQUEUE:
+        return Stopped(number, f"{text}; {GOES_ON}")
     from wsed.cli.signals import stop  # imports Lightning, which nothing else here needs
 
     return stop(number, text, GOES_ON)

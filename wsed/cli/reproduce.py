@@ -183,7 +183,8 @@ def reproduce(asked: Asked, out: Path) -> int:
             console.print("stopping: the results of finished runs are written", highlight=False)
             _write_results(asked, recipes, mixtures, failures, None)
             missing = sum(job.state() != "done" for job in every)
-            raise ending.stopped(f"{missing} of {len(every)} runs are missing, the results have the others")
+            have = f"{missing} of {len(every)} runs are missing, the results have the others"
+            raise ending.stopped(have if missing else "all runs are done, but there is no page")
     return 1 if failures else 0
 
 

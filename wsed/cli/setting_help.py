@@ -55,7 +55,7 @@ def _of_section(path: str, kinds: list[object]) -> str:
     if not classes:
         above = path.rpartition(".")[0]
         see = f"--{above}.help or --help" if above else "--help"
-        raise WsedError(f"--{path}.help: {path} has no settings below it; see {see}")
+        raise WsedError(f"--{path}.help: there is no help for {path}; see {see}")
     return _shown(path, classes[0], "settings:")
 
 

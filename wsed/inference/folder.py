@@ -71,7 +71,7 @@ class Detection:
         """
         unwritable = {sound: fault for sound in sounds if (fault := self._fault(sound)) is not None}
         done = {sound: self._done(sound, results) for sound in sounds if sound not in unwritable}
-        left = [sound for sound, recording in done.items() if recording is None]
+        left = [sound for sound in sounds if sound in done and done[sound] is None]
         detected = self.detector.detect_many(
             [sound.path for sound in left],
             self.batch,

@@ -62,12 +62,13 @@ class Results:
         """The recordings of a file, whose settings must be those of this detection."""
         lines = map(_read, log.read_text(encoding="utf-8").splitlines())
         first, *rest = [line for line in lines if line] or [{}]
-        # an earlier version did not write all settings; without a model, the line is not that of the settings
-        compared = self._settings.keys() & first.keys() if "model" in first else {"model"}
+        # An earlier version did not write all settings. Without the model of these, the line is not one of settings.
+        cut = "model" in self._settings and "model" not in first
+        compared = {"model"} if cut else self._settings.keys() & first.keys()
         faults = [
             f"another {name} ({_in_short(_differences('', first.get(name), value))})"
             for name, value in self._settings.items()
-            if name in compared and first.get(name) != value
+            if name in compared and _set(first.get(name)) != _set(value)
         ]
         if faults:
             raise WsedError(
@@ -138,12 +139,17 @@ def _is_current(line: Mapping[str, object]) -> bool:
 def _differences(name: str, before: object, now: object) -> list[str]:
     """Each setting whose value differs, with both values: `threshold 0.5, now 0.9`."""
     if isinstance(before, dict) and isinstance(now, dict):
-        names = [each for each in {**before, **now} if before.get(each, ...) != now.get(each, ...)]
+        names = [each for each in {**before, **now} if before.get(each) != now.get(each)]
         return [text for each in names for text in _differences(f"{name}{each}", before.get(each), now.get(each))]
     if isinstance(before, list) and isinstance(now, list) and len(before) == len(now) > 1:  # a value per class
         pairs = enumerate(zip(before, now, strict=True))
         return [text for i, (old, new) in pairs if old != new for text in _differences(f"{name}[{i}]", old, new)]
     return [f"{name} {_short(before)}, now {_short(now)}".lstrip()]
+
+
+def _set(value: object) -> object:
+    """Settings without those that are None: an earlier version may lack them."""
+    return {name: each for name, each in value.items() if each is not None} if isinstance(value, dict) else value
 
 
 def _in_short(differences: list[str]) -> str:

@@ -50,12 +50,15 @@ class Pool:
         self._threads = ThreadPoolExecutor(jobs)
         self._own = threading.local()
         self._lock, self._processes = threading.Lock(), list[subprocess.Popen[str]]()
+        self._closed = False
 
     def __enter__(self) -> "Pool":
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+        with self._lock:  # a thread that starts a process holds it; later ones start none
+            self._closed = True
         for process in self._processes:
             process.kill()
             process.wait()
@@ -100,6 +103,8 @@ class Pool:
         process: subprocess.Popen[str] | None = getattr(self._own, "process", None)
         if process is None:
             with self._lock:
+                if self._closed:
+                    raise RuntimeError("the pool is closed")
                 environment = {**os.environ, **self._environment}
                 if self._gpus:
                     environment["CUDA_VISIBLE_DEVICES"] = str(len(self._processes) % self._gpus)

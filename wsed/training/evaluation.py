@@ -57,8 +57,8 @@ class Evaluation(pl.Callback):
             thousands of clips and hundreds of classes, 1000 resamples take half an hour.
         rank_by: the scores on validation clips by which the best epoch is chosen, such as `[psds1, event_f1/macro]`:
             the epoch with the greatest first score is the best; if epochs are equal in it, the second score decides,
-            and so on. None: event_f1/macro, segment_f1/macro, tagging_f1/macro, embedding/centre_accuracy; with
-            `metrics`, those of them that it names, or all that it names if there are none.
+            and so on. None: event_f1/macro, segment_f1/macro, tagging_f1/macro, embedding/centre_accuracy. If
+            `metrics` is set, only those of them that it names; if it names none of them, all that it names.
         calibration: how confidences are calibrated on validation clips, kept beside the checkpoint; None: not at all.
         metrics: names of the registered metrics that are computed, such as `[event_f1, psds1]`; None: the default ones,
             and `embedding`, see `embeddings`.

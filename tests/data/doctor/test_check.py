@@ -61,7 +61,7 @@ def test_errors_come_first_and_name_the_fix(tmp_path: Path) -> None:
     assert "8000 samples, only 3989" in next(f.message for f in report.findings if f.clip == "truncated.wav")
     assert "'Dogs' in 2 rows (did you mean Dog?)" in messages["unknown_label"]
     assert "same sound as weak/again.flac" in messages["duplicate"]
-    assert "listed in train and validation" in messages["leak"]
+    assert "in train and validation" in messages["leak"]
     assert "16000 Hz, expected 8000 Hz" in messages["wrong_rate"]
     assert "correct its first line" in messages["table"]
     where = {f.check: f.where for f in report.findings}

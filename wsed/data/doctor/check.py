@@ -145,7 +145,7 @@ def _file_findings(
                 for severity, name, text in file_defects(probes[path], rate, duration):
                     yield Finding(severity, name, text, listing.table, first[clip].line, clip, str(path))
                 seconds = probes[path].duration
-                if listing.kind == "weak" and seconds > duration + TOLERANCE:
+                if listing.kind == "weak" and first[clip].labels and seconds > duration + TOLERANCE:
                     text = (
                         f"lasts {seconds:.2f} s, but only {duration:g} s are read, and its tags may belong to the "
                         "rest; cut it into clips, or check and train with its duration"
@@ -221,7 +221,7 @@ def _repeated(paths: Sequence[Path], splits: Sequence[str], leak: bool) -> str:
     others = ", ".join(f"{p.parent.name}/{p.name}" for p in paths[1:4]) + (", ..." if len(paths) > 4 else "")
     same = f"the same sound as {others}" if others else "one file"
     if leak:
-        return f"{same}, listed in {' and '.join(splits)}: scores would be too good; delete it from the train tables"
+        return f"{same}, in {' and '.join(splits)}: scores would be too good; delete the training file or its row"
     return f"{same}; keep one of them, unless the repetition is intended"
 
 
@@ -230,4 +230,9 @@ def _unlisted(folder: Path, listed: Iterable[Path]) -> Iterator[Finding]:
         return
     used = {os.path.realpath(path) for path in listed}  # a table may use a link, or a name with `..`
     for path in sorted(path for path in others if os.path.realpath(path) not in used):
-        yield Finding("note", "unlisted", "no table lists this file; it is not used", file=str(path))
+        yield Finding(
+            "note",
+            "unlisted",
+            "no training uses this file: no table lists it, or its row is in no split",
+            file=str(path),
+        )
