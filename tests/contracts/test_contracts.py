@@ -35,7 +35,7 @@ def needs_extra(name):
         pytest.importorskip("pytorch_metric_learning", reason="the extra metric is not installed")
     if name == "beats":
         pytest.importorskip("speechbrain", reason="the extra beats is not installed")
-    if name in ("wav2vec2", "hubert", "wavlm", "wav2vec2_bert", "ast", "clap", "whisper"):
+    if name in ("wav2vec2", "hubert", "wavlm", "wav2vec2_bert", "ast", "clap", "whisper", "transformers"):
         pytest.importorskip("transformers", reason="the extra speech is not installed")
 
 

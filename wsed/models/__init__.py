@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wsed.models.encoders.module import ModuleEncoder
     from wsed.models.encoders.resnet1d import ResNet1d
     from wsed.models.encoders.speech import HuBERT, Wav2Vec2, WavLM
+    from wsed.models.encoders.transformers_audio import TransformersAudio
     from wsed.models.encoders.waa import WAA
     from wsed.models.encoders.wav2vec2_bert import Wav2Vec2Bert, Wav2Vec2BertFeatures
     from wsed.models.encoders.whisper import Whisper, WhisperFeatures
@@ -100,6 +101,7 @@ __all__ = [
     "Standardised",
     "TagGated",
     "Tagging",
+    "TransformersAudio",
     "Wav2Vec2",
     "Wav2Vec2Bert",
     "Wav2Vec2BertFeatures",

@@ -82,10 +82,11 @@ def test_advice_names_an_encoder_that_takes_the_weights(transformers, tmp_path):
         Wav2Vec2(1, config=SMALL, pretrained=str(tmp_path))
     with pytest.raises(WsedError, match="does not read a waveform; give `encoder: ast`"):
         Wav2Vec2(1, "audio-spectrogram-transformer")
-    with pytest.raises(
-        WsedError, match=r"speecht5 does not read a waveform; no encoder of wsed takes it; they take .*, whisper"
-    ):
+    advice = "give `encoder: {class_path: transformers, init_args: {architecture: speecht5}}`"
+    with pytest.raises(WsedError, match=re.escape(f"speecht5 does not read a waveform; {advice}")):
         Wav2Vec2(1, "speecht5")
+    with pytest.raises(WsedError, match="no encoder of wsed takes it: bert has no part that reads sound"):
+        Wav2Vec2(1, "bert")
 
 
 def test_frames_are_320_samples_with_a_margin_on_both_sides(transformers):

@@ -118,11 +118,12 @@ def test_a_feature_extractor_that_the_frontend_cannot_be_is_refused(folder, tmp_
             Whisper(80, SMALL, str(tmp_path))
 
 
-def test_a_model_that_no_encoder_takes_is_named_with_those_that_one_takes(tmp_path):
+def test_a_model_without_an_encoder_of_its_own_is_one_of_the_encoder_transformers(tmp_path):
     config = transformers.Speech2TextConfig(
         d_model=8, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=8, decoder_ffn_dim=8, vocab_size=20,
         encoder_attention_heads=2, decoder_attention_heads=2, conv_channels=8, pad_token_id=0,
     )  # fmt: skip
     transformers.Speech2TextModel(config).save_pretrained(tmp_path)
-    with pytest.raises(WsedError, match=r"holds a speech_to_text; no encoder of wsed takes it; they take .*whisper"):
+    advice = r"give `encoder: \{class_path: transformers, init_args: \{architecture: speech_to_text\}\}`"
+    with pytest.raises(WsedError, match=f"holds a speech_to_text; {advice}"):
         Whisper(80, SMALL, str(tmp_path))

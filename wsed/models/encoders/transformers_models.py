@@ -1,6 +1,7 @@
 """Models of the package transformers with weights from a folder; nothing is downloaded."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +11,15 @@ from torch import nn
 
 from wsed.errors import WsedError, near
 from wsed.models.encoders.pretrained import few, read_tensors
+from wsed.models.encoders.transformers_parts import Part, part_of
 
 if TYPE_CHECKING:  # an extra
-    from transformers import PretrainedConfig
+    from transformers import PretrainedConfig, PreTrainedModel
 
-WHOLE = {"layerdrop": 0.0, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "apply_spec_augment": False}
+WHOLE = {
+    **dict.fromkeys(("layerdrop", "encoder_layerdrop", "speech_encoder_layerdrop"), 0.0),
+    **{"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "apply_spec_augment": False},
+}
 """Defaults with which every step trains every weight, so that all ranks have gradients of the same weights."""
 
 AST = "audio-spectrogram-transformer"
@@ -48,6 +53,13 @@ SHAPES = (
 )
 """Prefixes of the settings that change what a model computes; other settings concern training and other tasks."""
 
+ELSEWHERE = re.compile(
+    "^_|^(architectures|dtype|torch_dtype|transformers_version|use_cache|id2label|label2id|problem_type|return_dict)$"
+    "|^(decoder|num_decoder|speech_decoder|text|t2u|vocoder|unit|variance|max_new|max_target|output_|bos|eos|sep|tie)_?"
+    "|dropout|layerdrop|drop_prob|vocab|mask_(time|feature)|spec_augment|^ctc_|lang|loss|guided|init"
+)
+"""Names of settings of any model that concern its decoder, training or other tasks: weights do not depend on them."""
+
 
 def configuration(architecture: str, values: Mapping[str, object], encoder: str = "wav2vec2") -> "PretrainedConfig":
     """The configuration of an architecture in transformers.
@@ -67,15 +79,29 @@ def configuration(architecture: str, values: Mapping[str, object], encoder: str 
     if architecture not in CONFIG_MAPPING:
         known = near(architecture, CONFIG_MAPPING)
         raise WsedError(f"encoder {encoder}: transformers has no architecture {architecture!r}{known}")
-    defaults = AutoConfig.for_model(architecture).to_dict()
+    given = _filled(values, AutoConfig.for_model(architecture).to_dict(), architecture)
+    try:
+        return AutoConfig.for_model(architecture, **given)
+    except Exception as error:  # its checks raise errors of several packages
+        raise WsedError(f"encoder: config of {architecture}: {error}") from None
+
+
+def _filled(values: Mapping[str, object], defaults: Mapping[str, object], architecture: str) -> dict[str, object]:
+    """The settings of a configuration and of those inside it, with those of `WHOLE`."""
     for name in values:
         if name not in defaults:
             raise WsedError(f"encoder: {architecture} has no setting {name!r} in its config{near(name, defaults)}")
-    try:
-        whole = {name: value for name, value in WHOLE.items() if name in defaults}
-        return AutoConfig.for_model(architecture, **{**whole, **values})
-    except Exception as error:  # its checks raise errors of several packages
-        raise WsedError(f"encoder: config of {architecture}: {error}") from None
+    given = {**{name: value for name, value in WHOLE.items() if name in defaults}, **values}
+    for name, default in defaults.items():
+        if isinstance(default, dict) and (kind := default.get("model_type")):
+            inner = values.get(name, {})
+            if not isinstance(inner, Mapping):
+                raise WsedError(f"encoder: {name} of {architecture} must be settings by name, not {inner!r}")
+            if kind == inner.get("model_type", kind) and (
+                filled := _filled(inner, default, f"{name} of {architecture}")
+            ):
+                given[name] = {"model_type": kind, **filled}
+    return given
 
 
 def reads_waveform(config: "PretrainedConfig") -> bool:
@@ -91,8 +117,11 @@ def encoder_for(architecture: str) -> str:
         return f"give `encoder: {ENCODER_OF[architecture]}`"
     if reads_waveform(AutoConfig.for_model(architecture)):
         return f"give `encoder: {{class_path: wav2vec2, init_args: {{architecture: {architecture}}}}}`"
-    others = ", ".join(ENCODER_OF)
-    return f"no encoder of wsed takes it; they take {others}, and other models that turn a waveform into frames"
+    try:
+        part_of(AutoConfig.for_model(architecture))
+    except WsedError as error:
+        return f"no encoder of wsed takes it: {error}"
+    return f"give `encoder: {{class_path: transformers, init_args: {{architecture: {architecture}}}}}`"
 
 
 def model_of(config: "PretrainedConfig", folder: str | None) -> nn.Module:
@@ -136,45 +165,119 @@ def pretrained_model(config: "PretrainedConfig", folder: str) -> nn.Module:
         WsedError: the folder has no model of transformers, its configuration differs, some weights are missing or have
             another shape, or a file of weights is damaged or holds pickled objects.
     """
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
+
+    whole = _saved(folder)
+    audio = whole.audio_config if whole.model_type == "clap" and config.model_type == "clap_audio_model" else whole
+    _check_kind(audio, config.model_type, folder)
+    saved, wanted = audio.to_dict(), config.to_dict()
+    _check_settings({k: saved.get(k) for k in wanted if k.startswith(SHAPES)}, wanted, folder)
+    part = PARTS.get(config.model_type, "")
+    loaded = _loaded(AutoModel, folder, whole if part else config, part)
+    if not part:
+        return loaded
+    model = random_model(config)
+    model.load_state_dict(loaded.get_submodule(part).state_dict())
+    return model
+
+
+def model_of_part(config: "PretrainedConfig", part: Part, folder: str | None) -> nn.Module:
+    """The part for sound of a model: with the weights of a folder, or with random ones if it is None.
+
+    Only the weights of the part are read, and as in `pretrained_model` the configuration is not read from the folder.
+
+    Args:
+        config: the configuration of the whole model.
+        part: its part for sound.
+        folder: a folder that `save_pretrained` of transformers wrote, of the whole model or one for a task.
+
+    Raises:
+        WsedError: as `random_model` and `pretrained_model`.
+
+    >>> sizes = {"hidden_size": 8, "encoder_num_attention_heads": 2, "encoder_num_hidden_layers": 1}
+    >>> config = configuration("moonshine", sizes)
+    >>> type(model_of_part(config, part_of(config), None)).__name__
+    'MoonshineEncoder'
+    """
+    if folder is None:
+        try:
+            model: nn.Module = part.build(part.config)
+        except Exception as error:  # its checks raise errors of several packages
+            raise WsedError(f"encoder: config of {config.model_type}: {str(error)[:300]}") from None
+        return model
+    saved = _saved(folder)
+    _check_kind(saved, config.model_type, folder)
+    theirs, ours = part_of(saved).config.to_dict(), part.config.to_dict()
+    shapes = {k: v for k, v in theirs.items() if k in ours and not ELSEWHERE.search(k)}
+    _check_settings(shapes, ours, folder, part.within)
+    model = _loaded(part.build, folder, part.config, names=_names(part))
+    for name in part.fixed:  # reading the weights makes them trained ones
+        model.get_parameter(name).requires_grad_(False)
+    return model
+
+
+def _names(part: Part) -> dict[str, str] | None:
+    """The names of the weights of a part in a folder of the whole model, as patterns, and what to put for them."""
+    if not part.path:
+        return None
+    before, _, last = part.path.rpartition(".")
+    outer = "|".join(sorted({re.escape(name) for name in (before, part.base, "model") if name}))
+    return {rf"^(?:(?:{outer})\.)?{last}\.": ""}
+
+
+def _saved(folder: str) -> "PretrainedConfig":
+    """The configuration in a folder."""
+    from transformers import AutoConfig
 
     if not Path(folder).is_dir():
         raise WsedError(f"pretrained: no such folder: {folder}")
     try:
-        whole = AutoConfig.from_pretrained(folder, local_files_only=True)
+        return AutoConfig.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         raise WsedError(f"{folder} holds no model of transformers: {str(error)[:300]}") from None
-    audio = whole.audio_config if whole.model_type == "clap" and config.model_type == "clap_audio_model" else whole
-    saved, wanted = audio.to_dict(), config.to_dict()
-    if saved["model_type"] != wanted["model_type"]:
-        raise WsedError(f"{folder} holds a {saved['model_type']}; {encoder_for(saved['model_type'])}")
-    other = {k: saved[k] for k in wanted if k.startswith(SHAPES) and _plain(saved.get(k)) != _plain(wanted[k])}
+
+
+def _check_kind(saved: "PretrainedConfig", wanted: str, folder: str) -> None:
+    if saved.model_type != wanted:
+        raise WsedError(f"{folder} holds a {saved.model_type}; {encoder_for(saved.model_type)}")
+
+
+def _check_settings(saved: Mapping[str, object], wanted: Mapping[str, object], folder: str, within: str = "") -> None:
+    other = {name: value for name, value in saved.items() if plain(value) != plain(wanted.get(name))}
     if other:
-        raise WsedError(f"the weights in {folder} are of another configuration; give `config: {other}`")
+        setting = {within: other} if within else other
+        raise WsedError(f"the weights in {folder} are of another configuration; give `config: {setting}`")
+
+
+def _loaded(
+    kind: "type[PreTrainedModel]",
+    folder: str,
+    config: "PretrainedConfig",
+    part: str = "",
+    names: Mapping[str, str] | None = None,
+) -> nn.Module:
+    """A model of a class, or of `AutoModel`, from a folder, which must have all weights of `part`."""
     try:
-        loaded, info = AutoModel.from_pretrained(
+        model, info = kind.from_pretrained(
             folder,
-            config=whole if config.model_type in PARTS else config,
+            config=config,
             local_files_only=True,
             dtype=torch.float32,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # they are reported below, by name
+            key_mapping=names,
         )
     except Exception as error:  # torch, pickle and safetensors raise errors of many kinds
         for file in sorted(path for ending in ENDINGS for path in Path(folder).glob(ending)):
             read_tensors(file)  # says which file cannot be read, and why
         raise WsedError(f"{folder}: {str(error)[:300]}") from None
-    part = PARTS.get(config.model_type, "")
     if missing := sorted(name for name in info["missing_keys"] if name.startswith(part)):
         raise WsedError(f"the weights in {folder} lack {', '.join(missing[:3])}")
     wrong = sorted(sizes for sizes in info["mismatched_keys"] if sizes[0].startswith(part))
     if shapes := [f"{name} is {list(own)}, not {list(ours)}" for name, own, ours in wrong]:
         raise WsedError(f"the weights in {folder} are of another configuration: {few(shapes, '; ')}")
-    model: nn.Module = loaded
-    if part:
-        model = random_model(config)
-        model.load_state_dict(loaded.get_submodule(part).state_dict())
-    return model
+    loaded: nn.Module = model
+    return loaded
 
 
 def feature_extractor(folder: str | Path, **fixed: object) -> dict[str, float | str] | None:
@@ -210,5 +313,10 @@ def feature_extractor(folder: str | Path, **fixed: object) -> dict[str, float | 
     return None
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A tuple as a list, as in JSON.
+
+    >>> plain((1, 2)), plain("a")
+    ([1, 2], 'a')
+    """
     return list(value) if isinstance(value, tuple) else value
