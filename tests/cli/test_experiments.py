@@ -19,6 +19,7 @@ from tests.experiments.desed.layout import lay_out, small
 from wsed.cli.configs import merged
 from wsed.cli.main import main
 from wsed.data.corpus.videos.layout import DCASE2017_LABELS as LABELS
+from wsed.data.synth.recipe_files import load_recipe
 from wsed.models.encoders.cdur import CDur
 from wsed.study.plan import plan
 from wsed.study.rows import read_recipe
@@ -263,7 +264,9 @@ def test_everything_together_trains_on_published_weights(desed, shared, tmp_path
 def test_recipes_name_all_files():
     for recipe in RECIPES.values():
         files = {path.stem for path in recipe.folder.glob("*.yaml")} - {"recipe", "space"}
-        assert {*recipe.overlays} == {name for name in files if not name.startswith("base")}
+        synthesised = {name for name in files if name.startswith("synth_")}  # recipes of `wsed data synth`
+        assert all(load_recipe(str(recipe.folder / f"{name}.yaml")).clips for name in synthesised)
+        assert {*recipe.overlays} == {name for name in files - synthesised if not name.startswith("base")}
         assert {*recipe.rows} == {path.stem for path in (recipe.folder / "rows").glob("*.yaml")}
         assert all(len(path.read_text().splitlines()) <= 20 for path in (recipe.folder / "rows").glob("*.yaml"))
 

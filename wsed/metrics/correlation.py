@@ -13,17 +13,13 @@ from wsed.metrics.pairs import columns, ranges
 from wsed.types import Events
 
 
-def class_correlation(
-    mean_scores: Float[Tensor, "clip label"], resolution: float = 1e-12
-) -> Float[Tensor, "label label"]:
+def class_correlation(mean_scores: Float[Tensor, "clip label"]) -> Float[Tensor, "label label"]:
     """Pearson correlation between the scores of classes over clips, float64.
 
     The correlation with a class whose score is the same in all clips is 0. The diagonal is 1.
 
     Args:
         mean_scores: scores averaged over the frames of each clip.
-        resolution: scores whose spread is at most this part of their size count as the same: it is that of their
-            rounding errors.
 
     >>> class_correlation(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).round(decimals=3).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
@@ -31,7 +27,8 @@ def class_correlation(
     centred = mean_scores.detach().double()
     centred = centred - centred.mean(0) if len(centred) else centred
     size = centred.norm(dim=0)
-    varies = size > resolution * mean_scores.detach().double().norm(dim=0)
+    # After centring, a constant column holds only rounding errors.
+    varies = size > 1e-12 * mean_scores.detach().double().norm(dim=0)
     unit = torch.where(varies, centred / torch.where(varies, size, 1.0), 0.0)
     correlation = (unit.T @ unit).clamp(-1.0, 1.0)
     return correlation.fill_diagonal_(1.0)

@@ -127,7 +127,7 @@ def correlation(scores: Scores, labels: Labels) -> Correlation | None:
         return None
     frames, valid = scores.padded()
     means = frames.sum(1, dtype=torch.float64) / valid.sum(1, keepdim=True).clamp(min=1)  # spreads may be small
-    matrix = class_correlation(means, resolution=torch.finfo(frames.dtype).eps)
+    matrix = class_correlation(means)
     rows = tuple(map(tuple, matrix.tolist()))
     return Correlation(mean_positive_correlation(matrix), tuple(labels), rows)
 
