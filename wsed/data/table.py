@@ -10,6 +10,7 @@ from wsed.files import write_whole
 from wsed.formats.rows import RowError as RowError
 from wsed.formats.rows import separator_of as separator_of
 from wsed.formats.rows import split_rows as split_rows
+from wsed.formats.rows import tab_line
 from wsed.formats.rows import unquoted as unquoted
 from wsed.text import composed
 from wsed.text import read_text as _read_text
@@ -161,14 +162,7 @@ def write_rows(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence
         file.write("\t".join(columns) + "\n")
         for row in rows:
             cells = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in row]
-            for cell in cells:
-                if "\t" in cell or "\n" in cell or "\r" in cell:
-                    raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
-            file.write("\t".join(cell if unquoted(cell) == cell else _quoted(cell) for cell in cells) + "\n")
-
-
-def _quoted(cell: str) -> str:
-    return '"' + cell.replace('"', '""') + '"'
+            file.write(tab_line(path, cells))
 
 
 def report(error: RowError, problems: Problems) -> None:

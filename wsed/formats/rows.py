@@ -9,6 +9,9 @@ from wsed.errors import WsedError
 LONGEST = csv.field_size_limit()
 """Greatest number of characters in a cell."""
 
+ENDS = ("\t", "\n", "\r")
+"""What ends a cell or a row for readers of tab-separated tables, so that no cell can hold it."""
+
 
 class RowError(WsedError):
     """A malformed row of a table.
@@ -77,3 +80,18 @@ def unquoted(cell: str) -> str:
         return cell
     inside = inside[1:-1]
     return inside.replace('""', '"') if '"' not in inside.replace('""', "") else cell
+
+
+def tab_line(path: str | Path, cells: Sequence[str]) -> str:
+    r"""A row of a tab-separated table; cells with quotes that a reader would remove are quoted.
+
+    Raises:
+        WsedError: a cell holds a tab or a line break.
+
+    >>> tab_line("events.tsv", ["a.wav", "Horn"])
+    'a.wav\tHorn\n'
+    """
+    for cell in cells:
+        if any(end in cell for end in ENDS):
+            raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
+    return "\t".join(c if unquoted(c) == c else '"' + c.replace('"', '""') + '"' for c in cells) + "\n"

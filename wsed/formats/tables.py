@@ -8,7 +8,7 @@ from pathlib import Path
 from wsed.errors import WsedError
 from wsed.files import write_text
 from wsed.formats.recording import Recording
-from wsed.formats.rows import unquoted
+from wsed.formats.rows import tab_line
 
 COLUMNS = ("filename", "onset", "offset", "event_label", "confidence")
 
@@ -60,10 +60,4 @@ def tabbed(path: Path, lines: Iterable[Sequence[str]]) -> str:
     Raises:
         WsedError: a cell holds a tab or a line break.
     """
-    text = []
-    for line in lines:
-        for cell in line:
-            if "\t" in cell or "\n" in cell or "\r" in cell:
-                raise WsedError(f"{path}: {cell!r} holds a tab or a line break and cannot be a cell of a table")
-        text.append("\t".join(c if unquoted(c) == c else '"' + c.replace('"', '""') + '"' for c in line) + "\n")
-    return "".join(text)
+    return "".join(tab_line(path, line) for line in lines)

@@ -11,6 +11,7 @@ from wsed.errors import WsedError, near
 from wsed.files import write_whole
 from wsed.formats.event import Event
 from wsed.formats.recording import Recording
+from wsed.formats.rows import ENDS
 from wsed.formats.writing import FORMATS, write_events
 from wsed.inference.detector import BATCH, Detector
 from wsed.inference.events import Chosen, Detected
@@ -89,7 +90,7 @@ class Detection:
     def _fault(self, sound: Sound) -> WsedError | None:
         """Why the name of a recording, or its path, cannot be written; None if it can be."""
         text = str(sound.path) if HOLD_PATHS.intersection(self.formats) else sound.name
-        if any(mark in text for mark in "\t\n\r"):
+        if any(end in text for end in ENDS):
             return WsedError(f"{text!r} holds a tab or a line break, which end a cell or row of a table; rename it")
         if any("\ud800" <= letter <= "\udfff" for letter in text):  # bytes that Python could not decode
             return WsedError(f"{text!r} is not UTF-8, as all written files are; rename it")

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, EncoderFactory, Frontend
-from wsed.models.encoders.pretrained import Pretrained, by_length, load_tensors, read_tensors
-from wsed.ops.grid import padding, whole_frames
+from wsed.models.encoders.pretrained import Pretrained, encoded_by_length, load_tensors, read_tensors
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
@@ -86,9 +85,7 @@ class ModuleEncoder(Pretrained):
         return None if self._trained_with is None else self._trained_with[0]
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
-        padded, valid = padding(valid, features)
-        frames = by_length(self._frames, features, valid if padded else None, self.stride, self.dim)
-        return Encoded(frames, whole_frames(valid, self.stride))
+        return encoded_by_length(self._frames, features, valid, self.stride, self.dim)
 
     def _frames(self, features: Tensor) -> Tensor:
         """The embeddings of clips of one length, `[clip frame dim]`."""

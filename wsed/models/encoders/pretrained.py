@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from wsed.checkpoint_checks import check_archive
 from wsed.errors import WsedError
 from wsed.models.base import Encoder, Frontend
+from wsed.ops.grid import padding, whole_frames
 from wsed.spec import name_of, spec_of
+from wsed.types import Encoded
 
 INSIDE = ("state_dict", "model_state_dict", "model")
 """Entries of a file that may hold the weights."""
@@ -124,6 +126,24 @@ def by_length(
             n = length // stride
             frames[alike, :n] = run(features[alike, :, :length])[:, :n].to(frames.dtype)
     return frames
+
+
+def encoded_by_length(
+    run: Callable[[Tensor], Tensor],
+    features: Float[Tensor, "clip band frame"],
+    valid: Bool[Tensor, "clip frame"] | None,
+    stride: int,
+    dim: int,
+) -> Encoded:
+    """What an encoder returns whose clips are computed for one length at a time, with the arguments of `by_length`.
+
+    >>> encoded = encoded_by_length(lambda x: x.transpose(1, 2)[:, ::2], torch.ones(1, 2, 6), None, stride=2, dim=2)
+    >>> encoded.frames.shape, encoded.valid.tolist()
+    (torch.Size([1, 3, 2]), [[True, True, True]])
+    """
+    padded, valid = padding(valid, features)
+    frames = by_length(run, features, valid if padded else None, stride, dim)
+    return Encoded(frames, whole_frames(valid, stride))
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 import math
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, EncoderFactory, Frontend
-from wsed.models.encoders.pretrained import Pretrained, by_length
+from wsed.models.encoders.pretrained import Pretrained, encoded_by_length
 from wsed.models.encoders.transformers_models import (
     configuration,
     encoder_for,
@@ -20,7 +20,6 @@ from wsed.models.encoders.transformers_models import (
     reads_waveform,
 )
 from wsed.models.frontends import Waveform
-from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights, name_of
 from wsed.types import Encoded
 
@@ -93,17 +92,30 @@ class Wav2Vec2(Pretrained):
         return None if self.wanted is None else Waveform(*self.wanted)
 
     def forward(self, features: Float[Tensor, "clip 1 sample"], valid: Bool[Tensor, "clip sample"] | None) -> Encoded:
-        padded, valid = padding(valid, features)
-        frames = by_length(self._frames, features, valid if padded else None, self.stride, self.dim)
-        return Encoded(frames, whole_frames(valid, self.stride))
+        return encoded_by_length(self._frames, features, valid, self.stride, self.dim)
 
     def _frames(self, features: Float[Tensor, "clip 1 sample"]) -> Tensor:
         frames: Tensor = self.model(F.pad(features[:, 0], self._pad)).last_hidden_state
         return frames
 
 
+class _Relative(Wav2Vec2):
+    """An encoder of one architecture."""
+
+    _architecture: ClassVar[str]
+
+    def __init__(
+        self,
+        n_bands: int,
+        config: dict[str, object] | None = None,
+        pretrained: StartingWeights = None,
+        freeze: bool = False,
+    ) -> None:
+        super().__init__(n_bands, self._architecture, config, pretrained, freeze)
+
+
 @ENCODERS.register("hubert")
-class HuBERT(Wav2Vec2):
+class HuBERT(_Relative):
     """HuBERT (Hsu et al. 2021): the encoder `wav2vec2` with `architecture: hubert`. Needs the extra `speech`.
 
     With the released strides, there are 50 frames per second at 16 kHz.
@@ -120,18 +132,11 @@ class HuBERT(Wav2Vec2):
             the folder has no weights or weights of another configuration.
     """
 
-    def __init__(
-        self,
-        n_bands: int,
-        config: dict[str, object] | None = None,
-        pretrained: StartingWeights = None,
-        freeze: bool = False,
-    ) -> None:
-        super().__init__(n_bands, "hubert", config, pretrained, freeze)
+    _architecture = "hubert"
 
 
 @ENCODERS.register("wavlm")
-class WavLM(Wav2Vec2):
+class WavLM(_Relative):
     """WavLM (Chen et al. 2022): the encoder `wav2vec2` with `architecture: wavlm`. Needs the extra `speech`.
 
     With the released strides, there are 50 frames per second at 16 kHz.
@@ -148,14 +153,7 @@ class WavLM(Wav2Vec2):
             the folder has no weights or weights of another configuration.
     """
 
-    def __init__(
-        self,
-        n_bands: int,
-        config: dict[str, object] | None = None,
-        pretrained: StartingWeights = None,
-        freeze: bool = False,
-    ) -> None:
-        super().__init__(n_bands, "wavlm", config, pretrained, freeze)
+    _architecture = "wavlm"
 
 
 def _drop_unused(model: Any, settings: Any) -> None:

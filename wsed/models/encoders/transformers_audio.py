@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, EncoderFactory, Frontend
-from wsed.models.encoders.pretrained import Pretrained, by_length
+from wsed.models.encoders.pretrained import Pretrained, encoded_by_length
 from wsed.models.encoders.transformers_grid import LONGEST, Grid, measured
 from wsed.models.encoders.transformers_inputs import check_extractor, extractor_of, inputs_of
 from wsed.models.encoders.transformers_models import (
@@ -22,7 +22,6 @@ from wsed.models.encoders.transformers_models import (
 )
 from wsed.models.encoders.transformers_parts import part_of
 from wsed.models.frontends import Waveform
-from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
@@ -108,9 +107,7 @@ class TransformersAudio(Pretrained):
         return self._frontend(self.rate)
 
     def forward(self, features: Float[Tensor, "clip 1 sample"], valid: Bool[Tensor, "clip sample"] | None) -> Encoded:
-        padded, valid = padding(valid, features)
-        frames = by_length(self._frames, features, valid if padded else None, self.stride, self.dim)
-        return Encoded(frames, whole_frames(valid, self.stride))
+        return encoded_by_length(self._frames, features, valid, self.stride, self.dim)
 
     def _frames(self, features: Float[Tensor, "clip 1 sample"]) -> Float[Tensor, "clip frame dim"]:
         """The frames of clips of one length, one per `stride` samples."""

@@ -8,10 +8,9 @@ from torch import Tensor
 
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, FRONTENDS, EncoderFactory, Frontend
-from wsed.models.encoders.pretrained import Pretrained, by_length
+from wsed.models.encoders.pretrained import Pretrained, encoded_by_length
 from wsed.models.encoders.transformers_models import configuration, feature_extractor, model_of
 from wsed.models.fbank import FBank
-from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
@@ -105,9 +104,7 @@ class Wav2Vec2Bert(Pretrained):
         return Wav2Vec2BertFeatures(self.n_bands) if self.pretrained else None
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
-        padded, valid = padding(valid, features)
-        frames = by_length(self._frames, features, valid if padded else None, self.stride, self.dim)
-        return Encoded(frames, whole_frames(valid, self.stride))
+        return encoded_by_length(self._frames, features, valid, self.stride, self.dim)
 
     def _frames(self, features: Float[Tensor, "clip band frame"]) -> Tensor:
         n = features.shape[2] // self.stride
