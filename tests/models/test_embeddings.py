@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import wsed
+from tests.models.cached import fit_counting
 from wsed import Weighted, WsedError, testing
 from wsed.checkpoint import facts_of
 from wsed.data.corpus.desed import DESED
 from wsed.data.module import SEDDataModule
-from wsed.data.reading.features import Features
 from wsed.losses.bce import ClipBCE
 from wsed.models.embeddings import Embeddings
 from wsed.models.encoders.cdur import CDur, CDurFeatures
@@ -33,22 +33,9 @@ def file(tmp_path_factory):
 
 @pytest.mark.filterwarnings("ignore:Found .* in eval mode")  # of Lightning: frozen parts stay so
 def test_no_epoch_runs_a_frozen_encoder_whose_output_is_cached(corpus, file, tmp_path, monkeypatch):
-    runs, before_epoch = [], []
-    forward = CDur.forward
-    monkeypatch.setattr(CDur, "forward", lambda self, *args: (runs.append(1), forward(self, *args))[1])
-
-    class Count(pl.Callback):
-        def on_train_epoch_start(self, trainer, module):
-            before_epoch.append(len(runs))
-
     network = Composed(LABELS, Identity, frontend=Embeddings(partial(CDur, pretrained=file), CDurFeatures()))
-    data = SEDDataModule(
-        DESED(corpus, labels=list(LABELS)), {"weak": 4}, reader=Features(tmp_path / "cache"), duration=1.0, workers=0
-    )
-    options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-    trainer = pl.Trainer(max_epochs=2, enable_checkpointing=False, callbacks=[Count()], **options)
-    trainer.fit(wsed.SEDTask(network, {"clips": Weighted(ClipBCE())}), data)
-    assert len(runs) == before_epoch[0] == before_epoch[1] > 0
+    runs, before_epoch, data = fit_counting(monkeypatch, CDur, network, corpus, tmp_path / "cache")
+    assert runs == before_epoch[0] == before_epoch[1] > 0
     batch = next(iter(data.train_dataloader()))
     assert batch.features.shape == (4, 256, 12)  # 12.5 frames per second
     assert network(batch).valid.all()

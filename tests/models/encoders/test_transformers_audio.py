@@ -7,18 +7,14 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-import lightning.pytorch as pl
 import pytest
 import torch
 import yaml
 
 import wsed
-from wsed import Weighted, WsedError, testing
+from tests.models.cached import fit_counting
+from wsed import WsedError, testing
 from wsed.cli.main import main
-from wsed.data.corpus.desed import DESED
-from wsed.data.module import SEDDataModule
-from wsed.data.reading.features import Features
-from wsed.losses.bce import ClipBCE
 from wsed.models.embeddings import Embeddings
 from wsed.models.encoders.identity import Identity
 from wsed.models.encoders.pretrained import random_and_frozen
@@ -367,27 +363,14 @@ def test_a_training_from_yaml(simple, corpus, tmp_path, cached):
 
 @pytest.mark.filterwarnings("ignore:Found .* in eval mode")
 def test_no_epoch_runs_a_frozen_encoder_whose_output_is_cached(simple, corpus, tmp_path, monkeypatch):
-    runs, before_epoch = [], []
-    forward = TransformersAudio.forward
-    monkeypatch.setattr(TransformersAudio, "forward", lambda self, *args: (runs.append(1), forward(self, *args))[1])
-
-    class Count(pl.Callback):
-        def on_train_epoch_start(self, trainer, module):
-            before_epoch.append(len(runs))
-
     labels = wsed.Labels(["high", "low"])
     factory = partial(
         TransformersAudio, architecture="speech_to_text", config=KINDS["speech_to_text"][0], pretrained=simple
     )
     frontend = Embeddings(factory, Waveform(normalise=False))
     network = Composed(labels, Identity, frontend=frontend)
-    data = SEDDataModule(
-        DESED(corpus, labels=list(labels)), {"weak": 4}, reader=Features(tmp_path / "cache"), duration=1.0, workers=0
-    )
-    options = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-    trainer = pl.Trainer(max_epochs=2, enable_checkpointing=False, callbacks=[Count()], **options)
-    trainer.fit(wsed.SEDTask(network, {"clips": Weighted(ClipBCE())}), data)
-    assert len(runs) == before_epoch[0] == before_epoch[1] > 0
+    runs, before_epoch, data = fit_counting(monkeypatch, TransformersAudio, network, corpus, tmp_path / "cache")
+    assert runs == before_epoch[0] == before_epoch[1] > 0
     batch = next(iter(data.train_dataloader()))
     assert batch.features.shape == (4, 16, 25)
     n_samples = torch.tensor([16000, 9000, 639, 0])
