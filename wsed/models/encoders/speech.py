@@ -3,7 +3,7 @@
 import math
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -99,23 +99,8 @@ class Wav2Vec2(Pretrained):
         return frames
 
 
-class _Relative(Wav2Vec2):
-    """An encoder of one architecture."""
-
-    _architecture: ClassVar[str]
-
-    def __init__(
-        self,
-        n_bands: int,
-        config: dict[str, object] | None = None,
-        pretrained: StartingWeights = None,
-        freeze: bool = False,
-    ) -> None:
-        super().__init__(n_bands, self._architecture, config, pretrained, freeze)
-
-
 @ENCODERS.register("hubert")
-class HuBERT(_Relative):
+class HuBERT(Wav2Vec2):
     """HuBERT (Hsu et al. 2021): the encoder `wav2vec2` with `architecture: hubert`. Needs the extra `speech`.
 
     With the released strides, there are 50 frames per second at 16 kHz.
@@ -132,11 +117,18 @@ class HuBERT(_Relative):
             the folder has no weights or weights of another configuration.
     """
 
-    _architecture = "hubert"
+    def __init__(
+        self,
+        n_bands: int,
+        config: dict[str, object] | None = None,
+        pretrained: StartingWeights = None,
+        freeze: bool = False,
+    ) -> None:
+        super().__init__(n_bands, "hubert", config, pretrained, freeze)
 
 
 @ENCODERS.register("wavlm")
-class WavLM(_Relative):
+class WavLM(Wav2Vec2):
     """WavLM (Chen et al. 2022): the encoder `wav2vec2` with `architecture: wavlm`. Needs the extra `speech`.
 
     With the released strides, there are 50 frames per second at 16 kHz.
@@ -153,7 +145,14 @@ class WavLM(_Relative):
             the folder has no weights or weights of another configuration.
     """
 
-    _architecture = "wavlm"
+    def __init__(
+        self,
+        n_bands: int,
+        config: dict[str, object] | None = None,
+        pretrained: StartingWeights = None,
+        freeze: bool = False,
+    ) -> None:
+        super().__init__(n_bands, "wavlm", config, pretrained, freeze)
 
 
 def _drop_unused(model: Any, settings: Any) -> None:
