@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 
+from wsed.build import weights_are_loaded
 from wsed.checkpoint import start_from
 from wsed.cli.callbacks import EpochLine, KeepMemory
 from wsed.cli.check_monitors import check_monitors
@@ -48,6 +49,8 @@ PLAIN = re.compile(r"(?!(?:true|false|null)$)[A-Za-z_][\w./-]*", flags=re.IGNORE
 
 def load(text: str) -> Any:
     """Load YAML and resolve its names; settings of wsed 0.1 that have moved are refused."""
+    if text == "None":  # jsonargparse writes null in this way for the settings of components
+        return None
     if PLAIN.fullmatch(text):
         return text
     config = load_yaml(text)
@@ -105,6 +108,11 @@ class WsedCLI(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         """Do nothing: Lightning would look for hyperparameters in the checkpoint before we have checked the file."""
+
+    def instantiate_classes(self) -> None:
+        """Build all; files of starting weights are not read if a checkpoint replaces the weights."""
+        with weights_are_loaded() if self._get(self.config, "ckpt_path") else nullcontext():
+            super().instantiate_classes()
 
     def before_instantiate_classes(self) -> None:
         """Settle the run's folder and where the checkpoint is, and refuse to overwrite a run."""

@@ -14,6 +14,7 @@ from wsed.models.base import FRONTENDS, EncoderFactory, Frontend
 from wsed.models.encoders.pretrained import Pretrained, check_frontend, stays_random
 from wsed.models.encoders.waa import WAA
 from wsed.models.frontends import Standardised
+from wsed.models.init import to_read
 from wsed.spec import StartingWeights
 
 PARTS = ("frontend", "encoder")
@@ -28,7 +29,7 @@ class Embeddings(Frontend):
     runs the encoder. The second stage of Turpault et al. 2020 trains a head on them, with the encoder `identity`.
 
     Args:
-        encoder: the encoder of the earlier run, with the same settings; by default that of Turpault et al. 2020. An
+        encoder: the encoder of the earlier run, with the same settings; `waa`, that of Turpault et al. 2020, if None. An
             encoder such as `cdur` has its weights from a file of its own.
         frontend: the frontend of the earlier run or of the pretrained encoder; `standardised` if None.
         pretrained: checkpoint of the earlier run. If None, the weights are those of the encoder, which are random
@@ -45,16 +46,19 @@ class Embeddings(Frontend):
     axis = "embedding dimension"
 
     def __init__(
-        self, encoder: EncoderFactory = WAA, frontend: Frontend | None = None, pretrained: StartingWeights = None
+        self,
+        encoder: EncoderFactory | None = None,
+        frontend: Frontend | None = None,
+        pretrained: StartingWeights = None,
     ) -> None:
         super().__init__()
         self.frontend = frontend if frontend is not None else Standardised()
-        self.encoder = encoder(self.frontend.n_bands)
+        self.encoder = (WAA if encoder is None else encoder)(self.frontend.n_bands)
         check_frontend(self.encoder, self.frontend)
         self.sample_rate, self.n_bands = self.frontend.sample_rate, self.encoder.dim
         self.frame_rate = self.frontend.frame_rate / self.encoder.stride
-        if pretrained is not None:
-            self._load(Path(pretrained))
+        if (path := to_read(pretrained)) is not None:
+            self._load(Path(path))
         self.requires_grad_(False)
         self.train(False)
         given = pretrained is not None or (isinstance(self.encoder, Pretrained) and self.encoder.pretrained)

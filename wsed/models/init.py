@@ -6,6 +6,15 @@ from torch import Tensor, nn
 from wsed.build import initial_weights_matter
 
 
+def to_read(pretrained: str | None) -> str | None:
+    """The file or folder of starting weights; None if there is none, or if other weights are loaded afterwards.
+
+    >>> to_read("teacher2.pth")
+    'teacher2.pth'
+    """
+    return pretrained if initial_weights_matter() else None
+
+
 def keras_init(module: nn.Module) -> None:
     """Set the initial weights of Keras in place: Glorot uniform, orthogonal recurrent matrices, zero biases.
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from wsed.checkpoint import load_frozen
 from wsed.errors import WsedError
 from wsed.models.base import NETWORKS, Network, NetworkFactory
+from wsed.models.init import to_read
 from wsed.models.network import Composed
 from wsed.spec import StartingWeights
 from wsed.types import Batch, Labels, Output
@@ -47,7 +48,8 @@ class TagGated(Network):
         self.frozen = pretrained is not None
         self.provides = self.detector.provides | (frozenset() if self.frozen else {"clip_logits"})
         if pretrained is not None:
-            load_frozen(self.tagger, pretrained, labels, "model.network.init_args.tagger")
+            if (path := to_read(pretrained)) is not None:
+                load_frozen(self.tagger, path, labels, "model.network.init_args.tagger")
             self.tagger.requires_grad_(requires_grad=False)
 
     @classmethod

@@ -15,6 +15,7 @@ from wsed.checkpoint import load_frozen
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet, learners
 from wsed.models.base import NETWORKS, Frontend, Network, NetworkFactory
+from wsed.models.init import to_read
 from wsed.models.interpolation import mixes
 from wsed.models.network import Composed
 from wsed.ops.reduce import rank, world_size
@@ -94,8 +95,8 @@ class MeanTeacher(Network):
             adapt(late, self.frontend)
         self.teacher.requires_grad_(requires_grad=False).eval()
         self.teacher.load_state_dict(self.student.state_dict())
-        if pretrained is not None:
-            load_frozen(self.teacher, pretrained, labels, "model.network.init_args.student")
+        if (path := to_read(pretrained)) is not None:
+            load_frozen(self.teacher, path, labels, "model.network.init_args.student")
         self.decay, self.fixed = decay, pretrained is not None
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
         self._seed, self._step, self._drawn = run_seed(), 0, 0  # on the CPU, so that draws need not wait for the device

@@ -14,6 +14,7 @@ from wsed.models.encoders.pretrained import Pretrained
 from wsed.models.encoders.transformers_models import AST as ARCHITECTURE
 from wsed.models.encoders.transformers_models import configuration, feature_extractor, model_of
 from wsed.models.fbank import AST_MEAN, AST_STD, FBank
+from wsed.models.init import to_read
 from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
@@ -54,12 +55,13 @@ class AST(Pretrained):
                 f"encoder ast has {settings.num_mel_bins} bands in its config, the frontend has {n_bands}; give "
                 f"`frontend: {{class_path: fbank, init_args: {{n_bands: {settings.num_mel_bins}}}}}`"
             )
-        self.model = model_of(settings, pretrained)
+        folder = to_read(pretrained)
+        self.model = model_of(settings, folder)
         self.dim, self.stride = int(settings.hidden_size), int(settings.time_stride)
         self.length = int(settings.max_length)
         patch = settings.patch_size
         self.tokens = (self.length - patch) // self.stride + 1
-        self.wanted = None if pretrained is None else trained_frontend(Path(pretrained))
+        self.wanted = None if folder is None else trained_frontend(Path(folder))
         of_features = self.wanted or (AST_MEAN, AST_STD)
         self.register_buffer("filling", torch.tensor(-of_features[0] / (2 * of_features[1])))
         self.n_bands = n_bands

@@ -18,6 +18,7 @@ from wsed.models.encoders.pretrained import (
     wrong_frontend,
 )
 from wsed.models.fbank import FBank
+from wsed.models.init import to_read
 from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
@@ -74,9 +75,9 @@ class BEATs(Pretrained):
             raise wrong_frontend("encoder beats", frontend(), f"{n_bands} bands")
         self.model = Tokens(settings)
         self.dim = int(settings.encoder_embed_dim)
-        if pretrained is not None:
-            check_configuration(settings, read_entry(pretrained, "cfg"), pretrained)
-            load_tensors(self.model, renamed(read_tensors(pretrained)), pretrained)
+        if (path := to_read(pretrained)) is not None:
+            check_configuration(settings, read_entry(path, "cfg"), path)
+            load_tensors(self.model, renamed(read_tensors(path)), path)
         self.begin(pretrained, freeze)
 
     @classmethod

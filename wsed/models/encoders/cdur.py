@@ -10,6 +10,7 @@ from wsed.models.base import ENCODERS, FRONTENDS, Frontend
 from wsed.models.encoders.blocks import check_length
 from wsed.models.encoders.pretrained import Pretrained, load_tensors, read_tensors, wrong_frontend
 from wsed.models.frontends import LogMel
+from wsed.models.init import to_read
 from wsed.ops.grid import padding, whole_frames
 from wsed.ops.recurrent import bidirectional
 from wsed.spec import StartingWeights
@@ -72,8 +73,8 @@ class CDur(Pretrained):
         )
         self.dropout = nn.Dropout(dropout)
         self.gru = nn.GRU(128 * (n_bands // BANDS), 128, batch_first=True, bidirectional=True)
-        if pretrained is not None:
-            load_tensors(self, without_output(read_tensors(pretrained)), pretrained)
+        if (path := to_read(pretrained)) is not None:
+            load_tensors(self, without_output(read_tensors(path)), path)
         self.begin(pretrained, freeze)
 
     def trained_with(self) -> Frontend | None:

@@ -12,6 +12,7 @@ from wsed.models.encoders.pieces import pieces
 from wsed.models.encoders.pretrained import Pretrained
 from wsed.models.encoders.transformers_models import configuration, feature_extractor, model_of
 from wsed.models.frontends import LogMel
+from wsed.models.init import to_read
 from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
@@ -57,7 +58,8 @@ class CLAP(Pretrained):
                 f"encoder clap has {settings.num_mel_bins} bands in its config, the frontend has {n_bands}; set "
                 f"n_bands of the frontend to {settings.num_mel_bins}"
             )
-        self.model = model_of(settings, pretrained)
+        folder = to_read(pretrained)
+        self.model = model_of(settings, folder)
         if settings.enable_fusion:  # these weights are only for clips that are too long
             for name in ("fusion_model", "mel_conv2d"):
                 self.model.get_submodule(f"audio_encoder.patch_embed.{name}").requires_grad_(requires_grad=False)
@@ -65,7 +67,7 @@ class CLAP(Pretrained):
         self.dim = int(settings.patch_embeds_hidden_size) * 2**layers
         self.stride = int(settings.patch_stride[1]) * 2**layers
         self.length = int(settings.spec_size) * (int(settings.spec_size) // n_bands)
-        self.wanted = None if pretrained is None else trained_frontend(pretrained, n_bands, settings.enable_fusion)
+        self.wanted = None if folder is None else trained_frontend(folder, n_bands, settings.enable_fusion)
         self.register_buffer("silence", torch.tensor([SILENCE]), persistent=False)
         self.begin(pretrained, freeze)
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, EncoderFactory, Frontend
 from wsed.models.encoders.pretrained import Pretrained, encoded_by_length, load_tensors, read_tensors
+from wsed.models.init import to_read
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
@@ -68,8 +69,8 @@ class ModuleEncoder(Pretrained):
         self._trained_with = (
             None if trained_frontend is None else [trained_frontend]
         )  # in a list: it is no part of this
-        if pretrained is not None:
-            load_tensors(self.module, read_tensors(pretrained), pretrained)
+        if (path := to_read(pretrained)) is not None:
+            load_tensors(self.module, read_tensors(path), path)
         self.pretrained = True  # without a file, the module's constructor may have loaded some
         if freeze:
             self.freeze()

@@ -20,6 +20,7 @@ from wsed.models.encoders.transformers_models import (
     reads_waveform,
 )
 from wsed.models.frontends import Waveform
+from wsed.models.init import to_read
 from wsed.spec import StartingWeights, name_of
 from wsed.types import Encoded
 
@@ -65,9 +66,10 @@ class Wav2Vec2(Pretrained):
         settings = configuration(architecture, config or {}, name_of(type(self)).removeprefix("encoder "))
         if not reads_waveform(settings):
             raise WsedError(f"encoder wav2vec2: {architecture} does not read a waveform; {encoder_for(architecture)}")
-        self.model = model_of(settings, pretrained)
+        folder = to_read(pretrained)
+        self.model = model_of(settings, folder)
         _drop_unused(self.model, settings)
-        self.wanted = None if pretrained is None else trained_frontend(Path(pretrained))
+        self.wanted = None if folder is None else trained_frontend(Path(folder))
         self.trained_rate = None if pretrained is None else RATE
         self.dim, self.stride = int(settings.hidden_size), math.prod(settings.conv_stride)
         field = 1  # receptive field of a frame in samples

@@ -22,6 +22,7 @@ from wsed.models.encoders.transformers_models import (
 )
 from wsed.models.encoders.transformers_parts import part_of
 from wsed.models.frontends import Waveform
+from wsed.models.init import to_read
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
@@ -81,9 +82,10 @@ class TransformersAudio(Pretrained):
             part = part_of(settings)
         except WsedError as error:
             raise WsedError(f"encoder transformers: {error}") from None
-        self.model = model_of_part(settings, part, pretrained)
-        if pretrained is not None:
-            check_extractor(settings, self.extractor, pretrained)
+        folder = to_read(pretrained)
+        self.model = model_of_part(settings, part, folder)
+        if folder is not None:
+            check_extractor(settings, self.extractor, folder)
         self.rate = int(vars(self.extractor)["sampling_rate"])
         self.grid, self.dim = self._measured()
         self.stride = self.grid.stride

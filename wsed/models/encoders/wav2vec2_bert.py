@@ -11,6 +11,7 @@ from wsed.models.base import ENCODERS, FRONTENDS, EncoderFactory, Frontend
 from wsed.models.encoders.pretrained import Pretrained, encoded_by_length
 from wsed.models.encoders.transformers_models import configuration, feature_extractor, model_of
 from wsed.models.fbank import FBank
+from wsed.models.init import to_read
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
@@ -86,9 +87,10 @@ class Wav2Vec2Bert(Pretrained):
             )
         if settings.add_adapter:
             raise WsedError("encoder wav2vec2_bert has no adapter: leave add_adapter out of config")
-        self.model = model_of(settings, pretrained)
-        if pretrained is not None:
-            feature_extractor(pretrained, sampling_rate=16000, num_mel_bins=n_bands, stride=self.stride)
+        folder = to_read(pretrained)
+        self.model = model_of(settings, folder)
+        if folder is not None:
+            feature_extractor(folder, sampling_rate=16000, num_mel_bins=n_bands, stride=self.stride)
         self.dim, self.n_bands = int(settings.hidden_size), n_bands
         self.begin(pretrained, freeze)
 

@@ -13,6 +13,7 @@ from wsed.models.base import ENCODERS, FRONTENDS, EncoderFactory, Frontend
 from wsed.models.encoders.pieces import pieces
 from wsed.models.encoders.pretrained import Pretrained
 from wsed.models.encoders.transformers_models import configuration, feature_extractor, model_of
+from wsed.models.init import to_read
 from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
@@ -116,11 +117,12 @@ class Whisper(Pretrained):
         self.positions = most if seconds is None else round(seconds * rate)
         if not 1 <= self.positions <= most:
             raise WsedError(f"encoder whisper: seconds must be from {1 / rate:g} to {most / rate:g}, not {seconds:g}")
-        self.model = model_of(settings, pretrained)
+        folder = to_read(pretrained)
+        self.model = model_of(settings, folder)
         self.model.embed_positions = Positions(self.model.get_parameter("embed_positions.weight")[: self.positions])
         settings.max_source_positions = self.positions
-        if pretrained is not None:
-            feature_extractor(pretrained, sampling_rate=RATE, n_fft=SIZE, hop_length=HOP, feature_size=n_bands)
+        if folder is not None:
+            feature_extractor(folder, sampling_rate=RATE, n_fft=SIZE, hop_length=HOP, feature_size=n_bands)
         self.dim, self.n_bands = int(settings.d_model), n_bands
         self.begin(pretrained, freeze)
 

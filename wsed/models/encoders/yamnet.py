@@ -16,6 +16,7 @@ from wsed.errors import WsedError
 from wsed.models.base import ENCODERS, FRONTENDS, EncoderFactory, Frontend
 from wsed.models.encoders.pretrained import Pretrained, load_tensors, wrong_frontend
 from wsed.models.frontends import LogMel
+from wsed.models.init import to_read
 from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
@@ -93,8 +94,8 @@ class YAMNet(Pretrained):
             convolutions += [nn.Conv2d(inputs, inputs, 3, stride, groups=inputs), nn.Conv2d(inputs, channels, 1)]
             inputs = channels
         self.convolutions = nn.ModuleList(convolutions)
-        if pretrained is not None:
-            load_tensors(self, read_onnx(pretrained), pretrained)
+        if (path := to_read(pretrained)) is not None:
+            load_tensors(self, read_onnx(path), path)
         self.begin(pretrained, freeze)
 
     @classmethod
