@@ -29,7 +29,7 @@ class Embeddings(Frontend):
     runs the encoder. The second stage of Turpault et al. 2020 trains a head on them, with the encoder `identity`.
 
     Args:
-        encoder: the encoder of the earlier run, with the same settings; `waa`, that of Turpault et al. 2020, if None. An
+        encoder: the encoder of the earlier run, with the same settings; `waa` of Turpault et al. 2020 if None. An
             encoder such as `cdur` has its weights from a file of its own.
         frontend: the frontend of the earlier run or of the pretrained encoder; `standardised` if None.
         pretrained: checkpoint of the earlier run. If None, the weights are those of the encoder, which are random
