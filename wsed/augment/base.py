@@ -178,6 +178,10 @@ WAVEFORM = "this network takes the waveform (encoders such as fusion and wav2vec
 """Why a network has no features to change, for `no_features`."""
 
 
+FUSED = "those of the frontend cached_fusion hold embeddings beside the frequency bands"
+"""Why augmentations cannot change some features, for `no_features`."""
+
+
 class Rates(Protocol):
     """Something with frames, such as a frontend."""
 
@@ -185,14 +189,16 @@ class Rates(Protocol):
     frame_rate: float
 
 
-def is_waveform(frontend: Rates) -> bool:
-    """Whether the features of a frontend are the samples themselves.
+def only_mixed(frontend: Rates) -> str | None:
+    """Why the features of a frontend can be mixed, but not changed in other ways; None if they can.
 
     >>> from wsed.models import LogMel, Waveform
-    >>> is_waveform(Waveform()), is_waveform(LogMel())
-    (True, False)
+    >>> only_mixed(Waveform())[:32], only_mixed(LogMel())
+    ('this network takes the waveform ', None)
     """
-    return frontend.frame_rate == frontend.sample_rate
+    if frontend.frame_rate == frontend.sample_rate:
+        return WAVEFORM
+    return None if getattr(frontend, "beside", None) is None else FUSED
 
 
 def flat(augment: Iterable[Augment]) -> list[Augment]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsed.augment.adapt import adapt
-from wsed.augment.base import WAVEFORM, Augment, augmented, called, flat, is_waveform, no_audio, no_features
+from wsed.augment.base import Augment, augmented, called, flat, no_audio, no_features, only_mixed
 from wsed.augment.draws import Draws
 from wsed.augment.mixup import Mixup
 from wsed.augment.partners import as_wide
@@ -74,7 +74,7 @@ def prepare_views(network: Network, sample_rate: int) -> None:
 def check(augment: Sequence[Augment], network: Network) -> None:
     """Check that the network has features to change, if an augmentation changes them, and adapt it to their unit.
 
-    A waveform can be mixed (`Mixup`), but it has no bands and frames to mask.
+    A waveform can be mixed (`Mixup`), but it has no bands and frames to mask; nor have features with embeddings.
 
     Raises:
         WsedError: the network has no frontend, several that differ, or its frontend returns the waveform; or an
@@ -82,12 +82,12 @@ def check(augment: Sequence[Augment], network: Network) -> None:
     """
     late = [part for part in flat(augment) if part.level == "features"]
     of_network = frontends(network) if late else []
-    waveform = any(is_waveform(part) for part in of_network)
+    reason = next((reason for part in of_network if (reason := only_mixed(part)) is not None), None)
     several = differ(of_network)
-    if waveform and not several:
+    if reason is not None and not several:
         late = [part for part in late if not isinstance(part, Mixup)]
-    if late and waveform:
-        raise no_features(late[0], WAVEFORM)
+    if late and reason is not None:
+        raise no_features(late[0], reason)
     if late and several:
         raise no_features(late[0], f"this network has {len(of_network)} frontends that differ")
     if late and not of_network:

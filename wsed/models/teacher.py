@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from wsed.augment.adapt import adapt
-from wsed.augment.base import WAVEFORM, Augment, Raw, augmented, flat, is_waveform, no_features
+from wsed.augment.base import Augment, Raw, augmented, flat, no_features, only_mixed
 from wsed.augment.draws import Draws, run_seed
 from wsed.augment.partners import as_wide
 from wsed.checkpoint import load_frozen
@@ -90,8 +90,8 @@ class MeanTeacher(Network):
         self.student, self.teacher = student(labels), student(labels)
         late = [view for view in flat(views) if view.level == "features"]
         if late and isinstance(self.frontend, Frontend):
-            if is_waveform(self.frontend):
-                raise no_features(late[0], WAVEFORM)
+            if (reason := only_mixed(self.frontend)) is not None:
+                raise no_features(late[0], reason)
             adapt(late, self.frontend)
         self.teacher.requires_grad_(requires_grad=False).eval()
         self.teacher.load_state_dict(self.student.state_dict())

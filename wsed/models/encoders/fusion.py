@@ -115,10 +115,29 @@ class Fusion(CRNN):
         """The embedding at the middle of each frame; the last one for frames after it, zeros in clips without one."""
         bands, signal = self.pretrained_frontend(audio, n_samples)
         encoded: Encoded = self.pretrained_encoder(bands, signal if padded else None)
-        if encoded.frames.shape[1] == 0:
-            return encoded.frames.new_zeros(audio.shape[0], n_frames, self.pretrained_encoder.dim)
-        middle = (2 * torch.arange(n_frames, device=audio.device) + 1) * self.stride
-        known = encoded.valid.sum(1)[:, None]
-        place = torch.minimum(middle // (2 * self._step), (known - 1).clamp(min=0))
-        at_place = encoded.frames.gather(1, place[..., None].expand(-1, -1, self.pretrained_encoder.dim))
-        return at_place * (known > 0)[..., None]
+        return at_middle(encoded.frames, encoded.valid.sum(1), n_frames, self.stride, self._step)
+
+
+def at_middle(
+    embeddings: Float[Tensor, "clip frame dim"], known: Int[Tensor, " clip"], n_frames: int, stride: int, step: int
+) -> Float[Tensor, "clip frame2 dim"]:
+    """The embedding at the middle of each of `n_frames` frames.
+
+    Frames after the last embedding of a clip have that one; in clips without embeddings, all are 0.
+
+    Args:
+        embeddings: the embeddings.
+        known: number of embeddings of each clip that hold signal; they come first.
+        n_frames: number of frames.
+        stride: length of a frame, in any unit.
+        step: length of an embedding, in the same unit.
+
+    >>> at_middle(torch.tensor([[[1.0], [2.0]]]), torch.tensor([2]), n_frames=5, stride=2, step=4)[0, :, 0]
+    tensor([1., 1., 2., 2., 2.])
+    """
+    if embeddings.shape[1] == 0:
+        return embeddings.new_zeros(embeddings.shape[0], n_frames, embeddings.shape[2])
+    middle = (2 * torch.arange(n_frames, device=embeddings.device) + 1) * stride
+    place = torch.minimum(middle // (2 * step), (known[:, None] - 1).clamp(min=0))
+    at_place = embeddings.gather(1, place[..., None].expand(-1, -1, embeddings.shape[2]))
+    return at_place * (known > 0)[:, None, None]

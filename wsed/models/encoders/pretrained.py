@@ -246,7 +246,7 @@ def few(names: list[str], between: str = ", ") -> str:
 
 
 def check_frontend(encoder: Encoder, frontend: Frontend, setting: str = "frontend") -> None:
-    """Refuse a frontend whose features are not those that the weights of an encoder were trained on.
+    """Refuse a frontend whose features are not those that an encoder, or its weights, need.
 
     Args:
         encoder: the encoder.
@@ -259,6 +259,8 @@ def check_frontend(encoder: Encoder, frontend: Frontend, setting: str = "fronten
     >>> from wsed.models import CRNN, LogMel
     >>> check_frontend(CRNN(n_bands=64), LogMel())  # no pretrained weights: any frontend
     """
+    if encoder.beside != frontend.beside:
+        raise _not_beside(encoder, frontend, setting)
     wanted = encoder.trained_with()
     if wanted is None and encoder.trained_rate not in (None, frontend.sample_rate):
         raise WsedError(
@@ -268,6 +270,17 @@ def check_frontend(encoder: Encoder, frontend: Frontend, setting: str = "fronten
     if wanted is None or _features_agree(frontend, wanted):
         return
     raise wrong_frontend(name_of(type(encoder)), wanted, name_of(type(frontend)), setting)
+
+
+def _not_beside(encoder: Encoder, frontend: Frontend, setting: str) -> WsedError:
+    if frontend.beside is None:
+        return WsedError(f"{name_of(type(encoder))} needs the {setting} cached_fusion, not {name_of(type(frontend))}")
+    dim, step = frontend.beside
+    return WsedError(
+        f"{name_of(type(frontend))}: its features hold embeddings of {dim} values for {step} frames, which "
+        f"{name_of(type(encoder))} does not take as given; give `encoder: {{class_path: cached_fusion, init_args: "
+        f"{{beside_dim: {dim}, beside_step: {step}}}}}`"
+    )
 
 
 def wrong_frontend(encoder: str, wanted: Frontend, actual: str, setting: str = "frontend") -> WsedError:

@@ -1,0 +1,201 @@
+"""A CRNN with frozen embeddings beside its convolutions, which are computed once and cached; and its frontend."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from wsed.errors import WsedError
+from wsed.learning import TrainingSet
+from wsed.models.base import ENCODERS, FRONTENDS, EncoderFactory, Frontend
+from wsed.models.encoders.blocks import Activation
+from wsed.models.encoders.crnn import CRNN
+from wsed.models.encoders.fusion import at_middle
+from wsed.models.frontends import LogMel
+from wsed.models.init import keras_init
+from wsed.ops.grid import padding
+from wsed.spec import name_of
+from wsed.types import Encoded
+
+
+@FRONTENDS.register("cached_fusion")
+class FusionFeatures(Frontend):
+    """Frequency bands, and frozen embeddings beside them, for the encoder `cached_fusion`.
+
+    The reader `features` computes both once and caches them. There are fewer embeddings than frames: one for `step`
+    frames. Each embedding is cut into `step` pieces, one for each of its frames, so that nothing is stored twice.
+
+    Args:
+        beside: frontend of the embeddings, usually `embeddings`.
+        frontend: frontend of the bands; `LogMel` with its defaults if None.
+
+    Raises:
+        WsedError: the sample rates differ, or an embedding does not last a whole number of frames; in `learn`: a
+            frontend must learn from the training set.
+
+    >>> frontend = FusionFeatures(LogMel(8000, 64, 32, 10), LogMel(8000, 64, 8, 16))
+    >>> frontend.beside  # 10 values for 4 frames
+    (10, 4)
+    >>> frontend(torch.randn(2, 640), torch.tensor([640, 320]))[0].shape
+    torch.Size([2, 19, 81])
+    """
+
+    axis = "band or piece of an embedding"
+
+    def __init__(self, beside: Frontend, frontend: Frontend | None = None) -> None:
+        super().__init__()
+        self.frontend = LogMel() if frontend is None else frontend
+        self.embeddings, self.sample_rate = beside, self.frontend.sample_rate
+        if beside.sample_rate != self.sample_rate:
+            raise WsedError(
+                f"frontend cached_fusion: frontend is of {self.sample_rate} Hz, beside of {beside.sample_rate} Hz; "
+                "give both the sample rate that the embeddings need"
+            )
+        hop, step = (round(self.sample_rate / each.frame_rate) for each in (self.frontend, beside))
+        if step % hop:
+            near = sorted((n for n in range(1, step + 1) if step % n == 0), key=lambda n: abs(n - hop))[:2]
+            raise WsedError(
+                f"frontend cached_fusion: an embedding lasts {step} samples, a frame {hop}, so it has no whole number "
+                f"of frames; set hop_length of frontend to {near[0]} or {near[1]}"
+            )
+        self.step = step // hop
+        self.beside = beside.n_bands, self.step
+        self.n_bands = self.frontend.n_bands + n_pieces(*self.beside)
+        self.frame_rate = self.frontend.frame_rate
+
+    @property
+    def learned(self) -> bool:
+        """Whether both frontends are ready for use."""
+        return self.frontend.learned and self.embeddings.learned
+
+    def learn(self, train: TrainingSet) -> None:
+        """Refuse frontends that must see the training set first."""
+        for part in (self.frontend, self.embeddings):
+            if not part.learned:
+                raise WsedError(
+                    f"frontend cached_fusion: {name_of(type(part))} must learn from the training set first; give a "
+                    "frontend that need not (logmel, not standardised), and `pretrained` of embeddings"
+                )
+
+    def forward(
+        self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
+    ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
+        features, valid = self.raw(audio, n_samples)
+        return self.finish(features), valid
+
+    def raw(
+        self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
+    ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
+        """The features that no training changes, and the frames that hold signal."""
+        bands, valid = self.frontend.raw(audio, n_samples)
+        embeddings, known = self.embeddings(audio, n_samples)
+        n = bands.shape[2]
+        filled = at_middle(embeddings.transpose(1, 2), known.sum(1), n // self.step, 1, 1)
+        return torch.cat([bands, F.pad(cut(filled, self.step), (0, n % self.step))], dim=1), valid
+
+    def finish(self, features: Float[Tensor, "clip band frame"]) -> Float[Tensor, "clip band frame"]:
+        """The features of `forward`: the bands are finished, the embeddings are."""
+        n = self.frontend.n_bands
+        return torch.cat([self.frontend.finish(features[:, :n]), features[:, n:]], dim=1)
+
+    def valid(self, n_samples: Int[Tensor, " clip"], n_frames: int) -> Bool[Tensor, "clip frame"]:
+        """Frames of the bands that hold signal."""
+        return self.frontend.valid(n_samples, n_frames)
+
+
+@ENCODERS.register("cached_fusion")
+class CachedFusion(CRNN):
+    """The encoder `fusion` on features that can be cached: the pretrained encoder is frozen and part of the frontend.
+
+    It needs the frontend `cached_fusion`. Its weights have the names that they have in `fusion`, so that a second stage
+    with that encoder, which trains the pretrained one too, can start from them.
+
+    Args:
+        n_bands: number of bands of the features.
+        beside_dim: number of values of an embedding.
+        beside_step: frames for which there is one embedding.
+        activation: as in `CRNN`, as are the arguments after it.
+
+    Raises:
+        WsedError: the features have no bands beside those that hold the embeddings.
+
+    >>> encoder = CachedFusion(19, beside_dim=10, beside_step=4, channels=4, pools=[(2, 4)])
+    >>> encoder(torch.randn(2, 19, 81), None).frames.shape
+    torch.Size([2, 40, 64])
+    """
+
+    def __init__(
+        self,
+        n_bands: int,
+        beside_dim: int,
+        beside_step: int,
+        activation: Activation = "relu",
+        channels: int | Sequence[int] = 64,
+        pools: Sequence[Sequence[int]] = ((1, 4), (1, 4), (1, 4)),
+        gru: int = 64,
+        dense: int | None = 64,
+        conv_dropout: float = 0.0,
+        dropout: float = 0.1,
+        layers: int = 1,
+    ) -> None:
+        if min(beside_dim, beside_step) < 1:
+            raise WsedError("encoder cached_fusion: beside_dim and beside_step must be 1 or more")
+        own = n_bands - n_pieces(beside_dim, beside_step)
+        if own < 1:
+            raise WsedError("encoder cached_fusion needs the frontend cached_fusion, whose features hold embeddings")
+        super().__init__(own, activation, channels, pools, gru, dense, conv_dropout, dropout, layers)
+        self.beside, self.own, self.step, self.size = (beside_dim, beside_step), own, beside_step, beside_dim
+        self.join = nn.Linear(self.blocks.dim + beside_dim, self.blocks.dim)
+        keras_init(self.join)
+
+    @classmethod
+    def example(cls) -> tuple[EncoderFactory, Frontend | None]:
+        """A small CRNN, and 10 bands of longer frames as its embeddings."""
+        factory = partial(cls, beside_dim=10, beside_step=4, channels=4, pools=[(2, 4)], gru=4, dense=8)
+        return factory, FusionFeatures(LogMel(8000, 64, 32, 10), LogMel(8000, 64, 8, 16))
+
+    def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
+        padded, valid = padding(valid, features)
+        embeddings = joined(features[:, self.own :], self.step)[..., : self.size]
+        known = valid.sum(1) // self.step
+        frames, signal = self.blocks(features[:, : self.own], valid if padded else None)
+        beside = at_middle(embeddings, known, frames.shape[1], self.blocks.stride, self.step)
+        together = self.join(torch.cat([frames, beside.to(frames.dtype)], dim=2))
+        return self.recurrent(together, signal, padded)
+
+
+def n_pieces(dim: int, step: int) -> int:
+    """Number of values in each piece of an embedding of `dim` values that is cut into `step` pieces.
+
+    >>> n_pieces(10, 4)
+    3
+    """
+    return -(-dim // step)
+
+
+def cut(embeddings: Float[Tensor, "clip frame dim"], step: int) -> Float[Tensor, "clip piece frame2"]:
+    """Embeddings, each cut into `step` pieces one after the other in time; zeros fill the last piece.
+
+    >>> cut(torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]), step=2)
+    tensor([[[1., 2., 4., 5.],
+             [3., 0., 6., 0.]]])
+    """
+    n = n_pieces(embeddings.shape[2], step)
+    clips, frames, dim = embeddings.shape
+    whole = F.pad(embeddings, (0, n * step - dim))
+    return whole.reshape(clips, frames, n, step).transpose(1, 2).flatten(2)
+
+
+def joined(pieces: Float[Tensor, "clip piece frame2"], step: int) -> Float[Tensor, "clip frame dim"]:
+    """The embeddings that were cut by `cut`, with the zeros that it added; frames that are left over are dropped.
+
+    >>> joined(cut(torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]), step=2), step=2)[..., :3]
+    tensor([[[1., 2., 3.],
+             [4., 5., 6.]]])
+    """
+    clips, size, frames = pieces.shape
+    n = frames // step
+    return pieces[:, :, : n * step].reshape(clips, size, n, step).transpose(1, 2).flatten(2)
