@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -189,6 +189,13 @@ class Rates(Protocol):
     frame_rate: float
 
 
+@runtime_checkable
+class MayHoldEmbeddings(Protocol):
+    """Something whose features may hold embeddings, such as a frontend."""
+
+    beside: tuple[int, int] | None
+
+
 def only_mixed(frontend: Rates) -> str | None:
     """Why the features of a frontend can be mixed, but not changed in other ways; None if they can.
 
@@ -198,7 +205,7 @@ def only_mixed(frontend: Rates) -> str | None:
     """
     if frontend.frame_rate == frontend.sample_rate:
         return WAVEFORM
-    return None if getattr(frontend, "beside", None) is None else FUSED
+    return FUSED if isinstance(frontend, MayHoldEmbeddings) and frontend.beside is not None else None
 
 
 def flat(augment: Iterable[Augment]) -> list[Augment]:

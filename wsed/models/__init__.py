@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wsed.models.embeddings import Embeddings
     from wsed.models.encoders.audio_transformer import AST
     from wsed.models.encoders.beats import BEATs
+    from wsed.models.encoders.cached_fusion import CachedFusion, FusionFeatures
     from wsed.models.encoders.cdur import CDur, CDurFeatures
     from wsed.models.encoders.clap import CLAP
     from wsed.models.encoders.cnn import CNN
@@ -72,6 +73,7 @@ __all__ = [
     "CDur",
     "CDurFeatures",
     "CDurHead",
+    "CachedFusion",
     "ClipAttention",
     "Composed",
     "Conformer",
@@ -83,6 +85,7 @@ __all__ = [
     "Framewise",
     "Frontend",
     "Fusion",
+    "FusionFeatures",
     "Head",
     "HeadFactory",
     "HuBERT",

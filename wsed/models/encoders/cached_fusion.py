@@ -93,8 +93,8 @@ class FusionFeatures(Frontend):
         bands, valid = self.frontend.raw(audio, n_samples)
         embeddings, known = self.embeddings(audio, n_samples)
         n = bands.shape[2]
-        filled = at_middle(embeddings.transpose(1, 2), known.sum(1), n // self.step, 1, 1)
-        return torch.cat([bands, F.pad(cut(filled, self.step), (0, n % self.step))], dim=1), valid
+        filled = at_middle(embeddings.transpose(1, 2), known.sum(1), n_pieces(n, self.step), 1, 1)
+        return torch.cat([bands, cut(filled, self.step)[:, :, :n]], dim=1), valid
 
     def finish(self, features: Float[Tensor, "clip band frame"]) -> Float[Tensor, "clip band frame"]:
         """The features of `forward`: the bands are finished, the embeddings are."""
