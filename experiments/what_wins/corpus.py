@@ -1,11 +1,12 @@
-"""The two corpora of this folder's README, each with clips without labels.
+"""The two corpora of this folder's README, each with clips without labels; and impulse responses of made-up rooms.
 
     python -m experiments.what_wins.corpus soundscapes --soundbank ../shared/data/soundbank
     python -m experiments.what_wins.corpus sprsound --root ../shared/data/sprsound
+    python -m experiments.what_wins.corpus responses
 
 `soundscapes`: the corpus of experiments/cosine_penalty (recipe `domestic`, seed 0), and as many other mixtures of the
 training recordings without labels (seed 1). `sprsound`: the recordings as they are, with the rows of a random share of
-the training patients left out of both tables.
+the training patients left out of both tables. `responses`: for row `impulse_response` if you have no recorded ones.
 """
 
 import argparse
@@ -14,6 +15,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import soundfile
+from numpy.typing import NDArray
 
 from wsed.data.synth.soundscape import synthesise
 
@@ -62,6 +65,28 @@ def sprsound(root: Path, out: Path, hidden: float, seed: int) -> None:
     print(f"{out}: of {len(patients)} patients of the training, {len(without)} recordings without labels")
 
 
+def response(rng: np.random.Generator, rate: int) -> NDArray[np.float32]:
+    """The impulse response of a made-up room: the direct sound, and noise that decays exponentially (Polack 1988).
+
+    The level falls by 60 dB in 0.2 to 0.8 s; the direct sound has 0 to 15 dB more energy than the noise.
+    """
+    decay, ratio = 0.2 * 4 ** rng.random(), 15 * rng.random()
+    n = round(decay * rate)
+    tail = rng.standard_normal(n) * 10 ** (-3 * np.arange(n) / n)
+    tail *= 10 ** (-ratio / 20) / np.linalg.norm(tail)
+    tail[0] = 1
+    return (0.9 * tail / np.abs(tail).max()).astype(np.float32)
+
+
+def responses(out: Path, number: int, rate: int = 16000) -> None:
+    """A folder with impulse responses, one WAV file each; always the same."""
+    out.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    for i in range(number):
+        soundfile.write(out / f"room_{i:03d}.wav", response(rng, rate), rate)
+    print(f"{out}: {number} impulse responses of made-up rooms")
+
+
 def _rows(table: Path) -> list[dict[str, str]]:
     with table.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -81,8 +106,13 @@ def main() -> None:
     lungs.add_argument("--out", type=Path, default=Path("data/what_wins/sprsound"))
     lungs.add_argument("--hidden", type=float, default=0.8, help="share of the training patients (default: 0.8)")
     lungs.add_argument("--seed", type=int, default=0, help="of the choice of patients")
+    rooms = of.add_parser("responses")
+    rooms.add_argument("--out", type=Path, default=Path("data/what_wins/impulse_responses"))
+    rooms.add_argument("--number", type=int, default=100)
     args = parser.parse_args()
-    if args.corpus == "soundscapes":
+    if args.corpus == "responses":
+        responses(args.out, args.number)
+    elif args.corpus == "soundscapes":
         soundscapes(args.soundbank, args.out, args.clips, args.validation, args.test)
     else:
         sprsound(args.root, args.out, args.hidden, args.seed)
