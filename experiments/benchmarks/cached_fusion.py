@@ -1,10 +1,11 @@
-"""What a frozen pretrained encoder beside a CRNN costs in a training step: run in each step (`fusion`), or cached.
+"""Time of a training step with a frozen pretrained encoder beside a CRNN: run in each step (`fusion`), or cached.
 
     python experiments/benchmarks/cached_fusion.py [--clips 32] [--threads 1] [--repeats 5] [--channels 32]
 
 A step is forward pass, loss `mil`, backward pass and Adam on clips of 10 s, in float32, with the CRNN of AudioSet
 (`cdur`; random weights, since they do not matter here). The CRNN alone and `fusion` read audio, `cached_fusion` cached
-features. They take their steps in turn; the table has medians of CPU time and of the ratios within a turn.
+features. The three networks take steps alternately; the table has the median CPU time and the median ratio to the CRNN
+alone.
 """
 
 import argparse

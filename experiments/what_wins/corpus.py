@@ -1,4 +1,4 @@
-"""The two corpora of this folder's README, each with clips without labels; and impulse responses of made-up rooms.
+"""The two corpora of this folder's README, each with clips without labels; and impulse responses of simulated rooms.
 
     python -m experiments.what_wins.corpus soundscapes --soundbank ../shared/data/soundbank
     python -m experiments.what_wins.corpus sprsound --root ../shared/data/sprsound
@@ -6,7 +6,8 @@
 
 `soundscapes`: the corpus of experiments/cosine_penalty (recipe `domestic`, seed 0), and as many other mixtures of the
 training recordings without labels (seed 1). `sprsound`: the recordings as they are, with the rows of a random share of
-the training patients left out of both tables. `responses`: for row `impulse_response` if you have no recorded ones.
+the training patients left out of both tables. `responses`: impulse responses for the row `impulse_response`, if you
+have no recorded ones.
 """
 
 import argparse
@@ -66,9 +67,16 @@ def sprsound(root: Path, out: Path, hidden: float, seed: int) -> None:
 
 
 def response(rng: np.random.Generator, rate: int) -> NDArray[np.float32]:
-    """The impulse response of a made-up room: the direct sound, and noise that decays exponentially (Polack 1988).
+    """The impulse response of a simulated room: direct sound, and noise that decays exponentially (Polack 1988).
 
     The level falls by 60 dB in 0.2 to 0.8 s; the direct sound has 0 to 15 dB more energy than the noise.
+
+    Args:
+        rng: source of the random numbers.
+        rate: sample rate, Hz.
+
+    Returns:
+        the samples `[sample]`, with a peak of 0.9.
     """
     decay, ratio = 0.2 * 4 ** rng.random(), 15 * rng.random()
     n = round(decay * rate)
@@ -79,12 +87,12 @@ def response(rng: np.random.Generator, rate: int) -> NDArray[np.float32]:
 
 
 def responses(out: Path, number: int, rate: int = 16000) -> None:
-    """A folder with impulse responses, one WAV file each; always the same."""
+    """A folder with impulse responses, one WAV file each, the same in each call with the same number and rate (Hz)."""
     out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     for i in range(number):
         soundfile.write(out / f"room_{i:03d}.wav", response(rng, rate), rate)
-    print(f"{out}: {number} impulse responses of made-up rooms")
+    print(f"{out}: {number} impulse responses of simulated rooms")
 
 
 def _rows(table: Path) -> list[dict[str, str]]:

@@ -179,7 +179,12 @@ WAVEFORM = "this network takes the waveform (encoders such as fusion and wav2vec
 
 
 FUSED = "those of the frontend cached_fusion hold embeddings beside the frequency bands"
-"""Why augmentations cannot change some features, for `no_features`."""
+"""Why features of `cached_fusion` can only be mixed, for `no_features`."""
+
+
+OF_AUDIO = "augmentations of audio, such as gain, noise"
+INSTEAD = {FUSED: "mixup with `on: features`, or the encoder fusion with augmentations of audio"}
+"""What to use instead of an augmentation of features, by the reason why it is refused."""
 
 
 class Rates(Protocol):
@@ -197,11 +202,11 @@ class MayHoldEmbeddings(Protocol):
 
 
 def only_mixed(frontend: Rates) -> str | None:
-    """Why the features of a frontend can be mixed, but not changed in other ways; None if they can.
+    """Why the features of a frontend can only be mixed; None if any augmentation of features may change them.
 
     >>> from wsed.models import LogMel, Waveform
-    >>> only_mixed(Waveform())[:32], only_mixed(LogMel())
-    ('this network takes the waveform ', None)
+    >>> only_mixed(LogMel()) is None, only_mixed(Waveform()) is None
+    (True, False)
     """
     if frontend.frame_rate == frontend.sample_rate:
         return WAVEFORM
@@ -223,9 +228,7 @@ def no_features(part: Augment, reason: str) -> WsedError:
     >>> str(no_features(Unchanged(), "there are none"))[:61]
     'augment Unchanged: it changes features, but there are none; u'
     """
-    return WsedError(
-        f"{called(part)}: it changes features, but {reason}; use augmentations of audio, such as gain, noise"
-    )
+    return WsedError(f"{called(part)}: it changes features, but {reason}; use {INSTEAD.get(reason, OF_AUDIO)}")
 
 
 def no_audio(part: Augment) -> WsedError:

@@ -74,10 +74,10 @@ def prepare_views(network: Network, sample_rate: int) -> None:
 def check(augment: Sequence[Augment], network: Network) -> None:
     """Check that the network has features to change, if an augmentation changes them, and adapt it to their unit.
 
-    A waveform can be mixed (`Mixup`), but it has no bands and frames to mask; nor have features with embeddings.
+    The waveform, and features that hold embeddings, can only be mixed (`Mixup`).
 
     Raises:
-        WsedError: the network has no frontend, several that differ, or its frontend returns the waveform; or an
+        WsedError: the network has no frontend, several that differ, or features that can only be mixed; or an
             augmentation of frequency bands gets other features, such as embeddings.
     """
     late = [part for part in flat(augment) if part.level == "features"]

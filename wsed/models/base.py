@@ -17,8 +17,8 @@ class Frontend(nn.Module):
     A frontend states `sample_rate` (Hz), `n_bands` and `frame_rate` (frames per second). `axis` names the rows of its
     features in pictures. `decibel` is by how much the features of `raw` grow if the sound is 1 dB louder; None if they
     are not logarithms of the levels of frequency bands (embeddings, the waveform). Augmentations such as
-    `filter_augment` need it. If the features hold embeddings beside frequency bands, `beside` says how many values an
-    embedding has, and for how many frames there is one. A frontend that must see the training set first overrides
+    `filter_augment` need it. `beside` is (values per embedding, frames per embedding) of features that hold embeddings
+    beside frequency bands; None for others. A frontend that must see the training set first overrides
     `learned` and `learn`, see `wsed.learning.LearnsFrom`.
 
     >>> from wsed.models import Waveform
@@ -98,8 +98,8 @@ class Encoder(nn.Module):
     An encoder is built as `encoder(n_bands)`. It states `dim` and `stride` (time steps of the features per frame). In
     eval mode, the embeddings of a clip do not depend on its padding. An encoder that also returns embeddings at other
     frame rates states their dim and stride in `levels`. `trained_rate` is the sample rate (Hz) of the audio that
-    pretrained weights were trained on; None if it is not known, or if `trained_with` says more. `beside` must be that
-    of the frontend.
+    pretrained weights were trained on; None if it is not known, or if `trained_with` says more. `beside` must
+    equal that of the frontend.
 
     >>> from wsed.models import CRNN
     >>> encoder = CRNN(n_bands=64)

@@ -29,7 +29,7 @@ class Embeddings(Frontend):
     runs the encoder. The second stage of Turpault et al. 2020 trains a head on them, with the encoder `identity`.
 
     Args:
-        encoder: the encoder of the earlier run, with the same settings; `waa` of Turpault et al. 2020 if None. An
+        encoder: the encoder of the earlier run, with the same settings; `waa` (Turpault et al. 2020) if None. An
             encoder such as `cdur` has its weights from a file of its own.
         frontend: the frontend of the earlier run or of the pretrained encoder; `standardised` if None.
         pretrained: checkpoint of the earlier run. If None, the weights are those of the encoder, which are random
@@ -95,8 +95,9 @@ class Embeddings(Frontend):
     def forward(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        with torch.no_grad():
-            encoded = self.encoder(*self.frontend(audio, n_samples))
+        features, valid = self.frontend(audio, n_samples)
+        with torch.no_grad():  # an exported network takes clips without padding
+            encoded = self.encoder(features, None if torch.compiler.is_exporting() else valid)
         return encoded.frames.transpose(1, 2), encoded.valid
 
     def _load(self, path: Path) -> None:

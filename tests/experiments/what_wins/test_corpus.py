@@ -1,4 +1,4 @@
-"""Impulse responses of made-up rooms."""
+"""Impulse responses of simulated rooms."""
 
 import numpy as np
 import pytest

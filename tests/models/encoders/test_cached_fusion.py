@@ -46,7 +46,7 @@ def pair(**more):
 
 @pytest.mark.parametrize("lengths", [[1700, 1700], [1700, 900], [1700, 79], [1600, 1599], [1693, 1583]])
 def test_the_result_is_that_of_fusion(lengths):
-    """The GRUs are left out: at the very end of a clip, `fusion` may have an embedding that ends with the clip."""
+    """Compared before the GRUs, which would spread a difference: at the end of a clip, `fusion` may have one more."""
     whole, frontend, cached = pair()
     seen = []
     for encoder in (whole, cached):
@@ -157,13 +157,15 @@ def test_what_does_not_fit_is_refused():
     frontend = FusionFeatures(Embeddings(BESIDE, SLOW), OWN)
     labels = wsed.Labels("ab")
     wanted = r"give `encoder: {class_path: cached_fusion, init_args: {beside_dim: 8, beside_step: 5}}`"
-    with pytest.raises(WsedError, match=f"encoder crnn does not take as given; {wanted}"):
+    with pytest.raises(WsedError, match=f"but encoder crnn does not read them so; {wanted}"):
         wsed.Composed(labels, partial(CRNN, **SIZES), frontend=frontend)
     with pytest.raises(WsedError, match=wanted):
         wsed.Composed(labels, partial(CachedFusion, beside_dim=4, beside_step=5, **SIZES), frontend=frontend)
     with pytest.raises(WsedError, match="encoder cached_fusion needs the frontend cached_fusion, not frontend logmel"):
         wsed.Composed(labels, partial(CachedFusion, beside_dim=8, beside_step=5, **SIZES), frontend=LogMel())
-    with pytest.raises(WsedError, match="needs the frontend cached_fusion, whose features"):
+    with pytest.raises(
+        WsedError, match="features of 2 values per frame do not hold an embedding of 8 values for 4 frames"
+    ):
         CachedFusion(2, 8, 4)
     with pytest.raises(WsedError, match="must be 1 or more"):
         CachedFusion(20, 8, 0)

@@ -1,4 +1,4 @@
-"""A CRNN with frozen embeddings beside its convolutions, which are computed once and cached; and its frontend."""
+"""A CRNN that reads frozen, cached embeddings beside its convolutions, and the frontend that computes them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -11,7 +11,9 @@ from torch.nn import functional as F
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet
 from wsed.models.base import ENCODERS, FRONTENDS, EncoderFactory, Frontend
+from wsed.models.embeddings import Embeddings
 from wsed.models.encoders.blocks import Activation
+from wsed.models.encoders.cnn import CNN
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.encoders.fusion import at_middle
 from wsed.models.frontends import LogMel
@@ -25,8 +27,8 @@ from wsed.types import Encoded
 class FusionFeatures(Frontend):
     """Frequency bands, and frozen embeddings beside them, for the encoder `cached_fusion`.
 
-    The reader `features` computes both once and caches them. There are fewer embeddings than frames: one for `step`
-    frames. Each embedding is cut into `step` pieces, one for each of its frames, so that nothing is stored twice.
+    The reader `features` computes both once and caches them. One embedding lasts `step` frames. It is stored in `step`
+    pieces, one per frame, instead of `step` times.
 
     Args:
         beside: frontend of the embeddings, usually `embeddings`.
@@ -58,12 +60,12 @@ class FusionFeatures(Frontend):
         if step % hop:
             near = sorted((n for n in range(1, step + 1) if step % n == 0), key=lambda n: abs(n - hop))[:2]
             raise WsedError(
-                f"frontend cached_fusion: an embedding lasts {step} samples, a frame {hop}, so it has no whole number "
+                f"frontend cached_fusion: an embedding lasts {step} samples, a frame {hop}, which is no whole number "
                 f"of frames; set hop_length of frontend to {near[0]} or {near[1]}"
             )
         self.step = step // hop
         self.beside = beside.n_bands, self.step
-        self.n_bands = self.frontend.n_bands + n_pieces(*self.beside)
+        self.n_bands = self.frontend.n_bands + ceil_div(*self.beside)
         self.frame_rate = self.frontend.frame_rate
 
     @property
@@ -89,15 +91,15 @@ class FusionFeatures(Frontend):
     def raw(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"]
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
-        """The features that no training changes, and the frames that hold signal."""
+        """The features before `finish`, which do not depend on training, and the frames that hold signal."""
         bands, valid = self.frontend.raw(audio, n_samples)
         embeddings, known = self.embeddings(audio, n_samples)
         n = bands.shape[2]
-        filled = at_middle(embeddings.transpose(1, 2), known.sum(1), n_pieces(n, self.step), 1, 1)
+        filled = at_middle(embeddings.transpose(1, 2), known.sum(1), ceil_div(n, self.step), 1, 1)
         return torch.cat([bands, cut(filled, self.step)[:, :, :n]], dim=1), valid
 
     def finish(self, features: Float[Tensor, "clip band frame"]) -> Float[Tensor, "clip band frame"]:
-        """The features of `forward`: the bands are finished, the embeddings are."""
+        """The features of `forward`: the bands go through `finish` of their frontend, the embeddings do not change."""
         n = self.frontend.n_bands
         return torch.cat([self.frontend.finish(features[:, :n]), features[:, n:]], dim=1)
 
@@ -110,17 +112,17 @@ class FusionFeatures(Frontend):
 class CachedFusion(CRNN):
     """The encoder `fusion` on features that can be cached: the pretrained encoder is frozen and part of the frontend.
 
-    It needs the frontend `cached_fusion`. Its weights have the names that they have in `fusion`, so that a second stage
-    with that encoder, which trains the pretrained one too, can start from them.
+    It needs the frontend `cached_fusion`. Its weights have the same names as in `fusion`, so a second stage with that
+    encoder can start from them; `fusion` reads the pretrained weights from its own file.
 
     Args:
         n_bands: number of bands of the features.
         beside_dim: number of values of an embedding.
-        beside_step: frames for which there is one embedding.
+        beside_step: number of frames per embedding.
         activation: as in `CRNN`, as are the arguments after it.
 
     Raises:
-        WsedError: the features have no bands beside those that hold the embeddings.
+        WsedError: the features have no bands beside the embeddings, or `beside_dim` or `beside_step` is below 1.
 
     >>> encoder = CachedFusion(19, beside_dim=10, beside_step=4, channels=4, pools=[(2, 4)])
     >>> encoder(torch.randn(2, 19, 81), None).frames.shape
@@ -143,9 +145,13 @@ class CachedFusion(CRNN):
     ) -> None:
         if min(beside_dim, beside_step) < 1:
             raise WsedError("encoder cached_fusion: beside_dim and beside_step must be 1 or more")
-        own = n_bands - n_pieces(beside_dim, beside_step)
+        own = n_bands - ceil_div(beside_dim, beside_step)
         if own < 1:
-            raise WsedError("encoder cached_fusion needs the frontend cached_fusion, whose features hold embeddings")
+            raise WsedError(
+                f"encoder cached_fusion: features of {n_bands} values per frame do not hold an embedding of "
+                f"{beside_dim} values for {beside_step} frames; check beside_dim and beside_step, and that the "
+                "frontend is cached_fusion"
+            )
         super().__init__(own, activation, channels, pools, gru, dense, conv_dropout, dropout, layers)
         self.beside, self.own, self.step, self.size = (beside_dim, beside_step), own, beside_step, beside_dim
         self.join = nn.Linear(self.blocks.dim + beside_dim, self.blocks.dim)
@@ -153,9 +159,10 @@ class CachedFusion(CRNN):
 
     @classmethod
     def example(cls) -> tuple[EncoderFactory, Frontend | None]:
-        """A small CRNN, and 10 bands of longer frames as its embeddings."""
-        factory = partial(cls, beside_dim=10, beside_step=4, channels=4, pools=[(2, 4)], gru=4, dense=8)
-        return factory, FusionFeatures(LogMel(8000, 64, 32, 10), LogMel(8000, 64, 8, 16))
+        """A small CRNN, and the embeddings of a small CNN."""
+        factory = partial(cls, beside_dim=4, beside_step=4, channels=4, pools=[(2, 4)], gru=4, dense=8)
+        beside = Embeddings(partial(CNN, channels=2, pools=[(4, 4)]), LogMel(8000, 64, 8, 8))
+        return factory, FusionFeatures(beside, LogMel(8000, 64, 8, 16))
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
         padded, valid = padding(valid, features)
@@ -167,13 +174,13 @@ class CachedFusion(CRNN):
         return self.recurrent(together, signal, padded)
 
 
-def n_pieces(dim: int, step: int) -> int:
-    """Number of values in each piece of an embedding of `dim` values that is cut into `step` pieces.
+def ceil_div(dim: int, step: int) -> int:
+    """`dim / step`, rounded up.
 
-    >>> n_pieces(10, 4)
+    >>> ceil_div(10, 4)
     3
     """
-    return -(-dim // step)
+    return (dim + step - 1) // step  # not -(-dim // step): an exported network would round to zero
 
 
 def cut(embeddings: Float[Tensor, "clip frame dim"], step: int) -> Float[Tensor, "clip piece frame2"]:
@@ -183,14 +190,14 @@ def cut(embeddings: Float[Tensor, "clip frame dim"], step: int) -> Float[Tensor,
     tensor([[[1., 2., 4., 5.],
              [3., 0., 6., 0.]]])
     """
-    n = n_pieces(embeddings.shape[2], step)
+    n = ceil_div(embeddings.shape[2], step)
     clips, frames, dim = embeddings.shape
     whole = F.pad(embeddings, (0, n * step - dim))
     return whole.reshape(clips, frames, n, step).transpose(1, 2).flatten(2)
 
 
 def joined(pieces: Float[Tensor, "clip piece frame2"], step: int) -> Float[Tensor, "clip frame dim"]:
-    """The embeddings that were cut by `cut`, with the zeros that it added; frames that are left over are dropped.
+    """Undo `cut`. The zeros at the end of each embedding stay; frames after the last whole embedding are dropped.
 
     >>> joined(cut(torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]), step=2), step=2)[..., :3]
     tensor([[[1., 2., 3.],

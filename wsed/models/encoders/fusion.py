@@ -121,9 +121,9 @@ class Fusion(CRNN):
 def at_middle(
     embeddings: Float[Tensor, "clip frame dim"], known: Int[Tensor, " clip"], n_frames: int, stride: int, step: int
 ) -> Float[Tensor, "clip frame2 dim"]:
-    """The embedding at the middle of each of `n_frames` frames.
+    """For each of `n_frames` frames, the embedding at its middle.
 
-    Frames after the last embedding of a clip have that one; in clips without embeddings, all are 0.
+    Frames after the last embedding of a clip get the last one; clips without embeddings get zeros.
 
     Args:
         embeddings: the embeddings.

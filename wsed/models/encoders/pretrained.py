@@ -246,7 +246,7 @@ def few(names: list[str], between: str = ", ") -> str:
 
 
 def check_frontend(encoder: Encoder, frontend: Frontend, setting: str = "frontend") -> None:
-    """Refuse a frontend whose features are not those that an encoder, or its weights, need.
+    """Refuse a frontend whose features do not suit an encoder or its pretrained weights.
 
     Args:
         encoder: the encoder.
@@ -277,8 +277,8 @@ def _not_beside(encoder: Encoder, frontend: Frontend, setting: str) -> WsedError
         return WsedError(f"{name_of(type(encoder))} needs the {setting} cached_fusion, not {name_of(type(frontend))}")
     dim, step = frontend.beside
     return WsedError(
-        f"{name_of(type(frontend))}: its features hold embeddings of {dim} values for {step} frames, which "
-        f"{name_of(type(encoder))} does not take as given; give `encoder: {{class_path: cached_fusion, init_args: "
+        f"{name_of(type(frontend))}: its features hold an embedding of {dim} values per {step} frames, but "
+        f"{name_of(type(encoder))} does not read them so; give `encoder: {{class_path: cached_fusion, init_args: "
         f"{{beside_dim: {dim}, beside_step: {step}}}}}`"
     )
 
