@@ -88,6 +88,8 @@ def response(rng: np.random.Generator, rate: int) -> NDArray[np.float32]:
 
 def responses(out: Path, number: int, rate: int = 16000) -> None:
     """A folder with impulse responses, one WAV file each, the same in each call with the same number and rate (Hz)."""
+    if out.is_symlink() or (out.exists() and any(out.iterdir())):
+        raise SystemExit(f"{out} is a link or holds files already: give another --out, or remove it")
     out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     for i in range(number):

@@ -42,22 +42,27 @@ def networks(path):
     """Networks that start from a file, by name, as in YAML."""
     embeddings = {"class_path": "embeddings", "init_args": {**PLAIN, "pretrained": path}}
     teacher = {"student": COMPOSED, "pretrained": path}
+    part = {"frontend": embeddings, "encoder": "identity"}
     gated = {"detector": COMPOSED, "tagger": COMPOSED, "pretrained": path}
     return {
         "encoder": {"frontend": "cdur", "encoder": {"class_path": "cdur", "init_args": {"pretrained": path}}},
         "embeddings": {"frontend": embeddings, "encoder": "identity"},
         "teacher": {"class_path": "mean_teacher", "init_args": teacher},
         "gated": {"class_path": "tag_gated", "init_args": gated},
+        "shared": {"class_path": "tag_gated", "init_args": {"detector": part, "tagger": part | {"head": "tagging"}}},
     }
 
 
-@pytest.mark.parametrize("kind", ["encoder", "embeddings", "teacher", "gated"])
+@pytest.mark.parametrize("kind", ["encoder", "embeddings", "teacher", "gated", "shared"])
 def test_test_and_resume_do_without_the_file(kind, exp, earlier, tmp_path):
     weights = tmp_path / "weights.ckpt"
     torch.save(CDur(64).state_dict(), weights) if kind == "encoder" else weights.write_bytes(earlier.read_bytes())
     settings = yaml.safe_load(Path(exp).read_text(encoding="utf-8"))
     settings["model"]["network"] = networks(str(weights))[kind]
-    if kind == "embeddings":
+    if kind == "shared":
+        settings["model"]["losses"]["clips"] = {"loss": "clip_bce"}
+        settings["data"]["augment"] = [{"class_path": "mixup", "init_args": {"on": "features"}}]
+    if kind in ("embeddings", "shared"):
         settings["data"]["reader"] = {"class_path": "features", "init_args": {"folder": str(tmp_path / "cache")}}
     (tmp_path / "exp.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     run = tmp_path / "run"

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 
 from wsed.build import weights_are_loaded
-from wsed.checkpoint import start_from
+from wsed.checkpoint import load_exactly, read_weights, start_from
 from wsed.cli.callbacks import EpochLine, KeepMemory
 from wsed.cli.check_monitors import check_monitors
 from wsed.cli.configs import prepared
@@ -170,8 +170,12 @@ class WsedCLI(LightningCLI):
             parameters = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
             rate = f"{network.frame_rate:.1f} frames per second at {network.sample_rate} Hz"
             print(f"network: {parameters:,} trainable parameters, {rate}, {len(network.labels)} labels")
+        checkpoint = self._get(self.config, "ckpt_path")
+        if checkpoint:  # before the data is set up, which may compare the features of frontends
+            with suppress(WsedError):  # Lightning loads it again; then callbacks say what does not fit
+                load_exactly(network, read_weights(checkpoint), checkpoint)
         path = self._get(self.config, "init_from")
-        if self.subcommand == "fit" and path is not None and not self._get(self.config, "ckpt_path"):
+        if self.subcommand == "fit" and path is not None and not checkpoint:
             started = start_from(network, path)
             if self.trainer.is_global_zero:
                 print(f"starts from {path}: {started}")

@@ -86,10 +86,10 @@ def check(augment: Sequence[Augment], network: Network) -> None:
     several = differ(of_network)
     if reason is not None and not several:
         late = [part for part in late if not isinstance(part, Mixup)]
-    if late and reason is not None:
-        raise no_features(late[0], reason)
     if late and several:
         raise no_features(late[0], f"this network has {len(of_network)} frontends that differ")
+    if late and reason is not None:
+        raise no_features(late[0], reason)
     if late and not of_network:
         raise no_features(late[0], "this network has no frontend that computes them")
     if late:

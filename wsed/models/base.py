@@ -11,6 +11,15 @@ from wsed.registry import Registry
 from wsed.types import Batch, Encoded, Labels, Output
 
 
+def ceil_div(dividend: int, divisor: int) -> int:
+    """`dividend / divisor`, rounded up.
+
+    >>> ceil_div(10, 4)
+    3
+    """
+    return (dividend + divisor - 1) // divisor  # not -(-a // b): an exported network would round to zero
+
+
 class Frontend(nn.Module):
     """Base class of frontends: modules that compute features from audio.
 
@@ -33,6 +42,8 @@ class Frontend(nn.Module):
     >>> bool((frontend.valid(inputs.n_samples, 8000) == valid).all())
     True
     >>> from types import SimpleNamespace
+    >>> frontend.n_drawn
+    1
     >>> frontend.learn(SimpleNamespace(batches=list, in_order=list, label_counts=list))  # it needs nothing
     """
 
@@ -83,6 +94,11 @@ class Frontend(nn.Module):
             features, n_frames = self.finish(batch.features), batch.features.shape[2]
             valid = self.valid(batch.n_samples, n_frames)
         return features, None if batch.full else valid
+
+    @property
+    def n_drawn(self) -> int:
+        """Number of rows of the features that pictures show: all but those that hold embeddings."""
+        return self.n_bands if self.beside is None else self.n_bands - ceil_div(*self.beside)
 
     def valid(self, n_samples: Int[Tensor, " clip"], n_frames: int) -> Bool[Tensor, "clip frame"]:
         """Which of `n_frames` frames `forward` marks as signal, in clips of `n_samples`.

@@ -153,6 +153,7 @@ class Standardised(Frontend):
         self.frontend = frontend if frontend is not None else waa_logmel()
         self.sample_rate, self.n_bands = self.frontend.sample_rate, self.frontend.n_bands
         self.frame_rate, self.axis = self.frontend.frame_rate, self.frontend.axis
+        self.beside = self.frontend.beside
         self.decibel = self.frontend.decibel  # of `raw`, which is not standardised
         self.register_buffer("mean", torch.zeros(self.n_bands))
         self.register_buffer("std", torch.ones(self.n_bands))

@@ -122,7 +122,7 @@ class Evaluation:
             features, _ = frontend(samples.to(device), torch.tensor([samples.shape[1]], device=device))
         picture = pictures.ClipPicture(
             title=self.scores.clip_ids[place],
-            features=features[0].cpu(),
+            features=features[0, : frontend.n_drawn].cpu(),
             feature_axis=frontend.axis,
             seconds=seconds,
             frame_rate=one.frame_rate,

@@ -15,7 +15,7 @@ from wsed.augment.mixup import Mixup
 from wsed.augment.spec_masks import SpecAugment
 from wsed.build import build
 from wsed.data.augmenting import check
-from wsed.models import CRNN, LogMel
+from wsed.models import CRNN, LogMel, Waveform
 from wsed.models.embeddings import Embeddings
 from wsed.models.encoders.cached_fusion import CachedFusion, FusionFeatures
 from wsed.models.encoders.cdur import CDur, CDurFeatures
@@ -131,6 +131,7 @@ def test_mixup_of_the_cached_features_mixes_bands_and_embeddings():
             for share, other in zip(shares, [other for other in features if other is not own], strict=True)
         ]
         assert any(fits)
+        assert not torch.equal(own, new)
 
 
 def test_masks_of_bands_are_refused():
@@ -198,3 +199,17 @@ def test_yaml_and_checkpoint_build_it():
     inputs = batch(sample_rate=22050, n_labels=1)
     network.eval(), again.eval()
     assert torch.equal(network(inputs).frame_logits, again(inputs).frame_logits)
+
+
+def test_what_standardises_the_features_keeps_their_layout():
+    frontend = Standardised(FusionFeatures(Embeddings(BESIDE, SLOW), OWN))
+    assert (frontend.beside, frontend.n_drawn) == ((8, 5), 16)
+    with pytest.raises(WsedError, match="encoder crnn does not read them so"):
+        wsed.Composed(wsed.Labels("ab"), partial(CRNN, **SIZES), frontend=frontend)
+    with pytest.raises(WsedError, match=r"beside_dim \(80\) and beside_step \(5\) leave 2 bands"):
+        CachedFusion(18, 80, 5, **SIZES)
+
+
+def test_an_embedding_of_one_frame_says_which_hop_fits():
+    with pytest.raises(WsedError, match=r"set hop_length of frontend to 1$"):
+        FusionFeatures(Waveform(8000), OWN)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 import wsed
 from wsed import WsedError, testing
-from wsed.build import build
+from wsed.build import build, weights_are_loaded
 from wsed.models.base import EncoderFactory
 from wsed.models.encoders import speech
 from wsed.models.encoders.audio_transformer import AST
@@ -236,3 +237,11 @@ def test_a_network_on_the_waveform(transformers):
 def test_transformers_is_imported_only_for_its_encoder():
     code = "import sys, wsed; wsed.components('encoder'); print('transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_a_model_from_a_folder_trains_as_one_whose_weights_are_loaded_afterwards(folder):
+    """Both are in train mode: else a resumed training would have other dropout."""
+    for start in (nullcontext(), weights_are_loaded()):
+        with start:
+            encoder = Wav2Vec2(1, "wavlm", SMALL, folder[0])
+        assert all(part.training for part in encoder.modules())

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet
-from wsed.models.base import ENCODERS, FRONTENDS, EncoderFactory, Frontend
+from wsed.models.base import ENCODERS, FRONTENDS, EncoderFactory, Frontend, ceil_div
 from wsed.models.embeddings import Embeddings
 from wsed.models.encoders.blocks import Activation
 from wsed.models.encoders.cnn import CNN
@@ -45,8 +45,6 @@ class FusionFeatures(Frontend):
     torch.Size([2, 19, 81])
     """
 
-    axis = "band or piece of an embedding"
-
     def __init__(self, beside: Frontend, frontend: Frontend | None = None) -> None:
         super().__init__()
         self.frontend = LogMel() if frontend is None else frontend
@@ -61,12 +59,12 @@ class FusionFeatures(Frontend):
             near = sorted((n for n in range(1, step + 1) if step % n == 0), key=lambda n: abs(n - hop))[:2]
             raise WsedError(
                 f"frontend cached_fusion: an embedding lasts {step} samples, a frame {hop}, which is no whole number "
-                f"of frames; set hop_length of frontend to {near[0]} or {near[1]}"
+                f"of frames; set hop_length of frontend to {' or '.join(map(str, near))}"
             )
         self.step = step // hop
         self.beside = beside.n_bands, self.step
         self.n_bands = self.frontend.n_bands + ceil_div(*self.beside)
-        self.frame_rate = self.frontend.frame_rate
+        self.frame_rate, self.axis = self.frontend.frame_rate, self.frontend.axis
 
     @property
     def learned(self) -> bool:
@@ -152,7 +150,11 @@ class CachedFusion(CRNN):
                 f"{beside_dim} values for {beside_step} frames; check beside_dim and beside_step, and that the "
                 "frontend is cached_fusion"
             )
-        super().__init__(own, activation, channels, pools, gru, dense, conv_dropout, dropout, layers)
+        try:
+            super().__init__(own, activation, channels, pools, gru, dense, conv_dropout, dropout, layers)
+        except WsedError as error:
+            at = f"beside_dim ({beside_dim}) and beside_step ({beside_step}) leave {own} bands"
+            raise WsedError(f"{error}; encoder cached_fusion: {at}") from None
         self.beside, self.own, self.step, self.size = (beside_dim, beside_step), own, beside_step, beside_dim
         self.join = nn.Linear(self.blocks.dim + beside_dim, self.blocks.dim)
         keras_init(self.join)
@@ -172,15 +174,6 @@ class CachedFusion(CRNN):
         beside = at_middle(embeddings, known, frames.shape[1], self.blocks.stride, self.step)
         together = self.join(torch.cat([frames, beside.to(frames.dtype)], dim=2))
         return self.recurrent(together, signal, padded)
-
-
-def ceil_div(dim: int, step: int) -> int:
-    """`dim / step`, rounded up.
-
-    >>> ceil_div(10, 4)
-    3
-    """
-    return (dim + step - 1) // step  # not -(-dim // step): an exported network would round to zero
 
 
 def cut(embeddings: Float[Tensor, "clip frame dim"], step: int) -> Float[Tensor, "clip piece frame2"]:

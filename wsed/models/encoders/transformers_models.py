@@ -276,7 +276,7 @@ def _loaded(
     wrong = sorted(sizes for sizes in info["mismatched_keys"] if sizes[0].startswith(part))
     if shapes := [f"{name} is {list(own)}, not {list(ours)}" for name, own, ours in wrong]:
         raise WsedError(f"the weights in {folder} are of another configuration: {few(shapes, '; ')}")
-    loaded: nn.Module = model
+    loaded: nn.Module = model.train()  # as a network that is built without a folder; the package leaves it in eval mode
     return loaded
 
 
