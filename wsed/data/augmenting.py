@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsed.augment.adapt import adapt
-from wsed.augment.base import Augment, augmented, called, flat, no_audio, no_features, only_mixed
+from wsed.augment.base import WAVEFORM, Augment, augmented, called, flat, no_audio, no_features, only_mixed
 from wsed.augment.draws import Draws
 from wsed.augment.mixup import Mixup
 from wsed.augment.partners import as_wide
@@ -86,7 +86,7 @@ def check(augment: Sequence[Augment], network: Network) -> None:
     several = differ(of_network)
     if reason is not None and not several:
         late = [part for part in late if not isinstance(part, Mixup)]
-    if late and several:
+    if late and several and reason != WAVEFORM:
         raise no_features(late[0], f"this network has {len(of_network)} frontends that differ")
     if late and reason is not None:
         raise no_features(late[0], reason)
