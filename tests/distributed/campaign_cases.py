@@ -126,6 +126,7 @@ def augmentations() -> Iterator[Case]:
 
 MOVES = {
     **dict.fromkeys([f"end_to_end{more}" for more in ("", "_gated", "_max", "_0_2", "_10", "_test_10")], 1e-2),
+    "yamnet_frozen": 1e-2,
     **dict.fromkeys(("euc_cross", "cos_prototypes", "macro", "slat"), 3e-4),
     **dict.fromkeys(("beats", "two_stages_1", "no_teacher"), 1e-4),
 }
