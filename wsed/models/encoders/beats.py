@@ -11,7 +11,7 @@ from wsed.errors import WsedError, near
 from wsed.models.base import ENCODERS, EncoderFactory, Frontend
 from wsed.models.encoders.pretrained import (
     Pretrained,
-    by_length,
+    encoded_by_length,
     load_tensors,
     read_entry,
     read_tensors,
@@ -19,7 +19,6 @@ from wsed.models.encoders.pretrained import (
 )
 from wsed.models.fbank import FBank
 from wsed.models.init import to_read
-from wsed.ops.grid import padding, whole_frames
 from wsed.spec import StartingWeights
 from wsed.types import Encoded
 
@@ -92,9 +91,7 @@ class BEATs(Pretrained):
         return frontend() if self.pretrained else None
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
-        padded, valid = padding(valid, features)
-        frames = by_length(self.model, features, valid if padded else None, self.stride, self.dim)
-        return Encoded(frames, whole_frames(valid, self.stride))
+        return encoded_by_length(self.model, features, valid, self.stride, self.dim)
 
 
 def frontend() -> FBank:
