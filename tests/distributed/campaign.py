@@ -92,7 +92,8 @@ class Still(pl.Callback):
             task.load_state_dict(torch.load(self.weights, map_location=task.device))
         if self.fault:
             trainer.strategy.model.require_backward_grad_sync = False
-        self.start = plain(task)
+        trained = {name for name, value in task.named_parameters() if value.requires_grad}  # not those of a teacher
+        self.start = {name: value for name, value in plain(task).items() if name in trained}
 
     def on_train_batch_start(self, trainer, task, *_):
         for module in task.modules():
@@ -149,8 +150,11 @@ def as_rank(rank: int, ranks: int, nodes: int = 1) -> None:
     os.environ.update({name: str(value) for name, value in names.items()}, TORCHELASTIC_RUN_ID="here")
 
 
-def fitted(args: list[str], clips: int, out: Path, still: Still, double: bool = False, nodes: int = 1) -> None:
-    """Train quietly, on the command line, with the callback."""
+def fitted(
+    args: list[str], clips: int, out: Path, still: Still, optimizer: str, rate: float, *,
+    double: bool = False, nodes: int = 1
+) -> None:  # fmt: skip
+    """Train quietly, on the command line, with the callback. Parts with their own rate keep their share of `ADAM`."""
 
     class Watched(WsedCLI):
         def own_callbacks(self):
@@ -158,6 +162,8 @@ def fitted(args: list[str], clips: int, out: Path, still: Still, double: bool = 
 
         def after_instantiate_classes(self):
             super().after_instantiate_classes()
+            own = [part.lr if part.lr is None else part.lr * rate / ADAM for part in self.model.parts]
+            self.model.parts = tuple(replace(part, lr=lr) for part, lr in zip(self.model.parts, own, strict=True))
             if double:
                 self.model.double()
 
@@ -167,6 +173,7 @@ def fitted(args: list[str], clips: int, out: Path, still: Still, double: bool = 
     }  # fmt: skip
     command = ["fit", *(f"--trainer.{name}={value}" for name, value in settings.items()), "--overwrite"]
     command += ["--evaluation.resamples", "0", "--data.eval_batch", str(clips), "--model.lr_scheduler", "null"]
+    command += ["--model.optimizer", f"{{class_path: torch.optim.{optimizer}, init_args: {{lr: {rate:.12f}}}}}"]
     torch.backends.cudnn.allow_tf32 = False  # it keeps three digits
     Evaluation.draw_curves = pictures.class_f1 = lambda *_: None  # nobody looks at them
     with contextlib.ExitStack() as during:
@@ -180,10 +187,9 @@ def begun(args: list[str], clips: int, out: Path, rank: int, ranks: int) -> floa
     """Train a network in one process and save it; return the rate at which its parameters would then move by `MOVE`."""
     as_rank(rank, ranks)
     still = Still(None)
-    optimizer = f"{{class_path: torch.optim.Adam, init_args: {{lr: {ADAM}}}}}"
     more = ["--trainer.devices", "1", "--trainer.max_epochs", str(EARLIER // PER_EPOCH)]
     more += ["--trainer.limit_val_batches", "0", "--test_after_fit", "false"]
-    fitted([*args, *more, "--model.optimizer", optimizer], clips, out, still)
+    fitted([*args, *more], clips, out, still, "Adam", ADAM)
     size = float(np.mean(still.largest[-STEPS:]))
     return min(MOVE / STEPS / size, FASTEST) if size else FASTEST
 
@@ -196,11 +202,10 @@ def trained(
     nodes = 1 if ACCELERATOR == "cpu" else ranks  # processes that share the first GPU, as if it were in each node
     as_rank(rank, ranks, nodes)
     still = Still(start, fault and ranks > 1)
-    optimizer = f"{{class_path: torch.optim.SGD, init_args: {{lr: {rate:.12f}}}}}"
     more = ["--trainer.devices", str(ranks // nodes), "--trainer.max_epochs", str(STEPS // PER_EPOCH)]
     more += ["--trainer.check_val_every_n_epoch", str(STEPS // PER_EPOCH), "--test_checkpoint", "last"]
     more += ["--trainer.strategy", "ddp_find_unused_parameters_true"]
-    fitted([*args, *more, "--model.optimizer", optimizer], clips, out, still, double, nodes)
+    fitted([*args, *more], clips, out, still, "SGD", rate, double=double, nodes=nodes)
     if rank == 0 and (report := out / "test" / "scores.json").is_file():
         still.found |= {f"metric test{k}": np.asarray(v) for k, v in numbers(json.loads(report.read_text()))}
     return still.found
