@@ -61,8 +61,7 @@ class FusionFeatures(Frontend):
                 f"frontend cached_fusion: an embedding lasts {step} samples, a frame {hop}, which is no whole number "
                 f"of frames; set hop_length of frontend to {' or '.join(map(str, near))}"
             )
-        self.step = step // hop
-        self.beside = beside.n_bands, self.step
+        self.beside = beside.n_bands, step // hop
         self.n_bands = self.frontend.n_bands + ceil_div(*self.beside)
         self.frame_rate, self.axis = self.frontend.frame_rate, self.frontend.axis
 
@@ -92,9 +91,9 @@ class FusionFeatures(Frontend):
         """The features before `finish`, which do not depend on training, and the frames that hold signal."""
         bands, valid = self.frontend.raw(audio, n_samples)
         embeddings, known = self.embeddings(audio, n_samples)
-        n = bands.shape[2]
-        filled = at_middle(embeddings.transpose(1, 2), known.sum(1), ceil_div(n, self.step), 1, 1)
-        return torch.cat([bands, cut(filled, self.step)[:, :, :n]], dim=1), valid
+        n, (_, step) = bands.shape[2], self.beside
+        filled = at_middle(embeddings.transpose(1, 2), known.sum(1), ceil_div(n, step), 1, 1)
+        return torch.cat([bands, cut(filled, step)[:, :, :n]], dim=1), valid
 
     def finish(self, features: Float[Tensor, "clip band frame"]) -> Float[Tensor, "clip band frame"]:
         """The features of `forward`: the bands go through `finish` of their frontend, the embeddings do not change."""
@@ -155,7 +154,7 @@ class CachedFusion(CRNN):
         except WsedError as error:
             at = f"beside_dim ({beside_dim}) and beside_step ({beside_step}) leave {own} bands"
             raise WsedError(f"{error}; encoder cached_fusion: {at}") from None
-        self.beside, self.own, self.step, self.size = (beside_dim, beside_step), own, beside_step, beside_dim
+        self.beside, self.own = (beside_dim, beside_step), own
         self.join = nn.Linear(self.blocks.dim + beside_dim, self.blocks.dim)
         keras_init(self.join)
 
@@ -168,10 +167,10 @@ class CachedFusion(CRNN):
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
         padded, valid = padding(valid, features)
-        embeddings = joined(features[:, self.own :], self.step)[..., : self.size]
-        known = valid.sum(1) // self.step
+        size, step = self.beside
+        embeddings, known = joined(features[:, self.own :], step)[..., :size], valid.sum(1) // step
         frames, signal = self.blocks(features[:, : self.own], valid if padded else None)
-        beside = at_middle(embeddings, known, frames.shape[1], self.blocks.stride, self.step)
+        beside = at_middle(embeddings, known, frames.shape[1], self.blocks.stride, step)
         together = self.join(torch.cat([frames, beside.to(frames.dtype)], dim=2))
         return self.recurrent(together, signal, padded)
 
