@@ -309,6 +309,26 @@ def test_what_the_corpus_lacks_is_not_scored(run, capsys, verb, part):
     assert f"no clips for {part}: set data.corpus.{part}" in fails(capsys, verb, *args)
 
 
+@pytest.mark.parametrize(("verb", "limit"), [("test", "test"), ("validate", "val"), ("predict", "predict")])
+def test_a_limit_of_no_batches_leaves_nothing_to_score(run, capsys, verb, limit):
+    args = ["--config", str(run / "config.yaml"), "--ckpt_path", "last", "--data.corpus.predict", "eval/public"]
+    before = (run / "test/scores.json").read_bytes()
+    said = fails(capsys, verb, *args, f"--trainer.limit_{limit}_batches", "0")
+    assert f"trainer.limit_{limit}_batches is 0, so no clip would be scored" in said
+    assert (run / "test/scores.json").read_bytes() == before
+
+
+def test_a_training_without_test_or_validation_batches(exp, tmp_path, capsys):
+    args = ["fit", "--config", exp, "--trainer.default_root_dir", str(tmp_path), "--trainer.max_epochs", "1"]
+    untuned = [*args[1:], "--trainer.limit_val_batches", "0", "--evaluation.tuning", "{thresholds: events}"]
+    assert "evaluation.tuning needs the validation clips, but trainer.limit_val_batches is 0" in fails(
+        capsys, "fit", *untuned
+    )
+    assert main([*args, "--trainer.limit_test_batches", "0"]) == 0
+    assert (tmp_path / "checkpoints/last.ckpt").is_file()
+    assert not (tmp_path / "test").exists()
+
+
 def changed(exp, tmp_path, **change):
     """The small experiment with parts replaced, as a file."""
     config = yaml.safe_load(Path(exp).read_text())

@@ -125,10 +125,10 @@ def augmentations() -> Iterator[Case]:
 
 
 MOVES = {
-    **dict.fromkeys([f"end_to_end{more}" for more in ("", "_gated", "_max", "_0_2", "_10", "_test_10")], 1e-2),
-    "yamnet_frozen": 1e-2,
-    **dict.fromkeys(("euc_cross", "cos_prototypes", "macro", "slat"), 3e-4),
-    **dict.fromkeys(("beats", "two_stages_1", "no_teacher"), 1e-4),
+    **{f"waa/end_to_end{more}": 1e-2 for more in ("", "_gated", "_max", "_0_2", "_10", "_test_10")},
+    "what_wins/yamnet_frozen": 1e-2,
+    **dict.fromkeys(("fpd/euc_cross", "compare/cos_prototypes", "compare/macro", "mmnet/slat"), 3e-4),
+    **{f"desed/{row}": 1e-4 for row in ("baseline", "baseline_teacher", "no_teacher", "beats", "two_stages_1")},
 }
 """Rows that are moved by more or less than `MOVE`: their gradient becomes small, or jumps as a value of a ReLU changes
 its sign."""
@@ -141,7 +141,8 @@ def rows() -> Iterator[Case]:
             config = config_of(paper, row)
             args = partial(narrow, paper, row)
             corpus = CORPUS.get(paper, "desed" if "batch" in config["data"] else "single")
-            yield Case(f"{paper}/{row}", "row", args, corpus, batch_of(config), move=MOVES.get(row, MOVE))
+            name = f"{paper}/{row}"
+            yield Case(name, "row", args, corpus, batch_of(config), move=MOVES.get(name, MOVE))
 
 
 def narrow(paper: str, row: str, root: Path, folder: Path) -> list[str]:

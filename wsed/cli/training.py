@@ -46,6 +46,9 @@ from wsed.types import Split
 PLAIN = re.compile(r"(?!(?:true|false|null)$)[A-Za-z_][\w./-]*", flags=re.IGNORECASE)
 """Texts that YAML reads unchanged; the parser loads hundreds of them."""
 
+LIMITS = {name: f"limit_{name.removesuffix('idation')}_batches" for name in ("train", "validation", "test", "predict")}
+"""The setting of the trainer that limits the batches of each split."""
+
 
 def load(text: str) -> Any:
     """Load YAML and resolve its names; settings of wsed 0.1 that have moved are refused."""
@@ -205,7 +208,7 @@ class WsedCLI(LightningCLI):
     def before_fit(self) -> None:
         """Find mistakes in the test labels now, not after hours of training."""
         tuning = self.evaluation.tuning
-        if self._get(self.config, "test_after_fit") and self._has("test"):
+        if self._tests():
             table = self.datamodule.check_labels("test")
             if tuning is not None and tuning.split == "test":
                 tuning.check_events(table.timed)
@@ -213,6 +216,11 @@ class WsedCLI(LightningCLI):
             raise WsedError(
                 f"evaluation.tuning.split is {tuning.split}, but the corpus has no such clips: set "
                 f"{self.datamodule.corpus.setting(tuning.split)}, or set evaluation.tuning to null"
+            )
+        if tuning is not None and self._tests() and self._is_off(tuning.split):
+            raise WsedError(
+                f"evaluation.tuning needs the {tuning.split} clips, but trainer.{LIMITS[tuning.split]} is 0: remove "
+                "that limit, or set evaluation.tuning to null"
             )
 
     def after_fit(self) -> None:
@@ -231,7 +239,7 @@ class WsedCLI(LightningCLI):
         }  # fmt: skip
         if tuning is not None and tuning.split == "validation":
             trainer.validate(self.model, **arguments)
-        if self._get(self.config, "test_after_fit") and self._has("test"):
+        if self._tests():
             trainer.test(self.model, **arguments)
             self.after_test()
 
@@ -266,9 +274,20 @@ class WsedCLI(LightningCLI):
         if not self._has(split):
             raise WsedError(f"the corpus has no clips for {split}: set {self.datamodule.corpus.setting(split)}")
 
+        if self._is_off(split):
+            raise WsedError(f"trainer.{LIMITS[split]} is 0, so no clip would be scored: remove that limit")
+
     def _has(self, split: Split) -> bool:
         """Whether there are clips of a split."""
         return bool(self.datamodule.has(split))
+
+    def _is_off(self, split: Split) -> bool:
+        """Whether the trainer is told to read no clips of a split."""
+        return bool(self._get(self.config_init, "trainer").get(LIMITS[split]) == 0)
+
+    def _tests(self) -> bool:
+        """Whether a training ends with a test."""
+        return bool(self._get(self.config, "test_after_fit")) and self._has("test") and not self._is_off("test")
 
 
 def _alone(folder: Path) -> ExitStack:
