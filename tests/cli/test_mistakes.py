@@ -349,12 +349,23 @@ def test_strategies_that_do_not_work_here(settings, sentence):
     _check_strategy(Namespace(strategy="ddp", sync_batchnorm=False, accelerator="cpu"))
 
 
+COUNTS = {"accumulate_grad_batches": 1, "check_val_every_n_epoch": None, "devices": 1, "barebones": False}
+
+
 @pytest.mark.parametrize("name", ["accumulate_grad_batches", "check_val_every_n_epoch"])
 def test_numbers_by_which_lightning_divides(name):
-    settings = {"accumulate_grad_batches": 1, "check_val_every_n_epoch": None}
+    settings = {**COUNTS, name: 1}
     _check_counts(Namespace(**settings))
     with pytest.raises(WsedError, match=f"trainer.{name} must be 1 or more, not 0"):
         _check_counts(Namespace(**{**settings, name: 0}))
+
+
+def test_no_processes_and_nothing_saved_are_refused():
+    for devices in (0, "0"):
+        with pytest.raises(WsedError, match=r"trainer\.devices is 0: give the number of processes, 1 or more, or auto"):
+            _check_counts(Namespace(**{**COUNTS, "devices": devices}))
+    with pytest.raises(WsedError, match=r"trainer\.barebones is not supported"):
+        _check_counts(Namespace(**{**COUNTS, "barebones": True}))
 
 
 def test_many_more_processes_than_cores_are_refused():

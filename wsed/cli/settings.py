@@ -64,11 +64,15 @@ def _on_cpu(accelerator: str) -> bool:
 
 
 def _check_counts(trainer: Namespace) -> None:
-    """Refuse numbers by which Lightning divides, if they are 0."""
+    """Refuse numbers by which Lightning divides, if they are 0, and no processes at all."""
     for name in ("accumulate_grad_batches", "check_val_every_n_epoch"):
         value = trainer[name]
         if value is not None and value < 1:
             raise WsedError(f"trainer.{name} must be 1 or more, not {value}")
+    if str(trainer.devices) == "0":
+        raise WsedError("trainer.devices is 0: give the number of processes, 1 or more, or auto")
+    if trainer.barebones:
+        raise WsedError("trainer.barebones is not supported, since nothing would be saved or scored: remove it")
 
 
 def _check_strategy(trainer: Namespace) -> None:
@@ -102,7 +106,8 @@ def _settle_checkpoint(verb: str, config: Namespace, run: RunFolder) -> None:
             raise WsedError(f"--resume auto finds the checkpoint itself: remove {other}")
         checkpoint = to_resume(run)
         config.ckpt_path = None if checkpoint is None else str(checkpoint)
-    elif config.ckpt_path in ("best", "last"):
+        return  # it has been read
+    if config.ckpt_path in ("best", "last"):
         path: Path | None = run.best if config.ckpt_path == "best" else run.last
         if verb == "fit" and path == run.last:
             path = to_resume(run)
