@@ -284,6 +284,8 @@ def test_mistakes_of_the_folder(tmp_path):
             ["file,remark,what", "a.wav,loud,Dog"],
             "no column with a usual name for tags; set data.corpus.tags.label",
         ),
+        (["a.wav,Dog", "x/b.wav,Cat"], "t.csv has no header: its first row names the file 'a.wav'; write a row with"),
+        (["Dog;b"], "t.csv has no header: its first row names the file 'b'"),
         (["remark,label", "loud,Dog"], "no column names sound files .*; set data.corpus.tags.file"),
         (
             ["file,label", "twice.wav,Dog"],

@@ -8,7 +8,7 @@ from wsed.data.corpus.folder.events import label_files
 from wsed.data.corpus.folder.files import BACKGROUND, SoundFiles, folders
 from wsed.data.corpus.folder.settings import FOLDERS, EventTable, Splits, TagTable
 from wsed.data.corpus.folder.splits import STARTS
-from wsed.data.corpus.folder.tags import SAMPLE, file_column, label_column
+from wsed.data.corpus.folder.tags import SAMPLE, NoHeaderError, file_column, label_column
 from wsed.errors import WsedError
 from wsed.formats.cells import Cells, plain, read_cells
 from wsed.formats.raven import is_raven
@@ -84,8 +84,8 @@ def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[tupl
                 label_column(cells, file, None)
             if any(_found(files, row[file]) for _, row in cells.rows[:SAMPLE]):
                 read.append((cells, path, timed))
-        except WsedError:
-            if labels is not None:
+        except WsedError as error:
+            if labels is not None or isinstance(error, NoHeaderError):
                 raise
     for events in (False, True):
         yield from [table for table in read if table[2] == events][:1]

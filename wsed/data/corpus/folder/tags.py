@@ -72,12 +72,22 @@ def check_there(path: Path, numbers: Mapping[str, int | None], files: SoundFiles
         )
 
 
+class NoHeaderError(WsedError):
+    """The first row of a table does not name its columns."""
+
+
 def file_column(cells: Cells, files: SoundFiles, name: str | None, setting: str) -> int:
     """The column of the sound files: the named one, or the one whose cells name most files of the folder.
 
     Raises:
         WsedError: there is no such column.
+        NoHeaderError: the first row names a sound file.
     """
+    if name is None and (first := next((cell for cell in cells.header if _is_first_row(files, cell)), None)):
+        raise NoHeaderError(
+            f"{cells.path} has no header: its first row names the file {first!r}; write a row with the names of the "
+            "columns above it, such as filename and event_labels"
+        )
     usual = cells.column(name, FILE, setting)
     if name is not None and usual is not None:
         return usual
@@ -116,6 +126,11 @@ def label_column(cells: Cells, file: int, name: str | None) -> int:
         f"{cells.path} has no column with a usual name for tags; set data.corpus.tags.label to one of its "
         f"columns: {', '.join(cells.header)}"
     )
+
+
+def _is_first_row(files: SoundFiles, cell: str) -> bool:
+    """Whether the name of a column is that of a sound file, and not a usual name of a column, such as `wav`."""
+    return bool(cell) and plain(cell)[0] not in {*FILE, *LABEL} and _is_file(files, cell)
 
 
 def _is_file(files: SoundFiles, cell: str) -> bool:
