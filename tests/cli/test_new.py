@@ -75,6 +75,21 @@ def test_events_long_files_groups_and_rare_classes(tmp_path, monkeypatch, capsys
     assert "fit for training" in printed
 
 
+def test_labels_that_cannot_be_read_are_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain").mkdir()
+    soundfile.write(tmp_path / "plain/a.wav", np.zeros(RATE), RATE)
+    for name, text, reason in (
+        ("a.csv", "0.5,1.25,Dog\n", "has no header: its first row holds numbers"),
+        ("a.txt", "0.5 1.25 Dog\n", "is not a file of events of a known format"),
+        ("tags.csv", "who,what\nme,Dog\n", "has no column with a usual name for the label"),
+    ):
+        (tmp_path / "plain" / name).write_text(text)
+        assert main(["new", "plain"]) == 2
+        assert f"Left out: plain/{name} {reason}" in capsys.readouterr().err
+        (tmp_path / "plain" / name).unlink()
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -123,6 +123,11 @@ def test_a_row_with_a_file_only_is_a_file_without_events(tmp_path):
         ("a.csv", "file,start,end,label\na.wav;0.5;1.25;Dog\n", "separated by semicolons, the header by commas"),
         ("a.csv", "file,start,end,label\na.wav,0.5,1.25,Dog,x\n", "a.csv:2: 5 cells where the header has 4"),
         ("a.csv", "file,start,end,what\na.wav,0.5,1.25,Dog\n", "usual name for the label; set columns.label to one of"),
+        (
+            "a.csv",
+            "0.5,1.25,Dog\n2,3,Cat\n",
+            r"a.csv has no header: its first row holds numbers \(0.5, 1.25, Dog\); write",
+        ),
         ("a.csv", "file,start,start,end\na.wav,0.5,1.25,Dog\n", "has the column 'start' twice"),
         ("a.csv", "file,start,end,label\na.wav,0.5,1.25,\n", "a.csv:2: no label for this event"),
         ("a.csv", "\n\n", "a.csv is blank"),

@@ -1,5 +1,6 @@
 """Tables with one event per row and columns of any names: file, onset, offset, label and perhaps a confidence."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,8 +91,14 @@ def is_events(cells: Cells) -> bool:
 def _place(cells: Cells, name: str | None, usual: tuple[str, ...], setting: str, what: str) -> int:
     column = cells.column(name, usual, f"{setting}.{what}")
     if column is None:
+        shown = ", ".join(cells.header)
+        if any(re.fullmatch(r"\d+([.,]\d+)?", name) for name in cells.header):
+            raise WsedError(
+                f"{cells.path} has no header: its first row holds numbers ({shown}); write a row with "
+                "the names of the columns above it, such as onset, offset and label"
+            )
         raise WsedError(
             f"{cells.path} has no column with a usual name for the {what}; set {setting}.{what} to one of its columns: "
-            f"{', '.join(cells.header)}"
+            f"{shown}"
         )
     return column

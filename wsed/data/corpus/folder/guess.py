@@ -24,6 +24,8 @@ SPLIT = ("split", "subset", "set", "partition", "fold")
 VALIDATION = TEST = 0.15
 OTHERS = ("metadata", "*/metadata", "*/*/metadata")
 """Names of folders that show the layout of DESED."""
+TABLES = ("*.[ct]sv", "*/*.[ct]sv")
+"""Where tables are looked for."""
 
 
 class Settings(TypedDict, total=False):
@@ -71,7 +73,7 @@ def guess(root: Path, labels: Path | None = None) -> Settings | None:
 
 def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[tuple[Cells, Path, bool]]:
     """The tables that name sound files, tables of tags first, and whether each is a table of events."""
-    paths = [*root.glob("*.[ct]sv"), *root.glob("*/*.[ct]sv")] if labels is None else [labels]
+    paths = [path for depth in TABLES for path in root.glob(depth)] if labels is None else [labels]
     read = []
     for path in sorted(path for path in paths if path.is_file()):
         try:
@@ -104,6 +106,22 @@ def _is_labels(files: SoundFiles, path: Path) -> bool:
         return files.belonging(path) is not None and read_events(path) is not None
     except WsedError:
         return False
+
+
+def not_read(root: Path) -> str:
+    """Why the first table or label file in a folder that may hold the classes is not used; empty if there is none.
+
+    >>> not_read(Path("no such folder"))
+    ''
+    """
+    tables = [path for depth in TABLES for path in sorted(root.glob(depth))]
+    for path in [*tables, *(path for path in label_files(root) if path not in tables)]:
+        try:
+            if not read_events(path):
+                return f"{path} has no events"
+        except WsedError as error:
+            return str(error)
+    return ""
 
 
 def _name(root: Path, path: Path) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from wsed.data import audio
 from wsed.data.corpus.folder.corpus import Folder
-from wsed.data.corpus.folder.guess import TEST, VALIDATION, Settings, guess
+from wsed.data.corpus.folder.guess import TEST, VALIDATION, Settings, guess, not_read
 from wsed.data.corpus.folder.settings import Splits
 from wsed.errors import WsedError
 
@@ -67,9 +67,10 @@ def look(root: Path, labels: Path | None = None) -> Material:
         raise WsedError(f"no such folder: {root}; name the folder of the recordings")
     settings = guess(root, labels)
     if settings is None:
+        unused = f". Left out: {reason}" if (reason := not_read(root)) else ""
         raise WsedError(
             f"the classes of the files in {root} are unknown: no table of tags or events, no label files, no folders "
-            "named by class; give a table with --labels"
+            f"named by class; give a table with --labels{unused}"
         )
     settings.setdefault("splits", Splits(validation=VALIDATION, test=TEST))
     splits = settings["splits"]
