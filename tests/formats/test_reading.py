@@ -83,6 +83,9 @@ DOG, CAT = ("Dog", 0.5, 1.25), ("Cat", 2.5, 3.0)
         ("a.csv", "file;start;end;label\na.wav;0,5;1,25;Dog\n", [DOG]),
         ("a.tsv", "filename\tonset\toffset\tevent_label\na.wav\t0.5\t1.25\tDog\n", [DOG]),
         ("a.txt", "start_ms,end_ms,class\n500,1250,Dog\n", [DOG]),
+        ("a.csv", "onset,duration,trial_type,label\n0.5,0.75,x,Dog\n", [DOG]),
+        ("a.csv", "start_ms,duration_ms,class\n500,750,Dog\n", [DOG]),
+        ("a.csv", "sep=;\nstart;end;class\n0,5;1,25;Dog\n", [DOG]),
     ],
 )
 def test_reads(tmp_path, name, text, expected):
@@ -129,6 +132,7 @@ def test_a_row_with_a_file_only_is_a_file_without_events(tmp_path):
             r"a.csv has no header: its first row holds numbers \(0.5, 1.25, Dog\); write",
         ),
         ("a.csv", "file,start,start,end\na.wav,0.5,1.25,Dog\n", "has the column 'start' twice"),
+        ("a.csv", "file,start,duration,label\na.wav,0.5,-1,Dog\n", "a.csv:2: duration is '-1', expected seconds"),
         ("a.csv", "file,start,end,label\na.wav,0.5,1.25,\n", "a.csv:2: no label for this event"),
         ("a.csv", "\n\n", "a.csv is blank"),
     ],

@@ -19,7 +19,16 @@ LABEL = (
 )  # fmt: skip
 ONSET = ("onset", "start", "start time", "begin", "begin time", "from", "tmin", "xmin", "event onset")
 OFFSET = ("offset", "end", "end time", "stop", "stop time", "to", "tmax", "xmax", "event offset")
+DURATION = ("duration", "event duration", "length", "dur")
+"""Of tables that have it in place of the offset."""
+GROUPS = (
+    "patient", "subject", "speaker", "person", "participant", "animal", "individual", "recordist", "recorder", "author",
+    "site", "location", "place", "station", "device", "session", "group",
+)  # fmt: skip
+SPLIT = ("split", "subset", "set", "partition", "fold")
 CONFIDENCE = ("confidence", "score", "probability", "conf")
+ITEM = re.compile(r"'([^']+)'|\"([^\"]+)\"")
+LIST = re.compile(rf"\[\s*(?:(?:{ITEM.pattern})\s*,?\s*)*\]")
 UNITS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 0.001, "msec": 0.001}
 
 
@@ -88,7 +97,9 @@ def read_cells(path: str | Path, separator: str | None = None) -> Cells:
     """
     path = Path(path)
     lines = composed(read_text(path, "table")).rstrip("\n").split("\n")
-    between = separator or header_separator(lines[0])
+    if declared := re.fullmatch("sep=(.)", lines[0]):  # Excel reads this line, and then the table
+        separator, lines[0] = separator or declared[1], ""
+    between = separator or header_separator(next((line for line in lines if line.strip()), ""))
     split = [(line, [cell.strip() for cell in cells]) for line, cells in split_rows(path, lines, between)]
     rows = [(line, cells) for line, cells in split if any(cells)]
     if not rows:
@@ -132,11 +143,13 @@ def _fitted(path: Path, line: int, cells: list[str], width: int, separator: str)
 
 
 def tags_in(cell: str, separator: str | None) -> list[str]:
-    """The tags in a cell, in order.
+    """The tags in a cell, in order; lists as Python and JSON write them are understood.
 
-    >>> tags_in("Dog; Cat ;", ";")
-    ['Dog', 'Cat']
+    >>> tags_in("Dog; Cat ;", ";"), tags_in("['Dog', 'Cat']", ","), tags_in("[]", None)
+    (['Dog', 'Cat'], ['Dog', 'Cat'], [])
     """
+    if LIST.fullmatch(cell):
+        return [first or second for first, second in ITEM.findall(cell)]
     parts = cell.split(separator) if separator else [cell]
     return [part.strip() for part in parts if part.strip()]
 

@@ -1,11 +1,11 @@
-"""Tables with one event per row and columns of any names: file, onset, offset, label and perhaps a confidence."""
+"""Tables with one event per row and columns of any names: file, onset, offset (or duration), label, confidence."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsed.errors import WsedError
-from wsed.formats.cells import CONFIDENCE, FILE, LABEL, OFFSET, ONSET, Cells, plain, read_cells
+from wsed.formats.cells import CONFIDENCE, DURATION, FILE, LABEL, OFFSET, ONSET, Cells, plain, read_cells
 from wsed.formats.event import Event
 from wsed.formats.numbers import number, span
 from wsed.formats.rows import RowError
@@ -18,10 +18,10 @@ class Columns:
     Args:
         file: column of the sound file.
         onset: column of the onset.
-        offset: column of the offset.
+        offset: column of the offset. A table without offsets may have durations.
         label: column of the class.
-        unit: unit of onset and offset in seconds: 0.001 for milliseconds, 1 / 8000 for samples at 8 kHz; None: 1,
-            unless the name of the column contains `ms`.
+        unit: unit of onset and offset (or duration) in seconds: 0.001 for milliseconds, 1 / 8000 for samples at 8 kHz;
+            None: 1, unless the name of the column contains `ms`.
         separator: separator of cells; None: it is recognised.
     """
 
@@ -54,12 +54,13 @@ def read(path: str | Path, columns: Columns | None = None, setting: str = "colum
     """
     named = columns or Columns()
     cells = read_cells(path, named.separator)
+    lasting = named.offset is None and _lasting(cells)
     label, onset, offset = (
         _place(cells, name, usual, setting, what)
         for name, usual, what in (
             (named.label, LABEL, "label"),
             (named.onset, ONSET, "onset"),
-            (named.offset, OFFSET, "offset"),
+            (named.offset, DURATION if lasting else OFFSET, "offset"),
         )
     )
     file, confidence = cells.column(named.file, FILE, f"{setting}.file"), cells.column(None, CONFIDENCE, setting)
@@ -75,6 +76,8 @@ def read(path: str | Path, columns: Columns | None = None, setting: str = "colum
             round(number(path, line, cells.header[i], row[i]) * (named.unit or plain(cells.header[i])[1]), 9)
             for i in (onset, offset)
         )
+        if lasting:
+            stop = round(start + stop, 9)
         span(path, line, start, stop)
         score = None
         if confidence is not None and row[confidence]:
@@ -84,8 +87,14 @@ def read(path: str | Path, columns: Columns | None = None, setting: str = "colum
 
 
 def is_events(cells: Cells) -> bool:
-    """Whether a table is one of events: it has columns of onset and offset."""
-    return cells.column(None, ONSET, "") is not None and cells.column(None, OFFSET, "") is not None
+    """Whether a table is one of events: it has columns of the onset, and of the offset or the duration."""
+    has_offset = cells.column(None, OFFSET, "") is not None
+    return cells.column(None, ONSET, "") is not None and (has_offset or _lasting(cells))
+
+
+def _lasting(cells: Cells) -> bool:
+    """Whether a table has durations in place of offsets."""
+    return cells.column(None, OFFSET, "") is None and cells.column(None, DURATION, "") is not None
 
 
 def _place(cells: Cells, name: str | None, usual: tuple[str, ...], setting: str, what: str) -> int:

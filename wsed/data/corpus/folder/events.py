@@ -8,12 +8,12 @@ from wsed.data.corpus.folder.files import SoundFiles
 from wsed.data.corpus.folder.settings import EventTable, place
 from wsed.data.corpus.folder.tags import check_there, file_column
 from wsed.errors import WsedError
-from wsed.formats.cells import CONFIDENCE, LABEL, OFFSET, ONSET, Cells, plain, read_cells
+from wsed.formats.cells import CONFIDENCE, DURATION, LABEL, OFFSET, ONSET, Cells, plain, read_cells
 from wsed.formats.event import Event
 from wsed.formats.reading import SUFFIXES, format_of, read_events
 
 SETTING = "data.corpus.events"
-OF_EVENTS = {*LABEL, *ONSET, *OFFSET, *CONFIDENCE}
+OF_EVENTS = {*LABEL, *ONSET, *OFFSET, *DURATION, *CONFIDENCE}
 
 
 @dataclass(frozen=True)

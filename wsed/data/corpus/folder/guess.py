@@ -8,19 +8,14 @@ from wsed.data.corpus.folder.events import label_files
 from wsed.data.corpus.folder.files import BACKGROUND, SoundFiles, folders
 from wsed.data.corpus.folder.settings import FOLDERS, EventTable, Splits, TagTable
 from wsed.data.corpus.folder.splits import STARTS
-from wsed.data.corpus.folder.tags import SAMPLE, NoHeaderError, file_column, label_column
+from wsed.data.corpus.folder.tags import SAMPLE, NoHeaderError, class_columns, file_column, label_column
 from wsed.errors import WsedError
-from wsed.formats.cells import Cells, plain, read_cells
+from wsed.formats.cells import GROUPS, SPLIT, Cells, plain, read_cells
 from wsed.formats.raven import is_raven
 from wsed.formats.reading import read_events
 from wsed.formats.table import is_events
 from wsed.text import read_text
 
-GROUPS = (
-    "patient", "subject", "speaker", "person", "participant", "animal", "individual", "recordist", "recorder", "author",
-    "site", "location", "place", "station", "device", "session", "group",
-)  # fmt: skip
-SPLIT = ("split", "subset", "set", "partition", "fold")
 VALIDATION = TEST = 0.15
 OTHERS = ("metadata", "*/metadata", "*/*/metadata")
 """Names of folders that show the layout of DESED."""
@@ -82,7 +77,7 @@ def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[tupl
             cells = read_cells(path)
             file = file_column(cells, files, None, "")
             timed = is_events(cells)
-            if not timed:
+            if not timed and not class_columns(cells, file):
                 label_column(cells, file, None)
             if any(_found(files, row[file]) for _, row in cells.rows[:SAMPLE]):
                 read.append((cells, path, timed))

@@ -8,10 +8,13 @@ from pathlib import Path
 from wsed.data.corpus.folder.files import SoundFiles, folders
 from wsed.data.corpus.folder.settings import FOLDERS, TagTable, place
 from wsed.errors import WsedError
-from wsed.formats.cells import FILE, LABEL, Cells, plain, read_cells, tag_separator, tags_in
+from wsed.formats.cells import FILE, GROUPS, LABEL, SPLIT, Cells, plain, read_cells, tag_separator, tags_in
 
 SAMPLE = 200
 """Number of rows by which the column of the files is recognised."""
+
+PRESENT, ABSENT = ("1", "1.0", "true", "yes", "x"), ("0", "0.0", "false", "no", "")
+"""Cells of tables with a column per class, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,18 @@ def read_tags(files: SoundFiles, tags: TagTable) -> list[Tagged]:
     path = place(files.root, tags.table, "data.corpus.tags")
     cells = read_cells(path, tags.separator)
     file = file_column(cells, files, tags.file, "data.corpus.tags.file")
-    label = label_column(cells, file, tags.label)
-    between = tags.between or tag_separator(cells.values(label))
-    others = [i for i in range(len(cells.header)) if i not in (file, label)]
+    classes = [] if tags.label is not None else class_columns(cells, file)
+    labels = classes or [label_column(cells, file, tags.label)]
+    between = tags.between or tag_separator(cells.values(labels[0]))
+    others = [i for i in range(len(cells.header)) if i not in (file, *labels)]
     rows = [
         Tagged(
             line,
             row[file],
             files.find(row[file], f"{path}:{line}: ") if row[file] else None,
-            tuple(tags_in(row[label], between)),
+            tuple(cells.header[i] for i in classes if row[i].lower() in PRESENT)
+            if classes
+            else tuple(tags_in(row[labels[0]], between)),
             {cells.header[i]: row[i] for i in others},
         )
         for line, row in cells.rows
@@ -83,11 +89,6 @@ def file_column(cells: Cells, files: SoundFiles, name: str | None, setting: str)
         WsedError: there is no such column.
         NoHeaderError: the first row names a sound file.
     """
-    if name is None and (first := next((cell for cell in cells.header if _is_first_row(files, cell)), None)):
-        raise NoHeaderError(
-            f"{cells.path} has no header: its first row names the file {first!r}; write a row with the names of the "
-            "columns above it, such as filename and event_labels"
-        )
     usual = cells.column(name, FILE, setting)
     if name is not None and usual is not None:
         return usual
@@ -96,13 +97,35 @@ def file_column(cells: Cells, files: SoundFiles, name: str | None, setting: str)
         hits.update(i for i, cell in enumerate(row) if cell and _is_file(files, cell))
     if hits:
         most = max(hits.values())
-        return usual if usual is not None and hits[usual] == most else hits.most_common(1)[0][0]
+        column = usual if usual is not None and hits[usual] == most else hits.most_common(1)[0][0]
+        first = cells.header[column]
+        if column != usual and _is_file(files, first):
+            raise NoHeaderError(
+                f"{cells.path} has no header: its first row names the file {first!r}; write a row with the names of "
+                "the columns above it, such as filename and event_labels"
+            )
+        return column
     if usual is not None:
         return usual
     raise WsedError(
         f"{cells.path}: no column names sound files of {files.root} (such as {files.names[0]!r}); set {setting} to "
         f"one of its columns: {', '.join(cells.header)}"
     )
+
+
+def class_columns(cells: Cells, file: int) -> list[int]:
+    """The columns of a table with a column per class, whose cells say whether the class is there; empty for another.
+
+    Args:
+        cells: the table.
+        file: its column of the sound files.
+    """
+    names = [plain(column)[0] for column in cells.header]
+    if any(names.index(usual) != file for usual in LABEL if usual in names):
+        return []
+    others = [i for i, name in enumerate(names) if i != file and name not in (*SPLIT, *GROUPS)]
+    known = {*PRESENT, *ABSENT}
+    return [i for i in others if (values := {cell.lower() for cell in cells.values(i)}) <= known and values - {""}]
 
 
 def label_column(cells: Cells, file: int, name: str | None) -> int:
@@ -126,11 +149,6 @@ def label_column(cells: Cells, file: int, name: str | None) -> int:
         f"{cells.path} has no column with a usual name for tags; set data.corpus.tags.label to one of its "
         f"columns: {', '.join(cells.header)}"
     )
-
-
-def _is_first_row(files: SoundFiles, cell: str) -> bool:
-    """Whether the name of a column is that of a sound file, and not a usual name of a column, such as `wav`."""
-    return bool(cell) and plain(cell)[0] not in {*FILE, *LABEL} and _is_file(files, cell)
 
 
 def _is_file(files: SoundFiles, cell: str) -> bool:
