@@ -14,11 +14,11 @@ FILE = (
     "audio filename", "recording", "clip", "clip id", "wav", "begin path", "begin file", "name", "id",
 )  # fmt: skip
 LABEL = (
-    "event label", "event labels", "label", "labels", "tag", "tags", "class", "classes", "category", "categories",
+    "event label", "event labels", "primary label", "label", "labels", "tag", "tags", "class", "classes", "category", "categories",
     "annotation", "common name", "species", "event", "sound", "type", "name",
 )  # fmt: skip
-ONSET = ("onset", "start", "start time", "begin", "begin time", "from", "tmin", "xmin", "event onset")
-OFFSET = ("offset", "end", "end time", "stop", "stop time", "to", "tmax", "xmax", "event offset")
+ONSET = ("onset", "start", "start time", "starttime", "begin", "begin time", "from", "tmin", "xmin", "event onset")
+OFFSET = ("offset", "end", "end time", "endtime", "stop", "stop time", "to", "tmax", "xmax", "event offset")
 DURATION = ("duration", "event duration", "length", "dur")
 """Of tables that have it in place of the offset."""
 GROUPS = (
