@@ -85,6 +85,7 @@ DOG, CAT = ("Dog", 0.5, 1.25), ("Cat", 2.5, 3.0)
         ("a.txt", "start_ms,end_ms,class\n500,1250,Dog\n", [DOG]),
         ("a.csv", "onset,duration,trial_type,label\n0.5,0.75,x,Dog\n", [DOG]),
         ("a.csv", "start_ms,duration_ms,class\n500,750,Dog\n", [DOG]),
+        ("a.csv", "Audiofilename,Starttime,Endtime,primary_label\na.wav,0.5,1.25,Dog\n", [DOG]),
         ("a.csv", "sep=;\nstart;end;class\n0,5;1,25;Dog\n", [DOG]),
     ],
 )
