@@ -104,15 +104,15 @@ def test_one_row_a_tag_and_other_separators(tmp_path):
 
 def test_a_column_per_class_and_lists_as_python_writes_them(tmp_path):
     sounds(tmp_path, "a.wav", "b.wav", "c.wav", "d.wav")
-    rows = ["a.wav,1,0,1,0", "b.wav,0,1,0,0", "c.wav,TRUE,True,1,0", "d.wav,0,,0,1"]
-    text(tmp_path, "wide.csv", "filename,Dog,Cat,fold,remark", *rows)
+    rows = ["a.wav,1,0,1,2.0", "b.wav,0,1,0,2.0", "c.wav,TRUE,True,1,2.0", "d.wav,0,,0,2.0"]
+    text(tmp_path, "wide.csv", "filename,Dog,Cat,fold,duration", *rows)
     lists = ["a.wav;['Dog']", "b.wav;['Cat', ]", "c.wav;['Dog', \"Cat\"]", "d.wav;[]"]
     text(tmp_path, "lists.csv", "filename;labels", *lists)
-    for table, classes in (("wide.csv", ["Dog", "Cat"]), ("lists.csv", None)):
-        corpus = Folder(tmp_path, tags=table, classes=classes)
+    for table in ("wide.csv", "lists.csv"):
+        corpus = Folder(tmp_path, tags=table)
+        assert sorted(corpus.labels) == ["Cat", "Dog"]  # a fold is no class
         found = {Path(clip.id).name: sorted(clip.tags) for clip in corpus.clips("train")}
         assert found == {"a.wav": ["Dog"], "b.wav": ["Cat"], "c.wav": ["Cat", "Dog"], "d.wav": []}
-    assert sorted(Folder(tmp_path, tags="wide.csv").labels) == ["Cat", "Dog", "remark"]  # a fold is no class
 
 
 def test_folders_named_by_class(tmp_path):
@@ -293,6 +293,7 @@ def test_mistakes_of_the_folder(tmp_path):
         (["file,label"], "has a header but no rows"),
         (["file,label", "a;Dog"], "t.csv:2: this row is separated by semicolons, the header by commas"),
         (["file,label", "a.wav,Dog,Cat"], "t.csv:2: 3 cells where the header has 2; put cells that hold commas in"),
+        (["file,what,checked", "a.wav,Dog,1"], "no column with a usual name for tags; set data.corpus.tags.label"),
         (
             ["file,remark,what", "a.wav,loud,Dog"],
             "no column with a usual name for tags; set data.corpus.tags.label",

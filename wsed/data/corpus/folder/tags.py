@@ -8,7 +8,7 @@ from pathlib import Path
 from wsed.data.corpus.folder.files import SoundFiles, folders
 from wsed.data.corpus.folder.settings import FOLDERS, TagTable, place
 from wsed.errors import WsedError
-from wsed.formats.cells import FILE, GROUPS, LABEL, SPLIT, Cells, plain, read_cells, tag_separator, tags_in
+from wsed.formats.cells import DURATION, FILE, GROUPS, LABEL, SPLIT, Cells, plain, read_cells, tag_separator, tags_in
 
 SAMPLE = 200
 """Number of rows by which the column of the files is recognised."""
@@ -114,7 +114,9 @@ def file_column(cells: Cells, files: SoundFiles, name: str | None, setting: str)
 
 
 def class_columns(cells: Cells, file: int) -> list[int]:
-    """The columns of a table with a column per class, whose cells say whether the class is there; empty for another.
+    """The columns of a table with a column of zeros and ones per class; none for other tables.
+
+    All columns must be such, but those of the files, splits, groups and durations.
 
     Args:
         cells: the table.
@@ -123,9 +125,9 @@ def class_columns(cells: Cells, file: int) -> list[int]:
     names = [plain(column)[0] for column in cells.header]
     if any(names.index(usual) != file for usual in LABEL if usual in names):
         return []
-    others = [i for i, name in enumerate(names) if i != file and name not in (*SPLIT, *GROUPS)]
-    known = {*PRESENT, *ABSENT}
-    return [i for i in others if (values := {cell.lower() for cell in cells.values(i)}) <= known and values - {""}]
+    columns = [i for i, name in enumerate(names) if i != file and name not in (*SPLIT, *GROUPS, *DURATION)]
+    values = [{cell.lower() for cell in cells.values(i)} for i in columns]
+    return columns if all(of <= {*PRESENT, *ABSENT} and of - {""} for of in values) else []
 
 
 def label_column(cells: Cells, file: int, name: str | None) -> int:
