@@ -7,6 +7,7 @@ import pytest
 
 from wsed.errors import WsedError
 from wsed.formats import label_studio
+from wsed.formats.cells import tags_in
 from wsed.formats.event import Event
 from wsed.formats.reading import format_of, read_events
 from wsed.formats.table import Columns
@@ -173,3 +174,8 @@ def test_label_studio_gives_an_event_per_label_and_skips_what_was_cancelled(tmp_
     path.write_text(json.dumps({"data": {"audio": "a.wav"}, "annotations": [{"result": [region(0)]}]}))
     with pytest.raises(WsedError, match="not an export of Label Studio"):
         label_studio.read(path)
+
+
+def test_a_long_cell_that_is_almost_a_list_takes_no_time():
+    for cell in ("[" + "'a' " * 5000, "['a'" + " ,  " * 5000 + "x]", "[" + " " * 20000 + "x"):
+        assert tags_in(cell, None) == [cell.strip()]

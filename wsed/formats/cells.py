@@ -28,7 +28,7 @@ GROUPS = (
 SPLIT = ("split", "subset", "set", "partition", "fold")
 CONFIDENCE = ("confidence", "score", "probability", "conf")
 ITEM = re.compile(r"'([^']+)'|\"([^\"]+)\"")
-LIST = re.compile(rf"\[\s*(?:(?:{ITEM.pattern})\s*,?\s*)*\]")
+LIST = re.compile(rf"\[\s*(?:(?:{ITEM.pattern})\s*(?:,\s*|(?=\])))*\]")
 UNITS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 0.001, "msec": 0.001}
 
 
