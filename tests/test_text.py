@@ -32,12 +32,6 @@ def test_other_encodings_are_named(tmp_path: Path, content: bytes, message: str)
         read_text(tmp_path / "labels.txt")
 
 
-def test_a_nul_byte_is_named_with_its_row(tmp_path: Path) -> None:
-    (tmp_path / "labels.txt").write_bytes(b"Cat\nDog and more\n\0\0\n")
-    with pytest.raises(WsedError, match=r"labels\.txt:3 holds a NUL byte"):
-        read_text(tmp_path / "labels.txt")
-
-
 def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name, message in (

@@ -70,9 +70,6 @@ def decode_text(content: bytes, path: str | Path) -> str:
         raise WsedError(f"{path} is not UTF-8 text (row {row}: {odd}); save it as UTF-8") from None
     if text.count("\0") > len(text) // 4:
         raise WsedError(f"{path} is not UTF-8 text: it is full of NUL bytes, as UTF-16 is; save it as UTF-8")
-    if "\0" in text:
-        row = text[: text.index("\0")].count("\n") + 1
-        raise WsedError(f"{path}:{row} holds a NUL byte, as files do that were not written to the end; write it again")
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 

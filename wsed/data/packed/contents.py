@@ -137,6 +137,8 @@ def _is_text(path: Path) -> bool:
 
 def pack_of(path: str | Path) -> tuple[Path, str] | None:
     """The pack in whose `corpus/` a path lies, and the path below that folder; None if it lies in none."""
+    if "\0" in str(path):  # no name of a file, and `realpath` fails
+        return None
     for place in (Path(os.path.abspath(path)), Path(os.path.realpath(path))):  # noqa: PTH100 - or a link leads there
         for above in (place, *place.parents):
             if above.name == CORPUS and (above.parent / CONTENTS).is_file() and (above.parent / INDEX).is_file():

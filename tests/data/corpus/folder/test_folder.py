@@ -320,6 +320,12 @@ def test_files_that_are_not_there_are_counted_and_named(tmp_path):
         TableLoader(Folder(tmp_path, "t.csv"), Files()).load("train")
 
 
+def test_a_name_with_a_nul_byte_is_that_of_a_missing_file(tmp_path):
+    sounds(tmp_path, "a.wav", "b.wav")
+    text(tmp_path, "t.csv", "file,label", "a.wav,Dog", "b.wav,Dog", "\0\0,Dog")
+    assert tagged(Folder(tmp_path, "t.csv")) == {"a.wav": {"Dog"}, "b.wav": {"Dog"}, "\0\0": {"Dog"}}
+
+
 def test_columns_that_are_named_and_not_there(ward):
     with pytest.raises(WsedError, match=r"no column 'filee'.*did you mean file.*data.corpus.tags.file names"):
         read(ward, TagTable("tags.csv", file="filee"))
