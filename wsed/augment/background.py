@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from wsed.augment.base import AUGMENTS, Augment, Planned, Sounds
-from wsed.augment.draws import arrays, check_chance, check_range, per_clip
+from wsed.augment.draws import arrays, check_chance, check_range
 from wsed.augment.frames import inside, lengths, parts
 from wsed.errors import WsedError
 from wsed.types import Batch
@@ -15,6 +15,9 @@ from wsed.types import Batch
 @AUGMENTS.register("noise")
 class Noise(Planned):
     """Adds white noise at a random signal-to-noise ratio; labels do not change.
+
+    The noise of each clip begins at a random place of one piece, which is twice as long as the clips: drawing other
+    noise for each of them would take longer than adding it.
 
     Args:
         snr_low: lowest signal-to-noise ratio, dB.
@@ -42,15 +45,19 @@ class Noise(Planned):
         self.snr_low, self.snr_high, self.p = snr_low, snr_high, p
 
     def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
-        noise = per_clip(  # on the device: there are too many numbers for the CPU
-            len(batch),
-            generator,
-            lambda n: torch.randn(n, batch.samples().shape[1], generator=generator, device=generator.device),
+        length = batch.samples().shape[1]
+        piece = torch.randn(2 * length, generator=generator, device=generator.device)  # too many numbers for the CPU
+        start = starts(len(batch), length, generator)
+        return batch, (
+            piece,
+            start,
+            ratios(len(batch), self.snr_low, self.snr_high, self.p, generator),
+            *lengths(batch),
         )
-        return batch, (noise, ratios(len(batch), self.snr_low, self.snr_high, self.p, generator), *lengths(batch))
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
-        return add(signal, *numbers)
+        piece, start, ratio, *n_samples = numbers
+        return add(signal, parts(piece, start, signal.shape[1]), ratio, *n_samples)
 
 
 @AUGMENTS.register("background")
@@ -102,8 +109,7 @@ class Background(Planned):
     def plan(self, batch: Batch, generator: torch.Generator) -> tuple[Batch, tuple[Tensor, ...]]:
         if not len(self.sound):
             raise WsedError("augment background: call prepare with the recordings first")
-        (drawn,) = arrays(len(batch), [1], generator)
-        start = torch.from_numpy((drawn[:, 0].astype(np.float64) * len(self.sound)).astype(np.int64))
+        start = starts(len(batch), len(self.sound), generator)
         return batch, (start, ratios(len(batch), self.snr_low, self.snr_high, self.p, generator), *lengths(batch))
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
@@ -118,6 +124,16 @@ class Background(Planned):
             self._repeated = self.sound.to(device).repeat(2 + length // n)[: n + length].clone()
             self.sound = self._repeated[:n]  # kept once
         return self._repeated
+
+
+def starts(n_clips: int, length: int, generator: torch.Generator) -> Int[Tensor, " clip"]:
+    """Random indices of samples, below `length`, on the CPU.
+
+    >>> starts(2, 1, torch.Generator()).tolist()
+    [0, 0]
+    """
+    (drawn,) = arrays(n_clips, [1], generator)
+    return torch.from_numpy((drawn[:, 0].astype(np.float64) * length).astype(np.int64))
 
 
 def ratios(n_clips: int, low: float, high: float, p: float, generator: torch.Generator) -> Float[Tensor, " clip"]:
