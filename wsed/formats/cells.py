@@ -14,8 +14,8 @@ FILE = (
     "audio filename", "recording", "clip", "clip id", "wav", "begin path", "begin file", "name", "id",
 )  # fmt: skip
 LABEL = (
-    "event label", "event labels", "primary label", "label", "labels", "tag", "tags", "class", "classes", "category",
-    "categories", "annotation", "common name", "species", "event", "sound", "type", "name",
+    "event label", "event labels", "label", "labels", "tag", "tags", "class", "classes", "category", "categories",
+    "annotation", "common name", "species", "event", "sound", "type", "name", "primary label",
 )  # fmt: skip
 ONSET = ("onset", "start", "start time", "starttime", "begin", "begin time", "from", "tmin", "xmin", "event onset")
 OFFSET = ("offset", "end", "end time", "endtime", "stop", "stop time", "to", "tmax", "xmax", "event offset")

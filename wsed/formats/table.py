@@ -1,6 +1,7 @@
 """Tables with one event per row and columns of any names: file, onset, offset (or duration), label, confidence."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,8 +94,15 @@ def is_events(cells: Cells) -> bool:
 
 
 def _lasting(cells: Cells) -> bool:
-    """Whether a table has durations in place of offsets."""
-    return cells.column(None, OFFSET, "") is None and cells.column(None, DURATION, "") is not None
+    """Whether a table of classes has durations, and onsets, in seconds in place of offsets."""
+    if cells.column(None, OFFSET, "") is not None or cells.column(None, LABEL, "") is None:
+        return False
+    columns = [cells.column(None, usual, "") for usual in (ONSET, DURATION)]
+    return all(column is not None and _are_numbers(cells.values(column)) for column in columns)
+
+
+def _are_numbers(values: Iterable[str]) -> bool:
+    return all(re.fullmatch(r"-?\d+([.,]\d*)?(e-?\d+)?|", value) for value in values)
 
 
 def _place(cells: Cells, name: str | None, usual: tuple[str, ...], setting: str, what: str) -> int:

@@ -69,7 +69,7 @@ def guess(root: Path, labels: Path | None = None) -> Settings | None:
 def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[tuple[Cells, Path, bool]]:
     """The tables that name sound files, tables of tags first, and whether each is a table of events."""
     paths = [path for depth in TABLES for path in root.glob(depth)] if labels is None else [labels]
-    read = []
+    read, without = [], None
     for path in sorted(path for path in paths if path.is_file()):
         try:
             if is_raven(read_text(path).split("\n", 1)[0]) or path.suffix.lower() not in (".csv", ".tsv"):
@@ -82,8 +82,11 @@ def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[tupl
             if any(_found(files, row[file]) for _, row in cells.rows[:SAMPLE]):
                 read.append((cells, path, timed))
         except WsedError as error:
-            if labels is not None or isinstance(error, NoHeaderError):
+            if labels is not None:
                 raise
+            without = without or (error if isinstance(error, NoHeaderError) else None)
+    if without is not None and not read and not any(folders(name) for name in files.names):
+        raise without
     for events in (False, True):
         yield from [table for table in read if table[2] == events][:1]
 
