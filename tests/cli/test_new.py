@@ -80,13 +80,15 @@ def test_labels_that_cannot_be_read_are_named(tmp_path, monkeypatch, capsys):
     (tmp_path / "plain").mkdir()
     soundfile.write(tmp_path / "plain/a.wav", np.zeros(RATE), RATE)
     for name, text, reason in (
-        ("a.csv", "0.5,1.25,Dog\n", "has no header: its first row holds numbers"),
-        ("a.txt", "0.5 1.25 Dog\n", "is not a file of events of a known format"),
-        ("tags.csv", "who,what\nme,Dog\n", "has no column with a usual name for the label"),
+        ("a.csv", "0.5,1.25,Dog\n", " has no header: its first row holds numbers"),
+        ("a.txt", "0.5 1.25 Dog\n", " is not a file of events of a known format"),
+        ("tags.csv", "who,what,when\na.wav,Dog,now\n", " has no column with a usual name for the label"),
+        ("tags.csv", "who,what\nme,Dog\n", ": no column names sound files of plain"),
+        ("tags.csv", "a.wav,Dog\na.wav,Cat\n", " has no header: its first row names the file 'a.wav'"),
     ):
         (tmp_path / "plain" / name).write_text(text)
         assert main(["new", "plain"]) == 2
-        assert f"Left out: plain/{name} {reason}" in capsys.readouterr().err
+        assert f"Left out: plain/{name}{reason}" in capsys.readouterr().err
         (tmp_path / "plain" / name).unlink()
 
 

@@ -154,7 +154,7 @@ def fitted(
     args: list[str], clips: int, out: Path, still: Still, optimizer: str, rate: float, *,
     double: bool = False, nodes: int = 1
 ) -> None:  # fmt: skip
-    """Train quietly, on the command line, with the callback. Parts with their own rate keep their share of `ADAM`."""
+    """Train quietly, on the command line, with the callback. Parts with their own rate keep its ratio to `ADAM`."""
 
     class Watched(WsedCLI):
         def own_callbacks(self):

@@ -24,6 +24,19 @@ def number(path: str | Path, line: int, name: str, cell: str, expected: str = "s
     return value
 
 
+def is_number(text: str) -> bool:
+    """Whether a cell is a number, with a point or a comma.
+
+    >>> is_number("0,5"), is_number("-1"), is_number("Dog")
+    (True, True, False)
+    """
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
 def span(path: str | Path, line: int, onset: float, offset: float) -> None:
     """Refuse an offset before its onset."""
     if offset < onset:

@@ -6,6 +6,7 @@ from typing import Literal
 from wsed.errors import WsedError
 from wsed.formats import audacity, raven, table, textgrid
 from wsed.formats.event import Event
+from wsed.formats.numbers import is_number
 from wsed.formats.table import Columns
 from wsed.text import read_text
 
@@ -30,7 +31,7 @@ def format_of(path: str | Path) -> Format:
     if path.suffix.lower() in (".csv", ".tsv"):
         return "table"
     cells = first.split("\t")
-    if not first or (len(cells) >= 3 and all(_is_number(cell) for cell in cells[:2])):
+    if not first or (len(cells) >= 3 and all(is_number(cell) for cell in cells[:2])):
         return "audacity"
     if table_like(first):
         return "table"
@@ -59,12 +60,4 @@ def read_events(path: str | Path, columns: Columns | None = None, setting: str =
 
 def table_like(first: str) -> bool:
     """Whether a line may be the header of a table of events."""
-    return any(mark in first for mark in "\t,;") and not any(_is_number(cell) for cell in first.split("\t"))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return False
-    return True
+    return any(mark in first for mark in "\t,;") and not any(is_number(cell) for cell in first.split("\t"))

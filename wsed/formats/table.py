@@ -1,14 +1,12 @@
 """Tables with one event per row and columns of any names: file, onset, offset (or duration), label, confidence."""
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsed.errors import WsedError
 from wsed.formats.cells import CONFIDENCE, DURATION, FILE, LABEL, OFFSET, ONSET, Cells, plain, read_cells
 from wsed.formats.event import Event
-from wsed.formats.numbers import number, span
+from wsed.formats.numbers import is_number, number, span
 from wsed.formats.rows import RowError
 
 
@@ -98,18 +96,15 @@ def _lasting(cells: Cells) -> bool:
     if cells.column(None, OFFSET, "") is not None or cells.column(None, LABEL, "") is None:
         return False
     columns = [cells.column(None, usual, "") for usual in (ONSET, DURATION)]
-    return all(column is not None and _are_numbers(cells.values(column)) for column in columns)
-
-
-def _are_numbers(values: Iterable[str]) -> bool:
-    return all(re.fullmatch(r"-?\d+([.,]\d*)?(e-?\d+)?|", value) for value in values)
+    values = [value for column in columns if column is not None for value in cells.values(column) if value]
+    return None not in columns and all(map(is_number, values))
 
 
 def _place(cells: Cells, name: str | None, usual: tuple[str, ...], setting: str, what: str) -> int:
     column = cells.column(name, usual, f"{setting}.{what}")
     if column is None:
         shown = ", ".join(cells.header)
-        if any(re.fullmatch(r"\d+([.,]\d+)?", name) for name in cells.header):
+        if any(is_number(name) for name in cells.header):
             raise WsedError(
                 f"{cells.path} has no header: its first row holds numbers ({shown}); write a row with "
                 "the names of the columns above it, such as onset, offset and label"

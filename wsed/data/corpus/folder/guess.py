@@ -8,7 +8,7 @@ from wsed.data.corpus.folder.events import label_files
 from wsed.data.corpus.folder.files import BACKGROUND, SoundFiles, folders
 from wsed.data.corpus.folder.settings import FOLDERS, EventTable, Splits, TagTable
 from wsed.data.corpus.folder.splits import STARTS
-from wsed.data.corpus.folder.tags import SAMPLE, NoHeaderError, class_columns, file_column, label_column
+from wsed.data.corpus.folder.tags import SAMPLE, class_columns, file_column, label_column
 from wsed.errors import WsedError
 from wsed.formats.cells import GROUPS, SPLIT, Cells, plain, read_cells
 from wsed.formats.raven import is_raven
@@ -69,7 +69,7 @@ def guess(root: Path, labels: Path | None = None) -> Settings | None:
 def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[tuple[Cells, Path, bool]]:
     """The tables that name sound files, tables of tags first, and whether each is a table of events."""
     paths = [path for depth in TABLES for path in root.glob(depth)] if labels is None else [labels]
-    read, without = [], None
+    read = []
     for path in sorted(path for path in paths if path.is_file()):
         try:
             if is_raven(read_text(path).split("\n", 1)[0]) or path.suffix.lower() not in (".csv", ".tsv"):
@@ -81,12 +81,9 @@ def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[tupl
                 label_column(cells, file, None)
             if any(_found(files, row[file]) for _, row in cells.rows[:SAMPLE]):
                 read.append((cells, path, timed))
-        except WsedError as error:
+        except WsedError:
             if labels is not None:
                 raise
-            without = without or (error if isinstance(error, NoHeaderError) else None)
-    if without is not None and not read and not any(folders(name) for name in files.names):
-        raise without
     for events in (False, True):
         yield from [table for table in read if table[2] == events][:1]
 
@@ -107,15 +104,21 @@ def _is_labels(files: SoundFiles, path: Path) -> bool:
 
 
 def not_read(root: Path) -> str:
-    """Why the first table or label file in a folder that may hold the classes is not used; empty if there is none.
+    """Why the first table or label file that may hold the classes is not used; empty if there is no such file.
 
     >>> not_read(Path("no such folder"))
     ''
     """
     tables = [path for depth in TABLES for path in sorted(root.glob(depth))]
-    for path in [*tables, *(path for path in label_files(root) if path not in tables)]:
+    paths = [*tables, *(path for path in label_files(root) if path not in tables)]
+    if not paths:
+        return ""
+    files = SoundFiles(root)
+    for path in paths:
         try:
-            if not read_events(path):
+            if path in tables and files.belonging(path) is None:
+                file_column(read_cells(path), files, None, "data.corpus.tags.file")
+            if not read_events(path, setting="data.corpus.events"):
                 return f"{path} has no events"
         except WsedError as error:
             return str(error)

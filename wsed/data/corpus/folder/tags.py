@@ -78,16 +78,11 @@ def check_there(path: Path, numbers: Mapping[str, int | None], files: SoundFiles
         )
 
 
-class NoHeaderError(WsedError):
-    """The first row of a table does not name its columns."""
-
-
 def file_column(cells: Cells, files: SoundFiles, name: str | None, setting: str) -> int:
     """The column of the sound files: the named one, or the one whose cells name most files of the folder.
 
     Raises:
-        WsedError: there is no such column.
-        NoHeaderError: the first row names a sound file.
+        WsedError: there is no such column, or the first row names a sound file.
     """
     usual = cells.column(name, FILE, setting)
     if name is not None and usual is not None:
@@ -100,7 +95,7 @@ def file_column(cells: Cells, files: SoundFiles, name: str | None, setting: str)
         column = usual if usual is not None and hits[usual] == most else hits.most_common(1)[0][0]
         first = cells.header[column]
         if column != usual and _is_file(files, first):
-            raise NoHeaderError(
+            raise WsedError(
                 f"{cells.path} has no header: its first row names the file {first!r}; write a row with the names of "
                 "the columns above it, such as filename and event_labels"
             )
