@@ -82,7 +82,9 @@ def test_labels_that_cannot_be_read_are_named(tmp_path, monkeypatch, capsys):
     for name, text, reason in (
         ("a.csv", "0.5,1.25,Dog\n", " has no header: its first row holds numbers"),
         ("a.txt", "0.5 1.25 Dog\n", " is not a file of events of a known format"),
-        ("tags.csv", "who,what,when\na.wav,Dog,now\n", " has no column with a usual name for the label"),
+        ("tags.csv", "who,what,when\na.wav,Dog,now\n", " has no column with a usual name for tags"),
+        ("tags.csv", "file,what\nb.wav,Dog\n", " names no sound file of plain (such as a.wav)"),
+        ("b.txt", "0.5\t1.25\tDog\n", " has the name of no sound file (such as a.wav)"),
         ("tags.csv", "who,what\nme,Dog\n", ": no column names sound files of plain"),
         ("tags.csv", "a.wav,Dog\na.wav,Cat\n", " has no header: its first row names the file 'a.wav'"),
     ):
@@ -90,6 +92,9 @@ def test_labels_that_cannot_be_read_are_named(tmp_path, monkeypatch, capsys):
         assert main(["new", "plain"]) == 2
         assert f"Left out: plain/{name}{reason}" in capsys.readouterr().err
         (tmp_path / "plain" / name).unlink()
+    (tmp_path / "plain/README.txt").write_text("hello, world\n")
+    assert main(["new", "plain"]) == 2
+    assert "Left out" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

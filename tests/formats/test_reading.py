@@ -176,6 +176,31 @@ def test_label_studio_gives_an_event_per_label_and_skips_what_was_cancelled(tmp_
         label_studio.read(path)
 
 
+@pytest.mark.parametrize(
+    ("cell", "tags"),
+    [
+        ("['Dog', ' Cat ', '']", ["Dog", "Cat"]),
+        ('["B\\u00e4r", "say \\"hi\\""]', ["Bär", 'say "hi"']),
+        ("""['dog\\'s bark', "cat's meow"]""", ["dog's bark", "cat's meow"]),
+        ("['Dog' 'Cat']", ["Dog", "Cat"]),
+        ("[Dog, Cat]", ["Dog", "Cat"]),
+        ("[laughter]", ["[laughter]"]),
+        ("[a], [b]", ["[a]", "[b]"]),
+        (r"['\x']", [r"\x"]),
+        ("[]", []),
+    ],
+)
+def test_lists_of_tags(cell, tags):
+    assert tags_in(cell, ",") == tags
+
+
+def test_a_column_with_a_number_for_a_name_is_no_missing_header(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text("file,onset,offset,2024\na.wav,0,1,x\n")
+    with pytest.raises(WsedError, match=r"no column with a usual name for the label; set columns.label to one of"):
+        read_events(path)
+
+
 def test_a_long_cell_that_is_almost_a_list_takes_no_time():
     for cell in ("[" + "'a' " * 5000, "['a'" + " ,  " * 5000 + "x]", "[" + " " * 20000 + "x"):
         assert tags_in(cell, None) == [cell.strip()]

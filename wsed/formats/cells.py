@@ -1,5 +1,7 @@
 """Tables with a header as people write them: their separator and the meaning of their columns are recognised."""
 
+import ast
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,8 +29,8 @@ GROUPS = (
 )  # fmt: skip
 SPLIT = ("split", "subset", "set", "partition", "fold")
 CONFIDENCE = ("confidence", "score", "probability", "conf")
-ITEM = re.compile(r"'([^']+)'|\"([^\"]+)\"")
-LIST = re.compile(rf"\[\s*(?:(?:{ITEM.pattern})\s*(?:,\s*|(?=\])))*\]")
+QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+"""An item of a list as Python and JSON write it."""
 UNITS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 0.001, "msec": 0.001}
 
 
@@ -143,15 +145,28 @@ def _fitted(path: Path, line: int, cells: list[str], width: int, separator: str)
 
 
 def tags_in(cell: str, separator: str | None) -> list[str]:
-    """The tags in a cell, in order; lists as Python and JSON write them are understood.
+    """The tags in a cell, in order; lists as Python, NumPy and JSON write them are understood.
 
-    >>> tags_in("Dog; Cat ;", ";"), tags_in("['Dog', 'Cat']", ","), tags_in("[]", None)
-    (['Dog', 'Cat'], ['Dog', 'Cat'], [])
+    >>> tags_in("Dog; Cat ;", ";"), tags_in("['Dog', 'Cat']", ","), tags_in("[Dog, Cat]", ","), tags_in("[]", None)
+    (['Dog', 'Cat'], ['Dog', 'Cat'], ['Dog', 'Cat'], [])
     """
-    if LIST.fullmatch(cell):
-        return [first or second for first, second in ITEM.findall(cell)]
-    parts = cell.split(separator) if separator else [cell]
+    inside = cell[1:-1] if cell[:1] == "[" and cell[-1:] == "]" else None
+    if inside is not None and not QUOTED.sub("", inside).strip(" ,"):
+        parts = [_unquoted(item) for item in QUOTED.findall(inside)]
+    elif inside is not None and separator and separator in inside and not {*"[]"} & {*inside}:
+        parts = inside.split(separator)
+    else:
+        parts = cell.split(separator) if separator else [cell]
     return [part.strip() for part in parts if part.strip()]
+
+
+def _unquoted(item: str) -> str:
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return str(read(item))
+        except (ValueError, SyntaxError):  # not as this language writes it
+            continue
+    return item[1:-1]
 
 
 def tag_separator(cells: Iterable[str]) -> str | None:

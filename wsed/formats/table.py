@@ -17,11 +17,12 @@ class Columns:
     Args:
         file: column of the sound file.
         onset: column of the onset.
-        offset: column of the offset. A table without offsets may have durations.
+        offset: column of the offset.
         label: column of the class.
         unit: unit of onset and offset (or duration) in seconds: 0.001 for milliseconds, 1 / 8000 for samples at 8 kHz;
             None: 1, unless the name of the column contains `ms`.
         separator: separator of cells; None: it is recognised.
+        duration: column of the duration, in place of the offset; None: it is recognised in tables without offsets.
     """
 
     file: str | None = None
@@ -30,6 +31,7 @@ class Columns:
     label: str | None = None
     unit: float | None = None
     separator: str | None = None
+    duration: str | None = None
 
 
 def read(path: str | Path, columns: Columns | None = None, setting: str = "columns") -> list[Event]:
@@ -53,14 +55,11 @@ def read(path: str | Path, columns: Columns | None = None, setting: str = "colum
     """
     named = columns or Columns()
     cells = read_cells(path, named.separator)
-    lasting = named.offset is None and _lasting(cells)
+    lasting = _has_durations(cells, named, setting)
+    last = (named.duration, DURATION, "duration") if lasting else (named.offset, OFFSET, "offset")
     label, onset, offset = (
         _place(cells, name, usual, setting, what)
-        for name, usual, what in (
-            (named.label, LABEL, "label"),
-            (named.onset, ONSET, "onset"),
-            (named.offset, DURATION if lasting else OFFSET, "offset"),
-        )
+        for name, usual, what in ((named.label, LABEL, "label"), (named.onset, ONSET, "onset"), last)
     )
     file, confidence = cells.column(named.file, FILE, f"{setting}.file"), cells.column(None, CONFIDENCE, setting)
     events = []
@@ -91,6 +90,21 @@ def is_events(cells: Cells) -> bool:
     return cells.column(None, ONSET, "") is not None and (has_offset or _lasting(cells))
 
 
+def _has_durations(cells: Cells, named: Columns, setting: str) -> bool:
+    """Whether a table has durations in place of offsets."""
+    if named.offset is None:
+        return named.duration is not None or _lasting(cells)
+    if named.duration is not None:
+        raise WsedError(
+            f"{setting} names an offset ({named.offset}) and a duration ({named.duration}); name one of them"
+        )
+    if plain(named.offset)[0] in DURATION:
+        raise WsedError(
+            f"{setting}.offset is {named.offset!r}, a usual name for durations; set {setting}.duration to it instead"
+        )
+    return False
+
+
 def _lasting(cells: Cells) -> bool:
     """Whether a table of classes has durations, and onsets, in seconds in place of offsets."""
     if cells.column(None, OFFSET, "") is not None or cells.column(None, LABEL, "") is None:
@@ -104,7 +118,8 @@ def _place(cells: Cells, name: str | None, usual: tuple[str, ...], setting: str,
     column = cells.column(name, usual, f"{setting}.{what}")
     if column is None:
         shown = ", ".join(cells.header)
-        if any(is_number(name) for name in cells.header):
+        known = {*FILE, *LABEL, *ONSET, *OFFSET, *DURATION}
+        if any(map(is_number, cells.header)) and not known & {plain(name)[0] for name in cells.header}:
             raise WsedError(
                 f"{cells.path} has no header: its first row holds numbers ({shown}); write a row with "
                 "the names of the columns above it, such as onset, offset and label"

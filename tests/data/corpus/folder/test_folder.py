@@ -115,6 +115,63 @@ def test_a_column_per_class_and_lists_as_python_writes_them(tmp_path):
         assert found == {"a.wav": ["Dog"], "b.wav": ["Cat"], "c.wav": ["Cat", "Dog"], "d.wav": []}
 
 
+WIDE = ["a.wav,1,0", "b.wav,0,1", "c.wav,1,1", "d.wav,0,0"]
+WANTED = {"a.wav": {"Dog"}, "b.wav": {"Cat"}, "c.wav": {"Dog", "Cat"}, "d.wav": set()}
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "wanted"),
+    [
+        (",filename,Dog,Cat", [f"{i},{row}" for i, row in enumerate(WIDE)], WANTED),
+        ("Unnamed: 0,filename,Dog,Cat", [f"{i % 2},{row}" for i, row in enumerate(WIDE)], WANTED),
+        ("filename,Dog,Cat,Cow", [f"{row}," for row in WIDE], WANTED),
+        ("filename,Dog,Cat,latitude,session", [f"{row},51.2,{i % 2}" for i, row in enumerate(WIDE)], WANTED),
+        ("filename,Dog,Cat,Person", [f"{row},1" for row in WIDE], {k: v | {"Person"} for k, v in WANTED.items()}),
+        ("filename,Dog,Cat,person", [f"{row},p{i}" for i, row in enumerate(WIDE)], WANTED),
+        ("filename,Dog", [row[:-2] for row in WIDE], {k: v & {"Dog"} for k, v in WANTED.items()}),
+    ],
+)
+def test_a_column_per_class_beside_other_columns(tmp_path, header, rows, wanted):
+    sounds(tmp_path, *WANTED)
+    text(tmp_path, "t.csv", header, *rows)
+    assert guess(tmp_path)["tags"] == "t.csv"
+    assert tagged(Folder(tmp_path, "t.csv")) == wanted
+
+
+def test_a_class_called_as_a_group_draws_no_splits(tmp_path):
+    sounds(tmp_path, *WANTED)
+    text(tmp_path, "t.csv", "filename,Dog,Cat,Person", *(f"{row},1" for row in WIDE))
+    assert "splits" not in guess(tmp_path)
+    text(tmp_path, "t.csv", "filename,Dog,Cat,Person", *(f"{row},p{i}" for i, row in enumerate(WIDE)))
+    assert guess(tmp_path)["splits"] == Splits(group="Person", validation=0.15, test=0.15)
+
+
+def test_a_table_of_where_clips_were_cut_from_is_one_of_tags(tmp_path):
+    sounds(tmp_path, "a.wav", "b.wav")
+    text(tmp_path, "t.csv", "filename,start,end,label", "a.wav,30,32,Dog", "b.wav,0,2,Cat")
+    assert guess(tmp_path) == {"root": tmp_path, "events": "t.csv"}  # one of two may be a mistake
+    text(tmp_path, "t.csv", "filename,start,duration,label", "a.wav,30,2,Dog", "b.wav,50,2,Cat")
+    assert guess(tmp_path) == {"root": tmp_path, "tags": "t.csv"}
+    assert tagged(Folder(tmp_path, "t.csv")) == {"a.wav": {"Dog"}, "b.wav": {"Cat"}}
+
+
+def test_the_column_of_durations_can_be_named(tmp_path):
+    sounds(tmp_path, "a.wav")
+    text(tmp_path, "e.csv", "file,onset,dauer,label", "a.wav,0.5,1.0,Dog")
+    corpus = Folder(tmp_path, events=EventTable(table="e.csv", duration="dauer"))
+    assert [clip.events for clip in corpus.clips("train")] == [(("Dog", 0.5, 1.5),)]
+    for events, message in (
+        (EventTable(table="e.csv", offset="dauer", duration="dauer"), r"an offset \(dauer\) and a duration \(dauer\)"),
+        (
+            EventTable(table="e.csv", offset="duration"),
+            "events.offset is 'duration', .*set data.corpus.events.duration",
+        ),
+        (EventTable(table="e.csv", duration="daur"), "no column 'daur' .*which data.corpus.events.duration names"),
+    ):
+        with pytest.raises(WsedError, match=message):
+            read(tmp_path, events=events)
+
+
 def test_folders_named_by_class(tmp_path):
     sounds(tmp_path, "train/Dog/a.wav", "train/Cat/2020/b.wav", "test/Dog/a.wav", "train/noise/c.wav")
     splits = Splits(column="folder")
@@ -299,6 +356,9 @@ def test_mistakes_of_the_folder(tmp_path):
             "no column with a usual name for tags; set data.corpus.tags.label",
         ),
         (["a.wav,Dog", "x/b.wav,Cat"], "t.csv has no header: its first row names the file 'a.wav'; write a row with"),
+        (["gone.wav,Dog", "a.wav,Cat"], "has no header: its first row names the file 'gone.wav'"),
+        (["file,Dog,Cat", "a.wav,1,0", "x/b.wav,0,2", "x/twice.wav,0,1"], "t.csv:3: Cat is '2', and 0 or 1 in most"),
+        (["file,Dog,Cat,remark", "a.wav,1,0,loud"], "columns of zeros and ones, such as Dog and Cat, but remark has w"),
         (["remark,label", "loud,Dog"], "no column names sound files .*; set data.corpus.tags.file"),
         (
             ["file,label", "twice.wav,Dog"],

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from wsed.data.corpus.folder.columns import file_column
 from wsed.data.corpus.folder.files import SoundFiles
 from wsed.data.corpus.folder.settings import EventTable, place
-from wsed.data.corpus.folder.tags import check_there, file_column
+from wsed.data.corpus.folder.tags import check_there
 from wsed.errors import WsedError
 from wsed.formats.cells import CONFIDENCE, DURATION, LABEL, OFFSET, ONSET, Cells, plain, read_cells
 from wsed.formats.event import Event
@@ -62,7 +63,7 @@ def _of_file(path: Path, files: SoundFiles, events: EventTable) -> FoundEvents:
         cells = read_cells(path, events.separator)
         file = file_column(cells, files, events.file, f"{SETTING}.file")
         events = replace(events, file=cells.header[file])
-        facts = _facts(cells, {cells.header[file], events.onset, events.offset, events.label})
+        facts = _facts(cells, {cells.header[file], events.onset, events.offset, events.duration, events.label})
     read = read_events(path, events, SETTING)
     if nameless := [event for event in read if not event.file]:
         if len(files) > 1:

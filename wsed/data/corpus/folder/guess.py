@@ -1,22 +1,26 @@
 """Recognise what a folder contains: tables, label files, folders named by class, splits and groups."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
+from wsed.data import audio
+from wsed.data.corpus.folder.columns import SAMPLE, class_columns, file_column, is_file, label_column
 from wsed.data.corpus.folder.events import label_files
 from wsed.data.corpus.folder.files import BACKGROUND, SoundFiles, folders
 from wsed.data.corpus.folder.settings import FOLDERS, EventTable, Splits, TagTable
 from wsed.data.corpus.folder.splits import STARTS
-from wsed.data.corpus.folder.tags import SAMPLE, class_columns, file_column, label_column
 from wsed.errors import WsedError
 from wsed.formats.cells import GROUPS, SPLIT, Cells, plain, read_cells
 from wsed.formats.raven import is_raven
 from wsed.formats.reading import read_events
-from wsed.formats.table import is_events
+from wsed.formats.table import Columns, is_events, read
 from wsed.text import read_text
 
 VALIDATION = TEST = 0.15
+LOOKED_AT = 20
+"""Number of rows whose times are compared with the length of their file."""
 OTHERS = ("metadata", "*/metadata", "*/*/metadata")
 """Names of folders that show the layout of DESED."""
 TABLES = ("*.[ct]sv", "*/*.[ct]sv")
@@ -50,8 +54,8 @@ def guess(root: Path, labels: Path | None = None) -> Settings | None:
     files = SoundFiles(root)
     settings: Settings = {"root": root}
     tables = list(_tables(files, root, labels))
-    for table, path, events in tables:
-        settings["events" if events else "tags"] = _name(root, path)
+    for table in tables:
+        settings["events" if table.events else "tags"] = _name(root, table.cells.path)
         if (splits := splits_of(table)) is not None:
             settings.setdefault("splits", splits)
     if labels is not None and not tables:
@@ -66,33 +70,65 @@ def guess(root: Path, labels: Path | None = None) -> Settings | None:
     return settings
 
 
-def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[tuple[Cells, Path, bool]]:
-    """The tables that name sound files, tables of tags first, and whether each is a table of events."""
+class Table(NamedTuple):
+    """A table that names sound files.
+
+    Args:
+        cells: the table.
+        events: whether it is one of events; otherwise it is one of tags.
+        classes: its columns of zeros and ones per class.
+    """
+
+    cells: Cells
+    events: bool
+    classes: Collection[int]
+
+
+def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[Table]:
+    """The first table of tags and the first table of events that name sound files."""
     paths = [path for depth in TABLES for path in root.glob(depth)] if labels is None else [labels]
-    read = []
+    found = []
     for path in sorted(path for path in paths if path.is_file()):
         try:
             if is_raven(read_text(path).split("\n", 1)[0]) or path.suffix.lower() not in (".csv", ".tsv"):
                 continue
-            cells = read_cells(path)
-            file = file_column(cells, files, None, "")
-            timed = is_events(cells)
-            if not timed and not class_columns(cells, file):
-                label_column(cells, file, None)
-            if any(_found(files, row[file]) for _, row in cells.rows[:SAMPLE]):
-                read.append((cells, path, timed))
+            found += [table for table in [_table(files, path)] if table is not None]
         except WsedError:
             if labels is not None:
                 raise
     for events in (False, True):
-        yield from [table for table in read if table[2] == events][:1]
+        yield from [table for table in found if table.events == events][:1]
 
 
-def _found(files: SoundFiles, name: str) -> bool:
-    try:
-        return files.find(name, "") is not None
-    except WsedError:
-        return True
+def _table(files: SoundFiles, path: Path) -> Table | None:
+    """A table of tags or events; None if it names no sound file of the folder.
+
+    Raises:
+        WsedError: its columns are not recognised.
+    """
+    cells = read_cells(path)
+    file = file_column(cells, files, None, "data.corpus.tags.file")
+    events = is_events(cells) and not _cut(cells, file, files)
+    classes = [] if events else class_columns(cells, file)
+    if not events and not classes:
+        label_column(cells, file, None)
+    names_files = any(is_file(files, row[file]) for _, row in cells.rows[:SAMPLE])
+    return Table(cells, events, classes) if names_files else None
+
+
+def _cut(cells: Cells, file: int, files: SoundFiles) -> bool:
+    """Whether onset and offset say where each sound file was cut from a longer recording: most rows end after it."""
+    after = known = 0
+    with suppress(WsedError):
+        events = read(cells.path, Columns(file=cells.header[file]))
+        if len({event.file for event in events}) < len(events):
+            return False
+        for event in events[:: max(1, len(events) // LOOKED_AT)]:
+            number = files.find(event.file, "")
+            if number is not None:
+                known += 1
+                after += event.offset > audio.info(files.paths[number]).duration + 1
+    return after * 2 > known
 
 
 def _is_labels(files: SoundFiles, path: Path) -> bool:
@@ -115,13 +151,18 @@ def not_read(root: Path) -> str:
         return ""
     files = SoundFiles(root)
     for path in paths:
+        of_one = files.belonging(path) is not None
         try:
-            if path in tables and files.belonging(path) is None:
-                file_column(read_cells(path), files, None, "data.corpus.tags.file")
-            if not read_events(path, setting="data.corpus.events"):
+            if path in tables and not of_one:
+                if _table(files, path) is None:
+                    return f"{path} names no sound file of {root} (such as {files.names[0]})"
+            elif not read_events(path, setting="data.corpus.events"):
                 return f"{path} has no events"
+            elif not of_one:
+                return f"{path} has the name of no sound file (such as {files.names[0]}); label files must have one"
         except WsedError as error:
-            return str(error)
+            if of_one or path in tables:
+                return str(error)
     return ""
 
 
@@ -129,14 +170,14 @@ def _name(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
-def splits_of(table: Cells) -> Splits | None:
+def splits_of(table: Table) -> Splits | None:
     """The splits by a column of a table, or drawn by the groups of a column; None without such columns."""
-    names = [plain(column)[0] for column in table.header]
+    header = table.cells.header
+    columns = {plain(name)[0]: i for i, name in reversed([*enumerate(header)]) if i not in table.classes}
     for usual in SPLIT:
-        if usual in names:
-            column = names.index(usual)
-            values = {value.casefold() for value in table.values(column)}
+        if usual in columns:
+            values = {value.casefold() for value in table.cells.values(columns[usual])}
             if any(value.startswith(STARTS["train"]) for value in values) and len(values) > 1:
-                return Splits(column=table.header[column])
-    group = next((table.header[names.index(name)] for name in GROUPS if name in names), None)
+                return Splits(column=header[columns[usual]])
+    group = next((header[columns[name]] for name in GROUPS if name in columns), None)
     return None if group is None else Splits(group=group, validation=VALIDATION, test=TEST)

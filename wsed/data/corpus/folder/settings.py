@@ -40,7 +40,7 @@ class EventTable(Columns):
 
     Args:
         table: the file or folder.
-        file, onset, offset, label, unit, separator: for tables, see `wsed.formats.table.Columns`.
+        file, onset, offset, label, unit, separator, duration: for tables, see `wsed.formats.table.Columns`.
     """
 
     table: str = "."

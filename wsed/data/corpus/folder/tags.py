@@ -1,20 +1,14 @@
 """Tags of sound files: from a table, or from the folders that the files are in."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from wsed.data.corpus.folder.columns import PRESENT, class_columns, file_column, label_column, named
 from wsed.data.corpus.folder.files import SoundFiles, folders
 from wsed.data.corpus.folder.settings import FOLDERS, TagTable, place
 from wsed.errors import WsedError
-from wsed.formats.cells import DURATION, FILE, GROUPS, LABEL, SPLIT, Cells, plain, read_cells, tag_separator, tags_in
-
-SAMPLE = 200
-"""Number of rows by which the column of the files is recognised."""
-
-PRESENT, ABSENT = ("1", "1.0", "true", "yes", "x"), ("0", "0.0", "false", "no", "")
-"""Cells of tables with a column per class, in lower case."""
+from wsed.formats.cells import read_cells, tag_separator, tags_in
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,7 @@ def read_tags(files: SoundFiles, tags: TagTable) -> list[Tagged]:
     classes = [] if tags.label is not None else class_columns(cells, file)
     labels = classes or [label_column(cells, file, tags.label)]
     between = tags.between or tag_separator(cells.values(labels[0]))
-    others = [i for i in range(len(cells.header)) if i not in (file, *labels)]
+    others = [i for i in named(cells) if i not in (file, *labels)]
     rows = [
         Tagged(
             line,
@@ -76,83 +70,6 @@ def check_there(path: Path, numbers: Mapping[str, int | None], files: SoundFiles
             f"there are called like {files.names[0]!r}); set data.corpus.root to their folder, or {setting} to the "
             "column of their names"
         )
-
-
-def file_column(cells: Cells, files: SoundFiles, name: str | None, setting: str) -> int:
-    """The column of the sound files: the named one, or the one whose cells name most files of the folder.
-
-    Raises:
-        WsedError: there is no such column, or the first row names a sound file.
-    """
-    usual = cells.column(name, FILE, setting)
-    if name is not None and usual is not None:
-        return usual
-    hits: Counter[int] = Counter()
-    for _, row in cells.rows[:SAMPLE]:
-        hits.update(i for i, cell in enumerate(row) if cell and _is_file(files, cell))
-    if hits:
-        most = max(hits.values())
-        column = usual if usual is not None and hits[usual] == most else hits.most_common(1)[0][0]
-        first = cells.header[column]
-        if column != usual and _is_file(files, first):
-            raise WsedError(
-                f"{cells.path} has no header: its first row names the file {first!r}; write a row with the names of "
-                "the columns above it, such as filename and event_labels"
-            )
-        return column
-    if usual is not None:
-        return usual
-    raise WsedError(
-        f"{cells.path}: no column names sound files of {files.root} (such as {files.names[0]!r}); set {setting} to "
-        f"one of its columns: {', '.join(cells.header)}"
-    )
-
-
-def class_columns(cells: Cells, file: int) -> list[int]:
-    """The columns of a table with a column of zeros and ones per class; none for other tables.
-
-    All columns must be such, but those of the files, splits, groups and durations.
-
-    Args:
-        cells: the table.
-        file: its column of the sound files.
-    """
-    names = [plain(column)[0] for column in cells.header]
-    if any(names.index(usual) != file for usual in LABEL if usual in names):
-        return []
-    columns = [i for i, name in enumerate(names) if i != file and name not in (*SPLIT, *GROUPS, *DURATION)]
-    values = [{cell.lower() for cell in cells.values(i)} for i in columns]
-    return columns if all(of <= {*PRESENT, *ABSENT} and of - {""} for of in values) else []
-
-
-def label_column(cells: Cells, file: int, name: str | None) -> int:
-    """The column of the tags.
-
-    Raises:
-        WsedError: no column is recognised.
-    """
-    if name is not None:
-        column = cells.column(name, LABEL, "data.corpus.tags.label")
-        assert column is not None
-        return column
-    names = [plain(column)[0] for column in cells.header]
-    known = [names.index(usual) for usual in LABEL if usual in names and names.index(usual) != file]
-    if known:
-        return known[0]
-    others = [i for i in range(len(names)) if i != file]
-    if len(others) == 1:
-        return others[0]
-    raise WsedError(
-        f"{cells.path} has no column with a usual name for tags; set data.corpus.tags.label to one of its "
-        f"columns: {', '.join(cells.header)}"
-    )
-
-
-def _is_file(files: SoundFiles, cell: str) -> bool:
-    try:
-        return files.find(cell, "") is not None
-    except WsedError:  # the name is ambiguous, but it is that of a file
-        return True
 
 
 def folder_tags(files: SoundFiles, classes: Collection[str] | None, background: Collection[int]) -> list[Tagged]:
