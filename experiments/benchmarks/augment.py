@@ -10,7 +10,9 @@ all augmentations below 8 %, the teacher's pass below 35 %.
 
 A GPU is waited for before and after each step, or after as many steps as `--in-a-row` says: a training does not wait,
 so that the CPU can prepare a step while the GPU is still busy with the one before. Augmentations are also timed alone,
-with features at hand, which a CPU in use disturbs less than the difference of two steps. How many operations they
+with features at hand, which a CPU in use disturbs less than the difference of two steps. What a clip holds changes the
+time of a step too: "changed content" is the difference of two steps without augmentations, on features that were
+augmented before and on others. How many operations they
 start on a device, how many transfers to it, and how often they wait for it is counted on any machine.
 """
 
@@ -45,12 +47,18 @@ WITHOUT_EXAMPLE = {"filter_augment": FilterAugment, "impulse_response": lambda: 
 
 
 def augmentations() -> dict[str, Augment]:
-    """Each registered augmentation, with its defaults where it needs no folder; impulse responses last a second."""
+    """Each registered augmentation, with its defaults where it needs no folder.
+
+    The impulse response lasts a second: noise that decays by 60 dB, as in a room. (A decay without noise would be a low
+    pass, and what the features hold changes the time of the backward pass.)
+    """
+    decay = np.exp(-7 * np.arange(RATE) / RATE)
+    response = (np.random.default_rng(0).standard_normal(RATE) * decay).astype(np.float32)
     found = {}
     for name in wsed.components("augment"):
         if name not in LEFT_OUT:
             made = WITHOUT_EXAMPLE[name]() if name in WITHOUT_EXAMPLE else AUGMENTS[name].example()
-            made.prepare(RATE, lambda _, rate: [np.exp(-7 * np.arange(rate, dtype=np.float32) / rate)])  # 60 dB
+            made.prepare(RATE, lambda *_: [response])
             found[name] = made
     return found
 
@@ -138,19 +146,23 @@ def main() -> None:
     each = {name: part.to(args.device) for name, part in augmentations().items()}
     with torch.no_grad():
         features = plain.network.frontend.raw(inputs.samples(), inputs.n_samples)[0]
+        changed = augmented(inputs, list(each.values()), Draws.of(args.device, 0), plain.network.frontend.raw)
+    at_hand = replace(inputs, features=features)
     parts = {name: [part] for name, part in each.items() if args.each} | {"all augmentations": list(each.values())}
     kinds: dict[str, Callable[[], float]] = {"step": lambda: plain(inputs, [])}
     kinds |= {name: partial(plain, inputs, [part]) for name, part in each.items() if args.each}
     kinds |= {"all augmentations": lambda: plain(inputs, list(each.values())), "teacher": lambda: teacher(inputs, [])}
+    kinds |= {"features at hand": lambda: plain(at_hand, []), "augmented features at hand": lambda: plain(changed, [])}
     for kind in kinds.values():
         kind()
     turns = [{name: kind() for name, kind in kinds.items()} for _ in range(args.repeats)]
     step = float(np.median([turn["step"] for turn in turns]))
     print(f"step of {args.clips} clips of {SECONDS} s on {args.device}: {1000 * step:.0f} ms")
-    for name in kinds:
-        if name != "step":
-            more = [100 * (turn[name] / turn["step"] - 1) for turn in turns]
-            print(f"{name}: {np.median(more):+.1f} % of a step ({min(more):+.1f} to {max(more):+.1f})")
+    pairs = {name: (name, "step") for name in kinds if name != "step" and not name.endswith("at hand")}
+    pairs["changed content"] = ("augmented features at hand", "features at hand")
+    for name, (one, other) in pairs.items():
+        more = [100 * (turn[one] - turn[other]) / turn["step"] for turn in turns]
+        print(f"{name}: {np.median(more):+.1f} % of a step ({min(more):+.1f} to {max(more):+.1f})")
     for name, some in parts.items():
         alone = float(np.median([plain.alone(inputs, some, features) for _ in range(max(3, args.repeats))]))
         print(f"{name}, alone: {1000 * alone:.1f} ms, {100 * alone / step:.1f} % of a step; {operations(some)}")
