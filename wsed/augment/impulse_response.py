@@ -115,7 +115,8 @@ def convolve(audio: Float[Tensor, "clip sample"], response: Float[Tensor, "clip 
 def _blocks(length: int, taps: int) -> tuple[int, int]:
     """Size and number of the blocks with the cheapest Fourier transforms; a block gives `size - taps + 1` samples.
 
-    Each block is transformed and transformed back, and the response is transformed once. Sizes are powers of two, or 3, 5, 9 or 15 times one. Blocks of up to 8192 samples fit a processor's cache.
+    Each block is transformed and transformed back, and the response is transformed once. Sizes are powers of two, or 3,
+    5, 9 or 15 times one. Blocks of up to 8192 samples fit a processor's cache.
     """
     sizes = [odd * 2**power for odd in (1, 3, 5, 9, 15) for power in range(9, 28)]
     counted = [(size, math.ceil(length / (size - taps + 1))) for size in sizes if size >= max(8192, 2 * taps)]
