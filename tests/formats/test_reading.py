@@ -7,7 +7,7 @@ import pytest
 
 from wsed.errors import WsedError
 from wsed.formats import label_studio
-from wsed.formats.cells import tags_in
+from wsed.formats.cells import are_lists, tags_in
 from wsed.formats.event import Event
 from wsed.formats.reading import format_of, read_events
 from wsed.formats.table import Columns
@@ -183,7 +183,6 @@ def test_label_studio_gives_an_event_per_label_and_skips_what_was_cancelled(tmp_
         ('["B\\u00e4r", "say \\"hi\\""]', ["Bär", 'say "hi"']),
         ("""['dog\\'s bark', "cat's meow"]""", ["dog's bark", "cat's meow"]),
         ("['Dog' 'Cat']", ["Dog", "Cat"]),
-        ("[Dog, Cat]", ["Dog", "Cat"]),
         ("[laughter]", ["[laughter]"]),
         ("[a], [b]", ["[a]", "[b]"]),
         (r"['\x']", [r"\x"]),
@@ -192,6 +191,12 @@ def test_label_studio_gives_an_event_per_label_and_skips_what_was_cancelled(tmp_
 )
 def test_lists_of_tags(cell, tags):
     assert tags_in(cell, ",") == tags
+
+
+def test_a_column_of_lists_without_quotes():
+    for column, lists in ((["[Dog, Cat]", "", "[Dog]"], True), (["[a], [b]"], False), (["[Dog, Cat]", "Cow"], False)):
+        assert are_lists(column, ",") == lists
+    assert tags_in("[Dog]", ",", lists=True) == ["Dog"]
 
 
 def test_a_column_with_a_number_for_a_name_is_no_missing_header(tmp_path):

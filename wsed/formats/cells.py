@@ -110,7 +110,9 @@ def read_cells(path: str | Path, separator: str | None = None) -> Cells:
     while header and not header[-1]:
         header = header[:-1]
     if twice := [name for name in header if header.count(name) > 1 and name]:
-        raise WsedError(f"{path} has the column {twice[0]!r} twice; rename one of them")
+        raise WsedError(
+            f"{path} has the column {twice[0]!r} twice; rename one of them, or write a header if there is none"
+        )
     fitted = tuple((line, _fitted(path, line, cells, len(header), between)) for line, cells in rows[1:])
     return Cells(path, tuple(header), fitted, between)
 
@@ -144,20 +146,38 @@ def _fitted(path: Path, line: int, cells: list[str], width: int, separator: str)
     return tuple((cells + [""] * width)[:width])
 
 
-def tags_in(cell: str, separator: str | None) -> list[str]:
+def tags_in(cell: str, separator: str | None, lists: bool = False) -> list[str]:
     """The tags in a cell, in order; lists as Python, NumPy and JSON write them are understood.
 
-    >>> tags_in("Dog; Cat ;", ";"), tags_in("['Dog', 'Cat']", ","), tags_in("[Dog, Cat]", ","), tags_in("[]", None)
-    (['Dog', 'Cat'], ['Dog', 'Cat'], ['Dog', 'Cat'], [])
+    Args:
+        cell: the cell.
+        separator: separator of tags; None: one tag.
+        lists: whether all cells of the column are lists, see `are_lists`; otherwise a list without quotes is one tag.
+
+    >>> tags_in("Dog; Cat ;", ";"), tags_in("['Dog', 'Cat']", ","), tags_in("[]", None)
+    (['Dog', 'Cat'], ['Dog', 'Cat'], [])
     """
-    inside = cell[1:-1] if cell[:1] == "[" and cell[-1:] == "]" else None
+    inside = cell[1:-1] if _bracketed(cell) else None
     if inside is not None and not QUOTED.sub("", inside).strip(" ,"):
         parts = [_unquoted(item) for item in QUOTED.findall(inside)]
-    elif inside is not None and separator and separator in inside and not {*"[]"} & {*inside}:
-        parts = inside.split(separator)
     else:
-        parts = cell.split(separator) if separator else [cell]
+        text = inside if lists and inside is not None else cell
+        parts = text.split(separator) if separator else [text]
     return [part.strip() for part in parts if part.strip()]
+
+
+def are_lists(cells: Iterable[str], separator: str | None) -> bool:
+    """Whether the cells of a column are lists in brackets; one of them has several items.
+
+    >>> are_lists(["[Dog, Cat]", "[Dog]", ""], ","), are_lists(["[laughter]"], None)
+    (True, False)
+    """
+    filled = [cell for cell in cells if cell]
+    return separator is not None and all(map(_bracketed, filled)) and any(separator in cell for cell in filled)
+
+
+def _bracketed(cell: str) -> bool:
+    return cell[:1] == "[" and cell[-1:] == "]" and not {*"[]"} & {*QUOTED.sub("", cell[1:-1])}
 
 
 def _unquoted(item: str) -> str:

@@ -8,7 +8,7 @@ from wsed.data.corpus.folder.columns import PRESENT, class_columns, file_column,
 from wsed.data.corpus.folder.files import SoundFiles, folders
 from wsed.data.corpus.folder.settings import FOLDERS, TagTable, place
 from wsed.errors import WsedError
-from wsed.formats.cells import read_cells, tag_separator, tags_in
+from wsed.formats.cells import are_lists, read_cells, tag_separator, tags_in
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ def read_tags(files: SoundFiles, tags: TagTable) -> list[Tagged]:
     classes = [] if tags.label is not None else class_columns(cells, file)
     labels = classes or [label_column(cells, file, tags.label)]
     between = tags.between or tag_separator(cells.values(labels[0]))
+    lists = are_lists(cells.values(labels[0]), between)
     others = [i for i in named(cells) if i not in (file, *labels)]
     rows = [
         Tagged(
@@ -50,7 +51,7 @@ def read_tags(files: SoundFiles, tags: TagTable) -> list[Tagged]:
             files.find(row[file], f"{path}:{line}: ") if row[file] else None,
             tuple(cells.header[i] for i in classes if row[i].lower() in PRESENT)
             if classes
-            else tuple(tags_in(row[labels[0]], between)),
+            else tuple(tags_in(row[labels[0]], between, lists)),
             {cells.header[i]: row[i] for i in others},
         )
         for line, row in cells.rows
