@@ -29,8 +29,9 @@ GROUPS = (
 )  # fmt: skip
 SPLIT = ("split", "subset", "set", "partition", "fold")
 CONFIDENCE = ("confidence", "score", "probability", "conf")
-QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+QUOTED = re.compile(r"'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\"")
 """An item of a list as Python and JSON write it."""
+LIST = re.compile(rf"\[[\s,]*+(?:(?:{QUOTED.pattern})[\s,]*+)*+\]")
 UNITS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 0.001, "msec": 0.001}
 
 
@@ -157,11 +158,10 @@ def tags_in(cell: str, separator: str | None, lists: bool = False) -> list[str]:
     >>> tags_in("Dog; Cat ;", ";"), tags_in("['Dog', 'Cat']", ","), tags_in("[]", None)
     (['Dog', 'Cat'], ['Dog', 'Cat'], [])
     """
-    inside = cell[1:-1] if _bracketed(cell) else None
-    if inside is not None and not QUOTED.sub("", inside).strip(" ,"):
-        parts = [_unquoted(item) for item in QUOTED.findall(inside)]
+    if LIST.fullmatch(cell):
+        parts = [_unquoted(item) for item in QUOTED.findall(cell)]
     else:
-        text = inside if lists and inside is not None else cell
+        text = cell[1:-1] if lists else cell
         parts = text.split(separator) if separator else [text]
     return [part.strip() for part in parts if part.strip()]
 
@@ -173,11 +173,10 @@ def are_lists(cells: Iterable[str], separator: str | None) -> bool:
     (True, False)
     """
     filled = [cell for cell in cells if cell]
-    return separator is not None and all(map(_bracketed, filled)) and any(separator in cell for cell in filled)
-
-
-def _bracketed(cell: str) -> bool:
-    return cell[:1] == "[" and cell[-1:] == "]" and not {*"[]"} & {*QUOTED.sub("", cell[1:-1])}
+    bracketed = all(cell[:1] == "[" and cell[-1:] == "]" for cell in filled)
+    others = [cell for cell in filled if bracketed and not LIST.fullmatch(cell)]
+    several = separator is not None and any(separator in cell for cell in others)
+    return bracketed and several and not any({*"[]"} & {*cell[1:-1]} for cell in others)
 
 
 def _unquoted(item: str) -> str:
