@@ -314,7 +314,7 @@ def test_a_limit_of_no_batches_leaves_nothing_to_score(run, capsys, verb, limit)
     args = ["--config", str(run / "config.yaml"), "--ckpt_path", "last", "--data.corpus.predict", "eval/public"]
     before = (run / "test/scores.json").read_bytes()
     said = fails(capsys, verb, *args, f"--trainer.limit_{limit}_batches", "0")
-    assert f"trainer.limit_{limit}_batches is 0, so no clip would be scored" in said
+    assert f"trainer.limit_{limit}_batches is 0, so no clip would be read" in said
     assert (run / "test/scores.json").read_bytes() == before
 
 

@@ -273,9 +273,8 @@ class WsedCLI(LightningCLI):
     def _expect(self, split: Split) -> None:
         if not self._has(split):
             raise WsedError(f"the corpus has no clips for {split}: set {self.datamodule.corpus.setting(split)}")
-
         if self._is_off(split):
-            raise WsedError(f"trainer.{LIMITS[split]} is 0, so no clip would be scored: remove that limit")
+            raise WsedError(f"trainer.{LIMITS[split]} is 0, so no clip would be read: remove that limit")
 
     def _has(self, split: Split) -> bool:
         """Whether there are clips of a split."""
