@@ -13,6 +13,7 @@ from torch import Tensor
 from wsed.build import arguments_of, build
 from wsed.data.clip import Clip
 from wsed.data.corpus.base import Corpus
+from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.run import RunFolder
 from wsed.scoring.formats.run_scores import read_scores, truth_of
@@ -153,14 +154,17 @@ class ScoredClips:
             seconds: duration of each clip, for files of scores without durations.
 
         Raises:
-            WsedError: there are no scores, or a clip is not among `clips`.
+            WsedError: there are no scores, a clip is not among `clips`, or the clips have other labels than those that
+                the run was scored with.
 
         >>> ScoredClips.read(RunFolder(Path("runs/none")), "test", clips=[])
         Traceback (most recent call last):
         wsed.errors.WsedError: ...
         """
         labels, scores = read_scores(run.split(split).path, seconds)
-        return cls(labels, scores, truth_of(clips, scores.clip_ids, labels))
+        truth = truth_of(clips, scores.clip_ids, labels)
+        _check_labels(run, split, labels, truth)
+        return cls(labels, scores, truth)
 
     @cached_property
     def clip_scores(self) -> Float[Tensor, "clip label"]:
@@ -174,3 +178,23 @@ class ScoredClips:
     def tags(self) -> Bool[Tensor, "clip label"]:
         """The true tags."""
         return self.truth.tags.bool()
+
+
+def _check_labels(run: RunFolder, split: Split, labels: Labels, truth: Truth) -> None:
+    """Refuse a corpus in which the classes have other numbers of events or tags than in the report of the run.
+
+    Another mixture may have files of the same names.
+    """
+    if not run.split(split).report.is_file():
+        return
+    metrics = run.report(split).metrics
+    events = torch.bincount(truth.events.label, minlength=len(labels)).tolist()
+    for name, what, here in (("event_f1", "events", events), ("tagging_f1", "clips", truth.tags.sum(0).tolist())):
+        metric = metrics.get(name)
+        for label, count in zip(labels, here, strict=True):
+            there = None if metric is None else metric.per_class.get(label, {}).get("n_ref")
+            if there is not None and there != count:
+                raise WsedError(
+                    f"{run.path} was scored on {there:g} {what} with {label} ({split}), but the corpus has {count} in "
+                    "the same clips: give the corpus that the run was tested on (--root), or test the run again"
+                )
