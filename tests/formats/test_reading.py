@@ -187,6 +187,10 @@ def test_label_studio_gives_an_event_per_label_and_skips_what_was_cancelled(tmp_
         ("[a], [b]", ["[a]", "[b]"]),
         (r"['\x']", [r"\x"]),
         ("[]", []),
+        ("{'Dog', 'Cat'}", ["Dog", "Cat"]),
+        (r'["\ud800"]', [r"\ud800"]),
+        (r'["a\u0308"]', ["ä"]),
+        (r"['a\d']", [r"a\d"]),
     ],
 )
 def test_lists_of_tags(cell, tags):

@@ -1,5 +1,6 @@
 """Finished runs of rows, and their scores beside what is true."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,18 @@ def test_clip_scores_of_their_own_come_first(tmp_path):
     own = torch.tensor([[0.25, 0.75]])
     write_scores(run.split("test").path, Scores(("a.wav",), torch.ones(1).double(), clip_scores=own), LABELS)
     assert torch.equal(ScoredClips.read(run, "test", clips()).clip_scores, own)
+
+
+def test_a_corpus_with_other_labels_than_the_run_was_scored_on_is_refused(tmp_path):
+    run = RunFolder(tmp_path)
+    run.split("test").path.mkdir()
+    scores = Scores(("a.wav", "b.wav"), torch.ones(2).double(), clip_scores=torch.rand(2, 2))
+    write_scores(run.split("test").path, scores, LABELS)
+    for metric, there, said in (("event_f1", 3, "3 events with bark"), ("tagging_f1", 1, "1 clips with bark")):
+        report = {metric: {"macro": 0.5, "per_class": {"bark": {"n_ref": there}, "hum": {"n_ref": 0}}}}
+        run.split("test").report.write_text(json.dumps(report))
+        with pytest.raises(WsedError, match=rf"was scored on {said} \(test\), but the corpus has 2"):
+            ScoredClips.read(run, "test", clips())
+        report[metric]["per_class"]["bark"]["n_ref"] = 2
+        run.split("test").report.write_text(json.dumps(report))
+        assert ScoredClips.read(run, "test", clips()).tags.sum() == 2

@@ -4,8 +4,10 @@ import ast
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from warnings import catch_warnings
 
 from wsed.errors import WsedError, near
 from wsed.formats.rows import RowError, split_rows
@@ -27,11 +29,16 @@ GROUPS = (
     "patient", "subject", "speaker", "person", "participant", "animal", "individual", "recordist", "recorder", "author",
     "site", "location", "place", "station", "device", "session", "group",
 )  # fmt: skip
+DETAILS = (
+    "date", "time", "datetime", "url", "link", "source", "comment", "comments", "remark", "remarks", "note", "notes",
+    "description", "title", "license", "licence", "annotator", "observer", "uploader", "user", "username", "country",
+    "region", "city", "habitat", "weather", "sha1", "md5",
+)  # fmt: skip
 SPLIT = ("split", "subset", "set", "partition", "fold")
 CONFIDENCE = ("confidence", "score", "probability", "conf")
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\"")
 """An item of a list as Python and JSON write it."""
-LIST = re.compile(rf"\[[\s,]*+(?:(?:{QUOTED.pattern})[\s,]*+)*+\]")
+LIST = re.compile(rf"[\[({{][\s,]*+(?:(?:{QUOTED.pattern})[\s,]*+)*+[\])}}]")
 UNITS = {"s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 0.001, "msec": 0.001}
 
 
@@ -95,10 +102,13 @@ def read_cells(path: str | Path, separator: str | None = None) -> Cells:
         separator: separator of cells; None: a tab, semicolon or comma, whichever the header has.
 
     Raises:
-        WsedError: the file is missing, not UTF-8 text or blank, or has a column twice.
+        WsedError: the file is missing, not UTF-8 text or blank, or has a column twice, or the separator is not one
+            character.
         RowError: a row has more cells than the header, or another separator.
     """
     path = Path(path)
+    if separator is not None and len(separator) != 1:
+        raise WsedError(f"{path}: the separator of cells is {separator!r}; set it to one character, such as ';'")
     lines = composed(read_text(path, "table")).rstrip("\n").split("\n")
     if declared := re.fullmatch("sep=(.)", lines[0]):  # Excel reads this line, and then the table
         separator, lines[0] = separator or declared[1], ""
@@ -180,11 +190,11 @@ def are_lists(cells: Iterable[str], separator: str | None) -> bool:
 
 
 def _unquoted(item: str) -> str:
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return str(read(item))
-        except (ValueError, SyntaxError):  # not as this language writes it
-            continue
+    for read in (json.loads, ast.literal_eval) if "\\" in item else ():
+        with suppress(ValueError, SyntaxError), catch_warnings(action="ignore"):  # not as this language writes it
+            text = composed(str(read(item)))
+            text.encode()
+            return text
     return item[1:-1]
 
 

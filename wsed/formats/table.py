@@ -54,7 +54,11 @@ def read(path: str | Path, columns: Columns | None = None, setting: str = "colum
         RowError: a row cannot be understood.
     """
     named = columns or Columns()
-    cells = read_cells(path, named.separator)
+    return events_of(read_cells(path, named.separator), named, setting)
+
+
+def events_of(cells: Cells, named: Columns, setting: str = "columns") -> list[Event]:
+    """The events in the rows of a table; arguments and errors as in `read`."""
     lasting = _has_durations(cells, named, setting)
     last = (named.duration, DURATION, "duration") if lasting else (named.offset, OFFSET, "offset")
     label, onset, offset = (
@@ -69,17 +73,19 @@ def read(path: str | Path, columns: Columns | None = None, setting: str = "colum
             events.append(Event("", 0.0, 0.0, file=name, line=line))
             continue
         if not row[label]:
-            raise RowError(path, line, f"no {cells.header[label]} for this event; name its class, or delete the row")
+            raise RowError(
+                cells.path, line, f"no {cells.header[label]} for this event; name its class, or delete the row"
+            )
         start, stop = (
-            round(number(path, line, cells.header[i], row[i]) * (named.unit or plain(cells.header[i])[1]), 9)
+            round(number(cells.path, line, cells.header[i], row[i]) * (named.unit or plain(cells.header[i])[1]), 9)
             for i in (onset, offset)
         )
         if lasting:
             stop = round(start + stop, 9)
-        span(path, line, start, stop)
+        span(cells.path, line, start, stop)
         score = None
         if confidence is not None and row[confidence]:
-            score = number(path, line, cells.header[confidence], row[confidence], "a number from 0 to 1")
+            score = number(cells.path, line, cells.header[confidence], row[confidence], "a number from 0 to 1")
         events.append(Event(row[label], start, stop, score, name, line))
     return events
 
@@ -87,13 +93,13 @@ def read(path: str | Path, columns: Columns | None = None, setting: str = "colum
 def is_events(cells: Cells) -> bool:
     """Whether a table is one of events: it has columns of the onset, and of the offset or the duration."""
     has_offset = cells.column(None, OFFSET, "") is not None
-    return cells.column(None, ONSET, "") is not None and (has_offset or _lasting(cells))
+    return cells.column(None, ONSET, "") is not None and (has_offset or _lasting(cells, Columns()))
 
 
 def _has_durations(cells: Cells, named: Columns, setting: str) -> bool:
     """Whether a table has durations in place of offsets."""
     if named.offset is None:
-        return named.duration is not None or _lasting(cells)
+        return named.duration is not None or _lasting(cells, named)
     if named.duration is not None:
         raise WsedError(
             f"{setting} names an offset ({named.offset}) and a duration ({named.duration}); name one of them"
@@ -105,11 +111,13 @@ def _has_durations(cells: Cells, named: Columns, setting: str) -> bool:
     return False
 
 
-def _lasting(cells: Cells) -> bool:
+def _lasting(cells: Cells, named: Columns) -> bool:
     """Whether a table of classes has durations, and onsets, in seconds in place of offsets."""
-    if cells.column(None, OFFSET, "") is not None or cells.column(None, LABEL, "") is None:
+    if cells.column(None, OFFSET, "") is not None:
         return False
-    columns = [cells.column(None, usual, "") for usual in (ONSET, DURATION)]
+    if named.label is None and cells.column(None, LABEL, "") is None:
+        return False
+    columns = [cells.column(named.onset, ONSET, "columns.onset"), cells.column(None, DURATION, "")]
     values = [value for column in columns if column is not None for value in cells.values(column) if value]
     return None not in columns and all(map(is_number, values))
 
@@ -124,8 +132,9 @@ def _place(cells: Cells, name: str | None, usual: tuple[str, ...], setting: str,
                 f"{cells.path} has no header: its first row holds numbers ({shown}); write a row with "
                 "the names of the columns above it, such as onset, offset and label"
             )
+        other = f", or {setting}.duration," if what == "offset" else ""
         raise WsedError(
-            f"{cells.path} has no column with a usual name for the {what}; set {setting}.{what} to one of its columns: "
-            f"{shown}"
+            f"{cells.path} has no column with a usual name for the {what}; set {setting}.{what}{other} to one of its "
+            f"columns: {shown}"
         )
     return column

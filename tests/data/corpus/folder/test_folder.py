@@ -126,6 +126,9 @@ WANTED = {"a.wav": {"Dog"}, "b.wav": {"Cat"}, "c.wav": {"Dog", "Cat"}, "d.wav": 
         ("Unnamed: 0,filename,Dog,Cat", [f"{i % 2},{row}" for i, row in enumerate(WIDE)], WANTED),
         ("filename,Dog,Cat,Cow", [f"{row}," for row in WIDE], WANTED),
         ("filename,Dog,Cat,latitude,session", [f"{row},51.2,{i % 2}" for i, row in enumerate(WIDE)], WANTED),
+        ("filename,start_time,end_time,Dog,Cat", [f"{row[:5]},0.0,1.0,{row[6:]}" for row in WIDE], WANTED),
+        ("filename;Dog;Cat", [f"{row[:5]};{row[6]},0;{row[8]},0" for row in WIDE], WANTED),
+        ("filename,Dog,Cat,Date", [f"{row},2024-05-01" for row in WIDE], WANTED),
         ("filename,Dog,Cat,Person", [f"{row},1" for row in WIDE], {k: v | {"Person"} for k, v in WANTED.items()}),
         ("filename,Dog,Cat,person", [f"{row},p{i}" for i, row in enumerate(WIDE)], WANTED),
         ("filename,Dog", [row[:-2] for row in WIDE], {k: v & {"Dog"} for k, v in WANTED.items()}),
@@ -138,6 +141,25 @@ def test_a_column_per_class_beside_other_columns(tmp_path, header, rows, wanted)
     assert tagged(Folder(tmp_path, "t.csv")) == wanted
 
 
+def test_the_columns_of_the_classes_can_be_named(tmp_path):
+    sounds(tmp_path, *WANTED)
+    text(tmp_path, "t.csv", "filename,Dog,Cat,verified,date", *(f"{row},1,2024-05-01" for row in WIDE))
+    assert tagged(Folder(tmp_path, TagTable("t.csv", label=["Dog", "Cat"]))) == WANTED
+    with pytest.raises(WsedError, match=r"t.csv:2: date is '2024-05-01', expected 0 or 1"):
+        read(tmp_path, TagTable("t.csv", label=["Dog", "date"]))
+    with pytest.raises(WsedError, match=r"no column 'dog' \(did you mean Dog\?\), which data.corpus.tags.label names"):
+        read(tmp_path, TagTable("t.csv", label=["dog"]))
+
+
+def test_a_table_of_other_facts_is_no_table_of_tags(tmp_path):
+    sounds(tmp_path, "ill/a.wav", "well/b.wav")
+    text(tmp_path, "facts.csv", "filename,age,smoker", "a.wav,40,1", "b.wav,50,0")
+    assert guess(tmp_path) == {"root": tmp_path, "tags": "folders"}
+    text(tmp_path, "a_flag.csv", "filename,checked", "a.wav,1", "b.wav,1")
+    text(tmp_path, "labels.csv", "filename,label", "a.wav,Dog", "b.wav,Cat")
+    assert guess(tmp_path)["tags"] == "labels.csv"
+
+
 def test_a_class_called_as_a_group_draws_no_splits(tmp_path):
     sounds(tmp_path, *WANTED)
     text(tmp_path, "t.csv", "filename,Dog,Cat,Person", *(f"{row},1" for row in WIDE))
@@ -148,11 +170,15 @@ def test_a_class_called_as_a_group_draws_no_splits(tmp_path):
 
 def test_a_table_of_where_clips_were_cut_from_is_one_of_tags(tmp_path):
     sounds(tmp_path, "a.wav", "b.wav")
-    text(tmp_path, "t.csv", "filename,start,end,label", "a.wav,30,32,Dog", "b.wav,0,2,Cat")
-    assert guess(tmp_path) == {"root": tmp_path, "events": "t.csv"}  # one of two may be a mistake
-    text(tmp_path, "t.csv", "filename,start,duration,label", "a.wav,30,2,Dog", "b.wav,50,2,Cat")
+    text(tmp_path, "t.csv", "filename,start,end,label", "a.wav,0,1,Dog", "a.wav,1,2,Cat")
+    assert guess(tmp_path) == {"root": tmp_path, "events": "t.csv"}
+    text(tmp_path, "t.csv", "filename,onset,offset,label", "a.wav,100,700,Dog", "b.wav,0,400,Cat")  # ms
+    assert guess(tmp_path) == {"root": tmp_path, "events": "t.csv"}
+    text(tmp_path, "t.csv", "filename,start,duration,label", "a.wav,30,2,Dog", "b.wav,50,2,Cat", "b.wav,50,2,Cow")
     assert guess(tmp_path) == {"root": tmp_path, "tags": "t.csv"}
-    assert tagged(Folder(tmp_path, "t.csv")) == {"a.wav": {"Dog"}, "b.wav": {"Cat"}}
+    corpus = Folder(tmp_path, "t.csv")
+    assert tagged(corpus) == {"a.wav": {"Dog"}, "b.wav": {"Cat", "Cow"}}
+    assert "the times of the table of tags (start, duration) are not used" in " ".join(corpus.notes("train"))
 
 
 def test_the_column_of_durations_can_be_named(tmp_path):
@@ -160,12 +186,17 @@ def test_the_column_of_durations_can_be_named(tmp_path):
     text(tmp_path, "e.csv", "file,onset,dauer,label", "a.wav,0.5,1.0,Dog")
     corpus = Folder(tmp_path, events=EventTable(table="e.csv", duration="dauer"))
     assert [clip.events for clip in corpus.clips("train")] == [(("Dog", 0.5, 1.5),)]
+    text(tmp_path, "f.csv", "file,von,duration,what", "a.wav,0.5,1.0,Dog")
+    named = EventTable(table="f.csv", onset="von", label="what")
+    assert [clip.events for clip in Folder(tmp_path, events=named).clips("train")] == [(("Dog", 0.5, 1.5),)]
     for events, message in (
         (EventTable(table="e.csv", offset="dauer", duration="dauer"), r"an offset \(dauer\) and a duration \(dauer\)"),
         (
             EventTable(table="e.csv", offset="duration"),
             "events.offset is 'duration', .*set data.corpus.events.duration",
         ),
+        (EventTable(table="f.csv", onset="von"), "set data.corpus.events.label to one of its columns"),
+        (EventTable(table="e.csv"), "set data.corpus.events.offset, or data.corpus.events.duration, to one of"),
         (EventTable(table="e.csv", duration="daur"), "no column 'daur' .*which data.corpus.events.duration names"),
     ):
         with pytest.raises(WsedError, match=message):
@@ -357,8 +388,16 @@ def test_mistakes_of_the_folder(tmp_path):
         ),
         (["a.wav,Dog", "x/b.wav,Cat"], "t.csv has no header: its first row names the file 'a.wav'; write a row with"),
         (["gone.wav,Dog", "a.wav,Cat"], "has no header: its first row names the file 'gone.wav'"),
-        (["file,Dog,Cat", "a.wav,1,0", "x/b.wav,0,2", "x/twice.wav,0,1"], "t.csv:3: Cat is '2', and 0 or 1 in most"),
-        (["file,Dog,Cat,remark", "a.wav,1,0,loud"], "columns of zeros and ones, such as Dog and Cat, but remark has w"),
+        (["file,Dog,Cat,Cow", "a.wav,1,0,3", "x/b.wav,0,1,0"], "t.csv:2: Cow is '3', expected 0 or 1"),
+        (
+            ["file,Dog,Cat,Cow", "a.wav,1,0,0", "x/b.wav,0,1,NaN"],
+            r"t.csv:3: Cow is 'NaN', .*tags.label: \[Dog, ...\]",
+        ),
+        (["file,Dog,Cat,what", "a.wav,1,0,Cow"], "zeros and ones, but what is not one of numbers: if it holds"),
+        (
+            ["file,hasbird,site_id", "a.wav,1,7"],
+            r"set .*tags.label to one of its columns \(hasbird, site_id\), or to a",
+        ),
         (["remark,label", "loud,Dog"], "no column names sound files .*; set data.corpus.tags.file"),
         (
             ["file,label", "twice.wav,Dog"],

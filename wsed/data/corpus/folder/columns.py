@@ -1,23 +1,29 @@
 """The columns of a table of tags: which one names the sound files, and which ones hold the tags."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import PurePosixPath
+from typing import Literal, get_args
 
 from wsed.data.audio import SUFFIXES
 from wsed.data.corpus.folder.files import SoundFiles
 from wsed.errors import WsedError
-from wsed.formats.cells import DURATION, FILE, GROUPS, LABEL, SPLIT, Cells, plain
+from wsed.formats.cells import CONFIDENCE, DETAILS, DURATION, FILE, GROUPS, LABEL, OFFSET, ONSET, SPLIT, Cells, plain
 from wsed.formats.numbers import is_number
 from wsed.formats.rows import RowError
 
 SAMPLE = 200
 """Number of rows by which the column of the files is recognised."""
 
-PRESENT, ABSENT = ("1", "1.0", "true", "yes", "x"), ("0", "0.0", "false", "no", "")
-"""Cells of tables with a column per class, in lower case."""
+PRESENT = frozenset({"1", "1.0", "true", "t", "yes", "y", "x"})
+MARKS = PRESENT | {"0", "0.0", "false", "f", "no", "n"}
+"""Cells of tables with a column per class, in lower case and with a decimal point; an empty cell means no."""
 
-ALSO_SOUNDS = ("person", "animal")
+ALSO_SOUNDS = frozenset({"person", "animal", "recorder"})
 """Usual names of groups that are also names of sounds."""
+
+OTHER = frozenset({*SPLIT, *GROUPS, *ONSET, *OFFSET, *DURATION, *CONFIDENCE, *DETAILS}) - ALSO_SOUNDS
+"""Usual names of columns that are not of a class."""
 
 
 def named(cells: Cells) -> list[int]:
@@ -65,48 +71,85 @@ def is_file(files: SoundFiles, cell: str) -> bool:
         return True
 
 
-def class_columns(cells: Cells, file: int) -> list[int]:
-    """The columns of zeros and ones per class, and blank columns beside them; none for other tables.
+def named_classes(cells: Cells, names: Sequence[str]) -> list[int]:
+    """The named columns of zeros and ones, one per class.
 
-    Tables that have a column with a usual name for tags have none. Columns of splits, groups, durations and other
-    numbers say something else.
+    Raises:
+        RowError: one of them has something else in a row.
+        WsedError: there is no column of such a name.
+    """
+    columns = [cells.column(name, (), "data.corpus.tags.label") for name in names]
+    for i in columns:
+        assert i is not None
+        if _kind(cells, i) not in ("marks", "blank"):
+            raise _no_mark(cells, i, "")
+    return [i for i in columns if i is not None]
+
+
+def class_columns(cells: Cells, file: int) -> list[int]:
+    """The columns of zeros and ones, one per class, by their cells; none for other tables.
+
+    No column may have a usual name for tags. A single column of zeros and ones counts if nothing else describes the
+    files. Beside several there may be splits, groups, times, dates, remarks, other numbers, and blank columns.
 
     Args:
         cells: the table.
         file: its column of the sound files.
 
     Raises:
-        RowError: a column has zeros and ones in most rows, but something else in others.
-        WsedError: a column beside several of classes has words, so that it may hold the tags.
+        RowError: beside columns of zeros and ones there is one that has something else in some rows.
+        WsedError: beside them there is a column of words, so that it may hold the tags.
     """
     names = [plain(column)[0] for column in cells.header]
     if any(names.index(usual) != file for usual in LABEL if usual in names):
         return []
-    known = {*SPLIT, *GROUPS, *DURATION} - {*ALSO_SOUNDS}
-    columns = [i for i in named(cells) if i != file and names[i] not in known]
-    values = {i: [cell.lower() for cell in cells.values(i) if cell] for i in columns}
-    marks = {i: sum(cell in {*PRESENT, *ABSENT} for cell in values[i]) for i in columns}
-    classes = [i for i in columns if marks[i] and marks[i] == len(values[i])]
-    others = [i for i in columns if marks[i] < len(values[i])]
-    words = [i for i in others if names[i] not in GROUPS and not all(map(is_number, values[i]))]
-    if all(names[i] in ALSO_SOUNDS for i in classes) or (words and len(classes) == 1):
+    kinds = {i: _kind(cells, i) for i in named(cells) if i != file and names[i] not in OTHER}
+    groups = [i for i, kind in kinds.items() if names[i] in ALSO_SOUNDS and kind != "marks"]
+    of = {what: [i for i, kind in kinds.items() if kind == what and i not in groups] for what in get_args(Kind)}
+    marks, alone = of["marks"], not (of["numbers"] or of["words"] or of["both"])
+    if all(names[i] in ALSO_SOUNDS for i in marks) or (len(marks) == 1 and not alone):
         return []
-    for i in others:
-        if marks[i] * 2 > len(values[i]):
-            line, row = next(row for row in cells.rows if row[1][i].lower() not in {*PRESENT, *ABSENT})
-            raise RowError(
-                cells.path,
-                line,
-                f"{cells.header[i]} is {row[i]!r}, and 0 or 1 in most other rows; correct the cell, or take the column "
-                "out if it is not one of a class",
-            )
-    if words:
-        first, column = " and ".join(cells.header[i] for i in classes[:2]), cells.header[words[0]]
+    way_out = f", or name the columns of the classes: data.corpus.tags.label: [{cells.header[marks[0]]}, ...]"
+    if of["both"]:
+        raise _no_mark(cells, of["both"][0], way_out)
+    if of["words"]:
+        words = cells.header[of["words"][0]]
         raise WsedError(
-            f"{cells.path} has columns of zeros and ones, such as {first}, but {column} has words: if it holds the "
-            "tags, set data.corpus.tags.label to it, otherwise take it out of the table"
+            f"{cells.path} has columns of zeros and ones, but {words} is not one of numbers: if it holds the tags, set "
+            f"data.corpus.tags.label to it{way_out}"
         )
-    return [i for i in columns if i not in others]
+    return sorted([*marks, *of["blank"]])
+
+
+def is_present(cell: str) -> bool:
+    """Whether a cell of a class column says that the class is present."""
+    return _mark(cell) in PRESENT
+
+
+def _mark(cell: str) -> str:
+    return cell.lower().replace(",", ".")
+
+
+Kind = Literal["blank", "marks", "numbers", "words", "both"]
+
+
+def _kind(cells: Cells, column: int) -> Kind:
+    """What a column holds: zeros and ones only, other numbers only, anything else, or zeros and ones among others."""
+    values = {_mark(cell) for cell in cells.values(column)} - {""}
+    if not values:
+        return "blank"
+    if MARKS.issuperset(values):
+        return "marks"
+    if not MARKS.isdisjoint(values):
+        return "both"
+    return "numbers" if all(is_number(value) and value != "nan" for value in values) else "words"
+
+
+def _no_mark(cells: Cells, column: int, way_out: str) -> RowError:
+    """An error for the first cell of a column that is neither 0 nor 1."""
+    line, row = next(row for row in cells.rows if row[1][column] and _mark(row[1][column]) not in MARKS)
+    name = cells.header[column]
+    return RowError(cells.path, line, f"{name} is {row[column]!r}, expected 0 or 1; correct the cell{way_out}")
 
 
 def label_column(cells: Cells, file: int, name: str | None) -> int:
@@ -128,5 +171,5 @@ def label_column(cells: Cells, file: int, name: str | None) -> int:
         return others[0]
     raise WsedError(
         f"{cells.path} has no column with a usual name for tags; set data.corpus.tags.label to one of its "
-        f"columns: {', '.join(cells.header[i] for i in others)}"
+        f"columns ({', '.join(cells.header[i] for i in others)}), or to a list of columns of zeros and ones"
     )

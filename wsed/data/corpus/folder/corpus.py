@@ -16,7 +16,7 @@ from wsed.data.corpus.folder.listed import OneFile, check_labels, join, settle
 from wsed.data.corpus.folder.notes import notes
 from wsed.data.corpus.folder.settings import FOLDERS, EventTable, Splits, TagTable
 from wsed.data.corpus.folder.splits import Listed, assign
-from wsed.data.corpus.folder.tags import Tagged, folder_tags, read_tags
+from wsed.data.corpus.folder.tags import Tagged, folder_tags, read_tags, times_in
 from wsed.data.corpus.listing import Listings
 from wsed.types import Labels, Split
 
@@ -172,7 +172,8 @@ class Folder(Corpus):
         counts = Counter(source_of(file) for file, _ in training)
         counts["negative"] = sum(own is not None and not own and not file.background for file, own in training)
         counts["left out"], counts["0 s"] = of.count(None), empty
-        texts = notes(counts, mapped, incomplete, self._event_rows.unused)
+        times = times_in(self._tag_rows) if self.events is None else ()
+        texts = notes(counts, mapped, incomplete, self._event_rows.unused, times)
         return Read(mapped, clips, texts)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
@@ -15,7 +16,7 @@ from wsed.errors import WsedError
 from wsed.formats.cells import GROUPS, SPLIT, Cells, plain, read_cells
 from wsed.formats.raven import is_raven
 from wsed.formats.reading import read_events
-from wsed.formats.table import Columns, is_events, read
+from wsed.formats.table import Columns, events_of, is_events
 from wsed.text import read_text
 
 VALIDATION = TEST = 0.15
@@ -92,12 +93,18 @@ def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[Tabl
         try:
             if is_raven(read_text(path).split("\n", 1)[0]) or path.suffix.lower() not in (".csv", ".tsv"):
                 continue
-            found += [table for table in [_table(files, path)] if table is not None]
+            if (table := _table(files, path)) is not None:
+                found.append(table)
         except WsedError:
             if labels is not None:
                 raise
     for events in (False, True):
-        yield from [table for table in found if table.events == events][:1]
+        yield from sorted((table for table in found if table.events == events), key=_flag)[:1]
+
+
+def _flag(table: Table) -> bool:
+    """Whether the table has only one column of zeros and ones, which may say something else than a class."""
+    return len(table.classes) == 1
 
 
 def _table(files: SoundFiles, path: Path) -> Table | None:
@@ -108,8 +115,8 @@ def _table(files: SoundFiles, path: Path) -> Table | None:
     """
     cells = read_cells(path)
     file = file_column(cells, files, None, "data.corpus.tags.file")
-    events = is_events(cells) and not _cut(cells, file, files)
-    classes = [] if events else class_columns(cells, file)
+    classes = class_columns(cells, file)
+    events = is_events(cells) and not classes and not _cut(cells, file, files)
     if not events and not classes:
         label_column(cells, file, None)
     names_files = any(is_file(files, row[file]) for _, row in cells.rows[:SAMPLE])
@@ -117,18 +124,21 @@ def _table(files: SoundFiles, path: Path) -> Table | None:
 
 
 def _cut(cells: Cells, file: int, files: SoundFiles) -> bool:
-    """Whether onset and offset say where each sound file was cut from a longer recording: most rows end after it."""
-    after = known = 0
+    """Whether the times say where sound files were cut from longer recordings.
+
+    So it is if most of the rows that are looked at end after their file, and are as long as it.
+    """
+    some = replace(cells, rows=cells.rows[:: max(1, len(cells.rows) // LOOKED_AT)])
+    cut = known = 0
     with suppress(WsedError):
-        events = read(cells.path, Columns(file=cells.header[file]))
-        if len({event.file for event in events}) < len(events):
-            return False
-        for event in events[:: max(1, len(events) // LOOKED_AT)]:
+        for event in events_of(some, Columns(file=cells.header[file])):
             number = files.find(event.file, "")
-            if number is not None:
+            if number is not None and event.label:
                 known += 1
-                after += event.offset > audio.info(files.paths[number]).duration + 1
-    return after * 2 > known
+                length = audio.info(files.paths[number]).duration
+                same = abs(event.offset - event.onset - length) < 0.1 * length
+                cut += same and event.offset > 1.1 * length
+    return cut * 2 > known
 
 
 def _is_labels(files: SoundFiles, path: Path) -> bool:
@@ -145,14 +155,15 @@ def not_read(root: Path) -> str:
     >>> not_read(Path("no such folder"))
     ''
     """
-    tables = [path for depth in TABLES for path in sorted(root.glob(depth))]
-    paths = [*tables, *(path for path in label_files(root) if path not in tables)]
+    tables = dict.fromkeys(path for depth in TABLES for path in sorted(root.glob(depth)))
+    paths = dict.fromkeys([*tables, *label_files(root)])
     if not paths:
         return ""
     files = SoundFiles(root)
     for path in paths:
-        of_one = files.belonging(path) is not None
+        of_one = True
         try:
+            of_one = files.belonging(path) is not None
             if path in tables and not of_one:
                 if _table(files, path) is None:
                     return f"{path} names no sound file of {root} (such as {files.names[0]})"
@@ -173,7 +184,10 @@ def _name(root: Path, path: Path) -> str:
 def splits_of(table: Table) -> Splits | None:
     """The splits by a column of a table, or drawn by the groups of a column; None without such columns."""
     header = table.cells.header
-    columns = {plain(name)[0]: i for i, name in reversed([*enumerate(header)]) if i not in table.classes}
+    columns: dict[str, int] = {}
+    for i, name in enumerate(header):
+        if i not in table.classes:
+            columns.setdefault(plain(name)[0], i)
     for usual in SPLIT:
         if usual in columns:
             values = {value.casefold() for value in table.cells.values(columns[usual])}

@@ -15,7 +15,11 @@ KINDS = {
 
 
 def notes(
-    counts: Mapping[str, int], classes: ClassMap, incomplete: Sequence[Incomplete], unused: Sequence[Path]
+    counts: Mapping[str, int],
+    classes: ClassMap,
+    incomplete: Sequence[Incomplete],
+    unused: Sequence[Path],
+    times: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """The notes, one line each; only what occurs is noted.
 
@@ -25,6 +29,7 @@ def notes(
         classes: the classes, with the labels that are left out.
         incomplete: files with a tag that has no event.
         unused: label files that belong to no sound file.
+        times: columns of times in the table of tags, if there are no events.
     """
     lines = [", ".join(f"{counts[kind]} files {text}" for kind, text in KINDS.items() if counts[kind])]
     if counts["negative"]:
@@ -44,4 +49,9 @@ def notes(
         lines.append(f"{counts['0 s']} events of 0 s are left out")
     if unused:
         lines.append(f"{len(unused)} label files belong to no sound file (first: {unused[0]})")
+    if times:
+        lines.append(
+            f"the times of the table of tags ({', '.join(times)}) are not used; if they are times in the files, set "
+            "data.corpus.events to the table"
+        )
     return tuple(lines)

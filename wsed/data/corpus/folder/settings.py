@@ -19,14 +19,14 @@ class TagTable:
     Args:
         table: a CSV or TSV, in the folder of the recordings or anywhere.
         file: column of the sound file; None: the one whose cells name files of the folder.
-        label: column of the tags; None: it is recognised by its name.
+        label: column of the tags, or a list of columns of zeros and ones, one per class; None: they are recognised.
         between: separator of the tags in a cell; None: a semicolon, bar or comma, whichever occurs.
         separator: separator of the cells of a row; None: it is recognised.
     """
 
     table: str
     file: str | None = None
-    label: str | None = None
+    label: str | Sequence[str] | None = None
     between: str | None = None
     separator: str | None = None
 

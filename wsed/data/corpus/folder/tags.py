@@ -1,14 +1,14 @@
 """Tags of sound files: from a table, or from the folders that the files are in."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsed.data.corpus.folder.columns import PRESENT, class_columns, file_column, label_column, named
+from wsed.data.corpus.folder.columns import class_columns, file_column, is_present, label_column, named, named_classes
 from wsed.data.corpus.folder.files import SoundFiles, folders
 from wsed.data.corpus.folder.settings import FOLDERS, TagTable, place
 from wsed.errors import WsedError
-from wsed.formats.cells import are_lists, read_cells, tag_separator, tags_in
+from wsed.formats.cells import DURATION, OFFSET, ONSET, are_lists, plain, read_cells, tag_separator, tags_in
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,12 @@ def read_tags(files: SoundFiles, tags: TagTable) -> list[Tagged]:
     path = place(files.root, tags.table, "data.corpus.tags")
     cells = read_cells(path, tags.separator)
     file = file_column(cells, files, tags.file, "data.corpus.tags.file")
-    classes = [] if tags.label is not None else class_columns(cells, file)
-    labels = classes or [label_column(cells, file, tags.label)]
+    classes = []
+    if tags.label is None:
+        classes = class_columns(cells, file)
+    elif not isinstance(tags.label, str):
+        classes = named_classes(cells, tags.label)
+    labels = classes or [label_column(cells, file, tags.label if isinstance(tags.label, str) else None)]
     between = tags.between or tag_separator(cells.values(labels[0]))
     lists = are_lists(cells.values(labels[0]), between)
     others = [i for i in named(cells) if i not in (file, *labels)]
@@ -49,7 +53,7 @@ def read_tags(files: SoundFiles, tags: TagTable) -> list[Tagged]:
             line,
             row[file],
             files.find(row[file], f"{path}:{line}: ") if row[file] else None,
-            tuple(cells.header[i] for i in classes if row[i].lower() in PRESENT)
+            tuple(cells.header[i] for i in classes if is_present(row[i]))
             if classes
             else tuple(tags_in(row[labels[0]], between, lists)),
             {cells.header[i]: row[i] for i in others},
@@ -58,6 +62,14 @@ def read_tags(files: SoundFiles, tags: TagTable) -> list[Tagged]:
     ]
     check_there(path, {row.file: row.number for row in rows}, files, "data.corpus.tags.file")
     return rows
+
+
+def times_in(rows: Sequence[Tagged]) -> tuple[str, ...]:
+    """The columns of onset and offset (or duration) in a table of tags; empty without both."""
+    names = [(name, plain(name)[0]) for row in rows[:1] for name in row.facts]
+    first = [name for name, usual in names if usual in ONSET]
+    last = [name for name, usual in names if usual in (*OFFSET, *DURATION)]
+    return (first[0], last[0]) if first and last else ()
 
 
 def check_there(path: Path, numbers: Mapping[str, int | None], files: SoundFiles, setting: str) -> None:
