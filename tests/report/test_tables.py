@@ -10,6 +10,7 @@ from matplotlib.image import imread
 from rich.console import Console
 
 from wsed.decoding import StepDecoder, Tuning
+from wsed.errors import WsedError
 from wsed.formats.event import Event
 from wsed.formats.recording import Recording
 from wsed.metrics import EventF1, event_counts
@@ -19,6 +20,7 @@ from wsed.report import pictures
 from wsed.report.detections import draw
 from wsed.report.tables import score_table, seeds_table
 from wsed.scoring.facts import RunFacts
+from wsed.scoring.report import Report
 from wsed.scoring.resampling import Resampling, resample, samples
 from wsed.scoring.score import score, system_of
 from wsed.testing.metrics import system
@@ -140,3 +142,13 @@ def test_metrics_without_intervals_are_named() -> None:
     assert "no intervals of: best event F1" in told
     assert "event F1," not in told.split("no intervals of: ")[1].replace("best event F1", "")
     assert "no intervals of" not in text(score_table(replace(report, intervals=None)))
+
+
+@pytest.mark.parametrize("gone", ["micro", "0000xx", "f1"])
+def test_a_report_that_lacks_a_number_is_damaged(gone) -> None:
+    plain = score(many(2, 6)).to_dict()
+    part = {**plain["segment_f1"], "per_class": {k: dict(v) for k, v in plain["segment_f1"]["per_class"].items()}}
+    for group in (part, part["per_class"], part["per_class"]["0001xx"]):
+        group.pop(gone, None)
+    with pytest.raises(WsedError, match=f"the report has no '{gone}' beside .*; score again"):
+        score_table(Report.of_dict({**plain, "segment_f1": part}))

@@ -3,7 +3,9 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+from wsed.errors import WsedError
 
 Plain = Mapping[str, Any]
 """A JSON object: numbers, strings, lists and objects by name."""
@@ -42,10 +44,28 @@ def number(value: float | int | None) -> float | int:
     return value if isinstance(value, int) else float(value)
 
 
-def numbers(values: Mapping[str, float | int | None]) -> dict[str, float | int]:
+T = TypeVar("T")
+
+
+class Found(dict[str, T], Generic[T]):
+    """Parts of a report by name, as they were read from a file.
+
+    Raises:
+        WsedError: (when a part is taken) there is none of that name.
+
+    >>> Found({"macro": 0.5})["micro"]
+    Traceback (most recent call last):
+    wsed.errors.WsedError: the report has no 'micro' beside macro; score again
+    """
+
+    def __missing__(self, name: str) -> T:
+        raise WsedError(f"the report has no {name!r} beside {', '.join([*self][:10]) or 'nothing'}; score again")
+
+
+def numbers(values: Mapping[str, float | int | None]) -> Found[float | int]:
     """Numbers by name from JSON; None becomes NaN.
 
     >>> numbers({"macro": None, "n_ref": 3})
     {'macro': nan, 'n_ref': 3}
     """
-    return {name: number(value) for name, value in values.items()}
+    return Found({name: number(value) for name, value in values.items()})

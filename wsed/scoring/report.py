@@ -13,7 +13,7 @@ from wsed.metrics.base import Curves, MetricValue, Number
 from wsed.metrics.confusion import Confusion
 from wsed.metrics.roc import Curve
 from wsed.scoring.facts import Input, RunFacts
-from wsed.scoring.plain import Plain, number, numbers, to_json
+from wsed.scoring.plain import Found, Plain, numbers, to_json
 from wsed.scoring.resampling import Comparison, Intervals
 from wsed.text import read_json_object
 
@@ -240,14 +240,14 @@ def _metric(value: Any, details: Plain | None) -> MetricValue | None:
         return None
     if not isinstance(value, Mapping):
         return _single(float(value), details or {})
-    per_class = {label: numbers(own) for label, own in value.get("per_class", {}).items()}
+    per_class = Found({label: numbers(own) for label, own in value.get("per_class", {}).items()})
     return MetricValue(numbers({name: part for name, part in value.items() if name != "per_class"}), per_class)
 
 
 def _single(value: float, details: Plain) -> MetricValue:
     known = ("per_class", "parameters", "roc", "class_rocs")
-    every = {"value": value} | numbers({name: part for name, part in details.items() if name not in known})
-    per_class = {label: {"value": number(area)} for label, area in details.get("per_class", {}).items()}
+    every = numbers({"value": value} | {name: part for name, part in details.items() if name not in known})
+    per_class = Found({label: numbers({"value": area}) for label, area in details.get("per_class", {}).items()})
     curves = None
     if "roc" in details:
         class_rocs = {label: _curve(points) for label, points in details["class_rocs"].items()}
