@@ -150,5 +150,5 @@ def test_a_report_that_lacks_a_number_is_damaged(gone) -> None:
     part = {**plain["segment_f1"], "per_class": {k: dict(v) for k, v in plain["segment_f1"]["per_class"].items()}}
     for group in (part, part["per_class"], part["per_class"]["0001xx"]):
         group.pop(gone, None)
-    with pytest.raises(WsedError, match=f"the report has no '{gone}' beside .*; score again"):
+    with pytest.raises(WsedError, match=rf"the report lacks '{gone}' \(it has .*\); score again"):
         score_table(Report.of_dict({**plain, "segment_f1": part}))

@@ -66,8 +66,8 @@ def test_a_corpus_with_other_labels_than_the_run_was_scored_on_is_refused(tmp_pa
     run.split("test").path.mkdir()
     scores = Scores(("a.wav", "b.wav"), torch.ones(2).double(), clip_scores=torch.rand(2, 2))
     write_scores(run.split("test").path, scores, LABELS)
-    for metric, there, said in (("event_f1", 3, "3 events with bark"), ("tagging_f1", 1, "1 clips with bark")):
-        report = {metric: {"macro": 0.5, "per_class": {"bark": {"n_ref": there}, "hum": {"n_ref": 0}}}}
+    for metric, there, said in (("event_f1", 3, "3 events of bark"), ("tagging_f1", 1, "1 clips of bark")):
+        report = {metric: {"macro": 0.5, "per_class": {"bark": {"n_ref": there}, "hum": {"n_ref": None}}}}
         run.split("test").report.write_text(json.dumps(report))
         with pytest.raises(WsedError, match=rf"was scored on {said} \(test\), but the corpus has 2"):
             ScoredClips.read(run, "test", clips())

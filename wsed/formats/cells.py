@@ -32,7 +32,7 @@ GROUPS = (
 DETAILS = (
     "date", "time", "datetime", "url", "link", "source", "comment", "comments", "remark", "remarks", "note", "notes",
     "description", "title", "license", "licence", "annotator", "observer", "uploader", "user", "username", "country",
-    "region", "city", "habitat", "weather", "sha1", "md5",
+    "region", "city", "habitat", "weather", "sex", "gender", "age", "sha1", "md5",
 )  # fmt: skip
 SPLIT = ("split", "subset", "set", "partition", "fold")
 CONFIDENCE = ("confidence", "score", "probability", "conf")
@@ -107,11 +107,11 @@ def read_cells(path: str | Path, separator: str | None = None) -> Cells:
         RowError: a row has more cells than the header, or another separator.
     """
     path = Path(path)
-    if separator is not None and len(separator) != 1:
-        raise WsedError(f"{path}: the separator of cells is {separator!r}; set it to one character, such as ';'")
     lines = composed(read_text(path, "table")).rstrip("\n").split("\n")
     if declared := re.fullmatch("sep=(.)", lines[0]):  # Excel reads this line, and then the table
         separator, lines[0] = separator or declared[1], ""
+    if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
+        raise WsedError(f"{path}: the separator of cells is {separator!r}; set it to one character, such as ';'")
     between = separator or header_separator(next((line for line in lines if line.strip()), ""))
     split = [(line, [cell.strip() for cell in cells]) for line, cells in split_rows(path, lines, between)]
     rows = [(line, cells) for line, cells in split if any(cells)]
@@ -183,7 +183,7 @@ def are_lists(cells: Iterable[str], separator: str | None) -> bool:
     (True, False)
     """
     filled = [cell for cell in cells if cell]
-    bracketed = all(cell[:1] == "[" and cell[-1:] == "]" for cell in filled)
+    bracketed = all(cell[:1] + cell[-1:] in ("[]", "{}") for cell in filled)
     others = [cell for cell in filled if bracketed and not LIST.fullmatch(cell)]
     several = separator is not None and any(separator in cell for cell in others)
     return bracketed and several and not any({*"[]"} & {*cell[1:-1]} for cell in others)

@@ -93,13 +93,13 @@ def events_of(cells: Cells, named: Columns, setting: str = "columns") -> list[Ev
 def is_events(cells: Cells) -> bool:
     """Whether a table is one of events: it has columns of the onset, and of the offset or the duration."""
     has_offset = cells.column(None, OFFSET, "") is not None
-    return cells.column(None, ONSET, "") is not None and (has_offset or _lasting(cells, Columns()))
+    return cells.column(None, ONSET, "") is not None and (has_offset or _lasting(cells, Columns(), ""))
 
 
 def _has_durations(cells: Cells, named: Columns, setting: str) -> bool:
     """Whether a table has durations in place of offsets."""
     if named.offset is None:
-        return named.duration is not None or _lasting(cells, named)
+        return named.duration is not None or _lasting(cells, named, setting)
     if named.duration is not None:
         raise WsedError(
             f"{setting} names an offset ({named.offset}) and a duration ({named.duration}); name one of them"
@@ -111,13 +111,13 @@ def _has_durations(cells: Cells, named: Columns, setting: str) -> bool:
     return False
 
 
-def _lasting(cells: Cells, named: Columns) -> bool:
+def _lasting(cells: Cells, named: Columns, setting: str) -> bool:
     """Whether a table of classes has durations, and onsets, in seconds in place of offsets."""
     if cells.column(None, OFFSET, "") is not None:
         return False
     if named.label is None and cells.column(None, LABEL, "") is None:
         return False
-    columns = [cells.column(named.onset, ONSET, "columns.onset"), cells.column(None, DURATION, "")]
+    columns = [cells.column(named.onset, ONSET, f"{setting}.onset"), cells.column(None, DURATION, "")]
     values = [value for column in columns if column is not None for value in cells.values(column) if value]
     return None not in columns and all(map(is_number, values))
 

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from wsed.errors import WsedError
 
@@ -47,19 +47,19 @@ def number(value: float | int | None) -> float | int:
 T = TypeVar("T")
 
 
-class Found(dict[str, T], Generic[T]):
+class Found(dict[str, T]):
     """Parts of a report by name, as they were read from a file.
 
     Raises:
-        WsedError: (when a part is taken) there is none of that name.
+        WsedError: (when a part is taken by `[]`) there is none of that name.
 
     >>> Found({"macro": 0.5})["micro"]
     Traceback (most recent call last):
-    wsed.errors.WsedError: the report has no 'micro' beside macro; score again
+    wsed.errors.WsedError: the report lacks 'micro' (it has macro); score again
     """
 
     def __missing__(self, name: str) -> T:
-        raise WsedError(f"the report has no {name!r} beside {', '.join([*self][:10]) or 'nothing'}; score again")
+        raise WsedError(f"the report lacks {name!r} (it has {', '.join([*self][:10]) or 'nothing'}); score again")
 
 
 def numbers(values: Mapping[str, float | int | None]) -> Found[float | int]:

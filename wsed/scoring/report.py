@@ -161,7 +161,7 @@ class Report:
         plain = read_json_object(path, "score again")
         try:
             return Report.of_dict(plain)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise WsedError(f"{path} is not a report of wsed ({type(error).__name__}: {error}); score again") from None
 
     @staticmethod

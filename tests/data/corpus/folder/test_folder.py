@@ -128,6 +128,9 @@ WANTED = {"a.wav": {"Dog"}, "b.wav": {"Cat"}, "c.wav": {"Dog", "Cat"}, "d.wav": 
         ("filename,Dog,Cat,latitude,session", [f"{row},51.2,{i % 2}" for i, row in enumerate(WIDE)], WANTED),
         ("filename,start_time,end_time,Dog,Cat", [f"{row[:5]},0.0,1.0,{row[6:]}" for row in WIDE], WANTED),
         ("filename;Dog;Cat", [f"{row[:5]};{row[6]},0;{row[8]},0" for row in WIDE], WANTED),
+        ("filename,Dog,Cat,stop", [f"{row},1" for row in WIDE], {k: v | {"stop"} for k, v in WANTED.items()}),
+        ("filename,Dog,Cat,age,wind", [f"{row},{30 + i},{'ns'[i % 2]}" for i, row in enumerate(WIDE)], None),
+        ("filename,Dog,Cat,hour,id,sex", [f"{row},{'5716'[i]},{i},f" for i, row in enumerate(WIDE)], WANTED),
         ("filename,Dog,Cat,Date", [f"{row},2024-05-01" for row in WIDE], WANTED),
         ("filename,Dog,Cat,Person", [f"{row},1" for row in WIDE], {k: v | {"Person"} for k, v in WANTED.items()}),
         ("filename,Dog,Cat,person", [f"{row},p{i}" for i, row in enumerate(WIDE)], WANTED),
@@ -137,6 +140,10 @@ WANTED = {"a.wav": {"Dog"}, "b.wav": {"Cat"}, "c.wav": {"Dog", "Cat"}, "d.wav": 
 def test_a_column_per_class_beside_other_columns(tmp_path, header, rows, wanted):
     sounds(tmp_path, *WANTED)
     text(tmp_path, "t.csv", header, *rows)
+    if wanted is None:
+        with pytest.raises(WsedError, match="but the column wind holds words"):
+            read(tmp_path, "t.csv")
+        return
     assert guess(tmp_path)["tags"] == "t.csv"
     assert tagged(Folder(tmp_path, "t.csv")) == wanted
 
@@ -145,6 +152,9 @@ def test_the_columns_of_the_classes_can_be_named(tmp_path):
     sounds(tmp_path, *WANTED)
     text(tmp_path, "t.csv", "filename,Dog,Cat,verified,date", *(f"{row},1,2024-05-01" for row in WIDE))
     assert tagged(Folder(tmp_path, TagTable("t.csv", label=["Dog", "Cat"]))) == WANTED
+    for label in ([], ["Dog", "Dog"]):
+        with pytest.raises(WsedError, match=r"data.corpus.tags.label is \[.*\]: name each column of a class once"):
+            TagTable("t.csv", label=label)
     with pytest.raises(WsedError, match=r"t.csv:2: date is '2024-05-01', expected 0 or 1"):
         read(tmp_path, TagTable("t.csv", label=["Dog", "date"]))
     with pytest.raises(WsedError, match=r"no column 'dog' \(did you mean Dog\?\), which data.corpus.tags.label names"):
@@ -158,6 +168,11 @@ def test_a_table_of_other_facts_is_no_table_of_tags(tmp_path):
     text(tmp_path, "a_flag.csv", "filename,checked", "a.wav,1", "b.wav,1")
     text(tmp_path, "labels.csv", "filename,label", "a.wav,Dog", "b.wav,Cat")
     assert guess(tmp_path)["tags"] == "labels.csv"
+    text(tmp_path, "a_flag.csv", "filename,checked,noisy", "a.wav,1,0", "b.wav,1,1")
+    assert guess(tmp_path)["tags"] == "labels.csv"
+    text(tmp_path, "labels.csv", "filename,onset,offset,label", "a.wav,0,1,Dog", "b.wav,0,1,Cat")
+    text(tmp_path, "a_flag.csv", "filename,checked", "a.wav,1", "b.wav,1")
+    assert guess(tmp_path) == {"root": tmp_path, "events": "labels.csv"}
 
 
 def test_a_class_called_as_a_group_draws_no_splits(tmp_path):
@@ -172,6 +187,8 @@ def test_a_table_of_where_clips_were_cut_from_is_one_of_tags(tmp_path):
     sounds(tmp_path, "a.wav", "b.wav")
     text(tmp_path, "t.csv", "filename,start,end,label", "a.wav,0,1,Dog", "a.wav,1,2,Cat")
     assert guess(tmp_path) == {"root": tmp_path, "events": "t.csv"}
+    text(tmp_path, "t.csv", "filename,start,end,label", "a.wav,0,2,Dog", "b.wav,2,4,Cat")  # two halves of one
+    assert guess(tmp_path) == {"root": tmp_path, "tags": "t.csv"}
     text(tmp_path, "t.csv", "filename,onset,offset,label", "a.wav,100,700,Dog", "b.wav,0,400,Cat")  # ms
     assert guess(tmp_path) == {"root": tmp_path, "events": "t.csv"}
     text(tmp_path, "t.csv", "filename,start,duration,label", "a.wav,30,2,Dog", "b.wav,50,2,Cat", "b.wav,50,2,Cow")
@@ -393,7 +410,7 @@ def test_mistakes_of_the_folder(tmp_path):
             ["file,Dog,Cat,Cow", "a.wav,1,0,0", "x/b.wav,0,1,NaN"],
             r"t.csv:3: Cow is 'NaN', .*tags.label: \[Dog, ...\]",
         ),
-        (["file,Dog,Cat,what", "a.wav,1,0,Cow"], "zeros and ones, but what is not one of numbers: if it holds"),
+        (["file,Dog,Cat,what", "a.wav,1,0,Cow"], "zeros and ones, but the column what holds words: if"),
         (
             ["file,hasbird,site_id", "a.wav,1,7"],
             r"set .*tags.label to one of its columns \(hasbird, site_id\), or to a",

@@ -15,15 +15,15 @@ from wsed.formats.rows import RowError
 SAMPLE = 200
 """Number of rows by which the column of the files is recognised."""
 
-PRESENT = frozenset({"1", "1.0", "true", "t", "yes", "y", "x"})
-MARKS = PRESENT | {"0", "0.0", "false", "f", "no", "n"}
-"""Cells of tables with a column per class, in lower case and with a decimal point; an empty cell means no."""
+PRESENT = frozenset({"1", "1.0", "true", "yes", "x"})
+MARKS = PRESENT | {"0", "0.0", "false", "no"}
+"""Cells of tables with a column per class, see `_mark`; an empty cell means no."""
 
 ALSO_SOUNDS = frozenset({"person", "animal", "recorder"})
 """Usual names of groups that are also names of sounds."""
 
-OTHER = frozenset({*SPLIT, *GROUPS, *ONSET, *OFFSET, *DURATION, *CONFIDENCE, *DETAILS}) - ALSO_SOUNDS
-"""Usual names of columns that are not of a class."""
+OTHER = frozenset({*SPLIT, *GROUPS, *DURATION, *CONFIDENCE, *DETAILS, "id", "index"}) - ALSO_SOUNDS
+"""Usual names of columns that are not of a class. Those of onset and offset are not either, if a table has both."""
 
 
 def named(cells: Cells) -> list[int]:
@@ -78,19 +78,20 @@ def named_classes(cells: Cells, names: Sequence[str]) -> list[int]:
         RowError: one of them has something else in a row.
         WsedError: there is no column of such a name.
     """
-    columns = [cells.column(name, (), "data.corpus.tags.label") for name in names]
+    found = [cells.column(name, (), "data.corpus.tags.label") for name in names]
+    columns = [i for i in found if i is not None]
     for i in columns:
-        assert i is not None
         if _kind(cells, i) not in ("marks", "blank"):
             raise _no_mark(cells, i, "")
-    return [i for i in columns if i is not None]
+    return columns
 
 
 def class_columns(cells: Cells, file: int) -> list[int]:
     """The columns of zeros and ones, one per class, by their cells; none for other tables.
 
-    No column may have a usual name for tags. A single column of zeros and ones counts if nothing else describes the
-    files. Beside several there may be splits, groups, times, dates, remarks, other numbers, and blank columns.
+    No column may have a usual name for tags. Columns with usual names for splits, groups, times, dates and remarks are
+    left aside. A single column of zeros and ones counts if no other column is left; beside several there may be other
+    numbers and blank columns.
 
     Args:
         cells: the table.
@@ -103,7 +104,9 @@ def class_columns(cells: Cells, file: int) -> list[int]:
     names = [plain(column)[0] for column in cells.header]
     if any(names.index(usual) != file for usual in LABEL if usual in names):
         return []
-    kinds = {i: _kind(cells, i) for i in named(cells) if i != file and names[i] not in OTHER}
+    times = {*ONSET, *OFFSET} if {*ONSET} & {*names} and {*OFFSET, *DURATION} & {*names} else set()
+    known = [i for i in named(cells) if i == file or names[i] in OTHER | times]
+    kinds = {i: _kind(cells, i) for i in named(cells) if i not in known}
     groups = [i for i, kind in kinds.items() if names[i] in ALSO_SOUNDS and kind != "marks"]
     of = {what: [i for i, kind in kinds.items() if kind == what and i not in groups] for what in get_args(Kind)}
     marks, alone = of["marks"], not (of["numbers"] or of["words"] or of["both"])
@@ -115,8 +118,8 @@ def class_columns(cells: Cells, file: int) -> list[int]:
     if of["words"]:
         words = cells.header[of["words"][0]]
         raise WsedError(
-            f"{cells.path} has columns of zeros and ones, but {words} is not one of numbers: if it holds the tags, set "
-            f"data.corpus.tags.label to it{way_out}"
+            f"{cells.path} has columns of zeros and ones, but the column {words} holds words: if they are the tags, "
+            f"set data.corpus.tags.label to it{way_out}"
         )
     return sorted([*marks, *of["blank"]])
 
@@ -134,15 +137,25 @@ Kind = Literal["blank", "marks", "numbers", "words", "both"]
 
 
 def _kind(cells: Cells, column: int) -> Kind:
-    """What a column holds: zeros and ones only, other numbers only, anything else, or zeros and ones among others."""
-    values = {_mark(cell) for cell in cells.values(column)} - {""}
+    """What a column holds.
+
+    Marks are zeros and ones only. "Both" are zeros and ones among other things in half of the rows or more: counts of a
+    class, probabilities, or mistakes. Numbers that are all different, such as those of the rows, are not.
+    """
+    values = Counter(map(_mark, cells.values(column)))
+    absent = values.pop("", 0)
     if not values:
         return "blank"
     if MARKS.issuperset(values):
         return "marks"
-    if not MARKS.isdisjoint(values):
+    marks = absent + sum(count for value, count in values.items() if value in MARKS)
+    numeric = all(is_number(value) and value != "nan" for value in values)
+    numbers = [float(value) for value in values] if numeric else []
+    if numeric and (absent + len(values) == len(cells.rows) > 3 or min(numbers) < 0):
+        return "numbers"
+    if marks * 2 >= len(cells.rows) or (numeric and max(numbers) <= 1):
         return "both"
-    return "numbers" if all(is_number(value) and value != "nan" for value in values) else "words"
+    return "numbers" if numeric else "words"
 
 
 def _no_mark(cells: Cells, column: int, way_out: str) -> RowError:

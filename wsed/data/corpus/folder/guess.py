@@ -86,7 +86,10 @@ class Table(NamedTuple):
 
 
 def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[Table]:
-    """The first table of tags and the first table of events that name sound files."""
+    """The first table of tags and the first table of events that name sound files.
+
+    Tables with a label column come before those with a column per class, which may be flags.
+    """
     paths = [path for depth in TABLES for path in root.glob(depth)] if labels is None else [labels]
     found = []
     for path in sorted(path for path in paths if path.is_file()):
@@ -98,13 +101,11 @@ def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[Tabl
         except WsedError:
             if labels is not None:
                 raise
-    for events in (False, True):
-        yield from sorted((table for table in found if table.events == events), key=_flag)[:1]
-
-
-def _flag(table: Table) -> bool:
-    """Whether the table has only one column of zeros and ones, which may say something else than a class."""
-    return len(table.classes) == 1
+    timed = [table for table in found if table.events]
+    tags = sorted((table for table in found if not table.events), key=lambda table: bool(table.classes))
+    if timed and tags and len(tags[0].classes) == 1:  # it says something else of the files
+        tags = []
+    yield from [*tags[:1], *timed[:1]]
 
 
 def _table(files: SoundFiles, path: Path) -> Table | None:
@@ -134,10 +135,10 @@ def _cut(cells: Cells, file: int, files: SoundFiles) -> bool:
         for event in events_of(some, Columns(file=cells.header[file])):
             number = files.find(event.file, "")
             if number is not None and event.label:
-                known += 1
                 length = audio.info(files.paths[number]).duration
-                same = abs(event.offset - event.onset - length) < 0.1 * length
-                cut += same and event.offset > 1.1 * length
+                whole = abs(event.offset - event.onset - length) < 0.1 * length
+                known += not (whole and event.offset <= 1.1 * length)  # which the whole file is in either case
+                cut += whole and event.offset > 1.1 * length
     return cut * 2 > known
 
 

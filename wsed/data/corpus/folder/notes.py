@@ -51,7 +51,7 @@ def notes(
         lines.append(f"{len(unused)} label files belong to no sound file (first: {unused[0]})")
     if times:
         lines.append(
-            f"the times of the table of tags ({', '.join(times)}) are not used; if they are times in the files, set "
-            "data.corpus.events to the table"
+            f"the times of the table of tags ({', '.join(times)}) are not used; times of events in the files belong "
+            "in a table of data.corpus.events (file, onset, offset, label)"
         )
     return tuple(lines)

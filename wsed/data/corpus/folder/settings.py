@@ -22,6 +22,9 @@ class TagTable:
         label: column of the tags, or a list of columns of zeros and ones, one per class; None: they are recognised.
         between: separator of the tags in a cell; None: a semicolon, bar or comma, whichever occurs.
         separator: separator of the cells of a row; None: it is recognised.
+
+    Raises:
+        WsedError: the list of columns is empty, or names one twice.
     """
 
     table: str
@@ -29,6 +32,11 @@ class TagTable:
     label: str | Sequence[str] | None = None
     between: str | None = None
     separator: str | None = None
+
+    def __post_init__(self) -> None:
+        listed = None if self.label is None or isinstance(self.label, str) else [*self.label]
+        if listed is not None and (not listed or len({*listed}) < len(listed)):
+            raise WsedError(f"data.corpus.tags.label is {listed}: name each column of a class once, or set it to null")
 
 
 @dataclass(frozen=True)
