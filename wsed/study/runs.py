@@ -200,5 +200,5 @@ def _check_labels(run: RunFolder, split: Split, labels: Labels, truth: Truth) ->
             i = other[0]
             raise WsedError(
                 f"{run.path} was scored on {there[i]:g} {what} of {labels.names[i]} ({split}), but the corpus has "
-                f"{here[i]} in the same clips: give the corpus that the run was tested on (--root), or test the run again"
+                f"{here[i]} in the same clips: give the corpus that the run was tested on (--root), or test it again"
             )

@@ -90,8 +90,8 @@ def class_columns(cells: Cells, file: int) -> list[int]:
     """The columns of zeros and ones, one per class, by their cells; none for other tables.
 
     No column may have a usual name for tags. Columns with usual names for splits, groups, times, dates and remarks are
-    left aside. A single column of zeros and ones counts if no other column is left; beside several there may be other
-    numbers and blank columns.
+    left aside. A single column of zeros and ones counts only beside splits and groups; beside several there may also be
+    other numbers and blank columns.
 
     Args:
         cells: the table.
@@ -109,7 +109,8 @@ def class_columns(cells: Cells, file: int) -> list[int]:
     kinds = {i: _kind(cells, i) for i in named(cells) if i not in known}
     groups = [i for i, kind in kinds.items() if names[i] in ALSO_SOUNDS and kind != "marks"]
     of = {what: [i for i, kind in kinds.items() if kind == what and i not in groups] for what in get_args(Kind)}
-    marks, alone = of["marks"], not (of["numbers"] or of["words"] or of["both"])
+    details = [i for i in known if i != file and names[i] not in (*SPLIT, *GROUPS)]
+    marks, alone = of["marks"], not (of["numbers"] or of["words"] or of["both"] or details)
     if all(names[i] in ALSO_SOUNDS for i in marks) or (len(marks) == 1 and not alone):
         return []
     way_out = f", or name the columns of the classes: data.corpus.tags.label: [{cells.header[marks[0]]}, ...]"
