@@ -12,8 +12,8 @@ A GPU is waited for before and after each step, or after as many steps as `--in-
 so that the CPU can prepare a step while the GPU is still busy with the one before. Augmentations are also timed alone,
 with features at hand, which a CPU in use disturbs less than the difference of two steps. What a clip holds changes the
 time of a step too: "changed content" is the difference of two steps without augmentations, on features that were
-augmented before and on others. How many operations they
-start on a device, how many transfers to it, and how often they wait for it is counted on any machine.
+augmented before and on others. How many operations they start on a device, how many transfers to it, and how often they
+wait for it is counted on any machine.
 """
 
 import argparse

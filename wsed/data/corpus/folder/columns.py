@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Literal, get_args
+from typing import Literal
 
 from wsed.data.audio import SUFFIXES
 from wsed.data.corpus.folder.files import SoundFiles
@@ -105,24 +105,24 @@ def class_columns(cells: Cells, file: int) -> list[int]:
     if any(names.index(usual) != file for usual in LABEL if usual in names):
         return []
     times = {*ONSET, *OFFSET} if {*ONSET} & {*names} and {*OFFSET, *DURATION} & {*names} else set()
-    known = [i for i in named(cells) if i == file or names[i] in OTHER | times]
-    kinds = {i: _kind(cells, i) for i in named(cells) if i not in known}
-    groups = [i for i, kind in kinds.items() if names[i] in ALSO_SOUNDS and kind != "marks"]
-    of = {what: [i for i, kind in kinds.items() if kind == what and i not in groups] for what in get_args(Kind)}
-    details = [i for i in known if i != file and names[i] not in (*SPLIT, *GROUPS)]
-    marks, alone = of["marks"], not (of["numbers"] or of["words"] or of["both"] or details)
-    if all(names[i] in ALSO_SOUNDS for i in marks) or (len(marks) == 1 and not alone):
+    columns = [i for i in named(cells) if i != file]
+    kinds = {i: _kind(cells, i) for i in columns if names[i] not in OTHER | times}
+    kinds = {i: kind for i, kind in kinds.items() if kind == "marks" or names[i] not in ALSO_SOUNDS}
+    marks, blank, both, words, numbers = (
+        [i for i, kind in kinds.items() if kind == wanted] for wanted in ("marks", "blank", "both", "words", "numbers")
+    )
+    details = [i for i in columns if names[i] in OTHER | times and names[i] not in (*SPLIT, *GROUPS)]
+    if all(names[i] in ALSO_SOUNDS for i in marks) or (len(marks) == 1 and (both or words or numbers or details)):
         return []
     way_out = f", or name the columns of the classes: data.corpus.tags.label: [{cells.header[marks[0]]}, ...]"
-    if of["both"]:
-        raise _no_mark(cells, of["both"][0], way_out)
-    if of["words"]:
-        words = cells.header[of["words"][0]]
+    if both:
+        raise _no_mark(cells, both[0], way_out)
+    if words:
         raise WsedError(
-            f"{cells.path} has columns of zeros and ones, but the column {words} holds words: if they are the tags, "
-            f"set data.corpus.tags.label to it{way_out}"
+            f"{cells.path} has columns of zeros and ones, but the column {cells.header[words[0]]} holds words: if they "
+            f"are the tags, set data.corpus.tags.label to it{way_out}"
         )
-    return sorted([*marks, *of["blank"]])
+    return sorted([*marks, *blank])
 
 
 def is_present(cell: str) -> bool:

@@ -1,6 +1,6 @@
 """Recognise what a folder contains: tables, label files, folders named by class, splits and groups."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +54,7 @@ def guess(root: Path, labels: Path | None = None) -> Settings | None:
         return None
     files = SoundFiles(root)
     settings: Settings = {"root": root}
-    tables = list(_tables(files, root, labels))
+    tables = _tables(files, root, labels)
     for table in tables:
         settings["events" if table.events else "tags"] = _name(root, table.cells.path)
         if (splits := splits_of(table)) is not None:
@@ -85,7 +85,7 @@ class Table(NamedTuple):
     classes: Collection[int]
 
 
-def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[Table]:
+def _tables(files: SoundFiles, root: Path, labels: Path | None) -> list[Table]:
     """The first table of tags and the first table of events that name sound files.
 
     Tables with a label column come before those with a column per class, which may be flags.
@@ -105,7 +105,7 @@ def _tables(files: SoundFiles, root: Path, labels: Path | None) -> Iterator[Tabl
     tags = sorted((table for table in found if not table.events), key=lambda table: bool(table.classes))
     if timed and tags and len(tags[0].classes) == 1:  # it says something else of the files
         tags = []
-    yield from [*tags[:1], *timed[:1]]
+    return [*tags[:1], *timed[:1]]
 
 
 def _table(files: SoundFiles, path: Path) -> Table | None:
