@@ -26,13 +26,12 @@ from wsed.decoding import Decoder, StepDecoder
 from wsed.metrics.base import default_metrics
 from wsed.metrics.bootstrap import Interval, PerResample, Statistic, Weights, bootstrap, compare
 from wsed.metrics.groups import Groups
-from wsed.scoring.formats.run_scores import read_scores, truth_of
 from wsed.scoring.resampling import samples
 from wsed.scoring.score import system_of
 from wsed.study.claims import Claim, verdict
 from wsed.study.compare import Difference
 from wsed.study.rows import read_recipe
-from wsed.study.runs import finished
+from wsed.study.runs import ScoredClips, finished
 from wsed.study.table import markdown
 from wsed.text import read_yaml
 from wsed.truth import Truth
@@ -93,16 +92,18 @@ def cell(interval: Interval) -> str:
     return f"{100 * interval.value:.1f} ({100 * max(interval.low, 0.0):.1f} to {100 * min(interval.high, 1.0):.1f})"
 
 
-def systems(runs: Path, clips: Sequence[Clip], rows: Sequence[str]) -> Iterator[tuple[str, list[Numbers]]]:
-    """The baseline and the finished runs of each row, scored on some recordings."""
+def systems(
+    runs: Path, every: Sequence[Clip], clips: Sequence[Clip], rows: Sequence[str]
+) -> Iterator[tuple[str, list[Numbers]]]:
+    """The baseline and the finished runs of each row on `clips`, some of all test recordings."""
     baseline: list[Numbers] = []
     for row in rows:
         seeds = []
         for run in finished(runs, row):
-            labels, scores = read_scores(run.split("test").path)
-            place = {name: i for i, name in enumerate(scores.clip_ids)}
-            scores = scores.select(torch.tensor([place[clip.id] for clip in clips]))
-            truth = truth_of(clips, scores.clip_ids, labels)
+            scored = ScoredClips.read(run, "test", every)
+            place = {name: i for i, name in enumerate(scored.scores.clip_ids)}
+            chosen = torch.tensor([place[clip.id] for clip in clips])
+            scores, truth, labels = scored.scores.select(chosen), scored.truth.select(chosen), scored.labels
             tuned = read_tuned(run.best)
             assert tuned is not None, f"{run.path}: its decoder was tuned on another state of its checkpoint"
             seeds.append(numbers(scores, truth, labels, decoder_of(tuned.decoder)))
@@ -202,7 +203,7 @@ def main() -> None:
     every, recipe = clips_of(args.root), read_recipe(HERE)
     for split in SPLITS:
         clips = [clip for clip in every if clip.groups["split"] == split]
-        found = dict(systems(args.runs, clips, list(recipe.rows)))
+        found = dict(systems(args.runs, every, clips, list(recipe.rows)))
         if not found:
             raise SystemExit(f"no finished run of {', '.join(recipe.rows)} in {args.runs}")
         patients = [clip.groups["patient"] for clip in clips]
