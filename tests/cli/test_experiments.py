@@ -34,8 +34,18 @@ CORPUS |= dict.fromkeys(("dcase2017", "audioset_22k", "audioset_1m"), "videos")
 """Of an overlay or a paper that needs a corpus in another layout than DESED's."""
 
 
+UNDER = {"segments": "soundscapes"}
+"""The overlay over which a README merges others."""
+
+
 ONE = {"what_wins": ("all", None), "desed": ("baseline", "dcase2023")}
 """The only row of an experiment that is no slow test."""
+
+
+def files_of(paper, row, overlay):
+    """The configurations of a row with an overlay, and with the one that belongs under it."""
+    recipe, under = RECIPES[paper], UNDER.get(re.sub(r"_\d+$", "", overlay or ""))
+    return tuple(dict.fromkeys((*recipe.configs(row, under), *recipe.configs(row, overlay))))
 
 
 @cache
@@ -206,7 +216,7 @@ def places(files, config, root):
 
 def arguments(paper, row, overlay, root, out):
     """The settings of a row for a small corpus: wav2vec 2.0 made small, without earlier weights."""
-    files = RECIPES[paper].configs(row, overlay)
+    files = files_of(paper, row, overlay)
     config = merged(files)
     place = out / "base_place.yaml"
     place.write_text(yaml.safe_dump(places(files, config, root)))
@@ -219,8 +229,8 @@ def arguments(paper, row, overlay, root, out):
     for setting in ("length", "test_length"):  # the clips last 1 s; experiments/waa has segments of 10 s
         if paper == "waa" and config["data"]["windows"].get(setting, 1) > 1:
             args += [f"--data.windows.{setting}", "1"]
-    if overlay == "segments_128":  # the clips have fewer than the 128 frames that it pools
-        args += ["--model.network.init_args.frontend.init_args.hop_length", "200"]
+    if overlay in ("segments_64", "segments_128"):  # the clips have fewer frames than it pools
+        args += ["--model.network.init_args.frontend.init_args.hop_length", "100"]
     if "pretrained" in config["model"]["network"]["init_args"]:
         args += ["--model.network.init_args.pretrained", "null"]
     if config["model"]["network"]["init_args"].get("encoder", {}).get("class_path", "").endswith("Wav2Vec2"):
@@ -231,7 +241,7 @@ def arguments(paper, row, overlay, root, out):
 def fit(paper, row, overlay, root, out, *more):
     """The exit status of two steps of a row, in small batches."""
     args = arguments(paper, row, overlay, root, out)
-    config = merged(RECIPES[paper].configs(row, overlay))
+    config = merged(files_of(paper, row, overlay))
     if "batch" in config["data"]:
         args += ["--data.batch", str(dict.fromkeys(config["data"]["batch"], 4))]
     return main(["fit", *args, "--trainer.accelerator", "cpu", "--trainer.default-root-dir", str(out), *more])

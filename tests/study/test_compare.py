@@ -8,7 +8,7 @@ import pytest
 from wsed.errors import WsedError
 from wsed.metrics.bootstrap import Spread
 from wsed.study import compare
-from wsed.study.claims import Claim, judge, verdict
+from wsed.study.claims import Claim, judge, judge_difference, verdict
 from wsed.study.compare import Difference, difference, paired, spread, welch
 
 stats = pytest.importorskip("scipy.stats", reason="the extra study is not installed")
@@ -77,6 +77,19 @@ def test_seeds_that_a_test_needs_find_the_effect_in_80_of_100_trials():
     found = stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05
     assert 0.78 < found.mean() < 0.86
     assert (compare.seeds_needed(0.0, 1.0), compare.seeds_needed(1.0, 0.0)) == (1000, 2)
+
+
+@pytest.mark.parametrize(
+    ("expect", "effect", "note"),
+    [
+        ("above", 1.5, "3 of the 18 seeds that a test needs to find the +1.5 points of the authors"),
+        ("above", None, "3 of the 22 seeds that a test needs to find +1.3 points, if that is the true difference"),
+        ("below", None, ""),  # more seeds like these show nothing
+    ],
+)
+def test_an_open_claim_says_how_many_seeds_it_lacks(expect, effect, note):
+    claim = Claim("a", "fsl", "mil", "event_f1", expect)
+    assert judge_difference(claim, difference([-1.0, 3.0, 2.0]), effect).note == note
 
 
 def test_a_claim_is_judged_on_the_seeds_of_both_rows():

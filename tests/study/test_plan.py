@@ -3,7 +3,9 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import soundfile
 
 from wsed.errors import WsedError
 from wsed.study.corpora import corpus_of
@@ -201,8 +203,25 @@ def test_another_corpus_or_scale_is_refused(recipe, tmp_path):
         check_begun(out, "full", tmp_path / "one")
     with pytest.raises(WsedError, match="no such folder"):
         check_begun(out, "small", tmp_path / "none")
-    with pytest.raises(WsedError, match="holds no table"):
-        check_begun(out, "small", recipe.folder / "rows")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WsedError, match="holds no table of labels and no sound file"):
+        check_begun(out, "small", tmp_path / "empty")
+
+
+@pytest.mark.parametrize("label", ["a.txt", "a.TextGrid", "a.CSV", None])
+def test_a_corpus_without_tsv_and_csv_is_known_by_its_labels_or_its_sounds(label, tmp_path):
+    corpus, out = tmp_path / "corpus", tmp_path / "out"
+    for name, samples in (("dog/a.wav", 8000), ("rain/b.wav", 8000)):  # the names of the folders are the labels
+        (corpus / name).parent.mkdir(parents=True)
+        soundfile.write(corpus / name, np.zeros(samples), 8000)
+    if label is not None:
+        (corpus / label).write_text("0.0 1.0 dog")
+    check_begun(out, "small", corpus)
+    check_begun(out, "small", corpus)
+    changed = corpus / (label or "rain/b.wav")
+    changed.write_bytes(changed.read_bytes() + b"12")
+    with pytest.raises(WsedError, match="begun with another corpus"):
+        check_begun(out, "small", corpus)
 
 
 def test_corpora_are_made_once_or_ones_own(recipe, tmp_path):
@@ -218,7 +237,9 @@ def test_corpora_are_made_once_or_ones_own(recipe, tmp_path):
     (tmp_path / "taken/corpora").touch()
     with pytest.raises(WsedError, match="taken/corpora is a file"):
         corpus_of(recipe, "smoke", tmp_path / "taken", None, "builtin").done()
-    assert corpus_of(recipe, "full", tmp_path, tmp_path, "builtin").words == f"DESED, in `{tmp_path}`"
+    given = corpus_of(recipe, "full", tmp_path, tmp_path, "builtin").words
+    assert given == f"`{tmp_path}`, given as the paper's: DESED; this was not checked"
+    assert corpus_of(recipe, "smoke", tmp_path, tmp_path, "builtin").words == f"`{tmp_path}`, one's own"
 
 
 @pytest.mark.parametrize(

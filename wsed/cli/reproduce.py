@@ -36,9 +36,10 @@ the results of the finished runs are written, without a page, before the command
 
 Writes OUT/PAPER/results.md and results.json: the values of the paper, ours (mean, deviation, best, seeds), and the
 verdict on each claim: holds, fails, equal (within a stated margin) or open. Finished runs of earlier calls with other
---rows and --seeds are reported too. Intervals are over seeds and, if they are known, over test recordings. Numbers are
-never compared with those of the paper on another corpus. The rows are also written as tables for a paper, results.tex
-and results.csv, and report.html is the page of `wsed report` for the first run of the rows that the claims are about.
+--rows and --seeds are reported too. Intervals are over seeds and, if they are known, over test recordings. Where the
+corpus is not the paper's, its values are shown, but never judged. The rows are also written as tables for a paper,
+results.tex and results.csv, and report.html is the page of `wsed report` for the first run of the rows that the
+claims are about.
 With --mixtures, mixtures.md and mixtures.json have the verdicts over several divisions of the recordings."""
 
 EXAMPLES = """\

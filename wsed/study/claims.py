@@ -138,17 +138,20 @@ def judge_difference(claim: Claim, of: Difference, effect: float | None = None) 
     '3 of the 18 seeds that a test needs to find the +1.5 points of the authors'
     """
     result = verdict(of, claim.expect, claim.margin)
-    return Judged(claim, of, result, _note(of, effect) if result == "open" else "")
+    return Judged(claim, of, result, _note(of, claim.expect, effect) if result == "open" else "")
 
 
-def _note(of: Difference, effect: float | None) -> str:
+def _note(of: Difference, expect: Expect, effect: float | None) -> str:
+    """What an open verdict lacks to find the authors' effect, or, if they state none, the one that is seen."""
     if of.n < 2:
         return f"{of.n} seed{'' if of.n == 1 else 's'}; a test needs 2 or more"
     if math.isnan(of.mean):
         return "a run has no value"
-    if effect is None or not effect:
-        return ""
-    stated = f"the {effect:+.1f} points of the authors"
+    stated = f"the {effect or 0:+.1f} points of the authors"
+    if not effect:
+        if expect == "equal" or (of.mean > 0) != (expect == "above"):
+            return ""
+        effect, stated = of.mean, f"{of.mean:+.1f} points, if that is the true difference"
     if of.groups and POWER * of.of_groups > abs(effect):
         return f"{of.groups} groups of test clips are too few to find {stated}, with any number of seeds"
     need = seeds_needed(effect, of.deviation)

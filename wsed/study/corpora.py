@@ -82,8 +82,8 @@ def corpus_of(recipe: Recipe, scale: str, out: Path, root: Path | None, soundban
     """
     chosen = recipe.scales[scale]
     if root is not None:
-        name = chosen.paper or "one's own"
-        return StudyCorpus(root, f"{name}, in `{root}`")
+        given = f", given as the paper's: {chosen.paper}; this was not checked" if chosen.paper else ", one's own"
+        return StudyCorpus(root, f"`{root}`{given}")
     if chosen.corpus is None:
         name = f" ({chosen.paper})" if chosen.paper else ""
         raise WsedError(

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from wsed.data.audio import SUFFIXES
 from wsed.errors import WsedError
 from wsed.files import write_text
 from wsed.study.job import MARK, Job
@@ -125,11 +126,17 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+TABLES = frozenset({".tsv", ".csv", ".txt", ".textgrid"})
+"""Endings of files with labels."""
+
+
 def tables_digest(root: Path) -> str:
     """A digest of the lists and tables of a corpus, by which another corpus is recognised; audio is not read.
 
+    Without tables, the names and sizes of the sound files count: their folders may be the labels.
+
     Raises:
-        WsedError: there is no such folder, or no table in it.
+        WsedError: there is no such folder, or neither a table nor a sound file in it.
 
     >>> tables_digest(Path("none"))
     Traceback (most recent call last):
@@ -137,12 +144,13 @@ def tables_digest(root: Path) -> str:
     """
     if not root.is_dir():
         raise WsedError(f"--root: no such folder: {root}")
-    digest, any_table = hashlib.sha256(), False
-    for path in _tables(root):
-        any_table = True
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    if not any_table:
-        raise WsedError(f"--root {root} holds no table (.tsv, .csv): is it the folder of a corpus?")
+    digest, tables = hashlib.sha256(), list(_tables(root))
+    sounds = () if tables else sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not tables and not sounds:
+        raise WsedError(f"--root {root} holds no table of labels and no sound file: is it the folder of a corpus?")
+    for path in (*tables, *sounds):
+        content = str(path.stat().st_size).encode() if sounds else path.read_bytes()
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + content)
     return digest.hexdigest()[:16]
 
 
@@ -150,10 +158,10 @@ def _tables(root: Path) -> Iterable[Path]:
     """Tables in the folder and in folders of lists, not among millions of sound files."""
     skipped = {"audio", "soundbank"}
     for path in sorted(root.iterdir()):
-        if path.is_file() and path.suffix in (".tsv", ".csv"):
+        if path.is_dir() and path.name not in skipped:
+            yield from sorted(inner for inner in path.rglob("*") if inner.suffix.lower() in TABLES)
+        elif path.suffix.lower() in TABLES and path.is_file():
             yield path
-        elif path.is_dir() and path.name not in skipped:
-            yield from sorted(inner for inner in path.rglob("*") if inner.suffix in (".tsv", ".csv"))
 
 
 def check_begun(out: Path, scale: str, root: Path) -> None:
