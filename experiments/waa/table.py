@@ -20,7 +20,7 @@ from wsed.errors import WsedError
 from wsed.metrics.bootstrap import PerResample
 from wsed.metrics.groups import Groups
 from wsed.run import RunFolder
-from wsed.study.claims import Expect, verdict
+from wsed.study.claims import Claim, Expect, judge_difference
 from wsed.study.compare import spread
 from wsed.study.drawn import over
 from wsed.study.measures import MeasuredRun
@@ -165,7 +165,8 @@ class Seeds:
 def judged(name: str, of: Points, expect: Expect) -> list[str]:
     """A difference, with the verdict on where it should lie: above 0, below it, or within `ALIKE` of it."""
     mean = over(of.values.tolist(), () if of.drawn is None else list(of.drawn), of.groups)
-    return [name, str(mean), verdict(mean, expect, ALIKE)]
+    of_claim = judge_difference(Claim(name, "", "", "f1", expect, ALIKE), mean)
+    return [name, str(mean), of_claim.in_words()]
 
 
 def trends(cells: Cells, methods: list[str]) -> None:

@@ -92,6 +92,13 @@ def test_an_open_claim_says_how_many_seeds_it_lacks(expect, effect, note):
     assert judge_difference(claim, difference([-1.0, 3.0, 2.0]), effect).note == note
 
 
+def test_an_open_claim_of_equality_says_on_which_side_the_difference_is():
+    claim = Claim("a", "fsl", "mil", "event_f1", "equal", margin=5.0)
+    judged = judge_difference(claim, difference([-4.3, -3.2, -2.1]), 1.5)
+    assert judged.in_words() == "open: below 0, but not shown to be by less than 5 points"
+    assert judge_difference(claim, difference([-9.0, 8.0, 1.0])).in_words() == "open"
+
+
 def test_a_claim_is_judged_on_the_seeds_of_both_rows():
     claim = Claim.read("claim", {"name": "b", "rows": ["mil", "glu"], "measure": "f1", "expect": "above"})
     runs = {"mil": {"0": 1.0, "1": 2.0, "2": 9.0}, "glu": {"0": 3.0, "1": 4.1}}

@@ -105,12 +105,18 @@ class Judged:
     >>> judged = judge(Claim("a", "fsl", "mil", "event_f1", "above"), {"fsl": {"0": 7.0}, "mil": {"0": 27.0}})
     >>> judged.difference.mean, judged.verdict, judged.note
     (20.0, 'open', '1 seed; a test needs 2 or more')
+    >>> judged.in_words()
+    'open: 1 seed; a test needs 2 or more'
     """
 
     claim: Claim
     difference: Difference
     verdict: Verdict
     note: str = ""
+
+    def in_words(self) -> str:
+        """The verdict with its note, for tables."""
+        return self.verdict + (f": {self.note}" if self.note else "")
 
 
 def judge(claim: Claim, values: Mapping[str, Mapping[str, float]], effect: float | None = None) -> Judged:
@@ -138,18 +144,21 @@ def judge_difference(claim: Claim, of: Difference, effect: float | None = None) 
     '3 of the 18 seeds that a test needs to find the +1.5 points of the authors'
     """
     result = verdict(of, claim.expect, claim.margin)
-    return Judged(claim, of, result, _note(of, claim.expect, effect) if result == "open" else "")
+    return Judged(claim, of, result, _note(claim, of, effect) if result == "open" else "")
 
 
-def _note(of: Difference, expect: Expect, effect: float | None) -> str:
+def _note(claim: Claim, of: Difference, effect: float | None) -> str:
     """What an open verdict lacks to find the authors' effect, or, if they state none, the one that is seen."""
     if of.n < 2:
         return f"{of.n} seed{'' if of.n == 1 else 's'}; a test needs 2 or more"
     if math.isnan(of.mean):
         return "a run has no value"
+    if claim.expect == "equal" and (of.low > 0 or of.high < 0):
+        side = "above" if of.low > 0 else "below"
+        return f"{side} 0, but not shown to be by less than {claim.margin:g} points"
     stated = f"the {effect or 0:+.1f} points of the authors"
     if not effect:
-        if expect == "equal" or (of.mean > 0) != (expect == "above"):
+        if claim.expect == "equal" or (of.mean > 0) != (claim.expect == "above"):
             return ""
         effect, stated = of.mean, f"{of.mean:+.1f} points, if that is the true difference"
     if of.groups and POWER * of.of_groups > abs(effect):

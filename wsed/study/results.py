@@ -205,10 +205,9 @@ class Results:
         for each in self.judged():
             claim, effect, of = each.claim, self._effect(each.claim), each.difference
             over = f"{of.n} seed{'' if of.n == 1 else 's'}" + (f", {of.groups} {self.kind}" if of.groups else "")
-            verdict = each.verdict + (f": {each.note}" if each.note else "")
             paper = "-" if effect is None else f"{effect:+.1f}"
             rows = f"{claim.second} - {claim.first}"
-            lines.append([claim.name, rows, claim.measure, claim.expected, paper, str(of), over, verdict])
+            lines.append([claim.name, rows, claim.measure, claim.expected, paper, str(of), over, each.in_words()])
         return lines
 
     def _pair_lines(self) -> list[list[str]]:

@@ -137,10 +137,12 @@ def test_tables_and_trends_of_the_papers_own_figures(paper, monkeypatch, capsys)
         assert judged[f"(i) waa {method}: training on 10 s minus on 1 s (mean of tests)"][1] == "holds"
         assert judged[f"(i) waa {method}: the same, beyond what the classifier loses, 3 seeds"][1] == "holds"
     assert judged["(i) waa end_to_end: training on 10 s minus on 1 s (mean of tests)"][0].startswith("+1.0 [")
-    assert judged["(iii) end_to_end: 1 s / 1 s minus the best other cell (10 s / 1 s)"] == ["+3.3 [-1.7, +8.3]", "open"]
+    points, verdict = judged["(iii) end_to_end: 1 s / 1 s minus the best other cell (10 s / 1 s)"]
+    assert (points, verdict.partition(":")[0]) == ("+3.3 [-1.7, +8.3]", "open")
     name = "(ii) waa end_to_end: trained on 0.2 s, test 10 s minus test 0.2 s"
     assert judged[name] == ["-19.0 [-19.0, -19.0]", "holds"]
-    assert judged["(iv) waa_200ms end_to_end: at 0.2 s, 1 s minus 0.2 s training"][1] == "open"
+    open_one = judged["(iv) waa_200ms end_to_end: at 0.2 s, 1 s minus 0.2 s training"]
+    assert open_one[1].partition(":")[0] == "open"
     assert judged["(iv) waa triplet: at 0.2 s, 1 s minus 0.2 s training"][1] == "equal"
 
 
