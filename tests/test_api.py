@@ -28,6 +28,14 @@ def test_what_a_package_exports_is_what_type_checkers_see(name):
         _ = package.nothing
 
 
+def test_modules_are_imported_when_they_are_named():
+    code = "import wsed; print(wsed.testing.check_loss.__name__, wsed.losses.schedule.Ramp.__name__)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "check_loss Ramp\n"
+    with pytest.raises(AttributeError, match="has no attribute '_hidden'"):
+        _ = wsed._hidden
+
+
 @pytest.mark.parametrize("kind", HOMES)
 def test_every_registered_class_is_a_name_of_its_package(kind):
     for cls in registry(kind).classes():

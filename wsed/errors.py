@@ -23,6 +23,15 @@ def near(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {' or '.join(similar)}?)" if similar else ""
 
 
+def with_article(noun: str) -> str:
+    """A noun with `a` or `an` in front.
+
+    >>> with_article("encoder"), with_article("head")
+    ('an encoder', 'a head')
+    """
+    return f"{'an' if noun[0] in 'aeio' else 'a'} {noun}"
+
+
 def check_option(owner: str, option: str, value: object, known: Iterable[object]) -> None:
     """Raise a `WsedError` that lists the known values if `value` is not one of them.
 

@@ -8,13 +8,16 @@ The `__init__.py` of a package lists its names once, as imports that only type c
         __getattr__, __dir__ = lazy(__name__, "loss")
 
 The arguments after the package, such as `loss`, are kinds of components. Their registered classes are exported too, so
-a new component needs no line in `__init__.py`.
+a new component needs no line in `__init__.py`. Other modules of the package are imported when they are named:
+`wsed.testing.check_loss` needs no import but that of `wsed`.
 """
 
 import sys
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 
 
 def lazy(package: str, *kinds: str) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
@@ -31,7 +34,7 @@ def lazy(package: str, *kinds: str) -> tuple[Callable[[str], object], Callable[[
         if place is not None:
             value = import_module(place) if place == f"{package}.{name}" else vars(import_module(place))[name]
         else:
-            value = _registered(name, kinds) if name[0].isupper() else None  # lower case: a module, such as `steps`
+            value = _registered(name, kinds) if name[0].isupper() else _submodule(f"{package}.{name}")
             if value is None:
                 raise AttributeError(f"module {package!r} has no attribute {name!r}")
         setattr(module, name, value)  # so that Python does not call `__getattr__` again
@@ -64,6 +67,12 @@ def exports_of(package: str) -> dict[str, str]:
                 is_module = node.module == package  # `from wsed import losses`
                 places[alias.name] = f"{package}.{alias.name}" if is_module else node.module
     return places
+
+
+def _submodule(name: str) -> ModuleType | None:
+    """The module of this name, such as `wsed.testing`; None if there is none."""
+    is_public = not name.rpartition(".")[2].startswith("_")
+    return import_module(name) if is_public and find_spec(name) is not None else None
 
 
 def _registered(name: str, kinds: tuple[str, ...]) -> type | None:

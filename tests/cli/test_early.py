@@ -45,7 +45,8 @@ MISTAKES = {
         "model.network.encoder.pools is 'four', expected a whole number"
     ),
     "model: {network: {encoder: my_missing.models.Net}}": (
-        "model.network.encoder: cannot import my_missing.models (No module named 'my_missing'); known by name: ast, "
+        "model.network.encoder: cannot import my_missing.models (No module named 'my_missing'): your own module must "
+        "lie in the working folder, or on PYTHONPATH; known by name: ast, "
     ),
     "model: {network: {encoder: crnn, head: [framewise, clip_attn]}}": (
         "model.network.head: unknown head 'clip_attn' (did you mean clip_attention?)"

@@ -50,7 +50,8 @@ def test_the_known_scores_of_a_real_system(baseline, tmp_path, capsys):
         assert interval["low"] < found[figure]["macro"] < interval["high"]
     assert f"{100 * found['intersection_f1']['macro']:.2f}" == "66.17"
     assert found["psds1"] is found["psds2"] is None
-    assert "give --durations" in capsys.readouterr().err
+    said = "no PSDS: it needs the duration of every clip (--durations), and a column confidence in the table, a folder"
+    assert said in capsys.readouterr().err
 
     folder = ["--predictions", str(baseline / "predictions_operating_points"), "--resamples", "10"]
     more = ["--durations", str(baseline / "validation_durations.tsv"), "--figure", str(tmp_path / "roc.png")]
@@ -104,12 +105,16 @@ def test_only_the_metrics_that_are_named_are_computed(files, tmp_path, capsys, m
         "--resamples",
         "20",
     ]
-    assert main(["evaluate", *wanted, "--metrics", "psds1", "onset_f1", "--durations", files["durations"]]) == 0
+    assert main(["evaluate", *wanted, "--metrics", "psds1", "onset_f1", "--durations", files["durations"]]) == 2
+    assert "half.tsv: cannot compute psds1: no PSDS: it needs a column confidence" in capsys.readouterr().err
+    assert main(["evaluate", *wanted, "--metrics", "onset_f1"]) == 0
     read = json.loads(out.read_text())
     assert read["onset_f1"]["micro"] == pytest.approx(2 / 3)
     assert not {"event_f1", "segment_f1", "psds2"} & read.keys()
     assert read["intervals"].keys() & {"onset_f1", "event_f1", "psds1"} == {"onset_f1"}
-    assert "onset" in capsys.readouterr().out.splitlines()[1]
+    told = capsys.readouterr()
+    assert "onset" in told.out.splitlines()[1]
+    assert "PSDS" not in told.err  # nobody asked for it
     assert main(["evaluate", *wanted, "--metrics", "onset"]) == 2
     assert "unknown metric 'onset' (did you mean onset_f1" in capsys.readouterr().err
 

@@ -103,6 +103,8 @@ def test_labels_that_cannot_be_read_are_named(tmp_path, monkeypatch, capsys):
         (["missing"], "nothing in missing|no such folder"),
         (["plain"], "the classes of the files in plain are unknown.*--labels"),
         (["plain", "--labels", "missing.csv"], "no such table or folder of labels: missing.csv"),
+        (["plain", "--labels", "other.csv"], "other.csv: no cell names a sound file of plain.*first row is b.wav, Dog"),
+        (["plain", "--out", "gone/my.yaml"], "--out gone/my.yaml: no such folder: gone"),
         (["plain", "--out", "taken.yaml"], "taken.yaml exists; choose another --out, or pass --overwrite"),
     ],
 )
@@ -111,6 +113,7 @@ def test_mistakes(args, message, tmp_path, monkeypatch, capsys):
     (tmp_path / "plain").mkdir()
     soundfile.write(tmp_path / "plain/a.wav", np.zeros(RATE), RATE)
     (tmp_path / "taken.yaml").touch()
+    (tmp_path / "other.csv").write_text("filename,tags\nb.wav,Dog\n")
     assert main(["new", *args]) == 2
     import re
 

@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -26,7 +27,7 @@ from wsed.report.trials import draw_trials, write_trials
 optuna = pytest.importorskip("optuna", reason="the extra tune is not installed")
 
 from wsed.cli.search_store import _storage, open_study  # noqa: E402
-from wsed.cli.search_trials import Search  # noqa: E402
+from wsed.cli.search_trials import Report, Search  # noqa: E402
 
 SPACE = {
     "model.network.encoder.dropout": {"low": 0.0, "high": 0.5},
@@ -249,6 +250,16 @@ def test_bad_trials_are_stopped_early(files, tmp_path):
 
 
 @pytest.mark.slow
+def test_values_that_are_nan_do_not_hide_others():
+    study = optuna.create_study(direction="maximize")
+    for values, best in (((float("nan"), 0.2, 0.1), 0.2), ((float("nan"),), None)):
+        report = Report(study.ask(), "val", maximize=True)
+        for epoch, value in enumerate(values):
+            report._should_stop(SimpleNamespace(callback_metrics={"val": value}, current_epoch=epoch))
+        assert report.best == best
+    assert report.no_value() == "val is NaN after every validation"
+
+
 def test_the_validation_that_tunes_the_decoder_is_no_report(files, tmp_path):
     tuned = ["--evaluation.tuning.split", "validation", "--evaluation.tuning.thresholds", "segments"]
     assert main(["search", *files, "--trials", "1", "--trainer.max_epochs", "2", *tuned]) == 0

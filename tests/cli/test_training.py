@@ -18,6 +18,7 @@ import yaml
 
 import wsed
 from wsed.cli.main import main
+from wsed.cli.run_files import write_config
 from wsed.cli.training import WsedCLI
 from wsed.data.table import read_strong
 from wsed.decoding import BoxDecoder, Tuning
@@ -25,6 +26,7 @@ from wsed.errors import WsedError
 from wsed.run import RunFolder
 from wsed.scoring.formats.predictions import read_predictions
 from wsed.scoring.formats.reference import read_reference
+from wsed.study.runs import clips_of, finished
 from wsed.tuned import read_tuned
 
 SMALL = {
@@ -261,6 +263,29 @@ def test_intervals_can_be_left_out(run, tmp_path):
     args = ["test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/last.ckpt")]
     assert main([*args, "--trainer.default_root_dir", str(tmp_path), "--evaluation.resamples", "0"]) == 0
     assert "intervals" not in json.loads((tmp_path / "test/scores.json").read_text())
+
+
+def test_each_earlier_configuration_is_kept(tmp_path):
+    path = tmp_path / "config.yaml"
+    for text in ("a", "b", "b", "c"):
+        write_config(path, text)
+    assert [(tmp_path / f"config{n}.yaml").read_text() for n in ("", "_0", "_1")] == ["c", "a", "b"]
+    (tmp_path / "config_0.yaml").unlink()
+    write_config(path, "d")
+    assert [(tmp_path / f"config_{n}.yaml").read_text() for n in (0, 1)] == ["c", "b"]
+
+
+def test_a_test_in_another_folder_is_a_run_of_its_own(run, tmp_path, capsys):
+    """As of a row that scores the weights of another row with another decoder."""
+    args = ["test", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/last.ckpt")]
+    args += ["--evaluation.resamples", "0", "--evaluation.decoder.tags", "none"]
+    assert main([*args, "--trainer.default_root_dir", str(tmp_path / "seed_0")]) == 0
+    (own,) = finished(tmp_path.parent, tmp_path.name)
+    assert own.configuration()["evaluation"]["decoder"]["init_args"]["tags"] == "none"
+    assert len(clips_of(own, "test")) == own.report("test").clips
+    capsys.readouterr()
+    assert main(["show", str(tmp_path)]) == 0
+    assert "over 1 run" in capsys.readouterr().out
 
 
 def test_seeds_are_shown_together(run, tmp_path, capsys):

@@ -375,7 +375,7 @@ def test_one_operating_point_ranks_no_clips(tmp_path: Path, truth: Reference) ->
         ),
         (
             {"0.5.tsv": HEAD, "readme_1.txt": "These are\nmy outputs"},
-            r"readme_1\.txt is not a table.*header is \['These are",
+            r"readme_1\.txt is not a table.*header is These are",
         ),
         ({"0.5.tsv": HEAD, "1.tsv": "\nfilename"}, r"1\.tsv is not a table of predictions"),
         ({"0.5.tsv": "filename\tonset\toffset\tlabel\n"}, r"0\.5\.tsv: no column event_label"),

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,7 +162,7 @@ def test_weights_of_another_row_are_scored_without_its_tuned_decoder(recipe, tmp
     (line,) = scored.commands(tmp_path)
     assert (line[0], line[-2:]) == ("test", ["--ckpt_path", "last"])
     assert (scored.folder / "checkpoints/last.ckpt").read_bytes() == b"last"
-    (trained.folder / "config.yaml").write_text("evaluation: {tuning: {tags: grid}}\n")
+    (recipe.folder / "rows/mil_oracle.yaml").write_text("evaluation: {tuning: {tags: grid}}\n")
     assert [line[0] for line in scored.commands(tmp_path)] == ["validate", "test"]
 
 
@@ -220,7 +221,7 @@ def test_a_corpus_without_tsv_and_csv_is_known_by_its_labels_or_its_sounds(label
     check_begun(out, "small", corpus)
     changed = corpus / (label or "rain/b.wav")
     changed.write_bytes(changed.read_bytes() + b"12")
-    with pytest.raises(WsedError, match="begun with another corpus"):
+    with pytest.raises(WsedError, match=f"the tables of {corpus} have changed since it was begun"):
         check_begun(out, "small", corpus)
 
 
@@ -249,7 +250,10 @@ def test_corpora_are_made_once_or_ones_own(recipe, tmp_path):
         ("overlays: [tiny]\n    seeds", "overlay: [tiny]\n    seeds", "did you mean overlays"),
         ("seeds: 2", "seeds: two", "write a number of seeds"),
         ("name: toy, ", "", "lacks name"),
+        ("seeds: 2", "seeds: true", "write a number of seeds"),
         ("clips: {train: 2, eval: 2}", "clips: 2", "number of clips of each split"),
+        ("clips: {train: 2, eval: 2}", "clips: {train: many}", "number of clips of each split"),
+        ("name: toy, ", "name: toy, seed: 1.5, ", r"corpus.seed is 1.5; write a whole number"),
     ],
 )
 def test_mistakes_in_scales_are_named(recipe, old, new, message):
@@ -257,6 +261,34 @@ def test_mistakes_in_scales_are_named(recipe, old, new, message):
     (recipe.folder / "recipe.yaml").write_text(RECIPE.replace(old, new))
     with pytest.raises(WsedError, match=message):
         read_recipe(recipe.folder)
+
+
+def test_a_row_without_overlay_is_refused_where_another_needs_it(recipe, tmp_path):
+    """It would be trained with the settings of the paper."""
+    text = RECIPE.replace('tiny: ["*", "!other"]', "tiny: [mil_oracle]")
+    (recipe.folder / "recipe.yaml").write_text(text)
+    changed = read_recipe(recipe.folder)
+    with pytest.raises(WsedError, match=r"needs the row mil, but none of the overlays of the scale \(tiny\) is for"):
+        plan(changed, changed.scales["smoke"], tmp_path)
+
+
+def test_a_corpus_is_the_same_by_any_spelling_of_its_paths(recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bank").mkdir()
+    made = corpus_of(recipe, "smoke", Path("out"), None, "bank")
+    made.root.mkdir(parents=True)
+    made.mark.write_text(json.dumps({"command": made.command}))
+    assert corpus_of(recipe, "smoke", tmp_path / "out", None, str(tmp_path / "bank")).done()
+    (tmp_path / "other/bank").mkdir(parents=True)
+    (tmp_path / "other/out").symlink_to(tmp_path / "out")
+    monkeypatch.chdir(tmp_path / "other")
+    with pytest.raises(WsedError, match="made with other settings"):
+        corpus_of(recipe, "smoke", Path("out"), None, "bank").done()
+
+
+def test_the_working_folder_may_be_the_recipe(recipe, monkeypatch):
+    monkeypatch.chdir(recipe.folder)
+    assert find_recipes(".", "smoke")[0].folder == find_recipes("recipe.yaml", "smoke")[0].folder == recipe.folder
 
 
 def test_mistakes_in_names_are_named(recipe, tmp_path):

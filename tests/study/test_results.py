@@ -2,18 +2,21 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from tests.experiments.made_up import EVENTS, LABELS, made_scores, make_corpus
 from wsed.decoding import StepDecoder
 from wsed.metrics.base import default_metrics
+from wsed.metrics.chosen import metric_of
 from wsed.report.run import Evaluation
 from wsed.run import RunFolder
 from wsed.scoring.facts import RunFacts
-from wsed.scoring.formats.run_scores import truth_of, write_scores
+from wsed.scoring.formats.run_scores import read_scores, truth_of, write_scores
 from wsed.scoring.score import correlation, detect, score, system_of
 from wsed.study.measures import MeasuredRun
 from wsed.study.plan import earlier, plan
@@ -153,6 +156,35 @@ def test_holes_in_the_corpus_of_the_paper_are_counted(study):
     assert "This is not the corpus" not in text
 
 
+def test_a_run_on_other_clips_has_an_interval_over_seeds_alone(study, tmp_path):
+    recipe, jobs, corpus = study
+    out = tmp_path / "out"
+    shutil.copytree(jobs[0].folder.parents[1], out)
+    moved = [replace(job, folder=out / job.folder.relative_to(jobs[0].folder.parents[1])) for job in jobs[:4]]
+    labels, scores = read_scores(moved[3].folder / "test")
+    write_scores(moved[3].folder / "test", scores.select(torch.arange(len(scores.clip_ids) - 1)), labels)
+    found = results(recipe, "small", moved, corpus, "a toy")
+    assert [judged.difference.groups for judged in found.judged()] == [0, 0]
+    assert (
+        "cos, seed_1 was tested on other clips (2) than the first run (3): its intervals are over seeds alone; test it "
+        "again."
+    ) in found.notes
+
+
+def test_a_seed_without_a_value_is_left_out_and_not_counted(study):
+    recipe, jobs, corpus = study
+    found = results(recipe, "small", jobs[:4], corpus, "a toy")
+    runs = {"mil": {"seed_0": found.runs["mil"]["seed_0"], "seed_1": found.runs["mil"]["seed_1"]}}
+    bare = runs["mil"]["seed_1"].report
+    without = replace(bare, metrics={**bare.metrics, "event_f1": None})
+    runs["mil"]["seed_1"] = replace(runs["mil"]["seed_1"], report=without)
+    some = replace(found, runs=runs)
+    assert "| mil | event_f1 | 20.0 +- 1.0 | 66.7 | 66.7 | 1 | +46.7 |" in some.markdown()
+    row = json.loads(some.to_json())["rows"]["mil"]["event_f1"]
+    assert (row["mean"], row["best"], row["seeds"]["seed_1"]) == (pytest.approx(200 / 3), pytest.approx(200 / 3), None)
+    assert some.table("csv").splitlines()[1].split(",")[1] == "66.6667"
+
+
 def test_a_run_that_only_embeds_has_no_scores_to_compute_anew(study, tmp_path):
     _, jobs, _ = study
     run = RunFolder(tmp_path)
@@ -167,7 +199,14 @@ def test_values_of_the_report_are_those_computed_anew(study):
     _, jobs, _ = study
     clips = {clip.id: clip for clip in corpus_of(RunFolder(jobs[0].folder)).clips("test")}
     run = MeasuredRun.read(RunFolder(jobs[0].folder), clips)
-    for source in ("event_f1", "segment_f1/micro", "tagging_f1", "tagging/macro_ap", "correlation/Dishes/Speech"):
+    report = score(
+        run._system(run.scored), {name: metric_of(name) for name in ("segment_f1:length=0.5", *run.report.metrics)}
+    )
+    run = replace(run, report=replace(report, run=run.report.run))
+    for source in (
+        "event_f1", "segment_f1/micro", "segment_f1:length=0.5/macro", "tagging_f1", "tagging/macro_ap",
+        "correlation/Dishes/Speech",
+    ):  # fmt: skip
         statistic = run.statistic(source)
         assert statistic is not None
         assert statistic(np.ones((1, 3)))[0] == pytest.approx(run.value(source), abs=1e-4), source

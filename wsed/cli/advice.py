@@ -74,6 +74,11 @@ ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 """Kinds of devices that Lightning knows; other packages may add more."""
 
 
+def not_imported(module: str, why: object) -> str:
+    """The message about a module that cannot be imported."""
+    return f"cannot import {module} ({why}): your own module must lie in the working folder, or on PYTHONPATH"
+
+
 def check_word(path: str, word: str, known: Sequence[str]) -> None:
     """Refuse a word for a setting that is not among the known ones.
 

@@ -12,10 +12,20 @@ from typing import Literal, TypeAlias, get_args, get_origin
 import yaml
 
 from wsed.build import Part, arguments_of, is_mapping, is_sequence, part_of
-from wsed.cli.advice import EXAMPLES, OTHERS, check_beside, check_named, check_section, flow, last, unknown
+from wsed.cli.advice import (
+    EXAMPLES,
+    OTHERS,
+    check_beside,
+    check_named,
+    check_section,
+    flow,
+    last,
+    not_imported,
+    unknown,
+)
 from wsed.cli.check_torch import HOMES, check_torch
 from wsed.cli.names import root
-from wsed.errors import WsedError, near
+from wsed.errors import WsedError, near, with_article
 from wsed.literals import members
 from wsed.registry import Registry
 from wsed.spec import REGISTERED
@@ -212,7 +222,7 @@ def _class(name: str, registry: Registry[type], path: str) -> type | None:
     try:
         home = importlib.import_module(module)
     except Exception as error:
-        raise WsedError(f"{path}: cannot import {module} ({error}); known by name: {known}") from None
+        raise WsedError(f"{path}: {not_imported(module, error)}; known by name: {known}") from None
     cls = getattr(home, attribute, None)
     if cls is None:
         raise WsedError(f"{path}: {module} has no {attribute}{near(attribute, vars(home))}; known by name: {known}")
@@ -254,7 +264,7 @@ def _expected(value: object, kinds: Sequence[object], path: str) -> str:
 def _word(kind: object) -> str:
     part = part_of(kind)
     if part is not None:
-        return f"{'an' if part.registry.kind[0] in 'aeo' else 'a'} {part.registry.kind}"
+        return with_article(part.registry.kind)
     if get_origin(kind) is Literal:
         return " or ".join(map(str, get_args(kind)))
     if is_sequence(kind) or is_mapping(kind):

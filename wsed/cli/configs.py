@@ -4,7 +4,6 @@ Mappings merge key by key. A component of another class replaces the earlier one
 list. Null removes an entry of a mapping whose keys the user chooses (losses, sources, batch); elsewhere it is a value.
 """
 
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from wsed.cli.check_settings import check_settings, require
 from wsed.cli.flags import underscores
 from wsed.cli.moved import translated
 from wsed.cli.names import expand, resolve_arguments
+from wsed.cli.ranks import is_first
 from wsed.cli.trusted import check_untrusted, split_trusted
 from wsed.errors import WsedError
 from wsed.shipped import located
@@ -173,7 +173,7 @@ def _merged(files: Sequence[str | Path]) -> tuple[Config, bool]:
         if moved:
             changes.append(f"settings of wsed 0.1 have moved: {', '.join(moved)}; change the file")
             same = False
-        if changes and os.environ.get("LOCAL_RANK", "0") == "0":
+        if changes and is_first():
             print(f"{file}: {'; '.join(changes)}", file=sys.stderr)
     return result, same
 

@@ -153,7 +153,7 @@ def _classes(text: str | None, detector: "Detector") -> frozenset[str] | None:
     """
     if text is None:
         return None
-    names = read_labels(text)
+    names = read_labels(text, "--classes")
     for name in names:
         if name not in detector.labels.names:
             known = ", ".join(detector.labels)

@@ -23,6 +23,7 @@ from wsed.cli.advice import (
     check_word,
     holds,
     last,
+    not_imported,
     unknown,
 )
 from wsed.cli.annotations import Annotation
@@ -34,7 +35,8 @@ from wsed.cli.flags import underscores
 from wsed.cli.moved import translated
 from wsed.cli.signatures import Signatures
 from wsed.cli.trusted import DOTTED, check_untrusted
-from wsed.errors import WsedError, check_option, near
+from wsed.cli.types import is_kind
+from wsed.errors import WsedError, check_option, near, with_article
 from wsed.text import read_yaml
 
 METRICS = ("evaluation.metrics", "evaluation.rank_by")
@@ -203,7 +205,7 @@ class _Check:
         if member.values() is not None:
             return "a mapping", [dict]
         if kinds := [kind for base, kind in self.known.bases.items() if words & {base, f"{base}Factory"}]:
-            return f"{'an' if kinds[0][0] in 'aeo' else 'a'} {kinds[0]}", [str, dict]
+            return with_article(kinds[0]), [str, dict]
         if str(member) in self.known.classes:
             settings = self.known.arguments(str(member))
             return f"settings ({', '.join(settings)})" if settings else f"a {member}", [dict]
@@ -254,7 +256,7 @@ class _Check:
         names, others = self.known.names[kind], plugins(kind)
         known, (home, _, last) = sorted({*names, *others}), name.rpartition(".")
         if DOTTED.fullmatch(name) and not source.is_found(name):
-            why = f"cannot import {home} (No module named {name.partition('.')[0]!r})"
+            why = not_imported(home, f"No module named {name.partition('.')[0]!r}")
             raise WsedError(f"{path}: {why}; known by name: {', '.join(known)}")
         if DOTTED.fullmatch(name) and source.lacks(home, last):
             why = f"{home} has no {last}{near(last, source.classes_in(home))}"
@@ -279,7 +281,8 @@ class _Check:
         if cls is None or path in self.flags:
             return
         root, is_read = arguments.get("root"), not {"lists", "audio"} <= arguments.keys()
-        if isinstance(root, str) and is_read and f"{path}.root" not in self.flags and not _is_folder(root):
+        named = isinstance(root, str) and is_read and f"{path}.root" not in self.flags
+        if named and not is_kind(Path(str(root)), Path.is_dir):
             raise WsedError(f"{path}.root: no such folder, or it cannot be read: {root}")
         self.folder(arguments.get("corpus"), f"{path}.corpus")
         several = arguments.get("corpora")
@@ -339,10 +342,3 @@ class _Check:
         given = is_given(self.flags, "data.batch", "data.episodes")
         if isinstance(value, dict) and value and not given and all(type(n) is int and n <= 0 for n in value.values()):
             raise WsedError(f"data.batch has no clips: {value}; write {EXAMPLES['data.batch']}")
-
-
-def _is_folder(path: str) -> bool:
-    try:
-        return Path(path).is_dir()
-    except OSError:  # its name is too long, or it lies in a folder that cannot be read
-        return False

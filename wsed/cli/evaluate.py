@@ -177,6 +177,8 @@ def main(arguments: Sequence[str]) -> int:
             progress=lambda items, what: bar.track(list(items), description=what),
         )
     reports = [result] if isinstance(result, Report) else list(_systems(result))
+    if args.metrics is not None and args.backend == "native":
+        _refuse_missing(args.metrics, reports)
     try:
         if args.json:
             result.write(args.json)
@@ -217,6 +219,16 @@ def _check(args: argparse.Namespace) -> None:
         raise WsedError(f"--curves {args.curves} {what}")
     if args.figure and args.figure.suffix.lower() not in PICTURES:
         raise WsedError(f"--figure {args.figure}: name a file that ends in {', '.join(PICTURES)}")
+
+
+def _refuse_missing(names: Sequence[str], reports: "Sequence[Report]") -> None:
+    """Refuse metrics that were named and cannot be computed."""
+    for report in reports:
+        missing = [name for name in names if report.metrics.get(name) is None]
+        if missing:
+            notes = () if report.input is None else report.input.notes
+            why = [note for note in notes if note.startswith("no PSDS")] or ["the predictions lack what they need"]
+            raise WsedError(f"{_name(report)}: cannot compute {', '.join(missing)}: {why[0]}")
 
 
 def _metrics(names: Sequence[str] | None, curves: bool) -> list[str] | None:

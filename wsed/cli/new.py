@@ -55,10 +55,12 @@ def main(args: Sequence[str]) -> int:
     out = arguments.out or Path(f"{arguments.folder.resolve().name}.yaml")
     if out.exists() and not arguments.overwrite:
         raise WsedError(f"{out} exists; choose another --out, or pass --overwrite")
+    if not out.parent.is_dir():
+        raise WsedError(f"--out {out}: no such folder: {out.parent}")
     if arguments.labels is not None and not arguments.labels.exists():
         raise WsedError(f"no such table or folder of labels: {arguments.labels}; correct --labels")
     material = look(arguments.folder, arguments.labels)
-    write_text(out, config_of(material, out.stem))
+    write_text(out, config_of(material, out))
     parts = ", ".join(f"{n} {split}" for split, n in material.splits.items())
     median, _, longest = material.seconds
     print(f"{parts} files of {median:.1f} s (longest {longest:.1f} s) at {material.sample_rate} Hz")

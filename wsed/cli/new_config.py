@@ -1,6 +1,7 @@
 """The YAML of `wsed new`: settings chosen for the recordings and the machine, each with its reason."""
 
 import os
+import shlex
 from dataclasses import fields, is_dataclass
 from math import ceil
 from pathlib import Path
@@ -11,8 +12,8 @@ from wsed.data.corpus.folder.material import Material
 
 TEMPLATE = """\
 {head}
-#   wsed fit --config {name}.yaml
-#   wsed detect runs/{name}/seed_0 RECORDINGS
+#   wsed fit --config {file}
+#   wsed detect {run} RECORDINGS
 model:
   network:
     encoder:
@@ -117,12 +118,12 @@ def tuning(material: Material) -> str:
     return "{tags: exact}  # validation files have tags only: thresholds of tags"
 
 
-def config_of(material: Material, name: str) -> str:
+def config_of(material: Material, out: Path) -> str:
     """The text of the YAML.
 
     Args:
         material: what the folder holds.
-        name: of the YAML, for its commands.
+        out: the file to write, for the commands at its top.
     """
     rate = min(material.sample_rate, HIGHEST)
     window = 1 << round(0.064 * rate).bit_length() - 1
@@ -136,7 +137,8 @@ def config_of(material: Material, name: str) -> str:
         arguments["classes"] = list(material.classes)
     return TEMPLATE.format(
         head="\n".join(f"# {line}" for line in head(material)),
-        name=name,
+        file=shlex.quote(str(out)),
+        run=shlex.quote(f"runs/{out.stem}/seed_0"),
         channels=16 if cores < MANY_CORES else 32,
         rate=rate,
         window=window,

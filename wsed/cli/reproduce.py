@@ -275,22 +275,12 @@ def _precise(jobs: "Sequence[Job]", console: Console | None, gpus: int) -> "list
     chosen, slow = [], not gpus and slow_bfloat16()
     for job in jobs:
         other = replace(job, flags=(*job.flags, "--trainer.precision", "32-true"))
-        changes = not job.begun() and (slow or other.begun()) and _precision(job) in BFLOAT16
+        changes = not job.begun() and (slow or other.begun()) and job.setting("trainer.precision") in BFLOAT16
         chosen.append(other if changes else job)
     if console is not None and slow and chosen != list(jobs):
         text = f"{jobs[0].study}: in float32, since this CPU has no instructions for bfloat16"
         console.print(text, markup=False, highlight=False)
     return chosen
-
-
-def _precision(job: "Job") -> object:
-    """The precision of a run's training: that of its flags, or of the last configuration that has one."""
-    from wsed.text import read_yaml
-
-    if "--trainer.precision" in job.flags:
-        return job.flags[job.flags.index("--trainer.precision") + 1]
-    trainers = [content.get("trainer") for content in map(read_yaml, job.configs) if isinstance(content, dict)]
-    return next((t["precision"] for t in reversed(trainers) if isinstance(t, dict) and "precision" in t), None)
 
 
 def _on_page(study: "Results") -> list[Path]:
@@ -317,7 +307,7 @@ def _gpus() -> int:
 
 def _environment(folders: Sequence[Path], gpus: int) -> dict[str, str]:
     """Environment of the processes: one core each on a CPU; the package of the recipe can be imported."""
-    paths = [str(folder.resolve().parents[1]) for folder in folders]
+    paths = [str(folder.resolve().parent.parent) for folder in folders]
     environment = {
         "PYTHONPATH": os.pathsep.join([*dict.fromkeys(paths), *filter(None, [os.environ.get("PYTHONPATH")])])
     }

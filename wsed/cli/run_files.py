@@ -4,6 +4,7 @@ import os
 import platform
 import sys
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -38,20 +39,30 @@ class KeepConfig(SaveConfigCallback):
                 old.unlink()
         for left in run.checkpoints.glob(".*.part.ckpt"):  # of a training that was killed while it wrote
             left.unlink(missing_ok=True)
-        once = {"overwrite": False, "ckpt_path": None, "resume": None}  # they belong to this start, not to the run
-        config = yaml.safe_load(self.parser.dump(self.config, skip_none=False)) | once
-        write_config(run.config, yaml.safe_dump(config, sort_keys=False))
+        self._write_config(run)
         self._write_versions(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn != "fit":
-            self._write_versions(trainer)
+            self._write_missing(trainer)
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._write_versions(trainer)
+        self._write_missing(trainer)
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._write_missing(trainer)
+
+    def _write_missing(self, trainer: pl.Trainer) -> None:
+        """The versions, and the configuration of a folder without one: its network was trained in another folder."""
+        run = RunFolder(Path(trainer.default_root_dir))
+        if self._writes(trainer) and not run.config.is_file():
+            self._write_config(run)
         self._write_versions(trainer)
+
+    def _write_config(self, run: RunFolder) -> None:
+        once = {"overwrite": False, "ckpt_path": None, "resume": None}  # they belong to this start, not to the run
+        config = yaml.safe_load(self.parser.dump(self.config, skip_none=False)) | once
+        write_config(run.config, yaml.safe_dump(config, sort_keys=False))
 
     def _writes(self, trainer: pl.Trainer) -> bool:
         return trainer.is_global_zero and not trainer.fast_dev_run  # type: ignore[attr-defined]
@@ -69,8 +80,8 @@ def write_config(path: Path, text: str) -> None:
     """Write the configuration of a run; an earlier one with other settings is kept as `config_<n>.yaml`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_file() and path.read_bytes() != text.encode():
-        count = len(list(path.parent.glob("config_*.yaml")))
-        write_text(path.with_name(f"config_{count}.yaml"), path.read_text(encoding="utf-8"))
+        names = (path.with_name(f"config_{number}.yaml") for number in count())
+        write_text(next(name for name in names if not name.exists()), path.read_text(encoding="utf-8"))
     write_text(path, text)
 
 

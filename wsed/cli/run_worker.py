@@ -8,6 +8,7 @@ import json
 import os
 import queue
 import runpy
+import shlex
 import sys
 import threading
 import time
@@ -51,10 +52,10 @@ def _answer(command: dict[str, object], answers: TextIO) -> None:
 
 def _run(args: list[str], module: object) -> int:
     """The exit status of a command of wsed, or of a module; an error that nobody expected is 1, with its traceback."""
-    print("$", *((f"python -m {module}",) if module else ("wsed",)), *args, flush=True)
+    print("$", shlex.join((*(("python", "-m", str(module)) if module else ("wsed",)), *args)), flush=True)
+    sys.argv = [str(module or "wsed"), *args]  # which the files of versions hold
     try:
         if module:
-            sys.argv = [str(module), *args]
             runpy.run_module(str(module), run_name="__main__", alter_sys=True)
             return 0
         from wsed.cli.main import main as wsed
@@ -74,4 +75,8 @@ def _run(args: list[str], module: object) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:]:  # Lightning starts the other processes of a run on several devices with the arguments of the first
+        from wsed.cli.main import main
+
+        sys.exit(main())
     work()

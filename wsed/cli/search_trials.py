@@ -4,6 +4,7 @@ import contextlib
 import copy
 import io
 import json
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from wsed.cli.training import run as train
 from wsed.errors import WsedError, near
 from wsed.files import no_room, try_lock, write_text
 from wsed.report.trials import draw_trials, write_trials
+from wsed.study.compare import known
 
 NOT_LOGGED = "not_logged"
 """Attribute of a trial whose training does not log the metric: the message."""
@@ -131,14 +133,14 @@ class Search:
         try:
             self._train(trial, report)
             if report.best is None:
-                raise WsedError(report.not_logged())
+                raise WsedError(report.no_value())
             self.study.tell(trial, report.best)
             outcome = f"{self.monitor} {report.best:.4g}"
         except optuna.TrialPruned:
-            if report.best is None:
-                self._end(trial, report.not_logged())
+            if not report.reported:
+                self._end(trial, report.no_value())
             self.study.tell(trial, state=TrialState.PRUNED)
-            outcome = f"stopped early, {self.monitor} {report.best:.4g}"
+            outcome = f"stopped early, {self.monitor} {math.nan if report.best is None else report.best:.4g}"
         except (WsedError, OSError) as error:
             if (fault := no_room(error)) is not None:  # other settings would fail as well
                 again = "make room and run the command again"
@@ -246,9 +248,13 @@ class Report(pl.Callback):
     def __init__(self, trial: optuna.Trial, monitor: str, maximize: bool) -> None:
         self.trial, self.monitor = trial, monitor
         self._better = max if maximize else min
-        self._reported = dict(trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
-        self.best: float | None = self._better(self._reported.values()) if self._reported else None
+        self.reported = dict(trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values)
         self.logged: list[str] = []
+
+    @property
+    def best(self) -> float | None:
+        """The best value that is not NaN; None if there is none."""
+        return self._better(known(self.reported.values()), default=None)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn != "fit":  # a validation that tunes the decoder
@@ -257,19 +263,20 @@ class Report(pl.Callback):
         if self.monitor in trainer.callback_metrics:
             _stop(trainer, self._should_stop(trainer))
         else:  # values of the training come after the first validation
-            _stop(trainer, self.best is None and not self.monitor.startswith("train/"))
+            _stop(trainer, not self.reported and not self.monitor.startswith("train/"))
 
-    def not_logged(self) -> str:
-        """The message about a training that does not log the metric."""
-        known = ", ".join(self.logged) or "nothing, since it ended before a validation"
-        return f"--monitor: the training logs no {self.monitor!r}{near(self.monitor, self.logged)}; it logs {known}"
+    def no_value(self) -> str:
+        """The message about a training without a value of the metric."""
+        if self.reported:
+            return f"{self.monitor} is NaN after every validation"
+        logged = ", ".join(self.logged) or "nothing, since it ended before a validation"
+        return f"--monitor: the training logs no {self.monitor!r}{near(self.monitor, self.logged)}; it logs {logged}"
 
     def _should_stop(self, trainer: pl.Trainer) -> bool:
         """Report the value; whether others are better."""
         value, epoch = float(trainer.callback_metrics[self.monitor]), trainer.current_epoch + 1
-        self.best = value if self.best is None else self._better(self.best, value)
-        if epoch not in self._reported:  # a resumed training does not report an epoch twice
-            self._reported[epoch] = value
+        if epoch not in self.reported:  # a resumed training does not report an epoch twice
+            self.reported[epoch] = value
             self.trial.report(value, epoch)
         return self.trial.should_prune()
 

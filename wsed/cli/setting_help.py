@@ -7,7 +7,7 @@ from typing import get_args
 from wsed.build import is_sequence, part_of
 from wsed.cli.check_settings import settings_of
 from wsed.cli.names import annotation_at
-from wsed.errors import WsedError
+from wsed.errors import WsedError, with_article
 from wsed.literals import members
 from wsed.registry import Registry
 
@@ -39,7 +39,8 @@ def setting_help(path: str, name: str | None, config: Mapping[str, object]) -> s
         return _of_section(path, kinds)
     registry: Registry[type] = part.registry
     if name is None:
-        return f"{path} takes a {registry.kind}: {', '.join(registry.names())}; add one of them to --{path}.help"
+        kind, names = with_article(registry.kind), ", ".join(registry.names())
+        return f"{path} takes {kind}: {names}; add one of them to --{path}.help"
     cls = registry.find(name)
     return _shown(name, cls, "settings, in init_args:")
 

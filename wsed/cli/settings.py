@@ -94,7 +94,7 @@ def _check_processes(trainer: Namespace) -> None:
 
 
 def default_folder(config: Namespace) -> Path:
-    """`runs/<first configuration>/seed_<n>`."""
+    """`runs/NAME/seed_<n>`; NAME is the configuration, or of several, the first that is not called `base...`."""
     files = [str(file) for file in config.get("config") or []]
     return Path("runs") / (Path(files[0]).stem if files else "unnamed") / f"seed_{config.seed_everything}"
 

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shlex
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -82,14 +83,14 @@ def main(arguments: Sequence[str]) -> int:
         _check_settings(job)
     if args.dry_run:
         for job in jobs:
-            print("wsed fit", *job)
+            print("wsed fit", shlex.join(job))
         return 0
     if find_spec("submitit") is None:
         raise WsedError("wsed submit needs submitit: pip install 'wsed[cluster]'")
     from wsed.cli.submit_job import submit
 
     for number, job in zip(submit(args, minutes, jobs), jobs, strict=True):
-        print(f"job {number}: wsed fit {' '.join(job)}")
+        print(f"job {number}: wsed fit {shlex.join(job)}")
     print(f"output of the jobs: {args.logs}")
     return 0
 

@@ -315,9 +315,7 @@ def run(args: Sequence[str], cli: type[WsedCLI] = WsedCLI) -> int:
     """Run a training verb, the first of the arguments, and return the exit status."""
     quiet()
     if str(Path.cwd()) not in sys.path:
-        sys.path.append(
-            str(Path.cwd())
-        )  # a class of the user's own lies beside the YAML that names it; it shadows none
+        sys.path.append(str(Path.cwd()))  # for classes of the user's own; last, so that they shadow no others
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # they concern Lightning, not the user
     end_with_first()

@@ -42,6 +42,18 @@ def share(text: str) -> float:
     return value
 
 
+def is_kind(path: Path, check: Callable[[Path], bool]) -> bool:
+    """Whether a path is a file or a folder; no if its name is too long, or it lies where nothing may be read.
+
+    >>> is_kind(Path("x" * 5000), Path.is_file)
+    False
+    """
+    try:
+        return check(path)
+    except OSError:
+        return False
+
+
 def _number(text: str) -> float:
     try:
         return float(text)
@@ -49,8 +61,12 @@ def _number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
-def read_labels(text: str) -> list[str]:
+def read_labels(text: str, flag: str = "--labels") -> list[str]:
     """Class names from a file with one per line, or from names with commas.
+
+    Args:
+        text: the file or the names.
+        flag: the flag that was given, for messages.
 
     Raises:
         WsedError: there are no names, or the text looks like a file that does not exist.
@@ -62,10 +78,11 @@ def read_labels(text: str) -> list[str]:
     from wsed.text import composed
 
     path = Path(text)
-    if not path.is_file() and (path.suffix in (".txt", ".tsv", ".csv") or len(path.parts) > 1):
-        raise WsedError(f"--labels: no such file: {path}")
-    names = read_text(path).splitlines() if path.is_file() else composed(text).split(",")
+    is_file = is_kind(path, Path.is_file)
+    if not is_file and (path.suffix in (".txt", ".tsv", ".csv") or ("," not in text and len(path.parts) > 1)):
+        raise WsedError(f"{flag}: no such file: {path}")
+    names = read_text(path).splitlines() if is_file else composed(text).split(",")
     names = [name.strip() for name in names if name.strip()]
     if not names:
-        raise WsedError(f"--labels {text!r} names no class")
+        raise WsedError(f"{flag} {text!r} names no class")
     return names

@@ -72,7 +72,8 @@ def check_sources(batch: Mapping[str, int], sources: tuple[str, ...]) -> None:
     for name in batch:
         if name not in sources:
             raise WsedError(
-                f"data.batch: unknown source {name!r}{near(name, sources)}; the corpus has {', '.join(sources)}"
+                f"data.batch: unknown source {name!r}{near(name, sources)}; the corpus has {', '.join(sources)}: "
+                f"set it to the clips of each source in a batch, such as {{{sources[0]}: 32}}"
             )
     if not any(clips > 0 for clips in batch.values()):
         raise WsedError(

@@ -141,7 +141,8 @@ def evaluate(
     drawn: list[list[Sampled]] = []
     for each in [read_predictions(path, truth, progress=progress) for path in paths]:
         system = system_of_files(truth, each, limits, known)
-        facts = _input(str(reference), truth, each, limits, known, backend)
+        has_psds = any("psds" in metric.needs for metric in chosen.values())
+        facts = _input(str(reference), truth, each, limits, known, backend, has_psds)
         sampled = samples(system, chosen) if resamples else []  # first, since scores then use the parts of a PSDS
         report = score(system, chosen) if backend == "native" else _official(system, backend, chosen)
         notes = (
@@ -206,15 +207,18 @@ def _input(
     threshold: PerLabel,
     known: Bool[Tensor, "clip label"] | None,
     backend: Backend,
+    has_psds: bool,
 ) -> Input:
     notes = [*reference.notes, *predictions.notes]
     if known is not None and (out := int((~known[reference.events.clip, reference.events.label]).sum())):
         notes.append(f"true events of classes that --annotated does not list for their clip, left out: {out}")
+    at_one = predictions.kind == "events" and predictions.boxes is None
+    if has_psds and (reference.durations is None or at_one):
+        lacks = ["the duration of every clip (--durations)"] if reference.durations is None else []
+        lacks += ["a column confidence in the table, a folder of operating points, or frame scores"] if at_one else []
+        notes.append(f"no PSDS: it needs {', and '.join(lacks)}")
     if reference.durations is None:
-        notes.append("no PSDS: it needs the duration of every clip; give --durations")
         notes += _other_unit(reference, predictions.detected(threshold))
-    elif predictions.kind == "events" and predictions.boxes is None:
-        notes.append("no PSDS: it needs a folder of operating points or of frame scores, not events at one threshold")
     if predictions.boxes is not None and threshold is not None:
         low = len(predictions.boxes) - len(predictions.boxes.above(threshold))
         if low:

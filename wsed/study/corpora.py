@@ -36,8 +36,12 @@ class StudyCorpus:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The arguments that make it; none if the user supplies it."""
-        return () if self.made is None else self.made.command(str(self.root), self.soundbank)
+        """The arguments that make it, with full paths; none if the user supplies it."""
+        if self.made is None:
+            return ()
+        soundbank = Path(self.soundbank)
+        bank = str(soundbank.resolve()) if soundbank.is_dir() else self.soundbank
+        return self.made.command(str(self.root.resolve()), bank)
 
     @property
     def mark(self) -> Path:

@@ -13,7 +13,7 @@ from wsed.files import write_text
 from wsed.run import RunFolder
 from wsed.split_folder import SplitFolder
 from wsed.study.rows import Row
-from wsed.text import read_json_object
+from wsed.text import read_json_object, read_yaml
 
 State = Literal["missing", "begun", "done"]
 MARK = "reproduce.json"
@@ -80,6 +80,17 @@ class Job:
         for part in (*(path.read_bytes() for path in self.configs), *map(str.encode, self.flags)):
             digest.update(part + b"\0")
         return digest.hexdigest()[:16]
+
+    def setting(self, name: str) -> object:
+        """A setting such as `trainer.precision`: that of the flags, or of the last configuration that has it.
+
+        None if no configuration has it.
+        """
+        if f"--{name}" in self.flags:
+            return self.flags[self.flags.index(f"--{name}") + 1]
+        section, _, key = name.partition(".")
+        sections = [content.get(section) for content in map(read_yaml, self.configs) if isinstance(content, dict)]
+        return next((each[key] for each in reversed(sections) if isinstance(each, dict) and key in each), None)
 
     def state(self) -> State:
         """Whether the run is done, was begun and stopped, or is missing.
@@ -168,8 +179,7 @@ class Job:
         own.checkpoints.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, own.checkpoints / source.name)
         settings += ["--ckpt_path", source.stem]
-        evaluation = trained.configuration().get("evaluation")
-        tunes = isinstance(evaluation, dict) and evaluation.get("tuning") is not None
+        tunes = self.setting("evaluation.tuning") not in (None, "null")
         return [["validate", *settings], ["test", *settings]] if tunes else [["test", *settings]]
 
 

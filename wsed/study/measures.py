@@ -10,6 +10,7 @@ from wsed.data.clip import Clip
 from wsed.data.corpus.base import Corpus
 from wsed.metrics.base import METRICS
 from wsed.metrics.bootstrap import PerResample, Statistic, Weights
+from wsed.metrics.chosen import metric_of
 from wsed.metrics.system import System
 from wsed.metrics.tagging import ap, mean_known, ranking_scores
 from wsed.run import RunFolder
@@ -94,10 +95,10 @@ class MeasuredRun:
             return COMPUTED[name](self.scored)
         if name == "correlation":
             return correlation_of(self.scored, number)
-        if name not in METRICS:
+        if name.partition(":")[0] not in METRICS:
             return None
         system = self._system(self.scored)
-        drawn = {each.number: each for each in samples(system, {name: METRICS[name]()})}
+        drawn = {each.number: each for each in samples(system, {name: metric_of(name)})}
         each = drawn.get(number or next(iter(drawn), ""))
         return None if each is None or each.n_clips != self.n_clips else in_points(each.statistic)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from wsed.data.clip import Clip
 from wsed.errors import WsedError
+from wsed.files import write_whole
 from wsed.metrics.base import METRICS
 from wsed.metrics.bootstrap import PerResample, Statistic
 from wsed.metrics.groups import Groups
@@ -159,7 +160,8 @@ class Numbers:
         """Write the numbers into the folder of the run, with a digest of the groups that were drawn."""
         columns: dict[str, Any] = {n: np.array([value, *self.drawn.get(n, ())]) for n, value in self.value.items()}
         columns[DIGEST] = np.array(recordings.digest())
-        np.savez(run.path / KEPT, **columns)
+        with write_whole(run.path / KEPT) as part:
+            np.savez(part, **columns)
 
     @classmethod
     def kept(cls, run: RunFolder, recordings: Recordings) -> "Numbers | None":

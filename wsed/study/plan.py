@@ -88,6 +88,9 @@ def _chosen(recipe: Recipe, scale: Scale, patterns: Sequence[str]) -> list[Row]:
     for name in names:
         if name not in reasons:
             _add(recipe, name, order)
+    for name in order:
+        if (reason := why_not(recipe, scale, name)) is not None:
+            raise WsedError(f"{recipe.folder}: another row needs the row {name}, but {reason}")
     return [recipe.row(name) for name in order]
 
 
@@ -185,6 +188,8 @@ def check_begun(out: Path, scale: str, root: Path) -> None:
         for name, what in (("scale", "scale"), ("corpus", "corpus")):
             if begun.get(name) != facts[name]:
                 was = begun.get("root") if name == "corpus" else begun.get(name)
+                if name == "corpus" and was == facts["root"]:
+                    raise WsedError(f"{out}: the tables of {was} have changed since it was begun: give another --out")
                 raise WsedError(f"{out} was begun with another {what} ({was}): give it again, or another --out")
         return
     out.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 AFRESH = 60.0
@@ -37,7 +38,7 @@ class Pool:
     Args:
         jobs: number of processes.
         environment: variables of the processes.
-        gpus: number of GPUs; process `i` sees the GPU `i % gpus`.
+        gpus: number of GPUs; each of the `jobs` places keeps one of them, of `CUDA_VISIBLE_DEVICES` if that is set.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder, Pool(1) as pool:
@@ -46,9 +47,11 @@ class Pool:
     """
 
     def __init__(self, jobs: int, environment: Mapping[str, str] | None = None, gpus: int = 0) -> None:
-        self.jobs, self._environment, self._gpus = jobs, dict(environment or {}), gpus
-        self._threads = ThreadPoolExecutor(jobs)
-        self._own = threading.local()
+        self.jobs, self._environment = jobs, dict(environment or {})
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        self._gpus = (visible.split(",") if visible else list(map(str, range(gpus))))[:gpus]
+        self._own, places = threading.local(), count()
+        self._threads = ThreadPoolExecutor(jobs, initializer=lambda: setattr(self._own, "place", next(places)))
         self._lock, self._processes = threading.Lock(), list[subprocess.Popen[str]]()
         self._closed = False
 
@@ -107,7 +110,7 @@ class Pool:
                     raise RuntimeError("the pool is closed")
                 environment = {**os.environ, **self._environment}
                 if self._gpus:
-                    environment["CUDA_VISIBLE_DEVICES"] = str(len(self._processes) % self._gpus)
+                    environment["CUDA_VISIBLE_DEVICES"] = self._gpus[self._own.place % len(self._gpus)]
                 process = subprocess.Popen(
                     WORKER,
                     stdin=subprocess.PIPE,

@@ -42,7 +42,7 @@ def find_recipes(name: str, scale: str) -> list[Recipe]:
     path = Path(name)
     folder = path.parent if path.name == "recipe.yaml" else path
     if (folder / "recipe.yaml").is_file():
-        recipe = read_recipe(folder)
+        recipe = read_recipe(folder.resolve() if folder.name in ("", "..") else folder)
     elif name in known:
         recipe = read_recipe(known[name])
     else:
@@ -79,7 +79,8 @@ def with_rows(recipes: Sequence[Recipe], patterns: Sequence[str]) -> list[tuple[
         if not any(pattern in own for _, own in found):
             names = [name for recipe in recipes for name in recipe.rows]
             where = ", ".join(str(recipe.folder) for recipe in recipes)
-            raise WsedError(f"--rows: no row is called {pattern!r}{near(pattern, names)} in {where}")
+            known = f"; known: {', '.join(names)}" if len(recipes) == 1 else ""
+            raise WsedError(f"--rows: no row is called {pattern!r}{near(pattern, names)} in {where}{known}")
     return [(recipe, own) for recipe, own in found if not patterns or any(not p.startswith("!") for p in own)]
 
 

@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wsed.errors import WsedError
-from wsed.metrics.bootstrap import PerResample, Statistic, Weights, over_seeds
+from wsed.metrics.bootstrap import PerResample, Statistic, Weights
 from wsed.metrics.groups import Groups
 from wsed.run import RunFolder
 from wsed.scoring.plain import to_json
 from wsed.study.claims import Claim, Judged, judge_difference
-from wsed.study.compare import Difference, difference
+from wsed.study.compare import Difference, difference, known
 from wsed.study.crossed import crossed
 from wsed.study.job import Job
 from wsed.study.measures import MeasuredRun, missing_sounds
@@ -174,14 +174,14 @@ class Results:
 
     def _row_facts(self, row: str, measure: str) -> dict[str, object]:
         values, paper = self.values(row, measure), self.recipe.rows[row].paper.get(measure)
-        spread = over_seeds(values.values())
+        cell = Cell.of(values)
         return {
             "paper": None if paper is None else paper.mean,
-            "mean": spread.mean,
-            "std": spread.std,
-            "best": max(values.values()),
+            "mean": cell.mean,
+            "std": cell.std,
+            "best": max(known(values.values()), default=math.nan),
             "seeds": values,
-            "difference": None if paper is None else spread.mean - paper.mean,
+            "difference": None if paper is None else cell.mean - paper.mean,
         }
 
     def _rows_lines(self) -> list[list[str]]:
@@ -189,15 +189,14 @@ class Results:
         for row in self.runs:
             for measure in self.measures():
                 values, paper = self.values(row, measure), self.recipe.rows[row].paper.get(measure)
-                spread = over_seeds(values.values())
-                if math.isnan(spread.mean) and paper is None:
+                cell = Cell.of(values)
+                if not cell.runs and paper is None:
                     continue
-                ours = "-" if math.isnan(spread.mean) else f"{spread.mean:.1f}"
-                ours += f" +- {spread.std:.1f}" if spread.runs > 1 and ours != "-" else ""
-                less = "-" if paper is None or ours == "-" else f"{spread.mean - paper.mean:+.1f}"
-                best = "-" if ours == "-" else f"{max(values.values()):.1f}"
+                less = "-" if paper is None or not cell.runs else f"{cell.mean - paper.mean:+.1f}"
+                best = f"{max(known(values.values())):.1f}" if cell.runs else "-"
                 theirs = "-" if paper is None else str(paper)
-                lines.append([self.recipe.rows[row].title, measure, theirs, ours, best, str(spread.runs), less])
+                ours = cell.text("+-")
+                lines.append([self.recipe.rows[row].title, measure, theirs, ours, best, str(cell.runs), less])
         return lines
 
     def _claim_lines(self) -> list[list[str]]:
@@ -280,8 +279,7 @@ def results(
         runs.setdefault(job.row.name, {})[job.folder.name] = run
     recordings = Recordings()
     if clips is not None:
-        scored = (run.scored for of_row in runs.values() for run in of_row.values() if run.scored is not None)
-        ids = tuple(next((each.scores.clip_ids for each in scored), ()))
+        ids = _same_clips(runs, notes)
         recordings = Recordings.of(root, clips, ids, recipe.groups)
         notes += [recordings.sentence] if recordings.groups is None else []
     if scale == "smoke":
@@ -294,6 +292,23 @@ def results(
     return Results(
         recipe, scale, corpus, comparable, runs, recordings.groups, recordings.kind, tuple(failures), tuple(notes)
     )
+
+
+def _same_clips(runs: dict[str, dict[str, MeasuredRun]], notes: list[str]) -> tuple[str, ...]:
+    """The test clips of the first run with scores; the scores of runs on other clips are left out, with a note."""
+    ids: tuple[str, ...] = ()
+    for row, seeds in runs.items():
+        for seed, run in seeds.items():
+            if run.scored is None:
+                continue
+            ids = ids or tuple(run.scored.scores.clip_ids)
+            if tuple(run.scored.scores.clip_ids) != ids:
+                seeds[seed] = replace(run, scored=None)
+                notes.append(
+                    f"{row}, {seed} was tested on other clips ({len(run.scored.scores.clip_ids)}) than the first run "
+                    f"({len(ids)}): its intervals are over seeds alone; test it again."
+                )
+    return ids
 
 
 def _in_words(jobs: Sequence[Job]) -> str:

@@ -10,7 +10,7 @@ from wsed.errors import WsedError, near
 from wsed.study.claims import Claim
 from wsed.study.expected import Expected, read_expected
 from wsed.study.names import check_measure
-from wsed.study.scales import Scale, ScaleName, read_scale
+from wsed.study.scales import Scale, ScaleName, is_whole, read_scale
 from wsed.text import read_yaml
 
 ROW_FIELDS = ("title", "base", "paper", "seeds", "after", "takes", "weights_of", "predictions_of")
@@ -176,8 +176,23 @@ def read_recipe(folder: Path) -> Recipe:
     for name in (name for pair in recipe.pairs() for name in pair):
         if name not in others:
             recipe.row(name)
+    for name in overlays:
+        if not (folder / f"{name}.yaml").is_file():
+            raise WsedError(f"{path}: overlays.{name} needs {folder / f'{name}.yaml'}, which does not exist")
+    _check_needs(path, recipe)
     _check_measures(path, recipe)
     return recipe
+
+
+def _check_needs(path: Path, recipe: Recipe) -> None:
+    """Refuse rows that need each other."""
+    for row in recipe.rows.values():
+        needed, chain = row, [row.name]
+        while needed.needs is not None:
+            needed = recipe.row(needed.needs)
+            if needed.name in chain:
+                raise WsedError(f"{path}: the row {row.name} needs itself: {' after '.join([*chain, needed.name])}")
+            chain.append(needed.name)
 
 
 def _check_measures(path: Path, recipe: Recipe) -> None:
@@ -225,11 +240,10 @@ def _pair(place: str, entry: object) -> tuple[str, str]:
 
 
 def _seeds(place: str, entry: object) -> tuple[int, ...]:
-    if isinstance(entry, int):
-        return tuple(range(entry))
-    if not isinstance(entry, list) or not all(isinstance(seed, int) for seed in entry):
-        raise WsedError(f"{place}: seeds must be a number or a list, not {entry!r}")
-    return tuple(entry)
+    seeds = list(range(entry)) if is_whole(entry) else entry
+    if not isinstance(seeds, list) or not seeds or not all(map(is_whole, seeds)) or min(seeds) < 0:
+        raise WsedError(f"{place}: seeds must be a number of 1 or more, or a list of numbers, not {entry!r}")
+    return tuple(seeds)
 
 
 def _rows_of(place: str, entry: object, rows: Sequence[str]) -> tuple[str, ...]:

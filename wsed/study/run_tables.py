@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsed.errors import WsedError
-from wsed.metrics.base import METRICS, Metric, title_of
+from wsed.metrics.base import METRICS, title_of
+from wsed.metrics.chosen import metric_of
 from wsed.metrics.system import System
 from wsed.run import RunFolder
 from wsed.scoring.report import Report
@@ -75,31 +76,28 @@ class RunsOfRow:
         return Cell(value, low=scale(column) * limits.low, high=scale(column) * limits.high, digits=digits(column))
 
 
-def is_single(column: str) -> bool:
-    """Whether a column is a single value, such as a PSDS, and not an F1.
-
-    >>> is_single("psds1"), is_single("event_f1/macro")
-    (True, False)
-    """
-    return "/" not in column
-
-
 def scale(column: str) -> float:
-    """100 for columns in per cent, 1 for others.
+    """100 for columns in per cent; 1 for a PSDS, thresholds and counts.
 
-    >>> scale("psds1"), scale("event_f1/macro")
-    (1.0, 100.0)
+    >>> scale("psds1"), scale("event_f1/macro"), scale("event_f1/per_class/Dog/n_ref")
+    (1.0, 100.0, 1.0)
     """
-    return 1.0 if is_single(column) else 100.0
+    return 100.0 if digits(column) == 1 else 1.0
 
 
 def digits(column: str) -> int:
-    """Digits after the point.
+    """Digits after the point: 1 in per cent, 0 for counts, 3 for others.
 
-    >>> digits("psds1"), digits("event_f1/macro")
-    (3, 1)
+    >>> digits("psds1"), digits("psds1/value"), digits("event_f1/macro"), digits("event_f1/per_class/Dog/n_ref")
+    (3, 3, 1, 0)
     """
-    return 3 if is_single(column) else 1
+    metric, _, number = column.partition("/")
+    last = number.rpartition("/")[2]
+    if last.endswith(("n_ref", "n_sys", "tp")):
+        return 0
+    bare = metric.partition(":")[0]
+    is_single = not number or (bare in METRICS and "value" in METRICS[bare].numbers)
+    return 3 if is_single or last in ("value", "threshold") else 1
 
 
 def header(column: str) -> str:
@@ -180,9 +178,9 @@ def _above(column: str, systems: Mapping[str, System | None], first: str, second
     """Whether the interval of the paired difference, second minus first, lies above 0."""
     metric, _, number = column.partition("/")
     sides = [systems[first], systems[second]]
-    if metric not in METRICS or any(side is None for side in sides):
+    if metric.partition(":")[0] not in METRICS or any(side is None for side in sides):
         return False
-    metrics: dict[str, Metric] = {metric: METRICS[metric]()}
+    metrics = {metric: metric_of(metric)}
     drawn = [
         [each for each in samples(side, metrics) if each.number == (number or "value")]
         for side in sides

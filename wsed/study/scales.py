@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from wsed.errors import WsedError, near
 
@@ -84,7 +84,7 @@ def read_scale(place: str, entry: object) -> Scale:
     """
     fields = _fields(place, entry, FIELDS)
     seeds = fields.get("seeds")
-    if seeds is not None and (not isinstance(seeds, int) or seeds < 1):
+    if seeds is not None and (not is_whole(seeds) or seeds < 1):
         raise WsedError(f"{place}.seeds is {seeds!r}; write a number of seeds")
     settings = fields.get("settings", {})
     if not isinstance(settings, Mapping):
@@ -101,17 +101,28 @@ def _corpus(place: str, entry: object) -> MadeCorpus:
     fields = _fields(place, entry, CORPUS_FIELDS)
     if "name" not in fields:
         raise WsedError(f"{place} lacks name: the folder of the corpus")
-    clips = fields.get("clips", {})
-    if not isinstance(clips, Mapping):
+    clips, seed = fields.get("clips", {}), fields.get("seed", 0)
+    if not isinstance(clips, Mapping) or not all(map(is_whole, clips.values())):
         raise WsedError(f"{place}.clips is {clips!r}; write the number of clips of each split")
+    if not is_whole(seed):
+        raise WsedError(f"{place}.seed is {seed!r}; write a whole number")
     return MadeCorpus(
         str(fields["name"]),
         str(fields.get("recipe", "domestic")),
-        int(str(fields.get("seed", 0))),
-        {str(split): int(n) for split, n in clips.items()},
+        seed,
+        {str(split): n for split, n in clips.items()},
         None if fields.get("module") is None else str(fields["module"]),
         _names(f"{place}.arguments", fields.get("arguments", [])),
     )
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value of a YAML file is a whole number.
+
+    >>> is_whole(2), is_whole(True), is_whole("2")
+    (True, False, False)
+    """
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _fields(place: str, entry: object, known: tuple[str, ...]) -> Mapping[str, object]:

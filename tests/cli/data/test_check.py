@@ -59,8 +59,12 @@ def test_labels(tmp_path: Path) -> None:
     assert read_labels(str(tmp_path / "classes.txt")) == ["Dog", "Cat", "Speech of people"]
     with pytest.raises(WsedError, match=r"no such file: gone\.txt"):
         read_labels("gone.txt")
+    with pytest.raises(WsedError, match=r"--classes: no such file: gone\.txt"):
+        read_labels("gone.txt", "--classes")
     with pytest.raises(WsedError, match="names no class"):
         read_labels(" , ")
+    assert read_labels("Dog,Speech/male") == ["Dog", "Speech/male"]
+    assert len(read_labels(",".join(f"a class with a long name {i}" for i in range(40)))) == 40
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,10 @@ def base(root: str | Path) -> Path:
     if not root.is_dir():
         raise WsedError(f"no such folder: {root}")
     refuse_pack(root)
-    raise WsedError(f"{root} is not a DESED folder: no metadata/ or dataset/metadata/ in it; name the folder above")
+    raise WsedError(
+        f"{root} is not a DESED folder: no metadata/ or dataset/metadata/ in it; name the folder above, or, for a "
+        f"folder of recordings of your own, run `wsed new {root} --labels TABLE` and give the YAML file that it writes"
+    )
 
 
 def tables(root: str | Path) -> list[str]:

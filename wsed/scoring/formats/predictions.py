@@ -270,14 +270,15 @@ def _kind(path: Path) -> Kind | None:
         line = file.readline()
         if not line.strip() and not file.read().strip():
             return None
-    names = set(header(path, line.rstrip("\n"))[1])
-    if {"filename", "event_label"} & names:
+    names = header(path, line.rstrip("\n"))[1]
+    if {"filename", "event_label"} & {*names}:
         return "events"
-    if {"onset", "offset"} <= names:
+    if {"onset", "offset"} <= {*names}:
         return "frame scores"
     raise WsedError(
-        f"{path} is not a table of predictions: its header is {sorted(names)}, expected filename, onset, offset, "
-        "event_label (events), or onset, offset and a column for each class (frame scores)"
+        f"{path} is not a table of predictions: its header is {', '.join(names)}, expected filename, onset, offset, "
+        "event_label (events), or onset, offset and a column for each class (frame scores), with tabs or commas: "
+        "rename the columns"
     )
 
 

@@ -98,6 +98,12 @@ def _tables(files: SoundFiles, root: Path, labels: Path | None) -> list[Table]:
                 continue
             if (table := _table(files, path)) is not None:
                 found.append(table)
+            elif labels is not None:
+                first = "".join(f"the first row is {', '.join(row)}; " for _, row in read_cells(path).rows[:1])
+                raise WsedError(
+                    f"{labels}: no cell names a sound file of {root} ({first}the first file is {files.names[0]}): "
+                    "correct the names, or the folder"
+                )
         except WsedError:
             if labels is not None:
                 raise
