@@ -30,7 +30,7 @@ ELSEWHERE = {
     r"^wsed demo": "it serves until it is stopped: tests/demo",
     r"^wsed reproduce": "tests/study and tests/cli/test_reproduce.py run a study; `all --scale smoke` takes 3 minutes",
     r"import gpv|audioset_crnn": "it needs the published weights: tests/inference/test_gpv.py imports made-up ones",
-    r"frozen\.yaml": "tests/models/encoders trains with a frozen encoder",
+    r"(frozen|cached)\.yaml": "tests/models/encoders trains with a frozen encoder",
     r" FILE( |$)": "stands for any file",
 }
 """Commands that do not run here, and which test runs them."""

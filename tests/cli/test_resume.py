@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 import traceback
+from multiprocessing import forkserver
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -115,6 +116,7 @@ def in_fork(exp, folder, *args, seconds=None, before=None, at=None):
     pid = os.fork()
     if not pid:
         status = 70
+        forkserver._forkserver.__init__()  # an earlier test may have started one: it is no child of this process
         try:
             output = os.open(f"{folder}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(output, 1)
