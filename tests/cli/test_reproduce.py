@@ -292,6 +292,22 @@ def test_a_recipe_of_ones_own_with_a_row_that_fails_and_a_kill(tmp_path):
     assert f"{page} is a folder" in page.with_suffix(".log").read_text()
 
 
+@pytest.mark.slow
+def test_a_run_on_two_devices(tmp_path):
+    """Lightning starts the second process with the command of the process that does the run."""
+    recipe = own_recipe(
+        tmp_path / "own", BASE.replace("accelerator: cpu", "accelerator: cpu, devices: 2, strategy: ddp")
+    )
+    args = ["reproduce", str(recipe), "--root", str(make_corpus(tmp_path / "corpus")), "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "wsed.cli.main", *args, "--jobs", "1", "--seeds", "1", "--rows", "mil"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    log = (tmp_path / "out/own/mil/seed_0/log.txt").read_text()
+    assert done.returncode == 0, log
+    assert "Starting with 2 processes" in log
+    assert json.loads((tmp_path / "out/own/results.json").read_text())["rows"].keys() == {"mil"}
+
+
 def measured(folder, scored, config):
     folder.mkdir(parents=True)
     if config:
