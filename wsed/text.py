@@ -141,6 +141,18 @@ def read_yaml(path: str | Path, kind: str = "file") -> object:
         raise WsedError(f"{path} is not valid YAML: {yaml_fault(error)}") from None
 
 
+def yaml_or_text(text: str) -> object:
+    """The value of a YAML text; of one that is not YAML, the text itself: the parser says what is wrong with it.
+
+    >>> yaml_or_text("1e-3"), yaml_or_text("[1")
+    (0.001, '[1')
+    """
+    try:
+        return parse_yaml(text)
+    except yaml.YAMLError:
+        return text
+
+
 def parse_yaml(text: str) -> object:
     """The value of a YAML text, by the rules of YAML 1.2: `1e-3` is a number, and `no` is a string.
 

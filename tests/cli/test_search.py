@@ -304,7 +304,7 @@ def test_other_mistakes(files, tmp_path, capsys):
     assert "searches another space" in capsys.readouterr().err
     (tmp_path / "space.yaml").unlink()
     assert main(["search", *files]) == 2
-    assert "cannot read --space" in capsys.readouterr().err
+    assert "no such --space" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

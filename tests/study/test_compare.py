@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from wsed.errors import WsedError
-from wsed.metrics.bootstrap import Spread
 from wsed.study import compare
 from wsed.study.claims import Claim, judge, judge_difference, verdict
-from wsed.study.compare import Difference, difference, paired, spread, welch
+from wsed.study.compare import Difference, difference, paired, spread
 
 stats = pytest.importorskip("scipy.stats", reason="the extra study is not installed")
 
@@ -32,12 +31,6 @@ def test_what_is_unknown_is_a_dash():
 
 def test_differences_are_paired_by_seed():
     assert paired({"seed_1": 1.0, "seed_0": 2.0, "seed_3": 0.0}, {"seed_0": 5.0, "seed_1": 5.0}) == [3.0, 4.0]
-
-
-def test_welch_is_that_of_scipy():
-    one, other = np.random.default_rng(1).normal(0, 1, (2, 7))
-    parts = [Spread(float(v.mean()), float(v.std(ddof=1)), v.size) for v in (one, other)]
-    assert welch(*parts) == pytest.approx(stats.ttest_ind(one, other, equal_var=False).pvalue)
 
 
 @pytest.mark.parametrize(

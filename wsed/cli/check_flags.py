@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import yaml
-
 from wsed.build import part_of
 from wsed.cli.advice import OTHERS, unknown
 from wsed.cli.check_settings import check_value, sections, settings_of
@@ -11,7 +9,7 @@ from wsed.cli.names import at, below, put, settings_at, state_of
 from wsed.cli.setting_help import setting_help
 from wsed.errors import WsedError
 from wsed.literals import members
-from wsed.text import parse_yaml
+from wsed.text import yaml_or_text
 
 SWITCHES = ("--overwrite",)
 """Flags without a value."""
@@ -48,7 +46,7 @@ def check_flags(args: Sequence[str], config: Mapping[str, object]) -> list[str]:
         annotation = _annotation(flag, keys, state)
         names.append(".".join(key for key in keys if key != "init_args"))
         if annotation is not None and value is not None and not flag.endswith("+"):
-            parsed = _parsed(value)
+            parsed = yaml_or_text(value)
             if not isinstance(parsed, dict) or "class_path" in parsed:  # else it is laid over the configuration
                 check_value(parsed, annotation, names[-1])
             named = isinstance(parsed, str) and any(part_of(member) is not None for member in members(annotation))
@@ -116,10 +114,3 @@ def _annotation(flag: str, keys: Sequence[str], config: Mapping[str, object]) ->
             return None
         annotation, before, path = known.get(key, inner), at(before, key), f"{path}.{key}"
     return annotation
-
-
-def _parsed(text: str) -> object:
-    try:
-        return parse_yaml(text)
-    except yaml.YAMLError:
-        return text

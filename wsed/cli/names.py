@@ -12,14 +12,12 @@ from copy import deepcopy
 from functools import cache
 from typing import TypeAlias, get_args
 
-import yaml
-
 from wsed.build import arguments_of, is_mapping, is_sequence, part_of
 from wsed.errors import WsedError
 from wsed.literals import choices_of, members
 from wsed.registry import Registry
 from wsed.spec import name_of, path_of
-from wsed.text import parse_yaml
+from wsed.text import parse_yaml, yaml_or_text
 
 Config: TypeAlias = dict[str, object]
 
@@ -101,7 +99,7 @@ def _argument(flag: str, text: str, state: Config) -> str:
         return text
     value = _parsed(text)
     if len(keys) > 1:
-        _check_literal(*_descend(keys[:-1], state), keys[-1], _scalar(text))
+        _check_literal(*_descend(keys[:-1], state), keys[-1], yaml_or_text(text))
     resolved = _Names(defaults=True).resolve(value, annotation, before)
     put(state, keys, resolved)
     if isinstance(value, str) and isinstance(resolved, dict) and isinstance(resolved.get("class_path"), str):
@@ -242,18 +240,8 @@ def _path(registry: Registry[type], name: str) -> str:
     return path_of(registry[name])
 
 
-def _scalar(text: str) -> object:
-    try:
-        return parse_yaml(text)
-    except yaml.YAMLError:
-        return text
-
-
 def _parsed(text: str) -> object:
-    try:
-        return parse_yaml(text) if text[:1] in ("{", "[") else text
-    except yaml.YAMLError:
-        return text  # the parser says what is wrong with it
+    return yaml_or_text(text) if text[:1] in ("{", "[") else text
 
 
 def settings_at(annotation: object, before: object) -> list[str]:

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeGuard, runtime_checkable
 
-import yaml
-
 from wsed.cli.configs import Config
 from wsed.errors import WsedError, near
-from wsed.text import decode_text, parse_yaml, yaml_fault
+from wsed.text import read_yaml
 
 
 @runtime_checkable
@@ -58,12 +56,7 @@ def read_space(path: Path) -> dict[str, Range]:
     Raises:
         WsedError: there is no such file, or an entry is neither a range nor a list of choices.
     """
-    try:
-        ranges = parse_yaml(decode_text(path.read_bytes(), path))
-    except OSError as error:
-        raise WsedError(f"cannot read --space {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise WsedError(f"--space {path} is not valid YAML: {yaml_fault(error)}") from None
+    ranges = read_yaml(path, "--space")
     if not isinstance(ranges, dict) or not ranges:
         raise WsedError(f"--space {path} names no settings; write e.g. model.optimizer.lr: {{low: 1e-4, high: 1e-2}}")
     return {str(name): _range(path, str(name), entry) for name, entry in ranges.items()}

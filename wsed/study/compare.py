@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from wsed.errors import WsedError
-from wsed.metrics.bootstrap import Spread, over_seeds
+from wsed.metrics.bootstrap import over_seeds
 
 
 @dataclass(frozen=True)
@@ -170,19 +170,6 @@ def _power(size: float, n: int) -> float:
     from scipy.stats import nct
 
     return float(nct.sf(_quantile(0.975, n - 1.0), n - 1.0, size * n**0.5))
-
-
-def welch(first: Spread, second: Spread) -> float:
-    """P value of Welch's t test, from the means and standard deviations that papers print.
-
-    >>> round(welch(Spread(30.15, 0.79, 10), Spread(31.50, 1.83, 10)), 3)
-    0.053
-    """
-    parts = [result.std**2 / result.runs for result in (first, second)]
-    freedom = sum(parts) ** 2 / sum(
-        part**2 / (result.runs - 1) for part, result in zip(parts, (first, second), strict=True)
-    )
-    return _two_sided((second.mean - first.mean) / sum(parts) ** 0.5, freedom)
 
 
 def p_text(p: float) -> str:

@@ -115,8 +115,7 @@ class Drawn:
             if column not in known:
                 raise WsedError(f"claim {claim.name!r}: no measure {claim.measure!r}{near(claim.measure, known)}")
             between = self.difference(claim.first, claim.second, column)
-            judged = judge_difference(claim, between)
-            verdict = judged.verdict + (f": {judged.note}" if judged.note else "")
+            verdict = judge_difference(claim, between).in_words()
             rows = f"{claim.second} - {claim.first} ({between.n})"
             lines.append([claim.name, rows, claim.measure, str(between), claim.expected, verdict])
         return markdown(["claim", "rows (shared seeds)", "measure", "points, 95 %", "expected", "verdict"], lines)

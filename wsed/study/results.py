@@ -81,7 +81,8 @@ class Results:
     kind: str = "recordings"
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
-    _statistics: dict[tuple[str, str, str], Statistic | None] = field(default_factory=dict)
+    _statistics: dict[tuple[str, str, str], Statistic | None] = field(default_factory=dict, init=False, repr=False)
+    _differences: dict[tuple[str, str, str], Difference] = field(default_factory=dict, init=False, repr=False)
 
     def measures(self) -> list[str]:
         """The measures of the paper's values, of the claims, and of `measures` in the recipe."""
@@ -103,6 +104,12 @@ class Results:
 
     def difference(self, first: str, second: str, measure: str) -> Difference:
         """Second row minus first, with an interval over seeds and, where there can be one, over recordings."""
+        key = (first, second, measure)
+        if key not in self._differences:
+            self._differences[key] = self._difference(*key)
+        return self._differences[key]
+
+    def _difference(self, first: str, second: str, measure: str) -> Difference:
         below, above = self.values(first, measure), self.values(second, measure)
         seeds = [seed for seed in below if seed in above]
         differences = [above[seed] - below[seed] for seed in seeds]
