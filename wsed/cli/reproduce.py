@@ -124,20 +124,22 @@ def main(arguments: Sequence[str]) -> int:
 
 
 @dataclass(frozen=True)
-class _Mixture:
-    """The studies on one corpus or, with several papers, on the corpus of each.
+class _Study:
+    """The study of one paper on one corpus.
 
     Args:
-        out: folder of the studies.
-        corpora: the corpus of each study.
-        plans: the runs of each study.
-        before: runs of earlier calls in the same folders.
+        recipe: the recipe.
+        folder: folder of the study.
+        corpus: the corpus.
+        jobs: the runs that are asked for.
+        before: runs of earlier calls in the same folder.
     """
 
-    out: Path
-    corpora: "list[StudyCorpus]"
-    plans: "list[list[Job]]"
-    before: "list[list[Job]]"
+    recipe: "Recipe"
+    folder: Path
+    corpus: "StudyCorpus"
+    jobs: "list[Job]"
+    before: "list[Job]"
 
 
 def reproduce(asked: Asked, out: Path) -> int:
@@ -156,33 +158,31 @@ def reproduce(asked: Asked, out: Path) -> int:
 
     every_recipe = find_recipes(asked.paper, asked.scale)
     rows_of = with_rows(every_recipe, asked.rows)
-    recipes = [recipe for recipe, _ in rows_of]
     if asked.root is not None and len(every_recipe) > 1:
         raise WsedError("--root is the corpus of one paper: name the paper instead of all")
     console, gpus = Console(stderr=True, markup=False), _gpus()
     mixtures = _mixtures(asked, out, rows_of, console, gpus)
-    every = [job for mixture in mixtures for jobs in mixture.plans for job in jobs]
+    studies = [study for mixture in mixtures for study in mixture]
+    every = [job for study in studies for job in study.jobs]
     states = [job.state() for job in every]  # refuses folders of others before anything is run
-    kept = [job for mixture in mixtures for jobs in mixture.before for job in jobs if job.begun()]
+    kept = [job for study in studies for job in study.before if job.begun()]
     _say_seeds([*every, *kept], asked.mixtures, console)
     jobs = asked.jobs or gpus or os.cpu_count() or 1
-    environment = _environment([recipe.folder for recipe in recipes], gpus)
+    environment = _environment([recipe.folder for recipe, _ in rows_of], gpus)
     with Ending() as ending:
         with Pool(jobs, environment, gpus) as pool:
             with console.status("making corpora") if console.is_terminal else contextlib.nullcontext():
-                make_corpora([corpus for mixture in mixtures for corpus in mixture.corpora], pool)
-            tasks = []
-            for mixture in mixtures:
-                for recipe, corpus, jobs_of in zip(recipes, mixture.corpora, mixture.plans, strict=True):
-                    check_begun(mixture.out / recipe.folder.name, asked.scale, corpus.root)
-                    tasks += [Task(job, corpus.root) for job in jobs_of]
+                make_corpora([study.corpus for study in studies], pool)
+            for study in studies:
+                check_begun(study.folder, asked.scale, study.corpus.root)
+            tasks = [Task(job, study.corpus.root) for study in studies for job in study.jobs]
             with View(console, total=len(states), done=states.count("done"), jobs=jobs) as view, ending.keeping():
                 failures = run_tasks(tasks, pool, view, ending.came)
             if not ending.came():
-                _write_results(asked, recipes, mixtures, failures, pool)
+                _write_results(asked, mixtures, failures, pool)
         if ending.came():  # by now, the processes of the runs have ended
             console.print("stopping: the results of finished runs are written", highlight=False)
-            _write_results(asked, recipes, mixtures, failures, None)
+            _write_results(asked, mixtures, failures, None)
             missing = sum(job.state() != "done" for job in every)
             have = f"{missing} of {len(every)} runs are missing, the results have the others"
             raise ending.stopped(have if missing else "all runs are done, but there is no page")
@@ -191,8 +191,8 @@ def reproduce(asked: Asked, out: Path) -> int:
 
 def _mixtures(
     asked: Asked, out: Path, rows_of: "Sequence[tuple[Recipe, list[str]]]", console: Console, gpus: int
-) -> list[_Mixture]:
-    """The corpora and runs of each mixture, of recipes with their chosen rows; the first has the soundbank as it is."""
+) -> list[list[_Study]]:
+    """The studies of each mixture, of recipes with their chosen rows; the first mixture has the soundbank as it is."""
     from wsed.data.synth.exchange import exchange
     from wsed.study.corpora import corpus_of
     from wsed.study.plan import earlier, plan
@@ -201,59 +201,66 @@ def _mixtures(
         raise WsedError("--mixtures needs --soundbank DIR, and a scale that makes its corpus from it")
     mixtures = []
     for i in range(asked.mixtures):
-        folder, soundbank = (out / f"mixture_{i}", out / f"mixture_{i}/soundbank") if i else (out, asked.soundbank)
-        corpora = [corpus_of(recipe, asked.scale, folder, asked.root, str(soundbank)) for recipe, _ in rows_of]
-        plans = [plan(r, r.scales[asked.scale], folder / r.folder.name, rows, asked.seeds) for r, rows in rows_of]
-        plans = [_precise(jobs, console if i == 0 else None, gpus) for jobs in plans]
-        before = [
-            _precise(earlier(r, r.scales[asked.scale], folder / r.folder.name, jobs), None, gpus)
-            for (r, _), jobs in zip(rows_of, plans, strict=True)
-        ]
-        mixtures.append(_Mixture(folder, corpora, plans, before))
-    for i, mixture in enumerate(mixtures[1:], 1):
-        exchange(asked.soundbank, mixture.out / "soundbank", seed=i)
+        place, soundbank = (out / f"mixture_{i}", str(out / f"mixture_{i}/soundbank")) if i else (out, asked.soundbank)
+        studies = []
+        for recipe, rows in rows_of:
+            scale, folder = recipe.scales[asked.scale], place / recipe.folder.name
+            corpus = corpus_of(recipe, asked.scale, place, asked.root, soundbank)
+            jobs = _precise(plan(recipe, scale, folder, rows, asked.seeds), console if i == 0 else None, gpus)
+            before = _precise(earlier(recipe, scale, folder, jobs), None, gpus)
+            studies.append(_Study(recipe, folder, corpus, jobs, before))
+        mixtures.append(studies)
+    for i in range(1, asked.mixtures):
+        exchange(asked.soundbank, out / f"mixture_{i}/soundbank", seed=i)
     return mixtures
 
 
 def _write_results(
-    asked: Asked,
-    recipes: "Sequence[Recipe]",
-    mixtures: Sequence[_Mixture],
-    failures: "Sequence[Failure]",
-    pool: "Pool | None",
+    asked: Asked, mixtures: Sequence[Sequence[_Study]], failures: "Sequence[Failure]", pool: "Pool | None"
 ) -> None:
     """Write and print the results of each study, then those over mixtures; without processes, no pages."""
     from wsed.data.synth.exchange import share_of_tests
-    from wsed.files import write_text
     from wsed.study.mixtures import Mixtures
-    from wsed.study.results import results
 
-    pages, studies = [], []
-    for mixture in mixtures:
-        parts = zip(recipes, mixture.corpora, mixture.plans, mixture.before, strict=True)
-        for recipe, corpus, jobs_of, before in parts:
-            folder, paper = mixture.out / recipe.folder.name, recipe.scales[asked.scale].paper is not None
-            own = [failure for failure in failures if failure.folder in {job.folder for job in jobs_of}]
-            study = results(recipe, asked.scale, jobs_of, corpus.root, corpus.words, paper, own, before)
-            studies.append(study)
-            text = study.markdown()
-            write_text(folder / "results.md", text)
-            write_text(folder / "results.json", study.to_json())
-            write_text(folder / "results.tex", study.table("latex") + "\n")
-            write_text(folder / "results.csv", study.table("csv") + "\n")
-            print(f"{text}\n{folder / 'results.md'}, {folder / 'results.json'}\n", flush=True)
-            if pool is not None and (shown := _on_page(study)):
-                pages.append((page := folder / "report.html", pool.submit([_report(shown, page)], _log_of(page))))
+    pages, found = [], []
+    for studies in mixtures:
+        found.append([_written(asked.scale, study, failures) for study in studies])
+        for study, result in zip(studies, found[-1], strict=True):
+            if pool is not None and (shown := _on_page(result)):
+                page = study.folder / "report.html"
+                pages.append((page, pool.submit([_report(shown, page)], _log_of(page))))
     share = share_of_tests(asked.soundbank) if len(mixtures) > 1 else 0.0
-    for i, recipe in enumerate(recipes if len(mixtures) > 1 else ()):
-        over = Mixtures(studies[i :: len(recipes)], share)
-        text, file = over.markdown(), mixtures[0].out / recipe.folder.name / "mixtures.md"
-        write_text(file, text)
-        write_text(file.with_suffix(".json"), over.to_json())
-        print(f"{text}\n{file}, {file.with_suffix('.json')}\n", flush=True)
+    for study, *of_mixtures in zip(mixtures[0], *found, strict=True) if len(mixtures) > 1 else ():
+        over = Mixtures(of_mixtures, share)
+        _write(study.folder / "mixtures", over.markdown(), over.to_json())
     for page, written in pages:  # made by other processes, so that none can cost a table
         why = written.result().failure
         print(page if why is None else f"no page {page} ({why}): see {_log_of(page)}", flush=True)
+
+
+def _written(scale: str, study: _Study, failures: "Sequence[Failure]") -> "Results":
+    """The results of a study, which are written and printed."""
+    from wsed.files import write_text
+    from wsed.study.results import results
+
+    is_paper = study.recipe.scales[scale].paper is not None
+    own = [failure for failure in failures if failure.folder in {job.folder for job in study.jobs}]
+    corpus = study.corpus
+    found = results(study.recipe, scale, study.jobs, corpus.root, corpus.words, is_paper, own, study.before)
+    write_text(study.folder / "results.tex", found.table("latex") + "\n")
+    write_text(study.folder / "results.csv", found.table("csv") + "\n")
+    _write(study.folder / "results", found.markdown(), found.to_json())
+    return found
+
+
+def _write(path: Path, markdown: str, json: str) -> None:
+    """Write both forms of a report, and print it."""
+    from wsed.files import write_text
+
+    files = [path.with_suffix(".md"), path.with_suffix(".json")]
+    for file, text in zip(files, (markdown, json), strict=True):
+        write_text(file, text)
+    print(f"{markdown}\n{files[0]}, {files[1]}\n", flush=True)
 
 
 def _say_seeds(jobs: "Sequence[Job]", mixtures: int, console: Console) -> None:
