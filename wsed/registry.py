@@ -48,8 +48,8 @@ class Registry(Generic[T]):
         default: the class that is used if a configuration has arguments and no name.
 
     >>> from wsed.losses.base import LOSSES
-    >>> "mil" in LOSSES, LOSSES["mil"].__name__
-    (True, 'MIL')
+    >>> "mil" in LOSSES, LOSSES["mil"].__name__, repr(LOSSES)[:24]
+    (True, 'MIL', 'Registry(loss: asymmetri')
     """
 
     def __init__(
@@ -77,6 +77,9 @@ class Registry(Generic[T]):
             return cls
 
         return add
+
+    def __repr__(self) -> str:
+        return f"Registry({self.kind}: {', '.join(self.names())})"
 
     def names(self) -> list[str]:
         """All names, sorted: built-in components and plugins."""
