@@ -299,12 +299,13 @@ def test_a_run_on_two_devices(tmp_path):
         tmp_path / "own", BASE.replace("accelerator: cpu", "accelerator: cpu, devices: 2, strategy: ddp")
     )
     args = ["reproduce", str(recipe), "--root", str(make_corpus(tmp_path / "corpus")), "--out", str(tmp_path / "out")]
-    command = [sys.executable, "-m", "wsed.cli.main", *args, "--jobs", "1", "--seeds", "1", "--rows", "mil"]
+    command = [sys.executable, "-m", "wsed.cli.main", *args, "--jobs", "1", "--seeds", "2", "--rows", "mil"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
-    log = (tmp_path / "out/own/mil/seed_0/log.txt").read_text()
-    assert done.returncode == 0, log
-    assert "Starting with 2 processes" in log
+    for seed in (0, 1):  # the second after the first in one process
+        log = (tmp_path / f"out/own/mil/seed_{seed}/log.txt").read_text()
+        assert done.returncode == 0, log
+        assert "Starting with 2 processes" in log
     assert json.loads((tmp_path / "out/own/results.json").read_text())["rows"].keys() == {"mil"}
 
 

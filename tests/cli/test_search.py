@@ -250,7 +250,6 @@ def test_bad_trials_are_stopped_early(files, tmp_path):
     assert rows(tmp_path)[5]["epochs"] == "1"
 
 
-@pytest.mark.slow
 def test_values_that_are_nan_do_not_hide_others():
     study = optuna.create_study(direction="maximize")
     for values, best in (((float("nan"), 0.2, 0.1), 0.2), ((float("nan"),), None)):
@@ -261,6 +260,7 @@ def test_values_that_are_nan_do_not_hide_others():
     assert report.no_value() == "val is NaN after every validation"
 
 
+@pytest.mark.slow
 def test_the_validation_that_tunes_the_decoder_is_no_report(files, tmp_path):
     tuned = ["--evaluation.tuning.split", "validation", "--evaluation.tuning.thresholds", "segments"]
     assert main(["search", *files, "--trials", "1", "--trainer.max_epochs", "2", *tuned]) == 0

@@ -209,11 +209,13 @@ def test_another_corpus_or_scale_is_refused(recipe, tmp_path):
         check_begun(out, "small", tmp_path / "empty")
 
 
-@pytest.mark.parametrize("label", ["a.txt", "a.TextGrid", "a.CSV", None])
+@pytest.mark.parametrize("label", ["a.txt", "audio/a.txt", "a.TextGrid", "a.CSV", None])
 def test_a_corpus_without_tsv_and_csv_is_known_by_its_labels_or_its_sounds(label, tmp_path):
     corpus, out = tmp_path / "corpus", tmp_path / "out"
     for name, samples in (("dog/a.wav", 8000), ("rain/b.wav", 8000)):  # the names of the folders are the labels
         (corpus / name).parent.mkdir(parents=True)
+        (corpus / "audio").mkdir(exist_ok=True)
+        (corpus / "README.txt").write_text("sounds")
         soundfile.write(corpus / name, np.zeros(samples), 8000)
     if label is not None:
         (corpus / label).write_text("0.0 1.0 dog")
@@ -221,7 +223,7 @@ def test_a_corpus_without_tsv_and_csv_is_known_by_its_labels_or_its_sounds(label
     check_begun(out, "small", corpus)
     changed = corpus / (label or "rain/b.wav")
     changed.write_bytes(changed.read_bytes() + b"12")
-    with pytest.raises(WsedError, match=f"the tables of {corpus} have changed since it was begun"):
+    with pytest.raises(WsedError, match=f"the files of {corpus} have changed since it was begun"):
         check_begun(out, "small", corpus)
 
 
@@ -253,6 +255,7 @@ def test_corpora_are_made_once_or_ones_own(recipe, tmp_path):
         ("seeds: 2", "seeds: true", "write a number of seeds"),
         ("clips: {train: 2, eval: 2}", "clips: 2", "number of clips of each split"),
         ("clips: {train: 2, eval: 2}", "clips: {train: many}", "number of clips of each split"),
+        ("clips: {train: 2, eval: 2}", "clips: {train: -3}", "number of clips of each split"),
         ("name: toy, ", "name: toy, seed: 1.5, ", r"corpus.seed is 1.5; write a whole number"),
     ],
 )

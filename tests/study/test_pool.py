@@ -30,13 +30,14 @@ def test_a_new_process_takes_the_gpu_of_the_one_before_it(visible, names, tmp_pa
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     with Pool(2, gpus=2) as processes:
-        long = processes.submit([["wait"]], tmp_path / "long")
+        long, start = processes.submit([["wait"]], tmp_path / "long"), time.monotonic()
         while not (tmp_path / "long").is_file():
+            assert time.monotonic() - start < 60
             time.sleep(0.01)
         for name in ("one", "two", "three"):
-            assert processes.submit([[]], tmp_path / name).result().failure is None
+            assert processes.submit([[]], tmp_path / name).result(60).failure is None
         (tmp_path / "go").touch()
-        assert long.result().failure is None
+        assert long.result(60).failure is None
     seen = {name: (tmp_path / name).read_text() for name in ("long", "one", "two", "three")}
     assert seen["one"] == seen["two"] == seen["three"] != seen["long"]
     assert set(seen.values()) == names

@@ -55,6 +55,7 @@ def test_a_recipe_says_what_makes_a_row(folder):
         ("[28.9, 1.95]", "high", "a number or"),
         ("seeds: 2", "seeds: two", "seeds must be a number of 1 or more, or a list"),
         ("seeds: 2", "seeds: 0", "seeds must be a number of 1 or more, or a list"),
+        ("seeds: 2", "seeds: [0, 0]", "or a list of different numbers"),
         ("seeds: 2", "seeds: true", "seeds must be a number of 1 or more, or a list"),
         ("seeds: [0, 3], after: mil", "after: glu_oracle", "the row glu needs itself: glu after glu_oracle after glu"),
         ('  small: "*"', '  tiny: "*"', "overlays.tiny needs .*tiny.yaml, which does not exist"),

@@ -221,14 +221,26 @@ def _check(args: argparse.Namespace) -> None:
         raise WsedError(f"--figure {args.figure}: name a file that ends in {', '.join(PICTURES)}")
 
 
+NEEDS = {
+    "psds": "durations (--durations) and confidences, operating points or frame scores",
+    "thresholds": "frame scores, or operating points with their thresholds",
+    "frame_scores": "frame scores",
+    "clip_scores": "confidences, operating points or frame scores",
+    "embeddings": "the embeddings of a network, which no file of predictions has",
+}
+"""What predictions must have for a metric, see `System.provides`."""
+
+
 def _refuse_missing(names: Sequence[str], reports: "Sequence[Report]") -> None:
     """Refuse metrics that were named and cannot be computed."""
+    from wsed.metrics.chosen import metric_of
+
     for report in reports:
         missing = [name for name in names if report.metrics.get(name) is None]
-        if missing:
-            notes = () if report.input is None else report.input.notes
-            why = [note for note in notes if note.startswith("no PSDS")] or ["the predictions lack what they need"]
-            raise WsedError(f"{_name(report)}: cannot compute {', '.join(missing)}: {why[0]}")
+        needs = {name: [NEEDS[part] for part in NEEDS if part in metric_of(name).needs] for name in missing}
+        why = [f"{name} needs {', and '.join(parts)}" for name, parts in needs.items()]
+        if why:
+            raise WsedError(f"{_name(report)} lacks what was asked for: {'; '.join(why)}")
 
 
 def _metrics(names: Sequence[str] | None, curves: bool) -> list[str] | None:

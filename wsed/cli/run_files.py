@@ -50,7 +50,7 @@ class KeepConfig(SaveConfigCallback):
         self._write_missing(trainer)
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._write_missing(trainer)
+        self._write_versions(trainer)
 
     def _write_missing(self, trainer: pl.Trainer) -> None:
         """The versions, and the configuration of a folder without one: its network was trained in another folder."""

@@ -54,6 +54,7 @@ def _run(args: list[str], module: object) -> int:
     """The exit status of a command of wsed, or of a module; an error that nobody expected is 1, with its traceback."""
     print("$", shlex.join((*(("python", "-m", str(module)) if module else ("wsed",)), *args)), flush=True)
     sys.argv = [str(module or "wsed"), *args]  # which the files of versions hold
+    environment = dict(os.environ)  # a run on several devices leaves variables that the next one would take for its own
     try:
         if module:
             runpy.run_module(str(module), run_name="__main__", alter_sys=True)
@@ -70,6 +71,8 @@ def _run(args: list[str], module: object) -> int:
         traceback.print_exc()
         return 1
     finally:
+        os.environ.clear()
+        os.environ.update(environment)
         sys.stdout.flush()
         sys.stderr.flush()
 

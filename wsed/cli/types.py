@@ -79,7 +79,8 @@ def read_labels(text: str, flag: str = "--labels") -> list[str]:
 
     path = Path(text)
     is_file = is_kind(path, Path.is_file)
-    if not is_file and (path.suffix in (".txt", ".tsv", ".csv") or ("," not in text and len(path.parts) > 1)):
+    has_folder = "," not in text and len(path.parts) > 1 and is_kind(path.parent, Path.is_dir)
+    if not is_file and (path.suffix in (".txt", ".tsv", ".csv") or has_folder):
         raise WsedError(f"{flag}: no such file: {path}")
     names = read_text(path).splitlines() if is_file else composed(text).split(",")
     names = [name.strip() for name in names if name.strip()]

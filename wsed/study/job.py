@@ -82,12 +82,13 @@ class Job:
         return digest.hexdigest()[:16]
 
     def setting(self, name: str) -> object:
-        """A setting such as `trainer.precision`: that of the flags, or of the last configuration that has it.
+        """A setting such as `trainer.precision`: that of the last flag, or of the last configuration that has it.
 
-        None if no configuration has it.
+        None if none has it.
         """
-        if f"--{name}" in self.flags:
-            return self.flags[self.flags.index(f"--{name}") + 1]
+        for flag, value in reversed([*zip(self.flags[::2], self.flags[1::2], strict=True)]):
+            if f"{flag}.".startswith(f"--{name}."):  # also a part of it
+                return value
         section, _, key = name.partition(".")
         sections = [content.get(section) for content in map(read_yaml, self.configs) if isinstance(content, dict)]
         return next((each[key] for each in reversed(sections) if isinstance(each, dict) and key in each), None)

@@ -129,14 +129,15 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-TABLES = frozenset({".tsv", ".csv", ".txt", ".textgrid"})
+LABELS = frozenset({".tsv", ".csv", ".txt", ".textgrid"})
 """Endings of files with labels."""
 
 
 def tables_digest(root: Path) -> str:
     """A digest of the lists and tables of a corpus, by which another corpus is recognised; audio is not read.
 
-    Without tables, the names and sizes of the sound files count: their folders may be the labels.
+    Without a .tsv or .csv, all label files count, and the names and sizes of the sound files: their folders may be the
+    labels.
 
     Raises:
         WsedError: there is no such folder, or neither a table nor a sound file in it.
@@ -147,12 +148,13 @@ def tables_digest(root: Path) -> str:
     """
     if not root.is_dir():
         raise WsedError(f"--root: no such folder: {root}")
-    digest, tables = hashlib.sha256(), list(_tables(root))
-    sounds = () if tables else sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not tables and not sounds:
+    digest, files = hashlib.sha256(), list(_tables(root))
+    if not any(path.suffix.lower() in (".tsv", ".csv") for path in files):  # labels beside the sounds, or their folders
+        files = sorted(path for path in root.rglob("*") if path.suffix.lower() in LABELS.union(SUFFIXES))
+    if not files:
         raise WsedError(f"--root {root} holds no table of labels and no sound file: is it the folder of a corpus?")
-    for path in (*tables, *sounds):
-        content = str(path.stat().st_size).encode() if sounds else path.read_bytes()
+    for path in files:
+        content = path.read_bytes() if path.suffix.lower() in LABELS else str(path.stat().st_size).encode()
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + content)
     return digest.hexdigest()[:16]
 
@@ -162,8 +164,8 @@ def _tables(root: Path) -> Iterable[Path]:
     skipped = {"audio", "soundbank"}
     for path in sorted(root.iterdir()):
         if path.is_dir() and path.name not in skipped:
-            yield from sorted(inner for inner in path.rglob("*") if inner.suffix.lower() in TABLES)
-        elif path.suffix.lower() in TABLES and path.is_file():
+            yield from sorted(inner for inner in path.rglob("*") if inner.suffix.lower() in LABELS)
+        elif path.suffix.lower() in LABELS and path.is_file():
             yield path
 
 
@@ -189,7 +191,7 @@ def check_begun(out: Path, scale: str, root: Path) -> None:
             if begun.get(name) != facts[name]:
                 was = begun.get("root") if name == "corpus" else begun.get(name)
                 if name == "corpus" and was == facts["root"]:
-                    raise WsedError(f"{out}: the tables of {was} have changed since it was begun: give another --out")
+                    raise WsedError(f"{out}: the files of {was} have changed since it was begun: give another --out")
                 raise WsedError(f"{out} was begun with another {what} ({was}): give it again, or another --out")
         return
     out.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,9 @@
 """The results of a study: the paper's values beside ours, and a verdict on each claim."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wsed.errors import WsedError
@@ -59,6 +60,7 @@ class Results:
         kind: what a group is, for the report.
         failures: runs that failed.
         notes: further notes.
+        apart: runs, by row and seed, whose test clips are not those of the groups.
 
     >>> claim = Claim("a", "fsl", "mil", "event_f1", "above")
     >>> results = Results(Recipe(Path("paper"), "A paper", {}, {}, (claim,)), "smoke", "2 clips", False, runs={})
@@ -81,6 +83,7 @@ class Results:
     kind: str = "recordings"
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
+    apart: Collection[tuple[str, str]] = ()
     _statistics: dict[tuple[str, str, str], Statistic | None] = field(default_factory=dict, init=False, repr=False)
     _differences: dict[tuple[str, str, str], Difference] = field(default_factory=dict, init=False, repr=False)
 
@@ -238,7 +241,8 @@ class Results:
     def _statistic(self, row: str, seed: str, measure: str) -> Statistic | None:
         key = (row, seed, measure)
         if key not in self._statistics:
-            self._statistics[key] = self.runs[row][seed].statistic(self._source(measure))
+            is_apart = (row, seed) in self.apart
+            self._statistics[key] = None if is_apart else self.runs[row][seed].statistic(self._source(measure))
         return self._statistics[key]
 
 
@@ -284,9 +288,14 @@ def results(
     for job in done:
         run = MeasuredRun.read(RunFolder(job.folder), clips)
         runs.setdefault(job.row.name, {})[job.folder.name] = run
-    recordings = Recordings()
+    recordings, apart = Recordings(), list[tuple[str, str]]()
     if clips is not None:
-        ids = _same_clips(runs, notes)
+        ids, apart = _same_clips(runs)
+        notes += [
+            f"{row}, {seed} was not tested on the clips of the other runs, or in another order: its intervals are over "
+            "seeds alone; test it again."
+            for row, seed in apart
+        ]
         recordings = Recordings.of(root, clips, ids, recipe.groups)
         notes += [recordings.sentence] if recordings.groups is None else []
     if scale == "smoke":
@@ -297,25 +306,29 @@ def results(
     if missing:
         notes.append(f"{missing} of {len(jobs)} runs are not done.")
     return Results(
-        recipe, scale, corpus, comparable, runs, recordings.groups, recordings.kind, tuple(failures), tuple(notes)
+        recipe,
+        scale,
+        corpus,
+        comparable,
+        runs,
+        recordings.groups,
+        recordings.kind,
+        tuple(failures),
+        tuple(notes),
+        apart,
     )
 
 
-def _same_clips(runs: dict[str, dict[str, MeasuredRun]], notes: list[str]) -> tuple[str, ...]:
-    """The test clips of the first run with scores; the scores of runs on other clips are left out, with a note."""
-    ids: tuple[str, ...] = ()
-    for row, seeds in runs.items():
-        for seed, run in seeds.items():
-            if run.scored is None:
-                continue
-            ids = ids or tuple(run.scored.scores.clip_ids)
-            if tuple(run.scored.scores.clip_ids) != ids:
-                seeds[seed] = replace(run, scored=None)
-                notes.append(
-                    f"{row}, {seed} was tested on other clips ({len(run.scored.scores.clip_ids)}) than the first run "
-                    f"({len(ids)}): its intervals are over seeds alone; test it again."
-                )
-    return ids
+def _same_clips(runs: Runs) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    """The test clips of most runs with scores, and the runs on others, by row and seed."""
+    of_run = {
+        (row, seed): tuple(run.scored.scores.clip_ids)
+        for row, seeds in runs.items()
+        for seed, run in seeds.items()
+        if run.scored is not None
+    }
+    ((ids, _),) = Counter(of_run.values()).most_common(1) or [((), 0)]
+    return ids, [place for place, own in of_run.items() if own != ids]
 
 
 def _in_words(jobs: Sequence[Job]) -> str:

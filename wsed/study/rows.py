@@ -241,8 +241,9 @@ def _pair(place: str, entry: object) -> tuple[str, str]:
 
 def _seeds(place: str, entry: object) -> tuple[int, ...]:
     seeds = list(range(entry)) if is_whole(entry) else entry
-    if not isinstance(seeds, list) or not seeds or not all(map(is_whole, seeds)) or min(seeds) < 0:
-        raise WsedError(f"{place}: seeds must be a number of 1 or more, or a list of numbers, not {entry!r}")
+    numbers = isinstance(seeds, list) and all(is_whole(seed) and seed >= 0 for seed in seeds)
+    if not isinstance(seeds, list) or not numbers or not seeds or len({*seeds}) < len(seeds):
+        raise WsedError(f"{place}: seeds must be a number of 1 or more, or a list of different numbers, not {entry!r}")
     return tuple(seeds)
 
 

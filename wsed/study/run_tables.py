@@ -17,6 +17,10 @@ from wsed.types import Split
 DEFAULT = ("event_f1/macro", "segment_f1/macro", "tagging_f1/macro", "psds1", "psds2")
 """The usual columns; those that no run has are left out."""
 
+COUNTS = frozenset({"n_ref", "n_sys", "tp", "substitutions", "deletions", "insertions"})
+NO_SHARES = frozenset({"value", "threshold", "macro_d_prime", "d_prime", "scatter_ratio"})
+"""Numbers that are no shares of one, and so not written in per cent."""
+
 
 @dataclass(frozen=True)
 class RunsOfRow:
@@ -88,16 +92,18 @@ def scale(column: str) -> float:
 def digits(column: str) -> int:
     """Digits after the point: 1 in per cent, 0 for counts, 3 for others.
 
-    >>> digits("psds1"), digits("psds1/value"), digits("event_f1/macro"), digits("event_f1/per_class/Dog/n_ref")
-    (3, 3, 1, 0)
+    >>> digits("psds1"), digits("psds1/value"), digits("tagging/macro_d_prime"), digits("event_f1/macro")
+    (3, 3, 3, 1)
+    >>> digits("event_f1/per_class/Dog/n_ref"), digits("event_f1/substitutions"), digits("event_f1/per_class/tp/f1")
+    (0, 0, 1)
     """
     metric, _, number = column.partition("/")
-    last = number.rpartition("/")[2]
-    if last.endswith(("n_ref", "n_sys", "tp")):
+    last = number.rpartition("/")[2].rpartition(", ")[2]  # recall_by_duration has `short, n_ref`
+    if last in COUNTS:
         return 0
     bare = metric.partition(":")[0]
     is_single = not number or (bare in METRICS and "value" in METRICS[bare].numbers)
-    return 3 if is_single or last in ("value", "threshold") else 1
+    return 3 if is_single or last in NO_SHARES else 1
 
 
 def header(column: str) -> str:

@@ -102,10 +102,10 @@ def _corpus(place: str, entry: object) -> MadeCorpus:
     if "name" not in fields:
         raise WsedError(f"{place} lacks name: the folder of the corpus")
     clips, seed = fields.get("clips", {}), fields.get("seed", 0)
-    if not isinstance(clips, Mapping) or not all(map(is_whole, clips.values())):
+    if not isinstance(clips, Mapping) or not all(is_whole(n) and n >= 0 for n in clips.values()):
         raise WsedError(f"{place}.clips is {clips!r}; write the number of clips of each split")
-    if not is_whole(seed):
-        raise WsedError(f"{place}.seed is {seed!r}; write a whole number")
+    if not is_whole(seed) or seed < 0:
+        raise WsedError(f"{place}.seed is {seed!r}; write a whole number, 0 or more")
     return MadeCorpus(
         str(fields["name"]),
         str(fields.get("recipe", "domestic")),

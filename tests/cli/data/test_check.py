@@ -64,6 +64,9 @@ def test_labels(tmp_path: Path) -> None:
     with pytest.raises(WsedError, match="names no class"):
         read_labels(" , ")
     assert read_labels("Dog,Speech/male") == ["Dog", "Speech/male"]
+    assert read_labels("Speech/male") == ["Speech/male"]
+    with pytest.raises(WsedError, match="no such file"):
+        read_labels(str(tmp_path / "classes"))
     assert len(read_labels(",".join(f"a class with a long name {i}" for i in range(40)))) == 40
 
 
