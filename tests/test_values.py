@@ -106,6 +106,7 @@ def test_detections_above_a_threshold_per_label():
     events = Events.of([(0, 0, 0.0, 1.0), (0, 1, 0.0, 1.0), (1, 1, 0.0, 1.0)])
     found = Detections(events, torch.tensor([0.5, 0.5, 0.9]))
     assert found.above(0.5).clip.tolist() == [1]
+    assert found.confident(0.5).confidence.tolist() == found.confidence[found.confidence > 0.5].tolist()
     assert found.above([0.4, 0.6]).label.tolist() == [0, 1]
     assert len(found[found.events.label == 1]) == 2
 

@@ -272,10 +272,14 @@ class Detections:
     def __len__(self) -> int:
         return len(self.events)
 
-    def above(self, threshold: PerLabel) -> Events:
-        """The events with a confidence above the threshold (not equal); one threshold, or one per label."""
+    def confident(self, threshold: PerLabel) -> "Detections":
+        """The detections with a confidence above the threshold (not equal); one threshold, or one per label."""
         limit = torch.as_tensor(threshold, dtype=self.confidence.dtype)
-        return self.events[self.confidence > (limit[self.events.label] if limit.ndim else limit)]
+        return self[self.confidence > (limit[self.events.label] if limit.ndim else limit)]
+
+    def above(self, threshold: PerLabel) -> Events:
+        """The events of `confident`."""
+        return self.confident(threshold).events
 
     def __getitem__(self, keep: Tensor) -> "Detections":
         """The detections that a mask or an index tensor selects."""

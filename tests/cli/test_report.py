@@ -122,6 +122,18 @@ def test_attention_where_there_is_one(run, tmp_path, head):
     assert all(("attention" in block["curves"][0]) == (head == "attention") for block in blocks)
 
 
+def test_a_confidence_that_equals_the_threshold_is_not_above_it(tmp_path):
+    """0.7 in float32 is below 0.7 in float64."""
+    head, rows = "filename\tonset\toffset\tevent_label", [f"{clip}.wav\t1.0\t2.0\tDog" for clip in "abc"]
+    (tmp_path / "true.tsv").write_text("\n".join([head, *rows]) + "\n")
+    sure = zip(rows, (0.7, 0.9, 0.8), strict=True)
+    (tmp_path / "found.tsv").write_text("\n".join([f"{head}\tconfidence", *(f"{row}\t{c}" for row, c in sure)]) + "\n")
+    args = ["report", str(tmp_path / "found.tsv"), "--reference", str(tmp_path / "true.tsv"), "--threshold", "0.7"]
+    assert main([*args, "--resamples", "0", "--out", str(tmp_path / "page.html")]) == 0
+    events = [clip["systems"][0]["events"] for clip in data_of(tmp_path / "page.html")["clips"]]
+    assert sorted(len(of_clip) for of_clip in events) == [0, 1, 1]
+
+
 def test_groups_and_annotated_classes_of_files(corpus, run, tmp_path):
     """Intervals over two groups are not those over eight clips; a class that was not annotated is not judged."""
     reference, predictions, page = (

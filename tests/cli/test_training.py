@@ -265,6 +265,23 @@ def test_intervals_can_be_left_out(run, tmp_path):
     assert "intervals" not in json.loads((tmp_path / "test/scores.json").read_text())
 
 
+def test_a_calibration_that_finds_nothing_costs_no_result(run, tmp_path, monkeypatch, caplog):
+    pytest.importorskip("sklearn", reason="the extra calibration is not installed")
+    monkeypatch.setattr("wsed.training.calibrate._tried", lambda _decoder: [])
+    args = ["validate", "--config", str(run / "config.yaml"), "--ckpt_path", str(run / "checkpoints/last.ckpt")]
+    args += ["--evaluation.calibration", "isotonic", "--evaluation.resamples", "0"]
+    assert main([*args, "--trainer.default_root_dir", str(tmp_path)]) == 0
+    assert "confidences are not calibrated: evaluation.calibration: nothing is detected" in caplog.text
+    assert RunFolder(tmp_path).split("validation").report.is_file()
+
+
+def test_a_calibration_without_its_package_is_refused_before_training(exp, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("wsed.training.calibrate.find_spec", lambda _name: None)
+    args = ["fit", "--config", exp, "--evaluation.calibration", "platt", "--trainer.default_root_dir", str(tmp_path)]
+    assert "evaluation.calibration needs scikit-learn" in fails(capsys, *args)
+    assert not RunFolder(tmp_path).trained()
+
+
 def test_each_earlier_configuration_is_kept(tmp_path):
     path = tmp_path / "config.yaml"
     for text in ("a", "b", "b", "c"):

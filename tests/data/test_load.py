@@ -58,6 +58,7 @@ def test_too_many_holes_are_an_error_and_still_listed(tmp_path: Path) -> None:
 
 def test_no_holes_leave_no_report(tmp_path: Path) -> None:
     clips = holes(tmp_path)[:7]
+    (tmp_path / "missing.tsv").write_text("of an earlier start, before the clips were downloaded")
     there, _, notes = present(clips, Files(), "train", 0.0, tmp_path / "missing.tsv")
     assert [clip.path for clip in there] == [clip.path for clip in clips]
     assert notes == ()

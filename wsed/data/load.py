@@ -141,7 +141,7 @@ def present(
         reader: reads the headers of their files.
         split: the split of the clips, for messages.
         max_missing: share of the clips, from 0 to 1, that may be left out.
-        report: file for a list of the clips that are left out; it is written only if there are any.
+        report: file for a list of the clips that are left out; without any, it is removed.
 
     Raises:
         WsedError: more than `max_missing` of the clips cannot be read, or no clip of a source can.
@@ -159,6 +159,8 @@ def present(
         readable, headers = take(readable, kept), Headers(headers.seconds[kept], {})
     if missing and report is not None:
         tsv.write_rows(report, ("filename", "source", "path", "reason"), missing)
+    elif report is not None:
+        report.unlink(missing_ok=True)  # of an earlier start
     if len(missing) > max_missing * total:
         raise WsedError(_too_many(split, missing, total, max_missing, report))
     _check_sources(readable, missing)

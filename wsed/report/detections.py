@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from wsed.files import write_whole
 from wsed.formats.recording import Recording
+from wsed.report.drawing import literal, save
 from wsed.types import Labels
 from wsed.values import Scores
 
@@ -34,10 +34,11 @@ def draw(path: str | Path, recording: Recording, scores: Scores, labels: Labels)
     for event in (event for event in recording.events if event.label in places):
         width = max(event.offset - event.onset, recording.duration / COLUMNS)
         axis.barh(places[event.label] + 0.3, width, left=event.onset, height=0.25, color="#d55e00")
-    axis.set(title=recording.name, xlabel="time (s); shades: scores, bars: events", xlim=(0, recording.duration))
-    axis.set_yticks(range(len(names)), names)
-    with write_whole(path) as part:
-        figure.savefig(part, dpi=110)
+    axis.set(
+        title=literal(recording.name), xlabel="time (s); shades: scores, bars: events", xlim=(0, recording.duration)
+    )
+    axis.set_yticks(range(len(names)), [literal(name) for name in names])
+    save(figure, path)
 
 
 def _telling(shades: np.ndarray, recording: Recording, labels: Labels) -> list[int]:

@@ -9,6 +9,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from wsed.files import write_whole
+from wsed.report.drawing import literal, save
 from wsed.split_folder import SplitFolder
 from wsed.truth import Truth
 from wsed.types import Labels
@@ -35,12 +37,10 @@ def write_embeddings(
     if scores.embeddings is None or not bool(one.any()):
         return
     points, tags = scores.embeddings, truth.tags & truth.tagged
-    np.savez_compressed(
-        folder.embeddings,
-        embeddings=points[known].numpy(),
-        tags=tags[known].numpy(),
-        labels=np.array(labels.names),
-    )
+    with write_whole(folder.embeddings) as part:
+        np.savez_compressed(
+            part, embeddings=points[known].numpy(), tags=tags[known].numpy(), labels=np.array(labels.names)
+        )
     points, classes = points[one], tags[one].float().argmax(1)
     chosen = torch.linspace(0, len(points) - 1, min(len(points), MOST_CLIPS)).round().long()
     title = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in numbers.items())
@@ -55,16 +55,18 @@ def draw(path: Path, points: Float[Tensor, "clip dim"], classes: np.ndarray, lab
         maps["t-SNE"] = neighbours
     figure = Figure(figsize=(5.2 * len(maps) + 2, 5), layout="constrained")
     axes = figure.subplots(1, len(maps), squeeze=False)[0]
-    for axis, (name, places) in zip(axes, maps.items(), strict=True):
+    for axis, (method, places) in zip(axes, maps.items(), strict=True):
         for k in np.unique(classes):
             of_class = classes == k
             style = {"marker": "os^D"[k // 10 % 4], "color": f"C{k % 10}", "s": 12, "lw": 0, "alpha": 0.7}
-            axis.scatter(places[of_class, 0], places[of_class, 1], label=labels.names[k].replace("_", " "), **style)
-        axis.set(title=name, xticks=[], yticks=[])
+            axis.scatter(
+                places[of_class, 0], places[of_class, 1], label=literal(labels.names[k]).replace("_", " "), **style
+            )
+        axis.set(title=method, xticks=[], yticks=[])
     if len(np.unique(classes)) <= 40:
         axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=110)
+    save(figure, path)
 
 
 def pca(points: Float[Tensor, "clip dim"]) -> np.ndarray:

@@ -13,6 +13,7 @@ from torch import Tensor
 from wsed.metrics.base import PerClass, title_of
 from wsed.metrics.psds import PSDS1
 from wsed.metrics.roc import Curve
+from wsed.report.drawing import literal, save
 from wsed.report.tables import f1_names, single_names
 from wsed.scoring.report import Report
 from wsed.types import Events, Labels
@@ -69,15 +70,17 @@ def curves(path: str | Path, clip: ClipPicture, labels: Labels) -> None:
     axes = figure.subplots(1 + len(shown), 1, sharex=True, height_ratios=[2, *([1] * len(shown))])
     extent = (0.0, clip.seconds, 0.0, float(clip.features.shape[0]))
     axes[0].imshow(clip.features.numpy(), origin="lower", aspect="auto", extent=extent, cmap="magma")
-    axes[0].set(title=clip.title, ylabel=clip.feature_axis)
+    axes[0].set(title=literal(clip.title), ylabel=clip.feature_axis)
     for axis, label in zip(axes[1:], shown, strict=True):
         _curve_of_class(axis, clip, label)
-        axis.set_ylabel(labels.names[label].replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8)
+        axis.set_ylabel(
+            literal(labels.names[label]).replace("_", "\n"), rotation=0, ha="right", va="center", fontsize=8
+        )
     axes[-1].set(
         xlabel="time (s); shaded: true, bar: detected; thin: score, thick: after decoding steps, dotted: threshold",
         xlim=(0, clip.seconds),
     )
-    figure.savefig(path, dpi=110)
+    save(figure, path)
 
 
 def _curve_of_class(axis: Axes, clip: ClipPicture, label: int) -> None:
@@ -114,13 +117,13 @@ def class_f1(path: str | Path, report: Report) -> None:
         label = f"{title_of(name)}, macro {values[name].main:.1%}"
         axis.barh(places, np.nan_to_num(bars), height, label=label, color=COLOURS[i % len(COLOURS)])
     axis.set(yticks=np.arange(len(classes)), xlim=(0, 1), xlabel=f"F1{_of_many(classes, every)}")
-    axis.set_yticklabels([_literal(label) for label in classes])
+    axis.set_yticklabels([literal(label) for label in classes])
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside right upper", fontsize=9)
     if report.run and report.run.tuned_on_these_clips:
         axis.set_title("the decoder was tuned on these clips: too good", color="red")
-    figure.savefig(path, dpi=110)
+    save(figure, path)
 
 
 def _most_events(per_class: PerClass) -> list[str]:
@@ -161,14 +164,14 @@ def evaluation(path: str | Path, systems: Sequence[tuple[str, Report]]) -> None:
         own = report.computed[kind].per_class if kind in report.computed else {}
         values = np.array([own[label]["f1"] if label in own else np.nan for label in classes], dtype=np.float64)
         places = np.arange(len(classes)) + (i - (len(systems) - 1) / 2) * height
-        axis.barh(places, np.nan_to_num(values), height, label=_literal(name), color=COLOURS[i % len(COLOURS)])
+        axis.barh(places, np.nan_to_num(values), height, label=literal(name), color=COLOURS[i % len(COLOURS)])
     axis.set(yticks=np.arange(len(classes)), xlim=(0, 1), xlabel=title_of(kind) + _of_many(classes, per_class))
-    axis.set_yticklabels([_literal(label) for label in classes])
+    axis.set_yticklabels([literal(label) for label in classes])
     axis.invert_yaxis()
     axis.grid(axis="x", alpha=0.3)
     if len(systems) > 1:
         figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center")
-    figure.savefig(path, dpi=110)
+    save(figure, path)
 
 
 def _with_curves(report: Report) -> list[str]:
@@ -179,11 +182,6 @@ def _short_names(paths: Sequence[str]) -> list[str]:
     """The last parts of paths; equal ones are numbered."""
     short = [Path(path).name[-40:] or path for path in paths]
     return [f"{i + 1}: {name}" if short.count(name) > 1 else name for i, name in enumerate(short)]
-
-
-def _literal(text: str) -> str:
-    """A name with escaped dollars, since matplotlib reads text between dollars as a formula."""
-    return text.replace("$", r"\$")
 
 
 def _psd_roc(axis: Axes, scenario: str, systems: Sequence[tuple[str, Report]]) -> None:
@@ -200,8 +198,8 @@ def _psd_roc(axis: Axes, scenario: str, systems: Sequence[tuple[str, Report]]) -
             continue
         if alone and len(value.curves.class_rocs) <= 12:
             for label, curve in value.curves.class_rocs.items():
-                axis.step(*_reaching(curve, limit), where="post", lw=0.8, alpha=0.8, label=_literal(label))
-        text = f"{'all classes' if alone else _literal(name)}: {value.main:.3f}"
+                axis.step(*_reaching(curve, limit), where="post", lw=0.8, alpha=0.8, label=literal(label))
+        text = f"{'all classes' if alone else literal(name)}: {value.main:.3f}"
         color = "black" if alone else COLOURS[i % len(COLOURS)]
         axis.step(*_reaching(value.curves.roc, limit), where="post", lw=2.2, label=text, color=color)
     axis.set(title=title_of(scenario), xlim=(0, limit), ylim=(0, 1), xlabel="effective false positives per hour")

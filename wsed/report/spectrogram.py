@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from wsed.formats.recording import Recording
+from wsed.report.drawing import literal
 from wsed.types import Labels
 
 COLUMNS = 1200
@@ -70,7 +71,7 @@ def draw(decibels: Float[np.ndarray, "band column"], sample_rate: int, recording
         lower.barh(lanes.index(event.label), width, left=event.onset, height=0.7, color=colour)
     upper.set(xlim=(0, end), xticks=[], ylabel="kHz")
     lower.set(xlim=(0, end), xlabel="time (s)", ylim=(max(1, len(lanes)) - 0.5, -0.5))
-    lower.set_yticks(range(len(lanes)), lanes)
+    lower.set_yticks(range(len(lanes)), [literal(name) for name in lanes])
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100)
     return file.getvalue()

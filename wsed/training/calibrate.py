@@ -1,6 +1,7 @@
 """Calibration on validation clips: precision and recall by threshold, and what confidences mean."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -41,6 +42,18 @@ class _Point(NamedTuple):
     def precision(self, label: int) -> float:
         mine = self.right[self.label == label]
         return float(mine.mean()) if mine.size else 1.0
+
+
+def check_scikit_learn() -> None:
+    """Refuse to calibrate without the package that it needs.
+
+    Raises:
+        WsedError: scikit-learn is not installed.
+
+    >>> check_scikit_learn()
+    """
+    if find_spec("sklearn") is None:
+        raise WsedError('evaluation.calibration needs scikit-learn: pip install "wsed[calibration]"')
 
 
 @checked
@@ -130,11 +143,10 @@ def _share(part: np.ndarray, whole: np.ndarray) -> Float[np.ndarray, " label"]:
 
 def _fit(confidence: Float[np.ndarray, " detection"], right: Bool[np.ndarray, " detection"], method: Method) -> Knots:
     """The share of correct detections by confidence, as points of a curve."""
-    try:
-        from sklearn.isotonic import IsotonicRegression
-        from sklearn.linear_model import LogisticRegression
-    except ModuleNotFoundError:
-        raise WsedError('evaluation.calibration needs scikit-learn: pip install "wsed[calibration]"') from None
+    check_scikit_learn()
+    from sklearn.isotonic import IsotonicRegression
+    from sklearn.linear_model import LogisticRegression
+
     if method == "isotonic" or right.all() or not right.any():
         fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(confidence, right.astype(np.float64))
         return _plain(fitted.X_thresholds_), _plain(fitted.y_thresholds_)

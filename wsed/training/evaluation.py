@@ -127,8 +127,9 @@ class Evaluation(pl.Callback):
             check_scores(self.rank_by)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse a tuning that would fail after training, and drop an earlier tuned decoder."""
+        """Refuse a tuning or calibration that would fail after training, and drop an earlier tuned decoder."""
         self.decoder, self.tuned = self._untuned, None
+        self._check_calibration()
         if self.tuning is None:
             return
         self.tuning.check(self.decoder)
@@ -137,6 +138,7 @@ class Evaluation(pl.Callback):
             self.tuning.check_events(data.table("validation").timed)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._check_calibration()
         self._take_tuned(trainer, _sed(pl_module), "validation")
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -271,7 +273,6 @@ class Evaluation(pl.Callback):
 
             run.begin(folder, scores, labels)
             self._tune(trainer, task, scores, truth, split)
-            self._calibrate(trainer, task, scores, truth, split)
         detected = detect(scores, truth, self.decoder)
         report = system = None
         if split != "predict":
@@ -291,6 +292,7 @@ class Evaluation(pl.Callback):
         data = tables(trainer)
         clips = () if data is None else data.table(split).clips
         run.Evaluation(scores, truth, detected, report, labels, self.decoder).write_results(folder, clips, task.network)
+        self._calibrate(trainer, task, scores, truth, split)  # last: it may find nothing to learn from
         return report, system
 
     def _tune(self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit) -> None:
@@ -307,6 +309,12 @@ class Evaluation(pl.Callback):
                 "evaluation.tuning is set, but the decoder is not tuned: run `wsed validate` with this checkpoint first"
             )
 
+    def _check_calibration(self) -> None:
+        if self.calibration is not None:
+            from wsed.training.calibrate import check_scikit_learn
+
+            check_scikit_learn()
+
     def _calibrate(
         self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit
     ) -> None:
@@ -315,7 +323,10 @@ class Evaluation(pl.Callback):
         if self.calibration is not None and split == "validation" and path is not None:
             from wsed.training.calibrate import calibrate
 
-            calibrate(self.decoder, scores, truth, task.network.labels, self.calibration).write(path)
+            try:
+                calibrate(self.decoder, scores, truth, task.network.labels, self.calibration).write(path)
+            except WsedError as error:  # of a network that detects nothing; its results are written by now
+                rank_zero_info(f"confidences are not calibrated: {error}")
 
     def _log(self, task: SEDTask, report: Report, split: Literal["validation", "test"]) -> None:
         """Log the values that each metric chooses; all ranks have the same report."""

@@ -7,6 +7,7 @@ import pytest
 
 from tests.data.synth.tones import RATE, RECIPE, break_bank, empty, silence, tone
 from wsed.data import audio, table
+from wsed.data.synth.bank_files import content_id
 from wsed.data.synth.soundbank import open_soundbank
 from wsed.data.synth.soundscape import synthesise
 from wsed.errors import WsedError
@@ -57,6 +58,10 @@ def bad_segments(root: Path) -> None:
         (no_class_in_eval, r"class 'bell' has no recording .* split 'eval'.*classes: \{bell: 0\}"),
         (bad_segments, r"segments of foreground/train/bell/0.wav are '0.1-0.2;x'"),
         (lambda r: (r / "foreground/train/bell/0.wav").write_bytes(b"no sound"), r"cannot read .*bell/0.wav"),
+        (
+            lambda r: (r / "foreground/train/bell").rename(r / "foreground/train/background"),
+            r"foreground/train/background: a class cannot be called background",
+        ),
     ],
 )
 def test_mistakes_in_a_soundbank(
@@ -64,6 +69,15 @@ def test_mistakes_in_a_soundbank(
 ) -> None:
     with pytest.raises(WsedError, match=message):
         synthesise(tmp_path / "out", soundbank=break_bank(bank_folder, tmp_path, change), recipe=RECIPE, workers=1)
+
+
+def test_what_a_file_manager_leaves_makes_no_other_soundbank(bank_folder: Path) -> None:
+    before = content_id(bank_folder)
+    (bank_folder / "foreground/train/.DS_Store").write_text("")
+    (bank_folder / "foreground/train/Thumbs.db").write_text("")
+    assert content_id(bank_folder) == before
+    for name in (".DS_Store", "Thumbs.db"):
+        (bank_folder / "foreground/train" / name).unlink()
 
 
 def test_missing_soundbank(tmp_path: Path) -> None:

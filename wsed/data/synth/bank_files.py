@@ -14,6 +14,8 @@ from wsed.text import composed
 Manifest = Mapping[str, Mapping[str, str]]
 """Rows of `manifest.tsv` by their `path`."""
 
+BACKGROUND = "background"
+"""Label of the recordings that play behind events."""
 _QUIET_DB = 20.0
 _SILENT_DB = -100.0
 
@@ -24,7 +26,7 @@ class Recording:
 
     Attributes:
         path: relative to the soundbank.
-        label: class of the sound; `background` for backgrounds.
+        label: class of the sound, or `BACKGROUND`.
         origin: id of the original recording. Files of one origin are drawn as often as a single file of another.
         duration: seconds.
         level: of the whole file, dBFS RMS.
@@ -68,6 +70,11 @@ def find_sounds(root: Path, split: str) -> tuple[list[str], list[Path]]:
     if odd := [label for label in labels if "," in label or "\t" in label or "\n" in label]:
         raise WsedError(
             f"{foreground / odd[0]}: a label table cannot hold a class name with a comma, tab or line break; "
+            "rename the folder"
+        )
+    if BACKGROUND in labels:
+        raise WsedError(
+            f"{foreground / BACKGROUND}: a class cannot be called {BACKGROUND}, as the sounds behind events are; "
             "rename the folder"
         )
     paths: list[Path] = []
@@ -131,7 +138,7 @@ def measure(root: Path, path: Path, row: Mapping[str, str], sample_rate: int) ->
         label = composed(path.parent.name)
         spans = _segments(row["segments"], name, root) if row.get("segments") else active_stretches(sound, sample_rate)
     else:
-        label, spans = "background", [(0.0, duration)]
+        label, spans = BACKGROUND, [(0.0, duration)]
     stretches = []
     for onset, offset in close_gaps(spans):
         piece = sound[round(onset * sample_rate) : round(offset * sample_rate)]
@@ -143,7 +150,7 @@ def measure(root: Path, path: Path, row: Mapping[str, str], sample_rate: int) ->
 
 
 def content_id(root: Path) -> str:
-    """An id of a soundbank that changes with the names and sizes of its files and with its manifest.
+    """An id of a soundbank that changes with the names and sizes of its sound files and with its manifest.
 
     It covers all splits, also unused ones, since a split can be added to a corpus later.
 
@@ -151,7 +158,8 @@ def content_id(root: Path) -> str:
     'e3b0c44298fc1c14'
     """
     digest = hashlib.sha256()
-    for path in sorted(f for part in ("foreground", "background") for f in (root / part).rglob("*") if f.is_file()):
+    files = (path for part in ("foreground", BACKGROUND) for path in (root / part).rglob("*") if path.is_file())
+    for path in sorted(filter(_is_sound, files)):
         digest.update(f"{path.relative_to(root).as_posix()}\t{path.stat().st_size}\n".encode())
     if (root / "manifest.tsv").is_file():
         digest.update((root / "manifest.tsv").read_bytes())
@@ -161,7 +169,12 @@ def content_id(root: Path) -> str:
 def _sound_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(f for f in folder.iterdir() if f.suffix.lower() in audio.SUFFIXES and not f.name.startswith("."))
+    return sorted(filter(_is_sound, folder.iterdir()))
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether a file is one of sound; file managers leave others, some of them hidden."""
+    return path.suffix.lower() in audio.SUFFIXES and not path.name.startswith(".")
 
 
 def _segments(text: str, name: str, root: Path) -> list[tuple[float, float]]:

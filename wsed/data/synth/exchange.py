@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from wsed.data.synth.bank_files import content_id, find_sounds, read_manifest
+from wsed.data.synth.bank_files import BACKGROUND, content_id, find_sounds, read_manifest
 from wsed.data.synth.settings import SPLITS
 from wsed.data.table import write_rows
 from wsed.errors import WsedError
 from wsed.text import composed
 
-BACKGROUND = "background"
 MARK = "exchange.txt"
 """File in the new soundbank that says of which soundbank and seed it is."""
 MOST_TRIES = 100

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wsed.data.synth.bank_files import Recording, content_id, find_sounds, measure, read_manifest
+from wsed.data.synth.bank_files import BACKGROUND, Recording, content_id, find_sounds, measure, read_manifest
 from wsed.data.synth.settings import SPLITS
 from wsed.errors import WsedError
 from wsed.text import composed
@@ -72,7 +72,7 @@ def open_soundbank(root: str | Path, splits: Iterable[str] = SPLITS, sample_rate
         for split, (labels, results) in pending.items():
             recordings = list(results)
             sounds[split] = {label: _by_origin(r for r in recordings if r.label == label) for label in labels}
-            backgrounds[split] = tuple(r for r in recordings if r.label == "background")
+            backgrounds[split] = tuple(r for r in recordings if r.label == BACKGROUND)
     return Soundbank(root, sounds, backgrounds, content_id(root))
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -126,10 +125,7 @@ def _confidence(predictions: Predictions, threshold: float | None) -> Float[Tens
     boxes, at = predictions.boxes, predictions.used_threshold(threshold)
     if boxes is None:
         return None
-    if at is None:
-        return boxes.confidence
-    limit = torch.as_tensor(at)
-    return boxes.confidence[boxes.confidence > (limit[boxes.events.label] if limit.ndim else limit)]
+    return boxes.confidence if at is None else boxes.confident(at).confidence
 
 
 def _points(predictions: Predictions) -> tuple[tuple[float, Events], ...]:

@@ -1,7 +1,7 @@
 """What a report shows of the folder of a run."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -20,13 +20,14 @@ from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.report.html.attention import attention_of
 from wsed.report.html.by_group import groups_of_clips, with_groups
-from wsed.report.html.learning import newest_log
+from wsed.report.html.learning import training_logs
 from wsed.report.html.shown import Shown, Sound
 from wsed.report.html.thresholds import of_decoder
 from wsed.run import RunFolder
 from wsed.scoring.formats.run_scores import truth_of
 from wsed.scoring.report import Report
 from wsed.scoring.score import system_of
+from wsed.truth import tags_of
 from wsed.tuned import decoder_of
 from wsed.types import Events, Labels, Split
 from wsed.values import Detections, Scores, Truth
@@ -64,7 +65,7 @@ def of_run(run: RunFolder, split: Split, groups: str | None = None, resamples: i
         thresholds=tuple(torch.as_tensor(decoder.threshold).expand(len(labels)).tolist()),
         scores=scores,
         config=yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True),
-        log=newest_log(run.path),
+        logs=training_logs(run.path),
         attention=attention_of(run),
         facts=_facts(run),
     )
@@ -108,7 +109,7 @@ def decoder_in(settings: Mapping[str, object], report: Report | None) -> Decoder
 
 
 @checked
-def clips_in(settings: Mapping[str, object], split: Split) -> tuple[Sequence[Clip], Mapping[str, Sequence[str]]]:
+def clips_in(settings: Mapping[str, object], split: Split) -> tuple[Sequence[Clip], Mapping[str, Collection[str]]]:
     """The clips of a split by the settings of a run, and the classes that each source annotates.
 
     Raises:
@@ -128,29 +129,40 @@ def clips_in(settings: Mapping[str, object], split: Split) -> tuple[Sequence[Cli
     loader = TableLoader(
         corpus, Files(), sources or None, held, cut, seconds if isinstance(seconds, int | float) else None, 1.0
     )
-    annotated = {name: list(labels) for name, labels in corpus.annotated.items()}
+    listed, annotated = loader.listed(split)  # clips that are held out have sources of their own
     try:
         return list(loader.load(split).table.clips), annotated
     except WsedError:
         if cut is not None:
             raise
-        return list(loader.listed(split)[0]), annotated  # the sound has moved, the tables are there
+        return list(listed), annotated  # the sound has moved, the tables are there
 
 
 def _cut(
-    truth: Truth, scores: Scores, clips: Sequence[Clip], annotated: Mapping[str, Sequence[str]], labels: Labels
+    truth: Truth, scores: Scores, clips: Sequence[Clip], annotated: Mapping[str, Collection[str]], labels: Labels
 ) -> Truth:
-    """The truth within the scored seconds, without the classes that the source of a clip does not annotate."""
+    """The truth within the scored seconds, without the classes that a clip or its source does not annotate."""
     seconds = scores.durations[truth.events.clip]
     inside = truth.events.onset < seconds
     events = truth.events[inside]
     events = replace_offsets(events, torch.minimum(events.offset, seconds[inside]))
-    source = {clip.id: clip.source for clip in clips}
-    known = torch.tensor(
-        [[label in annotated.get(source[name], labels) for label in labels] for name in scores.clip_ids],
-        dtype=torch.bool,
-    ).reshape(truth.timed.shape)
-    return replace(truth, events=events, tagged=truth.tagged & known, timed=truth.timed & known)
+    beyond = tags_of(truth.events, len(truth), len(labels)) & ~tags_of(events, len(truth), len(labels))
+    tags = truth.tags & ~beyond
+    of_clip = {clip.id: clip for clip in clips}
+    known, sure = (
+        torch.tensor(rows, dtype=torch.bool).reshape(truth.timed.shape)
+        for rows in (
+            [[label in annotated.get(of_clip[name].source, labels) for label in labels] for name in scores.clip_ids],
+            [[label not in of_clip[name].unsure for label in labels] for name in scores.clip_ids],
+        )
+    )
+    return replace(
+        truth,
+        tags=tags,
+        events=events,
+        tagged=truth.tagged & known & (sure | tags),
+        timed=truth.timed & known & sure,
+    )
 
 
 def replace_offsets(events: Events, offset: torch.Tensor) -> Events:

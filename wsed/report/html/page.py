@@ -116,7 +116,8 @@ def shared_clips(systems: Sequence[Shown]) -> tuple[list[str], list[str]]:
                 f"{first.name} and {other.name} have different classes; only one of them has {names}: "
                 "make a report of each"
             )
-    clip_ids = [name for name in first.clip_ids if all(name in set(other.clip_ids) for other in systems[1:])]
+    shared = set(first.clip_ids).intersection(*(other.clip_ids for other in systems[1:]))
+    clip_ids = [name for name in first.clip_ids if name in shared]
     if not clip_ids:
         raise WsedError(f"{' and '.join(shown.name for shown in systems)} have no clip in common")
     if any(len(shown.clip_ids) > len(clip_ids) for shown in systems):
@@ -148,7 +149,7 @@ def _system(shown: Shown, kinds: tuple[np.ndarray, np.ndarray], snr: Snr) -> Pla
         "recall": recall_by(shown, kinds[0], _snr(shown, snr)) if known else {},
         "reliability": reliability(shown, kinds[1]),
         "correlation": figures.correlation(shown),
-        "learning": learning(shown.log),
+        "learning": learning(shown.logs),
         "config": shown.config,
         "facts": {name: " ".join(v) if isinstance(v, list) else str(v) for name, v in shown.facts.items()},
         "notes": shown.notes,

@@ -56,7 +56,7 @@ class Shown:
         scores: scores that should be probabilities, of frames and clips; None if there are none.
         sounds: the sound of each clip, by its id.
         config: the configuration as text.
-        log: table of the metrics of each epoch; None if there is none.
+        logs: tables of the metrics of each epoch, in the order in which they were begun.
         facts: versions and other facts, by name.
         attention: computes the attention of the network in a clip; None if it has none.
         groups: groups of clips that are drawn together for intervals; None: each clip is drawn by itself.
@@ -77,7 +77,7 @@ class Shown:
     scores: Scores | None = None
     sounds: Mapping[str, Sound] = field(default_factory=dict)
     config: str = ""
-    log: Path | None = None
+    logs: Sequence[Path] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
     attention: Attention | None = None
     groups: Groups | None = None
