@@ -49,11 +49,13 @@ def polyphony(
     order = np.argsort(clip, kind="stable")
     borders = np.flatnonzero(np.diff(clip[order])) + 1
     for own in np.split(order, borders):
-        starts, ends = onset[own], offset[own]
+        starts, ends = np.sort(onset[own]), np.sort(offset[own])
         # the number of active events is greatest just after an onset
-        active = ((starts[None] <= starts[:, None]) & (ends[None] > starts[:, None])).sum(1)
-        during = (starts[None] >= starts[:, None]) & (starts[None] < ends[:, None])
-        most[own] = np.maximum(np.where(during, active, 1).max(1, initial=1), 1)
+        active = np.searchsorted(starts, starts, "right") - np.searchsorted(ends, starts, "right")
+        first, last = (np.searchsorted(starts, times) for times in (onset[own], offset[own]))
+        pairs = np.stack([first, last], axis=1).ravel()
+        if own.size:
+            most[own] = np.where(last > first, np.maximum.reduceat(np.append(active, 0), pairs)[::2], 1)
     return most
 
 
