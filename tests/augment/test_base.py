@@ -7,7 +7,7 @@ import torch
 
 import wsed
 from wsed import WsedError, testing
-from wsed.augment import Mixup, Noise, SpecAugment
+from wsed.augment import Mixup, Noise
 from wsed.augment.base import Augment, Compose, Unchanged, augmented
 from wsed.augment.draws import uniform
 from wsed.registry import registry
@@ -41,7 +41,7 @@ def test_draws_that_differ_between_processes_break_the_contract():
         testing.check_augment(Alone())
 
 
-@pytest.mark.parametrize("augment", [Mixup(), Noise(), SpecAugment()])
+@pytest.mark.parametrize("augment", [Mixup(), Noise()])
 def test_what_depends_on_the_length_of_the_batch_must_say_so(augment):
     augment.joint = False
     with pytest.raises(AssertionError, match="joint"):

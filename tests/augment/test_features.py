@@ -37,10 +37,19 @@ def test_masks_hide_whole_bands_and_whole_frames_behind_the_mean():
 
 
 def test_a_mask_is_one_stretch_of_at_most_its_length_anywhere():
-    hidden = covered(50, 0.2, *np.random.default_rng(0).random((2, 2000, 1), dtype=np.float32))
+    hidden = covered(50, np.full(2000, 50), 0.2, *np.random.default_rng(0).random((2, 2000, 1), dtype=np.float32))
     assert hidden.sum(1).max() <= 10
     assert (np.diff(hidden.astype(int), axis=1) == 1).sum(1).max() <= 1
     assert hidden.any(0).all()
+
+
+def test_a_short_clip_is_masked_like_a_long_one():
+    """A tenth of its own frames, not of the batch's: that could be the whole clip."""
+    lengths = np.repeat([50, 10], 1000)
+    hidden = covered(50, lengths, 0.2, *np.random.default_rng(0).random((2, 2000, 1), dtype=np.float32))
+    assert not hidden[1000:, 10:].any()
+    assert hidden[1000:].sum(1).max() <= 2
+    assert hidden[1000:, :10].any(0).all()
 
 
 def test_steps_are_constant_within_ranges_of_at_least_their_width():

@@ -117,12 +117,14 @@ def test_a_channel_is_chosen(here, capsys):
 def test_a_damaged_file_is_named_and_passed_over(here, capsys):
     (here / "in/broken.wav").write_bytes((here / "in/a.wav").read_bytes()[:3000])
     (here / "in/short.wav").touch()
+    (here / "in/unfetched.wav").symlink_to(here / "elsewhere.wav")
     status, _, err = run(capsys, "in", "--out", "found")
     assert status == 1
+    assert "skipped unfetched.wav: " in err
     assert "skipped broken.wav: " in err
     assert "is truncated" in err
     assert "skipped short.wav: " in err
-    assert "2 of 4 files were skipped" in err
+    assert "3 of 5 files were skipped" in err
     assert {e.file for e in read_events(here / "found/events.tsv")} == {"a.wav", "night/b.flac"}
 
 

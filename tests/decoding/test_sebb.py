@@ -102,6 +102,8 @@ def test_one_clean_event():
     boxes = BoxDecoder(0.5).boxes(of(curve, 10.0))
     assert rows(boxes) == [(0, 1, 3.0, 6.0, 0.75)]
     assert len(boxes.above(0.75)) == 0
+    with pytest.raises(WsedError, match=r"decoder.threshold has 3 values for \d labels"):
+        BoxDecoder(threshold=[0.1, 0.2, 0.3])(of(curve, 10.0))
     assert len(boxes.above([0.9, 0.7])) == len(BoxDecoder(0.5)(of(curve, 10.0))) == 1
     assert boxes.above(torch.tensor([0.9, 0.8])).label.tolist() == []
 

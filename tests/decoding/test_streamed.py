@@ -48,6 +48,17 @@ def test_events_are_those_of_decoding_the_whole(decoder, size, every):
         assert mine == pytest.approx(theirs, abs=1e-6)
 
 
+def test_boxes_of_wide_windows_are_those_of_the_whole():
+    """Their windows reach further than the 5 s of other decoders."""
+    torch.manual_seed(0)
+    steps = torch.tensor([0.1, 0.9]).repeat_interleave(150).repeat(4)[:, None]
+    scores, decoder = steps + 0.05 * torch.rand(1200, 1), BoxDecoder(window=20.0)
+    changes, _ = streamed(decoder, scores, 50)
+    ended = [time for c in changes if c.offset is not None for time in (c.onset, c.offset)]
+    whole = decoder(Scores.of_clips(("a",), [scores], RATE)).events
+    assert ended == pytest.approx(torch.stack([whole.onset, whole.offset], dim=1).flatten().tolist())
+
+
 @pytest.mark.parametrize(("size", "every"), [(7, 0.0), (50, 60.0)])
 def test_a_class_that_low_keeps_on_stays_on(size, every):
     """An event far longer than the buffer, which is above the threshold only in its first second."""

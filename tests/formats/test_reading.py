@@ -135,6 +135,11 @@ def test_a_row_with_a_file_only_is_a_file_without_events(tmp_path):
         ),
         ("a.csv", "file,start,start,end\na.wav,0.5,1.25,Dog\n", "has the column 'start' twice"),
         ("a.csv", "file,start,duration,label\na.wav,0.5,-1,Dog\n", "a.csv:2: duration is '-1', expected seconds"),
+        (
+            "a.csv",
+            "file,start,end,label,score\na.wav,0.5,1.25,Dog,87\n",
+            "a.csv:2: score is '87', expected a number from",
+        ),
         ("a.csv", "file,start,end,label\na.wav,0.5,1.25,\n", "a.csv:2: no label for this event"),
         ("a.csv", "\n\n", "a.csv is blank"),
     ],
@@ -171,6 +176,10 @@ def test_label_studio_gives_an_event_per_label_and_skips_what_was_cancelled(tmp_
         ("0.wav", "Cat", 0),
         ("2.wav", "Dog", 2),
     ]
+    about = {"type": "choices", "value": {"choices": ["noisy"]}}  # the whole recording
+    tasks = [{"annotations": [{"result": [about]}]}, {"annotations": [{"result": [about, region(1, "Dog")]}]}]
+    path.write_text(json.dumps([{"data": {"audio": f"{i}.wav"}, **task} for i, task in enumerate(tasks)]))
+    assert [(e.file, e.label) for e in label_studio.read(path)] == [("0.wav", ""), ("1.wav", "Dog")]  # 0: no events
     path.write_text(json.dumps({"data": {"audio": "a.wav"}, "annotations": [{"result": [region(0)]}]}))
     with pytest.raises(WsedError, match="not an export of Label Studio"):
         label_studio.read(path)

@@ -100,7 +100,9 @@ def test_class_weights_that_cannot_be_are_refused():
     with pytest.raises(WsedError, match="class 2 has 5; each count must be at least 0 and below n_clips, 5"):
         F.class_weights([3.0, 2.0, 5.0], 5)
     with pytest.raises(WsedError, match="or set n_clips"):
-        F.class_weights([7.0])
+        F.class_weights([7.0, -1.0])
+    assert F.class_weights([7.0]).tolist() == [1.0]  # of one class, the share is the mean share
+    assert F.class_weights([0.0, 7.0]).tolist() == [1.0, 1.0]
     with pytest.raises(WsedError, match="the list is empty"):
         F.class_weights([])
     of = testing.batch(4)

@@ -60,9 +60,11 @@ class SpecAugment(Planned):
         n_clips, n_bands, n_frames = batch.features.shape
         counts = [self.band_masks, self.band_masks, self.time_masks, self.time_masks]
         chance, *places = arrays(n_clips, [1, *counts], generator)
-        bands = covered(n_bands, self.bands, *places[:2]) & (chance < self.p)
-        frames = covered(n_frames, self.time, *places[2:]) & (chance < self.p)
-        return batch, (torch.from_numpy(bands), torch.from_numpy(frames), *padding(batch))
+        valid = padding(batch)
+        held = [mask.sum(1).cpu().numpy() for mask in valid] or [np.full(n_clips, n_frames)]
+        bands = covered(n_bands, np.full(n_clips, n_bands), self.bands, *places[:2]) & (chance < self.p)
+        frames = covered(n_frames, held[0], self.time, *places[2:]) & (chance < self.p)
+        return batch, (torch.from_numpy(bands), torch.from_numpy(frames), *valid)
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:
         bands, frames, *valid = numbers
@@ -70,20 +72,24 @@ class SpecAugment(Planned):
         return torch.where(bands[:, :, None] | frames[:, None], mean, signal)
 
 
-def covered(length: int, widest: float, width: NDArray[np.float32], start: NDArray[np.float32]) -> NDArray[np.bool_]:
+def covered(
+    n: int, lengths: NDArray[np.int64], widest: float, width: NDArray[np.float32], start: NDArray[np.float32]
+) -> NDArray[np.bool_]:
     """Places covered by stretches, `[clip place]`.
 
     Args:
-        length: number of places.
-        widest: the widest stretch, as a share of the length.
+        n: number of places.
+        lengths: number of places of each clip.
+        widest: the widest stretch, as a share of the length of its clip.
         width: of each stretch, from 0 to 1 for the widest, `[clip stretch]`.
         start: where each stretch begins, from 0 to 1 for the last place where it fits, `[clip stretch]`.
 
-    >>> covered(4, 0.5, np.float32([[1.0]]), np.float32([[1.0]])).tolist()
-    [[False, False, True, True]]
+    >>> covered(4, np.array([4, 2]), 0.5, np.ones((2, 1), np.float32), np.ones((2, 1), np.float32)).tolist()
+    [[False, False, True, True], [False, True, False, False]]
     """
-    wide = width * np.float32(widest * length)
-    first, place = start * (length - wide), np.arange(length, dtype=np.float32) + np.float32(0.5)
+    length = lengths.astype(np.float32)[:, None]
+    wide = width * np.float32(widest) * length
+    first, place = start * (length - wide), np.arange(n, dtype=np.float32) + np.float32(0.5)
     within = (place >= first[:, :, None]) & (place < (first + wide)[:, :, None])
-    result: NDArray[np.bool_] = within.any(1)
+    result: NDArray[np.bool_] = np.any(within, axis=1)
     return result

@@ -187,12 +187,12 @@ def _detect(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from wsed.data.sound_files import state
+    from wsed.data.sound_files import size
 
     console = Console(stderr=True, markup=False)
     columns = TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn()
     recordings, failed = [], list[tuple["Sound", WsedError]]()
-    sizes = {sound: state(sound.path)[0] for sound in sounds}
+    sizes = {sound: size(sound.path) for sound in sounds}
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task, before = bar.add_task("detecting", total=max(sum(sizes.values()), 1)), 0
         outcomes = job.of(sounds, results, lambda sound, s: bar.update(task, description=f"{sound.name} {s:.0f} s"))

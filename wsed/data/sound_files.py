@@ -76,6 +76,18 @@ def state(path: str | Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
+def size(path: str | Path) -> int:
+    """The size of a sound file in bytes; 0 if it cannot be found, as that of a dangling link.
+
+    >>> size("none.wav")
+    0
+    """
+    try:
+        return state(path)[0]
+    except OSError:
+        return 0
+
+
 def fingerprint(path: str | Path) -> str | None:
     """The size of a sound file and a checksum of its first, middle and last 4 KiB; None if it cannot be read.
 

@@ -151,10 +151,14 @@ class Decoder(ABC):
         return self(scores), None
 
     def predicted_tags(self, scores: Scores) -> Bool[Tensor, "clip label"] | None:
-        """The classes whose clip score is above `tag_threshold`; None without clip scores."""
+        """The classes whose clip score is above `tag_threshold`; None without clip scores.
+
+        Raises:
+            WsedError: a list of thresholds does not have one value per label.
+        """
         if scores.clip_scores is None:
             return None
-        return scores.clip_scores > scores.clip_scores.new_tensor(self.tag_threshold)
+        return steps.threshold(scores.clip_scores[:, None, :], self.tag_threshold)[:, 0, :]
 
     def at(self, scores: Scores, thresholds: Sequence[float], tags: Bool[Tensor, "clip label"] | None = None) -> Events:
         """The events at each of several rising thresholds; clip `c` at threshold `i` is clip `i * n_clips + c`.

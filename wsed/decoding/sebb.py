@@ -81,13 +81,17 @@ class BoxDecoder(Decoder):
 
     def __call__(self, scores: Scores, tags: Bool[Tensor, "clip label"] | None = None) -> Detections:
         """The boxes above the threshold in the classes that the tags allow."""
-        boxes = self.boxes(scores)
-        limit = torch.as_tensor(self.threshold, dtype=boxes.confidence.dtype)
-        keep = boxes.confidence > (limit[boxes.events.label] if limit.ndim else limit)
+        n_labels = scores.need_frames()[0].shape[-1]
+        if len(several := listed(self.threshold)) not in (1, n_labels):
+            raise WsedError(f"decoder.threshold has {len(several)} values for {n_labels} labels")
+        boxes = self.boxes(scores).confident(self.threshold)
         allowed = self.allowed(scores, tags)
-        if allowed is not None:
-            keep &= allowed.cpu()[boxes.events.clip, boxes.events.label]
-        return boxes[keep]
+        return boxes if allowed is None else boxes[allowed.cpu()[boxes.events.clip, boxes.events.label]]
+
+    @property
+    def reach(self) -> float:
+        """Half a window to place a border, half of one for the border next to it, and 5 seconds to join boxes."""
+        return max(listed(self.window)) + 5.0
 
     def curves(self, scores: Scores) -> Scores:
         """The confidence of the box at each frame, 0 outside boxes; float32."""

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from wsed.metrics.pairs import ranges
 from wsed.types import Events
 from wsed.values import Scores
 
@@ -53,8 +54,8 @@ def segment_labels(
     [True, True, False]
     """
     first, stop = (events.onset.double() / length).floor(), (events.offset.double() / length).ceil()
-    segment = torch.arange(n_segments)
-    event, place = ((segment >= first[:, None]) & (segment < stop[:, None])).nonzero(as_tuple=True)
+    rows, places = ranges(first.long().clamp(min=0).numpy(), stop.long().clamp(max=n_segments).numpy())
+    event, place = torch.from_numpy(rows), torch.from_numpy(places)
     table = torch.zeros(n_clips, n_segments, n_labels, dtype=torch.bool)
     table[events.clip[event], place, events.label[event]] = True
     return table

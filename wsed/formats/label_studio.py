@@ -35,9 +35,10 @@ def _region(i: int, event: Event) -> dict[str, object]:
 
 
 def read(path: str | Path) -> list[Event]:
-    """The regions of all tasks: of their annotations, or of their predictions if there are no annotations.
+    """The labelled regions of all tasks: of their annotations, or of their predictions if there are no annotations.
 
-    A region with several labels gives one event per label. Cancelled annotations are skipped.
+    A region with several labels gives one event per label. Cancelled annotations and other entries, such as choices
+    about the whole recording, are skipped. An annotated task without regions gives an event without a label.
 
     Raises:
         WsedError: the file is missing, or is not an export of Label Studio.
@@ -50,8 +51,10 @@ def read(path: str | Path) -> list[Event]:
             file = task["data"]["audio"]
             results = task.get("annotations") or task.get("predictions") or []
             kept = [result for result in results if result.get("was_cancelled") is not True]
-            regions = [region for result in kept for region in result["result"] if "value" in region]
+            regions = [region for result in kept for region in result["result"] if "labels" in region.get("value", {})]
             events += [event for region in regions for event in _events(file, region)]
+            if kept and not regions:
+                events.append(Event("", 0.0, 0.0, file=str(file)))
         except (AssertionError, KeyError, TypeError, AttributeError, IndexError, ValueError):
             raise WsedError(
                 f"{path} is not an export of Label Studio with regions of audio; export it as JSON"

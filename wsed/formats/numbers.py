@@ -6,7 +6,26 @@ from pathlib import Path
 from wsed.formats.rows import RowError
 
 
-def number(path: str | Path, line: int, name: str, cell: str, expected: str = "seconds, such as 1.25") -> float:
+def certainty(path: str | Path, line: int, name: str, cell: str) -> float:
+    """A confidence from 0 to 1.
+
+    >>> certainty("events.csv", 2, "score", "0.5")
+    0.5
+
+    Raises:
+        RowError: the cell is not such a number, such as one in per cent.
+    """
+    return number(path, line, name, cell, "a number from 0 to 1", most=1.0)
+
+
+def number(
+    path: str | Path,
+    line: int,
+    name: str,
+    cell: str,
+    expected: str = "seconds, such as 1.25",
+    most: float = math.inf,
+) -> float:
     """A number of 0 or more, with a point or, as some spreadsheets write it, a comma.
 
     >>> number("events.csv", 2, "start", "0,341")
@@ -19,7 +38,7 @@ def number(path: str | Path, line: int, name: str, cell: str, expected: str = "s
         value = float(cell.replace(",", ".") if cell.count(",") == 1 and "." not in cell else cell)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or value < 0:
+    if not math.isfinite(value) or not 0 <= value <= most:
         raise RowError(path, line, f"{name} is {cell!r}, expected {expected}; correct the cell, or delete the row")
     return value
 

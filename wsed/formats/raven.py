@@ -7,7 +7,7 @@ from wsed.errors import WsedError
 from wsed.files import write_text
 from wsed.formats.cells import read_cells
 from wsed.formats.event import Event
-from wsed.formats.numbers import number, span
+from wsed.formats.numbers import certainty, number, span
 from wsed.formats.recording import Recording
 from wsed.formats.rows import RowError
 from wsed.formats.tables import number as confidence_of
@@ -73,7 +73,7 @@ def read(path: str | Path, label: str | None = None) -> list[Event]:
         confidence = cells.column(None, ("confidence", "score"), "")
         score = None
         if confidence is not None and row[confidence]:
-            score = number(path, line, cells.header[confidence], row[confidence], "a number from 0 to 1")
+            score = certainty(path, line, cells.header[confidence], row[confidence])
         events.append(Event(row[named], onset, offset, score, row[file] if file is not None else "", line))
     return events
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wsed.files import write_text
 from wsed.formats.event import Event
-from wsed.formats.numbers import number
+from wsed.formats.numbers import certainty, number
 from wsed.formats.recording import Recording
 from wsed.formats.rows import RowError
 from wsed.text import composed, read_text
@@ -27,7 +27,7 @@ def read(path: str | Path) -> list[Event]:
             raise RowError(path, line, f"{len(fields)} fields, expected 10 with blanks between them; correct the line")
         onset, duration = (number(path, line, what, fields[i]) for i, what in ((3, "onset"), (4, "duration")))
         certain = fields[8] if len(fields) > 8 else "<NA>"
-        confidence = None if certain == "<NA>" else number(path, line, "confidence", certain, "a number from 0 to 1")
+        confidence = None if certain == "<NA>" else certainty(path, line, "confidence", certain)
         events.append(Event(fields[7], onset, round(onset + duration, 6), confidence, fields[1], line))
     return events
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from wsed.errors import WsedError
 from wsed.formats.cells import CONFIDENCE, DURATION, FILE, LABEL, OFFSET, ONSET, Cells, plain, read_cells
 from wsed.formats.event import Event
-from wsed.formats.numbers import is_number, number, span
+from wsed.formats.numbers import certainty, is_number, number, span
 from wsed.formats.rows import RowError
 
 
@@ -85,7 +85,7 @@ def events_of(cells: Cells, named: Columns, setting: str = "columns") -> list[Ev
         span(cells.path, line, start, stop)
         score = None
         if confidence is not None and row[confidence]:
-            score = number(cells.path, line, cells.header[confidence], row[confidence], "a number from 0 to 1")
+            score = certainty(cells.path, line, cells.header[confidence], row[confidence])
         events.append(Event(row[label], start, stop, score, name, line))
     return events
 

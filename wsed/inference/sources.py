@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from wsed.data.audio import SUFFIXES
 from wsed.data.packed.contents import refuse_pack
-from wsed.data.sound_files import is_file, is_folder, sound_files, state
+from wsed.data.sound_files import is_file, is_folder, size, sound_files
 from wsed.errors import WsedError
 
 
@@ -43,7 +43,7 @@ def share(sounds: Sequence[Sound], rank: int, ranks: int) -> list[Sound]:
         rank: rank of the process.
         ranks: number of processes.
     """
-    dealt = sorted(sounds, key=lambda sound: -state(sound.path)[0])[rank::ranks] if ranks > 1 else sounds
+    dealt = sorted(sounds, key=lambda sound: -size(sound.path))[rank::ranks] if ranks > 1 else sounds
     mine = set(dealt)
     return [sound for sound in sounds if sound in mine]
 

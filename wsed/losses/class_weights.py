@@ -27,7 +27,7 @@ def class_weights(counts: Sequence[float], n_clips: int | None = None, beta: flo
         beta: strength; with 0 every class weighs 1, with 1 the weights make the odds of all classes equal.
 
     Returns:
-        float64. A class weighs 1 if its share is `q` or its count is 0.
+        float64. A class weighs 1 if its share is `q`, as that of a single class is, or if its count is 0.
 
     Raises:
         WsedError: a count is below 0, or a share is 1 or more.
@@ -36,6 +36,8 @@ def class_weights(counts: Sequence[float], n_clips: int | None = None, beta: flo
     tensor([0.3333, 3.0000], dtype=torch.float64)
     """
     number = torch.as_tensor(counts, dtype=torch.float64)
+    if n_clips is None and len(number) and bool((number >= 0).all()) and int((number > 0).sum()) <= 1:
+        return torch.ones_like(number)  # its share is the mean share
     share = number / (number.sum() if n_clips is None else n_clips)
     wrong = ((share < 0) | (share >= 1)).nonzero().flatten().tolist()
     if wrong or not len(share):

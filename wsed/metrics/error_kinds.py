@@ -88,8 +88,9 @@ def _one_to_one(share: Float[np.ndarray, "ref est"]) -> list[tuple[int, int]]:
     """The pairs with a positive share, the greatest first; each row and column at most once."""
     rows, columns = np.nonzero(share)
     order = np.argsort(-share[rows, columns], kind="stable")
-    taken: dict[int, int] = {}
+    taken, others = dict[int, int](), set[int]()
     for i, j in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
-        if i not in taken and j not in taken.values():
+        if i not in taken and j not in others:
             taken[i] = j
+            others.add(j)
     return list(taken.items())

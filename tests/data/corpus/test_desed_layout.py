@@ -34,6 +34,7 @@ def test_tables_and_their_folders(tmp_path: Path, above: str) -> None:
         table(home / "metadata" / f"{name}.tsv", "filename\n")
     table(home / "metadata/eval/public_durations.tsv", "filename\tduration\nc.wav\t9.5\n")
     table(home / "metadata/train/provenance.tsv", "filename\tonset\n")
+    table(home / "metadata/train/.ipynb_checkpoints/weak-checkpoint.tsv", "filename\n")  # a copy of an editor
     for name in ("train/weak", "train/synthetic21/soundscapes", "validation", "eval/public"):
         (home / "audio" / name).mkdir(parents=True)
     assert layout.base(tmp_path) == home

@@ -40,6 +40,9 @@ def test_the_activation_map_is_the_classifier_on_each_frame():
     assert head.training
     assert head.dense.training
     assert all(torch.equal(value, before[name]) for name, value in head.state_dict().items())
+    head.dense[1].eval()  # frozen
+    head._map(given)
+    assert (head.dense[1].training, head.dense[0].training) == (False, True)
     found = head.eval()(given).activation_map
     scores = torch.stack([head(Encoded(x[:, None], x.new_ones(3, 1) > 0)).clip_logits for x in given.frames.unbind(1)])
     kept = scores.transpose(0, 1)[2, :5]

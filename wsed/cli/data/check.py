@@ -17,6 +17,7 @@ from wsed.data.corpus.base import Corpus
 from wsed.data.doctor.check import check
 from wsed.data.findings import CorpusReport, Finding, TableStats
 from wsed.errors import WsedError, printable
+from wsed.files import write_text
 from wsed.text import read_yaml
 
 HELP = "examine a corpus before training on it"
@@ -177,6 +178,6 @@ def _show_table(stats: TableStats, console: Console) -> None:
 
 def _write_json(report: CorpusReport, path: Path) -> None:
     try:
-        path.write_text(json.dumps(report.as_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(report.as_dict(), indent=1) + "\n")  # ASCII: names of files may not be UTF-8
     except OSError as error:
         raise WsedError(f"cannot write --json {path}: {error.strerror}") from None

@@ -67,7 +67,7 @@ class DCASE2017(VideoCorpus):
     def read(self, source: str, name: str) -> ListedClips:
         """The clips of a list, with events if a list of events lies beside it."""
         tags = super().read(source, name)
-        events = tags.path.with_name(name.replace("weak", "strong"))
+        events = tags.path.with_name(tags.path.name.replace("weak", "strong"))
         if events == tags.path or not events.is_file():
             return tags
         return with_events(tags, read_list(events, self._index))

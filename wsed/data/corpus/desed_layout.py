@@ -65,8 +65,11 @@ def tables(root: str | Path) -> list[str]:
     Tables of durations (`*_durations`) and `provenance` (how `wsed data synth` made each clip) are left out.
     """
     metadata = base(root) / "metadata"
-    paths = [path for path in metadata.rglob("*.?sv") if path.suffix in TABLES and path.name[0] != "."]
-    names = {table_name(path.relative_to(metadata).as_posix()) for path in paths if path.stem != "provenance"}
+    paths = [path.relative_to(metadata) for path in metadata.rglob("*.?sv") if path.suffix in TABLES]
+    seen = [
+        path for path in paths if not any(part.startswith(".") for part in path.parts)
+    ]  # editors keep hidden copies
+    names = {table_name(path.as_posix()) for path in seen if path.stem != "provenance"}
     return sorted(name for name in names if not name.endswith("_durations"))
 
 

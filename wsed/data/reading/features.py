@@ -127,8 +127,10 @@ class Features(Reader):
             WsedError: the network has no frontend or several different ones, or its frontend drops frames.
         """
         frontend = frontend_of(network)
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{_key(table, sample_rate, frontend)}.npy"
+        if path.is_file() and path.with_suffix(".npz").is_file():  # perhaps in a folder that may only be read
+            return FeatureDataset(path)
+        self.folder.mkdir(parents=True, exist_ok=True)
         with locked(path.with_suffix(".lock")):
             if not path.is_file():
                 remove_leftovers(path)

@@ -65,10 +65,11 @@ class Macro(Head):
 
     @torch.no_grad()
     def _map(self, encoded: Encoded) -> Float[Tensor, "clip frame label"]:
-        training = self.training
+        learning = [module for module in self.modules() if module.training]  # others may be frozen
         self.eval()  # frames must not change the running statistics of batch norm
         scores = self.linear(self.dense(encoded.frames.flatten(0, 1))).unflatten(0, encoded.frames.shape[:2])
-        self.train(training)
+        for module in learning:
+            module.training = True
         return scaled_to_one(scores.float(), encoded.valid)
 
 
