@@ -1,9 +1,11 @@
 """`wsed data check` through the real command line: exit status, text for people, JSON for programs."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.data import broken
 from wsed.cli.main import main
@@ -49,6 +51,31 @@ def test_piped_text_has_one_line_a_finding(tmp_path: Path, capsys: pytest.Captur
 def test_quick_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(broken.clean(tmp_path), "--duration", 1, "--quick", "--workers", 1) == 0
     assert "headers only: run without --quick before training" in capsys.readouterr().out
+
+
+def test_a_training_is_checked_with_its_own_classes_and_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = broken.clean(tmp_path / "corpus")
+    (root / "metadata/labels.txt").unlink()
+    (root / "metadata/office").mkdir()
+    (root / "metadata/office/weak.tsv").write_text("filename\tevent_labels\n0.wav\tPhone,Cat\n1.wav\tDog\n")
+    shutil.copytree(root / "audio/train/weak", root / "audio/office/weak")
+    config, corpus = tmp_path / "exp.yaml", {"class_path": "desed", "init_args": {"root": str(root)}}
+
+    def verdict(**settings: object) -> tuple[int, str]:
+        corpus["init_args"] = {"root": str(root), **settings}
+        config.write_text(yaml.safe_dump({"data": {"corpus": corpus, "max_missing": 0.5}}))
+        return run(config, "--duration", 1), capsys.readouterr().out
+
+    status, out = verdict(train={"office": "office/weak"})
+    assert (status, "unknown label" in out) == (0, False)
+    status, out = verdict()  # a table that is no training table, with a class that is in none
+    assert (status, "unknown label 'Phone'" in out) == (1, True)
+    status, out = verdict(labels=["Dog", "Phone"])
+    assert (status, "unknown label 'Cat'" in out) == (1, True)
+    (root / "audio/train/weak/0.wav").unlink()  # of four: fewer than max_missing
+    assert verdict(train={"office": "office/weak"})[0] == 0
 
 
 def test_labels(tmp_path: Path) -> None:

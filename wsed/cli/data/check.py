@@ -96,7 +96,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     args = parsed("data check", add_arguments, arguments)
     labels = read_labels(args.labels) if args.labels is not None else None
-    root, seconds = of_training(args.root) if args.root.suffix in (".yaml", ".yml") else (args.root, SECONDS)
+    is_training = args.root.suffix in (".yaml", ".yml")
+    root, seconds, most = of_training(args.root) if is_training else (args.root, SECONDS, None)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True, markup=False), transient=True) as bar:
         task = bar.add_task("headers" if args.quick else "clips", total=None)
@@ -108,7 +109,7 @@ def main(arguments: Sequence[str]) -> int:
             workers=args.workers,
             quick=args.quick,
             tables=args.tables,
-            max_missing=args.max_missing,
+            max_missing=most if args.max_missing is None else args.max_missing,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if args.json is not None:
@@ -119,8 +120,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if report.ok else 1
 
 
-def of_training(path: Path) -> tuple[Corpus, float]:
-    """The corpus in the YAML of a training, and the seconds that are read of each clip.
+def of_training(path: Path) -> tuple[Corpus, float, float | None]:
+    """The corpus in the YAML of a training, the seconds that are read of each clip, and the share that may be missing.
 
     Raises:
         WsedError: the file is not YAML, names no corpus, or the corpus cannot be built.
@@ -135,7 +136,12 @@ def of_training(path: Path) -> tuple[Corpus, float]:
         raise WsedError(f"{path} has no data.corpus; add it, or give the folder of a corpus")
     windows = data.get("windows")
     seconds = windows.get("length") if isinstance(windows, dict) else data.get("duration")
-    return corpus, float(seconds) if isinstance(seconds, int | float) else SECONDS
+    most = data.get("max_missing")
+    return (
+        corpus,
+        float(seconds) if isinstance(seconds, int | float) else SECONDS,
+        float(most) if isinstance(most, int | float) else None,
+    )
 
 
 def show(report: CorpusReport, console: Console, n_shown: int = 5) -> None:

@@ -1,6 +1,7 @@
 """DESED, DCASE task 4, and other corpora in the same layout."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +21,9 @@ TRAIN = {
     "synthetic": "train/synthetic",
     "unlabelled": "train/unlabel_in_domain",
 }
+
+PARTS = {"train": "train", "validation": "validation", "test": "eval"}
+"""The first part of the names of tables, by split."""
 
 
 @CORPORA.register("desed")
@@ -115,8 +119,16 @@ class DESED(Corpus):
             yield from row_findings(listing, self.labels.names)
 
     def listings(self) -> Listings | None:
-        """All lists in its folder."""
-        return self.examine(self.root)
+        """All lists in its folder, with its own classes, and its own tables in the splits that it gives them."""
+        found = self.examine(self.root)
+        if found is None:
+            return None
+        parts = {table: split for split, table in self.splits.items() if table and split != "predict"}
+        parts |= dict.fromkeys(self.train.values(), "train")
+        parts = {layout.table_name(table): PARTS[split] for table, split in parts.items()}
+        lists = tuple(replace(listing, part=parts.get(listing.table, "")) for listing in found.lists)
+        labels = self._labels or layout.classes(self.root, self.train.values()) or found.labels
+        return replace(found, lists=lists, labels=tuple(labels), listed=found.listed or bool(self._labels))
 
     @classmethod
     def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:
