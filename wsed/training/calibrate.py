@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from lightning.pytorch.utilities import rank_zero_info
 
 from wsed.calibration import Calibration, ClassCalibration, settings_of
 from wsed.decoding import Decoder
@@ -44,16 +46,26 @@ class _Point(NamedTuple):
         return float(mine.mean()) if mine.size else 1.0
 
 
-def check_scikit_learn() -> None:
-    """Refuse to calibrate without the package that it needs.
+def check_scikit_learn(method: Method | None) -> None:
+    """Refuse to calibrate by a method without the package that it needs.
 
     Raises:
         WsedError: scikit-learn is not installed.
 
-    >>> check_scikit_learn()
+    >>> check_scikit_learn(None)
     """
-    if find_spec("sklearn") is None:
+    if method is not None and find_spec("sklearn") is None:
         raise WsedError('evaluation.calibration needs scikit-learn: pip install "wsed[calibration]"')
+
+
+def calibrate_checkpoint(
+    checkpoint: str | Path, decoder: Decoder, scores: Scores, truth: Truth, labels: Labels, method: Method
+) -> None:
+    """Calibrate, and write the result beside a checkpoint; of a network that detects nothing, a note says why not."""
+    try:
+        calibrate(decoder, scores, truth, labels, method).write(checkpoint)
+    except WsedError as error:
+        rank_zero_info(f"confidences are not calibrated: {error}")
 
 
 @checked
@@ -143,7 +155,7 @@ def _share(part: np.ndarray, whole: np.ndarray) -> Float[np.ndarray, " label"]:
 
 def _fit(confidence: Float[np.ndarray, " detection"], right: Bool[np.ndarray, " detection"], method: Method) -> Knots:
     """The share of correct detections by confidence, as points of a curve."""
-    check_scikit_learn()
+    check_scikit_learn(method)
     from sklearn.isotonic import IsotonicRegression
     from sklearn.linear_model import LogisticRegression
 

@@ -23,6 +23,7 @@ from wsed.scoring.facts import RunFacts
 from wsed.scoring.report import Report
 from wsed.scoring.resampling import Resampling, resample, samples
 from wsed.scoring.score import correlation, detect, score, system_of
+from wsed.training.calibrate import calibrate_checkpoint, check_scikit_learn
 from wsed.training.centres import learn_centres
 from wsed.training.data import tables, training_set
 from wsed.training.ranking import check_rank_by, check_scores, default_rank_by, first_number, number, ranking
@@ -129,7 +130,7 @@ class Evaluation(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Refuse a tuning or calibration that would fail after training, and drop an earlier tuned decoder."""
         self.decoder, self.tuned = self._untuned, None
-        self._check_calibration()
+        check_scikit_learn(self.calibration)
         if self.tuning is None:
             return
         self.tuning.check(self.decoder)
@@ -138,7 +139,7 @@ class Evaluation(pl.Callback):
             self.tuning.check_events(data.table("validation").timed)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._check_calibration()
+        check_scikit_learn(self.calibration)
         self._take_tuned(trainer, _sed(pl_module), "validation")
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -292,7 +293,8 @@ class Evaluation(pl.Callback):
         data = tables(trainer)
         clips = () if data is None else data.table(split).clips
         run.Evaluation(scores, truth, detected, report, labels, self.decoder).write_results(folder, clips, task.network)
-        self._calibrate(trainer, task, scores, truth, split)  # last: it may find nothing to learn from
+        if self.calibration is not None and split == "validation" and trainer.ckpt_path is not None:
+            calibrate_checkpoint(trainer.ckpt_path, self.decoder, scores, truth, labels, self.calibration)
         return report, system
 
     def _tune(self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit) -> None:
@@ -308,25 +310,6 @@ class Evaluation(pl.Callback):
             rank_zero_info(
                 "evaluation.tuning is set, but the decoder is not tuned: run `wsed validate` with this checkpoint first"
             )
-
-    def _check_calibration(self) -> None:
-        if self.calibration is not None:
-            from wsed.training.calibrate import check_scikit_learn
-
-            check_scikit_learn()
-
-    def _calibrate(
-        self, trainer: pl.Trainer, task: SEDTask, scores: Scores, truth: Truth, split: EvaluatedSplit
-    ) -> None:
-        """Calibrate confidences on the validation clips of a checkpoint, if `calibration` is set."""
-        path = trainer.ckpt_path
-        if self.calibration is not None and split == "validation" and path is not None:
-            from wsed.training.calibrate import calibrate
-
-            try:
-                calibrate(self.decoder, scores, truth, task.network.labels, self.calibration).write(path)
-            except WsedError as error:  # of a network that detects nothing; its results are written by now
-                rank_zero_info(f"confidences are not calibrated: {error}")
 
     def _log(self, task: SEDTask, report: Report, split: Literal["validation", "test"]) -> None:
         """Log the values that each metric chooses; all ranks have the same report."""
