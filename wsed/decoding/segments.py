@@ -4,7 +4,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from wsed.metrics.pairs import ranges
 from wsed.types import Events
 from wsed.values import Scores
 
@@ -54,8 +53,10 @@ def segment_labels(
     [True, True, False]
     """
     first, stop = (events.onset.double() / length).floor(), (events.offset.double() / length).ceil()
-    rows, places = ranges(first.long().clamp(min=0).numpy(), stop.long().clamp(max=n_segments).numpy())
-    event, place = torch.from_numpy(rows), torch.from_numpy(places)
+    first, stop = first.long().clamp(min=0), stop.long().clamp(max=n_segments)
+    count = (stop - first).clamp(min=0)
+    event = torch.repeat_interleave(torch.arange(len(count)), count)
+    place = torch.arange(len(event)) + (first - (count.cumsum(0) - count))[event]
     table = torch.zeros(n_clips, n_segments, n_labels, dtype=torch.bool)
     table[events.clip[event], place, events.label[event]] = True
     return table

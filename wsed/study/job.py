@@ -85,6 +85,11 @@ class Job:
         """A setting such as `trainer.precision`: that of the last flag, or of the last configuration that has it.
 
         None if none has it.
+
+        >>> from wsed.study.rows import Row
+        >>> job = Job("paper", Row("mil", "MIL", (), (0,)), 0, Path("runs"), (), ("--trainer.precision", "32-true"))
+        >>> job.setting("trainer.precision"), job.setting("evaluation.tuning")
+        ('32-true', None)
         """
         for flag, value in reversed([*zip(self.flags[::2], self.flags[1::2], strict=True)]):
             if f"{flag}.".startswith(f"--{name}."):  # also a part of it

@@ -46,6 +46,7 @@ class _Point(NamedTuple):
         return float(mine.mean()) if mine.size else 1.0
 
 
+@checked
 def check_scikit_learn(method: Method | None) -> None:
     """Refuse to calibrate by a method without the package that it needs.
 
@@ -58,6 +59,7 @@ def check_scikit_learn(method: Method | None) -> None:
         raise WsedError('evaluation.calibration needs scikit-learn: pip install "wsed[calibration]"')
 
 
+@checked
 def calibrate_checkpoint(
     checkpoint: str | Path, decoder: Decoder, scores: Scores, truth: Truth, labels: Labels, method: Method
 ) -> None:
