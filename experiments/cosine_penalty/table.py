@@ -24,6 +24,7 @@ from wsed.decoding import Decoder, StepDecoder
 from wsed.metrics import class_correlation, event_counts, mean_positive_correlation, overlap_seconds, segment_counts
 from wsed.metrics.bootstrap import ClipCounts, clip_counts
 from wsed.metrics.clips import tag_counts
+from wsed.report.html.learning import training_logs
 from wsed.run import RunFolder
 from wsed.scoring.formats.run_scores import read_scores
 from wsed.scoring.report import Report
@@ -196,7 +197,7 @@ def print_learning(runs: Path, rows: list[str]) -> None:
 def learning(run: Path) -> dict[int, dict[str, str]]:
     """Rows of the metrics file that hold validation scores, by epoch; `wsed validate` adds one of step 0."""
     found: dict[int, dict[str, str]] = {}
-    for file in sorted(run.glob("csv/*/metrics.csv")):
+    for file in training_logs(run):
         with file.open() as lines:
             found |= {int(r["epoch"]): r for r in csv.DictReader(lines) if r.get("val/event_f1") and int(r["step"])}
     return found

@@ -61,9 +61,9 @@ class SpecAugment(Planned):
         counts = [self.band_masks, self.band_masks, self.time_masks, self.time_masks]
         chance, *places = arrays(n_clips, [1, *counts], generator)
         valid = padding(batch)
-        held = [mask.sum(1).cpu().numpy() for mask in valid] or [np.full(n_clips, n_frames)]
+        lengths = valid[0].sum(1).numpy() if valid else np.full(n_clips, n_frames)
         bands = covered(n_bands, np.full(n_clips, n_bands), self.bands, *places[:2]) & (chance < self.p)
-        frames = covered(n_frames, held[0], self.time, *places[2:]) & (chance < self.p)
+        frames = covered(n_frames, lengths, self.time, *places[2:]) & (chance < self.p)
         return batch, (torch.from_numpy(bands), torch.from_numpy(frames), *valid)
 
     def change(self, signal: Tensor, *numbers: Tensor) -> Tensor:

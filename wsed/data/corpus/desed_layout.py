@@ -66,10 +66,8 @@ def tables(root: str | Path) -> list[str]:
     """
     metadata = base(root) / "metadata"
     paths = [path.relative_to(metadata) for path in metadata.rglob("*.?sv") if path.suffix in TABLES]
-    seen = [
-        path for path in paths if not any(part.startswith(".") for part in path.parts)
-    ]  # editors keep hidden copies
-    names = {table_name(path.as_posix()) for path in seen if path.stem != "provenance"}
+    hidden = {path for path in paths if any(part.startswith(".") for part in path.parts)}  # copies of editors
+    names = {table_name(path.as_posix()) for path in {*paths} - hidden if path.stem != "provenance"}
     return sorted(name for name in names if not name.endswith("_durations"))
 
 

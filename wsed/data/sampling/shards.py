@@ -7,7 +7,7 @@ from torch.utils.data import Dataset, Sampler
 
 from wsed.data.clip import Clip
 from wsed.data.reading.base import Item
-from wsed.data.sound_files import state
+from wsed.data.sound_files import size
 
 
 class Filled(Dataset[Item]):
@@ -66,12 +66,5 @@ def longest_first(clips: Sequence[Clip]) -> list[int]:
     """
     seconds = [clip.duration for clip in clips]
     known = [length for length in seconds if length is not None]
-    length = known if len(known) == len(clips) else [_size(clip) for clip in clips]
+    length = known if len(known) == len(clips) else [float(size(clip.path)) for clip in clips]
     return sorted(range(len(clips)), key=lambda i: -length[i])
-
-
-def _size(clip: Clip) -> float:
-    try:
-        return float(state(clip.path)[0])
-    except OSError:
-        return -1.0

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 
 import torch
 import yaml
@@ -129,13 +130,15 @@ def clips_in(settings: Mapping[str, object], split: Split) -> tuple[Sequence[Cli
     loader = TableLoader(
         corpus, Files(), sources or None, held, cut, seconds if isinstance(seconds, int | float) else None, 1.0
     )
-    listed, annotated = loader.listed(split)  # clips that are held out have sources of their own
     try:
-        return list(loader.load(split).table.clips), annotated
+        table = loader.load(split).table
     except WsedError:
         if cut is not None:
             raise
-        return list(listed), annotated  # the sound has moved, the tables are there
+        listed, annotated = loader.listed(split)  # the sound has moved, the tables are there
+        return list(listed), annotated
+    rows = zip(table.sources, table.annotated.tolist(), strict=True)
+    return list(table.clips), {source: list(compress(corpus.labels, row)) for source, row in rows}
 
 
 def _cut(
