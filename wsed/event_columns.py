@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.errors import WsedError, near
@@ -57,6 +57,18 @@ def rows_of(table: TableLike, clip_ids: Sequence[str], labels: Sequence[str]) ->
     return rows
 
 
+def frames_of(
+    onset: Float[Tensor, " event"], offset: Float[Tensor, " event"], end: Int[Tensor, " event"] | int, frame_rate: float
+) -> tuple[Float[Tensor, " event"], Float[Tensor, " event"]]:
+    """The first frame of each event, and the frame after its last: those nearest to its times, at least one frame.
+
+    An event that begins in the second half of the last frame of its clip, `end - 1`, covers that frame.
+    """
+    first = (onset * frame_rate).round()
+    first = torch.where(onset * frame_rate < end, first.clamp(max=end - 1), first)
+    return first, torch.maximum((offset * frame_rate).round(), first + 1)
+
+
 def greatest(
     values: Float[Tensor, "event frame"], row: Int[Tensor, " event"], group: Int[Tensor, " event"]
 ) -> tuple[Int[Tensor, " event"], Float[Tensor, "event frame"]]:
@@ -72,3 +84,22 @@ def greatest(
     pair = begins.cumsum(0) - 1  # index of the pair of row and group
     greatest = torch.zeros_like(values).scatter_reduce_(0, pair[:, None].expand_as(values), values[order], "amax")
     return torch.zeros_like(row).scatter_(0, pair, row), greatest
+
+
+def frame_grid(
+    columns: tuple[Tensor, ...],
+    n_clips: int,
+    n_labels: int,
+    n_frames: int,
+    frame_rate: float,
+    valid: Bool[Tensor, "clip frame"] | None = None,
+) -> Float[Tensor, "clip frame label"]:
+    """See `Events.rasterise`; `columns` are those of `Events`."""
+    clip, label, onset, offset, gain, group = columns
+    first, stop = frames_of(onset, offset, n_frames if valid is None else valid.sum(1)[clip], frame_rate)
+    frames = torch.arange(n_frames, device=onset.device)
+    active = (frames >= first[:, None]) & (frames < stop[:, None])
+    values = active.float() * gain[:, None].float()
+    row, gains = greatest(values, clip * n_labels + label, group)
+    grid = values.new_zeros(n_clips * n_labels, n_frames).index_add_(0, row, gains)
+    return grid.clamp_(max=1).view(n_clips, n_labels, n_frames).transpose(1, 2)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from wsed.errors import WsedError, printable
-from wsed.event_columns import TableLike, greatest, rows_of
+from wsed.event_columns import TableLike, frame_grid, rows_of
 from wsed.transfer import sent
 
 Split = Literal["train", "validation", "test", "predict"]
@@ -128,14 +128,19 @@ class Events:
         return Events(*(column[keep] for column in self.columns))
 
     def rasterise(
-        self, n_clips: int, n_labels: int, n_frames: int, frame_rate: float
+        self,
+        n_clips: int,
+        n_labels: int,
+        n_frames: int,
+        frame_rate: float,
+        valid: Bool[Tensor, "clip frame"] | None = None,
     ) -> Float[Tensor, "clip frame label"]:
         """Frame labels of the events, on their device: float32 in [0, 1]; 1 where an event of gain 1 is active.
 
         Frame `i` covers the seconds `[i, i + 1) / frame_rate`. Onsets and offsets are rounded to the nearest frame
         border, and an event covers at least one frame, so that short events stay visible at low frame rates. Parts of
         events outside the grid are cut. The label of a frame is the greatest gain among the active events of each group
-        (the clips of a mix), summed over the groups, at most 1.
+        (the clips of a mix), summed over the groups, at most 1. Padding is not `valid`.
 
         >>> one = Events.of([(0, 0, 0.0, 1.0), (0, 0, 0.5, 2.0)])
         >>> one.rasterise(n_clips=1, n_labels=1, n_frames=3, frame_rate=1.0).flatten().tolist()
@@ -144,16 +149,7 @@ class Events:
         >>> mixed.rasterise(n_clips=1, n_labels=1, n_frames=4, frame_rate=2.0).flatten().tolist()
         [0.75, 1.0, 0.25, 0.25]
         """
-        first = (self.onset * frame_rate).round()
-        # an event that begins in the second half of the last frame covers the last frame
-        first = torch.where(self.onset * frame_rate < n_frames, first.clamp(max=n_frames - 1), first)
-        last = torch.maximum((self.offset * frame_rate).round(), first + 1)
-        frames = torch.arange(n_frames, device=self.onset.device)
-        active = (frames >= first[:, None]) & (frames < last[:, None])
-        values = active.float() * self.gain[:, None].float()
-        row, gains = greatest(values, self.clip * n_labels + self.label, self.group)
-        grid = values.new_zeros(n_clips * n_labels, n_frames).index_add_(0, row, gains)
-        return grid.clamp_(max=1).view(n_clips, n_labels, n_frames).transpose(1, 2)
+        return frame_grid(self.columns, n_clips, n_labels, n_frames, frame_rate, valid)
 
     @property
     def columns(self) -> tuple[Tensor, ...]:
@@ -223,12 +219,14 @@ class Batch:
         pinned = {name: value.pin_memory() for name, value in vars(self).items() if isinstance(value, Tensor)}
         return replace(self, **pinned, events=self.events.pin_memory())  # type: ignore[arg-type]
 
-    def frame_labels(self, n_frames: int, frame_rate: float) -> Float[Tensor, "clip frame label"]:
-        """Frame labels of the events on a grid of `n_frames` frames, at `frame_rate` frames per second.
+    def frame_labels(
+        self, n_frames: int, frame_rate: float, valid: Bool[Tensor, "clip frame"] | None = None
+    ) -> Float[Tensor, "clip frame label"]:
+        """Frame labels of the events on a grid of `n_frames` frames, see `Events.rasterise`.
 
-        The labels of a class are zero in a clip where it is not `timed`: mask them. See `Events.rasterise`.
+        The labels of a class are zero in a clip where it is not `timed`: mask them.
         """
-        return self.events.rasterise(len(self), self.clip_labels.shape[1], n_frames, frame_rate)
+        return self.events.rasterise(len(self), self.clip_labels.shape[1], n_frames, frame_rate, valid)
 
 
 @dataclass(frozen=True)

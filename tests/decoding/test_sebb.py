@@ -12,6 +12,7 @@ from tests.decoding.test_thresholds import curves as grid_scores
 from wsed.decoding import threshold, to_events
 from wsed.decoding.sebb import BoxDecoder, box_curves
 from wsed.errors import WsedError
+from wsed.types import Events
 from wsed.values import Detections, Scores
 
 sizes = st.tuples(st.integers(1, 3), st.integers(1, 24), st.integers(1, 3), st.integers(0, 10**6))
@@ -85,6 +86,14 @@ def test_scores_of_boxes_give_the_same_events_at_any_threshold(size, level):
     decoded = to_events(threshold(curves, level), 1.0)
     assert torch.equal(decoded.onset, boxes.above(level).onset)
     assert torch.equal(decoded.offset, boxes.above(level).offset)
+
+
+def test_the_curve_of_a_clip_does_not_depend_on_the_longest_clip():
+    """A box in the second half of the last frame is in that frame."""
+    box = Detections(Events.of([(0, 0, 1.8, 2.0)]), torch.tensor([0.5]).double())
+    alone = Scores.of_clips(["a"], [torch.zeros(2, 1)], 1.0)
+    beside = Scores.of_clips(["a", "b"], [torch.zeros(2, 1), torch.zeros(4, 1)], 1.0)
+    assert [box_curves(box, each).split()[0].flatten().tolist() for each in (alone, beside)] == [[0.0, 0.5]] * 2
 
 
 @given(sizes)

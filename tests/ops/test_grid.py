@@ -72,5 +72,16 @@ def test_a_class_that_is_in_both_clips_of_a_mix_is_whole(rate):
     assert torch.equal(swapped.rasterise(2, 2, round(4 * rate), rate), grid)
 
 
+@pytest.mark.parametrize("onset", [0.95, 0.9, 0.86, 0.5, 1.0, 1.2])
+def test_frame_labels_of_a_clip_do_not_depend_on_the_padding_of_its_batch(onset):
+    """An event that begins in the second half of the last frame was put into the padding after it."""
+    events = Events.of([(0, 0, onset, onset + 0.1)])
+    alone = events.rasterise(1, 1, 5, 5.0)
+    valid = torch.tensor([[True] * 5 + [False] * 5, [True] * 10])
+    padded = events.rasterise(2, 1, 10, 5.0, valid)
+    assert torch.equal(padded[:1, :5], alone)
+    assert bool(alone.any()) == (onset < 1)
+
+
 def test_valid_frames_of_a_centred_grid():
     assert valid_frames(torch.tensor([0, 511, 512, 1024]), 512, 3).sum(1).tolist() == [1, 1, 2, 3]

@@ -289,6 +289,18 @@ def test_a_corpus_is_the_same_by_any_spelling_of_its_paths(recipe, tmp_path, mon
         corpus_of(recipe, "smoke", Path("out"), None, "bank").done()
 
 
+def test_a_study_with_the_corpus_and_the_soundbank_in_it_can_be_moved(recipe, tmp_path):
+    made = corpus_of(recipe, "smoke", tmp_path / "out", None, str(tmp_path / "out/soundbank"))
+    made.root.mkdir(parents=True)
+    (tmp_path / "out/soundbank").mkdir()
+    made.mark.write_text(json.dumps({"command": made.command}))
+    (tmp_path / "out").rename(tmp_path / "moved")
+    assert corpus_of(recipe, "smoke", tmp_path / "moved", None, str(tmp_path / "moved/soundbank")).done()
+    (tmp_path / "bank").mkdir()
+    with pytest.raises(WsedError, match="made with other settings"):
+        corpus_of(recipe, "smoke", tmp_path / "moved", None, str(tmp_path / "bank")).done()
+
+
 def test_the_working_folder_may_be_the_recipe(recipe, monkeypatch):
     monkeypatch.chdir(recipe.folder)
     assert find_recipes(".", "smoke")[0].folder == find_recipes("recipe.yaml", "smoke")[0].folder == recipe.folder

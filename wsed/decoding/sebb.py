@@ -27,6 +27,7 @@ from wsed.decoding.base import (
 )
 from wsed.decoding.steps import cut, events_of
 from wsed.errors import WsedError
+from wsed.event_columns import frames_of
 from wsed.types import Events
 from wsed.values import Detections, Scores
 
@@ -207,12 +208,9 @@ def box_curves(boxes: Detections, scores: Scores) -> Scores:
     """
     frames, lengths = scores.need_frames()
     rate, events, lengths = scores.frame_rate, boxes.events, lengths.cpu()
-    most = int(lengths.max()) if len(lengths) else 0
-    # The borders of `Events.rasterise`, without its table of events times frames.
-    first = (events.onset * rate).round().long()
-    first = torch.where(events.onset * rate < most, first.clamp(max=most - 1), first)
-    stop = torch.maximum((events.offset * rate).round().long(), first + 1)
-    count = (torch.minimum(stop, lengths[events.clip]) - first).clamp(min=0)
+    end = lengths[events.clip]
+    first, stop = (border.long() for border in frames_of(events.onset, events.offset, end, rate))
+    count = (torch.minimum(stop, end) - first).clamp(min=0)
     start = (lengths.cumsum(0) - lengths)[events.clip] + first
     table = torch.zeros(frames.shape, dtype=torch.float32)
     for label in range(frames.shape[1]):

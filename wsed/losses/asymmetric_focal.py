@@ -89,5 +89,5 @@ class AsymmetricFocal(Loss):
         if not self.of_frames:
             return asymmetric_focal(output.clip_scores, batch.clip_labels, batch.tagged, **exponents)
         scores = output.frame_scores
-        labels = batch.frame_labels(scores.shape[1], output.rate)
+        labels = batch.frame_labels(scores.shape[1], output.rate, output.valid)
         return asymmetric_focal(scores, labels, frame_mask(output.valid, batch.timed), **exponents)

@@ -202,7 +202,7 @@ class FrameBCE(Loss):
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         scores = output.frame_scores
-        labels = batch.frame_labels(scores.shape[1], output.rate)
+        labels = batch.frame_labels(scores.shape[1], output.rate, output.valid)
         return frame_bce(scores, labels, output.valid, batch.timed)
 
 

@@ -287,7 +287,7 @@ class FPD(Loss):
     def _labels(self, output: Output, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Frame labels, the classes of each clip that are known, and the frames whose labels are certain."""
         n_frames = output.need("embeddings").shape[1]
-        labels = batch.frame_labels(n_frames, output.rate)
+        labels = batch.frame_labels(n_frames, output.rate, output.valid)
         labeller = output if self.wps == "self" else output.teacher  # there is a teacher in training only
         if self.wps == "none" or self.epoch < self.wps_start_epoch or labeller is None:
             return labels, batch.timed, batch.timed.any(1, keepdim=True).expand(-1, n_frames)

@@ -52,7 +52,7 @@ class StudyCorpus:
         """Whether it exists.
 
         Raises:
-            WsedError: another corpus was made in its place, or a file is there.
+            WsedError: a corpus with other settings was made in its place, or a file is there.
         """
         if self.made is None:
             return True
@@ -60,9 +60,19 @@ class StudyCorpus:
         if not self.mark.is_file():
             return False
         begun = read_json_object(self.mark, "remove it").get("command")
-        if begun != list(self.command):
+        if _settings(begun) != _settings(list(self.command)):
             raise WsedError(f"{self.root} was made with other settings (see {self.mark}): give another --out")
         return self.root.is_dir()
+
+
+def _settings(command: object) -> object:
+    """The arguments that decide what is made, without the place of the study, so that its folder can be moved."""
+    if not isinstance(command, list) or not {"--out", "--soundbank"} <= set(command[:-1]):
+        return command
+    root, bank = (Path(command[command.index(flag) + 1]) for flag in ("--out", "--soundbank"))
+    words = [word for word in command if word not in (str(root), str(bank))]
+    study, bank = root.resolve().parents[1], bank.resolve() if bank.is_dir() else bank
+    return [*words, str(bank.relative_to(study) if bank.is_relative_to(study) else bank)]
 
 
 def corpus_of(recipe: Recipe, scale: str, out: Path, root: Path | None, soundbank: str) -> StudyCorpus:
