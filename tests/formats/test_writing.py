@@ -42,6 +42,18 @@ def test_tables(written, name):
     assert [e.file for e in events] == ["site 1/a.wav"] * 3 + ["b.flac", "c.wav"]
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_events_shorter_than_a_millisecond_can_be_read_again(name, tmp_path):
+    """They were written as events of 0 s, which are refused."""
+    short = (Event("Dog", 0.00012, 0.00048, 0.5), Event("Dog", 9.9997, 10.0, 0.5))
+    write_events(tmp_path, name, [Recording("a.wav", "/data/a.wav", 10.0, 8000, short)])
+    (path,) = (file for file in tmp_path.rglob("*") if file.is_file() and file.name != "raven.selections.txt")
+    own = {"json": wsed_json.read, "rttm": rttm.read, "label-studio": label_studio.read}
+    events = own.get(name, reading.read_events)(path)
+    assert len(bare(events)) == 2
+    assert all(0 <= e.onset < e.offset <= 10.001 for e in events if e.label)
+
+
 def test_audacity(written, tmp_path):
     assert bare(audacity.read(tmp_path / "audacity/site 1/a.txt")) == bare(FIRST, confidence=False)
     assert (tmp_path / "audacity/b.txt").read_text() == ""

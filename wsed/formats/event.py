@@ -1,5 +1,6 @@
 """One event of an exchange format."""
 
+import math
 from typing import NamedTuple
 
 
@@ -24,3 +25,16 @@ class Event(NamedTuple):
     confidence: float | None = None
     file: str = ""
     line: int = 0
+
+
+def written_times(onset: float, offset: float) -> tuple[float, float]:
+    """The onset and offset of an event in whole milliseconds, as tables have them, at least one apart.
+
+    >>> written_times(0.5, 1.23456), written_times(9.9997, 10.0)
+    ((0.5, 1.235), (9.999, 10.0))
+    """
+    begin, end = round(onset, 3), round(offset, 3)
+    if begin < end:
+        return begin, end
+    begin = math.floor(onset * 1000) / 1000
+    return begin, max(math.ceil(offset * 1000) / 1000, round(begin + 0.001, 3))

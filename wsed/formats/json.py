@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wsed.errors import WsedError
 from wsed.files import write_text
-from wsed.formats.event import Event
+from wsed.formats.event import Event, written_times
 from wsed.formats.recording import Recording
 from wsed.text import read_json_object
 
@@ -19,7 +19,7 @@ def write(path: Path, recordings: Sequence[Recording]) -> None:
             "path": recording.path,
             "duration": round(recording.duration, 3),
             "events": [
-                {"label": e.label, "onset": round(e.onset, 3), "offset": round(e.offset, 3)}
+                {"label": e.label, **dict(zip(("onset", "offset"), written_times(e.onset, e.offset), strict=True))}
                 | ({} if e.confidence is None else {"confidence": round(e.confidence, 4)})
                 for e in recording.events
             ],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wsed.errors import WsedError
 from wsed.files import write_text
-from wsed.formats.event import Event
+from wsed.formats.event import Event, written_times
 from wsed.formats.recording import Recording
 from wsed.text import read_json
 
@@ -29,7 +29,8 @@ def write(path: Path, recordings: Sequence[Recording]) -> None:
 
 
 def _region(i: int, event: Event) -> dict[str, object]:
-    value = {"start": round(event.onset, 3), "end": round(event.offset, 3), "channel": 0, "labels": [event.label]}
+    start, end = written_times(event.onset, event.offset)
+    value = {"start": start, "end": end, "channel": 0, "labels": [event.label]}
     names = {"id": f"event_{i}", "from_name": FROM, "to_name": TO, "type": "labels"}
     return names | {"value": value} | ({} if event.confidence is None else {"score": round(event.confidence, 4)})
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsed.files import write_text
-from wsed.formats.event import Event
+from wsed.formats.event import Event, written_times
 from wsed.formats.numbers import certainty, number
 from wsed.formats.recording import Recording
 from wsed.formats.rows import RowError
@@ -35,10 +35,11 @@ def read(path: str | Path) -> list[Event]:
 def write(path: Path, recordings: Sequence[Recording]) -> None:
     """The events of all recordings; blanks in names become `_`, since blanks separate fields."""
     lines = [
-        f"SPEAKER {_word(recording.stem)} 1 {event.onset:.3f} {event.offset - event.onset:.3f} <NA> <NA> "
+        f"SPEAKER {_word(recording.stem)} 1 {onset:.3f} {offset - onset:.3f} <NA> <NA> "
         f"{_word(event.label)} {'<NA>' if event.confidence is None else f'{event.confidence:.4f}'} <NA>\n"
         for recording in recordings
         for event in recording.events
+        for onset, offset in [written_times(event.onset, event.offset)]
     ]
     write_text(path, "".join(lines))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wsed.errors import WsedError
 from wsed.files import write_text
+from wsed.formats.event import written_times
 from wsed.formats.recording import Recording
 from wsed.formats.rows import tab_line
 
@@ -42,7 +43,12 @@ def rows(recordings: Sequence[Recording]) -> list[tuple[str, ...]]:
         row
         for recording in recordings
         for row in [
-            (recording.name, f"{e.onset:.3f}", f"{e.offset:.3f}", e.label, number(e.confidence))
+            (
+                recording.name,
+                *(f"{time:.3f}" for time in written_times(e.onset, e.offset)),
+                e.label,
+                number(e.confidence),
+            )
             for e in recording.events
         ]
         or [(recording.name, "", "", "", "")]

@@ -11,6 +11,7 @@ from wsed.data import audio, table
 from wsed.data.clip import Clip
 from wsed.data.sound_files import is_file
 from wsed.decoding.base import Decoder
+from wsed.formats.event import written_times
 from wsed.models.base import Frontend, Network
 from wsed.report import pictures
 from wsed.report.embeddings import write_embeddings
@@ -106,7 +107,7 @@ class Evaluation:
         columns = (events.clip, events.onset, events.offset, events.label, self.detected.confidence)
         for some in zip(*(torch.split(column, AT_ONCE) for column in columns), strict=True):
             for clip, onset, offset, label, confidence in zip(*(part.tolist() for part in some), strict=True):
-                yield names[clip], onset, offset, labels[label], f"{confidence:.6g}"
+                yield names[clip], *written_times(onset, offset), labels[label], f"{confidence:.6g}"
         silent = torch.ones(len(names), dtype=torch.bool)
         silent[events.clip] = False
         for some_clips in torch.split(silent.nonzero().flatten(), AT_ONCE):
