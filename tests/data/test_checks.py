@@ -90,6 +90,16 @@ def test_sources_are_those_of_the_corpus():
         checks.check_sources({}, ("weak",))
 
 
+def test_a_quota_below_0_is_refused():
+    with pytest.raises(WsedError, match=r"data.batch.strong must be 0 or more, not -3"):
+        checks.check_sources({"weak": 4, "strong": -3}, ("weak", "strong"))
+
+
+def test_what_no_clip_has_names_no_batch_where_there_are_episodes():
+    with pytest.raises(WsedError, match=r"needs clips with .*, and the training clips have none; add such clips, or"):
+        checks.check_known({"x": Needs(known=frozenset({"timed"}))}, table("a"), torch.ones(1, dtype=torch.bool), None)
+
+
 def test_episodes_take_clips_with_a_class():
     with pytest.raises(WsedError, match=r"data.episodes takes clips with a class, but clip 1.wav has none"):
         checks.check_episodes({}, table("a", "", "b"), LABELS, Episodes())

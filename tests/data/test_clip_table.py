@@ -18,6 +18,15 @@ def test_an_unknown_label_names_its_clip(corpus):
         ClipTable.of(read_clips(corpus, "train/weak", "weak"), Labels(["low"]))
 
 
+@pytest.mark.parametrize(
+    "what", [{"events": (("Cow", 1.0, 2.0),)}, {"unsure": frozenset({"Cow"})}, {"confidence": {"Cow": 0.5}}]
+)
+def test_an_unknown_label_outside_the_tags_names_its_clip_too(what):
+    clip = Clip("a.wav", Path("a.wav"), "weak", frozenset(), **what)
+    with pytest.raises(WsedError, match=r"clip a.wav \(weak\) has the label 'Cow'"):
+        ClipTable.of([clip], Labels(["Dog"]))
+
+
 def test_what_begins_after_the_part_that_is_read_is_no_tag():
     events = (("high", 1.0, 2.0), ("high", 20.0, 21.0), ("low", 20.0, 21.0))
     clip = Clip("a.wav", Path("a.wav"), "strong", frozenset(LABELS), events, 60.0)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def by_clip(clips: list[Clip], share: float, seed: int = 0) -> tuple[list[Clip],
     try:
         return divided(clips, share=share, seed=seed)
     except WsedError as error:
-        assert "is less than one clip" in str(error)  # noqa: PT017
+        assert "holds out none: raise it" in str(error)  # noqa: PT017
         return clips, []
 
 
@@ -86,10 +87,26 @@ def test_groups_stay_together():
 
 
 def test_parts_of_a_recording_stay_together():
-    clips = [Clip(f"{i}.wav", Path("r.wav"), "weak", frozenset("a"), recording=f"r{i // 5}") for i in range(20)]
+    part = partial(Clip, path=Path("r.wav"), source="weak", tags=frozenset("a"))
+    clips = [part(f"{i}.wav", start=float(i), recording=f"r{i // 5}") for i in range(20)]
     train, held = divided(clips, share=0.25, by="group")
     assert {clip.recording for clip in held}.isdisjoint(clip.recording for clip in train)
     assert len(held) == 5
+
+
+@pytest.mark.parametrize("how", [{"share": 0.9}, {"share": 0.8, "by": "group"}])
+def test_a_share_that_leaves_no_clip_for_training_is_refused(how):
+    with pytest.raises(WsedError, match=r"rounded to whole \w+s of each class, leaves none for training: lower it"):
+        divided(clips_of(["a"] * 4 if how["share"] == 0.9 else ["a", "a"]), **how)
+    with pytest.raises(WsedError, match=r"data.holdout.sources is empty"):
+        Holdout(0.2, sources=())
+
+
+def test_a_file_that_a_source_lists_twice_is_on_one_side():
+    clips = [Clip(f"{i}{copy}", Path(f"{i}.wav"), "weak", frozenset("a")) for i in range(20) for copy in "xy"]
+    train, held = divided(clips, share=0.3)
+    assert held
+    assert {c.path for c in held}.isdisjoint(c.path for c in train)
 
 
 def test_a_sound_that_is_held_out_is_in_no_other_source():

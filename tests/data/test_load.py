@@ -1,5 +1,6 @@
 """Clips without a readable sound file: counted, listed and left out, or an error where they are too many."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,13 @@ import pytest
 import soundfile
 
 from wsed.data.clip import Clip
+from wsed.data.corpus.base import Corpus
 from wsed.data.corpus.desed import DESED
 from wsed.data.holdout import Holdout
 from wsed.data.load import TableLoader, check_names, present
 from wsed.data.reading.files import Files
 from wsed.errors import WsedError
+from wsed.types import Labels
 
 
 def sound(path: Path) -> None:
@@ -96,3 +99,31 @@ def test_held_out_clips_of_two_sources(tmp_path: Path) -> None:
         loader.load("validation")
     one = TableLoader(corpus, Files(), ("weak", "strong"), Holdout(0.5, sources=("weak",)))
     assert len(one.load("validation").table.clips) == 2
+
+
+class Listed(Corpus):
+    """A corpus of one's own: a list of clips."""
+
+    sources, labels = ("weak",), Labels(["Dog"])
+
+    def __init__(self, clips: list[Clip]) -> None:
+        self.all = clips
+
+    def clips(self, split, sources=None):
+        return self.all
+
+
+def test_no_clip_is_read_for_longer_than_the_duration_because_another_is_cut(tmp_path: Path) -> None:
+    """Of a file of 2.05 s, all was read if another file was cut into parts."""
+    for name, seconds in (("a.wav", 2.05), ("b.wav", 5.0)):
+        soundfile.write(tmp_path / name, np.zeros(round(8000 * seconds)), 8000)
+    clips = [Clip(name, tmp_path / name, "weak", frozenset({"Dog"})) for name in ("a.wav", "b.wav")]
+    table = TableLoader(Listed(clips), Files(), duration=2.0).load("train").table
+    assert (len(table.clips), table.end) == (4, 2.0)
+
+
+def test_clips_that_are_parts_of_a_long_file_are_not_longer_than_what_is_read(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000 * 6), 8000)
+    part = partial(Clip, path=tmp_path / "a.wav", source="weak", tags=frozenset({"Dog"}), duration=2.0)
+    loader = TableLoader(Listed([part(f"{i}", start=2.0 * i) for i in range(3)]), Files(), duration=2.0)
+    assert [loader.load(split).notes for split in ("train", "test")] == [(), ()]

@@ -35,6 +35,33 @@ def test_a_window_has_the_events_that_lie_in_it():
     assert len({part.id for part in parts}) == 3
 
 
+def test_a_tag_without_an_event_is_unknown_in_a_window():
+    """It was a tag of every window."""
+    clip = Clip("r.flac", Path("r.flac"), "strong", frozenset("ab"), (("a", 1.0, 2.0),), 20.0)
+    parts = Windows(10.0).of(clip, "train")
+    assert [(part.tags, part.unsure) for part in parts] == [({"a"}, {"b"}), (set(), {"b"})]
+    assert part_of(clip, 0.0, 20.0).tags == {"a", "b"}
+
+
+def test_unknown_tags_stay_unknown_in_a_window():
+    clip = Clip("r.flac", Path("r.flac"), "strong", None, (("a", 1.0, 2.0),), 20.0)
+    assert [part.tags for part in Windows(10.0).of(clip, "train")] == [None, None]
+
+
+def test_a_rounding_error_of_an_event_is_no_event():
+    """3 x 0.7 is below 2.1, where the event ends."""
+    clip = Clip("r.flac", Path("r.flac"), "strong", frozenset("a"), (("a", 1.0, 2.1),), 7.0)
+    assert [bool(part.tags) for part in Windows(0.7).of(clip, "train")] == [False, True, True, *[False] * 7]
+
+
+@pytest.mark.parametrize("placement", [None, "onset", "contained", "centered"])
+def test_an_event_after_the_end_of_its_clip_is_refused(placement):
+    """It was lost without a word, or a crop without it had its tag."""
+    clip = Clip("r.flac", Path("r.flac"), "strong", frozenset("a"), (("a", 12.0, 13.0),), 10.0)
+    with pytest.raises(WsedError, match=r"clip r.flac .*: its a begins at 12 s, but r.flac ends at 10 s"):
+        Windows(5.0, placement=placement).of(clip, "train")
+
+
 def test_tags_of_a_part_are_unknown_where_only_the_whole_has_tags():
     clip = Clip("r.flac", Path("r.flac"), "weak", frozenset("a"), None, 25.0)
     assert {part.tags for part in Windows(10.0).of(clip, "train")} == {None}
@@ -60,6 +87,7 @@ def test_short_recordings_are_one_window_and_test_windows_have_a_length_of_their
         ({"length": -1.0}, "data.windows.length must be above 0"),
         ({"length": 1.0, "hop": 0.0}, "data.windows.hop must be above 0"),
         ({"length": 1.0, "hop": 0.5, "placement": "onset"}, "data.windows.hop is for windows that follow each other"),
+        ({"length": 1.0, "placement": "onset", "seed": -1}, "data.windows.seed must be 0 or more, not -1"),
     ],
 )
 def test_settings_that_cannot_be(settings, message):

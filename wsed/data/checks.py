@@ -65,7 +65,7 @@ def joined(needs: Mapping[str, Needs]) -> Needs:
 
 
 def check_sources(batch: Mapping[str, int], sources: tuple[str, ...]) -> None:
-    """Refuse quotas of sources that the corpus does not have, and quotas that are all 0.
+    """Refuse quotas of sources that the corpus does not have, quotas below 0, and quotas that are all 0.
 
     >>> check_sources({"weak": 32}, sources=("weak", "strong"))
     """
@@ -75,6 +75,8 @@ def check_sources(batch: Mapping[str, int], sources: tuple[str, ...]) -> None:
                 f"data.batch: unknown source {name!r}{near(name, sources)}; the corpus has {', '.join(sources)}: "
                 f"set it to the clips of each source in a batch, such as {{{sources[0]}: 32}}"
             )
+    if below := next((name for name, clips in batch.items() if clips < 0), None):
+        raise WsedError(f"data.batch.{below} must be 0 or more, not {batch[below]}")
     if not any(clips > 0 for clips in batch.values()):
         raise WsedError(
             f"data.batch has no clips: {dict(batch)}; set it to the clips of each source in a batch, such as "
@@ -83,7 +85,7 @@ def check_sources(batch: Mapping[str, int], sources: tuple[str, ...]) -> None:
 
 
 def check_known(
-    needs: Mapping[str, Needs], table: ClipTable, used: Bool[Tensor, " clip"], batch: Mapping[str, int]
+    needs: Mapping[str, Needs], table: ClipTable, used: Bool[Tensor, " clip"], batch: Mapping[str, int] | None
 ) -> None:
     """Refuse a loss if no clip in use has the labels that it needs, or if it takes one class and a clip has several.
 
@@ -91,15 +93,16 @@ def check_known(
         needs: the needs of each loss, by its name.
         table: the training clips.
         used: which of the clips can be drawn into batches.
-        batch: clips of each source in a batch.
+        batch: clips of each source in a batch; None: `data.episodes` is set instead.
     """
     for loss, need in needs.items():
         for fact in sorted(need.known):
             if not bool((_has(table, fact) & used).any()):
-                raise WsedError(
-                    f"loss {loss!r} needs clips with {FACTS[fact]}, and none of the sources of "
-                    f"data.batch {dict(batch)} has them; add such a source to data.batch, or drop the loss"
-                )
+                where, mend = "the training clips have none", "add such clips"
+                if batch is not None:
+                    where = f"none of the sources of data.batch {dict(batch)} has them"
+                    mend = "add such a source to data.batch"
+                raise WsedError(f"loss {loss!r} needs clips with {FACTS[fact]}, and {where}; {mend}, or drop the loss")
         if need.one_class and bool((several := used & table.labels.lengths.gt(1)).any()):
             clip = table.clips[int(several.nonzero()[0])]
             raise WsedError(
@@ -110,9 +113,9 @@ def check_known(
 
 
 def check_quotas(table: ClipTable, batch: Mapping[str, int], ranks: int = 1) -> None:
-    """Refuse a quota that is larger than its source, since a batch would hold clips several times.
+    """Refuse a quota of more than 64 clips that is larger than its source: a batch would hold clips several times.
 
-    Small batches may hold a clip twice.
+    A smaller quota may do so, as with small corpora for trials.
 
     Raises:
         WsedError: with the source and the largest possible quota.
@@ -222,18 +225,20 @@ def check_episodes(
             f"data.episodes takes clips with a class, but clip {table.clips[int(without[0])].id} has none: remove it "
             "from the table, or set data.episodes to null and data.batch to the clips of each source"
         )
-    counts = torch.bincount(table.labels.values.long(), minlength=len(labels)).tolist()
+    first = table.labels.values[table.labels.first[:-1]]  # the sampler counts a clip for its first class
+    counts = torch.bincount(first.long(), minlength=len(labels)).tolist()
     scarce = min(range(len(labels)), key=lambda label: counts[label])
     if counts[scarce] < per_class * ranks:
         losses = [f"loss {loss!r}" for loss, need in needs.items() if need.per_class == per_class]
         each = f" of each of {ranks} processes" if ranks > 1 else ""
+        counted = " (one with several classes counts for the first)" if bool((table.labels.lengths > 1).any()) else ""
         fewer = (
             "set the loss to need fewer (shot and query of prototypical)" if losses else "lower data.episodes.per_class"
         )
         raise WsedError(
             f"{', '.join(losses) or 'data.episodes.per_class'} asks for {per_class} clips of each class in a "
-            f"batch{each}, but the corpus has {counts[scarce]} training clip(s) of {labels.names[scarce]!r}: make more "
-            f"(`wsed data synth --clips train=N`), or {fewer}"
+            f"batch{each}, but the corpus has {counts[scarce]} training clip(s) of {labels.names[scarce]!r}{counted}: "
+            f"make more (`wsed data synth --clips train=N`), or {fewer}"
         )
 
 

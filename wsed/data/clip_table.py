@@ -89,7 +89,7 @@ class ClipTable:
         first_event = [0]
         for clip in clips:
             _check_labels(clip, labels)
-            stop = min(end, _seconds(clip))
+            stop = min(end, seconds_of(clip))
             read = {label for label, onset, _ in clip.events or () if onset < stop}
             beyond = {label for label, _, _ in clip.events or ()} - read
             tags.append(sorted(index[tag] for tag in (clip.tags or frozenset()) - beyond))
@@ -144,7 +144,8 @@ def annotated_classes(
 
 
 def _check_labels(clip: Clip, labels: Labels) -> None:
-    unknown = (clip.tags or frozenset()) - set(labels.names)
+    named = {label for label, _, _ in clip.events or ()}.union(clip.tags or (), clip.unsure, clip.confidence)
+    unknown = named - set(labels.names)
     if unknown:
         raise WsedError(
             f"clip {clip.id} ({clip.source}) has the label {sorted(unknown)[0]!r}, "
@@ -173,7 +174,7 @@ def _unsure(clips: Sequence[Clip], index: Mapping[str, int]) -> Bool[Tensor, "cl
     return values
 
 
-def _seconds(clip: Clip) -> float:
+def seconds_of(clip: Clip) -> float:
     """Duration of the clip, infinite if it is not known; raises a `WsedError` if an event begins later."""
     seconds = inf if clip.duration is None else clip.duration
     for label, onset, _ in clip.events or ():

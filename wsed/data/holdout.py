@@ -57,6 +57,8 @@ class Holdout:
             raise WsedError(
                 f"data.holdout.share must lie between 0 and 1, not {self.share}; set data.holdout to null for none"
             )
+        if self.sources is not None and not self.sources:
+            raise WsedError("data.holdout.sources is empty: name sources of the corpus, or set it to null")
         if self.group is not None and self.by != "group":
             raise WsedError(
                 f"data.holdout.group is {self.group!r}, but data.holdout.by is {self.by!r}: set by to group"
@@ -72,19 +74,21 @@ class Holdout:
         who is held out, write their group into a table, or leave them out.
 
         Raises:
-            WsedError: a source has no clips, no clip would be held out, or a clip with labels has no such group.
+            WsedError: a source has no clips, no clip or every clip would be held out, or a clip with labels has no such
+                group.
         """
         names = self._sources(table)
         pool = np.flatnonzero(np.isin(table.source.numpy(), [table.sources.index(name) for name in names]))
         pool = pool[~self._unknown(table, pool)]
-        several = len(table.sources) > 1
-        sound = sounds(table.clips) if several else np.arange(len(table.clips))
+        sound = sounds(table.clips)
         mask = self._by_group(table, pool) if self.by == "group" else self._by_clip(table, pool)
-        mask |= np.isin(sound[pool], sound[pool[mask]]) if several else mask
+        mask |= np.isin(sound[pool], sound[pool[mask]])
         train, held = pool[~mask], pool[mask]
-        if not len(held):
+        if not len(held) or not len(train):
+            result = "holds out none: raise it" if not len(held) else "leaves none for training: lower it"
             raise WsedError(
-                f"data.holdout: {self.share:g} of {len(pool)} {', '.join(names)} clips is less than one clip; raise it"
+                f"data.holdout.share {self.share:g} of {len(pool)} {', '.join(names)} clips, rounded to whole "
+                f"{self.by}s of each class, {result}"
             )
         others = np.setdiff1d(np.arange(len(table.clips)), pool)
         others = others[~np.isin(sound[others], sound[held])]

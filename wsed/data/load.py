@@ -71,12 +71,11 @@ class TableLoader:
             notes = (*notes, *tags_unknown(clips, self.windows.seconds(split), split))
             windows = cut(clips, self.windows, split)
             return LoadedTable(ClipTable.of(windows, self.corpus.labels, annotated=annotated), notes)
-        if self.duration is not None and (
-            longer := int((headers.seconds > self.duration + slack(self.duration)).sum())
-        ):
+        if self.duration is not None and (longer := _longer(clips, headers, self.duration)):
             if split == "train" and not isinstance(clips, Columns):
                 clips, note = _parts(clips, self.duration)
-                return LoadedTable(ClipTable.of(clips, self.corpus.labels, annotated=annotated), (*notes, note))
+                table = ClipTable.of(clips, self.corpus.labels, self.duration, annotated)
+                return LoadedTable(table, (*notes, note))
             notes = (*notes, f"of {longer} longer clips only the first {self.duration:g} s are read (data.duration)")
         end = inf if self.duration is None else self.duration
         return LoadedTable(table_of(clips, self.corpus.labels, end, annotated), notes)
@@ -94,6 +93,14 @@ class TableLoader:
 
     def _max_missing(self) -> float:
         return self.corpus.max_missing if self.max_missing is None else self.max_missing
+
+
+def _longer(clips: Sequence[Clip], headers: Headers, seconds: float) -> int:
+    """Number of clips that are longer than what is read of them; a clip may be a part of its file."""
+    limit = seconds + slack(seconds)
+    if isinstance(clips, Columns):
+        return int((headers.seconds > limit).sum())
+    return sum(clip.duration is not None and clip.duration > limit for clip in clips)
 
 
 def _parts(clips: Sequence[Clip], seconds: float) -> tuple[list[Clip], str]:

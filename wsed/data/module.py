@@ -187,7 +187,9 @@ class SEDDataModule(pl.LightningDataModule):
         """The training batches of an epoch."""
         batches = self._batches(self.table("train"))
         if self.trainer is not None:
-            batches.go_on(*progress(self.trainer))
+            epoch, done = progress(self.trainer)
+            # saved in the validation at the end of an epoch: all its batches are done
+            batches.go_on(*((epoch, done) if done < len(batches) else (epoch + 1, 0)))
         return self._loader("train", batch_sampler=batches)
 
     def val_dataloader(self) -> ItemLoader | list[ItemLoader]:
@@ -297,12 +299,12 @@ class SEDDataModule(pl.LightningDataModule):
         return rate
 
     def _check_needs(self, table: ClipTable) -> None:
+        if not len(table.clips):
+            raise WsedError("there are no training clips: check data.corpus, its lists and their labels")
         needs, ranks = self._needs(), self._rank()[1]
         total = checks.joined(needs)
         if self.episodes is not None:
-            classes, per_class = self.episodes.shape(total, len(self.labels))
-            batch = {table.sources[0]: classes * per_class}
-            checks.check_known(needs, table, torch.ones(len(table.clips), dtype=torch.bool), batch)
+            checks.check_known(needs, table, torch.ones(len(table.clips), dtype=torch.bool), None)
             checks.check_episodes(needs, table, self.labels, self.episodes, ranks)
             return
         used = [table.sources.index(name) for name in self.batch if name in table.sources and self.batch[name]]

@@ -8,12 +8,16 @@ from typing import Literal
 import numpy as np
 
 from wsed.data.clip import Clip, Timed, greatest
+from wsed.data.clip_table import seconds_of
 from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.types import Split
 
 TOLERANCE = 0.1
 """Greatest number of seconds by which a clip may be longer than what is read: files of 10 s often last 10.01 s."""
+
+ROUNDING = 1e-6
+"""Seconds of an event in a window that may be errors of rounding: the event is not in the window."""
 
 Placement = Literal["onset", "contained", "centered"]
 
@@ -60,6 +64,8 @@ class Windows:
         for name, value in (("length", self.length), ("test_length", self.test_length), ("hop", self.hop)):
             if value is not None and value <= 0:
                 raise WsedError(f"data.windows.{name} must be above 0, not {value}")
+        if self.seed < 0:
+            raise WsedError(f"data.windows.seed must be 0 or more, not {self.seed}")
         if self.placement is not None and self.hop is not None:
             raise WsedError("data.windows.hop is for windows that follow each other: set it or placement to null")
 
@@ -77,13 +83,15 @@ class Windows:
         """The windows of a clip, each with the parts of the events inside it.
 
         Raises:
-            WsedError: the duration of the clip is not known, or the clip does not fit the `placement`.
+            WsedError: the duration of the clip is not known, an event begins after it, or the clip does not fit the
+                `placement`.
         """
         if clip.duration is None:
             raise WsedError(
                 f"data.windows cuts clips, but the duration of {clip.id} is not known: set data.reader to one that "
                 "reads the headers of files"
             )
+        seconds_of(clip)
         if self.placement is not None:
             return [self._crop(clip, split, self.placement)]
         length, hop = self.seconds(split), self.hop or self.seconds(split)
@@ -119,8 +127,9 @@ def part_of(clip: Clip, start: float, duration: float) -> Clip:
     """A part of a clip, named after its times, with the parts of the events inside it.
 
     The tags are those of the events inside, each with the greatest confidence of its events there; those of `unsure`
-    classes are unknown. If only the tags of the clip are known, the tags of its parts are unknown, unless the part is
-    the whole clip (but for `slack`), or the clip has no tags.
+    classes and of tags without an event are unknown. If only the tags of the clip are known, the tags of its parts are
+    unknown, unless the clip has no tags. The tags of a part that is the whole clip (but for `slack`) are those of the
+    clip.
 
     >>> from pathlib import Path
     >>> part_of(Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog"})), start=5.0, duration=10.0).id
@@ -132,22 +141,25 @@ def part_of(clip: Clip, start: float, duration: float) -> Clip:
         duration: seconds.
     """
     whole = clip.duration is not None and start <= 0 and clip.duration <= duration + slack(duration)
-    tags = clip.tags if whole or not clip.tags else None
+    tags, unsure = clip.tags if whole or not clip.tags else None, clip.unsure
     part = clip if clip.events is None else _with_events_in(clip, start, duration)
-    if clip.events is not None:
+    if clip.events is not None and clip.tags is not None:
         beyond = {label for label, _, _ in clip.events} - {label for label, _, _ in part.events or ()}
-        tags = (clip.tags or frozenset()) - beyond - (frozenset() if whole else clip.unsure)
+        tags = clip.tags - beyond
+        if not whole:  # where a class without an event is, is not known
+            unsure |= clip.tags - {label for label, _, _ in clip.events}
+            tags -= unsure
     head, dot, suffix = clip.id.rpartition(".")
     name = f"{head or clip.id}_{start:.3f}_{start + duration:.3f}{dot + suffix if head else ''}"
     place = (clip.start or 0.0) + start
-    return replace(part, id=name, recording=clip.of_recording, tags=tags, start=place, duration=duration)
+    return replace(part, id=name, recording=clip.of_recording, tags=tags, unsure=unsure, start=place, duration=duration)
 
 
 def _with_events_in(clip: Clip, start: float, duration: float) -> Clip:
     """The clip with the parts of its events in a window, and the confidence of these events."""
     events, sure = list[Timed](), list[float]()
     for (label, onset, offset), confidence in zip(clip.events or (), clip.confidences, strict=True):
-        if onset < start + duration and offset > start:
+        if onset < start + duration - ROUNDING and offset > start + ROUNDING:
             events.append((label, max(onset - start, 0.0), min(offset - start, duration)))
             sure.append(confidence)
     if not (clip.confidence or clip.event_confidence):

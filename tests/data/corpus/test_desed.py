@@ -103,7 +103,7 @@ def test_a_table_that_is_not_there_names_its_setting(corpus: Path, stage: str, s
 
 
 def test_a_share_of_no_clip_is_refused(corpus: Path) -> None:
-    with pytest.raises(WsedError, match=r"0\.01 of 8 weak clips is less than one clip"):
+    with pytest.raises(WsedError, match=r"share 0\.01 of 8 weak clips, rounded .* holds out none: raise it"):
         listed(module(DESED(corpus, validation=None), {"weak": 2}, holdout=0.01), "train")
 
 

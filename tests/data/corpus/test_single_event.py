@@ -256,7 +256,11 @@ def test_a_class_of_one_clip_has_no_pair(tmp_path):
 def test_clips_of_two_classes_are_refused_where_a_loss_takes_one(large):
     class Two(SingleEvent):
         def clips(self, split, sources=None):
-            return [replace(clip, tags=frozenset({"high", "low"})) for clip in super().clips(split, sources)]
+            clips, both = super().clips(split, sources), frozenset({"high", "low"})
+            return [
+                replace(clip, tags=both, events=tuple((label, on, off) for _, on, off in clip.events for label in both))
+                for clip in clips
+            ]
 
     needs = {"near": Needs(classes=2, per_class=2, one_class=True)}
     assert waa(large, needs)
@@ -264,7 +268,8 @@ def test_clips_of_two_classes_are_refused_where_a_loss_takes_one(large):
         WsedError, match=r"loss 'near' takes clips of one class, but clip train_0.wav has 2 .high, low.: "
     ):
         waa(large, needs, corpus=Two(large))
-    assert waa(large, {"near": Needs(classes=2, per_class=2)}, corpus=Two(large))
+    with pytest.raises(WsedError, match=r"has 0 training clip.s. of 'low' \(one with several classes counts for the f"):
+        waa(large, {"near": Needs(classes=2, per_class=2)}, corpus=Two(large))
 
 
 DESED = ["--data.corpus=desed", "--data.windows=null", "--data.episodes=null"]

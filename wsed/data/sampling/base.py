@@ -26,6 +26,10 @@ class EpochSampler(Sampler[list[int]]):
         yield from islice(self.batches(), done, None)
 
     @abstractmethod
+    def __len__(self) -> int:
+        """Number of batches of an epoch."""
+
+    @abstractmethod
     def batches(self) -> Iterator[list[int]]:
         """All batches of the epoch: the indices of the clips of this rank."""
 
@@ -35,6 +39,8 @@ class EpochSampler(Sampler[list[int]]):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of this epoch; Lightning calls it."""
+        if epoch != self.epoch:  # the batches that are done are of another epoch
+            self._done = 0
         self.epoch = epoch
 
     def generator(self, number: int = 0) -> torch.Generator:

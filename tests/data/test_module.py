@@ -1,0 +1,60 @@
+"""The data module: which batches a training gets, and what it refuses."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.data.modules import module, serving
+from wsed.data.checks import Episodes
+from wsed.data.clip import Clip
+from wsed.data.corpus.base import Corpus
+from wsed.errors import WsedError
+from wsed.types import Labels
+
+
+class Listed(Corpus):
+    """A corpus of one's own: a list of clips."""
+
+    sources, labels = ("weak",), Labels(["Dog"])
+
+    def __init__(self, clips):
+        self.all = clips
+
+    def clips(self, split, sources=None):
+        return self.all
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> list[Clip]:
+    for i in range(12):
+        soundfile.write(tmp_path / f"{i}.wav", np.zeros(800), 8000)
+    return [Clip(f"{i}.wav", tmp_path / f"{i}.wav", "weak", frozenset({"Dog"})) for i in range(12)]
+
+
+def at(epoch: int, done: int) -> SimpleNamespace:
+    """The loop of a training in an epoch of which some batches are done."""
+    return SimpleNamespace(
+        epoch_progress=SimpleNamespace(current=SimpleNamespace(ready=epoch + 1, processed=epoch)),
+        epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(current=SimpleNamespace(ready=done, processed=done))),
+    )
+
+
+@pytest.mark.parametrize(("done", "expected"), [(0, (1, 0)), (2, (1, 2)), (4, (2, 0))])
+def test_a_training_goes_on_where_its_checkpoint_was_written(clips, tmp_path, done, expected):
+    """With a checkpoint of the validation at the end of an epoch, the next epoch had no batches."""
+    data = serving(module(Listed(clips), {"weak": 3}), tmp_path)
+    data.trainer.fit_loop = at(1, done)
+    sampler, (epoch, skipped) = data.train_dataloader().batch_sampler, expected
+    sampler.set_epoch(epoch)
+    whole = serving(module(Listed(clips), {"weak": 3}), tmp_path).train_dataloader().batch_sampler
+    whole.set_epoch(epoch)
+    assert list(sampler) == list(whole)[skipped:]
+
+
+@pytest.mark.parametrize("how", [{"batch": {"weak": 3}}, {"episodes": Episodes()}])
+def test_a_corpus_without_training_clips_is_refused(tmp_path, how):
+    with pytest.raises(WsedError, match=r"there are no training clips: check data.corpus"):
+        serving(module(Listed([]), **how), tmp_path)
