@@ -280,6 +280,8 @@ def test_classes_that_a_strong_list_never_has_are_unknown(audioset: Path, tmp_pa
     (tmp_path / "audioset_eval_strong.tsv").write_text(test)
     for name in ("class_labels_indices.csv", "audioset_train_strong.tsv"):
         (tmp_path / name).write_text((audioset / name).read_text())
+    with (tmp_path / "audioset_train_strong.tsv").open("a") as table:  # Car in a second clip, which can be held out
+        table.write(f"{video(21)}_0\t0.0\t1.0\t/m/0k4j\n")
     corpus = AudioSet(tmp_path, test="audioset_eval_strong.tsv", audio=audioset)
     assert corpus.annotated == {"strong": ("Speech", "Music", "Car"), "test": ("Speech",), "predict": ("Speech",)}
     data = module(corpus, {"strong": 1}, holdout=0.5)
