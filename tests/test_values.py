@@ -122,12 +122,6 @@ def test_truth_of_events():
     assert truth.select(torch.arange(2)) is truth
 
 
-def test_truth_tables_have_one_shape():
-    table = torch.zeros(2, 3, dtype=torch.bool)
-    with pytest.raises(Exception, match=r"one shape|clip label"):  # under the tests, jaxtyping sees it first
-        Truth(table, table, Events.of([]), table[:, :2])
-
-
 def test_select_clips_orders_by_clip_and_keeps_the_order_inside():
     events = Events.of([(0, 0, 5.0, 6.0), (1, 0, 1.0, 2.0), (0, 1, 3.0, 4.0)])
     chosen = select_clips(events, torch.tensor([1, 0]), 2)

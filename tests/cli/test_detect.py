@@ -283,6 +283,48 @@ def test_calibrated_confidences_are_not_mixed_with_others(here, capsys, monkeypa
 
 
 @pytest.mark.parametrize(
+    ("args", "thresholds", "note"),
+    [
+        (["--precision", "0.9"], [0.8, 0.5], "soft: no threshold reaches precision 0.9 (at most 0.60), kept 0.5"),
+        (["--precision", "0.4"], [0.2, 0.3], ""),
+        (["--recall", "0.9"], [0.2, 0.3], ""),
+        (["--recall", "0.5"], [0.8, 0.3], ""),
+        (["--threshold", "0.7"], 0.7, ""),
+    ],
+)
+def test_thresholds_are_those_of_a_wanted_precision_or_recall(here, capsys, monkeypatch, args, thresholds, note):
+    classes = {
+        "loud": ClassCalibration((0.2, 0.8), (0.4, 1.0), (1.0, 0.5), (0.0, 1.0), (0.4, 1.0)),
+        "soft": ClassCalibration((0.3,), (0.6,), (0.9,), (0.0, 1.0), (0.6, 0.6)),
+    }
+    made = Detector(Loudness(), StepDecoder(threshold=0.5), 1.0, Calibration(classes, {}))
+    monkeypatch.setattr(loading, "load_all", lambda models: made)
+    status, _, err = run(capsys, "in/a.wav", *args)
+    assert (status, made.decoder.threshold) == (0, thresholds)
+    assert note in err
+    assert bool(note) == bool(err)
+
+
+def test_precision_and_recall_need_one_calibrated_model(here, capsys):
+    assert "model has no calibration, which --precision and --recall need" in run(capsys, "in", "--recall", "0.5")[2]
+    status = main(["detect", "one,two", "in", "--precision", "0.5"])
+    assert status == 2
+    assert "need the calibration of one model: averaged scores have none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("args", "most"), [([], 8), (["--batch", "2"], 2)])
+def test_windows_go_through_the_network_in_batches(here, capsys, monkeypatch, args, most):
+    """What a user lowers where memory runs out."""
+    made, sizes = detector(), []
+    whole = made.network.forward
+    monkeypatch.setattr(made.network, "forward", lambda batch: sizes.append(len(batch)) or whole(batch))
+    monkeypatch.setattr(loading, "load_all", lambda models: made)
+    soundfile.write("in/long.wav", np.tile(SOUND, 7), RATE)
+    assert run(capsys, "in/long.wav", "--window", "1", *args)[0] == 0
+    assert max(sizes) == most
+
+
+@pytest.mark.parametrize(
     ("args", "message"),
     [
         (["nowhere"], "no such file or folder: nowhere"),

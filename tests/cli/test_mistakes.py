@@ -260,7 +260,7 @@ def unknown_mode():
         (one_cycle, "model.lr_scheduler (stepped once per epoch: its steps are epochs): You must define either"),
         (lambda: torch.optim.Adam([torch.zeros(1)], lr=-1.0), "model.optimizer: Invalid learning rate: -1.0"),
         (lambda: Trainer(accelerator="gpuu"), "trainer: You selected an invalid accelerator name"),
-        (lambda: Trainer(accelerator="cpu", devices="many"), "trainer"),
+        (lambda: Trainer(accelerator="cpu", devices="many"), "trainer.devices: "),
         (lambda: seed_everything(-1), "seed_everything: -1 is not in bounds"),
         (unknown_mode, "trainer.callbacks: `mode` can be min, max, got maxx"),
         (torchrun, "trainer.devices and trainer.num_nodes must be what the scheduler starts: You set `devices=4`"),
@@ -296,6 +296,7 @@ mistakes = [
     lambda: functional.mil(scores, tags[:1]),
     lambda: CRNN(64, activation="gelu"),
     lambda: wsed.Evaluation(wsed.decoding.StepDecoder(threshold=50)),
+    lambda: wsed.Truth(tags > 0, tags > 0, wsed.Events.of([]), tags[:, :1] > 0),
 ]
 for mistake in mistakes:
     try:
@@ -327,6 +328,7 @@ def test_mistakes_in_python(tmp_path):
         "tags must be [clip label], here (4, 2), not (1, 2)",
         "unknown activation 'gelu'",
         "evaluation.decoder.threshold is 50, but scores are in [0, 1]",
+        "tags, tagged and timed must be [clip label] tables of one shape, not (4, 2), (4, 2), (4, 1)",
     ]
     assert len(lines) == len(sentences), run.stdout + run.stderr
     for line, sentence in zip(lines, sentences, strict=True):

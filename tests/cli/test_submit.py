@@ -44,12 +44,13 @@ def test_what_slurm_is_asked(tmp_path, corpus, monkeypatch, capsys):
     monkeypatch.setenv("PATH", f"{sbatch.parent}:{os.environ['PATH']}")
     args = ["--config", config(tmp_path, corpus), "--logs", str(tmp_path / "logs"), "--seeds", "3"]
     args += ["--gpus", "2", "--nodes", "2", "--time", "04:00:00", "--partition", "gpu", "--account", "sound"]
+    args += ["--cpus", "6"]
     assert main(["submit", *args]) == 0
     assert "job 12_2: wsed fit" in capsys.readouterr().out
     asked = (tmp_path / "asked").read_text()
     for line in (
-        "array=0-2", "nodes=2", "ntasks-per-node=2", "gpus-per-node=2", "time=240", "signal=USR2@120", "requeue",
-        "partition=gpu", "account=sound",
+        "array=0-2", "nodes=2", "ntasks-per-node=2", "gpus-per-node=2", "cpus-per-task=6", "time=240",
+        "signal=USR2@120", "requeue", "partition=gpu", "account=sound",
     ):  # fmt: skip
         assert f"#SBATCH --{line}" in asked, asked
     (started,) = [line for line in asked.splitlines() if line.startswith("srun ")]

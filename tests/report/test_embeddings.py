@@ -10,6 +10,7 @@ import yaml
 
 from tests.conftest import make_corpus
 from wsed.cli.main import main
+from wsed.errors import WsedError
 from wsed.metrics.embedding import centre_accuracy, class_centres, scatter_ratio, silhouette
 from wsed.metrics.embedding_metric import Embedding
 from wsed.metrics.system import System
@@ -152,5 +153,5 @@ def test_frozen_embeddings_stay_in_eval_mode_and_mistakes_are_named(tmp_path):
     assert not frontend.train().encoder.training
     assert not any(p.requires_grad for p in frontend.parameters())
     torch.save({"state_dict": {"network.encoder.weight": torch.zeros(1)}}, tmp_path / "other.ckpt")
-    with pytest.raises(Exception, match="has another frontend than the one given"):
+    with pytest.raises(WsedError, match="has another frontend than the one given"):
         Embeddings(pretrained=str(tmp_path / "other.ckpt"))

@@ -24,7 +24,7 @@ FOREIGN = {
     "lightning/pytorch/strategies/": "trainer.strategy",
     "lightning/pytorch/trainer/": "trainer",
     "lightning/pytorch/loops/": "the states of the checkpoint are damaged",
-    "lightning/fabric/accelerators/": "trainer.accelerator",
+    "lightning/fabric/accelerators/": "trainer.devices",
     "lightning/fabric/utilities/device_parser.py": "trainer.devices",
     "lightning/fabric/plugins/environments/": "trainer.devices and trainer.num_nodes must be what the scheduler starts",
     "lightning/fabric/utilities/seed.py": "seed_everything",
