@@ -48,6 +48,18 @@ def test_the_reference_may_be_of_another_program(written):
     assert report.value("event_f1/macro") == 1.0
 
 
+def test_a_mistake_in_a_folder_of_label_tracks_names_its_file_and_line(written, capsys):
+    """It named the folder and the number of the event among those of all files."""
+    track = written / "audacity/b.txt"
+    track.write_text(track.read_text() + "3.0\t4.0\tDig\n1.0\t1.0\tDog\n")
+    args = ["evaluate", "--reference", str(written / "reference.tsv"), "--predictions", str(written / "audacity")]
+    assert main(args) == 2
+    assert f"{track}:2: unknown label 'Dig' (did you mean Dog?)" in " ".join(capsys.readouterr().err.split())
+    track.write_text(track.read_text().replace("Dig", "Dog"))
+    report = evaluate(written / "reference.tsv", [written / "audacity"], resamples=0)
+    assert f"events of 0 s (offset equal to onset), left out: 1 (first: {track}:3)" in report.input.notes
+
+
 def test_names_that_could_be_of_two_clips_are_strangers(written, tmp_path):
     (tmp_path / "two.tsv").write_text(
         "filename\tonset\toffset\tevent_label\nx/a.wav\t0.5\t1.5\tDog\ny/a.wav\t3.0\t4.0\tDog\nb.wav\t0\t2\tDog\n"

@@ -177,6 +177,7 @@ class EventTable:
         clip, label, onset, offset, line: columns of the events; a row with only a filename is not an event.
         blank: whether the file is empty.
         confidence: of each event; None if no column of confidences was requested.
+        places: file and line of each event, if the table was made of several files; `line` then counts the events.
     """
 
     path: Path
@@ -188,6 +189,11 @@ class EventTable:
     line: Int[np.ndarray, " event"]
     blank: bool = False
     confidence: Float[np.ndarray, " event"] | None = None
+    places: Sequence[tuple[Path, int]] = ()
+
+    def place(self, line: int) -> tuple[Path, int]:
+        """The file and the line that a value of `line` stands for."""
+        return self.places[line - 1] if self.places else (self.path, line)
 
 
 def read_event_table(path: Path, confidence: str | None = None) -> EventTable:
@@ -248,7 +254,7 @@ def clean_events(
     if unknown.any():
         i = int(unknown.argmax())
         text = f"unknown label {table.label[i]!r}{near(table.label[i], labels)}; {mend}; known: {', '.join(labels)}"
-        raise RowError(table.path, int(table.line[i]), text)
+        raise RowError(*table.place(int(table.line[i])), text)
     events = Columns(clip, label, table.onset, table.offset)
     keep, line = np.flatnonzero(clip >= 0), table.line
     for matter, wrong in (
@@ -256,20 +262,21 @@ def clean_events(
         ("rows that repeat an earlier one, left out", _repeated),
     ):
         out = wrong(events.take(keep))
-        note_events(notes, matter, table.path, line[keep], out)
+        note_events(notes, matter, table, line[keep], out)
         keep = keep[~out]
     events, line = events.take(keep), line[keep]
     matter = "overlapping events of one class (event F1 counts them one by one, intersection F1 and PSDS joined)"
-    note_events(notes, matter, table.path, line, overlapping(as_events(events)))
+    note_events(notes, matter, table, line, overlapping(as_events(events)))
     return events, line
 
 
 def note_events(
-    notes: Notes, matter: str, path: Path, line: Int[np.ndarray, " event"], which: Bool[np.ndarray, " event"]
+    notes: Notes, matter: str, table: EventTable, line: Int[np.ndarray, " event"], which: Bool[np.ndarray, " event"]
 ) -> None:
     """Add a warning about the events of a mask, with file and line of the first."""
     if which.any():
-        notes.add(matter, int(which.sum()), f"{path}:{line[which.argmax()]}")
+        path, number = table.place(int(line[which.argmax()]))
+        notes.add(matter, int(which.sum()), f"{path}:{number}")
 
 
 def as_events(events: Columns) -> Events:

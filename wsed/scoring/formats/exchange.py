@@ -53,7 +53,9 @@ def read_exchange(place: Path) -> EventTable:
     """
     if place.is_dir():
         named = [(_name(file.relative_to(place)), file) for file in _files(place)]
-        return _table(place, [each for name, file in named for each in _events(file, name)])
+        found = [(file, each) for name, file in named for each in _events(file, name)]
+        places = [(file, each.line) for file, each in found if each.label]
+        return _table(place, [each for _, each in found], places)
     return _table(place, _events(place, _name(Path(place.name))))
 
 
@@ -64,13 +66,13 @@ def _events(file: Path, name: str) -> list[Event]:
     return [event._replace(file=event.file or name) for event in events or [Event("", 0.0, 0.0)]]
 
 
-def _table(place: Path, events: Sequence[Event]) -> EventTable:
+def _table(place: Path, events: Sequence[Event], places: Sequence[tuple[Path, int]] = ()) -> EventTable:
     clips = {event.file: event.line for event in reversed(events)}
     clips = {name: clips[name] for name in dict.fromkeys(event.file for event in events)}
     real = [event for event in events if event.label]
     sure = [event.confidence for event in real if event.confidence is not None]
     line = np.array([event.line for event in real], np.int64)
-    if not bool((np.diff(line) > 0).all()):  # of several files, or of a format without lines: a number for each event
+    if places or not bool((np.diff(line) > 0).all()):  # or of a format without lines: a number for each event
         line = np.arange(1, len(real) + 1)
     return EventTable(
         place,
@@ -81,6 +83,7 @@ def _table(place: Path, events: Sequence[Event]) -> EventTable:
         np.array([event.offset for event in real], np.float64),
         line,
         confidence=np.array(sure, np.float64) if real and len(sure) == len(real) else None,
+        places=places,
     )
 
 

@@ -329,7 +329,7 @@ def _detections(
         events, line = clean_events(table, clips, reference.labels, MEND, notes)
         if reference.durations is not None:
             matter = "events that start at or after the end of their clip (false alarms in event F1, ignored in PSDS)"
-            note_events(notes, matter, file, line, events.onset >= reference.durations.numpy()[events.clip])
+            note_events(notes, matter, table, line, events.onset >= reference.durations.numpy()[events.clip])
         points.append(as_events(events))
         if boxes is not None and (sure := with_confidence(table, points[-1], line)) is not None:
             boxes.append(sure)

@@ -89,7 +89,7 @@ def read_reference(path: str | Path, durations: str | Path | None = None, labels
     seconds = np.array([lengths[name] for name in names])
     end = seconds[events.clip]
     matter = f"events that end more than {TOLERANCE} s after their clip, or start at its end or later"
-    note_events(notes, matter, path, line, (events.offset > end + TOLERANCE) | (events.onset >= end))
+    note_events(notes, matter, table, line, (events.offset > end + TOLERANCE) | (events.onset >= end))
     return Reference(tuple(names), labels, as_events(events), torch.from_numpy(seconds), notes.lines())
 
 
