@@ -379,6 +379,18 @@ def test_the_doctor_looks_at_lists_and_clips(audioset: Path, capsys) -> None:
         check(audioset, tables=["eval.csv"])
 
 
+def test_the_doctor_reads_the_lists_and_clips_of_a_training(audioset: Path, tmp_path: Path) -> None:
+    """Lists and clips elsewhere than in the root were not looked for."""
+    (tmp_path / "lists").mkdir()
+    for name in ("class_labels_indices.csv", "eval_segments.csv"):
+        (tmp_path / "lists" / name).symlink_to(audioset / name)
+    (tmp_path / "lists/mine.csv").symlink_to(audioset / "balanced_train_segments.csv")
+    (tmp_path / "root").mkdir()
+    places = {"lists": tmp_path / "lists", "audio": audioset / "audio"}
+    report = check(AudioSet(tmp_path / "root", train={"mine": "mine.csv"}, **places), duration=1.0)
+    assert {(t.table, t.clips, t.readable) for t in report.tables} == {("eval_segments.csv", 3, 3), ("mine.csv", 10, 9)}
+
+
 def test_the_doctor_names_file_and_line(tmp_path: Path) -> None:
     names = [f"{letter * 11}_0.000_1.000.wav" for letter in "abc"]
     rows = [f"{names[0]}\t0.000\t1.000\tCar", f"{names[1]}\t0.000\t1.000\tCarr", f"{names[2]}\t1.000\t0.000\tBus"]

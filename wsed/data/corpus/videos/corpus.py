@@ -96,8 +96,10 @@ class VideoCorpus(Corpus):
             yield from row_findings(listing, self.labels.names)
 
     def listings(self) -> Listings | None:
-        """All lists in its folder."""
-        return self.examine(self.root)
+        """All published lists in the folder of its lists, and its own, with the folder of its clips."""
+        own = (list_there(self.lists, name) for name in (*self.train.values(), *self._splits.values()) if name)
+        lists = {path.resolve(): path for path in (*video_lists(self.lists), *own) if path is not None}
+        return read_listings(self.root, [*lists.values()], None, self.max_missing, self.audio) if lists else None
 
     @classmethod
     def examine(cls, root: Path, tables: Sequence[str] | None = None) -> Listings | None:

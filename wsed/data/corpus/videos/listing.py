@@ -14,7 +14,9 @@ from wsed.data.table import RowError
 from wsed.errors import WsedError, near
 
 
-def read_listings(root: Path, lists: Sequence[Path], tables: Sequence[str] | None, max_missing: float) -> Listings:
+def read_listings(
+    root: Path, lists: Sequence[Path], tables: Sequence[str] | None, max_missing: float, audio: Path | None = None
+) -> Listings:
     """The lists with their malformed rows, and the classes.
 
     Args:
@@ -22,6 +24,7 @@ def read_listings(root: Path, lists: Sequence[Path], tables: Sequence[str] | Non
         lists: `video_lists(root)`.
         tables: names of the lists to read; None: all.
         max_missing: share of the clips of a list that may be missing.
+        audio: folder of the clips; None: see `audio_folder`.
 
     Raises:
         WsedError: a named list does not exist, or there is no `class_labels_indices.csv` beside AudioSet's lists.
@@ -37,7 +40,7 @@ def read_listings(root: Path, lists: Sequence[Path], tables: Sequence[str] | Non
         names = read_classes(beside[0])
     elif not all(path.name.startswith("groundtruth") for path in chosen):
         raise WsedError(f"no {CLASSES} beside {chosen[0]}: put it there, it names the classes")
-    folder = audio_folder(root)
+    folder = audio_folder(root, audio)
     files = VideoFiles(folder)
     read = tuple(_listing(path, names, files) for path in chosen)
     return Listings(root, folder, read, tuple(names.values()), max_missing)
