@@ -57,6 +57,16 @@ def test_unknown_verbs_are_answered_with_near_ones(capsys):
         assert answer in capsys.readouterr().err
 
 
+def test_help_of_a_training_begins_with_how_it_is_called(capsys):
+    """The usage was a list of all settings, over 60 lines."""
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    usage, blank, *_ = (told := capsys.readouterr().out).splitlines()
+    assert usage.endswith("fit --config FILE [--config FILE ...] [--SETTING VALUE ...] [--trusted false]")
+    assert not blank
+    assert "--trusted false: a FILE may name only components of wsed" in " ".join(told.split())
+
+
 def test_tune_is_the_old_name_of_search(capsys):
     pytest.importorskip("optuna", reason="the extra tune is not installed")
     with pytest.raises(SystemExit):

@@ -43,6 +43,11 @@ from wsed.training.task import SEDTask
 from wsed.training.whole import WholeCheckpoints
 from wsed.types import Split
 
+MERGED = (
+    "Each FILE is merged over those before it, and settings over all. --trusted false: a FILE may name only components "
+    "of wsed, for one from a stranger."
+)
+
 PLAIN = re.compile(r"(?!(?:true|false|null)$)[A-Za-z_][\w./-]*", flags=re.IGNORECASE)
 """Texts that YAML reads unchanged; the parser loads hundreds of them."""
 
@@ -81,6 +86,8 @@ class WsedCLI(LightningCLI):
     """What is held until the verb ends."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.usage = "%(prog)s --config FILE [--config FILE ...] [--SETTING VALUE ...] [--trusted false]"
+        parser.epilog = MERGED
         parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
         parser.add_lightning_class_args(Evaluation, "evaluation")
         parser.set_defaults({"evaluation.decoder": {"class_path": "wsed.decoding.StepDecoder"}})
