@@ -182,7 +182,10 @@ def test_a_training_waits_for_the_process_that_is_at_it(root, tmp_path):
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         running = subprocess.Popen(args, stdout=subprocess.DEVNULL, cwd=ROOT)
+        end = time.monotonic() + 120
         while not list(tmp_path.glob("log_*.txt")):
+            assert running.poll() is None
+            assert time.monotonic() < end
             time.sleep(0.1)
         time.sleep(3)  # enough for `wsed fit` to be called
         cell = {"data": "waa", "method": "end_to_end", "train": 0.2, "seed": 0, "f1": 0.5}
