@@ -168,6 +168,20 @@ def test_collar_psds_is_the_area_under_found_events_against_false_alarms():
     assert CollarPSDS(max_efpr=4.0).compute(points).main == value.main
 
 
+def test_a_class_with_too_many_false_alarms_at_every_operating_point_has_a_collar_psds_of_0():
+    reference = Events.of([(clip, label, 1.0, 2.0) for clip in range(3) for label in (0, 1)])
+    wrong = Events.of([(0, 1, 1.0, 2.0), (1, 1, 5.0, 6.0), (2, 1, 5.0, 6.0)])
+    point = Events.cat([reference[reference.label == 0], wrong])
+    seconds = torch.full((3,), 10.0, dtype=torch.float64)
+    truth = Truth.of_events(reference, 3, 2)
+    system = System(Labels(["dog", "cat"]), truth, point, seconds, points=(point,), thresholds=(0.5,))
+    value = CollarPSDS().compute(system)
+    assert value.per_class == {"dog": {"value": 1.0}, "cat": {"value": 0.0}}
+    assert value.main == 0.5
+    # An F1 needs no such point: its best threshold is that of a file.
+    assert BestEventF1(offset_ratio=0.0).compute(system).over_thresholds["cat"].threshold.tolist() == [0.5]
+
+
 def above1(frames, threshold):
     return Events.of([(0, 0, float(i), i + 1.0) for i in np.flatnonzero(frames[:, 0].numpy() > threshold)])
 

@@ -43,7 +43,8 @@ class ThresholdCurve:
     """Counts of one class at falling thresholds, from which F1, precision and recall over thresholds follow.
 
     Attributes:
-        threshold: thresholds, falling from infinity (nothing is detected); items with a score above it are detected.
+        threshold: falling thresholds; items with a score above it are detected. From scores, the first is infinity
+            (nothing is detected); operating points have no more than their own.
         tp: hits.
         n_sys: detections, hits and false alarms together.
         n_ref: reference items.

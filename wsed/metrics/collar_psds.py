@@ -3,12 +3,15 @@
 Ebbers, Serizel, Haeb-Umbach: Threshold-independent evaluation of sound event detection scores, ICASSP 2022.
 """
 
-from wsed.metrics.base import METRICS, Curves, Metric, MetricValue
+import numpy as np
+from jaxtyping import Float
+
+from wsed.metrics.base import METRICS, Curves, Metric, MetricValue, ThresholdCurve
 from wsed.metrics.events import Collars
 from wsed.metrics.f1 import EventF1
 from wsed.metrics.over_thresholds import event_curves, point_curves
 from wsed.metrics.psds_reference import HOUR
-from wsed.metrics.roc import effective_curve, staircase
+from wsed.metrics.roc import Curve, effective_curve, staircase
 from wsed.metrics.system import System
 
 
@@ -54,13 +57,16 @@ class CollarPSDS(Metric):
             if clips.timed is None
             else clips.durations[:, None] * clips.timed
         ).sum(0).double().numpy() / HOUR
-        none = staircase(hours[:0], hours[:0], self.max_efpr)
-        rocs = [
-            staircase((c.n_sys - c.tp) / hours[i], c.tp / c.n_ref, self.max_efpr) if c.n_ref else none
-            for i, c in enumerate(counts)
-        ]
+        rocs = [self._roc(curve, float(hours[i])) for i, curve in enumerate(counts)]
         roc = effective_curve(rocs, self.alpha_st)
         areas = {label: {"value": c.area(self.max_efpr)} for label, c in zip(system.labels, rocs, strict=True)}
         settings = {**self.collars._asdict(), "alpha_st": self.alpha_st, "max_efpr": self.max_efpr}
         curves = Curves(roc, dict(zip(system.labels, rocs, strict=True)))
         return MetricValue({"value": roc.area(self.max_efpr)}, areas, curves=curves, settings=settings)
+
+    def _roc(self, counts: ThresholdCurve, hours: float) -> Curve:
+        """The curve of one class; operating points need not include one where nothing is detected, so it is added."""
+        if not counts.n_ref:
+            return Curve(np.zeros(0), np.zeros(0))
+        false: Float[np.ndarray, " point"] = (counts.n_sys - counts.tp) / hours
+        return staircase(np.append(0.0, false), np.append(0.0, counts.tp / counts.n_ref), self.max_efpr)
