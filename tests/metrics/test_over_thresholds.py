@@ -182,6 +182,17 @@ def test_a_class_with_too_many_false_alarms_at_every_operating_point_has_a_colla
     assert BestEventF1(offset_ratio=0.0).compute(system).over_thresholds["cat"].threshold.tolist() == [0.5]
 
 
+def test_a_class_that_is_known_for_no_second_has_no_collar_psds():
+    events = Events.of([(0, 0, 1.0, 2.0), (1, 1, 1.0, 2.0)])
+    known = torch.tensor([[True, False], [False, True]])
+    truth = replace(Truth.of_events(events, 2, 2), timed=known)
+    seconds = torch.tensor([10.0, 0.0], dtype=torch.float64)
+    system = System(Labels(["a", "b"]), truth, events, seconds, points=(Events.of([]), events), thresholds=(0.9, 0.5))
+    value = CollarPSDS().compute(system)
+    assert value.main == value.per_class["a"]["value"] == 1.0
+    assert np.isnan(value.per_class["b"]["value"])
+
+
 def above1(frames, threshold):
     return Events.of([(0, 0, float(i), i + 1.0) for i in np.flatnonzero(frames[:, 0].numpy() > threshold)])
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wsed.metrics import psds_resamples
-from wsed.metrics.psds import PSDS1, PSDS2, PSDSTable
+from wsed.metrics.psds import PSDS1, PSDS2, PSDSTable, psds_from_scores
 from wsed.metrics.roc import Changes
 from wsed.types import Events
 from wsed.values import Scores
@@ -87,6 +87,36 @@ def test_operating_points(made):
     seconds = torch.full((CLIPS,), 10.0, dtype=torch.float64)
     table = PSDSTable.of_operating_points(events, points, LABELS, seconds, CROSS)
     assert table.values(drawn(20)) == pytest.approx(one_by_one(table, drawn(20)), abs=1e-12)
+
+
+@pytest.mark.parametrize("parameters", [PSDS1, CROSS])
+def test_a_resample_that_leaves_no_clip_has_no_score(made, parameters):
+    table, weights = PSDSTable.of_scores(*made, parameters), drawn(4)
+    weights[1] = 0.0
+    found = table.values(weights)
+    assert np.isnan(found).tolist() == [False, True, False, False]
+    assert found[[0, 2, 3]].tolist() == table.values(weights[[0, 2, 3]]).tolist()
+
+
+@pytest.mark.parametrize("parameters", [PSDS1, CROSS])
+def test_a_class_that_is_known_for_no_second_has_no_score(parameters):
+    reference = Events.of([(0, 0, 0.0, 1.0), (1, 1, 0.0, 1.0), (2, 0, 3.0, 4.0)])
+    wrong = Events.of([(0, 0, 0.0, 1.0), (1, 1, 5.0, 6.0)])
+    timed = torch.tensor([[True, False], [False, True], [True, False]])
+    seconds = torch.tensor([10.0, 0.0, 20.0], dtype=torch.float64)
+    table = PSDSTable.of_operating_points(reference, [wrong], 2, seconds, parameters, timed=timed)
+    alone = PSDSTable.of_operating_points(reference[reference.label == 0], [wrong], 2, seconds, parameters, timed=timed)
+    assert table.psds().value == table.psds().per_class[0] == alone.psds().value == 0.5
+    assert np.isnan(table.psds().per_class[1])
+    weights = np.array([[1.0, 1.0, 1.0], [1.0, 2.0, 0.0], [0.0, 1.0, 0.0]])
+    assert table.values(weights).tolist() == pytest.approx([0.5, 1.0, np.nan], nan_ok=True)
+    frames = torch.full((3, 6, 2), 0.1)
+    frames[0, 0, 0] = 0.9
+    scores = Scores.of_padded(frames, 1.0, durations=seconds)
+    table = PSDSTable.of_scores(scores, reference, parameters, timed=timed)
+    assert table.psds().value == psds_from_scores(scores, reference, parameters, timed=timed).value
+    assert table.values(weights)[:2].tolist() == pytest.approx(one_by_one(table, weights[:2]), abs=1e-12)
+    assert np.isnan(table.psds().per_class).tolist() == [False, True]
 
 
 def test_no_rows_have_no_values(made):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import wsed
 from wsed.cli.main import main
 from wsed.errors import WsedError
 from wsed.metrics.groups import Groups
@@ -42,6 +43,28 @@ def test_clips_of_a_group_are_drawn_together(files, tmp_path, capsys):
         assert any(note.startswith("intervals by ") for note in found["notes"]) == (groups is not None)
     assert widths["patient"] == widths[str(files / "patients.tsv")] > 1.8 * widths[None]
     assert widths[str(files / "provenance.tsv")] > widths[None]
+
+
+def test_a_resample_may_leave_no_clip(tmp_path):
+    """Each clip is of two recordings of its own: both must be drawn, and of three clips often none is."""
+    rows = [f"{clip}\t1.0\t2.0\tDog" for clip in "abc"]
+    tables = {
+        "reference": [HEAD, *rows],
+        "found": [f"{HEAD}\tconfidence", f"{rows[0]}\t0.9", f"{rows[1]}\t0.4", "c\t5.0\t6.0\tDog\t0.6"],
+        "durations": ["filename\tduration", *(f"{clip}\t10" for clip in "abc")],
+        "provenance": ["filename\tsource_file\tbackground_file", "a\tx\tn1", "b\ty\tn2", "c\tz\tn3"],
+    }
+    for name, lines in tables.items():
+        (tmp_path / f"{name}.tsv").write_text("\n".join(lines) + "\n")
+    report = wsed.evaluate(
+        tmp_path / "reference.tsv",
+        tmp_path / "found.tsv",
+        durations=tmp_path / "durations.tsv",
+        groups=tmp_path / "provenance.tsv",
+        resamples=200,
+    )
+    limits = report.intervals.of("psds1", "value")
+    assert 0 <= limits.low <= report.value("psds1") <= limits.high <= 1
 
 
 def test_the_text_says_what_was_drawn(files, tmp_path, capsys):

@@ -66,7 +66,7 @@ class CollarPSDS(Metric):
 
     def _roc(self, counts: ThresholdCurve, hours: float) -> Curve:
         """The curve of one class; operating points need not include one where nothing is detected, so it is added."""
-        if not counts.n_ref:
+        if not counts.n_ref or not hours:
             return Curve(np.zeros(0), np.zeros(0))
         false: Float[np.ndarray, " point"] = (counts.n_sys - counts.tp) / hours
         return staircase(np.append(0.0, false), np.append(0.0, counts.tp / counts.n_ref), self.max_efpr)

@@ -18,7 +18,7 @@ from wsed.errors import WsedError
 from wsed.metrics.intersection import DECIMALS, Criteria, check_shares, lasting
 from wsed.metrics.pairs import columns
 from wsed.metrics.psds_pruned import Pruned
-from wsed.metrics.psds_reference import HOUR, Reference, Timed, check_clips, without_unknown
+from wsed.metrics.psds_reference import HOUR, Reference, Timed, check_clips, rates, without_unknown
 from wsed.metrics.psds_resamples import Resampler, Rows
 from wsed.metrics.roc import Changes, Curve, effective_curve
 from wsed.metrics.sweep import ScoreGrid, changes_of_points, changes_of_scores
@@ -175,11 +175,20 @@ class PSDSTable:
         return _score(self.truth, self.parameters, changes, weight)
 
     def values(self, weights: Float[np.ndarray, "resample clip"]) -> Float[np.ndarray, " resample"]:
-        """The score for each row of weights: a `Statistic` for `wsed.metrics.bootstrap`; errors as in `psds`."""
+        """The score for each row of weights: a `Statistic` for `wsed.metrics.bootstrap`.
+
+        NaN for a row in which the total time is 0, such as a resample of groups that leaves no clip; other errors are
+        those of `psds`.
+        """
         _check_weights(self.truth, weights)
         p, pruned = self.parameters, self.pruned
         resampler = Resampler(self.truth, self.changes, p.alpha_ct, p.alpha_st, p.max_efpr)
-        return resampler.values(weights, None if pruned is None else lambda rows: pruned.checked(self.changes, rows))
+        lasts = weights @ self.truth.durations > 0
+        result = np.full(len(weights), np.nan)
+        result[lasts] = resampler.values(
+            weights[lasts], None if pruned is None else lambda rows: pruned.checked(self.changes, rows)
+        )
+        return result
 
 
 def psds_from_scores(
@@ -264,10 +273,10 @@ def _score(
     changes: Iterable[Changes | None],
     weight: Float[np.ndarray, " clip"],
 ) -> PSDS:
-    rates = _rates(truth, parameters, weight)
-    n_ref = truth.per_label(weight[truth.events.clip])
+    rates_of = _rates(truth, parameters, weight)
+    n_ref = truth.per_label(weight[truth.events.clip]) * (truth.seconds(weight[None])[0] > 0)
     curves = tuple(
-        change.curve(rates(label), weight, n, parameters.max_efpr)
+        change.curve(rates_of(label), weight, n, parameters.max_efpr)
         if change and n > 0
         else Curve(np.zeros(0), np.zeros(0))
         for label, (change, n) in enumerate(zip(changes, n_ref.tolist(), strict=True))
@@ -282,14 +291,14 @@ def _weights(truth: Reference, weights: Tensor | None) -> Float[np.ndarray, " cl
         return np.ones(truth.durations.size)
     weight: Float[np.ndarray, " clip"] = weights.detach().cpu().double().numpy()
     _check_weights(truth, weight[None])
+    if not weight @ truth.durations > 0:
+        raise WsedError("the clips with a weight above 0 last 0 s: there is nothing to score")
     return weight
 
 
 def _check_weights(truth: Reference, weights: Rows) -> None:
     if weights.shape[1:] != truth.durations.shape or not (np.isfinite(weights).all() and np.all(weights >= 0)):
         raise WsedError(f"one weight of 0 or more for each of {truth.durations.size} clips is needed")
-    if not np.all(weights @ truth.durations > 0):
-        raise WsedError("the clips with a weight above 0 last 0 s: there is nothing to score")
 
 
 def _rates(
@@ -308,14 +317,8 @@ def _rates_in(
     truth: Reference, parameters: PSDSParameters, weight: Float[np.ndarray, " clip"]
 ) -> Float[np.ndarray, "clip kind"]:
     """Effective rate that one false alarm in a clip adds: as a cross trigger of each label, and (last) alone."""
-    alone = HOUR / float(weight @ truth.durations)
-    if not parameters.alpha_ct:
-        plain: Float[np.ndarray, "clip kind"] = weight[:, None] * alone
-        return plain
     events = truth.events
-    seconds = truth.per_label(weight[events.clip] * (events.offset - events.onset))
-    known = seconds > 0
-    others = max(int(known.sum()) - 1, 1)  # classes with reference events, without that of the false alarm
-    crossed = np.where(known, parameters.alpha_ct * HOUR / others / np.where(known, seconds, 1.0), 0.0)
-    rates: Float[np.ndarray, "clip kind"] = weight[:, None] * np.append(crossed, alone)
-    return rates
+    of_events = truth.per_label(weight[events.clip] * (events.offset - events.onset))
+    total = np.array([weight @ truth.durations])
+    per_kind: Float[np.ndarray, "clip kind"] = weight[:, None] * rates(total, of_events[None], parameters.alpha_ct)
+    return per_kind

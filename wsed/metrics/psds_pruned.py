@@ -35,8 +35,7 @@ class Pruned:
 
     def checked(self, changes: Sequence[Changes | None], weights: Rows) -> list[Changes | None]:
         """The changes of each label, over all thresholds for labels with too few certain false alarms in some row."""
-        timed, seconds = self.truth.timed, self.truth.durations
-        enough = weights @ (seconds[:, None] if timed is None else timed * seconds[:, None])
+        enough = self.truth.seconds(weights)
         enough *= self.max_efpr / HOUR * (1 + 1e-9)
         kept = (weights @ self._alarms > enough).all(0)
         return [

@@ -1,6 +1,7 @@
 """The reference of a PSDS: the true events, the seconds of each clip, and the classes that are known in it."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -42,9 +43,45 @@ class Reference:
         known = timed.cpu().numpy()
         return Reference(events.take(known[events.clip, events.label]), seconds, n_labels, known)
 
+    def seconds(self, weights: Float[np.ndarray, "resample clip"]) -> Float[np.ndarray, "resample _"]:
+        """Seconds in which each label is known for each row of clip weights; one column if that is all of them.
+
+        A label without any has no score, as one without reference events.
+        """
+        seconds: Float[np.ndarray, "resample _"] = weights @ self._known_seconds
+        return seconds
+
+    @cached_property
+    def _known_seconds(self) -> Float[np.ndarray, "clip _"]:
+        seconds = self.durations[:, None]
+        return seconds if self.timed is None else self.timed * seconds
+
     def per_label(self, per_event: Float[np.ndarray, " event"]) -> Float[np.ndarray, " label"]:
         """Sum of a value of each event over the events of each label."""
         return summed(self.events.label, per_event, self.n_labels)
+
+
+def rates(
+    seconds: Float[np.ndarray, " resample"], of_events: Float[np.ndarray, "resample label"], alpha_ct: float
+) -> Float[np.ndarray, "resample kind"]:
+    """Effective rate of one false alarm: as a cross trigger of each label (if these count), and (last) alone.
+
+    Args:
+        seconds: total time in each row; without any there is no rate (0).
+        of_events: seconds of the reference events of each label.
+        alpha_ct: weight of cross triggers.
+
+    >>> rates(np.array([1800.0]), np.array([[60.0]]), alpha_ct=0.0)
+    array([[2.]])
+    """
+    alone = np.divide(HOUR, seconds, out=np.zeros(seconds.size), where=seconds > 0)[:, None]
+    if not alpha_ct:
+        only: Float[np.ndarray, "resample kind"] = alone
+        return only
+    known = of_events > 0
+    others = np.maximum(known.sum(1, keepdims=True) - 1, 1)  # classes with events, without that of the false alarm
+    crossed = np.where(known, alpha_ct * HOUR / others / np.where(known, of_events, 1.0), 0.0)
+    return np.concatenate([crossed, alone], axis=1)
 
 
 def without_unknown(scores: Scores, timed: Bool[np.ndarray, "clip label"] | None) -> Scores:

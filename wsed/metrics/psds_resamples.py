@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from wsed.metrics.psds_reference import HOUR, Reference
+from wsed.metrics.psds_reference import Reference, rates
 from wsed.metrics.roc import NO_VARIANCE, Changes
 
 BLOCK = 1 << 16
@@ -71,7 +71,7 @@ class Resampler:
         return np.bincount(cell, per_event, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
 
     def _block(self, weights: Rows, changes: Every) -> PerResample:
-        n_ref = weights @ self._events
+        n_ref = weights @ self._events * (self.truth.seconds(weights) > 0)
         with_curve = [k for k, change in enumerate(changes) if change is not None]
         curves = (n_ref[:, with_curve] > 0).sum(1)
         if not with_curve:
@@ -82,9 +82,10 @@ class Resampler:
         for label in with_curve:
             change = changes[label]
             assert change is not None
-            rates = self._rates(weights * self.truth.timed[:, label]) if self.truth.timed is not None else same
-            assert rates is not None
-            steps.append(_steps(change, padded, rates, np.maximum(n_ref[:, label, None], 1e-300), self.max_efpr))
+            rate = self._rates(weights * self.truth.timed[:, label]) if self.truth.timed is not None else same
+            assert rate is not None
+            n = n_ref[:, label, None]
+            steps.append(_steps(change, padded, rate, np.where(n > 0, n, np.inf), self.max_efpr))
         with np.errstate(invalid="ignore"):  # rows without reference events: 0 / 0
             return self._areas(steps, curves)
 
@@ -108,17 +109,8 @@ class Resampler:
         return value
 
     def _rates(self, weights: Rows) -> Float[np.ndarray, "resample kind"]:
-        """Effective rate of one false alarm in a clip that counts once: as a cross trigger of each label, and alone."""
-        total = weights @ self.truth.durations
-        alone = np.divide(HOUR, total, out=np.zeros(len(weights)), where=total > 0)[:, None]
-        if not self.alpha_ct:
-            only: Float[np.ndarray, "resample kind"] = alone
-            return only
-        seconds = weights @ self._seconds
-        known = seconds > 0
-        others = np.maximum(known.sum(1, keepdims=True) - 1, 1)
-        crossed = np.where(known, self.alpha_ct * HOUR / others / np.where(known, seconds, 1.0), 0.0)
-        return np.concatenate([crossed, alone], axis=1)
+        """Effective rate of one false alarm in a clip that counts once, for each row; see `rates`."""
+        return rates(weights @ self.truth.durations, weights @ self._seconds, self.alpha_ct)
 
 
 def _steps(
