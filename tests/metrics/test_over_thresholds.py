@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from wsed.decoding import StepDecoder
 from wsed.errors import WsedError
-from wsed.metrics import event_counts, intersection_counts, segment_counts
+from wsed.metrics import SegmentRanking, event_counts, intersection_counts, segment_counts
 from wsed.metrics.best_f1 import BestEventF1, BestIntersectionF1, BestSegmentF1, BestTaggingF1
 from wsed.metrics.chosen import chosen_metrics, metric_of
 from wsed.metrics.collar_psds import CollarPSDS
 from wsed.metrics.events import Collars
 from wsed.metrics.f1 import EventF1
-from wsed.metrics.over_thresholds import event_curves, intersection_curves, segment_curves
+from wsed.metrics.over_thresholds import _between, event_curves, intersection_curves, segment_curves
 from wsed.metrics.pipsds import median_filtered, pi_psds
 from wsed.metrics.psds import PSDS1, PSDS2, psds_from_scores
 from wsed.metrics.recalls import RecallByDuration, RecallByPolyphony, polyphony
@@ -78,6 +79,46 @@ def test_every_point_of_a_curve_is_what_counting_at_its_threshold_gives(seed):
                 counts = counted(threshold)
                 found = (counts.tp[label], counts.n_sys[label], counts.n_ref[label])
                 assert found == (tp, n_sys, curve.n_ref), (count.__name__, settings, label, threshold)
+
+
+ONE = float(np.nextafter(np.float32(1), np.float32(0)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0.1, 1.0, 0.1, ONE, 0.1], [0.1, np.inf, 0.1, 0.2, 0.1], [np.inf], [-3e38], [1e-45], [-2e10, -1e10, -2e10, -3e10]],
+    ids=["neighbours", "infinite", "only infinite", "far below 0", "hardly above 0", "negative"],
+)
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_a_decoder_finds_at_the_best_threshold_what_the_curve_counts(values, kind):
+    first = values.index(max(values))
+    scores = Scores.of_clips(["x"], [torch.tensor(values, dtype=kind)[:, None]], 1.0)
+    events = Events.of([(0, 0, float(first), first + 1.0)])
+    system = System(Labels(["a"]), Truth.of_events(events, 1, 1), Events.of([]), scores.durations, scores)
+    for metric in (BestEventF1(), BestIntersectionF1(dtc=1.0), BestSegmentF1()):
+        own = metric.compute(system).per_class["a"]
+        found = StepDecoder(threshold=own["threshold"])(scores).events
+        assert own["f1"] == 1.0
+        assert np.isfinite(own["threshold"])
+        assert (found.onset.tolist(), found.offset.tolist()) == ([first], [first + 1])
+
+
+def test_thresholds_of_the_largest_numbers():
+    for kind in (np.float32, np.float64):
+        most = float(np.finfo(kind).max)
+        assert _between(np.array([most, 0.5, -most])).tolist() == [np.inf, most / 2, -most / 2, -np.inf]
+
+
+def test_scores_that_are_no_numbers_are_refused():
+    truth = Truth.of_events(Events.of([(0, 0, 0.0, 1.0)]), 3, 1)
+    system = System(Labels(["a"]), truth, clip_scores=torch.tensor([[0.9], [0.1], [float("nan")]]))
+    with pytest.raises(WsedError, match="scores of clip 2 hold NaN"):
+        BestTaggingF1().compute(system)
+    whole = made(0)
+    whole.ranked.frames[int(whole.ranked.lengths[0]) + 1, 0] = float("nan")
+    for metric in (BestEventF1(), BestIntersectionF1(), BestSegmentF1(), SegmentRanking(), CollarPSDS()):
+        with pytest.raises(WsedError, match="scores of clip 1 hold NaN"):
+            metric.compute(whole)
 
 
 def test_the_best_f1_is_that_of_sed_scores_eval():

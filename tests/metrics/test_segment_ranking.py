@@ -80,3 +80,16 @@ def test_segments_without_frames_rank_last_and_lengths_are_checked():
     assert segments_of(scores, Events.of([])).scores[2].tolist() == [-np.inf]
     with pytest.raises(WsedError, match="positive length"):
         segments_of(scores, Events.of([]), length=0.0)
+
+
+def test_scores_of_any_kind_and_events_without_an_end():
+    frames = torch.tensor([[[0.25], [0.75], [0.5]], [[0.125], [0.25], [0.5]]])
+    scores = Scores.of_padded(frames, 1.0)
+    expected = segments_of(scores, Events.of([(0, 0, 1.0, 3.0)]))
+    assert expected.true.ravel().tolist() == [False, True, True, False, False, False]
+    for kind in (torch.float16, torch.bfloat16, torch.float64):
+        found = segments_of(Scores.of_padded(frames.to(kind), 1.0), Events.of([(0, 0, 1.0, np.inf)]))
+        assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+    assert not segments_of(scores, Events.of([(0, 0, np.inf, np.inf), (0, 0, -2.0, -1.0)])).true.any()
+    with pytest.raises(WsedError, match="the reference has events in clip 2, but durations are given for 2 clips"):
+        segments_of(scores, Events.of([(2, 0, 1.0, 3.0)]))

@@ -11,6 +11,8 @@ import wsed
 from wsed.cli.main import main
 from wsed.data.table import write_rows
 from wsed.errors import WsedError
+from wsed.metrics.chosen import chosen_metrics
+from wsed.scoring.formats.curves import write_curves
 from wsed.scoring.formats.run_scores import write_scores
 from wsed.scoring.formats.thresholds import per_label, read_thresholds
 from wsed.types import Labels
@@ -128,6 +130,17 @@ def test_curves_are_written_and_their_best_thresholds_are_read(files, capsys):
     write_rows(files / "events.tsv", EVENTS, TRUE)
     assert main([*given[:4], str(files / "events.tsv"), "--curves", str(files / "none"), "--resamples", "0"]) == 0
     assert "events at one threshold: there are no curves" in capsys.readouterr().err
+
+
+def test_a_threshold_between_scores_that_hardly_differ_is_read_as_it_was(files):
+    frames = torch.full((3, 10, 2), 0.1)
+    frames[0, 2:6, 1] = frames[2, 0:2, 1] = frames[1, 4:8, 0] = 1.0
+    frames[1, 0:2] = torch.nextafter(torch.tensor(1.0), torch.tensor(0.0))
+    write_scores(files / "run", Scores.of_clips(["a.wav", "b.wav", "c.wav"], list(frames), 2.0), Labels(["Cat", "Dog"]))
+    best = chosen_metrics(["best_event_f1"])
+    write_curves(files / "curves", evaluated(files, "run", metrics=best))
+    limits = read_thresholds([str(files / "curves" / "best_event_f1.thresholds.tsv")])
+    assert evaluated(files, "run", metrics=["event_f1"], threshold=limits).value("event_f1/macro") == 1.0
 
 
 def test_settings_of_metrics_have_a_place_of_their_own_in_the_report(files):

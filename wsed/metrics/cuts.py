@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from wsed.errors import WsedError
+
 Weights = Float[np.ndarray, "resample clip"]
 Curve = Float[np.ndarray, "resample cut"]
 
@@ -25,6 +27,15 @@ def at_cuts(
     gains = np.append(np.diff(n_true, prepend=0) > 0, True)
     keep = gains[:-1] | gains[1:]
     return _summed(weights, order[hit], n_true[keep]), _summed(weights, order[~hit], n_false[keep])
+
+
+def check_ranked(scores: Float[np.ndarray, "clip label"]) -> None:
+    """Raise a `WsedError` that names the first clip with a score that is NaN.
+
+    >>> check_ranked(np.array([[0.5], [-np.inf]]))
+    """
+    if (nan := np.isnan(scores).any(1)).any():
+        raise WsedError(f"the scores of clip {int(np.flatnonzero(nan)[0])} hold NaN: such clips cannot be ranked")
 
 
 def _summed(weights: Weights, clips: Int[np.ndarray, " some"], counts: Int[np.ndarray, " cut"]) -> Curve:

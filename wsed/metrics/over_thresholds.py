@@ -1,7 +1,7 @@
 """Hits and detections of each class at every threshold: exact from frame scores, or at operating points.
 
 At threshold `t`, the detections of a class are its runs of frames with `score > t`. A curve has one point between any
-two neighbouring scores at which the counts change; its threshold lies midway.
+two neighbouring scores at which the counts change; its threshold lies midway if there is a number between them.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from wsed.metrics.base import ThresholdCurve
 from wsed.metrics.counts import Counts
+from wsed.metrics.cuts import check_ranked
 from wsed.metrics.events import Collars, match, within
 from wsed.metrics.intersection import Criteria, lasting, sort_reference
 from wsed.metrics.pairs import Columns, columns
@@ -74,11 +75,16 @@ def segment_curves(clips: TimedClips, length: float) -> Iterator[ThresholdCurve]
 def item_curves(true: Bool[Tensor, "item label"], scores: Float[Tensor, "item label"]) -> Iterator[ThresholdCurve]:
     """The curve of each class over items that have one score each: segments, or the tags of clips.
 
+    Raises:
+        WsedError: a score is NaN.
+
     >>> [curve] = item_curves(torch.tensor([[True], [False]]), torch.tensor([[0.75], [0.25]]))
     >>> curve.threshold.tolist(), curve.f1.round(2).tolist()
     ([inf, 0.5, 0.1875], [0.0, 1.0, 0.67])
     """
-    for is_true, score in zip(true.T.cpu().numpy(), scores.T.double().cpu().numpy(), strict=True):
+    table = scores.detach().double().cpu().numpy()
+    check_ranked(table)
+    for is_true, score in zip(true.T.cpu().numpy(), table.T, strict=True):
         finite = np.flatnonzero(score > -np.inf)
         score, hit = score[finite], is_true[finite].astype(np.int64)
         yield curve_of((score, hit), (score, np.ones_like(hit)), int(is_true.sum()))
@@ -123,13 +129,20 @@ def curve_of(hits: Change, outputs: Change, n_ref: int) -> ThresholdCurve:
 
 
 def _between(falling: Float[np.ndarray, " score"]) -> Float[np.ndarray, " threshold"]:
-    """A threshold above all scores, and one below each score and above the next."""
+    """A threshold above all scores, and a finite one below each score but not below the next.
+
+    Decoders compare in the precision of the scores. Scores may be so near that the number midway is rounded up to the
+    upper one: then the threshold is the lower one, which is not above itself.
+    """
     if not falling.size:
         return np.array([np.inf])
     last = falling[-1]
-    below = np.append(falling[1:], last / 2 if 0 < last < np.inf else last - 1)
-    middle = np.where(np.isfinite(falling), below + (falling - below) / 2, below)
-    return np.append(np.inf, np.where((middle < falling) & (middle > below), middle, below))
+    with np.errstate(over="ignore", invalid="ignore"):  # a score may be infinite or the largest number
+        kind = np.float32 if np.array_equal(falling.astype(np.float32), falling) else np.float64
+        lowest = last / 2 if 0 < last < np.inf else min(last - 1, np.nextafter(kind(last), kind(-np.inf)))
+        below = np.append(falling[1:], lowest)
+        middle = below + (falling - below) / 2
+    return np.append(np.inf, np.where((middle.astype(kind) < falling) & (middle > below), middle, below))
 
 
 def _event_hits(

@@ -10,10 +10,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
+from wsed.errors import WsedError
 from wsed.metrics.base import METRICS, Metric, MetricValue, Number
 from wsed.metrics.f1 import percent
 from wsed.metrics.pairs import columns, ranges
+from wsed.metrics.psds_reference import check_clips
 from wsed.metrics.segments import check_length
+from wsed.metrics.sweep import as_array
 from wsed.metrics.system import System
 from wsed.metrics.tagging import Ranking, ap, auroc, mean_known, partial_auroc, ranking_scores
 from wsed.types import Events
@@ -41,7 +44,8 @@ def segments_of(scores: Scores, reference: Events, *, length: float = 1.0) -> Se
         length: seconds of a segment.
 
     Raises:
-        WsedError: there are no frame scores, or `length` is not positive.
+        WsedError: there are no frame scores, a score is NaN, a label or clip has no scores, or `length` is not
+            positive.
 
     >>> of = Scores.of_padded(torch.tensor([[[0.1], [0.9], [0.3]]]), frame_rate=2.0)
     >>> segments = segments_of(of, Events.of([(0, 0, 1.0, 1.5)]))
@@ -49,7 +53,11 @@ def segments_of(scores: Scores, reference: Events, *, length: float = 1.0) -> Se
     ([0.9, 0.3], [False, True])
     """
     check_length(length)
-    frames, lengths = (part.detach().cpu().numpy() for part in scores.need_frames())
+    every, n_frames = scores.need_frames()
+    frames, lengths = as_array(every), n_frames.cpu().numpy()
+    if (nan := np.isnan(frames).any(1)).any():
+        wrong = np.searchsorted(np.cumsum(lengths), np.flatnonzero(nan)[0], side="right")
+        raise WsedError(f"the scores of clip {wrong} hold NaN: such clips cannot be ranked")
     count = np.ceil(scores.durations.numpy() / length - ROUNDING).astype(np.int64)
     clip = np.repeat(np.arange(len(scores)), count)
     number = np.arange(clip.size) - np.repeat(np.cumsum(count) - count, count)
@@ -62,8 +70,10 @@ def segments_of(scores: Scores, reference: Events, *, length: float = 1.0) -> Se
         table[held, label] = np.maximum.reduceat(column, pairs)[::2]
     true = np.zeros(table.shape, dtype=np.bool_)
     events = columns(reference, frames.shape[1])
-    begin = np.maximum(np.floor(events.onset / length + ROUNDING).astype(np.int64), 0)
-    end = np.minimum(np.ceil(events.offset / length - ROUNDING).astype(np.int64), count[events.clip])
+    check_clips(events, len(scores), "the reference has events")
+    # Cut before they become whole numbers: an event may end at infinity.
+    borders = np.floor(events.onset / length + ROUNDING), np.ceil(events.offset / length - ROUNDING)
+    begin, end = (np.clip(border, 0, count[events.clip]).astype(np.int64) for border in borders)
     event, segment = ranges(begin, end)
     true[(np.cumsum(count) - count)[events.clip[event]] + segment, events.label[event]] = True
     return Segments(clip, table, true)

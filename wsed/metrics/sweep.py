@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from wsed.errors import WsedError
 from wsed.metrics.intersection import Criteria, Shared, share, summed
@@ -39,10 +40,8 @@ class ScoreGrid:
     def of(scores: Scores) -> "ScoreGrid":
         """The frame scores of clips of any length; a `WsedError` if there are none."""
         table, valid = scores.padded()
-        if table.dtype in (torch.float16, torch.bfloat16):
-            table = table.float()
         real = None if scores.is_full else valid.cpu().numpy()
-        return ScoreGrid(table.detach().cpu().numpy(), _borders(scores, table.shape[1]), real)
+        return ScoreGrid(as_array(table), _borders(scores, table.shape[1]), real)
 
     def labels(self) -> Iterator[Float[np.ndarray, "clip frame"]]:
         """Iterate over the scores of each label."""
@@ -57,6 +56,17 @@ class ScoreGrid:
     def label(self, label: int) -> Float[np.ndarray, "clip frame"]:
         """The scores of one label, a copy."""
         return next(ScoreGrid(self.scores[:, :, label : label + 1], self.times, self.valid).labels())
+
+
+def as_array(scores: Float[Tensor, "*any"]) -> Float[np.ndarray, "*any"]:
+    """Scores as an array of at least single precision; numpy has no bfloat16.
+
+    >>> as_array(torch.tensor([0.5], dtype=torch.bfloat16)).dtype
+    dtype('float32')
+    """
+    half = scores.dtype in (torch.float16, torch.bfloat16)
+    array: Float[np.ndarray, "*any"] = (scores.float() if half else scores).detach().cpu().numpy()
+    return array
 
 
 class Swept(NamedTuple):

@@ -20,7 +20,7 @@ from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.metrics.clips import tag_counts
 from wsed.metrics.counts import Counts
-from wsed.metrics.cuts import at_cuts
+from wsed.metrics.cuts import at_cuts, check_ranked
 
 PerLabel = Float[np.ndarray, " label"]
 Weights = Float[np.ndarray, "resample clip"]
@@ -336,6 +336,6 @@ def _arrays(labels: Tensor, scores: Tensor) -> tuple[np.ndarray, np.ndarray]:
             f"expected two [clip label] tensors of one shape with at least one clip, got {tuple(labels.shape)} and "
             f"{tuple(scores.shape)}"
         )
-    if bool((nan := scores.isnan().any(1)).any()):
-        raise WsedError(f"the scores of clip {int(nan.nonzero()[0])} hold NaN: such clips cannot be ranked")
-    return labels.bool().cpu().numpy(), scores.detach().double().cpu().numpy()
+    score = scores.detach().double().cpu().numpy()
+    check_ranked(score)
+    return labels.bool().cpu().numpy(), score

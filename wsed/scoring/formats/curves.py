@@ -13,7 +13,8 @@ def write_curves(folder: Path, report: Report) -> list[Path]:
     """Write the curves of each metric that has some, and the best threshold of each class; returns the files.
 
     `best_event_f1.tsv` has a row per class and threshold; `best_event_f1.thresholds.tsv` one per class, at its best
-    threshold, and is read by `--threshold`. At most 1,000 points of a class are kept, the best one among them.
+    threshold, and is read by `--threshold`: thresholds have all their digits, since the next score may be that near.
+    At most 1,000 points of a class are kept, the best one among them.
     """
     files: list[Path] = []
     for name, value in report.computed.items():
@@ -22,14 +23,14 @@ def write_curves(folder: Path, report: Report) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         stem = re.sub(r"[^\w.=-]+", "_", name)
         rows = [
-            (label, f"{t:.9g}", f"{f1:.6g}", f"{precision:.6g}", f"{recall:.6g}", int(tp), int(n_sys), curve.n_ref)
+            (label, repr(float(t)), f"{f1:.6g}", f"{precision:.6g}", f"{recall:.6g}", int(tp), int(n_sys), curve.n_ref)
             for label, curve in value.over_thresholds.items()
             for t, f1, precision, recall, tp, n_sys in zip(
                 curve.threshold, curve.f1, curve.precision, curve.recall, curve.tp, curve.n_sys, strict=True
             )
         ]
         best = [
-            (label, f"{own['threshold']:.9g}", *(f"{own[part]:.6g}" for part in ("f1", "precision", "recall")))
+            (label, repr(float(own["threshold"])), *(f"{own[part]:.6g}" for part in ("f1", "precision", "recall")))
             for label, own in value.per_class.items()
             if own["n_ref"]
         ]
