@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from wsed.errors import WsedError
 from wsed.metrics import event_counts, pairs
+from wsed.metrics.events import Collars
 from wsed.types import Events
 
 GOLDEN = Path(__file__).parents[1] / "golden/event_metrics.json"
@@ -202,6 +203,10 @@ def test_wrong_settings_are_named():
         event_counts(one, one, 3)
     with pytest.raises(WsedError, match="collars"):
         event_counts(one, one, 4, onset_collar=-0.1)
+    for name in Collars._fields:
+        for wrong in (-0.1, float("nan"), float("inf")):
+            with pytest.raises(WsedError, match=f"and finite, but {name} is {wrong}"):
+                event_counts(one, one, 4, **{name: wrong})
 
 
 def test_a_crowded_recording_is_matched():

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import itertools
+import math
 import warnings
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsed.errors import WsedError
+from wsed.metrics.collar_psds import CollarPSDS
 from wsed.metrics.intersection import cross_triggers, intersection_counts
 from wsed.metrics.psds import PSDS1, PSDS2, PSDSParameters, PSDSTable, psds_from_operating_points, psds_from_scores
 from wsed.metrics.runs import run_changes, runs
@@ -356,9 +358,37 @@ def test_user_mistakes():
         table.psds(torch.zeros(3))
     with pytest.raises(WsedError, match="for operating points"):
         psds_from_scores(of(scores, durations()), truth, dataclasses.replace(PSDS1, decimals=None))
+    with pytest.raises(WsedError, match=r"row for each of 3 clips and a column for each of 3 labels, not .* \(3, 1\)"):
+        psds_from_scores(of(scores, durations()), truth, timed=torch.ones(CLIPS, 1, dtype=torch.bool))
     for settings_ in ({"dtc": 0.0}, {"alpha_ct": -1.0}, {"max_efpr": 0.0}, {"alpha_ct": 0.5, "cttc": None}):
         with pytest.raises(WsedError):
             PSDSParameters(**settings_)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf])
+def test_weights_and_the_end_of_the_area_must_be_numbers(wrong):
+    for made in (lambda **settings_: PSDSParameters(**settings_), lambda **settings_: CollarPSDS(**settings_)):
+        with pytest.raises(WsedError, match=f"alpha_st must be 0 or more and finite, not {wrong}"):
+            made(alpha_st=wrong)
+        for end in (wrong, 0.0):
+            with pytest.raises(WsedError, match=f"max_efpr must be more than 0 and finite, not {end}"):
+                made(max_efpr=end)
+    with pytest.raises(WsedError, match="alpha_ct must be 0 or more"):
+        PSDSParameters(alpha_ct=wrong)
+
+
+def test_events_of_a_class_that_overlap_count_once():
+    once, seconds = Events.of([(0, 0, 0.0, 1.0)]), torch.tensor([10.0], dtype=torch.float64)
+    twice = Events.cat([once, once])
+    half, third = Events.of([(0, 0, 0.0, 0.4)]), Events.of([(0, 0, 0.6, 1.0)])
+    for points in ([half], [Events.cat([half, half])]):
+        assert psds_from_operating_points(once, points, 1, seconds).value == 0.0
+    for points in ([Events.cat([half, third])], [Events.cat([half, third, half])]):
+        assert psds_from_operating_points(twice, points, 1, seconds).value == 1.0
+    short = torch.tensor([[[0.9], [-torch.inf]]])  # 0.5 s of 1 s
+    assert psds_from_scores(Scores.of_padded(short, 2.0), once).value == 0.0
+    assert psds_from_scores(Scores.of_padded(short, 2.0), twice).value == 0.0
+    assert PSDSTable.of_scores(Scores.of_padded(short, 2.0), twice).psds().value == 0.0
 
 
 # ---- classes that are unknown in some clips

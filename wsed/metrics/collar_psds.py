@@ -11,7 +11,7 @@ from wsed.metrics.events import Collars
 from wsed.metrics.f1 import EventF1
 from wsed.metrics.over_thresholds import event_curves, point_curves
 from wsed.metrics.psds_reference import HOUR
-from wsed.metrics.roc import Curve, effective_curve, staircase
+from wsed.metrics.roc import Curve, check_area, effective_curve, staircase
 from wsed.metrics.system import System
 
 
@@ -43,6 +43,7 @@ class CollarPSDS(Metric):
         max_efpr: float = 100.0,
     ) -> None:
         self.collars = Collars(onset_collar, offset_collar, offset_ratio).checked()
+        check_area(max_efpr, alpha_st=alpha_st)
         self.alpha_st, self.max_efpr = alpha_st, max_efpr
 
     def compute(self, system: System) -> MetricValue:

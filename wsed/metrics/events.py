@@ -21,7 +21,7 @@ class Collars(NamedTuple):
     """How far a detected event may be from a true one; see `event_counts`.
 
     Raises:
-        WsedError: from `checked`, if a value is below 0.
+        WsedError: from `checked`, if a value is below 0 or not finite.
 
     >>> Collars(offset_collar=None).checked().onset_collar
     0.2
@@ -33,9 +33,10 @@ class Collars(NamedTuple):
     collar_eps: float = 0.0
 
     def checked(self) -> "Collars":
-        """Return the collars after checking that none is below 0."""
-        if not min(self.onset_collar, self.offset_collar or 0.0, self.offset_ratio, self.collar_eps) >= 0:
-            raise WsedError("collars must be 0 or more (seconds)")
+        """Return the collars after checking that all are finite and none is below 0."""
+        for name, value in self._asdict().items():
+            if value is not None and not 0 <= value < float("inf"):
+                raise WsedError(f"collars must be 0 or more (seconds) and finite, but {name} is {value}")
         return self
 
 
@@ -70,7 +71,7 @@ def event_counts(
         order given. If there are several maximum matchings, only `n_sub` depends on which one is used.
 
     Raises:
-        WsedError: a label is outside the label axis, or a collar is negative.
+        WsedError: a label is outside the label axis, or a collar is negative or not finite.
 
     >>> reference, detected = Events.of([(0, 0, 1.0, 2.0)]), Events.of([(0, 0, 1.1, 2.0), (0, 0, 5.0, 6.0)])
     >>> event_counts(reference, detected, n_labels=1).f1.round(3).tolist()

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from wsed.errors import WsedError
 from wsed.metrics.intersection import DECIMALS, Criteria, check_shares, lasting
+from wsed.metrics.joined import joined
 from wsed.metrics.pairs import columns
 from wsed.metrics.psds_pruned import Pruned
 from wsed.metrics.psds_reference import HOUR, Reference, Timed, check_clips, rates, without_unknown
 from wsed.metrics.psds_resamples import Resampler, Rows
-from wsed.metrics.roc import Changes, Curve, effective_curve
+from wsed.metrics.roc import Changes, Curve, check_area, effective_curve
 from wsed.metrics.sweep import ScoreGrid, changes_of_points, changes_of_scores
 from wsed.types import Events
 from wsed.values import Scores
@@ -60,8 +61,7 @@ class PSDSParameters:
 
     def __post_init__(self) -> None:
         check_shares(dtc=self.dtc, gtc=self.gtc, cttc=self.cttc)
-        if min(self.alpha_ct, self.alpha_st) < 0 or not 0 < self.max_efpr < float("inf"):
-            raise WsedError("alpha_ct and alpha_st must be 0 or more, max_efpr more than 0 and finite")
+        check_area(self.max_efpr, alpha_ct=self.alpha_ct, alpha_st=self.alpha_st)
         if self.alpha_ct and self.cttc is None:
             raise WsedError("cross triggers count (alpha_ct is not 0) but their criterion cttc is None")
 
@@ -156,7 +156,7 @@ class PSDSTable:
         1.0
         """
         truth = Reference.of(reference, durations, n_labels, timed)
-        detections = [lasting(columns(point, n_labels)) for point in points]
+        detections = [lasting(columns(joined(point), n_labels)) for point in points]
         for detection in detections:
             check_clips(detection, truth.durations.size, "an operating point has events")
         if truth.timed is not None:
@@ -201,7 +201,7 @@ def psds_from_scores(
 
     Args:
         scores: frame scores, higher means more certain. Frames with score -inf are never active.
-        reference: true events; clip indices are positions in `scores`.
+        reference: true events; clip indices are positions in `scores`. Events of a class that overlap are joined.
         parameters: parameters of the score.
         timed: classes that are known in each clip, all if None. Unknown classes have neither events nor false alarms
             in a clip, and its duration does not count for them.
@@ -237,6 +237,7 @@ def psds_from_operating_points(
     Args:
         reference: true events.
         points: detections of each operating point, in any order; clip indices mean the same clips as in `reference`.
+            Events of a class that overlap are joined on both sides, or shared seconds would count twice.
         n_labels: size of the label axis.
         durations: seconds of each clip.
         parameters: parameters of the score.

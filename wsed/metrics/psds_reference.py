@@ -10,6 +10,7 @@ from torch import Tensor
 
 from wsed.errors import WsedError
 from wsed.metrics.intersection import lasting, sort_reference, summed
+from wsed.metrics.joined import joined
 from wsed.metrics.pairs import Columns, columns
 from wsed.types import Events
 from wsed.values import Scores
@@ -32,12 +33,22 @@ class Reference:
     def of(
         reference: Events, durations: Float[Tensor, " clip"], n_labels: int, timed: Timed | None = None
     ) -> "Reference":
-        """From true events; a `WsedError` if a clip with events has no duration, or durations are negative or all 0."""
+        """From true events; overlapping events of a class are joined.
+
+        Raises:
+            WsedError: a clip with events has no duration, durations are negative or all 0, or `timed` has another shape
+                than one row per clip and one column per label.
+        """
         seconds = durations.detach().cpu().double().numpy()
-        events = sort_reference(lasting(columns(reference, n_labels)))
+        events = sort_reference(lasting(columns(joined(reference), n_labels)))
         check_clips(events, seconds.size, "the reference has events")
         if not (np.all(seconds >= 0) and 0 < seconds.sum() < np.inf):
             raise WsedError("durations must be 0 or more seconds, finite, and not all 0")
+        if timed is not None and timed.shape != (seconds.size, n_labels):
+            raise WsedError(
+                f"timed must have a row for each of {seconds.size} clips and a column for each of {n_labels} labels, "
+                f"not the shape {tuple(timed.shape)}"
+            )
         if timed is None or bool(timed.all()):
             return Reference(events, seconds, n_labels)
         known = timed.cpu().numpy()

@@ -10,6 +10,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
+from wsed.errors import WsedError
+
 Indices = Int[np.ndarray, " _"]
 
 NO_VARIANCE = 1e-14
@@ -168,6 +170,18 @@ def effective_curve(curves: Sequence[Curve], alpha_st: float) -> Curve:
     variance = power - mean**2
     deviation = np.sqrt(np.where(variance > NO_VARIANCE, variance, 0.0))
     return Curve(efpr[order][end], np.maximum(mean - alpha_st * deviation, 0.0))
+
+
+def check_area(max_efpr: float, **weights: float) -> None:
+    """Raise a `WsedError` if a weight is below 0, or the area under a curve has no finite end above 0.
+
+    >>> check_area(100.0, alpha_st=1.0)
+    """
+    for name, value in weights.items():
+        if not 0 <= value < np.inf:
+            raise WsedError(f"{name} must be 0 or more and finite, not {value}")
+    if not 0 < max_efpr < np.inf:
+        raise WsedError(f"max_efpr must be more than 0 and finite, not {max_efpr}")
 
 
 def _last_of_ties(ordered: Float[np.ndarray, " n"]) -> Int[np.ndarray, " distinct"]:
