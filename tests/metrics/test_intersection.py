@@ -138,6 +138,13 @@ def test_conventions():
     assert intersection_counts(*sides, dtc=0.7, gtc=1.0, decimals=None).tp[0] == 0
 
 
+def test_a_share_that_is_rounded_to_nothing_is_not_reached_by_nothing():
+    truth, said = Events.of([(0, 0, 0.0, 1.0), (0, 1, 5.0, 6.0)]), Events.of([(0, 0, 2.0, 3.0), (0, 1, 5.0, 6.0)])
+    counts = intersection_counts(truth, said, 2, dtc=1e-7, gtc=1e-7)
+    assert (counts.tp.tolist(), counts.n_sys.tolist()) == ([0, 1], [1, 1])
+    assert cross_triggers(truth, said, 2, dtc=1e-7, cttc=1e-7).tolist() == [[0, 0], [0, 0]]
+
+
 def test_counts_of_parts_add_up():
     parts = [[(0, 0, 0.0, 1.0), (0, 1, 0.0, 1.0)], [(1, 0, 0.0, 1.0)]]
     said = [[(0, 0, 0.2, 1.0)], [(1, 1, 0.0, 1.0)]]

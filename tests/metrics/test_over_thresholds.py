@@ -1,6 +1,7 @@
 """Curves over thresholds against counting at each threshold, and against `sed_scores_eval`."""
 
 import functools
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from wsed.metrics.collar_psds import CollarPSDS
 from wsed.metrics.events import Collars
 from wsed.metrics.f1 import EventF1
 from wsed.metrics.over_thresholds import _between, event_curves, intersection_curves, segment_curves
-from wsed.metrics.pipsds import median_filtered, pi_psds
+from wsed.metrics.pipsds import FirstPiPSDS, median_filtered, pi_psds
 from wsed.metrics.psds import PSDS1, PSDS2, psds_from_scores
 from wsed.metrics.recalls import RecallByDuration, RecallByPolyphony, polyphony
 from wsed.metrics.system import System
@@ -185,6 +186,12 @@ def test_pipsds_is_that_of_sed_scores_eval(parameters):
     one = psds_from_scores(system.ranked, system.truth.events, parameters)
     assert pi_psds([system.ranked], system.truth.events, parameters).value == one.value
     assert ours.value > one.value
+
+
+def test_filters_are_whole():
+    made = inspect.unwrap(FirstPiPSDS.__init__)  # under the tests, jaxtyping sees it first
+    with pytest.raises(WsedError, match=r"1 to 1000 \(whole\) filters .*, not 2.5"):
+        made(FirstPiPSDS.__new__(FirstPiPSDS), filters=2.5)
 
 
 def test_the_same_filter_for_regular_frames_and_for_borders():

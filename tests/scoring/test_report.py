@@ -15,6 +15,7 @@ from wsed.scoring.facts import Input, RunFacts
 from wsed.scoring.report import Report
 from wsed.scoring.resampling import Resampling, resample, samples
 from wsed.scoring.score import correlation, score
+from wsed.scoring.seeds import SeedReports
 from wsed.values import Scores
 
 HEAD = "filename\tonset\toffset\tevent_label\n"
@@ -131,3 +132,8 @@ def test_a_comparison_as_plain_values():
     plain = comparison(system(0.3), system(0.9), resamples=20)
     assert plain["event_f1"]["macro"].keys() == {"first", "second", "difference", "low", "high", "p"}
     assert plain["psds1"].keys() == {"first", "second", "difference", "low", "high", "p"}
+
+
+def test_no_seeds_have_no_mean():
+    with pytest.raises(WsedError, match="needs the report of one seed or more"):
+        SeedReports(()).spread()

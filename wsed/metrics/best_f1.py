@@ -5,7 +5,6 @@ Macro F1 is the mean of the best F1 of each class. For segments of 1 s it is a f
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import ClassVar
 
 import numpy as np
 
@@ -36,9 +35,6 @@ class BestF1(Metric):
 
     `over_thresholds` of the value holds the curve of each class.
 
-    Attributes:
-        counted: the metric whose F1 is searched.
-
     >>> from wsed.testing.metrics import system
     >>> [curve.n_ref for curve in BestTaggingF1().curves(system())]
     [2, 3, 2]
@@ -48,7 +44,6 @@ class BestF1(Metric):
     by_default = False
     numbers, class_numbers = KEPT, (*F1.class_numbers, "threshold")
     not_scores = ("error_rate", "n_ref", "n_sys", "threshold")
-    counted: ClassVar[str]
 
     @abstractmethod
     def curves(self, system: System) -> Iterable[ThresholdCurve]:
@@ -96,7 +91,7 @@ class BestEventF1(BestF1):
     (True, ['a', 'b', 'c'])
     """
 
-    title, place, counted = "best event F1", 12, "event_f1"
+    title, place = "best event F1", 12
 
     def __init__(
         self,
@@ -128,7 +123,7 @@ class BestSegmentF1(BestF1):
     0.27
     """
 
-    title, place, counted = "best segment F1", 22, "segment_f1"
+    title, place = "best segment F1", 22
 
     def __init__(self, length: float = 1.0) -> None:
         self.segments = SegmentF1(length)
@@ -153,7 +148,7 @@ class BestIntersectionF1(BestF1):
     True
     """
 
-    title, place, counted = "best intersection F1", 32, "intersection_f1"
+    title, place = "best intersection F1", 32
 
     def __init__(self, dtc: float = 0.5, gtc: float = 0.5) -> None:
         self.shares = IntersectionF1(dtc, gtc)
@@ -174,7 +169,7 @@ class BestTaggingF1(BestF1):
     1.0
     """
 
-    title, place, counted, needs = "best tagging F1", 42, "tagging_f1", frozenset({"clip_scores"})
+    title, place, needs = "best tagging F1", 42, frozenset({"clip_scores"})
 
     def curves(self, system: System) -> Iterable[ThresholdCurve]:
         clips = system.need_tagged()

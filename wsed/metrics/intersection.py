@@ -37,11 +37,12 @@ class Criteria(NamedTuple):
     def reached(
         self, share: float, seconds: Float[np.ndarray, " n"], length: Float[np.ndarray, " n"]
     ) -> Bool[np.ndarray, " n"]:
-        """Whether `seconds` are at least `share` of `length`."""
+        """Whether `seconds` are more than 0, and at least `share` of `length`."""
         if self.decimals is None:
             exact: Bool[np.ndarray, " n"] = seconds / length >= share
             return exact
-        return np.round(seconds, self.decimals) >= np.round(share * length, self.decimals)
+        # A tiny share of a short event is rounded to 0 s, which nothing at all would reach.
+        return (seconds > 0) & (np.round(seconds, self.decimals) >= np.round(share * length, self.decimals))
 
 
 class Shared(NamedTuple):

@@ -120,9 +120,9 @@ class _PiPSDS(Metric):
     scenario: PSDSParameters
 
     def __init__(self, longest: float = 2.0, filters: int = 21) -> None:
-        if not 0 <= longest < np.inf or not 1 <= filters <= 1000:
-            raise WsedError(f"piPSDS needs 1 to 1000 filters of 0 s or more, not {filters} up to {longest:g} s")
-        self.lengths = np.linspace(0.0, longest, filters).tolist()
+        if not 0 <= longest < np.inf or not 1 <= filters <= 1000 or filters % 1:
+            raise WsedError(f"piPSDS needs 1 to 1000 (whole) filters of 0 s or more, not {filters} up to {longest:g} s")
+        self.lengths = np.linspace(0.0, longest, int(filters)).tolist()
 
     def compute(self, system: System) -> MetricValue:
         clips = system.need_timed()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from wsed.errors import WsedError
 from wsed.files import write_text
 from wsed.metrics.bootstrap import Spread, over_seeds
 from wsed.scoring.plain import Plain, to_json
@@ -26,7 +27,13 @@ class SeedReports:
     seeds: tuple[Report, ...]
 
     def spread(self) -> Mapping[str, Mapping[str, Spread]]:
-        """Mean and standard deviation (n - 1) of each number of each metric that all seeds have."""
+        """Mean and standard deviation (n - 1) of each number of each metric that all seeds have.
+
+        Raises:
+            WsedError: there are no reports.
+        """
+        if not self.seeds:
+            raise WsedError("a mean over seeds needs the report of one seed or more")
         first, *rest = [report.computed for report in self.seeds]
         return {
             name: {
