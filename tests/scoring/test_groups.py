@@ -1,16 +1,20 @@
 """Intervals by group of clips: by hand, and through `wsed evaluate`."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import wsed
 from wsed.cli.main import main
 from wsed.errors import WsedError
+from wsed.metrics import EventF1, TaggingF1
 from wsed.metrics.groups import Groups
 from wsed.scoring.formats.groups import read_groups
 from wsed.scoring.report import Report
+from wsed.scoring.resampling import Resampling, Sampled, by_group, resample, samples
 
 HEAD = "filename\tonset\toffset\tevent_label"
 
@@ -65,6 +69,50 @@ def test_a_resample_may_leave_no_clip(tmp_path):
     )
     limits = report.intervals.of("psds1", "value")
     assert 0 <= limits.low <= report.value("psds1") <= limits.high <= 1
+
+
+def test_clips_that_were_annotated_for_no_class_are_not_drawn(files, tmp_path):
+    """Nobody looked at the clips of two patients: the interval is that of a table without them."""
+    rows = (files / "reference.tsv").read_text().splitlines()
+    few = {"reference": [*rows[:11]], "known": ["filename\tevent_labels", *(f"c{i}.wav\t" for i in range(10, 20))]}
+    few["found"] = [HEAD, *(row.rpartition("\t")[0] for row in rows[1:6])]
+    few["all"] = rows
+    for name, lines in few.items():
+        (tmp_path / f"{name}.tsv").write_text("\n".join(lines) + "\n")
+
+    def evaluated(reference, **settings):
+        metrics = ["event_f1", "tagging_f1"]
+        found = tmp_path / "found.tsv"
+        return wsed.evaluate(tmp_path / reference, found, groups="patient", resamples=50, metrics=metrics, **settings)
+
+    part, whole = evaluated("all.tsv", annotated=tmp_path / "known.tsv"), evaluated("reference.tsv")
+    assert part.intervals == whole.intervals
+    assert part.intervals.groups == 2
+    assert any("intervals by 2 groups of 10 clips" in note for note in part.input.notes)
+
+
+def test_numbers_of_events_and_of_tags_draw_their_own_clips():
+    from wsed.testing.metrics import system
+
+    whole = system()
+    known = torch.ones_like(whole.truth.timed)
+    events, tags = known.clone(), known.clone()
+    events[:2], tags[4:] = False, False
+    part = replace(whole, truth=replace(whole.truth, timed=events, tagged=tags))
+    sampled = samples(part, {"event_f1": EventF1(), "tagging_f1": TaggingF1()})
+    drawn = by_group(sampled, Groups.of(["a", "a", "b", "c", "d", "d"]))
+    assert [(each.metric, each.n_clips) for each in drawn[::2]] == [("event_f1", 3), ("tagging_f1", 3)]
+    for own, one in zip(sampled, drawn, strict=True):
+        assert one.statistic(np.ones((1, 3)))[0] == own.statistic(np.ones((1, 4)))[0]
+
+
+def test_limits_of_a_number_above_1_are_not_cut():
+    def twice(weights):
+        return 2.5 * weights[:, 0] / weights.sum(1) * weights.shape[1]
+
+    every = np.ones(9, dtype=np.bool_)
+    limits = resample([Sampled("plugin", "value", twice, 9, every)], Resampling(50)).of("plugin", "value")
+    assert limits.low < 2.5 < limits.high
 
 
 def test_the_text_says_what_was_drawn(files, tmp_path, capsys):
@@ -123,8 +171,6 @@ def test_mistakes_are_named(files, groups, message):
 
 
 def test_groups_are_of_the_clips_of_the_metric():
-    from wsed.metrics import EventF1
-    from wsed.scoring.resampling import by_group, samples
     from wsed.testing.metrics import system
 
     with pytest.raises(WsedError, match="of 6 clips, the groups are of 2"):

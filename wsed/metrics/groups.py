@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from wsed.errors import WsedError
 from wsed.metrics.bootstrap import CHUNK, PerResample, Statistic, Weights
@@ -58,6 +58,18 @@ class Groups:
         for row, own in zip(places, several, strict=True):
             row[: len(own)] = [place[name] for name in own]
         return cls(tuple(place), places)
+
+    def select(self, clips: Bool[np.ndarray, " clip"]) -> "Groups":
+        """The groups of some of the clips, without groups that have none of them.
+
+        >>> Groups.of(["anna", "ben", "carl"]).select(np.array([True, False, True])).names
+        ('anna', 'carl')
+        """
+        places = self.places[clips]
+        kept = np.unique(places[places < len(self)])
+        number = np.full(len(self) + 1, kept.size)
+        number[kept] = np.arange(kept.size)
+        return Groups(tuple(self.names[place] for place in kept.tolist()), number[places])
 
     def clip_weights(self, weights: Float[np.ndarray, "resample group"]) -> Weights:
         """The weight of each clip: the product of the weights of its groups."""

@@ -137,6 +137,9 @@ def evaluate(
     if not isinstance(chosen, Mapping):
         chosen = chosen_metrics(chosen)
     drawn_together = None if groups is None else read_groups(groups, reference, truth.clip_ids)
+    of_known = (
+        drawn_together if known is None or drawn_together is None else drawn_together.select(known.any(1).numpy())
+    )
     reports: list[Report] = []
     drawn: list[list[Sampled]] = []
     for each in [read_predictions(path, truth, progress=progress) for path in paths]:
@@ -148,13 +151,13 @@ def evaluate(
         notes = (
             *facts.notes,
             *_backend_notes(system, backend, report),
-            *_group_notes(drawn_together, resamples, seeds),
+            *_group_notes(of_known, resamples, seeds),
         )
         report = replace(report, input=replace(facts, notes=notes))
         if resamples:
             drawn.append(sampled if drawn_together is None else by_group(sampled, drawn_together))
             intervals = resample(drawn[-1], how, lambda every: progress(every, "resampling"))
-            intervals = replace(intervals, groups=0 if drawn_together is None else len(drawn_together))
+            intervals = replace(intervals, groups=0 if of_known is None else len(of_known))
             report = replace(report, intervals=_of_computed(intervals, report))
         reports.append(report)
     if seeds:

@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Bool
+
 from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.metrics.base import Metric
@@ -15,15 +18,27 @@ from wsed.scoring.plain import Plain, numbers
 
 
 class Sampled(NamedTuple):
-    """A number of a metric as a function of clip weights."""
+    """A number of a metric as a function of clip weights.
+
+    Attributes:
+        metric: name of the metric.
+        number: name of the number.
+        statistic: the number as a function of the weights of its clips.
+        n_clips: number of its clips: those whose events, or whose tags, are known.
+        clips: which of all clips these are.
+    """
 
     metric: str
     number: str
     statistic: Statistic
     n_clips: int
+    clips: Bool[np.ndarray, " clip"]
 
 
 Progress = Callable[[Iterable[Sampled]], Iterable[Sampled]]
+
+OF_TAGS = frozenset({"tags", "clip_scores", "embeddings"})
+"""Needs of metrics that are computed from the clips with known tags; other metrics need known events."""
 
 
 @checked
@@ -39,7 +54,7 @@ class Resampling:
 
 @dataclass(frozen=True)
 class Range:
-    """Confidence limits, clipped to [0, 1], and the standard deviation over resamples."""
+    """Confidence limits and the standard deviation over resamples; limits of a number in [0, 1] lie there too."""
 
     low: float
     high: float
@@ -105,15 +120,19 @@ def samples(system: System, metrics: Mapping[str, Metric]) -> list[Sampled]:
     for name, metric in metrics.items():
         resampled = metric.resampled(system) if metric.needs <= system.provides else None
         if resampled is not None:
+            known = system.truth.tagged if metric.needs & OF_TAGS else system.truth.timed
+            clips = known.any(1).cpu().numpy()
             for number, statistic in resampled.numbers.items():
                 # intervals and a comparison use the same resamples, and a PSDS is slow to compute
                 kept = cached(statistic) if number == "value" else statistic
-                every.append(Sampled(name, number, kept, resampled.n_clips))
+                every.append(Sampled(name, number, kept, resampled.n_clips, clips))
     return every
 
 
 def by_group(sampled: Sequence[Sampled], groups: Groups) -> list[Sampled]:
     """The same numbers as functions of the weights of groups of clips, so that whole groups are drawn.
+
+    Groups are of all clips; a number draws those with clips of its own.
 
     Raises:
         WsedError: a number is of other clips than the groups.
@@ -124,10 +143,13 @@ def by_group(sampled: Sequence[Sampled], groups: Groups) -> list[Sampled]:
     >>> [each.n_clips for each in by_group(samples(system(), {"event_f1": EventF1()}), groups)]
     [3, 3]
     """
+    drawn = []
     for each in sampled:
-        if each.n_clips != len(groups.places):
+        if len(each.clips) != len(groups.places) or each.clips.sum() != each.n_clips:
             raise WsedError(f"{each.metric} is of {each.n_clips} clips, the groups are of {len(groups.places)}")
-    return [each._replace(statistic=groups.statistic(each.statistic), n_clips=len(groups)) for each in sampled]
+        own = groups.select(each.clips)
+        drawn.append(each._replace(statistic=own.statistic(each.statistic), n_clips=len(own)))
+    return drawn
 
 
 def resample(sampled: Sequence[Sampled], how: Resampling | None = None, progress: Progress = iter) -> Intervals:
@@ -150,8 +172,10 @@ def resample(sampled: Sequence[Sampled], how: Resampling | None = None, progress
     for each in progress(sampled):
         if each.n_clips > 1:  # a single clip has no interval
             interval = bootstrap(each.statistic, each.n_clips, **asdict(how))
-            limits = Range(max(interval.low, 0.0), min(interval.high, 1.0), interval.std)
-            ranges.setdefault(each.metric, {})[each.number] = limits
+            low, high = interval.low, interval.high
+            if 0 <= interval.value <= 1:  # other numbers may be of any size
+                low, high = max(low, 0.0), min(high, 1.0)
+            ranges.setdefault(each.metric, {})[each.number] = Range(low, high, interval.std)
     return Intervals(how, ranges)
 
 
