@@ -46,7 +46,8 @@ def pair(**more):
 
 @pytest.mark.parametrize("lengths", [[1700, 1700], [1700, 900], [1700, 79], [1600, 1599], [1693, 1583]])
 def test_the_result_is_that_of_fusion(lengths):
-    """Compared before the GRUs, which would spread a difference: at the end of a clip, `fusion` may have one more."""
+    """Compared before the GRUs, which would spread a difference: at the end of a clip, `fusion` may have one more
+    embedding, and one frame less."""
     whole, frontend, cached = pair()
     seen = []
     for encoder in (whole, cached):
@@ -58,7 +59,8 @@ def test_the_result_is_that_of_fusion(lengths):
         expected = whole(audio[:, None], valid)
         actual = cached(*frontend(audio, n_samples))
     n = expected.frames.shape[1]
-    assert torch.equal(actual.valid[:, :n], expected.valid)
+    assert torch.equal(actual.valid[:, :n] & expected.valid, expected.valid)
+    assert bool((actual.valid.sum(1) - expected.valid.sum(1) <= 1).all())
     for clip, length in enumerate(lengths):
         whole_ones = int(expected.valid[clip].sum()) if length % 80 == 0 else length // 80 * 80 // 32
         for one, other in zip(*seen, strict=True):

@@ -1,5 +1,6 @@
 """A CRNN with a pretrained encoder beside its convolutions."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -7,8 +8,9 @@ import torch
 from torch import nn
 
 import wsed
-from wsed import WsedError
+from wsed import WsedError, testing
 from wsed.models import LogMel, Waveform
+from wsed.models.embeddings import Embeddings
 from wsed.models.encoders.cdur import CDur, CDurFeatures
 from wsed.models.encoders.fusion import Fusion
 from wsed.models.encoders.module import ModuleEncoder
@@ -81,3 +83,28 @@ def test_a_frozen_encoder_is_trained_in_the_second_stage(tmp_path):
     second = Fusion(1, CDur, CDurFeatures(), **settings)
     second.load_state_dict(first.state_dict())
     assert all(p.requires_grad for p in second.parameters())
+
+
+@pytest.mark.parametrize("pools", [[(1, 4)], [(2, 4)]])
+@pytest.mark.parametrize("n", [320, 2240, 4000, 4080, 4160])
+def test_a_clip_has_the_same_frames_alone_and_beside_a_longer_one(n, pools):
+    build, _ = Fusion.example()
+    build = partial(build, frontend=LogMel(8000, 256, 160, 64), pools=pools)
+    torch.manual_seed(0)
+    network = wsed.Composed(wsed.Labels("ab"), build, frontend=Waveform(8000, normalise=False)).eval()
+    both = testing.batch(2, 2, seconds=1.0)
+    both = replace(both, n_samples=torch.tensor([8000, n]))
+    audio = torch.where(torch.arange(8000) < both.n_samples[:, None], both.audio, 0.0)
+    both = replace(both, audio=audio)
+    one = testing.take(both, torch.tensor([1]))
+    one = replace(one, audio=one.audio[:, :n])
+    with torch.no_grad():
+        together, alone = network(both), network(one)
+    m = int(alone.valid.sum())
+    assert int(together.valid[1].sum()) == m == n // network.encoder.stride
+    torch.testing.assert_close(together.frame_logits[1, :m], alone.frame_logits[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(together.clip_logits[1], alone.clip_logits[0], atol=1e-5, rtol=0)
+    beside = Embeddings(build, Waveform(8000, normalise=False))
+    features, valid = beside(both.audio, both.n_samples)
+    assert torch.equal(beside.valid(both.n_samples, features.shape[2]), valid)
+    assert torch.equal(valid, together.valid)

@@ -15,7 +15,7 @@ from wsed.models.encoders.crnn import CRNN
 from wsed.models.encoders.pretrained import check_frontend
 from wsed.models.frontends import LogMel, Waveform
 from wsed.models.init import keras_init
-from wsed.ops.grid import padding
+from wsed.ops.grid import padding, whole_frames
 from wsed.types import Encoded
 
 
@@ -107,7 +107,8 @@ class Fusion(CRNN):
         frames, signal = self.blocks(bands, signal if padded else None)
         beside = self._beside(audio, n_samples, n_frames, padded)
         joined = self.join(torch.cat([frames[:, :n_frames], beside.to(frames.dtype)], dim=2))
-        return self.recurrent(joined, signal[:, :n_frames], padded)
+        # the frontend also marks the frame at the end of a clip, which a clip alone does not have
+        return self.recurrent(joined, signal[:, :n_frames] & whole_frames(valid, self.stride), padded)
 
     def _beside(
         self, audio: Float[Tensor, "clip sample"], n_samples: Int[Tensor, " clip"], n_frames: int, padded: bool
