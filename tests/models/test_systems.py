@@ -15,6 +15,7 @@ from wsed.models.heads.framewise import Framewise
 from wsed.models.heads.tagging import Tagging
 from wsed.models.network import Composed
 from wsed.models.systems import TagGated
+from wsed.models.teacher import MeanTeacher
 
 LABELS = wsed.Labels("abc")
 
@@ -72,6 +73,24 @@ def test_a_pretrained_tagger_is_frozen_and_rests_in_training(tagger):
     output.frame_logits.sum().backward()
     assert all(torch.equal(v, before[k]) for k, v in system.tagger.state_dict().items())
     assert any(p.grad is not None for p in system.detector.parameters())
+
+
+def test_a_frozen_tagger_takes_no_steps(tmp_path):
+    """Not even if it is a mean teacher, whose running mean would go on to move."""
+    tagger, path = partial(MeanTeacher, student=TAGGER), tmp_path / "tagger.ckpt"
+    trained = tagger(LABELS)
+    with torch.no_grad():
+        for p in trained.student.parameters():
+            p += 1.0
+    weights = {f"network.{k}": v for k, v in trained.state_dict().items()}
+    torch.save({"state_dict": weights, "wsed": facts_of(trained, {}, "0.2.0")}, path)
+    system = TagGated(LABELS, DETECTOR, tagger, pretrained=str(path)).train()
+    before = {k: v.clone() for k, v in system.tagger.state_dict().items()}
+    system.after_step()
+    torch.testing.assert_close(system.tagger.state_dict(), before, rtol=0, atol=0)
+    trained_together = TagGated(LABELS, DETECTOR, tagger)
+    trained_together.after_step()
+    assert int(trained_together.tagger.steps) == 1
 
 
 def test_without_a_checkpoint_both_are_trained():

@@ -236,6 +236,19 @@ def test_a_pretrained_teacher_stays_as_it_is(tmp_path):
         MeanTeacher(LABELS, partial(student, channels=5), pretrained=str(path))
 
 
+def test_a_pretrained_teacher_of_several_networks_takes_no_steps(tmp_path):
+    inner = partial(MeanTeacher, student=student)
+    earlier, path = inner(LABELS), tmp_path / "earlier.ckpt"
+    move(earlier.student, 1.0)
+    state = {f"network.{k}": v for k, v in earlier.state_dict().items()}
+    torch.save({"state_dict": state, "wsed": {"labels": list(LABELS)}}, path)
+    system = MeanTeacher(LABELS, inner, pretrained=str(path)).train()
+    before = {k: v.clone() for k, v in system.teacher.state_dict().items()}
+    system.after_step()
+    torch.testing.assert_close(system.teacher.state_dict(), before, rtol=0, atol=0)
+    assert int(system.student.steps) == int(earlier.steps) + 1
+
+
 def test_pseudo_strong_labels_of_the_teacher():
     batch = testing.batch()
     system = MeanTeacher(LABELS, student).train()

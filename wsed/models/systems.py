@@ -70,6 +70,11 @@ class TagGated(Network):
             return output
         return replace(output, clip_logits=self.tagger(batch).clip_logits)
 
+    def after_step(self) -> None:
+        """A frozen tagger takes no steps."""
+        for part in (self.detector,) if self.frozen else (self.detector, self.tagger):
+            part.after_step()
+
     @property
     def frontend(self) -> object:
         """The frontend of the detector, for pictures."""

@@ -205,7 +205,9 @@ class MeanTeacher(Network):
     @torch.no_grad()
     def after_step(self) -> None:
         """Update the running mean of the weights by one step."""
-        super().after_step()
+        self.student.after_step()
+        if not self.fixed:
+            self.teacher.after_step()
         self.steps += 1
         self._step, self._drawn = self._step + 1, 0
         if self.fixed:
