@@ -86,6 +86,14 @@ class WarmUp(LambdaLR):
         self.warmup, self.steps, self.shape, self.last = warmup, steps, shape, last
         super().__init__(optimizer, lambda step: self.factor(step))  # a method would be saved with the state
 
+    def state_dict(self) -> dict[str, object]:
+        """The state without the settings, so that a training that is resumed with others takes those."""
+        return _without_settings(super().state_dict())
+
+    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+        """Go on from a state; the settings stay, also if those of an earlier version are in it."""
+        super().load_state_dict(_without_settings(state_dict))
+
     def factor(self, step: int) -> float:
         """The share of the highest rate at a step, from 0."""
         if step < self.warmup:
@@ -97,6 +105,10 @@ class WarmUp(LambdaLR):
         if self.shape == "falling":
             return float(self.last**t)
         return self.last + (1 - self.last) * (1 + math.cos(math.pi * t)) / 2
+
+
+def _without_settings(state: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in state.items() if name not in ("warmup", "steps", "shape", "last")}
 
 
 def interval(scheduler: LRScheduler) -> str:
