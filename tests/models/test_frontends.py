@@ -179,3 +179,20 @@ def test_log_mel_equals_librosa(golden):
     np.testing.assert_allclose(features[0, 10:14, mid], values["mid"], atol=2e-3)
     assert features.sum().item() == pytest.approx(values["sum"], rel=1e-5)
     assert features.max().item() == pytest.approx(values["max"], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"win_length": 0}, r"win_length must be from 1 to n_fft \(2048\), not 0"),
+        ({"win_length": 2049}, r"win_length must be from 1 to n_fft \(2048\), not 2049"),
+        ({"f_min": -1.0}, "f_min must be from 0 to below half the sample rate, not -1 Hz"),
+        ({"f_min": 11025.0}, "f_min must be from 0 to below half the sample rate, not 11025 Hz"),
+        ({"f_min": -1.0, "f_max": 8000.0}, "f_min must be from 0"),
+        ({"sample_rate": 0}, "must be 1 or more"),
+    ],
+)
+def test_settings_of_log_mel_out_of_their_range_are_refused(settings, message):
+    with pytest.raises(WsedError, match=message):
+        LogMel(**settings)
+    assert LogMel(win_length=2048, f_min=0.0).n_bands == 64

@@ -62,10 +62,14 @@ class LogMel(Frontend):
         log_offset: float | None = None,
     ) -> None:
         super().__init__()
-        if f_max is not None and not f_min < f_max <= sample_rate / 2:
-            raise WsedError(f"frontend: f_max {f_max:g} must lie between f_min {f_min:g} and {sample_rate / 2:g} Hz")
         if min(sample_rate, n_fft, hop_length, n_bands) < 1:
             raise WsedError("frontend: sample_rate, n_fft, hop_length and n_bands must be 1 or more")
+        if f_max is not None and not f_min < f_max <= sample_rate / 2:
+            raise WsedError(f"frontend: f_max {f_max:g} must lie between f_min {f_min:g} and {sample_rate / 2:g} Hz")
+        if not 0 <= f_min < sample_rate / 2:
+            raise WsedError(f"frontend: f_min must be from 0 to below half the sample rate, not {f_min:g} Hz")
+        if win_length is not None and not 1 <= win_length <= n_fft:
+            raise WsedError(f"frontend: win_length must be from 1 to n_fft ({n_fft}), not {win_length}")
         if power <= 0 or (log_offset is not None and log_offset <= 0):
             raise WsedError(f"frontend: power ({power:g}) and log_offset ({log_offset}) must be above 0")
         self.sample_rate, self.n_bands, self.hop_length = sample_rate, n_bands, hop_length
