@@ -1,11 +1,15 @@
 """The macro subnet of M&mnet and its activation map."""
 
+from functools import partial
+
 import lightning.pytorch  # noqa: F401  here: its log handler keeps the stderr it finds, which must not be a test's own
 import pytest
 import torch
 from torch.nn import functional as nnf
 
+from wsed import WsedError
 from wsed.models.heads.macro import Macro, scaled_to_one
+from wsed.models.heads.parts import Parts
 from wsed.types import Encoded
 
 
@@ -57,3 +61,13 @@ def test_scaled_to_one_survives_flat_curves_and_clips_without_a_frame():
     assert found[0, :, 0].tolist() == [0, 1, 0.5, 0]
     assert not found[0, :, 1].any()
     assert not found[1].any()
+
+
+@pytest.mark.parametrize("build", [Macro, partial(Macro, activation_map=True), Parts])
+def test_a_single_clip_in_training_is_refused(build):
+    head, one = build(6, 3), encoded(n_clips=1)
+    with pytest.raises(WsedError, match=r"needs two clips or more in a training batch; set data\.batch to 2 or more"):
+        head(one)
+    for norm in (head.dense[1], head.dense[4]):  # frozen
+        norm.eval()
+    assert head(one).clip_logits.shape == head.eval()(one).clip_logits.shape == (1, 3)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from wsed.errors import WsedError
 from wsed.models.base import HEADS, Head
 from wsed.models.heads.tagging import mean_and_max
 from wsed.models.init import he_init
@@ -28,7 +29,7 @@ class Macro(Head):
             the clip classifier, scaled to [0, 1] over the clip, without gradient.
 
     Raises:
-        WsedError: the pooling is unknown.
+        WsedError: the pooling is unknown; in `forward`: a training batch holds one clip only.
 
     >>> valid = torch.ones(2, 5, dtype=torch.bool)
     >>> Macro(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).clip_logits.shape
@@ -55,6 +56,7 @@ class Macro(Head):
 
     def forward(self, encoded: Encoded) -> Output:
         mean, largest = mean_and_max(encoded.frames, encoded.valid).chunk(2, dim=1)
+        check_clips(self.dense, len(mean), "macro")
         embedding = self.dense(mean if self.pooling == "mean" else largest)
         return Output(
             clip_logits=self.linear(embedding),
@@ -81,6 +83,22 @@ def dense_layers(dim: int, hidden: int) -> nn.Sequential:
     """
     first, second = ((nn.Linear(size, hidden), nn.BatchNorm1d(hidden), nn.ReLU(inplace=True)) for size in (dim, hidden))
     return nn.Sequential(*first, *second)
+
+
+def check_clips(dense: nn.Module, n_clips: int, head: str) -> None:
+    """Refuse a single clip in training, of which batch norm cannot compute a variance.
+
+    Args:
+        dense: layers on one embedding per clip.
+        n_clips: number of clips.
+        head: name of the head, for the message.
+
+    >>> check_clips(dense_layers(dim=4, hidden=8), 1, "macro")
+    Traceback (most recent call last):
+    wsed.errors.WsedError: head macro needs two clips or more in a training batch; set data.batch to 2 or more
+    """
+    if n_clips == 1 and any(isinstance(part, nn.BatchNorm1d) and part.training for part in dense.modules()):
+        raise WsedError(f"head {head} needs two clips or more in a training batch; set data.batch to 2 or more")
 
 
 def scaled_to_one(

@@ -5,7 +5,7 @@ from torch import nn
 
 from wsed.models.base import HEADS, Head
 from wsed.models.heads.clip_attention import attention_over_time
-from wsed.models.heads.macro import dense_layers
+from wsed.models.heads.macro import check_clips, dense_layers
 from wsed.models.heads.tagging import mean_and_max
 from wsed.models.init import he_init
 from wsed.types import Encoded, Output
@@ -27,6 +27,9 @@ class Parts(Head):
         parts: number of parts P.
         hidden: units of the dense layers; the output of the second is the `clip_embedding`.
 
+    Raises:
+        WsedError: in `forward`: a training batch holds one clip only.
+
     >>> valid = torch.ones(2, 5, dtype=torch.bool)
     >>> Parts(dim=4, n_labels=3)(Encoded(torch.randn(2, 5, 4), valid)).clip_logits.shape
     torch.Size([2, 3])
@@ -45,5 +48,6 @@ class Parts(Head):
         weights = attention_over_time(self.att(encoded.frames).float(), encoded.valid)
         parts = torch.einsum("ctp,ctd->cpd", weights, encoded.frames.float()).flatten(1)
         mean, _ = mean_and_max(encoded.frames, encoded.valid).chunk(2, dim=1)
+        check_clips(self.dense, len(mean), "parts")
         embedding = self.dense(torch.cat([mean, parts], dim=1))
         return Output(clip_logits=self.linear(embedding), clip_embedding=embedding, valid=encoded.valid)
