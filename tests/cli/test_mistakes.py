@@ -278,7 +278,7 @@ def test_what_torch_and_lightning_refuse_names_the_setting(mistake, sentence):
 PYTHON = """
 import torch, wsed
 from wsed.losses import MIL, functional
-from wsed.models import CRNN, Composed
+from wsed.models import CRNN, Composed, MMNet
 labels = wsed.Labels(["cat", "dog"])
 net = Composed(labels, CRNN)
 term = {"tags": wsed.Weighted(MIL())}
@@ -295,6 +295,7 @@ mistakes = [
     lambda: functional.mil(scores * 9, tags),
     lambda: functional.mil(scores, tags[:1]),
     lambda: CRNN(64, activation="gelu"),
+    lambda: MMNet(labels, CRNN, wsed.models.Framewise),
     lambda: wsed.Evaluation(wsed.decoding.StepDecoder(threshold=50)),
     lambda: wsed.Truth(tags > 0, tags > 0, wsed.Events.of([]), tags[:, :1] > 0),
 ]
@@ -327,6 +328,7 @@ def test_mistakes_in_python(tmp_path):
         "scores must be probabilities, in [0, 1]; give logits.sigmoid()",
         "tags must be [clip label], here (4, 2), not (1, 2)",
         "unknown activation 'gelu'",
+        "head must be a list whose last head is the micro subnet",
         "evaluation.decoder.threshold is 50, but scores are in [0, 1]",
         "tags, tagged and timed must be [clip label] tables of one shape, not (4, 2), (4, 2), (4, 1)",
     ]

@@ -165,6 +165,9 @@ def test_a_network_that_cannot_be_is_refused():
             network(heads=[macro, partial(Micro, aspects=0)])
     with pytest.raises(WsedError, match="no head provides attention, frame_logits"):
         network(heads=[Macro])
+    for pyramid in (False, True):
+        with pytest.raises(WsedError, match=r"the last head, .* provides no attention, frame_logits; use"):
+            network(partial(SMALL, pyramid=pyramid), heads=[Micro, Macro])
     with pytest.raises(WsedError, match=r"channels .* must be three"):
         ResNet1d(16, channels=(8, 8))
 

@@ -42,7 +42,8 @@ class MMNet(Composed):
         mu: weight of the macro subnet in EP.
 
     Raises:
-        WsedError: the heads do not provide clip scores, frame scores and attention, or `mu` is not in [0, 1].
+        WsedError: `head` is no list, the heads do not provide clip scores, frame scores and attention, the last of them
+            not the latter two, or `mu` is not in [0, 1].
 
     >>> len(MMNet.example(Labels(["dog", "cat"])).level_heads)
     4
@@ -57,10 +58,18 @@ class MMNet(Composed):
         ep: bool = True,
         mu: float = 0.5,
     ) -> None:
+        if isinstance(head, str) or not isinstance(head, Sequence):
+            raise WsedError("network mmnet: head must be a list whose last head is the micro subnet: [macro, micro]")
         super().__init__(labels, encoder, head, frontend)
         missing = {"clip_logits", "frame_logits", "attention"} - self.provides
         if missing:
             raise WsedError(f"network mmnet: no head provides {', '.join(sorted(missing))}; use `head: [macro, micro]`")
+        of_micro: frozenset[str] = self.heads[-1].provides  # type: ignore[assignment]
+        if lacking := {"frame_logits", "attention"} - of_micro:
+            raise WsedError(
+                f"network mmnet: the last head, which is the micro subnet, provides no {', '.join(sorted(lacking))}; "
+                "use `head: [macro, micro]`"
+            )
         if not 0 <= mu <= 1:
             raise WsedError(f"network mmnet: mu must be in [0, 1], not {mu:g}")
         self.ep, self.mu = ep, mu
