@@ -23,5 +23,5 @@ def test_arguments_of_the_old_task_say_where_they_are():
 
 
 def test_an_unknown_argument_of_the_task_has_near_names():
-    with pytest.raises(wsed.WsedError, match=r"no argument 'optimiser' \(did you mean optimizer\?\)"):
+    with pytest.raises(wsed.WsedError, match=r"no argument 'optimiser' \(did you mean optimizer"):
         wsed.SEDTask(torch.nn.Identity(), {}, optimiser=torch.optim.Adam)

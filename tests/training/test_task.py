@@ -1,5 +1,6 @@
 """SEDTask in plain Python: what happens in a step."""
 
+import re
 import traceback
 from functools import partial
 
@@ -178,3 +179,14 @@ def test_a_teacher_that_no_loss_reads_is_told(monkeypatch):
     assert told == ["the teacher is not used: no loss reads it (losses: tags)"]
     wsed.SEDTask(MeanTeacher(LABELS, network, interpolate=0.2), {"same": Weighted(Consistency())}).on_fit_start()
     assert told[1:] == ["interpolate costs time and is not used: no loss reads its mixes (losses: same)"]
+
+
+@pytest.mark.parametrize("name", ["a.b", "", "keys", "type", "training", 1])
+def test_a_loss_needs_a_name_that_torch_can_use(name):
+    with pytest.raises(WsedError, match=f"losses: {re.escape(repr(name))} cannot be the name of a loss"):
+        wsed.SEDTask(network(), {name: Weighted(MIL())})
+
+
+def test_compile_is_among_the_arguments_that_a_message_names():
+    with pytest.raises(WsedError, match=r"no argument 'compil'.*did you mean compile"):
+        wsed.SEDTask(network(), {"tags": Weighted(MIL())}, compil=True)

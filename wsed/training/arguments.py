@@ -3,13 +3,15 @@
 import warnings
 from collections.abc import Mapping
 
+from torch import nn
+
 from wsed.errors import WsedError, near
 from wsed.losses.base import Loss, Weighted
 
 MOVED = {"decoder": "decoder", "tuning": "tuning", "judge_embeddings": "embeddings", "resamples": "resamples"}
 """Arguments of the `SEDTask` of wsed 0.1, and the arguments of `Evaluation` that replace them."""
 
-KNOWN = ("network", "losses", "optimizer", "lr_scheduler", "labels", "parts")
+KNOWN = ("network", "losses", "optimizer", "lr_scheduler", "labels", "parts", "compile")
 
 
 def warn_of_moved(arguments: Mapping[str, object]) -> None:
@@ -33,7 +35,7 @@ def check_terms(losses: object) -> None:
     """Refuse losses that are not a mapping of names to weighted losses.
 
     Raises:
-        WsedError: the losses have another form; the message shows the right one.
+        WsedError: the losses have another form, and the message shows the right one; or a name cannot be used.
 
     >>> from wsed.losses.mil import MIL
     >>> check_terms({"tags": MIL()})
@@ -44,6 +46,11 @@ def check_terms(losses: object) -> None:
         kind = type(losses).__name__
         raise WsedError(f"losses is {kind}, expected a mapping; write {{'tags': wsed.Weighted(MIL())}}")
     for name, term in losses.items():
+        if not isinstance(name, str) or name == "" or "." in name or name in dir(nn.ModuleDict()):
+            raise WsedError(
+                f"losses: {name!r} cannot be the name of a loss: a name is text without dots, and not one that torch "
+                "keeps for itself, such as 'type'; take another, such as 'tags'"
+            )
         if isinstance(term, Loss):
             kind = type(term).__name__
             raise WsedError(f"losses: {name!r} is a bare {kind}; write {{{name!r}: wsed.Weighted({kind}())}}")
