@@ -19,7 +19,7 @@ class Attention(Head):
 
     Xu et al. 2017, "Large-scale weakly supervised audio classification using gated convolutional neural network"; row
     ATT of Pellegrini & Cances 2019. Train it with the loss `clip_bce`. With `strong_from: cla`, the loss `mil` with
-    `pooling: attention` gives the same value.
+    `pooling: attention` gives the same value, unless the attention of a class sums to less than 1e-7 over a clip.
 
     Args:
         dim: dimension of the frame embeddings.
