@@ -11,7 +11,7 @@ from wsed.checkpoint_specs import check_same
 from wsed.errors import WsedError
 from wsed.learning import TrainingSet
 from wsed.models.base import FRONTENDS, EncoderFactory, Frontend
-from wsed.models.encoders.pretrained import Pretrained, check_frontend, stays_random
+from wsed.models.encoders.pretrained import Pretrained, check_frontend, encoded_short, stays_random
 from wsed.models.encoders.waa import WAA
 from wsed.models.frontends import Standardised
 from wsed.models.init import to_read
@@ -97,7 +97,7 @@ class Embeddings(Frontend):
     ) -> tuple[Float[Tensor, "clip band frame"], Bool[Tensor, "clip frame"]]:
         features, valid = self.frontend(audio, n_samples)
         with torch.no_grad():  # an exported network takes clips without padding
-            encoded = self.encoder(features, None if torch.compiler.is_exporting() else valid)
+            encoded = encoded_short(self.encoder, features, None if torch.compiler.is_exporting() else valid)
         return encoded.frames.transpose(1, 2), encoded.valid
 
     def _load(self, path: Path) -> None:

@@ -11,7 +11,9 @@ import wsed
 from wsed import WsedError, testing
 from wsed.models import LogMel, Waveform
 from wsed.models.embeddings import Embeddings
+from wsed.models.encoders.cached_fusion import FusionFeatures
 from wsed.models.encoders.cdur import CDur, CDurFeatures
+from wsed.models.encoders.cnn import CNN
 from wsed.models.encoders.fusion import Fusion
 from wsed.models.encoders.module import ModuleEncoder
 
@@ -108,3 +110,19 @@ def test_a_clip_has_the_same_frames_alone_and_beside_a_longer_one(n, pools):
     features, valid = beside(both.audio, both.n_samples)
     assert torch.equal(beside.valid(both.n_samples, features.shape[2]), valid)
     assert torch.equal(valid, together.valid)
+
+
+def test_a_clip_shorter_than_an_embedding_has_zeros_beside_it_alone_too():
+    torch.manual_seed(0)
+    encoder, frontend = Fusion(1, partial(CNN, channels=2, pools=[(8, 4)]), LogMel(8000, 64, 16, 16), **SIZES), OWN
+    seen = []
+    encoder.eval().join.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][..., encoder.blocks.dim :]))
+    audio = torch.randn(2, 1, 1000) * (torch.arange(1000) < torch.tensor([[[1000]], [[90]]]))
+    with torch.no_grad():
+        together = encoder(audio, torch.arange(1000) < torch.tensor([[1000], [90]]))
+        alone = encoder(audio[1:, :, :90], None)
+    assert not seen[0][1, :5].any()
+    assert not seen[1].any()
+    torch.testing.assert_close(together.frames[1, :5], alone.frames[0], atol=1e-5, rtol=0)
+    features = FusionFeatures(Embeddings(partial(CNN, channels=2, pools=[(8, 4)]), LogMel(8000, 64, 16, 16)), frontend)
+    assert not features(audio[1, :, :90], torch.tensor([90]))[0][:, frontend.n_bands :].any()

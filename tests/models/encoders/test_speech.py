@@ -245,3 +245,28 @@ def test_a_model_from_a_folder_trains_as_one_whose_weights_are_loaded_afterwards
         with start:
             encoder = Wav2Vec2(1, "wavlm", SMALL, folder[0])
         assert all(part.training for part in encoder.modules())
+
+
+@pytest.mark.parametrize("build", [Wav2Vec2, WavLM, partial(Wav2Vec2, architecture="wav2vec2-conformer")])
+def test_an_adapter_is_refused(transformers, build):
+    with pytest.raises(WsedError, match=r"encoder \w+ has no adapter: leave add_adapter out of config"):
+        build(1, config={**SMALL, "add_adapter": True})
+
+
+def test_too_few_frames_are_an_error_and_one_is_repeated(transformers, monkeypatch):
+    encoder, samples = Wav2Vec2(1, config=SMALL).eval(), torch.randn(2, 1, 100)
+    valid, frames = torch.arange(100) < torch.tensor([[100], [60]]), encoder._frames
+    whole = encoder(samples, None).frames
+    for mask in (None, valid):
+        monkeypatch.setattr(encoder, "_frames", lambda x: frames(x)[:, :-1])
+        torch.testing.assert_close(encoder(samples, mask).frames[0], whole[0, [0, 1, 2, 3, 3]])
+        monkeypatch.setattr(encoder, "_frames", lambda x: frames(x)[:, ::2])
+        with pytest.raises(WsedError, match=r"encoder wav2vec2 gives [23] frames for a clip of [35]; leave settings"):
+            encoder(samples, mask)
+
+
+def test_sew_needs_two_frames(transformers):
+    encoder = Wav2Vec2(1, "sew", SMALL).eval()
+    with pytest.raises(WsedError, match="a clip of 39 samples is too short for this model, which needs 40"):
+        encoder(torch.randn(1, 1, 39), None)
+    assert encoder(torch.randn(1, 1, 40), None).frames.shape == (1, 2, 16)

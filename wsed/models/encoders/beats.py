@@ -91,7 +91,7 @@ class BEATs(Pretrained):
         return frontend() if self.pretrained else None
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
-        return encoded_by_length(self.model, features, valid, self.stride, self.dim)
+        return encoded_by_length(self, self.model, features, valid)
 
 
 def frontend() -> FBank:

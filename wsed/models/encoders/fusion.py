@@ -12,7 +12,7 @@ from wsed.models.base import ENCODERS, EncoderFactory, Frontend
 from wsed.models.encoders.blocks import Activation
 from wsed.models.encoders.cnn import CNN
 from wsed.models.encoders.crnn import CRNN
-from wsed.models.encoders.pretrained import check_frontend
+from wsed.models.encoders.pretrained import check_frontend, encoded_short
 from wsed.models.frontends import LogMel, Waveform
 from wsed.models.init import keras_init
 from wsed.ops.grid import padding, whole_frames
@@ -115,7 +115,7 @@ class Fusion(CRNN):
     ) -> Float[Tensor, "clip frame dim"]:
         """The embedding at the middle of each frame; the last one for frames after it, zeros in clips without one."""
         bands, signal = self.pretrained_frontend(audio, n_samples)
-        encoded: Encoded = self.pretrained_encoder(bands, signal if padded else None)
+        encoded = encoded_short(self.pretrained_encoder, bands, signal if padded else None)
         return at_middle(encoded.frames, encoded.valid.sum(1), n_frames, self.stride, self._step)
 
 

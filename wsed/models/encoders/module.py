@@ -86,7 +86,7 @@ class ModuleEncoder(Pretrained):
         return None if self._trained_with is None else self._trained_with[0]
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
-        return encoded_by_length(self._frames, features, valid, self.stride, self.dim)
+        return encoded_by_length(self, self._frames, features, valid)
 
     def _frames(self, features: Tensor) -> Tensor:
         """The embeddings of clips of one length, `[clip frame dim]`."""

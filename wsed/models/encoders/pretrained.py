@@ -101,15 +101,21 @@ def by_length(
     valid: Bool[Tensor, "clip frame"] | None,
     stride: int,
     dim: int,
+    name: str = "encoder",
 ) -> Float[Tensor, "clip frame2 dim"]:
     """The embeddings of clips, computed for one length at a time, so that padding never matters.
 
     Args:
-        run: computes embeddings `[clip frame dim]` from features without padding.
+        run: computes embeddings `[clip frame dim]` from features without padding. If the last one is missing, the one
+            before it is repeated.
         features: the features.
         valid: frames that hold signal, which come first in each clip; all if None.
         stride: time steps of the features per embedding.
         dim: values of an embedding.
+        name: name of the encoder, for the message.
+
+    Raises:
+        WsedError: `run` gives too few embeddings.
 
     >>> features, valid = torch.ones(1, 2, 6), torch.tensor([[True] * 4 + [False] * 2])
     >>> by_length(lambda x: x.transpose(1, 2)[:, ::2], features, valid, stride=2, dim=2)[0, :, 0]
@@ -117,34 +123,64 @@ def by_length(
     """
     n_frames = features.shape[2] // stride
     frames = features.new_zeros(features.shape[0], n_frames, dim)  # not len(): an export would fix it
+    if not torch.compiler.is_exporting() and n_frames == 0:  # many models cannot take so short a clip
+        return frames
     if valid is None:  # do not read the values: the CPU would wait for an accelerator
-        whole = run(features)[:, :n_frames].to(frames.dtype)
-        return whole if whole.shape[1] == n_frames else torch.cat([whole, frames[:, whole.shape[1] :]], dim=1)
+        return _filled(run(features)[:, :n_frames].to(frames.dtype), n_frames, name)
     lengths = valid.sum(1)
     for length in sorted(set(lengths.tolist())):
         if length >= stride:
             alike = lengths == length
             n = length // stride
-            frames[alike, :n] = run(features[alike, :, :length])[:, :n].to(frames.dtype)
+            frames[alike, :n] = _filled(run(features[alike, :, :length])[:, :n].to(frames.dtype), n, name)
     return frames
 
 
+def _filled(frames: Float[Tensor, "clip frame dim"], n_frames: int, name: str) -> Float[Tensor, "clip frame2 dim"]:
+    """Embeddings with the last one repeated if one is missing."""
+    if frames.shape[1] == n_frames:
+        return frames
+    if not 0 < frames.shape[1] == n_frames - 1:
+        raise WsedError(
+            f"{name} gives {frames.shape[1]} frames for a clip of {n_frames}; leave settings out of its config that "
+            "make the output shorter or drop frames"
+        )
+    return torch.cat([frames, frames[:, -1:]], dim=1)
+
+
 def encoded_by_length(
+    encoder: Encoder,
     run: Callable[[Tensor], Tensor],
     features: Float[Tensor, "clip band frame"],
     valid: Bool[Tensor, "clip frame"] | None,
-    stride: int,
-    dim: int,
 ) -> Encoded:
     """What an encoder returns whose clips are computed for one length at a time, with the arguments of `by_length`.
 
-    >>> encoded = encoded_by_length(lambda x: x.transpose(1, 2)[:, ::2], torch.ones(1, 2, 6), None, stride=2, dim=2)
+    >>> from wsed.models.encoders.identity import Identity
+    >>> encoded = encoded_by_length(Identity(2), lambda x: x.transpose(1, 2), torch.ones(1, 2, 3), None)
     >>> encoded.frames.shape, encoded.valid.tolist()
     (torch.Size([1, 3, 2]), [[True, True, True]])
     """
     padded, valid = padding(valid, features)
-    frames = by_length(run, features, valid if padded else None, stride, dim)
-    return Encoded(frames, whole_frames(valid, stride))
+    lengths = valid if padded else None
+    frames = by_length(run, features, lengths, encoder.stride, encoder.dim, name_of(type(encoder)))
+    return Encoded(frames, whole_frames(valid, encoder.stride))
+
+
+def encoded_short(
+    encoder: Encoder, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None
+) -> Encoded:
+    """What an encoder returns, for features of any length: no frames if they are shorter than one.
+
+    >>> from wsed.models.encoders.cdur import CDur
+    >>> encoded_short(CDur(n_bands=64), torch.zeros(1, 64, 3), None).frames.shape
+    torch.Size([1, 0, 256])
+    """
+    if not torch.compiler.is_exporting() and features.shape[2] < encoder.stride:
+        none = torch.zeros(features.shape[0], 0, dtype=torch.bool, device=features.device)
+        return Encoded(features.new_zeros(features.shape[0], 0, encoder.dim), none)
+    encoded: Encoded = encoder(features, valid)
+    return encoded
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
@@ -47,8 +48,9 @@ class Wav2Vec2(Pretrained):
         freeze: do not train the weights; the encoder then stays in eval mode.
 
     Raises:
-        WsedError: transformers is not installed, the architecture or a setting in `config` is unknown, the frontend
-            is not `waveform`, or the folder has no weights or weights of another configuration.
+        WsedError: transformers is not installed, the architecture or a setting in `config` is unknown, `config` has
+            `add_adapter`, the frontend is not `waveform`, or the folder has no weights or weights of another
+            configuration.
     """
 
     def __init__(
@@ -66,12 +68,17 @@ class Wav2Vec2(Pretrained):
         settings = configuration(architecture, config or {}, name_of(type(self)).removeprefix("encoder "))
         if not reads_waveform(settings):
             raise WsedError(f"encoder wav2vec2: {architecture} does not read a waveform; {encoder_for(architecture)}")
+        if settings.to_dict().get("add_adapter"):  # it would leave one frame of eight
+            raise WsedError(f"{name_of(type(self))} has no adapter: leave add_adapter out of config")
         folder = to_read(pretrained)
         self.model = model_of(settings, folder)
         _drop_unused(self.model, settings)
         self.wanted = None if folder is None else trained_frontend(Path(folder))
         self.trained_rate = None if pretrained is None else RATE
         self.dim, self.stride = int(settings.hidden_size), math.prod(settings.conv_stride)
+        self._least = self.stride * int(
+            settings.to_dict().get("squeeze_factor", 1)
+        )  # sew pools frames before its layers
         field = 1  # receptive field of a frame in samples
         for kernel, stride in zip(reversed(settings.conv_kernel), reversed(settings.conv_stride), strict=True):
             field = (field - 1) * stride + kernel
@@ -94,9 +101,14 @@ class Wav2Vec2(Pretrained):
         return None if self.wanted is None else Waveform(*self.wanted)
 
     def forward(self, features: Float[Tensor, "clip 1 sample"], valid: Bool[Tensor, "clip sample"] | None) -> Encoded:
-        return encoded_by_length(self._frames, features, valid, self.stride, self.dim)
+        return encoded_by_length(self, self._frames, features, valid)
 
     def _frames(self, features: Float[Tensor, "clip 1 sample"]) -> Tensor:
+        if not torch.compiler.is_exporting() and features.shape[2] < self._least:
+            raise WsedError(
+                f"{name_of(type(self))}: a clip of {features.shape[2]} samples is too short for this model, which "
+                f"needs {self._least}; use longer clips"
+            )
         frames: Tensor = self.model(F.pad(features[:, 0], self._pad)).last_hidden_state
         return frames
 
@@ -143,8 +155,8 @@ class WavLM(Wav2Vec2):
         freeze: do not train the weights; the encoder then stays in eval mode.
 
     Raises:
-        WsedError: transformers is not installed, a setting in `config` is unknown, the frontend is not `waveform`, or
-            the folder has no weights or weights of another configuration.
+        WsedError: transformers is not installed, a setting in `config` is unknown or `add_adapter`, the frontend is
+            not `waveform`, or the folder has no weights or weights of another configuration.
     """
 
     def __init__(

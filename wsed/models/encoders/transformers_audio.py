@@ -109,7 +109,7 @@ class TransformersAudio(Pretrained):
         return self._frontend(self.rate)
 
     def forward(self, features: Float[Tensor, "clip 1 sample"], valid: Bool[Tensor, "clip sample"] | None) -> Encoded:
-        return encoded_by_length(self._frames, features, valid, self.stride, self.dim)
+        return encoded_by_length(self, self._frames, features, valid)
 
     def _frames(self, features: Float[Tensor, "clip 1 sample"]) -> Float[Tensor, "clip frame dim"]:
         """The frames of clips of one length, one per `stride` samples."""

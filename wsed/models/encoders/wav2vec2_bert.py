@@ -106,7 +106,7 @@ class Wav2Vec2Bert(Pretrained):
         return Wav2Vec2BertFeatures(self.n_bands) if self.pretrained else None
 
     def forward(self, features: Float[Tensor, "clip band frame"], valid: Bool[Tensor, "clip frame"] | None) -> Encoded:
-        return encoded_by_length(self._frames, features, valid, self.stride, self.dim)
+        return encoded_by_length(self, self._frames, features, valid)
 
     def _frames(self, features: Float[Tensor, "clip band frame"]) -> Tensor:
         n = features.shape[2] // self.stride
