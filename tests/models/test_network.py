@@ -1,6 +1,8 @@
 """Networks of several heads: padding, precision, and what is refused."""
 
+from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,14 +10,20 @@ import torch
 import wsed
 from wsed import WsedError, testing
 from wsed.build import build
+from wsed.data.corpus.desed import DESED
+from wsed.data.module import SEDDataModule
 from wsed.losses import functional as F
 from wsed.models.encoders.cnn import CNN
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
 from wsed.models.heads.attention import Attention
+from wsed.models.heads.clip_attention import ClipAttention
 from wsed.models.heads.framewise import Framewise
 from wsed.models.heads.tagging import Tagging
 from wsed.models.network import Composed
+from wsed.models.teacher import MeanTeacher
+from wsed.ops import host
+from wsed.registry import registry
 
 LABELS = wsed.Labels("abc")
 
@@ -153,3 +161,57 @@ def test_settings_that_cannot_work_are_refused():
         LogMel(16000, f_max=11025.0)
     with pytest.raises(WsedError, match="unknown pooling"):
         Framewise(4, 2, pooling="maxx")
+
+
+SHORT = {"encoder": partial(CNN, channels=4, pools=[(8, 4)]), "frontend": LogMel(8000, 256, 160, 64, 20.0)}
+
+
+def of_lengths(*lengths, rate=8000):
+    batch = testing.batch(len(lengths), 3, seconds=1.0, sample_rate=rate)
+    audio = batch.audio[:, : max(lengths)]
+    return replace(batch, audio=audio, n_samples=torch.tensor(lengths), full=0 < min(lengths) == max(lengths))
+
+
+@pytest.mark.parametrize("head", [Framewise, ClipAttention, Tagging])
+def test_a_clip_shorter_than_one_frame_is_refused_alone_and_beside_others(head):
+    network = Composed(LABELS, head=head, **SHORT).eval()
+    said = r"clip_\d\.wav: 0\.0625 s \(500 samples\) are shorter than one frame of the network \(0\.16 s\); leave such"
+    for lengths in ([500], [8000, 500], [500, 500]):
+        with pytest.raises(WsedError, match=said):
+            network(of_lengths(*lengths))
+    with pytest.raises(WsedError, match=r": 0 s \(0 samples\) are shorter"):
+        network(of_lengths(0, 0))
+    assert network(of_lengths(8000, 1120)).valid.sum(1).tolist() == [6, 1]
+    assert network(of_lengths(8000, 0)).valid.sum(1).tolist()[1] == 0  # a filler
+
+
+def test_on_an_accelerator_the_data_module_refuses_it_before_the_batch_is_there(monkeypatch):
+    """There, lengths cannot be read without waiting; the shape of the batch can."""
+    network, batches = Composed(LABELS, **SHORT).eval(), [of_lengths(8000, 500), of_lengths(500, 500)]
+    system = MeanTeacher(LABELS, partial(Composed, **SHORT))
+    data = SEDDataModule(DESED("missing", test=None), {"weak": 4})
+    data.trainer = SimpleNamespace(lightning_module=SimpleNamespace(network=system, needs={}))
+    for batch in batches:
+        with pytest.raises(WsedError, match="500 samples"):
+            data.transfer_batch_to_device(batch, torch.device("cpu"), 0)
+    monkeypatch.setattr(host, "on_cpu", lambda tensor: False)
+    network(batches[0])
+    with pytest.raises(WsedError, match="500 samples"):
+        network(batches[1])
+
+
+@pytest.mark.parametrize("name", wsed.components("encoder"))
+def test_short_clips_alone_give_scores_or_an_error_that_says_so(name):
+    if name == "beats":
+        pytest.importorskip("speechbrain", reason="the extra beats is not installed")
+    encoder, frontend = registry("encoder")[name].example()
+    network = Composed(LABELS, encoder, frontend=frontend or SHORT["frontend"]).eval()
+    for n in (0, 1, 5, 19, 20, 80, 160, 300):
+        batch, steps = of_lengths(n, rate=network.sample_rate), network.encoder.stride
+        if n == 0 or not network.frontend.valid(batch.n_samples, steps).all():
+            with pytest.raises(WsedError, match="are shorter than one frame"):
+                network(batch)
+        else:
+            output = network(batch)
+            assert output.valid.all()
+            assert torch.isfinite(output.clip_logits).all()

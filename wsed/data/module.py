@@ -26,7 +26,7 @@ from wsed.data.same import check_same
 from wsed.data.sampling.base import EpochSampler, progress
 from wsed.data.sampling.choose import choose, is_balanced
 from wsed.data.sampling.shards import Filled, ShardSampler, longest_first
-from wsed.data.trained import Network, is_trained
+from wsed.data.trained import ChecksLengths, Network, is_trained
 from wsed.data.windows import Windows
 from wsed.errors import WsedError
 from wsed.ops.reduce import on_all
@@ -206,6 +206,8 @@ class SEDDataModule(pl.LightningDataModule):
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move a batch; a CUDA device is not waited for, though Lightning itself would wait for all but tensors."""
+        if isinstance(network := self._network(), ChecksLengths):
+            network.check_lengths(batch)
         return batch.to(device, non_blocking=device.type == "cuda")
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:

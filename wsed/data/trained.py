@@ -6,7 +6,7 @@ from typing import Protocol, TypeGuard, runtime_checkable
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from wsed.types import Labels, Needs
+from wsed.types import Batch, Labels, Needs
 
 
 @runtime_checkable
@@ -38,6 +38,15 @@ class Network(Protocol):
 
     def modules(self) -> Iterator[nn.Module]:
         """All modules of the network."""
+        ...
+
+
+@runtime_checkable
+class ChecksLengths(Protocol):
+    """A network that refuses clips which are too short for it."""
+
+    def check_lengths(self, batch: Batch) -> None:
+        """Refuse a batch on the CPU with such clips."""
         ...
 
 

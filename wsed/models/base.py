@@ -173,6 +173,8 @@ class Network(nn.Module):
     >>> network.sample_rate, network.frame_rate
     (8000, 50.0)
     >>> network.after_step()
+    >>> from wsed.testing import batch
+    >>> network.check_lengths(batch())
     """
 
     labels: Labels
@@ -188,6 +190,15 @@ class Network(nn.Module):
     def forward(self, batch: Batch) -> Output:
         """The predictions for the clips of a batch."""
         raise NotImplementedError
+
+    def check_lengths(self, batch: Batch) -> None:
+        """Refuse clips that are shorter than one frame; the data module calls it while the batch is on the CPU.
+
+        A network that contains networks asks each of them.
+        """
+        for part in self.children():
+            if isinstance(part, Network):
+                part.check_lengths(batch)
 
     def after_step(self) -> None:
         """Update what changes once per optimiser step, such as a running mean of weights; `SEDTask` calls it.

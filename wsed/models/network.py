@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+import torch
 from torch import nn
 
-from wsed.errors import WsedError
+from wsed.errors import WsedError, printable
 from wsed.models.base import NETWORKS, EncoderFactory, Frontend, HeadFactory, Network
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.encoders.pretrained import check_frontend
 from wsed.models.frontends import LogMel
 from wsed.models.heads.framewise import Framewise
+from wsed.ops import host
 from wsed.types import Batch, Encoded, Labels, Output
 
 
@@ -26,7 +28,8 @@ class Composed(Network):
         frontend: `LogMel` with its defaults, those of Pellegrini & Cances 2019, if None.
 
     Raises:
-        WsedError: the encoder has pretrained weights that need another frontend.
+        WsedError: the encoder has pretrained weights that need another frontend; in `forward`: a clip is shorter than
+            one frame.
 
     >>> network = Composed(Labels(["dog", "cat"]), CRNN)
     >>> network.frame_rate
@@ -67,12 +70,44 @@ class Composed(Network):
 
     def compose(self, batch: Batch) -> tuple[Encoded, Output]:
         """Run frontend, encoder and heads; returns the embeddings and the merged output of the heads."""
+        self.check_lengths(batch)
         features, valid = self.frontend.features(batch)
+        if not torch.compiler.is_exporting() and features.shape[2] < self.encoder.stride:  # also on an accelerator
+            raise self._too_short(batch, int(batch.n_samples.argmax()))
         encoded: Encoded = self.encoder(features, valid)
         output = Output(frame_rate=self.frame_rate)
         for head in self.heads:
             output = output.merge(head(encoded))
         return encoded, replace(output, valid=encoded.valid)
+
+    def check_lengths(self, batch: Batch) -> None:
+        """Refuse clips that are shorter than one frame: without frames, nothing can be known of a clip.
+
+        Lengths on an accelerator are not read, since the CPU would have to wait for it: the data module calls this
+        before it moves a batch. Clips without any samples are fillers, which do not count.
+
+        Raises:
+            WsedError: a clip is shorter than one frame.
+        """
+        if torch.compiler.is_exporting():
+            return
+        if batch.audio is not None and batch.audio.shape[1] == 0:
+            raise self._too_short(batch, 0)
+        if not host.on_cpu(batch.n_samples):
+            return
+        lengths = batch.n_samples.tolist()
+        known = [place for place, length in enumerate(lengths) if length > 0]
+        if known:
+            shortest = min(known, key=lengths.__getitem__)
+            if not bool(self.frontend.valid(batch.n_samples[shortest, None], self.encoder.stride).all()):
+                raise self._too_short(batch, shortest)
+
+    def _too_short(self, batch: Batch, place: int) -> WsedError:
+        name, n = printable(batch.clip_ids[place]), int(batch.n_samples[place])
+        return WsedError(
+            f"{name}: {n / self.sample_rate:g} s ({n} samples) are shorter than one frame of the network "
+            f"({1 / self.frame_rate:g} s); leave such clips out, or give the encoder less pooling over time"
+        )
 
 
 def _check_factories(encoder: object, heads: Sequence[object]) -> None:
