@@ -2,12 +2,15 @@
 
 from functools import partial
 
+import lightning.pytorch as pl
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 import wsed
 from wsed import WsedError, testing
 from wsed.checkpoint import facts_of
+from wsed.losses.bce import ClipBCE
 from wsed.models.encoders.cnn import CNN
 from wsed.models.encoders.crnn import CRNN
 from wsed.models.frontends import LogMel
@@ -61,6 +64,27 @@ def test_a_frozen_tagger_gives_losses_nothing_to_train(tagger):
 
     assert "clip_logits" in TagGated(LABELS, detector, TAGGER).provides
     assert "clip_logits" not in TagGated(LABELS, detector, TAGGER, pretrained=tagger[0]).provides
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_losses_of_validation_read_what_those_of_training_read(tagger, wrapped, tmp_path):
+    """The scores of clips that they train are the detector's, also where those of the output are the tagger's."""
+    path, alone = tagger
+    gated = partial(TagGated, detector=DETECTOR, tagger=TAGGER, pretrained=path)
+    system = MeanTeacher(LABELS, gated) if wrapped else gated(LABELS)
+    inner, batch = system.student if wrapped else system, testing.batch()
+    task = wsed.SEDTask(system.eval(), {"tags": wsed.Weighted(ClipBCE())})
+    trained = pl.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, default_root_dir=tmp_path)
+    (found,) = trained.validate(task, DataLoader([batch], batch_size=None), verbose=False)
+    with torch.no_grad():
+        own, scored = ClipBCE()(inner.eval().detector(batch), batch), system.eval()(batch)
+        output, read = system.judged(batch)
+    assert found["val/loss"] == pytest.approx(float(own))
+    torch.testing.assert_close(output.clip_logits, alone(batch).clip_logits)
+    torch.testing.assert_close(scored.clip_logits, output.clip_logits)
+    torch.testing.assert_close(read.clip_logits, inner.detector(batch).clip_logits)
+    together, both = TagGated(LABELS, DETECTOR, TAGGER).eval().judged(batch)
+    assert together is both
 
 
 def test_a_pretrained_tagger_is_frozen_and_rests_in_training(tagger):

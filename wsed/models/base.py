@@ -175,6 +175,9 @@ class Network(nn.Module):
     >>> network.after_step()
     >>> from wsed.testing import batch
     >>> network.check_lengths(batch())
+    >>> output, read = network.judged(batch())
+    >>> output is read
+    True
     """
 
     labels: Labels
@@ -190,6 +193,14 @@ class Network(nn.Module):
     def forward(self, batch: Batch) -> Output:
         """The predictions for the clips of a batch."""
         raise NotImplementedError
+
+    def judged(self, batch: Batch) -> tuple[Output, Output]:
+        """The output of validation and test, and the one that losses read there.
+
+        They differ if something is in the output of validation only, which no loss trains.
+        """
+        output: Output = self(batch)
+        return output, output
 
     def check_lengths(self, batch: Batch) -> None:
         """Refuse clips that are shorter than one frame; the data module calls it while the batch is on the CPU.

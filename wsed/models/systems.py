@@ -70,6 +70,13 @@ class TagGated(Network):
             return output
         return replace(output, clip_logits=self.tagger(batch).clip_logits)
 
+    def judged(self, batch: Batch) -> tuple[Output, Output]:
+        """The output, and the one that losses read: without a frozen tagger, as in training."""
+        if not self.frozen:
+            return super().judged(batch)
+        output, read = self.detector.judged(batch)
+        return replace(output, clip_logits=self.tagger(batch).clip_logits), read
+
     def after_step(self) -> None:
         """A frozen tagger takes no steps."""
         for part in (self.detector,) if self.frozen else (self.detector, self.tagger):

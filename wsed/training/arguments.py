@@ -7,6 +7,7 @@ from torch import nn
 
 from wsed.errors import WsedError, near
 from wsed.losses.base import Loss, Weighted
+from wsed.types import Batch
 
 MOVED = {"decoder": "decoder", "tuning": "tuning", "judge_embeddings": "embeddings", "resamples": "resamples"}
 """Arguments of the `SEDTask` of wsed 0.1, and the arguments of `Evaluation` that replace them."""
@@ -29,6 +30,21 @@ def warn_of_moved(arguments: Mapping[str, object]) -> None:
             FutureWarning,
             stacklevel=3,
         )
+
+
+def check_batch(batch: object) -> None:
+    """Refuse what a data loader yields if it is no batch.
+
+    Raises:
+        WsedError: it is something else; the message names it.
+
+    >>> check_batch([])
+    Traceback (most recent call last):
+    wsed.errors.WsedError: the data loader yields list, expected wsed.Batch, as SEDDataModule yields
+    """
+    if not isinstance(batch, Batch):
+        kind = type(batch).__name__
+        raise WsedError(f"the data loader yields {kind}, expected wsed.Batch, as SEDDataModule yields")
 
 
 def check_terms(losses: object) -> None:

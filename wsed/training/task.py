@@ -18,7 +18,7 @@ from wsed.losses.base import Weighted
 from wsed.models.base import Encoder, Network, NetworkFactory
 from wsed.models.encoders.pretrained import random_and_frozen
 from wsed.ops.reduce import count, world_size
-from wsed.training.arguments import check_terms, warn_of_moved
+from wsed.training.arguments import check_batch, check_terms, warn_of_moved
 from wsed.training.facts import LearnFacts
 from wsed.training.finite import CheckLoss
 from wsed.training.gradients import CheckGradients, needs_all
@@ -113,9 +113,7 @@ class SEDTask(pl.LightningModule):
 
     def forward(self, batch: Batch) -> Output:
         """The output of the network for a batch."""
-        if not isinstance(batch, Batch):
-            kind = type(batch).__name__
-            raise WsedError(f"the data loader yields {kind}, expected wsed.Batch, as SEDDataModule yields")
+        check_batch(batch)
         output: Output = self.network(batch)
         return output
 
@@ -222,8 +220,9 @@ class SEDTask(pl.LightningModule):
         return total
 
     def _evaluate(self, batch: Batch, stage: str) -> dict[str, Output]:
-        output = self(batch)
-        self._objective(output, batch, stage)
+        check_batch(batch)
+        output, read = self.network.judged(batch)
+        self._objective(read, batch, stage)
         return {"output": output}
 
     def _check(self) -> None:
