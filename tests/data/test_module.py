@@ -1,5 +1,6 @@
 """The data module: which batches a training gets, and what it refuses."""
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,9 @@ from wsed.data.checks import Episodes
 from wsed.data.clip import Clip
 from wsed.data.corpus.base import Corpus
 from wsed.errors import WsedError
+from wsed.models.encoders.cnn import CNN
+from wsed.models.frontends import LogMel
+from wsed.models.network import Composed
 from wsed.types import Labels
 
 
@@ -58,3 +62,12 @@ def test_a_training_goes_on_where_its_checkpoint_was_written(clips, tmp_path, do
 def test_a_corpus_without_training_clips_is_refused(tmp_path, how):
     with pytest.raises(WsedError, match=r"there are no training clips: check data.corpus"):
         serving(module(Listed([]), **how), tmp_path)
+
+
+def test_a_clip_shorter_than_a_frame_is_refused_before_the_training(clips, tmp_path):
+    soundfile.write(tmp_path / "short.wav", np.zeros(100), 8000)
+    short = Clip("short.wav", tmp_path / "short.wav", "weak", frozenset({"Dog"}))
+    network = Composed(Labels(["Dog"]), partial(CNN, channels=4, pools=[(4, 4)]), frontend=LogMel(8000, 256, 160, 64))
+    assert serving(module(Listed(clips), {"weak": 3}), tmp_path, network=network)
+    with pytest.raises(WsedError, match=r"short.wav: 0.0125 s \(100 samples\) are shorter than one frame"):
+        serving(module(Listed([*clips, short]), {"weak": 3}), tmp_path, network=network)

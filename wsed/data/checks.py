@@ -11,11 +11,11 @@ from torch import Tensor
 from wsed.data import audio
 from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
-from wsed.data.columns import path_of
-from wsed.data.trained import Network
+from wsed.data.columns import path_of, shortest
+from wsed.data.trained import ChecksLengths, Network
 from wsed.data.windows import Windows
 from wsed.errors import WsedError, near
-from wsed.types import FACTS, Labels, Needs, Split
+from wsed.types import FACTS, Batch, Events, Labels, Needs, Split
 
 LOOKED_AT = 5
 """Number of headers that are read to compare their sample rate with the network's."""
@@ -240,6 +240,27 @@ def check_episodes(
             f"batch{each}, but the corpus has {counts[scarce]} training clip(s) of {labels.names[scarce]!r}{counted}: "
             f"make more (`wsed data synth --clips train=N`), or {fewer}"
         )
+
+
+def check_clips(clips: Sequence[Clip], split: Split, network: Network) -> str:
+    """Refuse a clip that is too short for the network; returns a note on the sample rate of training clips, or "".
+
+    Args:
+        clips: the clips, with their durations.
+        split: their split.
+        network: the network.
+
+    Raises:
+        WsedError: a clip is shorter than one frame.
+    """
+    if isinstance(network, ChecksLengths) and (clip := shortest(clips)) is not None and clip.duration:
+        unknown, n = torch.zeros(1, len(network.labels)), max(1, round(clip.duration * network.sample_rate))
+        events, first = Events.of([]), torch.zeros(1, dtype=torch.long)
+        sound = torch.zeros(1, n)
+        network.check_lengths(
+            Batch(sound, first + n, unknown, unknown > 0, events, unknown > 0, first, (clip.source,), (clip.id,))
+        )
+    return rate_note(clips, network.sample_rate) if split == "train" else ""
 
 
 def rate_note(clips: Sequence[Clip], sample_rate: int) -> str:

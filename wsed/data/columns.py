@@ -36,6 +36,10 @@ class Columns(Sequence[Clip]):
     def with_durations(self, seconds: Float[np.ndarray, " clip"]) -> "Columns":
         """The same clips with the durations of their files in seconds; NaN if a duration is not known."""
 
+    @abstractmethod
+    def shortest(self) -> int | None:
+        """The clip of the shortest file; None if no duration is known."""
+
     @property
     @abstractmethod
     def has_file(self) -> Bool[np.ndarray, " clip"]:
@@ -109,6 +113,20 @@ def parts_of(clips: Sequence[Clip]) -> tuple[Float[np.ndarray, " clip"], Float[n
 def take(clips: Sequence[Clip], index: NDArray[np.int64]) -> Sequence[Clip]:
     """The clips with these indices, in this order."""
     return clips.take(index) if isinstance(clips, Columns) else [clips[i] for i in index.tolist()]
+
+
+def shortest(clips: Sequence[Clip]) -> Clip | None:
+    """The shortest of the clips whose durations are known.
+
+    >>> shortest([Clip("a", Path("a"), "", duration=2.0), Clip("b", Path("b"), "", duration=1.0)]).id
+    'b'
+    """
+    if isinstance(clips, Columns):
+        place = clips.shortest()
+        return None if place is None else clips[place]
+    return min(
+        (clip for clip in clips if clip.duration is not None), key=lambda clip: clip.duration or 0.0, default=None
+    )
 
 
 def with_durations(clips: Sequence[Clip], seconds: Float[np.ndarray, " clip"]) -> Sequence[Clip]:

@@ -239,7 +239,7 @@ class SEDDataModule(pl.LightningDataModule):
         check_same(loaded.table, split, self.reader)
         self._tables[split] = loaded.table
         network = self._network()
-        note = checks.rate_note(loaded.table.clips, network.sample_rate) if network and split == "train" else ""
+        note = checks.check_clips(loaded.table.clips, split, network) if network else ""
         for text in (*loaded.notes, *([note] if note else [])):
             rank_zero_info(f"{split}: {text}")
 

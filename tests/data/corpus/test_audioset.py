@@ -358,6 +358,12 @@ def test_a_mistyped_test_list_is_no_missing_one(audioset: Path, tmp_path: Path, 
     assert f"no test: no list eval_segments.csv in {tmp_path}" in "\n".join(notes)
 
 
+def test_the_shortest_of_clips_in_columns(audioset: Path, tmp_path: Path) -> None:
+    clips = ready(AudioSet(audioset), {"balanced": 4}, tmp_path).table("train").clips
+    assert clips[clips.shortest()].duration == min(clip.duration for clip in clips)
+    assert module(AudioSet(audioset), {"balanced": 4}).corpus.clips("train", ["balanced"]).shortest() is None
+
+
 def test_the_doctor_looks_at_lists_and_clips(audioset: Path, capsys) -> None:
     """Told of each list: file and line of what is wrong, and how many clips of each class there are."""
     report = check(audioset, duration=1.0, tables=["balanced_train_segments.csv", "eval_segments.csv"])

@@ -135,6 +135,11 @@ class VideoClips(Columns):
         """The same clips, all of one source."""
         return replace(self, source=torch.zeros_like(self.source), sources=(source,))
 
+    def shortest(self) -> int | None:
+        """The clip of the shortest file; None if no duration is known."""
+        seconds = self.duration.nan_to_num(torch.inf)
+        return int(seconds.argmin()) if bool(seconds.isfinite().any()) else None
+
     def with_durations(self, seconds: Float[np.ndarray, " clip"]) -> "VideoClips":
         """The same clips with the seconds of their files."""
         return replace(self, duration=torch.from_numpy(seconds))
