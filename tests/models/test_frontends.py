@@ -15,7 +15,8 @@ from wsed.data.corpus.desed import DESED
 from wsed.data.module import SEDDataModule
 from wsed.losses.bce import ClipBCE
 from wsed.models.encoders.waa import WAA
-from wsed.models.frontends import LogMel, Standardised, waa_logmel
+from wsed.models.fbank import FBank
+from wsed.models.frontends import LogMel, Standardised, Waveform, waa_logmel
 from wsed.models.heads.embedding import Embedding
 from wsed.models.heads.mlp import MLP
 from wsed.models.network import Composed
@@ -88,6 +89,16 @@ def batches():
         batch = testing.batch(4, 10, sample_rate=16000, seed=seed)
         loud = torch.tensor([1.0, 3.0, 0.2, 0.5])[:, None]
         yield replace(batch, audio=batch.audio * loud)
+
+
+@pytest.mark.parametrize("inner", [FBank(), LogMel(), Waveform()])
+def test_frames_of_cached_features_are_those_of_the_frontend_that_is_standardised(inner):
+    """Around `fbank`, a shorter clip in a batch had one frame more if its features were cached."""
+    frontend = Standardised(inner)
+    inputs = testing.batch(n_clips=2, sample_rate=frontend.sample_rate)
+    n_samples = torch.tensor([frontend.sample_rate, frontend.sample_rate // 2])
+    features, valid = frontend(inputs.samples(), n_samples)
+    assert torch.equal(frontend.valid(n_samples, features.shape[2]), valid)
 
 
 def test_standardised_features_have_mean_0_and_standard_deviation_1():

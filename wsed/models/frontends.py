@@ -211,6 +211,10 @@ class Standardised(Frontend):
         """The raw features of the other frontend."""
         return self.frontend.raw(audio, n_samples)
 
+    def valid(self, n_samples: Int[Tensor, " clip"], n_frames: int) -> Bool[Tensor, "clip frame"]:
+        """The frames that the other frontend marks as signal."""
+        return self.frontend.valid(n_samples, n_frames)
+
     def finish(self, features: Float[Tensor, "clip band frame"]) -> Float[Tensor, "clip band frame"]:
         """The features of the other frontend, standardised."""
         return (self.frontend.finish(features) - self.mean[:, None]) / self.std[:, None]
