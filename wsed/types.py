@@ -250,6 +250,7 @@ class Output:
     of a frame, and `activation_map` the prediction of a clip classifier for a frame; both are in [0, 1]. `frame_rate`
     is in frames per second. In training only, `teacher` is the output of a teacher for the same batch, and `mixed` is
     the output for mixes of clips without tags. `mixed.teacher` has the teacher's scores, mixed in the same way.
+    `trained` is what losses read in validation, if the output has scores that no loss trains.
 
     >>> tags, frames = Output(clip_logits=torch.zeros(1, 2)), Output(frame_logits=torch.zeros(1, 5, 2))
     >>> tags.merge(frames).need("frame_logits").shape
@@ -267,6 +268,7 @@ class Output:
     levels: "tuple[Output, ...]" = ()
     teacher: "Output | None" = None
     mixed: "Output | None" = None
+    trained: "Output | None" = None
 
     @property
     def frame_scores(self) -> Float[Tensor, "clip frame label"]:

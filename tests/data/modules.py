@@ -48,6 +48,7 @@ def serving(
         world_size=ranks,
         is_global_zero=True,
         default_root_dir=folder,
+        limit_train_batches=1.0,
     )
     data.setup(stage)
     return data

@@ -98,6 +98,12 @@ def test_parts_of_a_recording_stay_together():
 def test_a_share_that_leaves_no_clip_for_training_is_refused(how):
     with pytest.raises(WsedError, match=r"rounded to whole \w+s of each class, leaves none for training: lower it"):
         divided(clips_of(["a"] * 4 if how["share"] == 0.9 else ["a", "a"]), **how)
+    timed = [Clip(f"{i}t", Path(f"{i}t"), "strong", frozenset("a"), ()) for i in range(4)]
+    train, held = divided([*clips_of(["a"] * 4), *timed], share=0.9, sources=("strong",))
+    assert (len(train), len(held)) == (4, 4)  # another source remains
+    timed = [Clip(f"{i}t", Path(f"{i}t"), "strong", frozenset("a"), ()) for i in range(4)]
+    train, held = divided([*clips_of(["a"] * 4), *timed], share=0.9, sources=("strong",))
+    assert (len(train), len(held)) == (4, 4)  # another source remains
     with pytest.raises(WsedError, match=r"data.holdout.sources is empty"):
         Holdout(0.2, sources=())
 

@@ -122,6 +122,17 @@ def test_no_clip_is_read_for_longer_than_the_duration_because_another_is_cut(tmp
     assert (len(table.clips), table.end) == (4, 2.0)
 
 
+@pytest.mark.parametrize("events", [None, (), (("Dog", 0.5, 1.0),)])
+def test_parts_keep_the_tags_for_which_there_are_no_events(tmp_path: Path, events) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000 * 4), 8000)
+    clip = Clip("a.wav", tmp_path / "a.wav", "weak", frozenset({"Dog", "Cat"}), events)
+    corpus = Listed([clip])
+    corpus.labels = Labels(["Cat", "Dog"])
+    table = TableLoader(corpus, Files(), duration=2.0).load("train").table
+    assert table.tags.tolist() == [[1.0, 1.0], [1.0, 0.0 if events else 1.0]]
+    assert table.unsure is None
+
+
 def test_clips_that_are_parts_of_a_long_file_are_not_longer_than_what_is_read(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(8000 * 6), 8000)
     part = partial(Clip, path=tmp_path / "a.wav", source="weak", tags=frozenset({"Dog"}), duration=2.0)

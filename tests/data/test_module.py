@@ -46,13 +46,16 @@ def at(epoch: int, done: int) -> SimpleNamespace:
     )
 
 
-@pytest.mark.parametrize(("done", "expected"), [(0, (1, 0)), (2, (1, 2)), (4, (2, 0))])
-def test_a_training_goes_on_where_its_checkpoint_was_written(clips, tmp_path, done, expected):
-    """With a checkpoint of the validation at the end of an epoch, the next epoch had no batches."""
+@pytest.mark.parametrize(
+    ("done", "limit", "expected"),
+    [(0, 1.0, (1, 0)), (2, 1.0, (1, 2)), (4, 1.0, (2, 0)), (3, 3, (2, 0)), (2, 0.5, (2, 0)), (2, 9, (1, 2))],
+)
+def test_a_training_goes_on_where_its_checkpoint_was_written(clips, tmp_path, done, limit, expected):
+    """With a checkpoint written after the last batch of an epoch, the next epoch had no batches."""
     data = serving(module(Listed(clips), {"weak": 3}), tmp_path)
-    data.trainer.fit_loop = at(1, done)
+    data.trainer.fit_loop, data.trainer.limit_train_batches = at(1, done), limit
     sampler, (epoch, skipped) = data.train_dataloader().batch_sampler, expected
-    sampler.set_epoch(epoch)
+    assert sampler.epoch == epoch  # reading processes fetch batches before Lightning says which epoch it is
     whole = serving(module(Listed(clips), {"weak": 3}), tmp_path).train_dataloader().batch_sampler
     whole.set_epoch(epoch)
     assert list(sampler) == list(whole)[skipped:]
@@ -65,9 +68,11 @@ def test_a_corpus_without_training_clips_is_refused(tmp_path, how):
 
 
 def test_a_clip_shorter_than_a_frame_is_refused_before_the_training(clips, tmp_path):
-    soundfile.write(tmp_path / "short.wav", np.zeros(100), 8000)
-    short = Clip("short.wav", tmp_path / "short.wav", "weak", frozenset({"Dog"}))
+    for i in range(4):
+        soundfile.write(tmp_path / f"short_{i}.wav", np.zeros(100 + i), 8000)
+    short = [Clip(f"short_{i}.wav", tmp_path / f"short_{i}.wav", "weak", frozenset({"Dog"})) for i in range(4)]
     network = Composed(Labels(["Dog"]), partial(CNN, channels=4, pools=[(4, 4)]), frontend=LogMel(8000, 256, 160, 64))
     assert serving(module(Listed(clips), {"weak": 3}), tmp_path, network=network)
-    with pytest.raises(WsedError, match=r"short.wav: 0.0125 s \(100 samples\) are shorter than one frame"):
-        serving(module(Listed([*clips, short]), {"weak": 3}), tmp_path, network=network)
+    said = r"train: 4 of 16 clips are shorter than one frame .*: short_0.wav \(0.0125 s\), short_1.wav .*, \.\.\.; take"
+    with pytest.raises(WsedError, match=said):
+        serving(module(Listed([*clips, *short]), {"weak": 3}), tmp_path, network=network)

@@ -43,6 +43,25 @@ def test_a_tag_without_an_event_is_unknown_in_a_window():
     assert part_of(clip, 0.0, 20.0).tags == {"a", "b"}
 
 
+def test_a_tag_without_an_event_is_unknown_in_a_crop_and_not_both():
+    clip = Clip("r.flac", Path("r.flac"), "strong", frozenset("ab"), (("a", 1.0, 2.0),), 20.0)
+    (part,) = Windows(2.0, placement="onset").of(clip, "train")
+    assert (part.tags, part.unsure) == ({"a"}, {"b"})
+
+
+@pytest.mark.parametrize("events", [(), (("b", 1.0, 2.0),)])
+def test_tags_without_events_are_said_to_be_unknown_in_windows(events):
+    """With an empty list of events nothing was said, and no window had a known tag."""
+    clip = Clip("r.flac", Path("r.flac"), "strong", frozenset("ab" if events else "a"), events, 20.0)
+    (note,) = tags_unknown([clip], 10.0, "validation")
+    assert "1 of 1 clips with tags are longer than data.windows.length (10 s) and have tags without events" in note
+    if events:
+        assert tags_unknown([clip], 10.0, "train") == [note]
+    else:
+        with pytest.raises(WsedError, match="give events"):
+            tags_unknown([clip], 10.0, "train")
+
+
 def test_unknown_tags_stay_unknown_in_a_window():
     clip = Clip("r.flac", Path("r.flac"), "strong", None, (("a", 1.0, 2.0),), 20.0)
     assert [part.tags for part in Windows(10.0).of(clip, "train")] == [None, None]

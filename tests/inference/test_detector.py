@@ -17,6 +17,7 @@ from wsed.inference import Detector, loading
 from wsed.inference.ensemble import Ensemble
 from wsed.inference.events import Chosen
 from wsed.inference.windowed import blocks_of
+from wsed.models.base import networks_in
 from wsed.types import Labels
 
 EVENTS = ((0.3, 0.7, 0.5), (0.92, 1.08, 0.5), (2.4, 4.62, 0.5), (5.0, 5.4, 0.12))
@@ -143,6 +144,7 @@ def test_an_ensemble_averages_scores():
             return replace(output, frame_logits=torch.full_like(output.frame_logits, -20.0))
 
     both = Ensemble([Loudness(), Deaf()], ["a.ckpt", "b.ckpt"])
+    assert [type(part) for part in networks_in(both)] == [Loudness, Deaf]  # it asks each of them
     one = detector().scores(SOUND).frames
     mean = Detector(both, StepDecoder(), window=1.0).scores(SOUND).frames
     torch.testing.assert_close(mean, one / 2, atol=1e-5, rtol=0)

@@ -77,14 +77,11 @@ def test_losses_of_validation_read_what_those_of_training_read(tagger, wrapped, 
     trained = pl.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, default_root_dir=tmp_path)
     (found,) = trained.validate(task, DataLoader([batch], batch_size=None), verbose=False)
     with torch.no_grad():
-        own, scored = ClipBCE()(inner.eval().detector(batch), batch), system.eval()(batch)
-        output, read = system.judged(batch)
+        own, output = ClipBCE()(inner.eval().detector(batch), batch), system.eval()(batch)
     assert found["val/loss"] == pytest.approx(float(own))
     torch.testing.assert_close(output.clip_logits, alone(batch).clip_logits)
-    torch.testing.assert_close(scored.clip_logits, output.clip_logits)
-    torch.testing.assert_close(read.clip_logits, inner.detector(batch).clip_logits)
-    together, both = TagGated(LABELS, DETECTOR, TAGGER).eval().judged(batch)
-    assert together is both
+    torch.testing.assert_close(output.trained.clip_logits, inner.detector(batch).clip_logits)
+    assert TagGated(LABELS, DETECTOR, TAGGER).eval()(batch).trained is None  # losses train both
 
 
 def test_a_pretrained_tagger_is_frozen_and_rests_in_training(tagger):

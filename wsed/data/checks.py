@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 
 import torch
 from jaxtyping import Bool
@@ -11,10 +12,11 @@ from torch import Tensor
 from wsed.data import audio
 from wsed.data.clip import Clip
 from wsed.data.clip_table import ClipTable
-from wsed.data.columns import path_of, shortest
+from wsed.data.columns import path_of, shortest_first
 from wsed.data.trained import ChecksLengths, Network
 from wsed.data.windows import Windows
 from wsed.errors import WsedError, near
+from wsed.literals import checked
 from wsed.types import FACTS, Batch, Events, Labels, Needs, Split
 
 LOOKED_AT = 5
@@ -242,8 +244,9 @@ def check_episodes(
         )
 
 
+@checked
 def check_clips(clips: Sequence[Clip], split: Split, network: Network) -> str:
-    """Refuse a clip that is too short for the network; returns a note on the sample rate of training clips, or "".
+    """Refuse clips that are too short for the network; returns a note on the sample rate of training clips, or "".
 
     Args:
         clips: the clips, with their durations.
@@ -251,16 +254,31 @@ def check_clips(clips: Sequence[Clip], split: Split, network: Network) -> str:
         network: the network.
 
     Raises:
-        WsedError: a clip is shorter than one frame.
+        WsedError: clips are shorter than one frame.
     """
-    if isinstance(network, ChecksLengths) and (clip := shortest(clips)) is not None and clip.duration:
-        unknown, n = torch.zeros(1, len(network.labels)), max(1, round(clip.duration * network.sample_rate))
-        events, first = Events.of([]), torch.zeros(1, dtype=torch.long)
-        sound = torch.zeros(1, n)
-        network.check_lengths(
-            Batch(sound, first + n, unknown, unknown > 0, events, unknown > 0, first, (clip.source,), (clip.id,))
+    short = list(takewhile(lambda clip: _is_short(clip, network), shortest_first(clips)))
+    if short:
+        some = ", ".join(f"{clip.id} ({clip.duration:g} s)" for clip in short[:3]) + (", ..." if len(short) > 3 else "")
+        raise WsedError(
+            f"{split}: {len(short)} of {len(clips)} clips are shorter than one frame of the network "
+            f"({1 / network.frame_rate:g} s): {some}; take them out of the lists or delete their files (a clip without "
+            "a file is left out, see data.max_missing), or give the encoder less pooling over time"
         )
     return rate_note(clips, network.sample_rate) if split == "train" else ""
+
+
+def _is_short(clip: Clip, network: Network) -> bool:
+    if not isinstance(network, ChecksLengths) or not clip.duration:
+        return False
+    unknown, zero = torch.zeros(1, len(network.labels)), torch.zeros(1, dtype=torch.long)
+    n_samples = zero + max(1, round(clip.duration * network.sample_rate))
+    try:
+        network.check_lengths(
+            Batch(None, n_samples, unknown, unknown > 0, Events.of([]), unknown > 0, zero, (clip.source,), (clip.id,))
+        )
+    except WsedError:
+        return True
+    return False
 
 
 def rate_note(clips: Sequence[Clip], sample_rate: int) -> str:

@@ -37,8 +37,8 @@ class Columns(Sequence[Clip]):
         """The same clips with the durations of their files in seconds; NaN if a duration is not known."""
 
     @abstractmethod
-    def shortest(self) -> int | None:
-        """The clip of the shortest file; None if no duration is known."""
+    def shortest_first(self) -> NDArray[np.int64]:
+        """The clips whose durations are known, by duration."""
 
     @property
     @abstractmethod
@@ -115,18 +115,15 @@ def take(clips: Sequence[Clip], index: NDArray[np.int64]) -> Sequence[Clip]:
     return clips.take(index) if isinstance(clips, Columns) else [clips[i] for i in index.tolist()]
 
 
-def shortest(clips: Sequence[Clip]) -> Clip | None:
-    """The shortest of the clips whose durations are known.
+def shortest_first(clips: Sequence[Clip]) -> Iterable[Clip]:
+    """The clips whose durations are known, by duration.
 
-    >>> shortest([Clip("a", Path("a"), "", duration=2.0), Clip("b", Path("b"), "", duration=1.0)]).id
-    'b'
+    >>> [clip.id for clip in shortest_first([Clip("a", Path("a"), "", duration=2.0), Clip("b", Path("b"), "")])]
+    ['a']
     """
     if isinstance(clips, Columns):
-        place = clips.shortest()
-        return None if place is None else clips[place]
-    return min(
-        (clip for clip in clips if clip.duration is not None), key=lambda clip: clip.duration or 0.0, default=None
-    )
+        return (clips[place] for place in clips.shortest_first().tolist())
+    return sorted((clip for clip in clips if clip.duration is not None), key=lambda clip: clip.duration or 0.0)
 
 
 def with_durations(clips: Sequence[Clip], seconds: Float[np.ndarray, " clip"]) -> Sequence[Clip]:

@@ -74,7 +74,7 @@ class Holdout:
         who is held out, write their group into a table, or leave them out.
 
         Raises:
-            WsedError: a source has no clips, no clip or every clip would be held out, or a clip with labels has no such
+            WsedError: a source has no clips, no clip would be held out or none left, or a clip with labels has no such
                 group.
         """
         names = self._sources(table)
@@ -84,17 +84,18 @@ class Holdout:
         mask = self._by_group(table, pool) if self.by == "group" else self._by_clip(table, pool)
         mask |= np.isin(sound[pool], sound[pool[mask]])
         train, held = pool[~mask], pool[mask]
+        others = np.setdiff1d(np.arange(len(table.clips)), pool)
+        others = others[~np.isin(sound[others], sound[held])]
+        if self.by == "group" and len(others):
+            others = others[~self._in_group(table, pool, held, others)]
+        train = np.sort(np.concatenate([train, others]))
         if not len(held) or not len(train):
             result = "holds out none: raise it" if not len(held) else "leaves none for training: lower it"
             raise WsedError(
                 f"data.holdout.share {self.share:g} of {len(pool)} {', '.join(names)} clips, rounded to whole "
                 f"{self.by}s of each class, {result}"
             )
-        others = np.setdiff1d(np.arange(len(table.clips)), pool)
-        others = others[~np.isin(sound[others], sound[held])]
-        if self.by == "group" and len(others):
-            others = others[~self._in_group(table, pool, held, others)]
-        return np.sort(np.concatenate([train, others])), held
+        return train, held
 
     def _sources(self, table: ClipTable) -> tuple[str, ...]:
         if self.sources is not None:

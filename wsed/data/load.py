@@ -14,7 +14,7 @@ from wsed.data.columns import Columns, table_of, take, with_durations
 from wsed.data.corpus.base import Corpus
 from wsed.data.holdout import Holdout
 from wsed.data.reading.base import Headers, Reader
-from wsed.data.windows import Windows, cut, slack
+from wsed.data.windows import Windows, cut, slack, tags_without_event
 from wsed.errors import WsedError
 from wsed.literals import checked
 from wsed.types import Labels, Split
@@ -112,7 +112,11 @@ def _parts(clips: Sequence[Clip], seconds: float) -> tuple[list[Clip], str]:
     longer = {id(clip) for clip in clips if clip.duration is not None and clip.duration > seconds + slack(seconds)}
     for clip in clips:
         cuts = windows.of(clip, "train") if id(clip) in longer else [clip]
-        parts += [replace(part, tags=clip.tags) if clip.events is None else part for part in cuts]
+        known, loose = clip.events is not None, tags_without_event(clip)
+        parts += [
+            replace(part, tags=clip.tags if not known or part.tags is None else part.tags | loose, unsure=clip.unsure)
+            for part in cuts
+        ]
     return parts, (
         f"{len(longer)} clips are longer than data.duration and are read in {len(parts) - len(clips) + len(longer)} "
         f"parts of {seconds:g} s, each with the tags of its clip (set data.windows or data.duration to change that)"
@@ -220,25 +224,25 @@ MANY = 3
 
 @checked
 def tags_unknown(clips: Sequence[Clip], length: float, split: Split) -> list[str]:
-    """A note about clips that are longer than a window and have tags, but no events: the tags of windows are unknown.
+    """A note about clips that are longer than a window and have tags without events: they are unknown in windows.
 
     Raises:
-        WsedError: all training clips with tags are such clips.
+        WsedError: all training clips with tags are such clips, and none has an event.
     """
     tagged = [clip for clip in clips if clip.tags]
-    longer = [clip for clip in tagged if clip.events is None and (clip.duration or 0.0) > length + slack(length)]
+    longer = [clip for clip in tagged if tags_without_event(clip) and (clip.duration or 0.0) > length + slack(length)]
     if not longer:
         return []
     text = (
         f"{len(longer)} of {len(tagged)} clips with tags are longer than data.windows.length ({length:g} s) and have "
-        f"no events (first: {longer[0].id}): the tags of a whole clip are not those of each window"
+        f"tags without events (first: {longer[0].id}): the tags of a whole clip are not those of each window"
     )
-    if split == "train" and len(longer) == len(tagged):
+    if split == "train" and len(longer) == len(tagged) and not any(clip.events for clip in longer):
         raise WsedError(
             f"{text}; give events, set data.windows to null and data.duration to the length of most clips, or cut the "
             "clips and tag the parts"
         )
-    return [f"{text}, so the tags of their windows are unknown"]
+    return [f"{text}, so these tags are unknown in their windows"]
 
 
 Missing = tuple[str, str, Path, str]

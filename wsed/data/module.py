@@ -23,7 +23,7 @@ from wsed.data.processes import end_with_parent, reading_context, unguarded_scri
 from wsed.data.reading.base import Item, Reader
 from wsed.data.reading.files import Files
 from wsed.data.same import check_same
-from wsed.data.sampling.base import EpochSampler, progress
+from wsed.data.sampling.base import EpochSampler, place
 from wsed.data.sampling.choose import choose, is_balanced
 from wsed.data.sampling.shards import Filled, ShardSampler, longest_first
 from wsed.data.trained import ChecksLengths, Network, is_trained
@@ -141,8 +141,11 @@ class SEDDataModule(pl.LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         """Make the tables of the splits of a stage, and check that they meet the needs of the losses."""
+        network = self._network()
+        if network is not None:
+            checks.check_network(network, self.labels, self.sample_rate, self.windows)
         if stage in (None, "fit") and self.reader.makes_features:  # computing them takes long
-            check_audio(self.augment, self._network())
+            check_audio(self.augment, network)
         for split in STAGES[stage]:
             if split not in self._tables:
                 self._set_up(split, stage)
@@ -153,9 +156,6 @@ class SEDDataModule(pl.LightningDataModule):
             rank_zero_info(f"no test: {reason}")
         if stage in (None, "fit"):
             self._check_needs(self._tables["train"])
-        network = self._network()
-        if network is not None:
-            checks.check_network(network, self.labels, self.sample_rate, self.windows)
         if stage in (None, "fit"):
             self._prepare_augmentations(network)
 
@@ -187,9 +187,7 @@ class SEDDataModule(pl.LightningDataModule):
         """The training batches of an epoch."""
         batches = self._batches(self.table("train"))
         if self.trainer is not None:
-            epoch, done = progress(self.trainer)
-            # saved in the validation at the end of an epoch: all its batches are done
-            batches.go_on(*((epoch, done) if done < len(batches) else (epoch + 1, 0)))
+            batches.go_on(*place(self.trainer, len(batches)))
         return self._loader("train", batch_sampler=batches)
 
     def val_dataloader(self) -> ItemLoader | list[ItemLoader]:

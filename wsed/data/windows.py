@@ -117,10 +117,13 @@ class Windows:
             )
         generator = np.random.default_rng([self.seed, zlib.crc32(clip.id.encode())])
         chance = generator.random()
-        _, onset, offset = events[int(generator.integers(len(events)))]
+        label, onset, offset = events[int(generator.integers(len(events)))]
         begin = crop_start(onset, min(offset, clip.duration), seconds, clip.duration, placement, chance)
         part = part_of(clip, begin, seconds)
-        return replace(part, id=clip.id, recording=clip.recording, tags=clip.tags if len(events) == 1 else part.tags)
+        tags = part.tags
+        if len(events) == 1 and tags is not None:  # also if a crop near the event holds nothing of it
+            tags |= {label} & (clip.tags or frozenset())
+        return replace(part, id=clip.id, recording=clip.recording, tags=tags)
 
 
 def part_of(clip: Clip, start: float, duration: float) -> Clip:
@@ -146,13 +149,23 @@ def part_of(clip: Clip, start: float, duration: float) -> Clip:
     if clip.events is not None and clip.tags is not None:
         beyond = {label for label, _, _ in clip.events} - {label for label, _, _ in part.events or ()}
         tags = clip.tags - beyond
-        if not whole:  # where a class without an event is, is not known
-            unsure |= clip.tags - {label for label, _, _ in clip.events}
+        if not whole:
+            unsure |= tags_without_event(clip)  # where they are is not known
             tags -= unsure
     head, dot, suffix = clip.id.rpartition(".")
     name = f"{head or clip.id}_{start:.3f}_{start + duration:.3f}{dot + suffix if head else ''}"
     place = (clip.start or 0.0) + start
     return replace(part, id=name, recording=clip.of_recording, tags=tags, unsure=unsure, start=place, duration=duration)
+
+
+def tags_without_event(clip: Clip) -> frozenset[str]:
+    """The tags of a clip for which it has no event.
+
+    >>> from pathlib import Path
+    >>> tags_without_event(Clip("a.wav", Path("a.wav"), "weak", frozenset({"Dog", "Cat"}), (("Dog", 4.0, 5.0),)))
+    frozenset({'Cat'})
+    """
+    return (clip.tags or frozenset()) - {label for label, _, _ in clip.events or ()}
 
 
 def _with_events_in(clip: Clip, start: float, duration: float) -> Clip:

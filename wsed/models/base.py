@@ -1,6 +1,6 @@
 """The base classes of networks, frontends, encoders and heads, and their registries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -175,9 +175,6 @@ class Network(nn.Module):
     >>> network.after_step()
     >>> from wsed.testing import batch
     >>> network.check_lengths(batch())
-    >>> output, read = network.judged(batch())
-    >>> output is read
-    True
     """
 
     labels: Labels
@@ -194,31 +191,36 @@ class Network(nn.Module):
         """The predictions for the clips of a batch."""
         raise NotImplementedError
 
-    def judged(self, batch: Batch) -> tuple[Output, Output]:
-        """The output of validation and test, and the one that losses read there.
-
-        They differ if something is in the output of validation only, which no loss trains.
-        """
-        output: Output = self(batch)
-        return output, output
-
     def check_lengths(self, batch: Batch) -> None:
         """Refuse clips that are shorter than one frame; the data module calls it while the batch is on the CPU.
 
         A network that contains networks asks each of them.
         """
-        for part in self.children():
-            if isinstance(part, Network):
-                part.check_lengths(batch)
+        for part in networks_in(self):
+            part.check_lengths(batch)
 
     def after_step(self) -> None:
         """Update what changes once per optimiser step, such as a running mean of weights; `SEDTask` calls it.
 
         A network that contains networks calls it on each of them.
         """
-        for part in self.children():
-            if isinstance(part, Network):
-                part.after_step()
+        for part in networks_in(self):
+            part.after_step()
+
+
+def networks_in(module: nn.Module) -> Iterator[Network]:
+    """The networks in a module, also those in lists of modules, but not those in these networks.
+
+    >>> from wsed.models import Composed
+    >>> network = Composed.example(Labels(["dog"]))
+    >>> [part is network for part in networks_in(nn.ModuleList([nn.ModuleList([network]), nn.ReLU()]))]
+    [True]
+    """
+    for part in module.children():
+        if isinstance(part, Network):
+            yield part
+        else:
+            yield from networks_in(part)
 
 
 EncoderFactory = Callable[[int], Encoder]

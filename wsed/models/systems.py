@@ -68,14 +68,8 @@ class TagGated(Network):
         output: Output = self.detector(batch)
         if self.frozen and self.training:
             return output
-        return replace(output, clip_logits=self.tagger(batch).clip_logits)
-
-    def judged(self, batch: Batch) -> tuple[Output, Output]:
-        """The output, and the one that losses read: without a frozen tagger, as in training."""
-        if not self.frozen:
-            return super().judged(batch)
-        output, read = self.detector.judged(batch)
-        return replace(output, clip_logits=self.tagger(batch).clip_logits), read
+        trained = (output.trained or output) if self.frozen else output.trained
+        return replace(output, clip_logits=self.tagger(batch).clip_logits, trained=trained)
 
     def after_step(self) -> None:
         """A frozen tagger takes no steps."""

@@ -117,7 +117,7 @@ class MeanTeacher(Network):
 
     def forward(self, batch: Batch) -> Output:
         if not self.training:
-            return self._output(self._scored(), batch)
+            return self._output(self.student if self.evaluated == "student" else self.teacher, batch)
         if world_size() > 1 and (self.interpolate is not None or any(view.joint for view in self.views)):
             batch = as_wide(batch, self._raw)
         if self.statistics == "recomputed" and not self.fixed:
@@ -126,13 +126,6 @@ class MeanTeacher(Network):
         with torch.no_grad():
             teacher = self._output(self.teacher, self._view(batch))
         return replace(output, teacher=teacher, mixed=self._mixed(batch, teacher))
-
-    def judged(self, batch: Batch) -> tuple[Output, Output]:
-        """The output of the one that is `evaluated`, and what losses read of it."""
-        return self._scored().judged(batch)
-
-    def _scored(self) -> Network:
-        return self.student if self.evaluated == "student" else self.teacher
 
     def _recompute(self) -> None:
         """Let batch norms of the teacher normalise by its batches, where those of the student are trained just now."""

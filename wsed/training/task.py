@@ -220,9 +220,8 @@ class SEDTask(pl.LightningModule):
         return total
 
     def _evaluate(self, batch: Batch, stage: str) -> dict[str, Output]:
-        check_batch(batch)
-        output, read = self.network.judged(batch)
-        self._objective(read, batch, stage)
+        output = self(batch)
+        self._objective(output.trained or output, batch, stage)
         return {"output": output}
 
     def _check(self) -> None:

@@ -15,6 +15,7 @@ import yaml
 from tests.data.modules import RATE, listed, module, serving
 from wsed.cli.main import main
 from wsed.data.clip import Clip
+from wsed.data.columns import shortest_first
 from wsed.data.corpus import dcase2017
 from wsed.data.corpus.audioset import AudioSet
 from wsed.data.corpus.dcase2017 import DCASE2017
@@ -358,10 +359,10 @@ def test_a_mistyped_test_list_is_no_missing_one(audioset: Path, tmp_path: Path, 
     assert f"no test: no list eval_segments.csv in {tmp_path}" in "\n".join(notes)
 
 
-def test_the_shortest_of_clips_in_columns(audioset: Path, tmp_path: Path) -> None:
+def test_clips_in_columns_by_their_durations(audioset: Path, tmp_path: Path) -> None:
     clips = ready(AudioSet(audioset), {"balanced": 4}, tmp_path).table("train").clips
-    assert clips[clips.shortest()].duration == min(clip.duration for clip in clips)
-    assert module(AudioSet(audioset), {"balanced": 4}).corpus.clips("train", ["balanced"]).shortest() is None
+    assert [clip.duration for clip in shortest_first(clips)] == sorted(clip.duration for clip in clips)
+    assert list(shortest_first(AudioSet(audioset).clips("train", ["balanced"]))) == []  # before the headers are read
 
 
 def test_the_doctor_looks_at_lists_and_clips(audioset: Path, capsys) -> None:

@@ -53,15 +53,6 @@ def test_a_training_that_goes_on_has_the_rest_of_its_epoch_although_a_loader_loo
     assert len(sampler) == 4
 
 
-def test_batches_that_are_done_are_of_their_epoch_only():
-    """Of a checkpoint whose epoch is over (`limit_train_batches`), the next epoch lost as many batches."""
-    whole, sampler = (QuotaSampler(SOURCE, SOURCES, {"weak": 3, "strong": 2}, seed=1) for _ in range(2))
-    sampler.go_on(epoch=0, done=2)
-    for each in (whole, sampler):
-        each.set_epoch(1)
-    assert list(sampler) == list(whole)
-
-
 def test_ranks_together_see_what_one_process_with_the_whole_quota_sees():
     whole = list(QuotaSampler(SOURCE, SOURCES, {"weak": 4, "strong": 2}, seed=3))
     parts = [list(QuotaSampler(SOURCE, SOURCES, {"weak": 2, "strong": 1}, seed=3, rank=r, ranks=2)) for r in (0, 1)]

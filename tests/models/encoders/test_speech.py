@@ -261,12 +261,17 @@ def test_too_few_frames_are_an_error_and_one_is_repeated(transformers, monkeypat
         monkeypatch.setattr(encoder, "_frames", lambda x: frames(x)[:, :-1])
         torch.testing.assert_close(encoder(samples, mask).frames[0], whole[0, [0, 1, 2, 3, 3]])
         monkeypatch.setattr(encoder, "_frames", lambda x: frames(x)[:, ::2])
-        with pytest.raises(WsedError, match=r"encoder wav2vec2 gives [23] frames for a clip of [35]; leave settings"):
+        with pytest.raises(WsedError, match=r"encoder wav2vec2 gives [23] frames for a clip of [35]: its stride"):
             encoder(samples, mask)
 
 
-def test_sew_needs_two_frames(transformers):
-    encoder = Wav2Vec2(1, "sew", SMALL).eval()
-    with pytest.raises(WsedError, match="a clip of 39 samples is too short for this model, which needs 40"):
-        encoder(torch.randn(1, 1, 39), None)
+def test_sew_takes_a_clip_of_one_frame(transformers):
+    """It pools two frames into one; torch refused a single one."""
+    encoder, sound = Wav2Vec2(1, "sew", SMALL).eval(), torch.randn(1, 1, 39)
+    (alone,) = encoder(sound, None).frames
+    assert alone.shape == (1, 16)
+    assert alone.any()
+    beside, valid = torch.randn(2, 1, 100), torch.arange(100) < torch.tensor([[100], [39]])
+    beside[1, 0, :39] = sound[0, 0]
+    torch.testing.assert_close(encoder(beside, valid).frames[1, :1], alone)
     assert encoder(torch.randn(1, 1, 40), None).frames.shape == (1, 2, 16)

@@ -39,8 +39,6 @@ class EpochSampler(Sampler[list[int]]):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of this epoch; Lightning calls it."""
-        if epoch != self.epoch:  # the batches that are done are of another epoch
-            self._done = 0
         self.epoch = epoch
 
     def generator(self, number: int = 0) -> torch.Generator:
@@ -54,6 +52,22 @@ def progress(trainer: "Trainer") -> tuple[int, int]:
     epoch, batch = vars(loop.epoch_progress.current), vars(loop.epoch_loop.batch_progress.current)
     within = epoch["ready"] > epoch["processed"]
     return epoch["processed"], batch["processed"] if within else 0
+
+
+def place(trainer: "Trainer", n_batches: int) -> tuple[int, int]:
+    """Where a training goes on: the epoch, and how many of its batches are done.
+
+    A checkpoint that was saved after the last batch of an epoch goes on with the next one. Reading processes fetch
+    batches before Lightning says which epoch it is, so this has to be known before.
+
+    Args:
+        trainer: the trainer, after it has read the checkpoint.
+        n_batches: number of batches of an epoch, of which `trainer.limit_train_batches` may leave out some.
+    """
+    epoch, done = progress(trainer)
+    most = trainer.limit_train_batches
+    used = min(most, n_batches) if isinstance(most, int) else int(most * n_batches)
+    return (epoch, done) if done < used else (epoch + 1, 0)
 
 
 def passes(pool: Tensor, wanted: int, generator: torch.Generator, apart: int = 1) -> Tensor:

@@ -142,8 +142,8 @@ def _filled(frames: Float[Tensor, "clip frame dim"], n_frames: int, name: str) -
         return frames
     if not 0 < frames.shape[1] == n_frames - 1:
         raise WsedError(
-            f"{name} gives {frames.shape[1]} frames for a clip of {n_frames}; leave settings out of its config that "
-            "make the output shorter or drop frames"
+            f"{name} gives {frames.shape[1]} frames for a clip of {n_frames}: its stride is another one, or a setting "
+            "drops frames"
         )
     return torch.cat([frames, frames[:, -1:]], dim=1)
 

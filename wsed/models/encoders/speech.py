@@ -76,9 +76,7 @@ class Wav2Vec2(Pretrained):
         self.wanted = None if folder is None else trained_frontend(Path(folder))
         self.trained_rate = None if pretrained is None else RATE
         self.dim, self.stride = int(settings.hidden_size), math.prod(settings.conv_stride)
-        self._least = self.stride * int(
-            settings.to_dict().get("squeeze_factor", 1)
-        )  # sew pools frames before its layers
+        self._least = self.stride * int(settings.to_dict().get("squeeze_factor", 1))  # sew pools frames first
         field = 1  # receptive field of a frame in samples
         for kernel, stride in zip(reversed(settings.conv_kernel), reversed(settings.conv_stride), strict=True):
             field = (field - 1) * stride + kernel
@@ -104,12 +102,10 @@ class Wav2Vec2(Pretrained):
         return encoded_by_length(self, self._frames, features, valid)
 
     def _frames(self, features: Float[Tensor, "clip 1 sample"]) -> Tensor:
-        if not torch.compiler.is_exporting() and features.shape[2] < self._least:
-            raise WsedError(
-                f"{name_of(type(self))}: a clip of {features.shape[2]} samples is too short for this model, which "
-                f"needs {self._least}; use longer clips"
-            )
-        frames: Tensor = self.model(F.pad(features[:, 0], self._pad)).last_hidden_state
+        samples = features[:, 0]
+        if not torch.compiler.is_exporting() and samples.shape[1] < self._least:
+            samples = F.pad(samples, (0, self._least - samples.shape[1]))
+        frames: Tensor = self.model(F.pad(samples, self._pad)).last_hidden_state
         return frames
 
 

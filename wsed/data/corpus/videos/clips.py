@@ -135,10 +135,11 @@ class VideoClips(Columns):
         """The same clips, all of one source."""
         return replace(self, source=torch.zeros_like(self.source), sources=(source,))
 
-    def shortest(self) -> int | None:
-        """The clip of the shortest file; None if no duration is known."""
-        seconds = self.duration.nan_to_num(torch.inf)
-        return int(seconds.argmin()) if bool(seconds.isfinite().any()) else None
+    def shortest_first(self) -> NDArray[np.int64]:
+        """The clips whose durations are known, by duration."""
+        known = self.duration.isfinite().nonzero().flatten()
+        order: NDArray[np.int64] = known[self.duration[known].argsort(stable=True)].numpy()
+        return order
 
     def with_durations(self, seconds: Float[np.ndarray, " clip"]) -> "VideoClips":
         """The same clips with the seconds of their files."""

@@ -92,7 +92,7 @@ class VideoCorpus(Corpus):
         there = {path.name: path for name in names if name and (path := list_there(self.lists, name)) is not None}
         if not there:
             return
-        for listing in read_listings(self.root, list(there.values()), None, self.max_missing).lists:
+        for listing in read_listings(self.root, list(there.values()), None, self.max_missing, self.audio).lists:
             yield from row_findings(listing, self.labels.names)
 
     def listings(self) -> Listings | None:
