@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from tests.inference.small import RATE, Loudness, detector, tones
 from wsed.calibration import Calibration, ClassCalibration
@@ -18,6 +19,12 @@ from wsed.inference.ensemble import Ensemble
 from wsed.inference.folder import Detection
 from wsed.inference.results import Results
 from wsed.inference.sources import Sound
+from wsed.inference.windowed import predict
+from wsed.models import Composed
+from wsed.testing.accelerator import DEVICE, Accelerator
+from wsed.types import Labels
+
+LABELS = Labels(["loud", "soft"])
 
 SOUND = tones(3.0, (0.3, 0.7, 0.5), (1.4, 2.62, 0.5)).numpy()
 ROWS = [("loud", 0.3, 0.7), ("soft", 0.3, 0.7), ("loud", 1.4, 2.62), ("soft", 1.4, 2.62)]
@@ -38,6 +45,13 @@ def run(capsys, *args):
     status = main(["detect", "model", *args])
     out, err = capsys.readouterr()
     return status, out, err
+
+
+def raiser(error):
+    def fail(*_):
+        raise error
+
+    return fail
 
 
 def rows(path):
@@ -303,6 +317,46 @@ def test_thresholds_are_those_of_a_wanted_precision_or_recall(here, capsys, monk
     assert (status, made.decoder.threshold) == (0, thresholds)
     assert note in err
     assert bool(note) == bool(err)
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("gpu", "--device is 'gpu', which torch does not know; write cpu, cuda, cuda:1, mps or the like"),
+        ("meta", "--device: meta is not there: "),
+        ("cuda", "--device: cuda:1 is not there: "),  # the second process of this machine
+        ("cuda:0", "--device: cuda:0 is not there: "),
+    ],
+)
+def test_a_device_that_is_not_there_is_named(here, capsys, monkeypatch, device, said):
+    monkeypatch.setattr(loading, "load_all", lambda models: Detector(Composed.example(LABELS), StepDecoder(), 1.0))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "_lazy_init", raiser(RuntimeError("no driver")))
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    status, _, err = run(capsys, "in/a.wav", "--device", device)
+    assert status == 2
+    assert said in err
+
+
+def test_a_network_elsewhere_gives_the_same_scores():
+    """On a simulated accelerator, which cannot simulate the inference mode."""
+
+    class Elsewhere(Loudness):
+        def parameters(self, recurse=True):
+            yield torch.zeros(1).to(DEVICE)
+
+    windows = [torch.from_numpy(SOUND[:RATE]), torch.from_numpy(SOUND[RATE : 2 * RATE])]
+    expected = predict(Loudness(), windows)
+    with Accelerator() as accelerator:
+        found = predict.__wrapped__(Elsewhere(), windows)
+    assert accelerator.operations["mean"] == 1  # the network ran there
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one.frames, other.frames)
+
+
+def test_a_network_without_weights_stays_on_the_cpu(here, capsys):
+    assert "such as one in ONNX, runs on the CPU: leave it out" in run(capsys, "in/a.wav", "--device", "cuda")[2]
 
 
 def test_precision_and_recall_need_one_calibrated_model(here, capsys):

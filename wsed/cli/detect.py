@@ -46,7 +46,8 @@ examples:
   wsed detect runs/mine/seed_0 recordings/ --out detections --format tsv raven audacity
   wsed detect runs/mine/seed_0 "field/*.flac" --out detections --threshold 0.7 --classes Dog,Cat
   wsed detect runs/mine/seed_0,runs/mine/seed_1 recordings/ --out detections      scores of two models, averaged
-  torchrun --nproc-per-node 4 -m wsed.cli.main detect runs/mine/seed_0 recordings/ --out detections      4 processes"""
+  torchrun --nproc-per-node 4 -m wsed.cli.main detect runs/mine/seed_0 recordings/ --out detections      4 processes
+  wsed detect runs/mine/seed_0 recordings/ --out detections --device cuda --batch 64      on a GPU"""
 
 PRINTED = ("tsv", "csv", "json")
 """Formats that can be printed."""
@@ -73,6 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=whole(1), metavar="N", help="the N most confident events of each recording")
     parser.add_argument("--channel", type=whole(1), metavar="N", help="which channel (default: the mean of all)")
     parser.add_argument("--window", type=positive, metavar="S", help="seconds of a window (default: as in training)")
+    parser.add_argument(
+        "--device", default="cpu", metavar="NAME", help="cuda, cuda:1, mps, ... (default: cpu); processes share GPUs"
+    )
     parser.add_argument("--batch", type=whole(1), default=8, metavar="N", help="windows at once (default: 8)")
 
 
@@ -109,11 +113,12 @@ def _job(args: argparse.Namespace, formats: tuple[str, ...]) -> "Detection":
         from wsed.decoding.base import replaced
         from wsed.inference.events import Chosen
         from wsed.inference.folder import Detection
-        from wsed.inference.loading import load_all
+        from wsed.inference.loading import load_all, move
         from wsed.ops.memory import keep_freed_memory
 
     keep_freed_memory()  # a tenth of the time of a long recording
     detector = load_all(args.model.split(","))
+    move(detector.network, args.device)
     threshold = args.threshold
     if args.precision is not None or args.recall is not None:
         threshold = _thresholds(detector, args)

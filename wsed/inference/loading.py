@@ -1,11 +1,15 @@
 """`load`: it loads a detector from a checkpoint, an exported file or a folder of a model hub."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from wsed.calibration import calibration_file, calibration_of, read_calibration
 from wsed.checkpoint import Checkpoint
+from wsed.errors import WsedError
 from wsed.inference.detector import Detector
 from wsed.inference.ensemble import Ensemble
 from wsed.inference.export.hub import NAME, WEIGHTS, download, is_hub_folder, read_hub
@@ -113,3 +117,39 @@ def load_all(models: Sequence[str | Path]) -> Detector:
         )
     network = Ensemble([detector.network for detector in detectors], list(map(str, models)))
     return Detector(network, detectors[0].decoder, detectors[0].window)
+
+
+def move(network: Network, device: str) -> None:
+    """Move a network to a device. Processes on one machine share its GPUs, if `device` is `cuda` without a number.
+
+    Args:
+        network: the network.
+        device: name of the device, as in torch: `cpu`, `cuda`, `cuda:1`, `mps`.
+
+    Raises:
+        WsedError: there is no such device here, or the network runs on the CPU only.
+
+    >>> from wsed.models import Composed
+    >>> from wsed.types import Labels
+    >>> move(Composed.example(Labels(["dog"])), "gpu")
+    Traceback (most recent call last):
+    wsed.errors.WsedError: --device is 'gpu', which torch does not know; write cpu, cuda, cuda:1, mps or the like
+    """
+    try:
+        place = torch.device(device)
+    except RuntimeError:
+        raise WsedError(
+            f"--device is {device!r}, which torch does not know; write cpu, cuda, cuda:1, mps or the like"
+        ) from None
+    if place.type == "cpu":
+        return
+    if next(network.parameters(), None) is None:
+        raise WsedError(f"--device is {device!r}, but this model, such as one in ONNX, runs on the CPU: leave it out")
+    if place.type == "cuda" and place.index is None and torch.cuda.is_available():
+        process = int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or 0)
+        place = torch.device("cuda", process % torch.cuda.device_count())
+    try:
+        torch.zeros(1, device=place).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise WsedError(f"--device: {place} is not there: {str(error).splitlines()[0]}") from None
+    network.to(place)
