@@ -360,8 +360,9 @@ def test_kills_at_any_moment_change_nothing(exp, whole, tmp_path, workers):
         folder = tmp_path / str(attempt)
         status = in_fork(exp, folder, *args, **moment)
         assert status in (0, -signal.SIGKILL), log_of(folder)
+        assert status != 0 or "seconds" in moment  # a training may be over before a moment that was drawn
         kills += status != 0
         assert in_fork(exp, folder, *args) == 0, log_of(folder)
         assert_same(folder, whole)
     print(f"{kills} of {len(moments)} trainings of {seconds:.1f} s were killed, all ended as the one that was not")
-    assert kills >= len(moments) - 3
+    assert kills > len(moments) - drawn
