@@ -64,7 +64,7 @@ def test_help_of_a_training_begins_with_how_it_is_called(capsys):
     usage, blank, *_ = (told := capsys.readouterr().out).splitlines()
     assert usage.endswith("fit --config FILE [--config FILE ...] [--SETTING VALUE ...] [--trusted false]")
     assert not blank
-    assert "--trusted false: a FILE may name only components of wsed" in " ".join(told.split())
+    assert "With --trusted false, files may name only components of wsed" in " ".join(told.split())
 
 
 def test_tune_is_the_old_name_of_search(capsys):

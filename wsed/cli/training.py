@@ -44,8 +44,8 @@ from wsed.training.whole import WholeCheckpoints
 from wsed.types import Split
 
 MERGED = (
-    "Each FILE is merged over those before it, and settings over all. --trusted false: a FILE may name only components "
-    "of wsed, for one from a stranger."
+    "Each FILE is merged over those before it, and settings on the command line over all files. With --trusted false, "
+    "files may name only components of wsed: use it for a file from a stranger."
 )
 
 PLAIN = re.compile(r"(?!(?:true|false|null)$)[A-Za-z_][\w./-]*", flags=re.IGNORECASE)

@@ -224,7 +224,7 @@ MANY = 3
 
 @checked
 def tags_unknown(clips: Sequence[Clip], length: float, split: Split) -> list[str]:
-    """A note about clips that are longer than a window and have tags without events: they are unknown in windows.
+    """A note about clips that are longer than a window and have tags without events: these tags are unknown in windows.
 
     Raises:
         WsedError: all training clips with tags are such clips, and none has an event.

@@ -144,7 +144,9 @@ def move(network: Network, device: str) -> None:
     if place.type == "cpu":
         return
     if next(network.parameters(), None) is None:
-        raise WsedError(f"--device is {device!r}, but this model, such as one in ONNX, runs on the CPU: leave it out")
+        raise WsedError(
+            f"--device is {device!r}, but this model (in ONNX, for example) runs on the CPU only: leave --device out"
+        )
     if place.type == "cuda" and place.index is None and torch.cuda.is_available():
         process = int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or 0)
         place = torch.device("cuda", process % torch.cuda.device_count())

@@ -19,7 +19,7 @@ from wsed.types import Batch, Needs, Output
 def bce(targets: Tensor, scores: Tensor, weights: Weights | None = None) -> Tensor:
     """`-y ln p - (1 - y) ln(1 - p)` elementwise, with `p` clipped to `[1e-7, 1 - 1e-7]`.
 
-    A clipped score, of a logit beyond -16 or 16, has no gradient, right or wrong.
+    A score whose logit is below -16 or above 16 is clipped and has no gradient, even where it is wrong.
 
     Args:
         targets: `y`, in [0, 1].

@@ -44,7 +44,7 @@ class ThresholdCurve:
 
     Attributes:
         threshold: falling thresholds; items with a score above it are detected. From scores, the first is infinity
-            (nothing is detected); operating points have no more than their own.
+            (nothing is detected); from operating points, only their own thresholds are given.
         tp: hits.
         n_sys: detections, hits and false alarms together.
         n_ref: reference items.

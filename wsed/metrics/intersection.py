@@ -41,7 +41,7 @@ class Criteria(NamedTuple):
         if self.decimals is None:
             exact: Bool[np.ndarray, " n"] = seconds / length >= share
             return exact
-        # A tiny share of a short event is rounded to 0 s, which nothing at all would reach.
+        # A tiny share of a short event rounds to 0 s, which an event without any overlap would reach.
         return (seconds > 0) & (np.round(seconds, self.decimals) >= np.round(share * length, self.decimals))
 
 

@@ -132,7 +132,7 @@ def _between(falling: Float[np.ndarray, " score"]) -> Float[np.ndarray, " thresh
     """A threshold above all scores, and a finite one below each score but not below the next.
 
     Decoders compare in the precision of the scores. Scores may be so near that the number midway is rounded up to the
-    upper one: then the threshold is the lower one, which is not above itself.
+    upper one: then the threshold is the lower score; an item with that score is not above it, so not detected.
     """
     if not falling.size:
         return np.array([np.inf])

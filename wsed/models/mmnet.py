@@ -42,8 +42,8 @@ class MMNet(Composed):
         mu: weight of the macro subnet in EP.
 
     Raises:
-        WsedError: `head` is no list, the heads do not provide clip scores, frame scores and attention, the last of them
-            not the latter two, or `mu` is not in [0, 1].
+        WsedError: `head` is no list, the heads together lack clip scores, frame scores or attention, or the last head
+            lacks frame scores or attention, or `mu` is not in [0, 1].
 
     >>> len(MMNet.example(Labels(["dog", "cat"])).level_heads)
     4

@@ -95,10 +95,10 @@ def check_clips(dense: nn.Module, n_clips: int, head: str) -> None:
 
     >>> check_clips(dense_layers(dim=4, hidden=8), 1, "macro")
     Traceback (most recent call last):
-    wsed.errors.WsedError: head macro needs two clips or more in a training batch; set data.batch to 2 or more
+    wsed.errors.WsedError: head macro needs two clips or more in a training batch; give data.batch two clips or more
     """
     if n_clips == 1 and any(isinstance(part, nn.BatchNorm1d) and part.training for part in dense.modules()):
-        raise WsedError(f"head {head} needs two clips or more in a training batch; set data.batch to 2 or more")
+        raise WsedError(f"head {head} needs two clips or more in a training batch; give data.batch two clips or more")
 
 
 def scaled_to_one(
