@@ -71,6 +71,9 @@ def _run(args: list[str], module: object) -> int:
         traceback.print_exc()
         return 1
     finally:
+        dist = sys.modules.get("torch.distributed")
+        if dist is not None and dist.is_available() and dist.is_initialized():
+            dist.destroy_process_group()  # the next run would wait for the other processes of this one
         os.environ.clear()
         os.environ.update(environment)
         sys.stdout.flush()
