@@ -169,3 +169,14 @@ def test_missing_tags_are_named():
         StepDecoder(tags="oracle")(of(scores_of()))
     with pytest.raises(WsedError, match="frame_rate"):
         StepDecoder()(of(scores_of(), 0.0))
+
+
+def test_the_confidence_of_an_event_at_the_end_of_a_rescaled_clip_is_at_most_1():
+    """The greatest score is taken without the edges: an event there had a confidence of 200."""
+    curve = torch.full((40,), 0.001)
+    curve[:3], curve[20:25] = 0.9, 0.0055
+    for decoder in (StepDecoder(rescale_edge=3, threshold=0.3), StepDecoder(rescale_edge=3, smooth=0.3, threshold=0.3)):
+        found = decoder(Scores.of_padded(curve[None, :, None], frame_rate=10.0))
+        assert found.events.onset[0] == 0
+        assert found.confidence[0] == 1
+        assert 0.3 < found.confidence[1] <= 1

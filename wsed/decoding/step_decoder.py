@@ -30,7 +30,7 @@ class StepDecoder(Decoder):
     """Decodes events in these steps: rescale, smooth, median, threshold, tag filter, join over gaps, drop short events.
 
     Each step is optional except for the threshold. The confidence of an event is the mean of the smoothed scores of its
-    active frames.
+    active frames, at most 1.
 
     Args:
         rescale_edge: scale each curve to [0, 1] by its minimum and maximum, which are taken without this many frames at
@@ -110,7 +110,7 @@ class StepDecoder(Decoder):
         if any(listed(self.merge_gap)):
             events, whole = steps.merged(events, self.merge_gap)
             total, frames = (torch.zeros(len(events)).double().index_add_(0, whole, part) for part in (total, frames))
-        detections = Detections(events, total / frames)
+        detections = Detections(events, (total / frames).clamp(max=1))  # rescaled curves may end far above 1
         return detections[steps.lasts(events, self.min_duration)] if self.min_duration > 0 else detections
 
     def to_events(self, runs: steps.Runs, curves: Float[Tensor, "clip frame label"], frame_rate: float) -> Events:
