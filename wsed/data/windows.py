@@ -91,15 +91,15 @@ class Windows:
                 f"data.windows cuts clips, but the duration of {clip.id} is not known: set data.reader to one that "
                 "reads the headers of files"
             )
-        seconds_of(clip)
+        duration = seconds_of(clip)
         if self.placement is not None:
             return [self._crop(clip, split, self.placement)]
         length, hop = self.seconds(split), self.hop or self.seconds(split)
-        starts = window_starts(clip.duration, length, hop)
+        starts = window_starts(duration, length, hop)
         added = starts[-1] - starts[-2] if len(starts) > 1 else hop
         if added < hop - 1e-6 and added <= slack(length) + 1e-6:
             starts.pop()
-        return [part_of(clip, start, min(length, clip.duration - start)) for start in starts]
+        return [part_of(clip, start, min(length, duration - start)) for start in starts]
 
     def _crop(self, clip: Clip, split: Split, placement: Placement) -> Clip:
         assert clip.duration is not None

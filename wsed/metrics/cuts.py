@@ -29,13 +29,19 @@ def at_cuts(
     return _summed(weights, order[hit], n_true[keep]), _summed(weights, order[~hit], n_false[keep])
 
 
-def check_ranked(scores: Float[np.ndarray, "clip label"]) -> None:
+def check_ranked(scores: Float[np.ndarray, "row label"], lengths: Int[np.ndarray, " clip"] | None = None) -> None:
     """Raise a `WsedError` that names the first clip with a score that is NaN.
+
+    Args:
+        scores: scores of all clips.
+        lengths: number of rows of each clip; 1 if None.
 
     >>> check_ranked(np.array([[0.5], [-np.inf]]))
     """
     if (nan := np.isnan(scores).any(1)).any():
-        raise WsedError(f"the scores of clip {int(np.flatnonzero(nan)[0])} hold NaN: such clips cannot be ranked")
+        row = int(np.flatnonzero(nan)[0])
+        clip = row if lengths is None else int(np.searchsorted(np.cumsum(lengths), row, side="right"))
+        raise WsedError(f"the scores of clip {clip} hold NaN: such clips cannot be ranked")
 
 
 def _summed(weights: Weights, clips: Int[np.ndarray, " some"], counts: Int[np.ndarray, " cut"]) -> Curve:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from wsed.errors import WsedError
 from wsed.metrics.base import METRICS, Metric, MetricValue, Number
+from wsed.metrics.cuts import check_ranked
 from wsed.metrics.f1 import percent
 from wsed.metrics.pairs import columns, ranges
 from wsed.metrics.psds_reference import check_clips
@@ -55,9 +55,7 @@ def segments_of(scores: Scores, reference: Events, *, length: float = 1.0) -> Se
     check_length(length)
     every, n_frames = scores.need_frames()
     frames, lengths = as_array(every), n_frames.cpu().numpy()
-    if (nan := np.isnan(frames).any(1)).any():
-        wrong = np.searchsorted(np.cumsum(lengths), np.flatnonzero(nan)[0], side="right")
-        raise WsedError(f"the scores of clip {wrong} hold NaN: such clips cannot be ranked")
+    check_ranked(frames, lengths)
     count = np.ceil(scores.durations.numpy() / length - ROUNDING).astype(np.int64)
     clip = np.repeat(np.arange(len(scores)), count)
     number = np.arange(clip.size) - np.repeat(np.cumsum(count) - count, count)

@@ -73,8 +73,9 @@ class TagGated(Network):
 
     def after_step(self) -> None:
         """A frozen tagger takes no steps."""
-        for part in (self.detector,) if self.frozen else (self.detector, self.tagger):
-            part.after_step()
+        self.detector.after_step()
+        if not self.frozen:
+            self.tagger.after_step()
 
     @property
     def frontend(self) -> object:
